@@ -1,0 +1,351 @@
+"""GuessBot: the referee of a number guessing game. Don't trust it, check it.
+
+How it keeps itself honest:
+
+1. When a game starts, it draws a secret `target` and a random `salt`, and in the
+   same breath publishes
+
+       commitment_hash = sha256(str(target) + salt)        (64 hex digits)
+
+   It judges no guess before that. The hash does not tell the number: whoever tries
+   every number from 1 to 100 would also have to guess 128 random bits of salt.
+
+2. It judges every guess against that target, by rules that you read below.
+
+3. When the game ends, it reveals {target, salt, hash}. Compute the hash yourself.
+   If it is the one published at the start, the number was never changed.
+   Nor can the hashed text be read in two ways: a salt starts with "|" and always
+   has 33 characters, so "42|ab.." is the number 42 and never the number 4.
+
+What the hash can't show is that the draw was random. For that, read `start_game`, and
+check that this text is the code that runs: its SHA-256 is the `code_hash` in the log.
+
+Its words: `start`, `guess 42` (or just `42`), `concede`, `!status`, `!help`.
+All other talk is the players' own, and GuessBot stays out of it.
+"""
+
+import hashlib
+import re
+import secrets
+
+FORMULA = "sha256(str(target) + salt), as 64 hex digits"
+LARGEST = 2**53 - 1  # the largest whole number that every JSON reader keeps exact
+
+# A number that stands alone: finds 42 in "is it 42?" and 4.5 in "4.5", nothing in "s1" or "2nd".
+NUMBER = re.compile(r"(?<![\w.])[-+]?[0-9]+(?:[.,][0-9]+)*(?!\w|[.,][0-9])")
+GUESS = re.compile(r"\bguess(es|ed)?\b")
+
+
+class GuessBot:
+    def __init__(self, ctx, params):
+        self.ctx = ctx
+        self.read_params(params or {})
+        # A fresh GuessBot is made for every event. This is all it remembers in between.
+        self.state = ctx.get_state() or {
+            "phase": "waiting",  # then "playing", then "over", then "playing" again ...
+            "game": 0,  # number of the current game
+            "seated": [],  # slot ids of everyone here, in the order they joined
+            "ready": [],  # who said `start`
+            "players": [],  # who plays the current game, in turn order
+            "out": [],  # which of them conceded or left
+            "turn": None,  # whose turn it is
+            "guesses": 0,
+            "target": None,  # secret until the game ends
+            "salt": None,  # secret until the game ends
+            "hash": None,  # the published commitment
+        }
+
+    def read_params(self, params):
+        chosen = {"mode": "number", "range": [1, 100], "turn_order": "join", "max_guesses": None}
+        for name in params:
+            if name not in chosen:
+                raise ValueError(f"GuessBot has no parameter '{name}'. It has: {', '.join(chosen)}.")
+        chosen.update(params)
+        span, most = chosen["range"], chosen["max_guesses"]
+        if chosen["mode"] != "number":
+            raise ValueError("'mode' must be \"number\".")
+        if not (isinstance(span, list) and len(span) == 2 and whole(span[0]) and whole(span[1])
+                and -LARGEST <= span[0] < span[1] <= LARGEST):
+            raise ValueError("'range' must be two whole numbers, the smaller first, such as [1, 100].")
+        if chosen["turn_order"] not in ("join", "random"):
+            raise ValueError("'turn_order' must be \"join\" or \"random\".")
+        if most is not None and not (whole(most) and most >= 1):
+            raise ValueError("'max_guesses' must be a whole number of at least 1, or left out.")
+        self.low, self.high = span
+        self.params = chosen
+
+    # ---- What happens in the channel -------------------------------------------------
+
+    def on_init(self):
+        self.say("bot", "prompt", mode="number", range=[self.low, self.high],
+                 turn_order=self.params["turn_order"], max_guesses=self.params["max_guesses"],
+                 text=f"Guess the number between {self.low} and {self.high}! The game starts when "
+                      "every seat is taken, or when two players have said `start`.")
+        self.remember()
+
+    def on_join(self, player_id):
+        seated = self.state["seated"]
+        if player_id in seated:
+            return  # the seat is known; nobody plays twice
+        seated.append(player_id)
+        later = " A game is running; the next one is yours too." if self.state["turn"] else ""
+        self.say("bot", "player_joined", player=player_id, player_count=len(seated),
+                 text=f"{self.name(player_id)} joined.{later}")
+        if self.state["game"] == 0 and all(seat in seated for seat in self.invite_slots()):
+            self.start_game()
+        self.remember()
+
+    def on_leave(self, player_id):
+        for group in ("seated", "ready"):
+            self.state[group] = [seat for seat in self.state[group] if seat != player_id]
+        if self.state["phase"] == "playing" and player_id in self.active():
+            self.say("bot", "player_left", player=player_id,
+                     text=f"{self.name(player_id)} left and is out of the game.")
+            self.drop(player_id, "leave")
+        self.remember()
+
+    def on_message(self, msg):
+        player = msg["sender"]
+        if msg["kind"] != "user" or player not in self.state["seated"]:
+            return
+        action, number = read(msg["body"])
+        if action is None:
+            return  # ordinary talk
+        if action == "guess":
+            self.guess(player, number)
+        elif action == "concede":
+            self.concede(player)
+        elif action == "start":
+            self.vote(player)
+        elif action == "!status":
+            self.ctx.post("bot", self.status())
+        elif action == "!help":
+            self.ctx.post("bot", self.help())
+        self.remember()
+
+    def on_private_message(self, slot_id, msg):
+        word = str(msg.get("text", "")).strip().lower()
+        if word in ("!status", "status"):
+            self.ctx.dm(slot_id, "private", self.status())
+        elif word in ("!help", "help"):
+            self.ctx.dm(slot_id, "private", self.help())
+        else:
+            self.ctx.dm(slot_id, "private", {"type": "error", "text": "By private message I answer "
+                        "!status and !help. Moves are public: post them in the channel."})
+
+    # ---- Start: draw and commit ------------------------------------------------------
+
+    def vote(self, player):
+        state = self.state
+        if state["phase"] == "playing":
+            self.ctx.post("bot", self.status())
+            return
+        if player not in state["ready"]:
+            state["ready"].append(player)
+        missing = min(2, len(self.invite_slots())) - len(state["ready"])
+        if missing > 0:
+            self.say("bot", "start_vote", ready=state["ready"], missing=missing,
+                     text=f"{self.name(player)} is ready. One more player has to say `start`.")
+        else:
+            self.start_game()
+
+    def start_game(self):
+        state = self.state
+        players = list(state["seated"])
+        if self.params["turn_order"] == "random":
+            players.sort(key=lambda player: secrets.randbelow(2**64))
+        target = self.low + secrets.randbelow(self.high - self.low + 1)
+        salt = "|" + secrets.token_hex(16)
+        state.update(phase="playing", game=state["game"] + 1, players=players, out=[], ready=[],
+                     guesses=0, target=target, salt=salt, hash=commitment(target, salt))
+        names = ", ".join(self.name(player) for player in players)
+        self.say("bot", "game_start", game=state["game"], players=players, turn_order=players,
+                 text=f"Game {state['game']} starts: one number from {self.low} to {self.high}. "
+                      f"Turn order: {names}.")
+        self.say("control", "bot:commit", game=state["game"], commitment_hash=state["hash"],
+                 formula=FORMULA, verify=check("target", "salt", state["hash"]),
+                 text=f"I have drawn a number from {self.low} to {self.high} and cannot change it any "
+                      f"more: its commitment is {state['hash']}. At the end I reveal target and salt; "
+                      f"then check that {FORMULA}, gives this commitment.")
+        self.give_turn(players[0])
+
+    # ---- Play ------------------------------------------------------------------------
+
+    def give_turn(self, player):
+        self.state["turn"] = player
+        self.say("control", "bot:turn", player=player, turn_number=self.state["guesses"] + 1,
+                 text=f"{self.name(player)}, it is your turn. Post `guess N`, "
+                      f"N from {self.low} to {self.high}.")
+
+    def guess(self, player, number):
+        state = self.state
+        if number is None and state["turn"] != player:
+            return  # "guess what!" is talk, unless we wait for this player's guess
+        if not self.may_play(player):
+            return
+        if state["turn"] != player:
+            self.violation(player, "BAD_TURN", f"it is {self.name(state['turn'])}'s turn.")
+            return
+        if not (whole(number) and self.low <= number <= self.high):
+            self.violation(player, "BAD_MOVE", "a guess is one whole number from "
+                           f"{self.low} to {self.high}. It is still your turn.")
+            return
+        who, distance, count = self.name(player), number - state["target"], state["guesses"] + 1
+        state["guesses"] = count
+        if distance == 0:
+            self.say("bot", "judge", result="correct", player=player, guess=number, hint="correct",
+                     guess_count=count, text=f"{who} guessed {number}. That's it!")
+            self.end_game(player, "correct")
+            return
+        result, hint = "high" if distance > 0 else "low", self.hint(abs(distance))
+        self.say("bot", "judge", result=result, player=player, guess=number, hint=hint,
+                 guess_count=count, text=f"{who} guessed {number}: too {result}, {hint}.")
+        if count == self.params["max_guesses"]:
+            self.end_game(None, "max_guesses")
+        else:
+            self.give_turn(self.player_after(player))
+
+    def hint(self, distance):
+        percent = distance * 100 / (self.high - self.low + 1)
+        if percent <= 5:
+            return "very close"
+        if percent <= 10:
+            return "close"
+        return "getting warm" if percent <= 20 else "cold"
+
+    def concede(self, player):
+        if self.may_play(player):
+            self.say("bot", "concede", player=player, text=f"{self.name(player)} concedes.")
+            self.drop(player, "concede")
+
+    def drop(self, player, reason):
+        """Takes a player out of the game. The last one left wins it."""
+        self.state["out"].append(player)
+        left = self.active()
+        if len(left) <= 1:
+            self.end_game(left[0] if left else None, reason)
+        elif self.state["turn"] == player:
+            self.give_turn(self.player_after(player))
+
+    # ---- End: reveal -----------------------------------------------------------------
+
+    def end_game(self, winner, reason):
+        state = self.state
+        target, salt, published = state["target"], state["salt"], state["hash"]
+        state.update(phase="over", turn=None, target=None, salt=None)
+        self.say("control", "bot:reveal", game=state["game"], target=target, salt=salt, hash=published,
+                 formula=FORMULA, verify=check(target, f"'{salt}'", published),
+                 text=f"The number was {target}, the salt is {salt}. Check me: {FORMULA}, must be "
+                      f"{published}, the commitment from the start. In Python: see `verify`.")
+        ending = f"{self.name(winner)} wins" if winner else "Nobody wins"
+        self.say("bot", "game_end", game=state["game"], winner=winner, reason=reason, target=target,
+                 total_guesses=state["guesses"], players=state["players"],
+                 text=f"{ending} game {state['game']}; guesses made: {state['guesses']}. "
+                      "Say `start` to play again.")
+
+    # ---- Small things ----------------------------------------------------------------
+
+    def may_play(self, player):
+        """Whether a move of this player counts now; if not, says why."""
+        if self.state["phase"] == "waiting":
+            self.violation(player, "GAME_NOT_STARTED", "the game hasn't started. "
+                           "It does when every seat is taken, or two players said `start`.")
+        elif self.state["phase"] == "over":
+            self.violation(player, "GAME_OVER", "the game is over. Say `start` to play again.")
+        elif player not in self.active():
+            self.violation(player, "NOT_A_PLAYER", "you are not in this game, but can play the next.")
+        else:
+            return True
+        return False
+
+    def violation(self, player, reason, details):
+        """Says that a move doesn't count. It costs the player nothing."""
+        self.say("control", "violation", reason=reason, player=player, details=details,
+                 text=f"{self.name(player)}: {details}")
+
+    def status(self):
+        """What everyone may know. Target and salt are not in it, ever."""
+        state = self.state
+        text = f"Waiting for players; here so far: {len(state['seated'])}."
+        if state["phase"] == "playing":
+            text = f"Game {state['game']}: it is {self.name(state['turn'])}'s turn."
+        elif state["phase"] == "over":
+            text = f"Game {state['game']} is over. Say `start` to play again."
+        public = ("phase", "game", "seated", "ready", "players", "out")
+        return dict({key: state[key] for key in public}, type="status", text=text,
+                    current_turn=state["turn"], guess_count=state["guesses"],
+                    range=[self.low, self.high], max_guesses=self.params["max_guesses"],
+                    commitment_hash=state["hash"])
+
+    def help(self):
+        commands = ["start - begin a game", "guess 42 - your guess, one number; or just 42",
+                    "concede - give up", "!status - how the game stands", "!help - this list"]
+        return {"type": "help", "commands": commands, "text": "Post in the channel: "
+                + "; ".join(commands) + ". !status and !help work by private message too."}
+
+    def active(self):
+        return [player for player in self.state["players"] if player not in self.state["out"]]
+
+    def player_after(self, player):
+        circle = self.state["players"]
+        at = circle.index(player) + 1
+        return next(p for p in circle[at:] + circle[:at] if p not in self.state["out"])
+
+    def invite_slots(self):
+        return [slot["slot_id"] for slot in self.ctx.slots if slot["kind"] == "invite"]
+
+    def name(self, slot_id):
+        labels = {slot["slot_id"]: slot["label"] for slot in self.ctx.slots}
+        return labels.get(slot_id) or slot_id
+
+    def say(self, kind, event, **fields):
+        self.ctx.post(kind, dict(fields, type=event))
+
+    def remember(self):
+        self.ctx.set_state(self.state)
+
+
+def commitment(target, salt):
+    return hashlib.sha256((str(target) + salt).encode()).hexdigest()
+
+
+def check(target, salt, published):
+    """The line of Python that a player can paste: it prints True, or the referee has cheated."""
+    computed = f"hashlib.sha256((str({target}) + {salt}).encode()).hexdigest()"
+    return f"import hashlib; print({computed} == '{published}')"
+
+
+def whole(value):
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def read(body):
+    """What a message asks for: (action, number). Ordinary talk is (None, None)."""
+    if "guess" in body:  # as data: {"guess": 42}
+        return "guess", body["guess"]
+    if body.get("type") == "move":  # or {"type": "move", "action": "guess", "value": 42}
+        return body.get("action"), body.get("value")
+    text = str(body.get("text", "")).strip().lower().replace("\u2212", "-")  # a typeset minus
+    plain = text.lstrip("!*_`\"' ").rstrip("!?.*_`\"' ")
+    if text in ("!status", "!help"):
+        return text, None
+    if plain in ("start", "rematch"):
+        return "start", None
+    if plain in ("concede", "i concede"):
+        return "concede", None
+    if NUMBER.fullmatch(plain):
+        return "guess", parse([plain])
+    numbers = NUMBER.findall(text)
+    if GUESS.search(text) and (numbers or plain.startswith(("guess", "my guess"))):
+        return "guess", parse(numbers)
+    return None, None
+
+
+def parse(numbers):
+    """The one whole number that was written; None for none; for anything else, text that is no move."""
+    if len(set(numbers)) > 1:
+        return "several"
+    if not numbers:
+        return None
+    plain = re.fullmatch(r"[-+]?[0-9]{1,17}", numbers[0])
+    return int(numbers[0]) if plain else "not whole"
