@@ -1,0 +1,107 @@
+use serde::{Deserialize, Serialize};
+
+use super::Bot;
+use crate::{Entry, Kind, Sender, SlotId, SystemEvent, limits};
+
+/// A function of a bot that the relay calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Hook {
+    /// After the bot was attached.
+    OnInit,
+    /// When a tenure began.
+    OnJoin,
+    /// When a tenure ended.
+    OnLeave,
+    /// When a player or another bot posted.
+    OnMessage,
+    /// When a player wrote to this bot alone.
+    OnPrivateMessage,
+}
+
+impl Hook {
+    /// The function's name in the bot's class.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::OnInit => "on_init",
+            Self::OnJoin => "on_join",
+            Self::OnLeave => "on_leave",
+            Self::OnMessage => "on_message",
+            Self::OnPrivateMessage => "on_private_message",
+        }
+    }
+}
+
+/// One call into a bot that an entry starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HookCall {
+    /// `on_init()`
+    Init,
+    /// `on_join(player_id)`
+    Join(SlotId),
+    /// `on_leave(player_id)`
+    Leave(SlotId),
+    /// `on_message(msg)`
+    Message,
+    /// `on_private_message(slot_id, msg)`
+    PrivateMessage(SlotId),
+}
+
+impl HookCall {
+    /// The function that is called.
+    pub const fn hook(self) -> Hook {
+        match self {
+            Self::Init => Hook::OnInit,
+            Self::Join(_) => Hook::OnJoin,
+            Self::Leave(_) => Hook::OnLeave,
+            Self::Message => Hook::OnMessage,
+            Self::PrivateMessage(_) => Hook::OnPrivateMessage,
+        }
+    }
+}
+
+/// The calls into `bot` that `entry` starts, in order; hooks that it does not define are left out.
+///
+/// `depth` is the number of bot posts that led to the entry through their causes, itself included;
+/// 0 for a player's. From [`limits::CASCADE_DEPTH`] on nobody is told, so that two bots cannot talk for ever.
+pub fn plan(bot: &Bot, entry: &Entry, depth: u32) -> Vec<HookCall> {
+    let mut calls = started(bot, entry);
+    if depth >= limits::CASCADE_DEPTH {
+        calls.clear();
+    }
+    calls.retain(|call| bot.hooks.contains(&call.hook()));
+    calls
+}
+
+/// Whether the entry may start a hook of the bot, cascade depth aside.
+pub(crate) fn wakes(bot: &Bot, entry: &Entry) -> bool {
+    started(bot, entry).iter().any(|call| bot.hooks.contains(&call.hook()))
+}
+
+fn started(bot: &Bot, entry: &Entry) -> Vec<HookCall> {
+    let envelope = &entry.envelope;
+    if envelope.id <= bot.attached {
+        let joins = bot.present.iter().map(|slot_id| HookCall::Join(*slot_id));
+        return if envelope.id == bot.attached {
+            std::iter::once(HookCall::Init).chain(joins).collect()
+        } else {
+            vec![]
+        };
+    }
+    match &envelope.sender {
+        Sender::System if envelope.kind == Kind::SYSTEM => match entry.body().and_then(|body| body.parse().ok()) {
+            Some(SystemEvent::MemberJoin { slot_id, .. }) => vec![HookCall::Join(slot_id)],
+            Some(SystemEvent::MemberLeave { slot_id, .. } | SystemEvent::MemberKick { slot_id, .. }) => {
+                vec![HookCall::Leave(slot_id)]
+            }
+            _ => vec![],
+        },
+        Sender::Slot(slot_id) => match envelope.to_slot {
+            None => vec![HookCall::Message],
+            Some(to_slot) if to_slot == bot.slot_id => vec![HookCall::PrivateMessage(*slot_id)],
+            Some(_) => vec![],
+        },
+        Sender::Bot(bot_id) if *bot_id != bot.bot_id && envelope.to_slot.is_none() => vec![HookCall::Message],
+        Sender::Bot(_) | Sender::System => vec![],
+    }
+}

@@ -1,0 +1,189 @@
+use std::fmt;
+use std::str::FromStr;
+
+use data_encoding::HEXLOWER;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::{Body, BotId, ChannelId, Hash, IdParseError, Kind, SlotId, Timestamp};
+
+/// What is hashed in front of a body, so that a body's hash can never be taken for something else.
+const BODY_DOMAIN: &[u8] = b"mcp-multiplayer/body/v1";
+
+/// Who speaks. Set by the relay, never by the caller.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Sender {
+    /// The player who holds a seat; written as its slot, `s1`.
+    Slot(SlotId),
+    /// A bot; written `bot:<bot_id>`.
+    Bot(BotId),
+    /// The relay; written `system`.
+    System,
+}
+
+impl fmt::Display for Sender {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Slot(slot_id) => write!(f, "{slot_id}"),
+            Self::Bot(bot_id) => write!(f, "bot:{bot_id}"),
+            Self::System => f.write_str("system"),
+        }
+    }
+}
+
+impl fmt::Debug for Sender {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl FromStr for Sender {
+    type Err = IdParseError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.strip_prefix("bot:") {
+            Some(bot_id) => Ok(Self::Bot(bot_id.parse()?)),
+            None if text == "system" => Ok(Self::System),
+            None => Ok(Self::Slot(text.parse()?)),
+        }
+    }
+}
+
+impl Serialize for Sender {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Sender {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// Who vouches for the sender.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Author {
+    /// Only the relay: written `relay-attested`.
+    RelayAttested,
+    /// The author's own signed statement, by its hash.
+    Statement(Hash),
+}
+
+impl Serialize for Author {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::RelayAttested => serializer.serialize_str("relay-attested"),
+            Self::Statement(hash) => hash.serialize(serializer),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Author {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
+        if text == "relay-attested" {
+            return Ok(Self::RelayAttested);
+        }
+        text.parse().map(Self::Statement).map_err(serde::de::Error::custom)
+    }
+}
+
+/// 32 random bytes that keep a private body from being guessed by its hash; 64 hex digits in JSON.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Salt(pub [u8; 32]);
+
+impl fmt::Debug for Salt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[salt]")
+    }
+}
+
+impl Serialize for Salt {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&HEXLOWER.encode_display(&self.0))
+    }
+}
+
+impl<'de> Deserialize<'de> for Salt {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
+        let bytes = HEXLOWER.decode(text.as_bytes()).ok().and_then(|bytes| bytes.try_into().ok());
+        bytes.map(Self).ok_or_else(|| serde::de::Error::custom("a salt has 64 lower-case hex digits"))
+    }
+}
+
+/// What is hashed and proven of an entry; everything but its body, of which it has the hash.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Envelope {
+    /// Version of this form; 1.
+    pub v: u8,
+    /// The channel.
+    pub channel_id: ChannelId,
+    /// The entry's sequence number in its channel: 1, 2, 3, …
+    pub id: u64,
+    /// When the relay took it in; never before the entry in front of it.
+    pub ts: Timestamp,
+    /// Who speaks.
+    pub sender: Sender,
+    /// The label.
+    pub kind: Kind,
+    /// The one slot, besides the sender's, that may read the body; `null` for all.
+    pub to_slot: Option<SlotId>,
+    /// The entry whose hook had this one as its effect.
+    pub cause: Option<u64>,
+    /// [`Content::hash`] of the body and its salt.
+    pub body_hash: Hash,
+    /// Who vouches for the sender.
+    pub author: Author,
+}
+
+impl Envelope {
+    /// The bytes that the log's leaf is made of: RFC 8785 canonical JSON.
+    pub fn canonical_bytes(&self) -> Vec<u8> {
+        serde_json_canonicalizer::to_vec(self).expect("an envelope is plain JSON")
+    }
+
+    /// The entry's leaf in the channel's Merkle tree (RFC 6962, section 2.1).
+    pub fn leaf_hash(&self) -> Hash {
+        crate::merkle::leaf_hash(&self.canonical_bytes())
+    }
+}
+
+/// A body and the salt it is hashed with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Content {
+    /// 32 bytes that nobody can guess.
+    pub salt: Salt,
+    /// What is said.
+    pub body: Body,
+}
+
+impl Content {
+    /// `SHA-256("mcp-multiplayer/body/v1" ‖ salt ‖ JCS(body))`.
+    pub fn hash(&self) -> Hash {
+        Hash::of(&[BODY_DOMAIN, &self.salt.0, self.body.as_str().as_bytes()])
+    }
+}
+
+/// One record of a channel's log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// What is proven.
+    pub envelope: Envelope,
+    /// What is said; `None` where it was deleted, or where the holder of a transcript may not know it.
+    pub content: Option<Content>,
+}
+
+impl Entry {
+    /// The entry's sequence number.
+    pub fn id(&self) -> u64 {
+        self.envelope.id
+    }
+
+    /// The body, unless it was deleted.
+    pub fn body(&self) -> Option<&Body> {
+        self.content.as_ref().map(|content| &content.body)
+    }
+}

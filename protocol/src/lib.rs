@@ -1,0 +1,36 @@
+//! What travels between the parts of mcp-multiplayer, and what is proven about it.
+//!
+//! A *channel* is a deterministic state machine over an append-only log of [`Entry`]s. This crate
+//! holds that machine as pure functions ([`channel::allowed`], [`channel::evolve`],
+//! [`channel::plan`]), the bytes that are hashed ([`Envelope`], [`Body`], [`merkle`]), the
+//! [`operation`]s that a relay offers, and the [`frame`]s that carry them over WebSocket.
+//!
+//! It must never do I/O, read a clock or draw randomness: whoever verifies a transcript runs the
+//! very same code as the relay that wrote it.
+#![warn(missing_docs)]
+
+mod body;
+pub mod channel;
+mod entry;
+mod error;
+mod event;
+pub mod frame;
+mod hash;
+mod id;
+mod kind;
+pub mod limits;
+pub mod merkle;
+pub mod operation;
+mod secret;
+mod timestamp;
+
+pub use body::{Body, BodyError};
+pub use entry::{Author, Content, Entry, Envelope, Salt, Sender};
+pub use error::{Error, ErrorCode};
+pub use event::{Actor, BotAnnouncement, HookOutcome, Runtime, SlotSpec, SystemEvent};
+pub use hash::Hash;
+pub use id::{BotId, ChannelId, IdParseError, SlotId};
+pub use kind::{Kind, KindError};
+pub use operation::{Multiplayer, Reply, Request};
+pub use secret::Secret;
+pub use timestamp::Timestamp;

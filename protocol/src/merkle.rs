@@ -1,0 +1,126 @@
+//! The Merkle tree of a channel's log: RFC 6962, section 2.1, with SHA-256.
+
+use serde::{Deserialize, Serialize};
+
+use crate::Hash;
+
+/// `SHA-256(0x00 ‖ leaf)`.
+pub fn leaf_hash(leaf: &[u8]) -> Hash {
+    Hash::of(&[&[0], leaf])
+}
+
+fn node_hash(left: &Hash, right: &Hash) -> Hash {
+    Hash::of(&[&[1], left.as_bytes(), right.as_bytes()])
+}
+
+/// The right edge of a tree: all that is needed to append to it and to know its root.
+///
+/// One hash for each bit that is set in `size`, the largest subtree first.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Frontier {
+    size: u64,
+    peaks: Vec<Hash>,
+}
+
+impl Frontier {
+    /// A frontier that was written down before; `None` when the number of hashes does not fit the size.
+    pub fn from_parts(size: u64, peaks: Vec<Hash>) -> Option<Self> {
+        (peaks.len() == size.count_ones() as usize).then_some(Self { size, peaks })
+    }
+
+    /// The number of leaves.
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// The roots of the perfect subtrees, the largest first.
+    pub fn peaks(&self) -> &[Hash] {
+        &self.peaks
+    }
+
+    /// Appends a leaf by its [`leaf_hash`].
+    pub fn push(&mut self, leaf: Hash) {
+        let mut node = leaf;
+        for _ in 0..self.size.trailing_ones() {
+            let left = self.peaks.pop().expect("one peak for each bit of the size");
+            node = node_hash(&left, &node);
+        }
+        self.peaks.push(node);
+        self.size += 1;
+    }
+
+    /// The tree's root; that of no leaves is the hash of nothing.
+    pub fn root(&self) -> Hash {
+        let mut peaks = self.peaks.iter().rev();
+        let Some(&smallest) = peaks.next() else { return Hash::of(&[]) };
+        peaks.fold(smallest, |right, left| node_hash(left, &right))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{Frontier, leaf_hash, node_hash};
+    use crate::Hash;
+
+    /// The definition of RFC 6962, section 2.1, word for word.
+    fn tree_head(leaves: &[Hash]) -> Hash {
+        match leaves {
+            [] => Hash::of(&[]),
+            [leaf] => *leaf,
+            _ => {
+                let mut k = 1;
+                while k * 2 < leaves.len() {
+                    k *= 2;
+                }
+                node_hash(&tree_head(&leaves[..k]), &tree_head(&leaves[k..]))
+            }
+        }
+    }
+
+    /// The leaves and roots that implementations of RFC 6962 test each other with.
+    #[test]
+    fn has_the_published_roots() {
+        let leaves: [&[u8]; 8] = [
+            b"",
+            &[0x00],
+            &[0x10],
+            &[0x20, 0x21],
+            &[0x30, 0x31],
+            &[0x40, 0x41, 0x42, 0x43],
+            &[0x50, 0x51, 0x52, 0x53, 0x54, 0x55, 0x56, 0x57],
+            &[0x60, 0x61, 0x62, 0x63, 0x64, 0x65, 0x66, 0x67, 0x68, 0x69, 0x6a, 0x6b, 0x6c, 0x6d, 0x6e, 0x6f],
+        ];
+        let roots = [
+            "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d",
+            "fac54203e7cc696cf0dfcb42c92a1d9dbaf70ad9e621f4bd8d98662f00e3c125",
+            "aeb6bcfe274b70a14fb067a5e5578264db0fa9b51af5e0ba159158f329e06e77",
+            "d37ee418976dd95753c1c73862b9398fa2a2cf9b4ff0fdfe8b30cd95209614b7",
+            "4e3bbb1f7b478dcfe71fb631631519a3bca12c9aefca1612bfce4c13a86264d4",
+            "76e67dadbcdf1e10e1b74ddc608abd2f98dfb16fbce75277b5232a127f2087ef",
+            "ddb89be403809e325750d3d263cd78929c2942b7942a34b77e122c9594a74c8c",
+            "5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328",
+        ];
+        let mut frontier = Frontier::default();
+        assert_eq!(
+            frontier.root().to_string(),
+            "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+        );
+        for (leaf, root) in leaves.iter().zip(roots) {
+            frontier.push(leaf_hash(leaf));
+            assert_eq!(frontier.root().to_string(), format!("sha256:{root}"));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn agrees_with_the_definition(size in 0_usize..300) {
+            let leaves: Vec<Hash> = (0..size).map(|n| leaf_hash(&n.to_be_bytes())).collect();
+            let mut frontier = Frontier::default();
+            leaves.iter().for_each(|leaf| frontier.push(*leaf));
+            prop_assert_eq!(frontier.root(), tree_head(&leaves));
+            prop_assert_eq!(Frontier::from_parts(frontier.size(), frontier.peaks().to_vec()), Some(frontier));
+        }
+    }
+}

@@ -1,0 +1,173 @@
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::{BotSpec, BotView, IdempotencyKey, Message, SlotView, View};
+use crate::{BotId, ChannelId, Secret, SlotId};
+
+/// Makes a channel with slots and bots.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CreateChannel {
+    /// The channel's name, up to 100 characters.
+    pub name: String,
+    /// The slots, 1 to 32: 'bot:label' for a bot, 'invite:label' for a player. Example: ["bot:referee", "invite:alice", "invite:bob"].
+    pub slots: Vec<String>,
+    /// Python source of a bot for the first bot slot; see doc://quick-start for its API.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bot_code: Option<String>,
+    /// A preset bot for the first bot slot: 'GuessBot'. Ignored when bot_code is given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bot_preset: Option<String>,
+    /// Parameters for that bot, for GuessBot {"range": [1, 100]}.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bot_params: Option<Map<String, Value>>,
+    /// Bots in full, when there are several or they need a manifest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bots: Option<Vec<BotSpec>>,
+    /// Let bots be changed even after two seats were filled; players see it, and trust the channel less.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mutable: Option<bool>,
+    /// The label of an invite slot to take yourself at once, such as 'alice'.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub join_as: Option<String>,
+    /// Any text of your own; a repeat with the same key makes no second channel.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idempotency_key: Option<IdempotencyKey>,
+}
+
+/// What [`CreateChannel`] returns, once every bot's `on_init` is durable.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ChannelCreated {
+    /// The new channel.
+    pub channel_id: ChannelId,
+    /// One code for each invite slot that is still empty, by place.
+    pub invites: Vec<Secret>,
+    /// The same as links.
+    pub invite_links: Vec<Secret>,
+    /// The channel.
+    pub view: View,
+    /// The bots that are attached.
+    pub bots: Vec<BotView>,
+    /// Bots that could not be attached, and why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub bot_errors: Vec<String>,
+    /// With `join_as`: the creator's seat.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slot_id: Option<SlotId>,
+    /// With `join_as`: the token that brings the creator back to that seat.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rejoin_token: Option<Secret>,
+    /// With `join_as`: what has been said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub messages: Option<Vec<Message>>,
+    /// With `join_as`: where to go on reading.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<u64>,
+}
+
+/// Takes a seat with an invite, or comes back to it with a rejoin token.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct JoinChannel {
+    /// An invite code 'inv_…', an invite link, or your rejoin token 'rejoin_…'.
+    pub invite_code: Secret,
+    /// Random text of your own, up to 256 bytes, that goes into the log.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entropy: Option<String>,
+    /// Any text of your own; a repeat with the same key takes no second seat.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idempotency_key: Option<IdempotencyKey>,
+}
+
+/// What [`JoinChannel`] returns.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Joined {
+    /// The channel.
+    pub channel_id: ChannelId,
+    /// The caller's seat.
+    pub slot_id: SlotId,
+    /// The token that brings the caller back to this seat.
+    pub rejoin_token: Secret,
+    /// The channel.
+    pub view: View,
+    /// Its bots.
+    pub bots: Vec<BotView>,
+    /// What has been said, from the start.
+    pub messages: Vec<Message>,
+    /// Where to go on reading.
+    pub cursor: u64,
+    /// Whether more is there already.
+    pub has_more: bool,
+}
+
+/// Gives a seat up.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LeaveChannel {
+    /// The channel, 'chn_…'.
+    pub channel_id: ChannelId,
+    /// Your seat, if you hold several in this channel.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slot_id: Option<SlotId>,
+    /// Any text of your own; a repeat with the same key changes nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idempotency_key: Option<IdempotencyKey>,
+}
+
+/// What [`LeaveChannel`] returns.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Left {
+    /// Always `true`.
+    pub ok: bool,
+}
+
+/// Who and what is in the channel.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GetChannelInfo {
+    /// The channel, 'chn_…'.
+    pub channel_id: ChannelId,
+}
+
+/// What [`GetChannelInfo`] returns.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ChannelInfo {
+    /// The channel.
+    pub view: View,
+    /// Its bots.
+    pub bots: Vec<BotView>,
+    /// The seats that the caller holds.
+    pub your_slots: Vec<SlotId>,
+}
+
+/// The caller's own channels.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ListChannels {}
+
+/// What [`ListChannels`] returns, the newest channel first.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ChannelList {
+    /// The channels in which the caller holds a seat, or which it made.
+    pub channels: Vec<ChannelSummary>,
+    /// How many there are.
+    pub total_channels: u64,
+}
+
+/// A channel in a list.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ChannelSummary {
+    /// The channel.
+    pub channel_id: ChannelId,
+    /// Its name.
+    pub name: String,
+    /// Its slots.
+    pub slots: Vec<SlotView>,
+    /// How many entries it has.
+    pub message_count: u64,
+    /// Its bots.
+    pub bots: Vec<BotId>,
+    /// The seats that the caller holds.
+    pub your_slots: Vec<SlotId>,
+}

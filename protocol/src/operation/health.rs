@@ -1,0 +1,20 @@
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Is the relay there, and which one is it?
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HealthCheck {}
+
+/// What [`HealthCheck`] returns.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Health {
+    /// `ok`.
+    pub status: String,
+    /// The relay's version.
+    pub version: String,
+    /// The WebSocket subprotocol that it speaks.
+    pub protocol: String,
+    /// How strongly bots are walled in.
+    pub sandbox: String,
+}

@@ -1,0 +1,146 @@
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::{IdempotencyKey, View};
+use crate::{Body, BotId, ChannelId, Kind, Sender, SlotId, Timestamp};
+
+/// Says something to everybody in the channel.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PostMessage {
+    /// The channel, 'chn_…'.
+    pub channel_id: ChannelId,
+    /// The message's text, such as 'guess 42'.
+    #[serde(default)]
+    pub body: String,
+    /// A label of your own; leave it out for ordinary messages.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<Kind>,
+    /// Fields for programs, stored beside the text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data: Option<Map<String, Value>>,
+    /// Also wait up to this many milliseconds (at most 45000) for what others say after cursor, and return it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wait_ms: Option<u64>,
+    /// With wait_ms: the cursor of your last sync, so that nothing is missed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<u64>,
+    /// Your seat, if you hold several in this channel.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slot_id: Option<SlotId>,
+    /// Any text of your own; a repeat with the same key posts nothing twice.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idempotency_key: Option<IdempotencyKey>,
+}
+
+/// What [`PostMessage`] returns, once the message is durable.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct MessagePosted {
+    /// The message's id.
+    pub msg_id: u64,
+    /// When the relay took it in.
+    pub ts: Timestamp,
+    /// With `wait_ms`: what was said after the cursor.
+    #[serde(flatten, default, skip_serializing_if = "Option::is_none")]
+    pub synced: Option<Synced>,
+}
+
+/// Says something to one bot alone.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DmBot {
+    /// The channel, 'chn_…'.
+    pub channel_id: ChannelId,
+    /// The bot, 'bot_…', as bots[] lists it.
+    pub bot_id: BotId,
+    /// The message's text, such as '!status'.
+    pub message: String,
+    /// Also wait up to this many milliseconds (at most 45000) for an answer, and return what is new after cursor.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wait_ms: Option<u64>,
+    /// With wait_ms: the cursor of your last sync, so that nothing is missed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<u64>,
+    /// Your seat, if you hold several in this channel.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slot_id: Option<SlotId>,
+    /// Any text of your own; a repeat with the same key sends nothing twice.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idempotency_key: Option<IdempotencyKey>,
+}
+
+/// What [`DmBot`] returns, once the message is durable.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct DmDelivered {
+    /// Always `true`.
+    pub ok: bool,
+    /// The bot that reads it.
+    pub delivered_to: BotId,
+    /// The message's id.
+    pub msg_id: u64,
+    /// When the relay took it in.
+    pub ts: Timestamp,
+    /// With `wait_ms`: what was said after the cursor.
+    #[serde(flatten, default, skip_serializing_if = "Option::is_none")]
+    pub synced: Option<Synced>,
+}
+
+/// Reads what is new in a channel, and waits for it.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SyncMessages {
+    /// The channel, 'chn_…'.
+    pub channel_id: ChannelId,
+    /// The cursor of your last answer; leave it out, or 0, to read from the start.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<u64>,
+    /// How long to wait for something new, in milliseconds; 25000 by default, at most 45000, 0 for no wait.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout_ms: Option<u64>,
+    /// At most this many messages, up to 500; has_more says whether there are others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u32>,
+    /// Also the entries that only a verifier needs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub include_trace: Option<bool>,
+    /// Your seat, if you hold several in this channel.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slot_id: Option<SlotId>,
+}
+
+/// What [`SyncMessages`] returns.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Synced {
+    /// What was said after the cursor, as far as the caller may read it.
+    pub messages: Vec<Message>,
+    /// The highest id served, hidden ones included; pass it next time.
+    pub cursor: u64,
+    /// Whether more is there already.
+    pub has_more: bool,
+    /// Who and what is in the channel, when that changed after the cursor.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub view: Option<View>,
+}
+
+/// An entry as members read it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Message {
+    /// Its place in the channel: 1, 2, 3, …
+    pub id: u64,
+    /// The channel.
+    pub channel_id: ChannelId,
+    /// Who speaks: `s1`, `bot:<bot_id>` or `system`.
+    pub sender: Sender,
+    /// What the sender is called.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sender_label: Option<String>,
+    /// The label.
+    pub kind: Kind,
+    /// What is said; `null` once deleted.
+    pub body: Option<Body>,
+    /// When.
+    pub ts: Timestamp,
+    /// The one slot that it is for; `null` for all.
+    pub to_slot: Option<SlotId>,
+}

@@ -1,0 +1,288 @@
+//! The operations that a relay offers: requests, results, and the one trait that all doors share.
+//!
+//! An operation is written once, here. MCP tools, WebSocket frames and REST routes are thin adapters
+//! over [`Request`] and [`Multiplayer`].
+#![expect(
+    clippy::doc_markdown,
+    clippy::doc_link_with_quotes,
+    reason = "the documentation of arguments is shown to models, who read it as plain text"
+)]
+#![expect(rustdoc::bare_urls, reason = "the same")]
+
+mod bots;
+mod channels;
+mod health;
+mod messages;
+mod update;
+mod view;
+
+use std::borrow::Cow;
+use std::future::Future;
+use std::pin::Pin;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+pub use bots::{AttachBot, BotAttached, BotCode, BotSpec, GetBotCode};
+pub use channels::{
+    ChannelCreated, ChannelInfo, ChannelList, ChannelSummary, CreateChannel, GetChannelInfo, JoinChannel, Joined,
+    LeaveChannel, Left, ListChannels,
+};
+pub use health::{Health, HealthCheck};
+pub use messages::{DmBot, DmDelivered, Message, MessagePosted, PostMessage, SyncMessages, Synced};
+pub use update::{ChannelUpdated, UpdateChannel, UpdateOp};
+pub use view::{BotView, SlotView, View};
+
+use crate::Error;
+
+/// The result of an operation: compact JSON, ready to be sent on.
+pub type Reply = Box<RawValue>;
+
+/// What is on its way to being a [`Reply`].
+pub type ReplyFuture<'a> = Pin<Box<dyn Future<Output = Result<Reply, Error>> + Send + 'a>>;
+
+/// Whoever can perform operations for one principal: a relay, or a connection to one.
+pub trait Multiplayer: Send + Sync {
+    /// Performs one operation. Dropping the future ends a wait; what was appended stays.
+    fn perform(&self, request: Request) -> ReplyFuture<'_>;
+}
+
+macro_rules! operations {
+    ($($(#[doc = $doc:literal])+ $variant:ident = $name:literal,)+) => {
+        /// A request for one of the operations.
+        #[derive(Clone, Debug, Serialize)]
+        #[serde(tag = "op", content = "args", rename_all = "snake_case")]
+        #[expect(missing_docs, reason = "each variant is described at its type")]
+        pub enum Request {
+            $($variant($variant),)+
+        }
+
+        impl Request {
+            /// The names of all operations.
+            pub const NAMES: &'static [&'static str] = &[$($name,)+];
+
+            /// Reads the arguments of the operation called `name`; the error says which argument is wrong.
+            pub fn parse(name: &str, args: Value) -> Result<Self, Error> {
+                match name {
+                    $($name => arguments(args).map(Self::$variant),)+
+                    _ => Err(Error::invalid(
+                        format!("There is no operation '{}'.", name.chars().take(64).collect::<String>()),
+                        format!("The operations are: {}.", Self::NAMES.join(", ")),
+                    )),
+                }
+            }
+
+            /// The operation's name.
+            pub const fn name(&self) -> &'static str {
+                match self {
+                    $(Self::$variant(_) => $name,)+
+                }
+            }
+
+            /// The JSON schema of an operation's arguments, closed: no other argument is taken.
+            pub fn schema(name: &str) -> Option<Schema> {
+                match name {
+                    $($name => Some(schema_of::<$variant>()),)+
+                    _ => None,
+                }
+            }
+        }
+
+        $(impl From<$variant> for Request {
+            fn from(arguments: $variant) -> Self {
+                Self::$variant(arguments)
+            }
+        })+
+    };
+}
+
+operations! {
+    /// Is the relay there, and which one is it?
+    HealthCheck = "health_check",
+    /// Makes a channel with slots and bots.
+    CreateChannel = "create_channel",
+    /// Takes a seat, or comes back to it.
+    JoinChannel = "join_channel",
+    /// Gives a seat up.
+    LeaveChannel = "leave_channel",
+    /// Says something to everybody.
+    PostMessage = "post_message",
+    /// Says something to one bot alone.
+    DmBot = "dm_bot",
+    /// Reads what is new, and waits for it.
+    SyncMessages = "sync_messages",
+    /// Who and what is in the channel.
+    GetChannelInfo = "get_channel_info",
+    /// The exact code of a bot.
+    GetBotCode = "get_bot_code",
+    /// The caller's own channels.
+    ListChannels = "list_channels",
+    /// What admins may do.
+    UpdateChannel = "update_channel",
+    /// Adds a bot.
+    AttachBot = "attach_bot",
+}
+
+impl Request {
+    /// The idempotency key, where the operation takes one and the caller sent it.
+    pub fn idempotency_key_mut(&mut self) -> Option<&mut Option<IdempotencyKey>> {
+        match self {
+            Self::CreateChannel(args) => Some(&mut args.idempotency_key),
+            Self::JoinChannel(args) => Some(&mut args.idempotency_key),
+            Self::LeaveChannel(args) => Some(&mut args.idempotency_key),
+            Self::PostMessage(args) => Some(&mut args.idempotency_key),
+            Self::DmBot(args) => Some(&mut args.idempotency_key),
+            Self::UpdateChannel(args) => Some(&mut args.idempotency_key),
+            Self::AttachBot(args) => Some(&mut args.idempotency_key),
+            Self::HealthCheck(_)
+            | Self::SyncMessages(_)
+            | Self::GetChannelInfo(_)
+            | Self::GetBotCode(_)
+            | Self::ListChannels(_) => None,
+        }
+    }
+
+    /// The channel and the seat that the operation is about, where it names one.
+    pub fn seat_mut(&mut self) -> Option<(crate::ChannelId, &mut Option<crate::SlotId>)> {
+        match self {
+            Self::LeaveChannel(args) => Some((args.channel_id, &mut args.slot_id)),
+            Self::PostMessage(args) => Some((args.channel_id, &mut args.slot_id)),
+            Self::DmBot(args) => Some((args.channel_id, &mut args.slot_id)),
+            Self::SyncMessages(args) => Some((args.channel_id, &mut args.slot_id)),
+            Self::UpdateChannel(args) => Some((args.channel_id, &mut args.slot_id)),
+            Self::AttachBot(args) => Some((args.channel_id, &mut args.slot_id)),
+            Self::HealthCheck(_)
+            | Self::CreateChannel(_)
+            | Self::JoinChannel(_)
+            | Self::GetChannelInfo(_)
+            | Self::GetBotCode(_)
+            | Self::ListChannels(_) => None,
+        }
+    }
+}
+
+fn arguments<T: DeserializeOwned>(args: Value) -> Result<T, Error> {
+    // A client that has nothing to say may leave the arguments out.
+    let args = if args.is_null() { Value::Object(serde_json::Map::new()) } else { args };
+    if !args.is_object() {
+        return Err(Error::invalid(
+            "The arguments must be a JSON object.",
+            "Send them by name, as the tool's input schema says.",
+        ));
+    }
+    serde_path_to_error::deserialize(args).map_err(|error| {
+        let path = error.path().to_string();
+        let reason = error.into_inner().to_string();
+        let message =
+            if path == "." { format!("Wrong arguments: {reason}.") } else { format!("Argument '{path}': {reason}.") };
+        Error::invalid(
+            message.chars().take(600).collect::<String>(),
+            "Compare the call with the tool's input schema and send it again.",
+        )
+    })
+}
+
+fn schema_of<T: JsonSchema>() -> Schema {
+    let mut settings = schemars::generate::SchemaSettings::draft2020_12();
+    settings.inline_subschemas = true;
+    settings.meta_schema = None;
+    SchemaGenerator::new(settings).into_root_schema_for::<T>()
+}
+
+/// A name, chosen by the caller, that makes a repeated request harmless; 1 to 128 printable ASCII characters.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct IdempotencyKey(String);
+
+impl IdempotencyKey {
+    /// The key's text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::str::FromStr for IdempotencyKey {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let valid = (1..=crate::limits::IDEMPOTENCY_KEY_BYTES).contains(&text.len())
+            && text.bytes().all(|b| b.is_ascii_graphic());
+        if valid { Ok(Self(text.to_owned())) } else { Err("an idempotency key is 1 to 128 printable ASCII characters") }
+    }
+}
+
+impl<'de> Deserialize<'de> for IdempotencyKey {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Cow::<str>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+impl JsonSchema for IdempotencyKey {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "IdempotencyKey".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        schemars::json_schema!({ "type": "string", "minLength": 1, "maxLength": 128 })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::Request;
+    use crate::ErrorCode;
+
+    #[test]
+    fn every_operation_has_a_closed_schema_without_references() {
+        for name in Request::NAMES {
+            let schema = Value::from(Request::schema(name).unwrap());
+            assert_eq!(schema["type"], "object", "{name}");
+            assert_eq!(schema["additionalProperties"], false, "{name}");
+            assert!(!schema.to_string().contains("$ref"), "{name}: {schema}");
+        }
+    }
+
+    #[test]
+    fn a_wrong_argument_is_named() {
+        let cases = [
+            ("post_message", json!({ "channel_id": 7, "body": "x" }), "'channel_id'"),
+            ("post_message", json!({ "channel_id": "chn_zzz", "body": "x" }), "'channel_id'"),
+            ("post_message", json!({ "body": "x" }), "channel_id"),
+            ("post_message", json!({ "channel_id": "chn_0123456789abcdef", "body": "x", "sender": "s1" }), "sender"),
+            ("sync_messages", json!({ "channel_id": "chn_0123456789abcdef", "cursor": -1 }), "'cursor'"),
+            (
+                "update_channel",
+                json!({ "channel_id": "chn_0123456789abcdef", "ops": [{ "type": "explode" }] }),
+                "explode",
+            ),
+            ("create_channel", json!([1, 2]), "arguments"),
+            ("no_such", json!({}), "no_such"),
+        ];
+        for (name, args, named) in cases {
+            let error = Request::parse(name, args.clone()).unwrap_err();
+            assert_eq!(error.code, ErrorCode::InvalidRequest, "{name} {args}");
+            assert!(error.message.contains(named), "{name} {args}: {}", error.message);
+        }
+    }
+
+    #[test]
+    fn requests_travel_as_they_are_parsed() {
+        let args = json!({ "channel_id": "chn_0123456789abcdef", "body": "guess 42", "wait_ms": 20_000, "cursor": 3 });
+        let request = Request::parse("post_message", args.clone()).unwrap();
+        let sent = serde_json::to_value(&request).unwrap();
+        assert_eq!(sent["op"], request.name());
+        let again = Request::parse("post_message", sent["args"].clone()).unwrap();
+        assert_eq!(serde_json::to_value(again).unwrap(), sent);
+        assert_eq!(sent["args"]["cursor"], 3);
+    }
+}

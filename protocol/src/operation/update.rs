@@ -1,0 +1,96 @@
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{BotSpec, IdempotencyKey, View};
+use crate::channel::SlotKind;
+use crate::{ChannelId, Secret, SlotId};
+
+/// What admins may do to a channel: all of the operations, or none.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UpdateChannel {
+    /// The channel, 'chn_…'.
+    pub channel_id: ChannelId,
+    /// The operations, 1 to 32, applied in order, all or none.
+    pub ops: Vec<UpdateOp>,
+    /// Your seat, if you hold several in this channel.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slot_id: Option<SlotId>,
+    /// Any text of your own; a repeat with the same key changes nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idempotency_key: Option<IdempotencyKey>,
+}
+
+/// One change to a channel.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+pub enum UpdateOp {
+    /// Puts a bot into a bot slot, in place of the one that is there.
+    SetBot {
+        /// The bot slot.
+        slot_id: SlotId,
+        /// The bot.
+        bot: BotSpec,
+    },
+    /// Takes the bot out of a slot.
+    RemoveBot {
+        /// The bot slot.
+        slot_id: SlotId,
+    },
+    /// Empties a slot and says what may fill it next; an invite slot gets a new code.
+    YieldSlot {
+        /// The slot.
+        slot_id: SlotId,
+        /// 'bot' or 'invite'.
+        to: SlotKind,
+    },
+    /// Makes a player an admin, or no longer.
+    SetAdmin {
+        /// The player's slot.
+        slot_id: SlotId,
+        /// Whether it is to be an admin; true by default.
+        #[serde(default = "yes")]
+        admin: bool,
+    },
+    /// Renames the channel.
+    Rename {
+        /// The new name, up to 100 characters.
+        name: String,
+    },
+    /// Takes a player's seat away.
+    Kick {
+        /// The player's slot.
+        slot_id: SlotId,
+    },
+    /// Makes a new invite code for an empty slot; an older one is void.
+    NewInvite {
+        /// The slot.
+        slot_id: SlotId,
+    },
+    /// Closes an empty slot for good.
+    CloseSlot {
+        /// The slot.
+        slot_id: SlotId,
+    },
+    /// Closes the channel: it can be read, nothing new is taken.
+    Close {},
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// What [`UpdateChannel`] returns.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ChannelUpdated {
+    /// Always `true`.
+    pub ok: bool,
+    /// The channel.
+    pub view: View,
+    /// The new invite codes, in the order of the operations that made them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub invites: Vec<Secret>,
+    /// The same as links.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub invite_links: Vec<Secret>,
+}

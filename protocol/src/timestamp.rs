@@ -1,0 +1,77 @@
+use std::fmt;
+use std::str::FromStr;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// A moment, in whole milliseconds; written as RFC 3339 in UTC with milliseconds and `Z`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(i64);
+
+impl Timestamp {
+    /// The first moment that is written with a four-digit year.
+    const MIN_MS: i64 = -62_167_219_200_000;
+    /// The last moment that is written with a four-digit year.
+    const MAX_MS: i64 = 253_402_300_799_999;
+
+    /// A moment, milliseconds after 1970-01-01T00:00:00Z; held within the years 0 to 9999.
+    pub fn from_millis(millis: i64) -> Self {
+        Self(millis.clamp(Self::MIN_MS, Self::MAX_MS))
+    }
+
+    /// Milliseconds after 1970-01-01T00:00:00Z.
+    pub const fn as_millis(self) -> i64 {
+        self.0
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let moment = DateTime::<Utc>::from_timestamp_millis(self.0).expect("clamped to four-digit years");
+        f.write_str(&moment.to_rfc3339_opts(SecondsFormat::Millis, true))
+    }
+}
+
+impl FromStr for Timestamp {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let wrong = "a timestamp looks like 2026-11-20T12:00:00.000Z";
+        let moment = DateTime::parse_from_rfc3339(text).map_err(|_| wrong)?;
+        let timestamp = Self::from_millis(moment.timestamp_millis());
+        // One spelling only: what is hashed must not depend on how somebody wrote it.
+        if timestamp.to_string() == text { Ok(timestamp) } else { Err(wrong) }
+    }
+}
+
+impl Serialize for Timestamp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Timestamp {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Timestamp;
+
+    #[test]
+    fn is_written_with_milliseconds_and_z() {
+        assert_eq!(Timestamp::from_millis(0).to_string(), "1970-01-01T00:00:00.000Z");
+        assert_eq!(Timestamp::from_millis(1_795_176_000_120).to_string(), "2026-11-20T12:00:00.120Z");
+    }
+
+    #[test]
+    fn has_one_spelling() {
+        assert_eq!("2026-11-20T12:00:00.120Z".parse(), Ok(Timestamp::from_millis(1_795_176_000_120)));
+        for other in ["2026-11-20T12:00:00Z", "2026-11-20T12:00:00.120+00:00", "2026-11-20 12:00:00.120Z"] {
+            assert!(other.parse::<Timestamp>().is_err(), "{other}");
+        }
+    }
+}
