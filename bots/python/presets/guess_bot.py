@@ -124,6 +124,8 @@ class GuessBot:
         self.remember()
 
     def on_private_message(self, slot_id, msg):
+        if not any(player["slot_id"] == slot_id for player in self.ctx.players):
+            return  # gone before the answer
         word = str(msg.get("text", "")).strip().lower()
         if word in ("!status", "status"):
             self.ctx.dm(slot_id, "private", self.status())

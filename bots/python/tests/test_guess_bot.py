@@ -38,6 +38,8 @@ class Context:
         self.effects.append({"kind": kind, "to": None, "body": plain_json(body)})
 
     def dm(self, slot_id, kind, body):
+        if slot_id not in [player["slot_id"] for player in self.players]:
+            raise ValueError(f"no player holds slot {slot_id!r}")
         self.effects.append({"kind": kind, "to": slot_id, "body": plain_json(body)})
 
 
@@ -403,6 +405,12 @@ class Commands(unittest.TestCase):
         before = table.state
         self.assertEqual(types(table.dm("s1", f"guess {table.secret}")), ["error"])
         self.assertEqual(table.state, before)
+
+    def test_who_left_before_the_answer_gets_none(self):
+        table = Table("alice", "bob")
+        table.join("s1")
+        table.slots[1]["filled"] = False
+        self.assertEqual(table.dm("s1", "!status"), [])
 
 
 class Params(unittest.TestCase):
