@@ -108,7 +108,7 @@ class GuessBot:
         player = msg["sender"]
         if msg["kind"] != "user" or player not in self.state["seated"]:
             return
-        action, number = read(msg["body"])
+        action, number = read(msg["body"] or {})
         if action is None:
             return  # ordinary talk
         if action == "guess":

@@ -301,6 +301,8 @@ class Play(unittest.TestCase):
                 self.assertEqual(self.table.say("s2", text), [])
         self.assertEqual(self.table.say("s1", "I guess so"), [])
         self.assertEqual(self.table.say("s1"), [])
+        deleted = {"id": 9, "sender": "s1", "kind": "user", "body": None}
+        self.assertEqual(self.table.hook("on_message", deleted), [])
         self.assertEqual(self.table.say("s1", "guess 42", kind="aside"), [])
 
     def test_other_bots_are_not_players(self):
