@@ -1,0 +1,81 @@
+//! Input schemas as models read them: every word that says nothing is a token that each session pays.
+
+use mcp_multiplayer_protocol::Request;
+use rmcp::model::JsonObject;
+use serde_json::Value;
+
+/// The closed input schema of the operation called `name`, without what a caller has no use for.
+///
+/// # Panics
+/// When there is no such operation.
+pub(crate) fn of(name: &str) -> JsonObject {
+    let schema = Request::schema(name).expect("tools are named after operations");
+    let Value::Object(mut schema) = Value::from(schema) else { unreachable!("arguments are objects") };
+    // The tool has a title and a description of its own.
+    schema.remove("description");
+    let mut schema = Value::Object(schema);
+    lean(&mut schema);
+    if let Some(bot) = schema.pointer_mut("/properties/ops/items/oneOf/0/properties/bot") {
+        // Said in full at create_channel.
+        if let Some(Value::Object(properties)) = bot.get_mut("properties") {
+            for property in properties.values_mut().filter_map(Value::as_object_mut) {
+                property.remove("description");
+            }
+        }
+        bot["description"] = "As in bots[] of create_channel.".into();
+    }
+    let Value::Object(schema) = schema else { unreachable!("it was one above") };
+    schema
+}
+
+/// Drops titles, number formats, what is so by default, and the `null` that stands for "left out". The relay still
+/// takes the latter.
+fn lean(schema: &mut Value) {
+    let Value::Object(map) = schema else { return };
+    for key in ["title", "format", "minLength", "default"] {
+        map.remove(key);
+    }
+    if map.get("additionalProperties").is_some_and(|others| *others == true) {
+        map.remove("additionalProperties");
+    }
+    if map.contains_key("const") {
+        map.remove("type");
+    }
+    if let Some(Value::Array(variants)) = map.get("oneOf") {
+        let consts: Option<Vec<Value>> = variants.iter().map(|variant| variant.get("const").cloned()).collect();
+        if let Some(consts) = consts {
+            map.remove("oneOf");
+            map.insert("enum".to_owned(), Value::Array(consts));
+        }
+    }
+    if let Some(Value::Array(types)) = map.get_mut("type") {
+        types.retain(|kind| kind != "null");
+        if let [only] = types.as_slice() {
+            let only = only.clone();
+            map.insert("type".to_owned(), only);
+        }
+    }
+    if let Some(Value::Array(variants)) = map.get_mut("anyOf") {
+        variants.retain(|variant| *variant != serde_json::json!({ "type": "null" }));
+        if let [Value::Object(only)] = variants.as_slice() {
+            let only = only.clone();
+            map.remove("anyOf");
+            for (key, value) in only {
+                map.entry(key).or_insert(value);
+            }
+        }
+    }
+    for key in ["items", "additionalProperties"] {
+        if let Some(inner) = map.get_mut(key) {
+            lean(inner);
+        }
+    }
+    for key in ["anyOf", "oneOf"] {
+        if let Some(Value::Array(variants)) = map.get_mut(key) {
+            variants.iter_mut().for_each(lean);
+        }
+    }
+    if let Some(Value::Object(properties)) = map.get_mut("properties") {
+        properties.values_mut().for_each(lean);
+    }
+}
