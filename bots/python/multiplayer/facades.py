@@ -1,0 +1,127 @@
+"""The modules that a bot gets in another form, because their own would hand it the interpreter or the disk."""
+
+import io
+import operator
+import os
+import string
+import sys
+import traceback
+import typing
+import warnings
+
+from multiplayer.guards import Formatter, guarded_getattr
+from multiplayer.modules import public_names, replace
+
+
+def install(log, workspace, filename):
+    """Registers the facades: prints go to `log`, files to `workspace`, and tracebacks show `filename` alone."""
+    replace("sys", lambda: _sys(log))
+    replace("io", lambda: _io(workspace))
+    replace("traceback", lambda: _traceback(log, filename))
+    replace("warnings", lambda: _warnings(log))
+    replace("typing", lambda: _without(typing, "get_type_hints", "ForwardRef", "evaluate_forward_ref"))
+    replace("string", lambda: public_names(string) | {"Formatter": Formatter})
+    replace("operator", _operator)
+
+
+def _without(module, *left_out):
+    return {name: value for name, value in public_names(module).items() if name not in left_out}
+
+
+def _sys(log):
+    plain = """
+        version version_info hexversion implementation platform byteorder maxsize maxunicode float_info int_info
+        hash_info float_repr_style getrecursionlimit getsizeof intern exit exc_info copyright api_version
+    """
+    found = {name: getattr(sys, name) for name in plain.split()}
+    return found | {"argv": [], "stdout": log, "stderr": log}
+
+
+def _io(workspace):
+    opened = io.open
+    root = os.path.realpath(workspace)
+
+    def open(file, mode="r", buffering=-1, encoding=None, errors=None, newline=None):
+        """Opens a file under ctx.workspace, which is where relative names start."""
+        path = os.path.realpath(os.path.join(root, os.fspath(file)))
+        if path != root and not path.startswith(root + os.sep):
+            raise PermissionError(f"{file!r} is outside ctx.workspace")
+        return opened(path, mode, buffering, encoding, errors, newline)
+
+    return _without(io, "FileIO", "open_code", "OpenWrapper") | {"open": open}
+
+
+def _traceback(log, filename):
+    def own(error):
+        # Frames of the runtime say nothing to an author.
+        told = traceback.TracebackException.from_exception(error)
+        link = told
+        while link is not None:
+            link.stack = traceback.StackSummary.from_list([frame for frame in link.stack if frame.filename == filename])
+            link = link.__cause__ or link.__context__
+        return told
+
+    def format_exception(exc, value=None, tb=None, limit=None, chain=True):
+        return list(own(exc if value is None else value).format(chain=chain))
+
+    def format_exc(limit=None, chain=True):
+        error = sys.exc_info()[1]
+        return "NoneType: None\n" if error is None else "".join(format_exception(error, chain=chain))
+
+    def print_exc(limit=None, file=None, chain=True):
+        (log if file is None else file).write(format_exc(limit, chain))
+
+    def print_exception(exc, value=None, tb=None, limit=None, file=None, chain=True):
+        (log if file is None else file).write("".join(format_exception(exc, value, chain=chain)))
+
+    return {
+        "format_exception": format_exception,
+        "format_exception_only": traceback.format_exception_only,
+        "format_exc": format_exc,
+        "print_exc": print_exc,
+        "print_exception": print_exception,
+    }
+
+
+def _warnings(log):
+    def warn(message, category=UserWarning, stacklevel=1, source=None):
+        kind = type(message) if isinstance(message, Warning) else category
+        log.write(f"{kind.__name__}: {message}\n")
+
+    def ignore(*args, **kwargs):
+        """Filters have nothing to act on: what a bot warns about goes to its log."""
+
+    class catch_warnings:
+        def __init__(self, *, record=False, **kwargs):
+            self.record = record
+
+        def __enter__(self):
+            return [] if self.record else None
+
+        def __exit__(self, *details):
+            return False
+
+    return {
+        "warn": warn,
+        "simplefilter": ignore,
+        "filterwarnings": ignore,
+        "resetwarnings": ignore,
+        "catch_warnings": catch_warnings,
+    }
+
+
+def _operator():
+    def attrgetter(*paths):
+        def follow(value, path):
+            for name in path.split("."):
+                value = guarded_getattr(value, name)
+            return value
+
+        if len(paths) == 1:
+            return lambda value: follow(value, paths[0])
+        return lambda value: tuple(follow(value, path) for path in paths)
+
+    def methodcaller(name, /, *args, **kwargs):
+        return lambda value: guarded_getattr(value, name)(*args, **kwargs)
+
+    return public_names(operator) | {"attrgetter": attrgetter, "methodcaller": methodcaller}

@@ -1,0 +1,132 @@
+"""What the rewritten parts of a bot's source call when it runs, and the built-ins that it sees."""
+
+import builtins
+import functools
+import string
+from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
+
+from RestrictedPython.transformer import INSPECT_ATTRIBUTES
+
+from multiplayer import names
+
+FORMATTERS = frozenset({"format", "format_map"})
+
+
+def guarded_getattr(owner, name, *default):
+    """`getattr` for a name that the policy could not decide on by itself."""
+    if type(name) is not str:
+        raise TypeError("attribute name must be string")
+    if name.startswith("_"):
+        _check_private(owner, name)
+    elif name in INSPECT_ATTRIBUTES:
+        raise AttributeError(f'"{name}" is a restricted name of frames and code')
+    elif name in FORMATTERS:
+        if isinstance(owner, str):
+            return functools.partial(_FORMATS[name], owner)
+        if isinstance(owner, type) and issubclass(owner, str):
+            return _FORMATS[name]
+    return getattr(owner, name, *default)
+
+
+def _check_private(owner, name):
+    if names.is_special(name):
+        if name not in names.READABLE:
+            raise AttributeError(f'"{name}" is an invalid attribute name because it starts with "__"')
+    elif not (name in names.PUBLIC_PRIVATES or _is_own(owner, name)):
+        raise AttributeError(f'"{name}" is a private name of {type(owner).__name__!r} objects')
+
+
+def _is_own(owner, name):
+    """Whether a private name is the bot's, rather than that of a library whose class it extends."""
+    if isinstance(owner, (FunctionType, MethodType)):
+        return owner.__module__ == names.BOT_MODULE
+    if type(owner) is super:
+        classes = type(owner.__self__).__mro__ if not isinstance(owner.__self__, type) else owner.__self__.__mro__
+        classes = classes[classes.index(owner.__thisclass__) + 1 :]
+    elif isinstance(owner, type):
+        classes = type.mro(owner)
+    else:
+        classes = type(owner).__mro__
+        if type(owner).__module__ != names.BOT_MODULE:
+            return False
+    for candidate in classes:
+        if name in vars(candidate):
+            return candidate.__module__ == names.BOT_MODULE
+    return any(candidate.__module__ == names.BOT_MODULE for candidate in classes)
+
+
+def guarded_write(owner, name):
+    """The owner itself, if its attribute `name` may be assigned or deleted."""
+    kind = type(owner)
+    if kind.__module__ != names.BOT_MODULE:
+        if isinstance(owner, (type, FunctionType)):
+            allowed = owner.__module__ == names.BOT_MODULE
+        else:
+            allowed = not isinstance(owner, (ModuleType, BuiltinFunctionType, MethodType))
+        if not allowed or (name.startswith("_") and not _is_own(owner, name)):
+            what = getattr(owner, "__name__", kind.__name__)
+            raise TypeError(f"attribute {name!r} of {what!r} can't be changed: it isn't the bot's own")
+    return owner
+
+
+def guarded_setattr(owner, name, value):
+    _check_assigned(name)
+    setattr(guarded_write(owner, name), name, value)
+
+
+def guarded_delattr(owner, name):
+    _check_assigned(name)
+    delattr(guarded_write(owner, name), name)
+
+
+def _check_assigned(name):
+    if type(name) is not str:
+        raise TypeError("attribute name must be string")
+    if names.is_special(name) or name in INSPECT_ATTRIBUTES:
+        raise AttributeError(f'"{name}" can\'t be assigned')
+
+
+def guarded_hasattr(owner, name):
+    try:
+        guarded_getattr(owner, name)
+    except AttributeError:
+        return False
+    return True
+
+
+class Formatter(string.Formatter):
+    """`str.format`, with the policy's eye on the attributes that a field names."""
+
+    def get_field(self, field_name, args, kwargs):
+        first, rest = string._string.formatter_field_name_split(field_name)
+        value = self.get_value(first, args, kwargs)
+        for is_attribute, key in rest:
+            value = guarded_getattr(value, key) if is_attribute else value[key]
+        return value, first
+
+
+_FORMATS = {
+    "format": lambda text, /, *args, **kwargs: Formatter().vformat(text, args, kwargs),
+    "format_map": lambda text, mapping, /: Formatter().vformat(text, (), mapping),
+}
+
+
+def bot_builtins(importer, log):
+    """The `__builtins__` of a bot: `importer` answers its imports, `log` takes what it prints."""
+
+    def print(*values, sep=" ", end="\n", file=None, flush=False):
+        builtins.print(*values, sep=sep, end=end, file=log if file is None else file)
+
+    table = {name: getattr(builtins, name) for name in names.BUILTINS}
+    for name, value in vars(builtins).items():
+        if isinstance(value, type) and issubclass(value, BaseException):
+            table[name] = value
+    table.update(
+        __import__=importer,
+        print=print,
+        getattr=guarded_getattr,
+        setattr=guarded_setattr,
+        delattr=guarded_delattr,
+        hasattr=guarded_hasattr,
+    )
+    return table

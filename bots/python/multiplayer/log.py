@@ -1,0 +1,34 @@
+"""What a bot prints: kept with the hook that printed it, up to a limit."""
+
+from io import TextIOBase
+
+
+class Log(TextIOBase):
+    """A text stream that keeps its first `limit` characters."""
+
+    def __init__(self, limit):
+        self._limit = limit
+        self._parts = []
+        self._size = 0
+
+    def write(self, text):
+        if not isinstance(text, str):
+            raise TypeError(f"write() argument must be str, not {type(text).__name__}")
+        room = self._limit - self._size
+        if room > 0:
+            self._parts.append(text[:room])
+            if len(text) > room:
+                self._parts.append("\n[the rest of the log is cut]")
+        self._size += len(text)
+        return len(text)
+
+    def writable(self):
+        return True
+
+    def take(self):
+        """The lines written since the last call."""
+        text = "".join(self._parts)
+        self._parts.clear()
+        self._size = 0
+        # A surrogate could not leave the process.
+        return text.encode(errors="replace").decode().splitlines()

@@ -1,0 +1,271 @@
+"""What a bot's source may say, checked on its syntax tree before any of it runs.
+
+RestrictedPython's transformer decides about every kind of node, and refuses kinds that it does not
+know. This subclass gives back what is ordinary Python to an author, and rewrites what has to be
+checked when it runs:
+
+    x._private, x.format        _getattr_(x, "_private")
+    x.y = 1, x.y += 1, del x.y  _write_(x, "y").y = 1, ...
+"""
+
+import ast
+
+from RestrictedPython.transformer import INSPECT_ATTRIBUTES, RestrictingNodeTransformer
+
+from multiplayer import names
+
+
+class Rejected(Exception):
+    """The bot's source is at fault: a message, the line if it is known, and what to do."""
+
+    def __init__(self, message, line=None, hint=None):
+        super().__init__(message)
+        self.message, self.line, self.hint = message, line, hint
+
+
+def compile_bot(source, filename):
+    """The code object of a bot's source; raises `Rejected`."""
+    try:
+        tree = ast.parse(source, filename)
+        policy = Policy(tree)
+        policy.visit(tree)
+        if policy.problems:
+            raise policy.rejection()
+        return compile(ast.fix_missing_locations(tree), filename, "exec", dont_inherit=True)
+    except SyntaxError as error:
+        raise Rejected(f"{type(error).__name__}: {error.msg}", error.lineno) from None
+    except ValueError as error:
+        raise Rejected(f"SyntaxError: {error}") from None
+    except (RecursionError, MemoryError):
+        raise Rejected("the source is nested too deeply to compile") from None
+
+
+class Policy(RestrictingNodeTransformer):
+    """Checks and rewrites one source; `problems` holds what it may not say."""
+
+    def __init__(self, tree):
+        super().__init__()
+        self.problems = []
+        self._scopes = ["module"]
+        self._classes = []
+        self._guarded_imports = 0
+        self._bound = frozenset(_bound_names(tree))
+
+    def error(self, node, info, hint=None):
+        self.problems.append((getattr(node, "lineno", None), info, hint))
+
+    def rejection(self):
+        ordered = sorted(self.problems, key=lambda problem: problem[0] or 0)
+        line, message, hint = ordered[0]
+        others = [f"line {line}: {message}" for line, message, _ in ordered[1:4]]
+        if others:
+            more = "; also " + "; ".join(others)
+            hint = (hint or "") + more if hint else more[2:]
+        return Rejected(message, line, hint)
+
+    def not_allowed(self, node):
+        kind = type(node).__name__
+        if kind.startswith("Async") or kind == "Await":
+            self.error(node, "async code is not allowed", "a hook runs by itself, so plain functions do")
+        elif kind == "TryStar":
+            self.error(node, "except* is not allowed", "use except")
+        else:
+            super().not_allowed(node)
+
+    # Names
+
+    def check_name(self, node, name, allow_magic_methods=False):
+        if name is None:
+            return
+        if name in names.RESERVED:
+            self.error(node, f'"{name}" is a reserved name')
+        elif names.is_special(name) and not (self._scopes[-1] == "class" and name in names.CLASS_NAMES):
+            self.error(node, f'"{name}" is an invalid variable name because it starts with "__"')
+
+    def visit_Name(self, node):
+        if isinstance(node.ctx, ast.Load):
+            if node.id == "__name__":
+                return node
+            if node.id in names.REFUSED_BUILTINS and node.id not in self._bound:
+                message = f"{node.id.capitalize()} calls are not allowed"
+                self.error(node, message, names.REFUSED_BUILTINS[node.id])
+        self.check_name(node, node.id)
+        return node
+
+    def visit_Global(self, node):
+        for name in node.names:
+            self.check_name(node, name)
+        return node
+
+    visit_Nonlocal = visit_Global
+
+    # Attributes
+
+    def visit_Attribute(self, node):
+        attribute = self._mangled(node.attr)
+        loads = isinstance(node.ctx, ast.Load)
+        self._check_attribute(node, attribute, loads)
+        node = self.node_contents_visit(node)
+        node.attr = attribute
+        if not loads:
+            node.value = _call("_write_", node.value, ast.Constant(attribute))
+            return ast.fix_missing_locations(ast.copy_location(node, node))
+        if attribute.startswith("_") or attribute in ("format", "format_map"):
+            return ast.copy_location(_call("_getattr_", node.value, ast.Constant(attribute)), node)
+        return node
+
+    def _check_attribute(self, node, attribute, loads):
+        if names.is_special(attribute) and not (loads and attribute in names.READABLE):
+            hint = "type(x) gives the class of x" if attribute == "__class__" else None
+            reason = f'"{attribute}" is an invalid attribute name because it starts with "__"'
+            self.error(node, reason, hint)
+        elif attribute in INSPECT_ATTRIBUTES:
+            self.error(node, f'"{attribute}" is a restricted name of frames and code')
+
+    def _mangled(self, attribute):
+        # The compiler mangles private names of a class only where they are attribute nodes, and
+        # some become constants here.
+        owner = self._classes[-1].lstrip("_") if self._classes else ""
+        if owner and attribute.startswith("__") and not attribute.endswith("__"):
+            return f"_{owner}{attribute}"
+        return attribute
+
+    # Imports
+
+    def visit_Import(self, node):
+        for alias in node.names:
+            self._check_import(node, alias.name)
+            self.check_name(node, alias.asname or alias.name.partition(".")[0])
+        return node
+
+    def visit_ImportFrom(self, node):
+        if node.level:
+            self.error(node, "Relative imports are not allowed", "a bot is one file")
+            return node
+        self._check_import(node, node.module)
+        for alias in node.names:
+            if alias.name == "*":
+                self.error(node, '"*" imports are not allowed', "name what the bot uses")
+            elif node.module != "__future__":
+                self.check_name(node, alias.asname or alias.name)
+        return node
+
+    def _check_import(self, node, module):
+        # Inside `try` it is the running bot's business: it may have an answer to the ImportError.
+        if module.partition(".")[0] not in names.MODULES and not self._guarded_imports:
+            hint = "bots may import " + ", ".join(sorted(names.MODULES - {"__future__"}))
+            self.error(node, f"Import of '{module}' is not allowed", hint)
+
+    def visit_Try(self, node):
+        self._guarded_imports += bool(node.handlers)
+        node.body = self._visit_all(node.body)
+        self._guarded_imports -= bool(node.handlers)
+        node.handlers = self._visit_all(node.handlers)
+        node.orelse = self._visit_all(node.orelse)
+        node.finalbody = self._visit_all(node.finalbody)
+        return node
+
+    # Definitions
+
+    def visit_FunctionDef(self, node):
+        self.check_name(node, node.name)
+        self._scopes.append("function")
+        self.check_function_argument_names(node)
+        node = self.node_contents_visit(node)
+        self._scopes.pop()
+        return node
+
+    def visit_Lambda(self, node):
+        self._scopes.append("function")
+        node = super().visit_Lambda(node)
+        self._scopes.pop()
+        return node
+
+    def visit_ClassDef(self, node):
+        self.check_name(node, node.name)
+        if any(keyword.arg == "metaclass" for keyword in node.keywords):
+            self.error(node, 'The keyword argument "metaclass" is not allowed', "use a base class or a decorator")
+        node.bases = self._visit_all(node.bases)
+        node.keywords = self._visit_all(node.keywords)
+        node.decorator_list = self._visit_all(node.decorator_list)
+        if getattr(node, "type_params", None):
+            node.type_params = self._visit_all(node.type_params)
+        self._scopes.append("class")
+        self._classes.append(node.name)
+        node.body = self._visit_all(node.body)
+        self._classes.pop()
+        self._scopes.pop()
+        return node
+
+    # Patterns: their values and classes must stay plain dotted names, so they are checked only.
+
+    def visit_MatchValue(self, node):
+        self._check_dotted(node.value)
+        return node
+
+    def visit_MatchClass(self, node):
+        self._check_dotted(node.cls)
+        for attribute in node.kwd_attrs:
+            if attribute.startswith("_") or attribute in INSPECT_ATTRIBUTES:
+                self.error(node, f'"{attribute}" can\'t be matched because it is a private name')
+        node.patterns = self._visit_all(node.patterns)
+        node.kwd_patterns = self._visit_all(node.kwd_patterns)
+        return node
+
+    def visit_MatchMapping(self, node):
+        self.check_name(node, node.rest)
+        for key in node.keys:
+            self._check_dotted(key)
+        node.patterns = self._visit_all(node.patterns)
+        return node
+
+    def visit_MatchAs(self, node):
+        self.check_name(node, node.name)
+        return self.node_contents_visit(node)
+
+    visit_MatchStar = visit_MatchAs
+
+    def _check_dotted(self, node):
+        for part in ast.walk(node):
+            if isinstance(part, ast.Attribute) and (part.attr.startswith("_") or part.attr in INSPECT_ATTRIBUTES):
+                self.error(node, f'"{part.attr}" can\'t be matched because it is a private name')
+            elif isinstance(part, ast.Name):
+                self.check_name(node, part.id)
+
+    # Nodes that need nothing but a look at what is in them. Iteration, unpacking, subscripts and
+    # calls give a bot nothing that naming an attribute does not, and that is checked.
+
+    def _visit_all(self, nodes):
+        visited = []
+        for node in nodes:
+            result = self.visit(node)
+            if result is not None:
+                visited.append(result)
+        return visited
+
+    def _plain(self, node):
+        return self.node_contents_visit(node)
+
+    visit_Module = visit_For = visit_comprehension = visit_Assign = visit_AugAssign = visit_AnnAssign = _plain
+    visit_With = visit_Subscript = visit_Match = visit_match_case = visit_MatchOr = visit_MatchSequence = _plain
+    visit_MatchSingleton = visit_Call = _plain
+    visit_TypeAlias = visit_TypeVar = visit_ParamSpec = visit_TypeVarTuple = _plain
+
+
+def _call(guard, *arguments):
+    return ast.Call(func=ast.Name(guard, ast.Load()), args=list(arguments), keywords=[])
+
+
+def _bound_names(tree):
+    """Every name that the source binds somewhere, and so may mean something else than the built-in."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
+            yield node.id
+        elif isinstance(node, ast.arg):
+            yield node.arg
+        elif isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            yield node.name
+        elif isinstance(node, ast.alias):
+            yield node.asname or node.name
+        elif isinstance(node, (ast.ExceptHandler, ast.MatchAs, ast.MatchStar)) and node.name:
+            yield node.name

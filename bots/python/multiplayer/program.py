@@ -1,0 +1,75 @@
+"""One bot's source, compiled once and run in fresh globals for every hook."""
+
+import random
+import sys
+
+from multiplayer import modules, names
+from multiplayer.guards import guarded_getattr, guarded_write
+from multiplayer.policy import Rejected, compile_bot
+
+HOOKS = ("on_init", "on_join", "on_leave", "on_message", "on_private_message", "on_timer")
+
+
+class Program:
+    """A compiled bot."""
+
+    def __init__(self, name, source, builtins):
+        self.filename = f"<bot:{name}>"
+        self._name = name
+        self._builtins = builtins
+        self._code = compile_bot(source, self.filename)
+
+    def bot_class(self):
+        """Runs the source and returns its bot class.
+
+        That is the class with a hook that has the bot's name, else the last one defined.
+        """
+        namespace = {
+            "__builtins__": self._builtins,
+            "__name__": names.BOT_MODULE,
+            "_getattr_": guarded_getattr,
+            "_write_": guarded_write,
+        }
+        self._freshen_libraries()
+        exec(self._code, namespace)
+        found = [value for value in namespace.values() if _is_bot_class(value)]
+        if not found:
+            hint = "define a class with at least one of " + ", ".join(HOOKS)
+            raise Rejected("the source has no bot class", hint=hint)
+        return next((candidate for candidate in found if candidate.__name__ == self._name), found[-1])
+
+    def line_of(self, error):
+        """The line of the bot's source where an exception came from, or None."""
+        line, step = None, error.__traceback__
+        while step is not None:
+            if step.tb_frame.f_code.co_filename == self.filename:
+                line = step.tb_lineno
+            step = step.tb_next
+        return line
+
+    @staticmethod
+    def _freshen_libraries():
+        # What one hook did to a library's own state must not reach the next.
+        if modules.imported("random"):
+            random.seed()
+        if modules.imported("decimal"):
+            decimal = sys.modules["decimal"]
+            decimal.setcontext(decimal.Context())
+
+
+def instance(bot_class, context):
+    """A bot; without an `__init__` of its own it gets `ctx` and `params` set."""
+    if bot_class.__init__ is not object.__init__:
+        return bot_class(context, context.params)
+    bot = bot_class()
+    bot.ctx = context
+    bot.params = context.params
+    return bot
+
+
+def hooks_of(bot_class):
+    return [hook for hook in HOOKS if callable(getattr(bot_class, hook, None))]
+
+
+def _is_bot_class(value):
+    return isinstance(value, type) and value.__module__ == names.BOT_MODULE and bool(hooks_of(value))

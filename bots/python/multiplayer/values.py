@@ -1,0 +1,56 @@
+"""The JSON that a bot may post and keep: what every client and every replay reads alike."""
+
+import json
+import math
+
+# What a double holds exactly, so that a JavaScript client reads the same number.
+MAX_INTEGER = 2**53 - 1
+MAX_DEPTH = 64
+
+
+def to_json(value, where):
+    """The value as compact JSON; raises TypeError or ValueError that names the path of what is wrong."""
+    _check(value, where, 0)
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
+def _check(value, path, depth):
+    kind = type(value)
+    if kind is str or isinstance(value, str):
+        _check_text(value, path)
+    elif value is None or kind is bool:
+        pass
+    elif isinstance(value, int):
+        if not -MAX_INTEGER <= value <= MAX_INTEGER:
+            raise ValueError(f"{path}: {_short(value)} is beyond ±(2^53-1); post it as a string")
+    elif isinstance(value, float):
+        if not math.isfinite(value):
+            raise ValueError(f"{path}: {value!r} is not a number that JSON has")
+    elif depth >= MAX_DEPTH and isinstance(value, (dict, list, tuple)):
+        raise ValueError(f"{path}: nested deeper than {MAX_DEPTH} levels")
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            if not isinstance(key, str):
+                raise TypeError(f"{path}: key {_short(key)} is {type(key).__name__}, and keys are strings")
+            _check_text(key, path)
+            _check(item, f"{path}.{key}" if key.isidentifier() else f"{path}[{key!r}]", depth + 1)
+    elif isinstance(value, (list, tuple)):
+        for index, item in enumerate(value):
+            _check(item, f"{path}[{index}]", depth + 1)
+    else:
+        raise TypeError(f"{path}: {kind.__name__} is not JSON (use dict, list, str, int, float, bool, None)")
+
+
+def _check_text(text, path):
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            raise ValueError(f"{path}: the text has half of a surrogate pair") from None
+
+
+def _short(value):
+    if isinstance(value, int) and value.bit_length() > 128:
+        return f"an integer of {value.bit_length()} bits"
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."

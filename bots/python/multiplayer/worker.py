@@ -1,0 +1,104 @@
+"""Answers the relay's requests, one JSON text for another.
+
+    {"id": 1, "request": {"load": {name, source, params, limits}}}    -> {"loaded": {}} | {"rejected": {message, line, hint}}
+    {"id": 2, "request": {"inspect": {}}}                             -> {"inspected": {class_name, hooks}} | {"rejected": ...}
+    {"id": 3, "request": {"hook": {hook, channel_id, bot_id, now_ms, state, players, args}}}
+        -> {"done": {effects, state, log}} | {"failed": {reason, line, memory, log}}
+"""
+
+import gc
+import json
+import os
+import signal
+
+from multiplayer import facades, modules
+from multiplayer.context import Context, Effects
+from multiplayer.guards import bot_builtins
+from multiplayer.log import Log
+from multiplayer.policy import Rejected
+from multiplayer.program import Program, hooks_of, instance
+from multiplayer.wall import raise_wall
+
+_REASON_CHARACTERS = 1000
+
+
+class Worker:
+    """The one bot of this process."""
+
+    def __init__(self, workspace, socket):
+        self._workspace = workspace
+        self._program = None
+        # A file that grows past the limit is an OSError then, not the end of the process.
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        os.closerange(3, socket)
+        os.closerange(socket + 1, 256)
+        raise_wall(workspace)
+        gc.collect()
+        gc.freeze()
+
+    def answer(self, frame):
+        frame = json.loads(frame)
+        ((kind, request),) = frame["request"].items()
+        reply = {"load": self._load, "inspect": self._inspect, "hook": self._hook}[kind](request)
+        return f'{{"id":{frame["id"]},"reply":{reply}}}'
+
+    def _load(self, request):
+        self._limits = request["limits"]
+        self._params = request["params"]
+        self._log = Log(self._limits["log_bytes"])
+        try:
+            builtins = bot_builtins(modules.bot_import, self._log)
+            self._program = Program(request["name"], request["source"], builtins)
+        except Rejected as error:
+            return _rejected(error.message, error.line, error.hint)
+        facades.install(self._log, self._workspace, self._program.filename)
+        return '{"loaded":{}}'
+
+    def _inspect(self, _request):
+        try:
+            bot_class = self._program.bot_class()
+            return json.dumps({"inspected": {"class_name": bot_class.__name__, "hooks": hooks_of(bot_class)}})
+        except Rejected as error:
+            return _rejected(error.message, error.line, error.hint)
+        except BaseException as error:
+            return _rejected(_reason(error), self._program.line_of(error), None)
+
+    def _hook(self, call):
+        facts = call | {"params": self._params, "workspace": self._workspace}
+        effects = Effects(call["state"], self._limits)
+        self._log.take()
+        try:
+            bot = instance(self._program.bot_class(), Context(effects, facts))
+            hook = getattr(bot, call["hook"], None)
+            if hook is not None:
+                hook(*call["args"])
+        except BaseException as error:
+            effects.close()
+            failed = {
+                "reason": error.message if isinstance(error, Rejected) else _reason(error),
+                "line": self._program.line_of(error),
+                "memory": isinstance(error, MemoryError),
+                "log": self._log.take(),
+            }
+            return json.dumps({"failed": failed})
+        effects.close()
+        state = None if effects.state == effects.before else effects.state
+        return (
+            f'{{"done":{{"effects":[{",".join(effects.texts)}],'
+            f'"state":{json.dumps(state, ensure_ascii=False)},"log":{json.dumps(self._log.take())}}}}}'
+        )
+
+
+def _rejected(message, line, hint):
+    return json.dumps({"rejected": {"message": message, "line": line, "hint": hint}})
+
+
+def _reason(error):
+    """`ZeroDivisionError: division by zero`, as a player reads it."""
+    try:
+        text = str(error)
+    except BaseException:
+        text = ""
+    name = type(error).__name__
+    text = " ".join(text.split()).encode(errors="replace").decode()
+    return (f"{name}: {text}" if text else name)[:_REASON_CHARACTERS]

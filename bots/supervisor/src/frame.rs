@@ -1,0 +1,118 @@
+//! What travels between supervisor and worker: a length of four bytes, big-endian, and JSON.
+//!
+//! `{"id": n, "request": {..}}` is answered by `{"id": n, "reply": {..}}`, one at a time. The worker
+//! speaks first, with id 0.
+
+use std::io;
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::UnixStream;
+
+use crate::hook::{Hook, HookCall};
+use crate::report::RuntimeInfo;
+
+#[derive(Debug, Serialize)]
+struct RequestFrame<'a> {
+    id: u64,
+    request: &'a Request<'a>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Request<'a> {
+    Load { name: &'a str, source: &'a str, params: String, limits: LoadLimits },
+    Inspect {},
+    Hook(&'a HookCall),
+}
+
+/// The limits that the worker itself reports on, in better words than the supervisor could.
+#[derive(Debug, Serialize)]
+pub(crate) struct LoadLimits {
+    pub(crate) posts: usize,
+    pub(crate) post_bytes: usize,
+    pub(crate) state_bytes: usize,
+    pub(crate) log_bytes: usize,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ReplyFrame {
+    id: u64,
+    reply: Reply,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub(crate) enum Reply {
+    Ready(RuntimeInfo),
+    Broken { message: String },
+    Loaded {},
+    Inspected { class_name: String, hooks: Vec<Hook> },
+    Rejected { message: String, line: Option<u32>, hint: Option<String> },
+    Done { effects: Vec<SentEffect>, state: Option<String>, log: Vec<String> },
+    Failed { reason: String, line: Option<u32>, memory: bool, log: Vec<String> },
+}
+
+/// An effect as it came, its body not yet looked into.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub(crate) enum SentEffect {
+    Post { kind: String, body: Box<RawValue> },
+    Dm { slot_id: String, kind: String, body: Box<RawValue> },
+}
+
+/// Why no reply came.
+#[derive(Debug)]
+pub(crate) enum ReadError {
+    Closed,
+    /// The worker sent something else than one reply to the request; said in few words.
+    Protocol(&'static str),
+}
+
+impl From<io::Error> for ReadError {
+    fn from(_: io::Error) -> Self {
+        Self::Closed
+    }
+}
+
+pub(crate) async fn write(socket: &mut UnixStream, id: u64, request: &Request<'_>) -> io::Result<()> {
+    let mut frame = vec![0; 4];
+    serde_json::to_writer(&mut frame, &RequestFrame { id, request })?;
+    let length = u32::try_from(frame.len() - 4).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
+    frame[..4].copy_from_slice(&length.to_be_bytes());
+    socket.write_all(&frame).await
+}
+
+/// Reads the reply to request `id`, of at most `max_bytes`, through `buffer`.
+pub(crate) async fn read(
+    socket: &mut UnixStream,
+    id: u64,
+    max_bytes: usize,
+    buffer: &mut Vec<u8>,
+) -> Result<Reply, ReadError> {
+    buffer.clear();
+    let mut end = None;
+    while end.is_none_or(|end| buffer.len() < end) {
+        if socket.read_buf(buffer).await? == 0 {
+            return Err(ReadError::Closed);
+        }
+        if let (None, Some(length)) = (end, buffer.first_chunk()) {
+            let length = usize::try_from(u32::from_be_bytes(*length)).unwrap_or(usize::MAX);
+            if length > max_bytes {
+                return Err(ReadError::Protocol("a reply over the limit"));
+            }
+            end = Some(4 + length);
+        }
+    }
+    if end != Some(buffer.len()) {
+        return Err(ReadError::Protocol("more than one reply"));
+    }
+    let frame: ReplyFrame =
+        serde_json::from_slice(&buffer[4..]).map_err(|_| ReadError::Protocol("an unreadable reply"))?;
+    if frame.id != id {
+        return Err(ReadError::Protocol("a reply to another request"));
+    }
+    Ok(frame.reply)
+}

@@ -1,0 +1,41 @@
+//! Starts, feeds, limits and kills the processes that run bots.
+//!
+//! A bot runs in a worker process of its own (`mcp-multiplayer-bot`), warm between its hooks. A
+//! worker is never trusted: what it sends is capped, checked and thrown away when it is late, and a
+//! worker that breaks a rule is killed. This crate holds no Python and knows no channel.
+//!
+//! ```no_run
+//! # use std::sync::Arc;
+//! # use mcp_multiplayer_bot_supervisor::*;
+//! # async fn example(call: HookCall) -> Result<(), Box<dyn std::error::Error>> {
+//! let supervisor = Supervisor::new(SupervisorConfig::new("target/release/mcp-multiplayer-bot"))?;
+//! let program = Arc::new(Program {
+//!     name: "EchoBot".to_owned(),
+//!     source: "class EchoBot:\n    def on_init(self):\n        self.ctx.post('bot', 'ready')".into(),
+//!     params: serde_json::json!({}),
+//! });
+//! let inspected = supervisor.inspect(&program).await?;
+//! assert_eq!(inspected.hooks, [Hook::OnInit]);
+//! let report = supervisor.run(&BotKey::new("chn_1", "bot_1"), &program, call).await?;
+//! # Ok(())
+//! # }
+//! ```
+
+mod check;
+mod error;
+mod fleet;
+mod frame;
+mod hook;
+mod limits;
+mod program;
+mod report;
+mod supervisor;
+mod worker;
+mod workspace;
+
+pub use crate::error::{InspectError, Unavailable};
+pub use crate::hook::{Hook, HookCall, Player};
+pub use crate::limits::Limits;
+pub use crate::program::{BotKey, Program};
+pub use crate::report::{Effect, FailureKind, HookReport, Inspected, Outcome, RuntimeInfo};
+pub use crate::supervisor::{Supervisor, SupervisorConfig};

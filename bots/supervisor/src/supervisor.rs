@@ -1,0 +1,230 @@
+//! The handle that a relay holds: inspects sources and runs hooks.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Weak};
+
+use tokio::time::{Duration, sleep};
+
+use crate::check;
+use crate::error::{InspectError, Unavailable};
+use crate::fleet::Fleet;
+use crate::frame::{Reply, Request};
+use crate::hook::HookCall;
+use crate::limits::Limits;
+use crate::program::{BotKey, Program};
+use crate::report::{FailureKind, HookReport, Inspected, Outcome};
+use crate::worker::{CallError, Worker};
+use crate::workspace::Workspaces;
+
+/// How workers are run.
+#[derive(Debug, Clone)]
+pub struct SupervisorConfig {
+    /// The executable `mcp-multiplayer-bot`.
+    pub worker: PathBuf,
+    /// The Python executable whose environment holds the bots' packages; `None`: the one that the
+    /// worker was built with.
+    pub python: Option<PathBuf>,
+    /// Where the bots' working directories are made: `mcp-multiplayer` under the system's temporary
+    /// directory.
+    pub workspaces: PathBuf,
+    /// What a hook may use.
+    pub limits: Limits,
+    /// Worker processes alive at a time: 64. Hooks beyond that wait for one to be free.
+    pub max_workers: usize,
+    /// How long a worker waits for its bot's next hook: 10 minutes.
+    pub idle_after: Duration,
+}
+
+impl SupervisorConfig {
+    /// The defaults, for a worker executable.
+    pub fn new(worker: impl Into<PathBuf>) -> Self {
+        Self {
+            worker: worker.into(),
+            python: None,
+            workspaces: std::env::temp_dir().join("mcp-multiplayer"),
+            limits: Limits::default(),
+            max_workers: 64,
+            idle_after: Duration::from_secs(600),
+        }
+    }
+}
+
+/// Runs bots; a cheap handle. Dropping the last clone kills every worker.
+#[derive(Debug, Clone)]
+pub struct Supervisor {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    config: SupervisorConfig,
+    workspaces: Workspaces,
+    fleet: Fleet,
+}
+
+/// What came of one try at a hook.
+enum Attempt {
+    Reported(HookReport),
+    /// The worker ended before it answered.
+    Died,
+}
+
+impl Supervisor {
+    /// A supervisor without any worker yet; must be called within a tokio runtime.
+    ///
+    /// Fails with [`Unavailable::Workspace`] if the directory for workspaces can't be made.
+    pub fn new(config: SupervisorConfig) -> Result<Self, Unavailable> {
+        let inner = Arc::new(Inner {
+            workspaces: Workspaces::new(&config.workspaces)?,
+            fleet: Fleet::new(config.max_workers),
+            config,
+        });
+        tokio::spawn(retire_idle(Arc::downgrade(&inner), inner.config.idle_after));
+        Ok(Self { inner })
+    }
+
+    /// Compiles and loads a source under the policy, without running any hook.
+    pub async fn inspect(&self, program: &Arc<Program>) -> Result<Inspected, InspectError> {
+        let limits = &self.inner.config.limits;
+        if let Some(message) = oversized(program, limits) {
+            return Err(InspectError::Rejected { message, line: None, hint: None });
+        }
+        let mut worker = self.start().await?;
+        let mut reply = worker.load(program, limits).await;
+        if matches!(reply, Ok(Reply::Loaded {})) {
+            reply = worker.call(&Request::Inspect {}, limits).await;
+        }
+        match reply {
+            Ok(Reply::Inspected { class_name, hooks }) => {
+                let runtime = worker.runtime().clone();
+                self.inner.fleet.keep_inspected(worker);
+                Ok(Inspected { class_name, hooks, runtime })
+            }
+            Ok(Reply::Rejected { message, line, hint }) => Err(InspectError::Rejected { message, line, hint }),
+            other => {
+                worker.kill().await;
+                let message = match other {
+                    Err(error) => reason(&error, "loading the source", limits),
+                    Ok(_) => "the bot's process answered something else".to_owned(),
+                };
+                let hint = "code outside of functions runs whenever the bot is loaded: it must be quick".to_owned();
+                Err(InspectError::Rejected { message, line: None, hint: Some(hint) })
+            }
+        }
+    }
+
+    /// Runs a hook in its bot's process; hooks of one bot run one after another, in the order of the
+    /// calls, those of others beside them.
+    ///
+    /// A dropped future kills the hook.
+    pub async fn run(&self, key: &BotKey, program: &Arc<Program>, call: HookCall) -> Result<HookReport, Unavailable> {
+        if let Some(message) = oversized(program, &self.inner.config.limits) {
+            return Ok(check::failed(message, FailureKind::Refused));
+        }
+        let seat = self.inner.fleet.seat(key);
+        let mut seat = seat.lock().await;
+        let warm = seat.take().filter(|worker| worker.is_fit_for(program));
+        if let Some(worker) = warm {
+            // A warm worker that is gone may have been killed by somebody else long before.
+            if let Attempt::Reported(report) = self.attempt(worker, &mut seat, &call).await? {
+                return Ok(report);
+            }
+        }
+        let worker = match self.inner.fleet.take_inspected(program) {
+            Some(worker) => worker,
+            None => match self.start_with(program).await? {
+                Ok(worker) => worker,
+                Err(report) => return Ok(report),
+            },
+        };
+        match self.attempt(worker, &mut seat, &call).await? {
+            Attempt::Reported(report) => Ok(report),
+            Attempt::Died => {
+                Ok(check::failed(reason(&CallError::Closed, call.hook.as_str(), self.limits()), FailureKind::Died))
+            }
+        }
+    }
+
+    /// Ends the process of a bot that is no more, once its running hook is over.
+    pub async fn retire(&self, key: &BotKey) {
+        let seat = self.inner.fleet.seat(key);
+        seat.lock().await.take();
+    }
+
+    fn limits(&self) -> &Limits {
+        &self.inner.config.limits
+    }
+
+    async fn attempt(
+        &self,
+        mut worker: Worker,
+        seat: &mut Option<Worker>,
+        call: &HookCall,
+    ) -> Result<Attempt, Unavailable> {
+        worker.workspace().empty().await?;
+        let limits = self.limits();
+        let report = match worker.call(&Request::Hook(call), limits).await {
+            Ok(reply) => check::report(reply, call, limits),
+            Err(CallError::Closed) => return Ok(Attempt::Died),
+            Err(error) => check::failed(reason(&error, call.hook.as_str(), limits), kind(&error)),
+        };
+        match report.outcome {
+            Outcome::Completed { .. } | Outcome::Failed { kind: FailureKind::Error, .. } => {
+                self.inner.fleet.put_back(seat, worker);
+            }
+            Outcome::Failed { .. } => worker.kill().await,
+        }
+        Ok(Attempt::Reported(report))
+    }
+
+    async fn start(&self) -> Result<Worker, Unavailable> {
+        let permit = self.inner.fleet.permit().await;
+        let workspace = self.inner.workspaces.make()?;
+        Worker::start(&self.inner.config, workspace, permit).await
+    }
+
+    /// A worker that has loaded the program, or how that failed.
+    async fn start_with(&self, program: &Arc<Program>) -> Result<Result<Worker, HookReport>, Unavailable> {
+        let mut worker = self.start().await?;
+        Ok(match worker.load(program, self.limits()).await {
+            Ok(Reply::Loaded {}) => Ok(worker),
+            Ok(Reply::Rejected { message, line, .. }) => {
+                let outcome = Outcome::Failed { reason: message, line, kind: FailureKind::Error };
+                Err(HookReport { outcome, log: Vec::new() })
+            }
+            Ok(_) => Err(check::failed("the bot's process answered something else".to_owned(), FailureKind::Refused)),
+            Err(error) => Err(check::failed(reason(&error, "compiling the source", self.limits()), kind(&error))),
+        })
+    }
+}
+
+fn oversized(program: &Program, limits: &Limits) -> Option<String> {
+    let length = program.source.len();
+    (length > limits.source_bytes).then(|| format!("the source is {length} bytes; at most {}", limits.source_bytes))
+}
+
+fn kind(error: &CallError) -> FailureKind {
+    match error {
+        CallError::Timeout => FailureKind::Timeout,
+        CallError::Closed => FailureKind::Died,
+        CallError::WorkspaceFull | CallError::Protocol(_) => FailureKind::Refused,
+    }
+}
+
+fn reason(error: &CallError, what: &str, limits: &Limits) -> String {
+    match error {
+        CallError::Timeout => format!("{what} took longer than {:?}", limits.hook),
+        CallError::Closed => format!("the bot's process ended during {what}"),
+        CallError::WorkspaceFull => format!("the bot's files grew over {} bytes", limits.workspace_bytes),
+        CallError::Protocol(sent) => format!("the bot's process sent {sent} during {what}"),
+    }
+}
+
+async fn retire_idle(inner: Weak<Inner>, idle_after: Duration) {
+    let pause = (idle_after / 4).max(Duration::from_millis(10));
+    loop {
+        sleep(pause).await;
+        let Some(inner) = inner.upgrade() else { return };
+        inner.fleet.retire_idle(idle_after);
+    }
+}

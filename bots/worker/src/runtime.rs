@@ -1,0 +1,113 @@
+//! The Python side of the worker, embedded, and the loop that feeds it.
+//!
+//! Python takes a request as a text and gives a text back; `bots/python/multiplayer/worker.py` lists
+//! them. The first frame of a worker is its own: `ready` with what it runs, or `broken` with why not.
+
+use std::ffi::CString;
+use std::os::fd::AsRawFd;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+
+use anyhow::{Context, anyhow};
+use pyo3::prelude::*;
+use pyo3::types::{PyModule, PyString};
+use serde_json::json;
+use sha2::{Digest, Sha256};
+
+use crate::frame;
+use crate::sandbox::Wall;
+
+/// The package's modules, each after those that it imports.
+const MODULES: [(&str, &str); 12] = [
+    ("multiplayer", include_str!("../../python/multiplayer/__init__.py")),
+    ("multiplayer.names", include_str!("../../python/multiplayer/names.py")),
+    ("multiplayer.policy", include_str!("../../python/multiplayer/policy.py")),
+    ("multiplayer.guards", include_str!("../../python/multiplayer/guards.py")),
+    ("multiplayer.modules", include_str!("../../python/multiplayer/modules.py")),
+    ("multiplayer.facades", include_str!("../../python/multiplayer/facades.py")),
+    ("multiplayer.values", include_str!("../../python/multiplayer/values.py")),
+    ("multiplayer.log", include_str!("../../python/multiplayer/log.py")),
+    ("multiplayer.context", include_str!("../../python/multiplayer/context.py")),
+    ("multiplayer.wall", include_str!("../../python/multiplayer/wall.py")),
+    ("multiplayer.program", include_str!("../../python/multiplayer/program.py")),
+    ("multiplayer.worker", include_str!("../../python/multiplayer/worker.py")),
+];
+
+/// What the packages of the environment are pinned to.
+const LOCK: &str = include_str!("../../python/requirements.txt");
+
+/// The loaded worker.
+#[derive(Debug)]
+pub(crate) struct Runtime {
+    answer: Py<PyAny>,
+    ready: String,
+}
+
+impl Runtime {
+    /// Checks the environment and loads the package; no bot is there yet.
+    pub(crate) fn load(workspace: &Path, socket: &UnixStream, wall: Wall) -> anyhow::Result<Self> {
+        Python::attach(|py| {
+            for package in ["ssl", "RestrictedPython"] {
+                py.import(package)
+                    .map_err(|error| anyhow!("{error}"))
+                    .with_context(|| format!("the Python environment lacks {package}: run bots/python/setup.sh"))?;
+            }
+            let worker = load_package(py).map_err(|error| anyhow!("the worker's own Python is broken: {error}"))?;
+            let answer = worker
+                .getattr("Worker")
+                .and_then(|class| class.call1((workspace.as_os_str(), socket.as_raw_fd())))
+                .and_then(|worker| worker.getattr("answer"))
+                .map_err(|error| anyhow!("the worker could not start: {error}"))?;
+            let version = py.version_info();
+            let ready = json!({"id": 0, "reply": {"ready": {
+                "worker": env!("CARGO_PKG_VERSION"),
+                "python": format!("{}.{}.{}", version.major, version.minor, version.patch),
+                "lock_hash": lock_hash(),
+                "wall": wall.to_string(),
+            }}});
+            Ok(Self { answer: answer.unbind(), ready: ready.to_string() })
+        })
+    }
+
+    /// Answers requests until the relay closes the socket.
+    pub(crate) fn serve(&self, socket: &mut UnixStream) -> anyhow::Result<()> {
+        frame::write(socket, self.ready.as_bytes())?;
+        let mut request = Vec::new();
+        while frame::read(socket, &mut request)? {
+            let text = std::str::from_utf8(&request)?;
+            Python::attach(|py| -> anyhow::Result<()> {
+                let reply = self.answer.call1(py, (text,)).map_err(|error| anyhow!("{error}"))?;
+                let reply = reply.bind(py).cast::<PyString>().map_err(|error| anyhow!("{error}"))?;
+                frame::write(socket, reply.to_str()?.as_bytes()).map_err(Into::into)
+            })?;
+        }
+        Ok(())
+    }
+}
+
+fn load_package(py: Python<'_>) -> PyResult<Bound<'_, PyModule>> {
+    let mut last = None;
+    for (name, source) in MODULES {
+        let file = format!("<{name}>");
+        let module = PyModule::from_code(py, &text(source)?, &text(&file)?, &text(name)?)?;
+        if name == "multiplayer" {
+            // Makes it a package, whose modules are those loaded here.
+            module.setattr("__path__", Vec::<String>::new())?;
+        }
+        last = Some(module);
+    }
+    Ok(last.expect("the list of modules is not empty"))
+}
+
+fn text(text: &str) -> PyResult<CString> {
+    Ok(CString::new(text)?)
+}
+
+fn lock_hash() -> String {
+    use std::fmt::Write;
+
+    Sha256::digest(LOCK).iter().fold("sha256:".to_owned(), |mut text, byte| {
+        write!(text, "{byte:02x}").expect("writing to a String can't fail");
+        text
+    })
+}

@@ -1,0 +1,163 @@
+//! A supervisor over real workers, and short ways to ask it.
+
+use std::process::Command;
+use std::sync::Arc;
+use std::time::Duration;
+
+use mcp_multiplayer_bot_supervisor::{
+    BotKey, Effect, FailureKind, Hook, HookCall, HookReport, InspectError, Inspected, Limits, Outcome, Player, Program,
+    Supervisor, SupervisorConfig,
+};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// How long a bot that must be killed is let run.
+pub(crate) const SHORT: Duration = Duration::from_millis(500);
+
+pub(crate) struct Bots {
+    pub(crate) supervisor: Supervisor,
+    directory: TempDir,
+}
+
+impl Bots {
+    pub(crate) fn new() -> Self {
+        Self::with(|_| {})
+    }
+
+    /// With little patience.
+    pub(crate) fn impatient() -> Self {
+        Self::with(|config| config.limits = Limits { hook: SHORT, ..Limits::default() })
+    }
+
+    pub(crate) fn with(adjust: impl FnOnce(&mut SupervisorConfig)) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let mut config = SupervisorConfig::new(env!("CARGO_BIN_EXE_mcp-multiplayer-bot"));
+        config.workspaces = directory.path().to_owned();
+        // The machine may be busy with other tests.
+        config.limits.startup = Duration::from_secs(60);
+        adjust(&mut config);
+        Self { supervisor: Supervisor::new(config).unwrap(), directory }
+    }
+
+    pub(crate) async fn inspect(&self, source: &str) -> Result<Inspected, InspectError> {
+        self.supervisor.inspect(&program(source)).await
+    }
+
+    /// Runs a hook of bot `bot_1`.
+    pub(crate) async fn run(&self, source: &str, hook: HookCall) -> HookReport {
+        self.supervisor.run(&BotKey::new("chn_1", "bot_1"), &program(source), hook).await.unwrap()
+    }
+
+    /// The message, line and hint that a source is rejected with.
+    pub(crate) async fn rejection(&self, source: &str) -> (String, Option<u32>, Option<String>) {
+        match self.inspect(source).await {
+            Err(InspectError::Rejected { message, line, hint }) => (message, line, hint),
+            other => panic!("not rejected: {other:?}"),
+        }
+    }
+
+    /// The process ids of the live workers.
+    pub(crate) fn pids(&self) -> Vec<String> {
+        let listed = Command::new("ps").args(["-axo", "pid=,stat=,args="]).output().unwrap();
+        let directory = self.directory.path().to_str().unwrap();
+        let lines = String::from_utf8(listed.stdout).unwrap();
+        let ours = lines.lines().filter(|line| line.contains(directory) && line.contains("--workspace"));
+        let fields = ours.map(|line| line.split_whitespace());
+        fields
+            .filter_map(|mut fields| Some((fields.next()?.to_owned(), fields.next()?)))
+            .filter(|(_, state)| !state.starts_with('Z'))
+            .map(|(pid, _)| pid)
+            .collect()
+    }
+}
+
+pub(crate) fn program(source: &str) -> Arc<Program> {
+    Arc::new(Program { name: "test".to_owned(), source: source.into(), params: json!({"limit": 3}) })
+}
+
+pub(crate) fn call(hook: Hook, args: Vec<Value>) -> HookCall {
+    HookCall {
+        hook,
+        channel_id: "chn_1".to_owned(),
+        bot_id: "bot_1".to_owned(),
+        now_ms: 1_700_000_000_250,
+        state: None,
+        players: ["alice", "bob"]
+            .iter()
+            .zip(["s1", "s2"])
+            .map(|(label, slot_id)| Player { slot_id: slot_id.to_owned(), label: (*label).to_owned() })
+            .collect(),
+        args,
+    }
+}
+
+pub(crate) fn on_init() -> HookCall {
+    call(Hook::OnInit, Vec::new())
+}
+
+pub(crate) fn on_message(text: &str) -> HookCall {
+    let message = json!({
+        "id": 7, "channel_id": "chn_1", "sender": "s1", "sender_label": "alice", "kind": "user",
+        "body": {"text": text}, "ts": "2023-11-14T22:13:20.250Z", "to_slot": null,
+    });
+    call(Hook::OnMessage, vec![message])
+}
+
+/// A bot whose `on_init` is these lines, with `out` a list that it posts at the end.
+pub(crate) fn init_bot(lines: &str) -> String {
+    let body = lines.lines().map(|line| format!("        {line}\n")).collect::<String>();
+    format!(
+        "class Bot:\n    def on_init(self):\n        out = []\n{body}        self.ctx.post('bot', {{'out': out}})\n"
+    )
+}
+
+pub(crate) trait Told {
+    /// What a completed hook posted and sent, in the order it did.
+    fn effects(&self) -> &[Effect];
+    /// The bodies of the effects.
+    fn bodies(&self) -> Vec<Value>;
+    /// The state that a completed hook set.
+    fn state(&self) -> Option<&str>;
+    /// Why, where and how a hook failed.
+    fn failure(&self) -> (&str, Option<u32>, FailureKind);
+}
+
+impl Told for HookReport {
+    fn effects(&self) -> &[Effect] {
+        match &self.outcome {
+            Outcome::Completed { effects, .. } => effects,
+            failed @ Outcome::Failed { .. } => panic!("the hook failed: {failed:?}"),
+        }
+    }
+
+    fn bodies(&self) -> Vec<Value> {
+        let body = |effect: &Effect| match effect {
+            Effect::Post { body, .. } | Effect::Dm { body, .. } => Value::Object(body.clone()),
+        };
+        self.effects().iter().map(body).collect()
+    }
+
+    fn state(&self) -> Option<&str> {
+        match &self.outcome {
+            Outcome::Completed { state, .. } => state.as_deref(),
+            failed @ Outcome::Failed { .. } => panic!("the hook failed: {failed:?}"),
+        }
+    }
+
+    fn failure(&self) -> (&str, Option<u32>, FailureKind) {
+        match &self.outcome {
+            Outcome::Failed { reason, line, kind } => (reason, *line, *kind),
+            completed @ Outcome::Completed { .. } => panic!("the hook did not fail: {completed:?}"),
+        }
+    }
+}
+
+/// Checks that a source inspects and that its `on_init` posts these values in `out`.
+pub(crate) async fn assert_posts(source: &str, expected: Value) {
+    let bots = Bots::new();
+    if let Err(error) = bots.inspect(source).await {
+        panic!("{error:?} in\n{source}");
+    }
+    let report = bots.run(source, on_init()).await;
+    assert_eq!(report.bodies(), [json!({"out": expected})], "{source}");
+}

@@ -1,0 +1,12 @@
+//! Bots in real worker processes, as the relay runs them.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod harness;
+
+mod evasion;
+mod freshness;
+mod lifecycle;
+mod limits;
+mod ordinary_python;
+mod refusal;
+mod seed_bots;
