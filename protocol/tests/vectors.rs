@@ -1,0 +1,191 @@
+//! The canonical envelope, held to the bytes that were committed when it was frozen.
+//!
+//! `vectors/envelope-v1.json` is never rewritten by a test that passes without being asked to. If one of
+//! these tests fails, the change that broke it would make older transcripts unverifiable.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use mcp_multiplayer_protocol::channel::{ChannelState, allowed, evolve};
+use mcp_multiplayer_protocol::merkle::{Frontier, leaf_hash};
+use mcp_multiplayer_protocol::{Content, Entry, Envelope, Hash, Kind, Sender, SystemEvent};
+use serde::{Deserialize, Serialize};
+
+#[path = "vectors/log.rs"]
+mod log;
+
+/// Set to write a new file; for a new version of the envelope, never for this one.
+const WRITE: &str = "MULTIPLAYER_WRITE_VECTORS";
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Vectors {
+    about: String,
+    entries: Vec<Vector>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Vector {
+    /// What the entry is an example of.
+    name: String,
+    envelope: Envelope,
+    content: Option<Content>,
+    /// The envelope's canonical bytes, which are UTF-8.
+    canonical: String,
+    body_hash: Hash,
+    leaf_hash: Hash,
+    /// The tree's root once this entry is in it.
+    root: Hash,
+}
+
+fn path() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/envelope-v1.json")
+}
+
+fn vectors() -> Vec<Vector> {
+    let text = std::fs::read_to_string(path()).expect("the committed file");
+    serde_json::from_str::<Vectors>(&text).expect("vectors").entries
+}
+
+#[test]
+fn envelopes_have_the_frozen_bytes_and_hashes() {
+    let mut frontier = Frontier::default();
+    for vector in vectors() {
+        let (name, envelope) = (&vector.name, &vector.envelope);
+        assert_eq!(envelope.canonical_bytes(), vector.canonical.as_bytes(), "{name}");
+        assert_eq!(serde_json::from_str::<Envelope>(&vector.canonical).unwrap(), *envelope, "{name}");
+        assert_eq!(envelope.body_hash, vector.body_hash, "{name}");
+        if let Some(content) = &vector.content {
+            assert_eq!(content.hash(), vector.body_hash, "{name}");
+        }
+        assert_eq!(envelope.leaf_hash(), vector.leaf_hash, "{name}");
+        assert_eq!(leaf_hash(vector.canonical.as_bytes()), vector.leaf_hash, "{name}");
+        frontier.push(vector.leaf_hash);
+        assert_eq!(frontier.root(), vector.root, "{name}");
+    }
+}
+
+#[test]
+fn the_frozen_log_still_follows_the_rules() {
+    let vectors = vectors();
+    let mut state = ChannelState::empty(vectors[0].envelope.channel_id);
+    for vector in vectors {
+        let entry = Entry { envelope: vector.envelope, content: vector.content };
+        allowed(&state, &entry).unwrap_or_else(|error| panic!("{}: {error}", vector.name));
+        state = evolve(state, &entry);
+        assert_eq!(state.head.frontier.root(), vector.root, "{}", vector.name);
+    }
+    assert!(state.composition.closed.is_some());
+}
+
+#[test]
+fn every_entry_type_has_a_vector() {
+    /// A new kind of event does not compile here until it is given a name, and then fails until it is in the file.
+    const fn name(event: &SystemEvent) -> &'static str {
+        match event {
+            SystemEvent::ChannelCreated { .. } => "channel:created",
+            SystemEvent::BotsAnnounced { .. } => "bots_announced",
+            SystemEvent::BotAttach { .. } => "bot:attach",
+            SystemEvent::BotManifest { .. } => "bot:manifest",
+            SystemEvent::BotDetach { .. } => "bot:detach",
+            SystemEvent::MemberJoin { .. } => "member:join",
+            SystemEvent::MemberRejoin { .. } => "member:rejoin",
+            SystemEvent::MemberLeave { .. } => "member:leave",
+            SystemEvent::MemberKick { .. } => "member:kick",
+            SystemEvent::BotRan { .. } => "bot:ran",
+            SystemEvent::BotError { .. } => "bot:error",
+            SystemEvent::Renamed { .. } => "rename_applied",
+            SystemEvent::AdminSet { .. } => "set_admin_applied",
+            SystemEvent::SlotYielded { .. } => "yield_slot_applied",
+            SystemEvent::InviteIssued { .. } => "new_invite_applied",
+            SystemEvent::SlotClosed { .. } => "close_slot_applied",
+            SystemEvent::Closed { .. } => "close_applied",
+        }
+    }
+    let expected = [
+        "bot's DM",
+        "bot's post",
+        "bot:attach",
+        "bot:detach",
+        "bot:error",
+        "bot:manifest",
+        "bot:ran",
+        "bots_announced",
+        "channel:created",
+        "close_applied",
+        "close_slot_applied",
+        "deleted",
+        "member:join",
+        "member:kick",
+        "member:leave",
+        "member:rejoin",
+        "new_invite_applied",
+        "player's DM",
+        "player's own label",
+        "player's post",
+        "rename_applied",
+        "set_admin_applied",
+        "signed",
+        "yield_slot_applied",
+    ];
+    let mut seen = BTreeSet::new();
+    for Vector { envelope, content, .. } in vectors() {
+        let private = envelope.to_slot.is_some();
+        seen.insert(match (&envelope.sender, &content) {
+            (_, None) => "deleted",
+            (Sender::System, Some(content)) => name(&content.body.parse().unwrap()),
+            (Sender::Bot(_), _) if private => "bot's DM",
+            (Sender::Bot(_), _) => "bot's post",
+            (Sender::Slot(_), _) if private => "player's DM",
+            _ if serde_json::to_value(envelope.author).unwrap() != "relay-attested" => "signed",
+            _ if envelope.kind == Kind::USER => "player's post",
+            _ => "player's own label",
+        });
+    }
+    assert_eq!(seen.into_iter().collect::<Vec<_>>(), expected);
+}
+
+/// The same file, checked by a program that shares no code with this crate.
+#[test]
+fn an_independent_reader_computes_the_same() {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/verify_vectors.py");
+    let Ok(output) = Command::new("python3").arg(script).arg(path()).output() else {
+        eprintln!("skipped: there is no python3");
+        return;
+    };
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+
+    let altered = std::fs::read_to_string(path()).unwrap().replacen("guess 42", "guess 43", 1);
+    let copy = Path::new(env!("CARGO_TARGET_TMPDIR")).join("altered-vectors.json");
+    std::fs::write(&copy, altered).unwrap();
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/verify_vectors.py");
+    let output = Command::new("python3").arg(script).arg(copy).output().unwrap();
+    assert!(!output.status.success(), "the reader took an altered body");
+}
+
+#[test]
+fn the_file_is_written_when_asked() {
+    if std::env::var_os(WRITE).is_none() {
+        return;
+    }
+    let mut frontier = Frontier::default();
+    let entries = log::entries().into_iter().map(|(name, Entry { envelope, content })| {
+        frontier.push(envelope.leaf_hash());
+        Vector {
+            name: name.to_owned(),
+            canonical: String::from_utf8(envelope.canonical_bytes()).unwrap(),
+            body_hash: envelope.body_hash,
+            leaf_hash: envelope.leaf_hash(),
+            root: frontier.root(),
+            envelope,
+            content,
+        }
+    });
+    let about = "Envelope v1: canonical is RFC 8785 JSON of envelope; body_hash is SHA-256(\"mcp-multiplayer/body/v1\" || salt || \
+                 RFC 8785 JSON of body); leaf_hash is SHA-256(0x00 || canonical); root is that of RFC 6962, section 2.1, over \
+                 the entries so far. Frozen.";
+    let vectors = Vectors { about: about.to_owned(), entries: entries.collect() };
+    std::fs::write(path(), serde_json::to_string_pretty(&vectors).unwrap() + "\n").unwrap();
+}

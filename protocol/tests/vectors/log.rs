@@ -1,0 +1,251 @@
+//! The log that the golden vectors were written from: one entry of every type, in an order that the
+//! rules of a channel allow. It says nothing about what is expected; the committed file does.
+
+use mcp_multiplayer_protocol::channel::{self, ChannelState, Hook, SlotKind};
+use mcp_multiplayer_protocol::{
+    Actor, Author, Body, BotAnnouncement, BotId, ChannelId, Content, Entry, Hash, HookOutcome, Kind, Runtime, Salt,
+    Sender, SlotId, SlotSpec, SystemEvent, Timestamp,
+};
+use serde_json::{Map, Value, json};
+
+/// 2026-11-20T12:00:00.000Z
+const START: i64 = 1_795_176_000_000;
+
+struct Log {
+    state: ChannelState,
+    entries: Vec<(&'static str, Entry)>,
+}
+
+/// The entries, each with what it is an example of.
+pub(super) fn entries() -> Vec<(&'static str, Entry)> {
+    let state = ChannelState::empty(ChannelId::from_bytes([1, 35, 69, 103, 137, 171, 205, 239, 16, 50]));
+    let mut log = Log { state, entries: Vec::new() };
+    opening(&mut log);
+    talk(&mut log);
+    changes(&mut log);
+    ending(&mut log);
+    log.entries
+}
+
+fn opening(log: &mut Log) {
+    let slot = |kind, label: &str| SlotSpec { kind, label: label.to_owned() };
+    log.system(
+        "channel created",
+        None,
+        &SystemEvent::ChannelCreated {
+            name: "Guess Game \u{1f3b2} \u{201c}très\u{201d}".to_owned(),
+            slots: vec![
+                slot(SlotKind::Bot, "referee"),
+                slot(SlotKind::Invite, "alice"),
+                slot(SlotKind::Invite, "bob"),
+                slot(SlotKind::Invite, "spare"),
+            ],
+            owner: pseudonym("alice"),
+            mutable: true,
+        },
+    );
+    log.system(
+        "bots announced",
+        None,
+        &SystemEvent::BotsAnnounced {
+            bots: vec![BotAnnouncement {
+                slot_id: SlotId::at(0),
+                name: "GuessBot".to_owned(),
+                version: "1.0".to_owned(),
+                summary: "Referees a number guessing game.".to_owned(),
+            }],
+        },
+    );
+    log.system("bot attached with its channel", None, &attach("GuessBot", 0, 0, None, None));
+    let Value::Object(manifest) = json!({ "summary": "guess", "params": { "range": [1, 100], "pace": 0.5 } }) else {
+        unreachable!("an object")
+    };
+    log.system("bot's manifest", None, &SystemEvent::BotManifest { bot_id: referee(), manifest });
+    log.post(
+        "bot's post under a kind of its own",
+        Sender::Bot(referee()),
+        "system",
+        None,
+        Some(3),
+        json!({ "text": "Ready" }),
+    );
+    log.ran("a hook ran", Hook::OnInit, 3, HookOutcome::Ok, Some(Hash::of(&[b"state"])));
+    let entropy = Some("four dice: 6 1 3 3".to_owned());
+    log.system("seat taken, with entropy", None, &join(1, "alice", entropy));
+    log.system("seat taken", None, &join(2, "bob", None));
+}
+
+fn talk(log: &mut Log) {
+    let alice = Sender::Slot(SlotId::at(1));
+    log.post("player's post", alice.clone(), "user", None, None, json!({ "text": "guess 42" }));
+    let odd = json!({
+        "text": "tab\t, quote \", backslash \\, bell \u{7}, delete \u{7f}, é, \u{2028}, \u{1f600}",
+        "data": { "\u{fb33}": 1, "\u{1f600}": 2, "z": [-0.0, 0.1, 1e21, 1e-7, 123_456.75, 5e-324], "a": [true, false, null, {}] },
+        "largest": 9_007_199_254_740_991_i64,
+        "smallest": -9_007_199_254_740_991_i64,
+    });
+    log.post("player's post with a label of its own", alice.clone(), "move.v2:open", None, None, odd);
+    let dm = json!({ "text": "!status" });
+    log.post("player's DM to a bot", alice, "private", Some(SlotId::at(0)), None, dm);
+    let answer = json!({ "text": "You have 3 guesses left.", "type": "status" });
+    log.post("bot's DM", Sender::Bot(referee()), "private", Some(SlotId::at(1)), Some(11), answer);
+    log.ran("a hook was refused", Hook::OnPrivateMessage, 11, HookOutcome::Refused, None);
+    let deleted = log.post(
+        "player's post, its content deleted",
+        Sender::Slot(SlotId::at(2)),
+        "user",
+        None,
+        None,
+        json!({ "text": "what was said here is gone" }),
+    );
+    deleted.content = None;
+    log.signed();
+    let error = |line| SystemEvent::BotError {
+        bot_id: referee(),
+        hook: Hook::OnMessage,
+        reason: "NameError: name 'targte' is not defined".to_owned(),
+        line,
+        text: "GuessBot failed in on_message.".to_owned(),
+    };
+    log.system("a hook failed, in a line of its code", Some(15), &error(Some(7)));
+    log.ran("a hook failed", Hook::OnMessage, 15, HookOutcome::Error, None);
+    log.system("a preset's hook failed", Some(14), &error(None));
+    log.ran("a hook took too long", Hook::OnMessage, 14, HookOutcome::Timeout, None);
+}
+
+fn changes(log: &mut Log) {
+    let alice = Actor::Slot(SlotId::at(1));
+    let bob = SlotId::at(2);
+    let label = "bob".to_owned();
+    log.system("renamed", None, &SystemEvent::Renamed { name: "Second Game".to_owned(), by: alice });
+    log.system("admin set", None, &SystemEvent::AdminSet { slot_id: bob, admin: true, by: alice });
+    let rejoin = SystemEvent::MemberRejoin { slot_id: bob, label: label.clone(), player: pseudonym("bob's phone") };
+    log.system("seat moved", None, &rejoin);
+    log.system("bot attached to a slot of its own", None, &attach("Scribe", 1, 4, Some("scribe"), Some(Actor::Owner)));
+    let detach = |by| SystemEvent::BotDetach {
+        bot_id: BotId::new("Scribe", 1),
+        slot_id: SlotId::at(4),
+        reason: "replaced".to_owned(),
+        by,
+    };
+    log.system("bot detached by an admin", None, &detach(Some(Actor::Slot(bob))));
+    log.system("bot attached anew", None, &attach("Scribe", 2, 4, None, Some(alice)));
+    let failed = SystemEvent::BotDetach {
+        bot_id: BotId::new("Scribe", 2),
+        slot_id: SlotId::at(4),
+        reason: "on_init failed".to_owned(),
+        by: None,
+    };
+    log.system("bot detached because its on_init failed", Some(25), &failed);
+    log.system("seat given up", None, &SystemEvent::MemberLeave { slot_id: bob, label, by: Actor::Slot(bob) });
+    let to = SlotKind::Invite;
+    log.system("slot yielded", None, &SystemEvent::SlotYielded { slot_id: bob, to, by: Actor::Slot(bob) });
+    log.system("invite issued", None, &SystemEvent::InviteIssued { slot_id: bob, generation: 1, by: alice });
+    log.system("seat taken again", None, &join(2, "bob", None));
+    let kick = SystemEvent::MemberKick { slot_id: bob, label: "bob".to_owned(), by: Actor::Owner };
+    log.system("player kicked", None, &kick);
+    log.system("slot closed", None, &SystemEvent::SlotClosed { slot_id: SlotId::at(3), by: alice });
+}
+
+fn ending(log: &mut Log) {
+    let bot = Sender::Bot(referee());
+    log.post("player's last word", Sender::Slot(SlotId::at(1)), "user", None, None, json!({ "text": "I concede" }));
+    log.system("channel closed", None, &SystemEvent::Closed { by: Actor::Owner });
+    log.post("bot's post after the close", bot, "bot", None, Some(33), json!({ "text": "37 it was", "target": 37 }));
+    log.ran("a hook ran after the close", Hook::OnMessage, 33, HookOutcome::Ok, None);
+}
+
+fn referee() -> BotId {
+    BotId::new("GuessBot", 0)
+}
+
+fn pseudonym(of: &str) -> Hash {
+    Hash::of(&[of.as_bytes()])
+}
+
+fn join(place: usize, label: &str, entropy: Option<String>) -> SystemEvent {
+    SystemEvent::MemberJoin { slot_id: SlotId::at(place), label: label.to_owned(), player: pseudonym(label), entropy }
+}
+
+fn attach(name: &str, number: u32, place: usize, slot_label: Option<&str>, by: Option<Actor>) -> SystemEvent {
+    SystemEvent::BotAttach {
+        bot_id: BotId::new(name, number),
+        slot_id: SlotId::at(place),
+        slot_label: slot_label.map(str::to_owned),
+        name: name.to_owned(),
+        version: "1.0".to_owned(),
+        code_hash: Hash::of(&[b"source of ", name.as_bytes()]),
+        manifest_hash: Hash::of(&[b"{}"]),
+        params_hash: Hash::of(&[b"{}"]),
+        hooks: vec![Hook::OnInit, Hook::OnJoin, Hook::OnLeave, Hook::OnMessage, Hook::OnPrivateMessage],
+        runtime: Runtime {
+            worker: "0.1.0".to_owned(),
+            python: "3.11.7".to_owned(),
+            lock_hash: Hash::of(&[b"requirements"]),
+        },
+        wall: "process".to_owned(),
+        seed_commitment: Hash::of(&[b"seed ", &number.to_be_bytes()]),
+        by,
+    }
+}
+
+impl Log {
+    fn system(&mut self, name: &'static str, cause: Option<u64>, event: &SystemEvent) {
+        self.append(name, Sender::System, event.kind(), None, cause, event.to_body());
+    }
+
+    fn ran(&mut self, name: &'static str, hook: Hook, trigger: u64, outcome: HookOutcome, state_hash: Option<Hash>) {
+        let event = SystemEvent::BotRan { bot_id: referee(), hook, trigger, outcome, state_hash };
+        self.system(name, Some(trigger), &event);
+    }
+
+    fn post(
+        &mut self,
+        name: &'static str,
+        sender: Sender,
+        kind: &str,
+        to_slot: Option<SlotId>,
+        cause: Option<u64>,
+        body: Value,
+    ) -> &mut Entry {
+        let fields: Map<String, Value> = serde_json::from_value(body).expect("an object");
+        let body = Body::new("body", fields).expect("a body");
+        self.append(name, sender, kind.parse().expect("a kind"), to_slot, cause, body)
+    }
+
+    /// A post that its author vouches for, not the relay.
+    fn signed(&mut self) {
+        let body = Body::new("body", Map::from_iter([("text".to_owned(), json!("guess 7"))])).expect("a body");
+        let mut entry = self.draft(Sender::Slot(SlotId::at(1)), Kind::USER, None, None, body);
+        entry.envelope.author = Author::Statement(Hash::of(&[b"a signed statement"]));
+        self.push("player's post with a statement of its author", entry);
+    }
+
+    fn append(
+        &mut self,
+        name: &'static str,
+        sender: Sender,
+        kind: Kind,
+        to_slot: Option<SlotId>,
+        cause: Option<u64>,
+        body: Body,
+    ) -> &mut Entry {
+        let entry = self.draft(sender, kind, to_slot, cause, body);
+        self.push(name, entry)
+    }
+
+    fn draft(&self, sender: Sender, kind: Kind, to_slot: Option<SlotId>, cause: Option<u64>, body: Body) -> Entry {
+        let id = self.state.size() + 1;
+        let salt = Salt(*Hash::of(&[b"salt ", &id.to_be_bytes()]).as_bytes());
+        // Every third entry falls into the millisecond of the one before.
+        let now = Timestamp::from_millis(START + i64::try_from(id - id / 3).expect("a short log") * 1_234);
+        channel::draft(&self.state, now, sender, kind, to_slot, cause, Content { salt, body })
+    }
+
+    fn push(&mut self, name: &'static str, entry: Entry) -> &mut Entry {
+        channel::allowed(&self.state, &entry).unwrap_or_else(|error| panic!("{name}: {error}"));
+        self.state = channel::evolve(self.state.clone(), &entry);
+        self.entries.push((name, entry));
+        &mut self.entries.last_mut().expect("just pushed").1
+    }
+}
