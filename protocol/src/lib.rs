@@ -24,7 +24,7 @@ pub mod operation;
 mod secret;
 mod timestamp;
 
-pub use body::{Body, BodyError};
+pub use body::{Body, BodyError, canonical_text};
 pub use entry::{Author, Content, Entry, Envelope, Salt, Sender};
 pub use error::{Error, ErrorCode};
 pub use event::{Actor, BotAnnouncement, HookOutcome, Runtime, SlotSpec, SystemEvent};

@@ -17,9 +17,25 @@ fn node_hash(left: &Hash, right: &Hash) -> Hash {
 ///
 /// One hash for each bit that is set in `size`, the largest subtree first.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Parts")]
 pub struct Frontier {
     size: u64,
     peaks: Vec<Hash>,
+}
+
+/// A frontier as it is written down; one whose hashes do not fit its size is refused.
+#[derive(Deserialize)]
+struct Parts {
+    size: u64,
+    peaks: Vec<Hash>,
+}
+
+impl TryFrom<Parts> for Frontier {
+    type Error = &'static str;
+
+    fn try_from(Parts { size, peaks }: Parts) -> Result<Self, Self::Error> {
+        Self::from_parts(size, peaks).ok_or("a frontier has one hash for each bit of its size")
+    }
 }
 
 impl Frontier {
@@ -113,12 +129,22 @@ mod tests {
         }
     }
 
+    #[test]
+    fn hashes_that_do_not_fit_the_size_are_refused() {
+        let leaf = leaf_hash(b"");
+        for text in [r#"{"size":3,"peaks":[]}"#.to_owned(), format!(r#"{{"size":0,"peaks":["{leaf}"]}}"#)] {
+            assert!(serde_json::from_str::<Frontier>(&text).is_err(), "{text}");
+        }
+    }
+
     proptest! {
         #[test]
         fn agrees_with_the_definition(size in 0_usize..300) {
             let leaves: Vec<Hash> = (0..size).map(|n| leaf_hash(&n.to_be_bytes())).collect();
             let mut frontier = Frontier::default();
-            leaves.iter().for_each(|leaf| frontier.push(*leaf));
+            for leaf in &leaves {
+                frontier.push(*leaf);
+            }
             prop_assert_eq!(frontier.root(), tree_head(&leaves));
             prop_assert_eq!(Frontier::from_parts(frontier.size(), frontier.peaks().to_vec()), Some(frontier));
         }

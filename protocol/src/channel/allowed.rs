@@ -81,13 +81,14 @@ fn by_relay(state: &ChannelState, entry: &Entry) -> Result<(), Error> {
         event,
         SystemEvent::BotRan { .. } | SystemEvent::BotError { .. } | SystemEvent::BotDetach { by: None, .. }
     );
-    if composition.closed.is_some() && !after_close {
+    let started_before = |closed| entry.envelope.cause.is_some_and(|cause| cause < closed);
+    if composition.closed.is_some_and(|closed| !(after_close && started_before(closed))) {
         return Err(Error::closed());
     }
     match event {
         SystemEvent::ChannelCreated { slots, .. } if slots.len() > limits::SLOTS => Err(broken("too many slots")),
         SystemEvent::BotAttach { bot_id, slot_id, slot_label, name, by, .. } => {
-            may_change_bots(composition, by)?;
+            by.map_or(Ok(()), |by| may_change_bots(composition, by))?;
             let fits = match composition.slot(slot_id) {
                 Some(slot) => {
                     slot_label.is_none() && slot.kind == SlotKind::Bot && slot.holder.is_none() && !slot.closed
@@ -103,11 +104,12 @@ fn by_relay(state: &ChannelState, entry: &Entry) -> Result<(), Error> {
             Ok(())
         }
         SystemEvent::BotDetach { bot_id, slot_id, by, .. } => {
-            if let Some(by) = by {
-                may_change_bots(composition, Some(by))?;
+            let bot = composition.bot(&bot_id).filter(|bot| bot.slot_id == slot_id).ok_or_else(Error::bot_not_found)?;
+            match by {
+                Some(_) => may_change_bots(composition, by),
+                None if entry.envelope.cause == Some(bot.attached) => Ok(()),
+                None => Err(broken("without anybody's wish, a bot is detached only by its own on_init")),
             }
-            let sits = composition.bot(&bot_id).is_some_and(|bot| bot.slot_id == slot_id);
-            if sits { Ok(()) } else { Err(Error::bot_not_found()) }
         }
         SystemEvent::BotManifest { bot_id, .. }
         | SystemEvent::BotRan { bot_id, .. }
@@ -141,11 +143,11 @@ fn by_relay(state: &ChannelState, entry: &Entry) -> Result<(), Error> {
                 return Err(no_slot(slot_id, "is still filled"));
             }
             empty(composition, slot_id)?;
-            if by == Actor::Slot(slot_id) { Ok(()) } else { is_admin(composition, by) }
+            if was_holders(composition, slot_id, by) { Ok(()) } else { is_admin(composition, by) }
         }
         SystemEvent::InviteIssued { slot_id, generation, by } => {
             let slot = seat(composition, slot_id)?;
-            if by != Actor::Slot(slot_id) || slot.holder.is_some() {
+            if slot.holder.is_some() || !was_holders(composition, slot_id, by) {
                 is_admin(composition, by)?;
             }
             if slot.holder.is_some() {
@@ -176,7 +178,7 @@ fn may_change_bots(composition: &Composition, by: Option<Actor>) -> Result<(), E
     if let Some(by) = by {
         is_admin(composition, by)?;
     }
-    if by.is_some() && composition.is_sealed() {
+    if composition.is_sealed() {
         return Err(Error::bad_op(
             "The bots of this channel are settled: two seats have been filled, and it was not created mutable.",
             "Create a new channel with the bots you want, or with mutable=true.",
@@ -194,6 +196,11 @@ fn is_admin(composition: &Composition, by: Actor) -> Result<(), Error> {
         }),
     };
     if admin { Ok(()) } else { Err(Error::not_admin()) }
+}
+
+/// Whether it is the wish of a player who held this very slot.
+fn was_holders(composition: &Composition, slot_id: SlotId, by: Actor) -> bool {
+    by == Actor::Slot(slot_id) && composition.slot(slot_id).is_some_and(|slot| slot.tenure > 0)
 }
 
 /// Only the owner demotes or kicks the owner's seat.

@@ -34,13 +34,10 @@ pub fn draft(
 pub fn evolve(mut state: ChannelState, entry: &Entry) -> ChannelState {
     state.head.ts = entry.envelope.ts;
     state.head.frontier.push(entry.envelope.leaf_hash());
-    if entry.envelope.sender == Sender::System
-        && entry.envelope.kind == Kind::SYSTEM
-        && let Some(event) = entry.body().and_then(|body| body.parse::<SystemEvent>().ok())
-    {
-        let composition = Arc::make_mut(&mut state.composition);
-        composition.revision = entry.id();
-        apply(composition, &mut state.head.due, entry, event);
+    evolve_composition(&mut state.composition, &mut state.head.due, entry);
+    // What bots still say after the close starts nothing.
+    if state.composition.closed.is_some() {
+        return state;
     }
     for (bot, due) in state.composition.bots.iter().zip(&mut state.head.due) {
         if wakes(bot, entry) {
@@ -48,6 +45,20 @@ pub fn evolve(mut state: ChannelState, entry: &Entry) -> ChannelState {
         }
     }
     state
+}
+
+/// The part of [`evolve`] that concerns who and what is in the channel.
+///
+/// `due` holds an element for each bot, as in [`Head`](super::Head).
+pub fn evolve_composition(composition: &mut Arc<Composition>, due: &mut Vec<u64>, entry: &Entry) {
+    if entry.envelope.sender == Sender::System
+        && entry.envelope.kind == Kind::SYSTEM
+        && let Some(event) = entry.body().and_then(|body| body.parse::<SystemEvent>().ok())
+    {
+        let composition = Arc::make_mut(composition);
+        composition.revision = entry.id();
+        apply(composition, due, entry, event);
+    }
 }
 
 fn apply(composition: &mut Composition, due: &mut Vec<u64>, entry: &Entry, event: SystemEvent) {

@@ -9,8 +9,8 @@ mod evolve;
 mod plan;
 mod state;
 
-pub use allowed::allowed;
-pub use evolve::{draft, evolve};
+pub use allowed::{allowed, may_change_bots};
+pub use evolve::{draft, evolve, evolve_composition};
 pub use plan::{Hook, HookCall, plan};
 pub use state::{Bot, ChannelState, Composition, Head, Holder, Slot, SlotKind};
 

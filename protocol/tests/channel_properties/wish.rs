@@ -1,0 +1,265 @@
+//! Random things that somebody might propose to a channel, sensible and not.
+//!
+//! A wish is made without knowledge of the channel and becomes an entry where it is proposed, so that
+//! a sequence of them shrinks well. Half of them respect the numbering that a relay does; who wishes it
+//! is always left to chance.
+
+use mcp_multiplayer_protocol::channel::{ChannelState, Hook, SlotKind, draft};
+use mcp_multiplayer_protocol::{
+    Actor, Body, BotId, Content, Entry, Hash, HookOutcome, Kind, Runtime, Salt, Sender, SlotId, SlotSpec, SystemEvent,
+    Timestamp,
+};
+use proptest::prelude::*;
+use serde_json::{Map, json};
+
+/// Slots that wishes are about; a channel made by [`opening`] has four of them.
+const SLOTS: usize = 6;
+const PEOPLE: u8 = 4;
+const HOOKS: [Hook; 5] = [Hook::OnInit, Hook::OnJoin, Hook::OnLeave, Hook::OnMessage, Hook::OnPrivateMessage];
+
+#[derive(Clone, Debug)]
+pub(super) struct Wish {
+    what: What,
+    cause: Option<u8>,
+    /// Milliseconds that the relay's clock moves; it may go back.
+    elapsed: i16,
+    flaw: Flaw,
+}
+
+/// What a relay that is wrong might do to an entry.
+#[derive(Clone, Copy, Debug)]
+enum Flaw {
+    None,
+    SkipsAnId,
+    GoesBackInTime,
+    OtherBody,
+    OtherKind,
+}
+
+#[derive(Clone, Debug)]
+enum What {
+    Post { slot: SlotId, kind: &'static str, to: Option<SlotId> },
+    BotPost { bot: u8, kind: &'static str, to: Option<SlotId> },
+    Create { mutable: bool },
+    Announce,
+    Attach { slot: SlotId, own_slot: bool, skew: bool, hooks: Vec<Hook>, by: Option<Actor> },
+    Manifest { bot: u8 },
+    Detach { bot: u8, slot: Option<SlotId>, by: Option<Actor> },
+    Join { slot: SlotId, who: u8 },
+    Rejoin { slot: SlotId, who: u8 },
+    Leave { slot: SlotId, by: Option<Actor> },
+    Kick { slot: SlotId, by: Actor },
+    Ran { bot: u8, trigger: u8, outcome: HookOutcome },
+    Error { bot: u8 },
+    Rename { by: Actor },
+    SetAdmin { slot: SlotId, admin: bool, by: Actor },
+    Yield { slot: SlotId, to: SlotKind, by: Actor },
+    Invite { slot: SlotId, skew: u32, by: Actor },
+    CloseSlot { slot: SlotId, by: Actor },
+    Close { by: Actor },
+}
+
+fn slot() -> impl Strategy<Value = SlotId> {
+    (0..SLOTS).prop_map(SlotId::at)
+}
+
+fn actor() -> impl Strategy<Value = Actor> {
+    prop_oneof![1 => Just(Actor::Owner), 3 => slot().prop_map(Actor::Slot)]
+}
+
+fn kind() -> impl Strategy<Value = &'static str> {
+    prop::sample::select(vec![
+        "user", "user", "move", "bot", "private", "private", "system", "trace", "bot:x", "control",
+    ])
+}
+
+fn some_slot() -> impl Strategy<Value = Option<SlotId>> {
+    prop::option::weighted(0.4, prop_oneof![Just(SlotId::at(0)), slot()])
+}
+
+fn what() -> impl Strategy<Value = What> {
+    let outcome =
+        prop::sample::select(vec![HookOutcome::Ok, HookOutcome::Error, HookOutcome::Timeout, HookOutcome::Refused]);
+    let hooks = prop::sample::subsequence(HOOKS.to_vec(), 0..=HOOKS.len());
+    let slot_kind = prop::sample::select(vec![SlotKind::Bot, SlotKind::Invite]);
+    prop_oneof![
+        6 => (slot(), kind(), some_slot()).prop_map(|(slot, kind, to)| What::Post { slot, kind, to }),
+        6 => (slot(), some_slot()).prop_map(|(slot, to)| What::Post { slot, kind: "private", to }),
+        4 => (0..3_u8, kind(), some_slot()).prop_map(|(bot, kind, to)| What::BotPost { bot, kind, to }),
+        1 => any::<bool>().prop_map(|mutable| What::Create { mutable }),
+        1 => Just(What::Announce),
+        4 => (slot(), any::<bool>(), prop::bool::weighted(0.1), hooks, prop::option::of(actor()))
+            .prop_map(|(slot, own_slot, skew, hooks, by)| What::Attach { slot, own_slot, skew, hooks, by }),
+        1 => (0..3_u8).prop_map(|bot| What::Manifest { bot }),
+        2 => (0..3_u8, prop::option::weighted(0.2, slot()), prop::option::of(actor()))
+            .prop_map(|(bot, slot, by)| What::Detach { bot, slot, by }),
+        8 => (slot(), 0..PEOPLE).prop_map(|(slot, who)| What::Join { slot, who }),
+        2 => (slot(), 0..PEOPLE).prop_map(|(slot, who)| What::Rejoin { slot, who }),
+        3 => (slot(), prop::option::weighted(0.2, actor())).prop_map(|(slot, by)| What::Leave { slot, by }),
+        3 => (slot(), actor()).prop_map(|(slot, by)| What::Kick { slot, by }),
+        3 => (0..3_u8, any::<u8>(), outcome).prop_map(|(bot, trigger, outcome)| What::Ran { bot, trigger, outcome }),
+        1 => (0..3_u8).prop_map(|bot| What::Error { bot }),
+        1 => actor().prop_map(|by| What::Rename { by }),
+        4 => (slot(), any::<bool>(), actor()).prop_map(|(slot, admin, by)| What::SetAdmin { slot, admin, by }),
+        3 => (slot(), slot_kind, actor()).prop_map(|(slot, to, by)| What::Yield { slot, to, by }),
+        6 => (slot(), prop_oneof![4 => Just(1_u32), 1 => 0..4_u32], actor())
+            .prop_map(|(slot, skew, by)| What::Invite { slot, skew, by }),
+        1 => (slot(), actor()).prop_map(|(slot, by)| What::CloseSlot { slot, by }),
+        1 => actor().prop_map(|by| What::Close { by }),
+    ]
+}
+
+/// Any number of wishes up to 160.
+pub(super) fn wishes() -> impl Strategy<Value = Vec<Wish>> {
+    let flaw = prop_oneof![
+        36 => Just(Flaw::None),
+        1 => Just(Flaw::SkipsAnId),
+        1 => Just(Flaw::GoesBackInTime),
+        1 => Just(Flaw::OtherBody),
+        1 => Just(Flaw::OtherKind),
+    ];
+    let wish = (what(), prop::option::weighted(0.3, any::<u8>()), -50..500_i16, flaw)
+        .prop_map(|(what, cause, elapsed, flaw)| Wish { what, cause, elapsed, flaw });
+    prop::collection::vec(wish, 0..160)
+}
+
+/// The first entry: a slot for a bot, three for players, made by the first of [`player`]s.
+pub(super) fn opening(state: &ChannelState, mutable: bool) -> Entry {
+    let slots = [SlotKind::Bot, SlotKind::Invite, SlotKind::Invite, SlotKind::Invite];
+    let slots = slots.map(|kind| SlotSpec { kind, label: "slot".to_owned() }).to_vec();
+    let event = SystemEvent::ChannelCreated { name: "A channel".to_owned(), slots, owner: player(0), mutable };
+    entry(state, 1_000, Sender::System, event.kind(), None, None, event.to_body())
+}
+
+pub(super) fn player(who: u8) -> Hash {
+    Hash::of(&[b"player", &[who]])
+}
+
+fn entry(
+    state: &ChannelState,
+    elapsed: i64,
+    sender: Sender,
+    kind: Kind,
+    to_slot: Option<SlotId>,
+    cause: Option<u64>,
+    body: Body,
+) -> Entry {
+    let now = Timestamp::from_millis(state.head.ts.as_millis() + elapsed);
+    let salt = Salt(*Hash::of(&[&state.size().to_be_bytes()]).as_bytes());
+    draft(state, now, sender, kind, to_slot, cause, Content { salt, body })
+}
+
+fn text(text: &str) -> Body {
+    Body::new("body", Map::from_iter([("text".to_owned(), json!(text))])).expect("a body")
+}
+
+impl Wish {
+    /// The entry that somebody proposes who wishes this.
+    pub(super) fn propose(&self, state: &ChannelState) -> Entry {
+        let composition = &state.composition;
+        let cause = self.cause.map(|cause| u64::from(cause) % (state.size() + 2));
+        let post = |sender, kind: &str, to_slot, cause| {
+            let kind = kind.parse().expect("a kind");
+            entry(state, self.elapsed.into(), sender, kind, to_slot, cause, text("hello"))
+        };
+        let attached = |bot: u8| composition.bots.get(usize::from(bot));
+        let mut entry = match &self.what {
+            What::Post { slot, kind, to } => post(Sender::Slot(*slot), kind, *to, cause.filter(|cause| cause % 4 == 0)),
+            What::BotPost { bot, kind, to } => {
+                let bot_id = attached(*bot).map_or_else(|| BotId::new("Nobody", 0), |bot| bot.bot_id.clone());
+                post(Sender::Bot(bot_id), kind, *to, cause)
+            }
+            _ => {
+                let event = self.event(state);
+                let cause = match (&self.what, &event) {
+                    (What::Ran { .. }, SystemEvent::BotRan { trigger, .. }) => Some(*trigger),
+                    (What::Detach { bot, by: None, .. }, _) if cause.is_none() => {
+                        attached(*bot).map(|bot| bot.attached)
+                    }
+                    _ => cause,
+                };
+                entry(state, self.elapsed.into(), Sender::System, event.kind(), None, cause, event.to_body())
+            }
+        };
+        let envelope = &mut entry.envelope;
+        match self.flaw {
+            Flaw::None => {}
+            Flaw::SkipsAnId => envelope.id += 1,
+            Flaw::GoesBackInTime => envelope.ts = Timestamp::from_millis(state.head.ts.as_millis() - 1),
+            Flaw::OtherBody => envelope.body_hash = player(9),
+            Flaw::OtherKind => envelope.kind = Kind::TRACE,
+        }
+        entry
+    }
+
+    fn event(&self, state: &ChannelState) -> SystemEvent {
+        let composition = &state.composition;
+        let label = "slot".to_owned();
+        let bot = |bot: u8| {
+            let bot = composition.bots.get(usize::from(bot));
+            bot.map_or_else(|| (BotId::new("Nobody", 0), SlotId::at(0)), |bot| (bot.bot_id.clone(), bot.slot_id))
+        };
+        match self.what.clone() {
+            What::Post { .. } | What::BotPost { .. } => unreachable!("not the relay's"),
+            What::Create { mutable } => {
+                SystemEvent::ChannelCreated { name: label, slots: vec![], owner: player(1), mutable }
+            }
+            What::Announce => SystemEvent::BotsAnnounced { bots: vec![] },
+            What::Attach { slot, own_slot, skew, hooks, by } => {
+                let next = composition.slots.len();
+                let slot_id = if own_slot && next < SLOTS { SlotId::at(next) } else { slot };
+                SystemEvent::BotAttach {
+                    bot_id: BotId::new("Bot", composition.bots_attached + u32::from(skew)),
+                    slot_id,
+                    slot_label: own_slot.then_some(label),
+                    name: "Bot".to_owned(),
+                    version: "1.0".to_owned(),
+                    code_hash: player(100),
+                    manifest_hash: player(101),
+                    params_hash: player(102),
+                    hooks,
+                    runtime: Runtime { worker: String::new(), python: String::new(), lock_hash: player(103) },
+                    wall: "none".to_owned(),
+                    seed_commitment: player(104),
+                    by,
+                }
+            }
+            What::Manifest { bot: n } => SystemEvent::BotManifest { bot_id: bot(n).0, manifest: Map::new() },
+            What::Detach { bot: n, slot, by } => {
+                let (bot_id, sits) = bot(n);
+                SystemEvent::BotDetach { bot_id, slot_id: slot.unwrap_or(sits), reason: "a test".to_owned(), by }
+            }
+            What::Join { slot, who } => {
+                SystemEvent::MemberJoin { slot_id: slot, label, player: player(who), entropy: None }
+            }
+            What::Rejoin { slot, who } => SystemEvent::MemberRejoin { slot_id: slot, label, player: player(who) },
+            What::Leave { slot, by } => {
+                SystemEvent::MemberLeave { slot_id: slot, label, by: by.unwrap_or(Actor::Slot(slot)) }
+            }
+            What::Kick { slot, by } => SystemEvent::MemberKick { slot_id: slot, label, by },
+            What::Ran { bot: n, trigger, outcome } => SystemEvent::BotRan {
+                bot_id: bot(n).0,
+                hook: Hook::OnMessage,
+                trigger: u64::from(trigger) % (state.size() + 1),
+                outcome,
+                state_hash: None,
+            },
+            What::Error { bot: n } => SystemEvent::BotError {
+                bot_id: bot(n).0,
+                hook: Hook::OnMessage,
+                reason: "a test".to_owned(),
+                line: None,
+                text: "It failed.".to_owned(),
+            },
+            What::Rename { by } => SystemEvent::Renamed { name: "Renamed".to_owned(), by },
+            What::SetAdmin { slot, admin, by } => SystemEvent::AdminSet { slot_id: slot, admin, by },
+            What::Yield { slot, to, by } => SystemEvent::SlotYielded { slot_id: slot, to, by },
+            What::Invite { slot, skew, by } => {
+                let generation = composition.slot(slot).map_or(0, |slot| slot.invite) + skew;
+                SystemEvent::InviteIssued { slot_id: slot, generation, by }
+            }
+            What::CloseSlot { slot, by } => SystemEvent::SlotClosed { slot_id: slot, by },
+            What::Close { by } => SystemEvent::Closed { by },
+        }
+    }
+}
