@@ -88,7 +88,8 @@ fn by_relay(state: &ChannelState, entry: &Entry) -> Result<(), Error> {
     match event {
         SystemEvent::ChannelCreated { slots, .. } if slots.len() > limits::SLOTS => Err(broken("too many slots")),
         SystemEvent::BotAttach { bot_id, slot_id, slot_label, name, by, .. } => {
-            by.map_or(Ok(()), |by| may_change_bots(composition, by))?;
+            // A bot that comes with its channel is nobody's later wish, and as much bound by the seal.
+            may_change_bots(composition, by.unwrap_or(Actor::Owner))?;
             let fits = match composition.slot(slot_id) {
                 Some(slot) => {
                     slot_label.is_none() && slot.kind == SlotKind::Bot && slot.holder.is_none() && !slot.closed
@@ -106,7 +107,7 @@ fn by_relay(state: &ChannelState, entry: &Entry) -> Result<(), Error> {
         SystemEvent::BotDetach { bot_id, slot_id, by, .. } => {
             let bot = composition.bot(&bot_id).filter(|bot| bot.slot_id == slot_id).ok_or_else(Error::bot_not_found)?;
             match by {
-                Some(_) => may_change_bots(composition, by),
+                Some(by) => may_change_bots(composition, by),
                 None if entry.envelope.cause == Some(bot.attached) => Ok(()),
                 None => Err(broken("without anybody's wish, a bot is detached only by its own on_init")),
             }
@@ -174,10 +175,9 @@ fn may_join(slot: &Slot) -> Result<(), Error> {
     Ok(())
 }
 
-fn may_change_bots(composition: &Composition, by: Option<Actor>) -> Result<(), Error> {
-    if let Some(by) = by {
-        is_admin(composition, by)?;
-    }
+/// Whether `by` may attach or detach bots: only admins, and only until the channel is sealed.
+pub fn may_change_bots(composition: &Composition, by: Actor) -> Result<(), Error> {
+    is_admin(composition, by)?;
     if composition.is_sealed() {
         return Err(Error::bad_op(
             "The bots of this channel are settled: two seats have been filled, and it was not created mutable.",
