@@ -15,10 +15,10 @@ class Log(TextIOBase):
         if not isinstance(text, str):
             raise TypeError(f"write() argument must be str, not {type(text).__name__}")
         room = self._limit - self._size
-        if room > 0:
-            self._parts.append(text[:room])
-            if len(text) > room:
-                self._parts.append("\n[the rest of the log is cut]")
+        if 0 <= room < len(text):
+            self._parts += text[:room], "\n[the rest of the log is cut]"
+        elif room > 0:
+            self._parts.append(text)
         self._size += len(text)
         return len(text)
 

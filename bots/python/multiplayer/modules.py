@@ -80,7 +80,13 @@ def _serve(name):
 
 
 def public_names(module):
-    """The names that a module means to be used: its `__all__`, or what has no underscore."""
-    listed = getattr(module, "__all__", None) or [name for name in vars(module) if not name.startswith("_")]
-    found = {name: getattr(module, name) for name in listed if hasattr(module, name)}
-    return {name: value for name, value in found.items() if not isinstance(value, ModuleType)}
+    """What a module offers: its `__all__`, its own definitions, its constants; not what it imported."""
+    listed = getattr(module, "__all__", None)
+    found = {}
+    for name, value in vars(module).items():
+        if name.startswith("_") or isinstance(value, ModuleType):
+            continue
+        is_own = getattr(value, "__module__", None) == module.__name__
+        if listed is None or name in listed or is_own or not callable(value):
+            found[name] = value
+    return found

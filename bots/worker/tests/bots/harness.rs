@@ -1,5 +1,7 @@
 //! A supervisor over real workers, and short ways to ask it.
 
+use std::fs;
+use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
@@ -54,6 +56,18 @@ impl Bots {
             Err(InspectError::Rejected { message, line, hint }) => (message, line, hint),
             other => panic!("not rejected: {other:?}"),
         }
+    }
+
+    pub(crate) fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// Whether a workspace has a file of this name.
+    pub(crate) fn has_file(&self, name: &str) -> bool {
+        let below = |path: &Path| fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()).collect::<Vec<_>>();
+        below(&self.directory().join(format!("relay-{}", std::process::id())))
+            .iter()
+            .any(|workspace| workspace.join(name).exists())
     }
 
     /// The process ids of the live workers.
