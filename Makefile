@@ -1,0 +1,63 @@
+# make demo    two players, one relay, one referee: a whole game, checked
+# make test    everything that is tested
+# make relay   a relay for daily use
+# make bench   the figures, measured here
+# make lint    what .ci/run demands of the code, without the tests
+# make setup   the Python environment that bots run in; the others do this by themselves
+
+.PHONY: help demo test relay bench lint setup tools
+.DEFAULT_GOAL := help
+
+PYTHON_ENV := .venv/bin/python
+# Where rustup puts cargo, for a shell that was open before.
+export PATH := $(PATH):$(HOME)/.cargo/bin
+
+help:
+	@sed -n 's/^# \(make .*\)/\1/p' Makefile
+
+tools:
+	@command -v cargo >/dev/null || { printf '%s\n' \
+	  'Rust is missing: there is no cargo on the PATH.' \
+	  '  https://rustup.rs has the one line that installs it (1.90 or newer).' \
+	  '  Then open a new shell and run make again.' >&2; exit 1; }
+	@command -v cc >/dev/null || command -v gcc >/dev/null || command -v clang >/dev/null || { printf '%s\n' \
+	  'A C compiler is missing: Rust needs one to link, SQLite to be built.' \
+	  '  Debian, Ubuntu   sudo apt install gcc' \
+	  '  Fedora           sudo dnf install gcc' \
+	  '  macOS            xcode-select --install' >&2; exit 1; }
+	@command -v python3 >/dev/null || [ -n "$$PYTHON" ] || { printf '%s\n' \
+	  'Python is missing: bots run in an embedded CPython 3.11 or newer.' \
+	  '  Debian, Ubuntu   sudo apt install gcc python3-dev python3-venv' \
+	  '  Fedora           sudo dnf install gcc python3-devel' \
+	  '  macOS            brew install python@3.13' >&2; exit 1; }
+
+# Says by itself what a Python lacks: version, headers, shared library, venv.
+setup: tools
+	@sh bots/python/setup.sh
+
+demo: setup
+	cargo build
+	$(PYTHON_ENV) examples/demo/demo.py
+
+# The last lines are the test runner's own summary.
+test: setup
+	$(PYTHON_ENV) -m unittest discover --start-directory bots/python/tests
+	cargo build --workspace --bins
+	@if cargo nextest --version >/dev/null 2>&1; then \
+	  echo cargo nextest run --workspace; cargo nextest run --workspace; \
+	else \
+	  echo cargo test --workspace; cargo test --workspace; \
+	fi
+
+relay: setup
+	cargo build --release
+	target/release/mcp-multiplayer-relay
+
+bench: setup
+	cargo build --release --workspace
+	target/release/bench
+
+lint: setup
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps
