@@ -25,6 +25,8 @@ class Effects:
         self._check_open()
         if not isinstance(kind, str) or not _KIND.fullmatch(kind):
             raise ValueError(f"kind {kind!r} must be 1 to 64 letters, digits or any of _ : . -")
+        if kind == "trace":
+            raise ValueError("kind 'trace' is the relay's own")
         if isinstance(body, str):
             body = {"text": body}
         if not isinstance(body, dict):
@@ -32,7 +34,10 @@ class Effects:
         text = to_json(body, "body")
         if len(self.texts) >= self._limits["posts"]:
             raise RuntimeError(f"a hook may post at most {self._limits['posts']} messages")
-        self._bytes += len(text.encode())
+        size = len(text.encode())
+        if size > self._limits["body_bytes"]:
+            raise ValueError(f"body is {size} bytes; at most {self._limits['body_bytes']}")
+        self._bytes += size
         if self._bytes > self._limits["post_bytes"]:
             raise RuntimeError(f"a hook may post at most {self._limits['post_bytes']} bytes")
         to = "" if slot_id is None else f'"slot_id":{json.dumps(slot_id)},'
@@ -89,6 +94,11 @@ class Context:
     def players(self):
         """Who holds a slot: [{"slot_id": "s1", "label": "alice"}, ...]."""
         return [dict(player) for player in self._facts["players"]]
+
+    @property
+    def slots(self):
+        """The open slots: [{"slot_id": "s1", "label": "alice", "kind": "invite", "filled": True}, ...]."""
+        return [dict(slot) for slot in self._facts["slots"]]
 
     @property
     def now(self):

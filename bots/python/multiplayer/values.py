@@ -5,7 +5,10 @@ import math
 
 # What a double holds exactly, so that a JavaScript client reads the same number.
 MAX_INTEGER = 2**53 - 1
-MAX_DEPTH = 64
+MAX_DEPTH = 32
+
+# Below, canonical JSON writes a whole float without an exponent: it would be read back as an integer.
+_EXPONENT_FROM = 1e21
 
 
 def to_json(value, where):
@@ -16,6 +19,8 @@ def to_json(value, where):
 
 def _check(value, path, depth):
     kind = type(value)
+    if depth > MAX_DEPTH:
+        raise ValueError(f"{path}: nested deeper than {MAX_DEPTH} levels")
     if kind is str or isinstance(value, str):
         _check_text(value, path)
     elif value is None or kind is bool:
@@ -26,8 +31,8 @@ def _check(value, path, depth):
     elif isinstance(value, float):
         if not math.isfinite(value):
             raise ValueError(f"{path}: {value!r} is not a number that JSON has")
-    elif depth >= MAX_DEPTH and isinstance(value, (dict, list, tuple)):
-        raise ValueError(f"{path}: nested deeper than {MAX_DEPTH} levels")
+        if MAX_INTEGER < abs(value) < _EXPONENT_FROM:
+            raise ValueError(f"{path}: {value!r} would be read as an integer beyond ±(2^53-1); post it as a string")
     elif isinstance(value, dict):
         for key, item in value.items():
             if not isinstance(key, str):

@@ -2,7 +2,7 @@
 
     {"id": 1, "request": {"load": {name, source, params, limits}}}    -> {"loaded": {}} | {"rejected": {message, line, hint}}
     {"id": 2, "request": {"inspect": {}}}                             -> {"inspected": {class_name, hooks}} | {"rejected": ...}
-    {"id": 3, "request": {"hook": {hook, channel_id, bot_id, now_ms, state, players, args}}}
+    {"id": 3, "request": {"hook": {hook, channel_id, bot_id, now_ms, state, players, slots, args}}}
         -> {"done": {effects, state, log}} | {"failed": {reason, line, memory, log}}
 """
 

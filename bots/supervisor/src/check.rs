@@ -11,6 +11,9 @@ use crate::report::{Effect, FailureKind, HookReport, Outcome};
 /// What a double holds exactly.
 const MAX_INTEGER: u64 = (1 << 53) - 1;
 
+/// Nesting of a body or state.
+const MAX_DEPTH: usize = 32;
+
 /// Of a failure's reason, in characters; the worker cuts at a quarter of it.
 const MAX_REASON: usize = 4000;
 
@@ -56,13 +59,13 @@ fn completed(
     for effect in sent {
         effects.push(match effect {
             SentEffect::Post { kind, body } => {
-                Effect::Post { kind: checked_kind(kind)?, body: take(&body, &mut room)? }
+                Effect::Post { kind: checked_kind(kind)?, body: take(&body, limits, &mut room)? }
             }
             SentEffect::Dm { slot_id, kind, body } => {
                 if !call.players.iter().any(|player| player.slot_id == slot_id) {
                     return Err("a DM went to a slot that no player holds".to_owned());
                 }
-                Effect::Dm { slot_id, kind: checked_kind(kind)?, body: take(&body, &mut room)? }
+                Effect::Dm { slot_id, kind: checked_kind(kind)?, body: take(&body, limits, &mut room)? }
             }
         });
     }
@@ -81,32 +84,41 @@ fn checked_kind(kind: String) -> Result<String, String> {
     if fits { Ok(kind) } else { Err("a post has a kind that is none".to_owned()) }
 }
 
-fn take(body: &RawValue, room: &mut usize) -> Result<Map<String, Value>, String> {
-    *room = room.checked_sub(body.get().len()).ok_or("a hook's posts are too long together")?;
+fn take(body: &RawValue, limits: &Limits, room: &mut usize) -> Result<Map<String, Value>, String> {
+    let length = body.get().len();
+    if length > limits.body_bytes {
+        return Err(format!("body is {length} bytes; at most {}", limits.body_bytes));
+    }
+    *room = room.checked_sub(length).ok_or("a hook's posts are too long together")?;
     object(body.get(), "body")
 }
 
 fn object(text: &str, what: &str) -> Result<Map<String, Value>, String> {
     let object: Map<String, Value> = serde_json::from_str(text).map_err(|_| format!("{what} is no JSON object"))?;
-    if object.values().all(has_exact_numbers) {
+    if object.values().all(|value| is_portable(value, 1)) {
         Ok(object)
     } else {
-        Err(format!("{what} has an integer beyond ±(2^53-1)"))
+        Err(format!("{what} has an integer beyond ±(2^53-1) or more than {MAX_DEPTH} levels"))
     }
 }
 
-fn has_exact_numbers(value: &Value) -> bool {
-    match value {
-        Value::Number(number) => is_exact(number),
-        Value::Array(items) => items.iter().all(has_exact_numbers),
-        Value::Object(fields) => fields.values().all(has_exact_numbers),
-        Value::Null | Value::Bool(_) | Value::String(_) => true,
-    }
+/// Whether every reader gets the same from the value's canonical JSON.
+fn is_portable(value: &Value, depth: usize) -> bool {
+    depth <= MAX_DEPTH
+        && match value {
+            Value::Number(number) => is_exact(number),
+            Value::Array(items) => items.iter().all(|item| is_portable(item, depth + 1)),
+            Value::Object(fields) => fields.values().all(|item| is_portable(item, depth + 1)),
+            Value::Null | Value::Bool(_) | Value::String(_) => true,
+        }
 }
 
 fn is_exact(number: &Number) -> bool {
-    let magnitude = number.as_u64().or_else(|| number.as_i64().map(i64::unsigned_abs));
-    magnitude.is_none_or(|magnitude| magnitude <= MAX_INTEGER)
+    match number.as_u64().or_else(|| number.as_i64().map(i64::unsigned_abs)) {
+        Some(magnitude) => magnitude <= MAX_INTEGER,
+        // From 1e21 on, canonical JSON has an exponent; below, such a float would be read as an integer.
+        None => number.as_f64().is_some_and(|float| !(9_007_199_254_740_992.0..1e21).contains(&float.abs())),
+    }
 }
 
 fn bounded(log: Vec<String>, limits: &Limits) -> Vec<String> {
@@ -118,4 +130,93 @@ fn bounded(log: Vec<String>, limits: &Limits) -> Vec<String> {
             Some(line)
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::hook::{Hook, Player};
+
+    fn call() -> HookCall {
+        HookCall {
+            hook: Hook::OnInit,
+            channel_id: "chn_1".to_owned(),
+            bot_id: "bot_1".to_owned(),
+            now_ms: 0,
+            state: None,
+            players: vec![Player { slot_id: "s1".to_owned(), label: "alice".to_owned() }],
+            slots: Vec::new(),
+            args: Vec::new(),
+        }
+    }
+
+    fn limits() -> Limits {
+        Limits { posts: 2, body_bytes: 80, post_bytes: 100, state_bytes: 20, log_bytes: 10, ..Limits::default() }
+    }
+
+    /// The outcome of a hook whose worker sent this.
+    fn outcome(reply: &Value) -> Outcome {
+        let reply = serde_json::from_value(reply.clone());
+        report(reply.expect("a well-formed reply"), &call(), &limits()).outcome
+    }
+
+    /// The outcome of a hook whose worker sent these effects and this state, as texts.
+    fn done(effects: &str, state: &str) -> Outcome {
+        let reply = format!(r#"{{"done": {{"effects": [{effects}], "state": {state}, "log": []}}}}"#);
+        report(serde_json::from_str(&reply).expect("a well-formed reply"), &call(), &limits()).outcome
+    }
+
+    #[test]
+    fn a_hook_within_its_limits_completes() {
+        let effects = r#"{"post": {"kind": "bot", "body": {"n": 9007199254740991}}}, {"dm": {"slot_id": "s1", "kind": "a:b", "body": {}}}"#;
+        let Outcome::Completed { effects, state } = done(effects, r#""{\"n\":-1}""#) else { panic!("refused") };
+        assert_eq!(effects.len(), 2);
+        assert_eq!(state.as_deref(), Some(r#"{"n":-1}"#));
+    }
+
+    #[test]
+    fn a_worker_that_goes_past_its_limits_is_refused() {
+        let post = |body: &str| format!(r#"{{"post": {{"kind": "bot", "body": {body}}}}}"#);
+        let cases = [
+            (vec![post("{}"); 3].join(","), "null", "at most 2 messages"),
+            (post(&json!({"x": "y".repeat(100)}).to_string()), "null", "at most 80"),
+            (vec![post(&json!({"x": "y".repeat(50)}).to_string()); 2].join(","), "null", "too long together"),
+            (post("[]"), "null", "no JSON object"),
+            (post(r#""text""#), "null", "no JSON object"),
+            (post(r#"{"x": [{"y": 9007199254740992}]}"#), "null", "beyond"),
+            (post(r#"{"x": -9007199254740992}"#), "null", "beyond"),
+            (post(r#"{"x": 1e20}"#), "null", "beyond"),
+            (post(&format!("{{\"x\": {}{}}}", "[".repeat(33), "]".repeat(33))), "null", "levels"),
+            (post(r#"{"x": 1e999}"#), "null", "no JSON object"),
+            (r#"{"post": {"kind": "", "body": {}}}"#.to_owned(), "null", "a kind that is none"),
+            (r#"{"post": {"kind": "a b", "body": {}}}"#.to_owned(), "null", "a kind that is none"),
+            (r#"{"dm": {"slot_id": "s2", "kind": "bot", "body": {}}}"#.to_owned(), "null", "no player holds"),
+            (String::new(), r#""{\"x\": \"yyyyyyyyyyyyyyy\"}""#, "state is"),
+            (String::new(), r#""[]""#, "state is no JSON object"),
+            (String::new(), r#""{""#, "state is no JSON object"),
+        ];
+        for (effects, state, expected) in cases {
+            match done(&effects, state) {
+                Outcome::Failed { reason, kind: FailureKind::Refused, .. } => {
+                    assert!(reason.contains(expected), "{reason} of {effects} {state}");
+                }
+                other => panic!("{other:?} of {effects} {state}"),
+            }
+        }
+    }
+
+    #[test]
+    fn what_a_worker_says_of_a_failure_is_bounded() {
+        let failed = json!({"failed": {"reason": "x".repeat(10_000), "line": 3, "memory": false, "log": []}});
+        let Outcome::Failed { reason, line, kind } = outcome(&failed) else { panic!("completed") };
+        assert_eq!((reason.len(), line, kind), (MAX_REASON, Some(3), FailureKind::Error));
+        assert!(matches!(outcome(&json!({"loaded": {}})), Outcome::Failed { kind: FailureKind::Refused, .. }));
+
+        let endless = json!({"failed": {"reason": "", "line": null, "memory": true, "log": vec!["x"; 10_000]}});
+        let reply = serde_json::from_value(endless).expect("a well-formed reply");
+        let log = report(reply, &call(), &limits()).log;
+        assert!((100..200).contains(&log.len()), "{}", log.len());
+    }
 }

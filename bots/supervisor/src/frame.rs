@@ -31,6 +31,7 @@ pub(crate) enum Request<'a> {
 #[derive(Debug, Serialize)]
 pub(crate) struct LoadLimits {
     pub(crate) posts: usize,
+    pub(crate) body_bytes: usize,
     pub(crate) post_bytes: usize,
     pub(crate) state_bytes: usize,
     pub(crate) log_bytes: usize,
@@ -115,4 +116,60 @@ pub(crate) async fn read(
         return Err(ReadError::Protocol("a reply to another request"));
     }
     Ok(frame.reply)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is read when a worker sends these bytes as its answer to request 7.
+    async fn read_from(sent: &[u8]) -> Result<Reply, ReadError> {
+        let (mut ours, mut theirs) = UnixStream::pair().expect("a socket pair");
+        theirs.write_all(sent).await.expect("the buffer has room");
+        drop(theirs);
+        read(&mut ours, 7, 1000, &mut Vec::new()).await
+    }
+
+    fn framed(text: &str) -> Vec<u8> {
+        let mut frame = u32::try_from(text.len()).expect("a short text").to_be_bytes().to_vec();
+        frame.extend_from_slice(text.as_bytes());
+        frame
+    }
+
+    #[tokio::test]
+    async fn one_reply_to_the_request_is_read() {
+        let reply = read_from(&framed(r#"{"id": 7, "reply": {"loaded": {}}}"#)).await;
+        assert!(matches!(reply, Ok(Reply::Loaded {})), "{reply:?}");
+    }
+
+    #[tokio::test]
+    async fn anything_else_is_a_protocol_error() {
+        let twice = framed(r#"{"id": 7, "reply": {"loaded": {}}}"#).repeat(2);
+        let cases = [
+            (framed(r#"{"id": 6, "reply": {"loaded": {}}}"#), "a reply to another request"),
+            (framed(r#"{"id": 7, "reply": {"launched": {}}}"#), "an unreadable reply"),
+            (framed(r#"{"id": 7, "reply": {"loaded": {}}, "more": 1}"#), "an unreadable reply"),
+            (framed(r#"{"id": 7, "reply": {"loaded": {"more": 1}}}"#), "an unreadable reply"),
+            (framed(r#"{"id": 7, "reply": {"done": {"effects": [{"run": {}}], "log": []}}}"#), "an unreadable reply"),
+            (framed(&"[".repeat(900)), "an unreadable reply"),
+            (framed(""), "an unreadable reply"),
+            (framed(&" ".repeat(1001)), "a reply over the limit"),
+            (u32::MAX.to_be_bytes().to_vec(), "a reply over the limit"),
+            (twice, "more than one reply"),
+        ];
+        for (sent, expected) in cases {
+            match read_from(&sent).await {
+                Err(ReadError::Protocol(what)) => assert_eq!(what, expected),
+                other => panic!("{other:?} of {}", String::from_utf8_lossy(&sent)),
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_reply_that_breaks_off_is_an_end() {
+        for sent in [&b""[..], b"\0\0", b"\0\0\0\x09{\"id\":"] {
+            let reply = read_from(sent).await;
+            assert!(matches!(reply, Err(ReadError::Closed)), "{reply:?}");
+        }
+    }
 }

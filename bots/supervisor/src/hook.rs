@@ -58,6 +58,8 @@ pub struct HookCall {
     pub state: Option<String>,
     /// Who holds a slot now.
     pub players: Vec<Player>,
+    /// The channel's slots that are not closed, filled or not: `ctx.slots`.
+    pub slots: Vec<Slot>,
     /// The method's arguments, in order.
     pub args: Vec<Value>,
 }
@@ -69,4 +71,17 @@ pub struct Player {
     pub slot_id: String,
     /// The slot's label.
     pub label: String,
+}
+
+/// A slot, as bots see it in `ctx.slots`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Slot {
+    /// `s1`.
+    pub slot_id: String,
+    /// Its label.
+    pub label: String,
+    /// `bot` or `invite`.
+    pub kind: &'static str,
+    /// Whether a player or a bot holds it.
+    pub filled: bool,
 }

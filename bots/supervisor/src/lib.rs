@@ -34,7 +34,7 @@ mod worker;
 mod workspace;
 
 pub use crate::error::{InspectError, Unavailable};
-pub use crate::hook::{Hook, HookCall, Player};
+pub use crate::hook::{Hook, HookCall, Player, Slot};
 pub use crate::limits::Limits;
 pub use crate::program::{BotKey, Program};
 pub use crate::report::{Effect, FailureKind, HookReport, Inspected, Outcome, RuntimeInfo};

@@ -16,6 +16,8 @@ pub struct Limits {
     pub workspace_bytes: u64,
     /// Posts and DMs of a hook: 100.
     pub posts: usize,
+    /// The body of one of them as JSON: 32 KiB.
+    pub body_bytes: usize,
     /// Their bodies as JSON, together: 1 MiB.
     pub post_bytes: usize,
     /// The state as JSON: 1 MiB.
@@ -34,6 +36,7 @@ impl Default for Limits {
             memory_bytes: 256 << 20,
             workspace_bytes: 100_000_000,
             posts: 100,
+            body_bytes: 32 << 10,
             post_bytes: 1 << 20,
             state_bytes: 1 << 20,
             source_bytes: 256 << 10,

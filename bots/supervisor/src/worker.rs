@@ -82,6 +82,8 @@ impl Worker {
             .stdin(Stdio::from(OwnedFd::from(theirs)))
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
+            // Not in the terminal's group: Ctrl-C is for the relay, which finishes its hooks.
+            .process_group(0)
             .kill_on_drop(true);
         if let Some(python) = &config.python {
             command.arg("--python").arg(python);
@@ -138,6 +140,7 @@ impl Worker {
             params: program.params.to_string(),
             limits: LoadLimits {
                 posts: limits.posts,
+                body_bytes: limits.body_bytes,
                 post_bytes: limits.post_bytes,
                 state_bytes: limits.state_bytes,
                 log_bytes: limits.log_bytes,

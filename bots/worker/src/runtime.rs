@@ -47,11 +47,9 @@ impl Runtime {
     /// Checks the environment and loads the package; no bot is there yet.
     pub(crate) fn load(workspace: &Path, socket: &UnixStream, wall: Wall) -> anyhow::Result<Self> {
         Python::attach(|py| {
-            for package in ["ssl", "RestrictedPython"] {
-                py.import(package)
-                    .map_err(|error| anyhow!("{error}"))
-                    .with_context(|| format!("the Python environment lacks {package}: run bots/python/setup.sh"))?;
-            }
+            py.import("RestrictedPython")
+                .map_err(|error| anyhow!("{error}"))
+                .context("the Python environment is incomplete: run bots/python/setup.sh")?;
             let worker = load_package(py).map_err(|error| anyhow!("the worker's own Python is broken: {error}"))?;
             let answer = worker
                 .getattr("Worker")

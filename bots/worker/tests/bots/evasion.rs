@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 use mcp_multiplayer_bot_supervisor::{BotKey, FailureKind, Hook};
 use serde_json::json;
 
-use crate::harness::{Bots, SHORT, Told, call, on_init, on_message, program};
+use crate::harness::{Bots, SHORT, Told, call, indented, on_init, on_message, program};
 
 /// A bot whose `on_init` is these lines and whose `on_message` answers.
 fn bot_that(lines: &str) -> String {
-    let body = lines.lines().map(|line| format!("        {line}\n")).collect::<String>();
+    let body = indented(lines);
     format!(
         "import sys\nimport re\nclass Bot:\n    def on_init(self):\n        self.ctx.post('bot', 'discarded')\n        \
          self.ctx.set_state({{'discarded': 1}})\n{body}    def on_message(self, msg):\n        \

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use mcp_multiplayer_bot_supervisor::{
     BotKey, Effect, FailureKind, Hook, HookCall, HookReport, InspectError, Inspected, Limits, Outcome, Player, Program,
-    Supervisor, SupervisorConfig,
+    Slot, Supervisor, SupervisorConfig,
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -34,7 +34,7 @@ impl Bots {
     pub(crate) fn with(adjust: impl FnOnce(&mut SupervisorConfig)) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let mut config = SupervisorConfig::new(env!("CARGO_BIN_EXE_mcp-multiplayer-bot"));
-        config.workspaces = directory.path().to_owned();
+        config.workspaces = directory.path().into();
         // The machine may be busy with other tests.
         config.limits.startup = Duration::from_secs(60);
         adjust(&mut config);
@@ -101,6 +101,16 @@ pub(crate) fn call(hook: Hook, args: Vec<Value>) -> HookCall {
             .zip(["s1", "s2"])
             .map(|(label, slot_id)| Player { slot_id: slot_id.to_owned(), label: (*label).to_owned() })
             .collect(),
+        slots: ["alice", "bob"]
+            .iter()
+            .zip(["s1", "s2"])
+            .map(|(label, slot_id)| Slot {
+                slot_id: slot_id.to_owned(),
+                label: (*label).to_owned(),
+                kind: "invite",
+                filled: true,
+            })
+            .collect(),
         args,
     }
 }
@@ -119,10 +129,15 @@ pub(crate) fn on_message(text: &str) -> HookCall {
 
 /// A bot whose `on_init` is these lines, with `out` a list that it posts at the end.
 pub(crate) fn init_bot(lines: &str) -> String {
-    let body = lines.lines().map(|line| format!("        {line}\n")).collect::<String>();
+    let body = indented(lines);
     format!(
         "class Bot:\n    def on_init(self):\n        out = []\n{body}        self.ctx.post('bot', {{'out': out}})\n"
     )
+}
+
+/// The lines of a method's body.
+pub(crate) fn indented(lines: &str) -> String {
+    lines.lines().map(|line| ["        ", line, "\n"].concat()).collect()
 }
 
 pub(crate) trait Told {

@@ -8,5 +8,6 @@ mod freshness;
 mod lifecycle;
 mod limits;
 mod ordinary_python;
+mod presets;
 mod refusal;
 mod seed_bots;

@@ -1,0 +1,40 @@
+//! Who calls. What a caller may do in a channel is decided where the channel's rules are.
+
+mod token;
+
+use std::fmt;
+use std::sync::Arc;
+
+pub use token::{Tokens, create as create_token, open_local as open_local_token};
+
+/// Who authenticated. Seats belong to principals, never to a connection.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Principal(Arc<str>);
+
+impl Principal {
+    /// Whoever holds the relay's local token: a user of this machine.
+    pub fn local() -> Self {
+        Self("local".into())
+    }
+
+    /// Whoever holds a token that the operator made.
+    pub fn token(id: &str) -> Self {
+        Self(format!("token:{id}").into())
+    }
+
+    /// Its name inside the relay; in channels it goes by a pseudonym.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether it is a user of this machine.
+    pub fn is_local(&self) -> bool {
+        &*self.0 == "local"
+    }
+}
+
+impl fmt::Debug for Principal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}

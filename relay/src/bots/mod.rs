@@ -1,0 +1,17 @@
+//! Which hook runs next, and what becomes of it.
+//!
+//! Each attached bot of a live channel has a [`runner`] that follows the log. It has the hooks run by
+//! the supervisor and appends their effects; what a bot is and may do is the supervisor's business.
+
+mod hook;
+mod memory;
+mod preset;
+mod runner;
+
+pub(crate) use hook::known_hooks;
+pub(crate) use memory::Memory;
+pub(crate) use preset::{find_preset, presets};
+pub(crate) use runner::start;
+
+/// How strongly bots are walled in: a process each, with limits, killed when it takes too long.
+pub(crate) const WALL: &str = "process";

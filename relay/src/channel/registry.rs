@@ -1,0 +1,101 @@
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
+
+use mcp_multiplayer_protocol::channel::ChannelState;
+use mcp_multiplayer_protocol::{BotId, ChannelId};
+
+use super::live::{CommitError, LiveChannel};
+use super::proposal::Proposal;
+use crate::clock::{Clock, Random};
+use crate::store::{AppendError, Store, StoreError};
+
+/// Starts what runs a bot's hooks for as long as its channel is live.
+pub(crate) type StartRunner = Box<dyn Fn(Weak<LiveChannel>, BotId) + Send + Sync>;
+
+/// The channels that are live in this process.
+pub(crate) struct Channels {
+    store: Arc<dyn Store>,
+    clock: Clock,
+    random: Random,
+    capacity: usize,
+    start_runner: StartRunner,
+    live: Mutex<HashMap<ChannelId, Arc<LiveChannel>>>,
+}
+
+impl Channels {
+    /// Keeps about `capacity` channels in memory when nobody uses them.
+    pub(crate) fn new(
+        store: Arc<dyn Store>,
+        clock: Clock,
+        random: Random,
+        capacity: usize,
+        start_runner: StartRunner,
+    ) -> Self {
+        Self { store, clock, random, capacity, start_runner, live: Mutex::default() }
+    }
+
+    /// A channel; `None` when there is none of this id.
+    pub(crate) async fn get(&self, channel_id: ChannelId) -> Result<Option<Arc<LiveChannel>>, StoreError> {
+        if let Some(channel) = self.live().get(&channel_id) {
+            return Ok(Some(Arc::clone(channel)));
+        }
+        let state = self.store.lookup_channel(channel_id).await?;
+        Ok(state.map(|state| self.enter(state)))
+    }
+
+    /// Makes a channel by its first step, and returns it once that is durable.
+    pub(crate) async fn create(
+        &self,
+        channel_id: ChannelId,
+        propose: impl FnOnce(&mut Proposal) -> Result<(), mcp_multiplayer_protocol::Error>,
+    ) -> Result<Arc<LiveChannel>, CommitError> {
+        let mut proposal = Proposal::new(ChannelState::empty(channel_id), self.clock.now(), self.random.clone());
+        propose(&mut proposal)?;
+        let batch = proposal.into_batch().expect("a first step has entries");
+        let state = batch.state.clone();
+        match self.store.append(batch).await {
+            Ok(_) => Ok(self.enter(state)),
+            Err(AppendError::Repeated(record)) => Err(CommitError::Repeated(record)),
+            Err(AppendError::Store(error)) => Err(error.into()),
+            Err(AppendError::Conflict { .. } | AppendError::BotMoved(_)) => Err(CommitError::Contended),
+        }
+    }
+
+    /// Starts what runs a bot that was attached just now.
+    pub(crate) fn start_runner(&self, channel: &Arc<LiveChannel>, bot_id: BotId) {
+        (self.start_runner)(Arc::downgrade(channel), bot_id);
+    }
+
+    /// Puts a channel among the live ones, unless it is there already.
+    fn enter(&self, state: ChannelState) -> Arc<LiveChannel> {
+        let mut live = self.live();
+        let channel_id = state.composition.channel_id;
+        if let Some(channel) = live.get(&channel_id) {
+            return Arc::clone(channel);
+        }
+        if live.len() >= self.capacity {
+            // Whoever uses a channel holds a reference, so one that is only here is used by nobody.
+            live.retain(|_, channel| Arc::strong_count(channel) > 1 || !channel.is_idle());
+        }
+        let bots: Vec<BotId> = state.composition.bots.iter().map(|bot| bot.bot_id.clone()).collect();
+        let channel =
+            Arc::new(LiveChannel::new(Arc::clone(&self.store), self.clock.clone(), self.random.clone(), state));
+        live.insert(channel_id, Arc::clone(&channel));
+        drop(live);
+        for bot_id in bots {
+            self.start_runner(&channel, bot_id);
+        }
+        channel
+    }
+
+    fn live(&self) -> MutexGuard<'_, HashMap<ChannelId, Arc<LiveChannel>>> {
+        self.live.lock().expect("no code panics while it holds the registry's lock")
+    }
+}
+
+impl fmt::Debug for Channels {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Channels({} live)", self.live().len())
+    }
+}

@@ -1,0 +1,222 @@
+//! The relay's configuration: flags win over the environment, that over the file, that over defaults.
+
+mod original;
+mod sources;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use mcp_multiplayer_protocol::limits;
+use serde::{Deserialize, Serialize};
+
+pub use sources::{Loaded, load};
+
+/// How log lines are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// All that an operator can choose, with every default filled in.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// A second place to listen, for the same doors.
+    pub also_listen: Option<SocketAddr>,
+    /// Where the database and the secrets are.
+    pub data_dir: PathBuf,
+    /// The address that people reach the relay by; invite links start with it.
+    pub public_url: String,
+    /// Values of `Host` that are answered, besides loopback's and the public URL's.
+    pub allowed_hosts: Vec<String>,
+    /// Values of `Origin` that are answered, besides the public URL's.
+    pub allowed_origins: Vec<String>,
+    /// Whether users of this machine get in by the token file in the data directory.
+    pub local_token: bool,
+    /// Largest body of an entry, in bytes.
+    pub body_bytes: usize,
+    /// Longest wait of a long-poll, in milliseconds.
+    pub wait_ms: u64,
+    /// Posts a second of a seat, on average.
+    pub posts_per_second: u32,
+    /// Posts of a seat at once.
+    pub posts_burst: u32,
+    /// Largest HTTP request, in bytes.
+    pub request_bytes: usize,
+    /// Requests under way on one WebSocket connection.
+    pub requests_per_connection: usize,
+    /// Time between pings on a WebSocket connection, in seconds.
+    pub ping_seconds: u64,
+    /// Channels that stay in memory when nobody uses them.
+    pub live_channels: usize,
+    /// The program that runs bots; by default the one beside the relay's.
+    pub bot_worker: Option<PathBuf>,
+    /// The Python whose packages bots may import; by default the one that the worker was built with.
+    pub bot_python: Option<PathBuf>,
+    /// Longest run of a hook, in milliseconds.
+    pub hook_ms: u64,
+    /// Memory of a bot, in bytes.
+    pub bot_memory_bytes: u64,
+    /// Bots whose processes are kept warm.
+    pub bot_workers: usize,
+    /// Time after which an idle bot's process is retired, in seconds.
+    pub bot_idle_seconds: u64,
+    /// What is logged: a level, or directives such as `info,mcp_multiplayer_relay=debug`.
+    pub log: String,
+    /// How log lines are written.
+    pub log_format: LogFormat,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8100)),
+            also_listen: None,
+            data_dir: default_data_dir(),
+            public_url: "http://127.0.0.1:8100".to_owned(),
+            allowed_hosts: vec![],
+            allowed_origins: vec![],
+            local_token: true,
+            body_bytes: limits::BODY_BYTES,
+            wait_ms: limits::WAIT_MS,
+            posts_per_second: 20,
+            posts_burst: 60,
+            request_bytes: 4 * 1024 * 1024,
+            requests_per_connection: 64,
+            ping_seconds: 20,
+            live_channels: 1_000,
+            bot_worker: None,
+            bot_python: None,
+            hook_ms: 5_000,
+            bot_memory_bytes: 256 * 1024 * 1024,
+            bot_workers: 64,
+            bot_idle_seconds: 600,
+            log: "info".to_owned(),
+            log_format: LogFormat::Text,
+        }
+    }
+}
+
+/// The settings as flags and variables; each left out means the file's, or the default.
+#[derive(Args, Clone, Debug, Default, Serialize)]
+pub struct Settings {
+    /// Where to listen [default: 127.0.0.1:8100]
+    #[arg(long, env = "MCP_MULTIPLAYER_LISTEN", value_name = "ADDRESS", global = true)]
+    pub listen: Option<SocketAddr>,
+    /// A second place to listen, for the same doors
+    #[arg(long, env = "MCP_MULTIPLAYER_ALSO_LISTEN", value_name = "ADDRESS", global = true)]
+    pub also_listen: Option<SocketAddr>,
+    /// Where the database and the secrets are
+    #[arg(long, env = "DATA_DIR", value_name = "DIRECTORY", global = true)]
+    pub data_dir: Option<PathBuf>,
+    /// The address that people reach the relay by [default: http://<listen>]
+    #[arg(long, env = "MCP_MULTIPLAYER_PUBLIC_URL", value_name = "URL", global = true)]
+    pub public_url: Option<String>,
+    /// Further values of Host that are answered
+    #[arg(long, env = "MCP_MULTIPLAYER_ALLOWED_HOSTS", value_name = "HOST", value_delimiter = ',', global = true)]
+    pub allowed_hosts: Option<Vec<String>>,
+    /// Further values of Origin that are answered
+    #[arg(long, env = "MCP_MULTIPLAYER_ALLOWED_ORIGINS", value_name = "ORIGIN", value_delimiter = ',', global = true)]
+    pub allowed_origins: Option<Vec<String>>,
+    /// Whether users of this machine get in by the token file [default: true]
+    #[arg(long, env = "MCP_MULTIPLAYER_LOCAL_TOKEN", value_name = "BOOL", global = true)]
+    pub local_token: Option<bool>,
+    /// Largest body of an entry, in bytes [default: 32768]
+    #[arg(long, env = "MCP_MULTIPLAYER_BODY_BYTES", value_name = "N", global = true)]
+    pub body_bytes: Option<usize>,
+    /// Longest wait of a long-poll, in milliseconds [default: 45000]
+    #[arg(long, env = "MCP_MULTIPLAYER_WAIT_MS", value_name = "N", global = true)]
+    pub wait_ms: Option<u64>,
+    /// Posts a second of a seat, on average [default: 20]
+    #[arg(long, env = "MCP_MULTIPLAYER_POSTS_PER_SECOND", value_name = "N", global = true)]
+    pub posts_per_second: Option<u32>,
+    /// Posts of a seat at once [default: 60]
+    #[arg(long, env = "MCP_MULTIPLAYER_POSTS_BURST", value_name = "N", global = true)]
+    pub posts_burst: Option<u32>,
+    /// Largest HTTP request, in bytes [default: 4194304]
+    #[arg(long, env = "MCP_MULTIPLAYER_REQUEST_BYTES", value_name = "N", global = true)]
+    pub request_bytes: Option<usize>,
+    /// Requests under way on one WebSocket connection [default: 64]
+    #[arg(long, env = "MCP_MULTIPLAYER_REQUESTS_PER_CONNECTION", value_name = "N", global = true)]
+    pub requests_per_connection: Option<usize>,
+    /// Seconds between pings on a WebSocket connection [default: 20]
+    #[arg(long, env = "MCP_MULTIPLAYER_PING_SECONDS", value_name = "N", global = true)]
+    pub ping_seconds: Option<u64>,
+    /// Channels that stay in memory when nobody uses them [default: 1000]
+    #[arg(long, env = "MCP_MULTIPLAYER_LIVE_CHANNELS", value_name = "N", global = true)]
+    pub live_channels: Option<usize>,
+    /// The program that runs bots [default: mcp-multiplayer-bot beside the relay]
+    #[arg(long, env = "MCP_MULTIPLAYER_BOT_WORKER", value_name = "FILE", global = true)]
+    pub bot_worker: Option<PathBuf>,
+    /// The Python whose packages bots may import
+    #[arg(long, env = "MCP_MULTIPLAYER_BOT_PYTHON", value_name = "FILE", global = true)]
+    pub bot_python: Option<PathBuf>,
+    /// Longest run of a hook, in milliseconds [default: 5000]
+    #[arg(long, env = "MCP_MULTIPLAYER_HOOK_MS", value_name = "N", global = true)]
+    pub hook_ms: Option<u64>,
+    /// Memory of a bot, in bytes [default: 268435456]
+    #[arg(long, env = "MCP_MULTIPLAYER_BOT_MEMORY_BYTES", value_name = "N", global = true)]
+    pub bot_memory_bytes: Option<u64>,
+    /// Bots whose processes are kept warm [default: 64]
+    #[arg(long, env = "MCP_MULTIPLAYER_BOT_WORKERS", value_name = "N", global = true)]
+    pub bot_workers: Option<usize>,
+    /// Seconds after which an idle bot's process is retired [default: 600]
+    #[arg(long, env = "MCP_MULTIPLAYER_BOT_IDLE_SECONDS", value_name = "N", global = true)]
+    pub bot_idle_seconds: Option<u64>,
+    /// What is logged: a level, or directives [default: info]
+    #[arg(long, env = "MCP_MULTIPLAYER_LOG", value_name = "DIRECTIVES", global = true)]
+    pub log: Option<String>,
+    /// How log lines are written [default: text]
+    #[arg(long, env = "MCP_MULTIPLAYER_LOG_FORMAT", value_name = "FORMAT", global = true)]
+    pub log_format: Option<LogFormat>,
+}
+
+impl Config {
+    /// The database.
+    pub fn database(&self) -> PathBuf {
+        self.data_dir.join("relay.db")
+    }
+
+    /// The key that codes, tokens and seeds are derived from.
+    pub fn key_file(&self) -> PathBuf {
+        self.data_dir.join("relay.key")
+    }
+
+    /// The token of this machine's users.
+    pub fn local_token_file(&self) -> PathBuf {
+        self.data_dir.join("local-token")
+    }
+
+    /// The program that runs bots.
+    pub fn worker(&self) -> PathBuf {
+        let beside = || {
+            let own = std::env::current_exe().ok()?;
+            Some(own.parent()?.join("mcp-multiplayer-bot"))
+        };
+        self.bot_worker.clone().or_else(beside).unwrap_or_else(|| PathBuf::from("mcp-multiplayer-bot"))
+    }
+
+    pub(crate) fn ping(&self) -> Duration {
+        Duration::from_secs(self.ping_seconds.max(1))
+    }
+}
+
+/// Where the stdio server looks for the local token, too.
+fn default_data_dir() -> PathBuf {
+    let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let home = variable("HOME").unwrap_or_else(|| PathBuf::from("."));
+    let base = if cfg!(target_os = "macos") {
+        home.join("Library/Application Support")
+    } else {
+        variable("XDG_DATA_HOME").unwrap_or_else(|| home.join(".local/share"))
+    };
+    base.join(Path::new("mcp-multiplayer"))
+}

@@ -1,0 +1,30 @@
+//! Places at which a test may kill the process, as a power cut would.
+//!
+//! Only a build with the feature `failpoints` has them. There, `MCP_MULTIPLAYER_FAILPOINT=name@n`
+//! kills the process with SIGKILL when the place `name` is reached for the n-th time.
+
+/// Marks a place.
+#[cfg(not(feature = "failpoints"))]
+#[inline]
+pub(crate) fn hit(_name: &'static str) {}
+
+/// Marks a place.
+#[cfg(feature = "failpoints")]
+pub(crate) fn hit(name: &'static str) {
+    use std::sync::LazyLock;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    static TARGET: LazyLock<Option<(String, u64)>> = LazyLock::new(|| {
+        let text = std::env::var("MCP_MULTIPLAYER_FAILPOINT").ok()?;
+        let (name, count) = text.split_once('@')?;
+        Some((name.to_owned(), count.parse().ok()?))
+    });
+    static HITS: AtomicU64 = AtomicU64::new(0);
+
+    if let Some((target, count)) = &*TARGET
+        && target == name
+        && HITS.fetch_add(1, Ordering::Relaxed) + 1 == *count
+    {
+        let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
+    }
+}

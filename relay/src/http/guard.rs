@@ -1,0 +1,100 @@
+//! `Host` and `Origin`: a page in somebody's browser must not reach a relay on their machine, neither
+//! by naming it nor by a name that was made to point there (DNS rebinding).
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::header::{HOST, ORIGIN};
+use axum::http::uri::Authority;
+use axum::http::{StatusCode, Uri};
+use axum::middleware::Next;
+use axum::response::Response;
+use mcp_multiplayer_protocol::Error;
+
+use super::problem::problem;
+use crate::config::Config;
+
+/// What is answered.
+#[derive(Clone, Debug)]
+pub(super) struct Allowed(Arc<Lists>);
+
+#[derive(Debug)]
+struct Lists {
+    hosts: Vec<String>,
+    origins: Vec<String>,
+}
+
+impl Allowed {
+    pub(super) fn new(config: &Config) -> Self {
+        let public: Option<Uri> = config.public_url.parse().ok();
+        let mut hosts: Vec<String> = config.allowed_hosts.iter().map(|host| host.to_ascii_lowercase()).collect();
+        hosts.extend(public.as_ref().and_then(Uri::host).map(str::to_ascii_lowercase));
+        let mut origins: Vec<String> =
+            config.allowed_origins.iter().map(|origin| origin.trim_end_matches('/').to_ascii_lowercase()).collect();
+        if let Some((scheme, authority)) = public.as_ref().and_then(|uri| Some((uri.scheme_str()?, uri.authority()?))) {
+            origins.push(format!("{scheme}://{authority}").to_ascii_lowercase());
+        }
+        Self(Arc::new(Lists { hosts, origins }))
+    }
+
+    fn host(&self, authority: &str) -> bool {
+        let Ok(authority) = authority.parse::<Authority>() else { return false };
+        let host = authority.host().to_ascii_lowercase();
+        let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+        let loopback = host == "localhost" || address.is_ok_and(|address| address.is_loopback());
+        loopback || self.0.hosts.iter().any(|allowed| *allowed == host || *allowed == authority.as_str())
+    }
+
+    fn origin(&self, origin: &str) -> bool {
+        self.0.origins.contains(&origin.to_ascii_lowercase())
+    }
+}
+
+/// Turns away what names a foreign host or comes from a foreign page.
+pub(super) async fn check(State(allowed): State<Allowed>, request: Request, next: Next) -> Response {
+    match refusal(&allowed, &request) {
+        Some(error) => problem(StatusCode::FORBIDDEN, &error),
+        None => next.run(request).await,
+    }
+}
+
+fn refusal(allowed: &Allowed, request: &Request) -> Option<Error> {
+    let header = |name| request.headers().get(name).map(|value| value.to_str().unwrap_or_default());
+    let host = header(HOST).or_else(|| request.uri().authority().map(Authority::as_str));
+    if !host.is_some_and(|host| allowed.host(host)) {
+        return Some(Error::invalid(
+            "This relay is not known by that host name.",
+            "Use its public URL; an operator adds names with --allowed-hosts or --public-url.",
+        ));
+    }
+    if header(ORIGIN).is_some_and(|origin| !allowed.origin(origin)) {
+        return Some(Error::invalid(
+            "This relay does not answer pages of that origin.",
+            "An operator adds origins with --allowed-origins.",
+        ));
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Allowed;
+    use crate::config::Config;
+
+    #[test]
+    fn only_its_own_names_are_answered() {
+        let config = Config { public_url: "https://relay.example.org".into(), ..Config::default() };
+        let allowed = Allowed::new(&config);
+        for host in ["127.0.0.1:8100", "localhost", "LOCALHOST:9", "[::1]:8100", "127.9.9.9", "Relay.example.org"] {
+            assert!(allowed.host(host), "{host}");
+        }
+        for host in ["evil.example", "relay.example.org.evil.example", "127.0.0.1.nip.io", "0.0.0.0", "", "a b"] {
+            assert!(!allowed.host(host), "{host}");
+        }
+        assert!(allowed.origin("https://relay.example.org"));
+        for origin in ["http://relay.example.org", "https://relay.example.org:444", "null", "http://localhost", ""] {
+            assert!(!allowed.origin(origin), "{origin}");
+        }
+    }
+}

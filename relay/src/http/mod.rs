@@ -1,0 +1,50 @@
+//! The HTTP front door: which path leads where, and what every request must show first.
+
+mod authenticate;
+mod guard;
+mod problem;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::routing::{any_service, get};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::state::Relay;
+use crate::{mcp, ws};
+
+/// All doors, over one relay.
+pub(crate) fn router(relay: &Arc<Relay>, connections: &TaskTracker, cut_off: &CancellationToken) -> Router {
+    let door = mcp::Door::new(relay, cut_off);
+    let authenticated = Router::new()
+        .route("/mcp", any_service(door.json()))
+        .route("/", any_service(door.event_stream()))
+        .layer(from_fn(mcp::accept_anything))
+        .route("/ws", get(ws::upgrade))
+        .with_state(ws::Door::new(Arc::clone(relay), connections.clone()))
+        .layer(from_fn_with_state(Arc::clone(relay), authenticate::bearer));
+    Router::new()
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/readyz", get(ready))
+        .with_state(Arc::clone(relay))
+        .merge(authenticated)
+        .layer(from_fn_with_state(guard::Allowed::new(&relay.config), guard::check))
+}
+
+/// Whether the relay can take a post.
+async fn ready(State(relay): State<Arc<Relay>>) -> (StatusCode, &'static str) {
+    if relay.shutdown.is_cancelled() {
+        return (StatusCode::SERVICE_UNAVAILABLE, "shutting down\n");
+    }
+    match relay.store.check().await {
+        Ok(()) => (StatusCode::OK, "ready\n"),
+        Err(error) => {
+            tracing::error!(error.cause = %error, "not ready");
+            (StatusCode::SERVICE_UNAVAILABLE, "the store does not answer\n")
+        }
+    }
+}

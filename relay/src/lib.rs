@@ -1,0 +1,25 @@
+//! The relay: hosts channels, and the bots that referee them.
+//!
+//! Front doors (`http`, `mcp`, `ws`) → `auth` → `operation` → `channel` → `store`, and `bots` beside
+//! the channels. docs/ARCHITECTURE.md walks a message through it.
+
+pub mod auth;
+mod bots;
+mod channel;
+pub mod clock;
+pub mod config;
+mod error;
+mod failpoint;
+mod http;
+mod mcp;
+mod operation;
+pub mod secret;
+mod serve;
+mod state;
+pub mod store;
+pub mod telemetry;
+mod ws;
+
+pub use operation::Session;
+pub use serve::serve;
+pub use state::Relay;

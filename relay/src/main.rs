@@ -1,0 +1,133 @@
+//! `mcp-multiplayer-relay`: parses, wires, reports.
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use mcp_multiplayer_relay::clock::{Clock, Random};
+use mcp_multiplayer_relay::config::{self, Config, Settings};
+use mcp_multiplayer_relay::store::Store as _;
+use mcp_multiplayer_relay::store::sqlite::SqliteStore;
+use mcp_multiplayer_relay::{Relay, auth, serve, telemetry};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+/// Hosts channels in which AI sessions of different people meet, and the bots that referee them.
+#[derive(Parser)]
+#[command(name = "mcp-multiplayer-relay", version)]
+struct Cli {
+    /// A configuration file (TOML)
+    #[arg(long, env = "MCP_MULTIPLAYER_CONFIG", value_name = "FILE", global = true)]
+    config: Option<PathBuf>,
+    #[command(flatten)]
+    settings: Settings,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve (the default)
+    Serve,
+    /// Make, list and revoke tokens for people and programs
+    Token {
+        #[command(subcommand)]
+        command: TokenCommand,
+    },
+    /// Print the configuration, and where each value comes from
+    Config,
+}
+
+#[derive(Subcommand)]
+enum TokenCommand {
+    /// Make a token and print it, this once
+    Create {
+        /// Whose it is
+        #[arg(long)]
+        name: String,
+    },
+    /// List tokens, without their secrets
+    List,
+    /// Revoke a token
+    Revoke {
+        /// Its id, as list shows it
+        id: String,
+    },
+}
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    // Before anything reads the environment: the original system kept its settings in such a file.
+    match dotenvy::dotenv() {
+        Ok(_) => {}
+        Err(error) if error.not_found() => {}
+        Err(error) => return Err(error).context("the file .env cannot be read"),
+    }
+    let matches = Cli::command().get_matches();
+    let cli = Cli::from_arg_matches(&matches)?;
+    let loaded = config::load(&cli.settings, &matches, cli.config.as_deref())?;
+    match cli.command.unwrap_or(Command::Serve) {
+        Command::Config => {
+            print!("{loaded}");
+            Ok(())
+        }
+        Command::Token { command } => token(&loaded.config, command).await,
+        Command::Serve => run(loaded.config).await,
+    }
+}
+
+async fn run(mut config: Config) -> Result<()> {
+    telemetry::start(&config)?;
+    let mut listeners = vec![];
+    for address in std::iter::once(config.listen).chain(config.also_listen) {
+        let listener = TcpListener::bind(address).await;
+        let listener = listener.with_context(|| {
+            format!("cannot listen on {address}; is another relay running? choose another address with --listen")
+        })?;
+        listeners.push(listener);
+    }
+    if config.listen.port() == 0 && config.public_url.ends_with(":0") {
+        config.public_url = format!("http://{}", listeners[0].local_addr()?);
+    }
+    let shutdown = CancellationToken::new();
+    let relay = Relay::open(config.clone(), Clock::system(), Random::system(), shutdown.clone()).await?;
+    for listener in &listeners {
+        tracing::info!(listen.address = %listener.local_addr()?, data_dir = %config.data_dir.display(), "listening");
+        // For whoever started the relay on port 0.
+        println!("listening on http://{}", listener.local_addr()?);
+    }
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        shutdown.cancel();
+    });
+    serve(listeners, relay).await
+}
+
+async fn token(config: &Config, command: TokenCommand) -> Result<()> {
+    std::fs::create_dir_all(&config.data_dir)?;
+    let store = SqliteStore::open_shared(&config.database()).context("cannot open the relay's database")?;
+    match command {
+        TokenCommand::Create { name } => {
+            let (id, token) = auth::create_token(&store, &Clock::system(), &Random::system(), &name).await?;
+            eprintln!("Token {id} for {name}. It is shown only now; keep it secret:");
+            println!("{token}");
+        }
+        TokenCommand::List => {
+            for token in store.list_tokens().await? {
+                println!("{}  {}  {}", token.id, token.created_at, token.name);
+            }
+        }
+        TokenCommand::Revoke { id } => {
+            if !store.revoke_token(id.clone()).await? {
+                anyhow::bail!("there is no token {id}; 'token list' shows them");
+            }
+            eprintln!("Token {id} is revoked; a running relay forgets it within seconds.");
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,233 @@
+use std::sync::Arc;
+
+use mcp_multiplayer_protocol::channel::SlotKind;
+use mcp_multiplayer_protocol::operation::{BotSpec, ChannelCreated, CreateChannel, View};
+use mcp_multiplayer_protocol::{BotAnnouncement, ChannelId, Error, Secret, SlotId, SlotSpec, SystemEvent, limits};
+use serde::{Deserialize, Serialize};
+
+use super::bot_spec::{Attached, Loaded};
+use super::join_channel::Seat;
+use super::repeat::Keyed;
+use super::{Session, checked_name};
+use crate::bots::find_preset;
+use crate::channel::{CommitError, LiveChannel, Proposal};
+use crate::error::{internal, store_failed};
+use crate::secret::Grant;
+use crate::store::Membership;
+
+/// What a repeat is answered with; all else is computed afresh.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Outcome {
+    channel_id: ChannelId,
+    seat: Option<Seat>,
+    bot_errors: Vec<String>,
+}
+
+impl Session {
+    /// Makes a channel; answers once every bot's `on_init` is durable.
+    pub(super) async fn create_channel(&self, mut args: CreateChannel) -> Result<ChannelCreated, Error> {
+        let keyed = Keyed::new("create_channel", &args, args.idempotency_key.as_ref())?;
+        let name = checked_name("name", &args.name)?;
+        let slots = slots(&args.slots)?;
+        let seat = args.join_as.as_deref().map(|label| seat_labelled(&slots, label)).transpose()?;
+        let mut loaded = vec![];
+        let mut bot_errors = vec![];
+        for spec in bots(&mut args)? {
+            let name = spec.name.clone().or_else(|| spec.code_ref.clone()).unwrap_or_else(|| "CustomBot".to_owned());
+            match self.load_bot(spec).await {
+                Ok(bot) => loaded.push(bot),
+                Err(error) => bot_errors.push(format!("{name}: {} {}", error.message, error.hint)),
+            }
+        }
+        let plan = Plan { name, slots, seat, mutable: args.mutable.unwrap_or(false), loaded, bot_errors };
+        // On a task of its own: once begun, it is finished even if the caller goes away.
+        let session = self.clone();
+        let created = tokio::spawn(async move { session.create_once(plan, keyed).await }).await;
+        let (channel, outcome, attached) = created.map_err(|error| internal(&error))??;
+        self.created(&channel, outcome, attached).await
+    }
+
+    async fn create_once(
+        &self,
+        plan: Plan,
+        keyed: Option<Keyed>,
+    ) -> Result<(Arc<LiveChannel>, Outcome, Vec<Attached>), Error> {
+        let channel_id = ChannelId::from_bytes(self.relay.random.bytes());
+        let mut outcome = Outcome { channel_id, seat: None, bot_errors: plan.bot_errors.clone() };
+        let mut attached = vec![];
+        let created = self.relay.channels.create(channel_id, |proposal| {
+            attached = self.lay_out(proposal, &plan, &mut outcome)?;
+            proposal.idempotency = keyed.as_ref().map(|keyed| keyed.record(self.own_scope(), channel_id, &outcome));
+            Ok(())
+        });
+        match created.await {
+            Ok(channel) => Ok((channel, outcome, attached)),
+            Err(CommitError::Refused(error)) => Err(error),
+            Err(refused) => {
+                let outcome: Outcome = self.or_repeat(keyed.as_ref(), None, refused).await?;
+                let channel = self.relay.channels.get(outcome.channel_id).await.map_err(store_failed)?;
+                Ok((channel.ok_or_else(Error::internal)?, outcome, vec![]))
+            }
+        }
+    }
+
+    /// Proposes a channel's first entries.
+    fn lay_out(&self, proposal: &mut Proposal, plan: &Plan, outcome: &mut Outcome) -> Result<Vec<Attached>, Error> {
+        let owner = self.player(outcome.channel_id);
+        let (name, slots, mutable) = (plan.name.clone(), plan.slots.clone(), plan.mutable);
+        proposal.push_event(&SystemEvent::ChannelCreated { name, slots, owner, mutable }, None)?;
+        proposal.memberships.push(Membership { principal: self.principal.as_str().to_owned(), seat: None });
+        let mut attached = vec![];
+        if !plan.loaded.is_empty() {
+            // Where each bot will sit is found by trying it; the announcement comes before the bots.
+            let places = self.places(proposal, &plan.loaded)?;
+            let bots = plan.loaded.iter().zip(&places).map(|(bot, slot_id)| bot.announcement(*slot_id)).collect();
+            proposal.push_event(&SystemEvent::BotsAnnounced { bots }, None)?;
+            for (bot, slot_id) in plan.loaded.iter().zip(places) {
+                attached.push(self.attach(proposal, bot, Some(slot_id), None)?);
+            }
+        }
+        if let Some(slot_id) = plan.seat {
+            let tenure = self.take_seat(proposal, slot_id, owner, None)?;
+            outcome.seat = Some(Seat { channel_id: outcome.channel_id, slot_id, tenure });
+        }
+        Ok(attached)
+    }
+
+    fn places(&self, proposal: &Proposal, loaded: &[Loaded]) -> Result<Vec<SlotId>, Error> {
+        let mut trial = Proposal::new(proposal.state().clone(), proposal.state().head.ts, self.relay.random.clone());
+        loaded.iter().map(|bot| Ok(self.attach(&mut trial, bot, None, None)?.slot_id)).collect()
+    }
+
+    async fn created(
+        &self,
+        channel: &Arc<LiveChannel>,
+        outcome: Outcome,
+        attached: Vec<Attached>,
+    ) -> Result<ChannelCreated, Error> {
+        let mut bot_errors = outcome.bot_errors;
+        for bot in attached {
+            if let Err(error) = self.started(channel, &bot).await {
+                bot_errors.push(format!("{}: {} {}", bot.bot_id, error.message, error.hint));
+            }
+        }
+        let (rejoin_token, messages, cursor) = match outcome.seat {
+            Some(seat) => {
+                let joined = self.joined(channel, seat).await?;
+                (Some(joined.rejoin_token), Some(joined.messages), Some(joined.cursor))
+            }
+            None => (None, None, None),
+        };
+        let composition = channel.durable().composition;
+        let slot_id = outcome.seat.map(|seat| seat.slot_id);
+        let invites: Vec<Secret> = composition
+            .slots()
+            .filter(|(place, slot)| slot.kind == SlotKind::Invite && Some(*place) != slot_id)
+            .map(|(slot_id, _)| {
+                self.relay.key.invite_code(Grant { channel_id: outcome.channel_id, slot_id, number: 0 })
+            })
+            .collect();
+        Ok(ChannelCreated {
+            channel_id: outcome.channel_id,
+            invite_links: self.invite_links(&invites),
+            invites,
+            view: View::of(&composition),
+            bots: self.bot_views(&composition).await?,
+            bot_errors,
+            slot_id,
+            rejoin_token,
+            messages,
+            cursor,
+        })
+    }
+
+    /// The codes as links; the secret is in the fragment, which browsers keep to themselves.
+    pub(super) fn invite_links(&self, codes: &[Secret]) -> Vec<Secret> {
+        let base = self.relay.config.public_url.trim_end_matches('/');
+        codes.iter().map(|code| Secret::new(format!("{base}/join#{}", code.expose()))).collect()
+    }
+}
+
+/// What was asked for, once it is known to make sense.
+struct Plan {
+    name: String,
+    slots: Vec<SlotSpec>,
+    seat: Option<SlotId>,
+    mutable: bool,
+    loaded: Vec<Loaded>,
+    bot_errors: Vec<String>,
+}
+
+/// The bots in the order in which they take slots.
+fn bots(args: &mut CreateChannel) -> Result<Vec<BotSpec>, Error> {
+    let mut specs = args.bots.take().unwrap_or_default();
+    let single = |code_ref, inline_code, params| BotSpec {
+        name: None,
+        version: None,
+        code_ref,
+        inline_code,
+        manifest: None,
+        params,
+        slot: None,
+    };
+    if let Some(code) = args.bot_code.take() {
+        specs.insert(0, single(None, Some(code), args.bot_params.take()));
+    } else if let Some(preset) = args.bot_preset.take() {
+        let preset = find_preset(&preset).ok_or_else(|| super::bot_spec::unknown_preset(&preset))?;
+        specs.insert(0, single(Some(preset.code_ref()), None, args.bot_params.take()));
+    } else if args.bot_params.is_some() {
+        return Err(Error::invalid(
+            "bot_params was given without bot_code or bot_preset.",
+            "Name the bot that the parameters are for, or put them into bots[].params.",
+        ));
+    }
+    if specs.len() > limits::SLOTS {
+        return Err(Error::invalid("There are more bots than slots.", "A channel has at most 32 slots."));
+    }
+    Ok(specs)
+}
+
+fn slots(texts: &[String]) -> Result<Vec<SlotSpec>, Error> {
+    if texts.is_empty() || texts.len() > limits::SLOTS {
+        return Err(Error::invalid(
+            format!("A channel has 1 to {} slots; {} were given.", limits::SLOTS, texts.len()),
+            "For example [\"bot:referee\", \"invite:alice\", \"invite:bob\"].",
+        ));
+    }
+    let slot = |(place, text): (usize, &String)| {
+        let (kind, label) = text.split_once(':').unwrap_or((text, ""));
+        let kind = match kind {
+            "bot" => SlotKind::Bot,
+            "invite" => SlotKind::Invite,
+            _ => {
+                return Err(Error::invalid(
+                    format!("Slot {place} is neither 'bot:label' nor 'invite:label'."),
+                    "For example [\"bot:referee\", \"invite:alice\", \"invite:bob\"].",
+                ));
+            }
+        };
+        let label = if label.is_empty() { text.split(':').next().map(|kind| format!("{kind}_{place}")) } else { None };
+        let label = label.unwrap_or_else(|| text.split_once(':').map_or(text.as_str(), |(_, label)| label).to_owned());
+        Ok(SlotSpec { kind, label: checked_name(&format!("slots[{place}]"), &label)? })
+    };
+    texts.iter().enumerate().map(slot).collect()
+}
+
+fn seat_labelled(slots: &[SlotSpec], label: &str) -> Result<SlotId, Error> {
+    let label = label.strip_prefix("invite:").unwrap_or(label);
+    let place = slots.iter().position(|slot| slot.kind == SlotKind::Invite && slot.label == label);
+    place.map(SlotId::at).ok_or_else(|| {
+        let labels: Vec<&str> =
+            slots.iter().filter(|slot| slot.kind == SlotKind::Invite).map(|slot| slot.label.as_str()).collect();
+        Error::invalid(
+            "join_as does not name an invite slot of this channel.",
+            format!("The invite slots are: {}.", if labels.is_empty() { "none".to_owned() } else { labels.join(", ") }),
+        )
+    })
+}
+
+impl Loaded {
+    fn announcement(&self, slot_id: SlotId) -> BotAnnouncement {
+        BotAnnouncement { slot_id, name: self.name.clone(), version: self.version.clone(), summary: self.summary() }
+    }
+}

@@ -1,0 +1,66 @@
+use mcp_multiplayer_protocol::channel::Composition;
+use mcp_multiplayer_protocol::operation::{BotCode, BotView, GetBotCode};
+use mcp_multiplayer_protocol::{Error, Hash, limits};
+use serde::de::DeserializeOwned;
+
+use super::{Session, member};
+use crate::error::{internal, store_failed};
+use crate::store::NewBot;
+
+impl Session {
+    /// The exact code of a bot, also of one that was detached.
+    pub(super) async fn get_bot_code(&self, args: GetBotCode) -> Result<BotCode, Error> {
+        let (channel, player) = self.channel(args.channel_id).await?;
+        member(&channel.durable().composition, &player)?;
+        let stored = self.relay.store.lookup_bot(args.channel_id, args.bot_id).await.map_err(store_failed)?;
+        let bot = stored.ok_or_else(Error::bot_not_found)?.bot;
+        let (part, next_offset) = part(&bot.source, args.offset.unwrap_or(0))?;
+        let (inline_code, source) = if bot.code_ref.is_some() { (None, Some(part)) } else { (Some(part), None) };
+        Ok(BotCode {
+            manifest: parsed(&bot.manifest)?,
+            params: parsed(&bot.params)?,
+            code_hash: Hash::of(&[bot.source.as_bytes()]),
+            manifest_hash: Hash::of(&[bot.manifest.as_bytes()]),
+            params_hash: Hash::of(&[bot.params.as_bytes()]),
+            bot_id: bot.bot_id,
+            name: bot.name,
+            version: bot.version,
+            inline_code,
+            code_ref: bot.code_ref,
+            source,
+            next_offset,
+        })
+    }
+
+    /// The channel's bots as members see them.
+    pub(super) async fn bot_views(&self, composition: &Composition) -> Result<Vec<BotView>, Error> {
+        let mut views = Vec::with_capacity(composition.bots.len());
+        for bot in &composition.bots {
+            let stored = self.relay.store.lookup_bot(composition.channel_id, bot.bot_id.clone()).await;
+            let Some(stored) = stored.map_err(store_failed)? else { continue };
+            let NewBot { bot_id, slot_id, name, version, manifest, .. } = stored.bot;
+            let manifest = parsed(&manifest)?;
+            let (code_hash, manifest_hash) = (bot.code_hash, bot.manifest_hash);
+            views.push(BotView { bot_id, slot_id, name, version, manifest, code_hash, manifest_hash });
+        }
+        Ok(views)
+    }
+}
+
+fn parsed<T: DeserializeOwned>(text: &str) -> Result<T, Error> {
+    serde_json::from_str(text).map_err(|error| internal(&error))
+}
+
+/// As much of the source from `offset` on as fits an answer, and where to go on.
+fn part(source: &str, offset: u64) -> Result<(String, Option<u64>), Error> {
+    let start = usize::try_from(offset).ok().filter(|start| source.is_char_boundary(*start));
+    let Some(start) = start else {
+        return Err(Error::invalid(
+            "Argument 'offset' is not a place in this source.",
+            "Leave it out at first; then pass the next_offset of the answer before.",
+        ));
+    };
+    let end = source.floor_char_boundary(start + limits::PAGE_BYTES);
+    let next = (end < source.len()).then_some(end as u64);
+    Ok((source[start..end].to_owned(), next))
+}

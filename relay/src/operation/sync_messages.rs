@@ -1,0 +1,42 @@
+use std::time::Duration;
+
+use mcp_multiplayer_protocol::operation::{SyncMessages, Synced};
+use mcp_multiplayer_protocol::{ChannelId, Error, SlotId, limits};
+
+use super::{Session, reader};
+use crate::channel::Page;
+
+impl Session {
+    /// Reads what is new, and waits for it.
+    pub(super) async fn sync_messages(&self, args: SyncMessages) -> Result<Synced, Error> {
+        let page = self.page(args.cursor, args.timeout_ms.unwrap_or(limits::DEFAULT_WAIT_MS), args.limit);
+        self.sync(args.channel_id, args.slot_id, page, args.include_trace.unwrap_or(false)).await
+    }
+
+    pub(super) fn page(&self, cursor: Option<u64>, wait_ms: u64, limit: Option<u32>) -> Page {
+        Page {
+            cursor: cursor.unwrap_or(0),
+            wait: Duration::from_millis(wait_ms.min(self.relay.config.wait_ms)),
+            limit: limit.unwrap_or(limits::PAGE_ENTRIES).clamp(1, limits::PAGE_ENTRIES) as usize,
+        }
+    }
+
+    pub(super) async fn sync(
+        &self,
+        channel_id: ChannelId,
+        slot_id: Option<SlotId>,
+        mut page: Page,
+        include_trace: bool,
+    ) -> Result<Synced, Error> {
+        let (channel, player) = self.channel(channel_id).await?;
+        // Nobody has seen what does not exist yet.
+        page.cursor = page.cursor.min(channel.durable().size());
+        channel
+            .sync(page, &self.relay.shutdown, |composition| {
+                let mut reader = reader(composition, &player, slot_id)?;
+                reader.include_trace = include_trace;
+                Ok(reader)
+            })
+            .await
+    }
+}

@@ -1,0 +1,255 @@
+//! The relay's key, and the secrets that are derived from it instead of being kept.
+//!
+//! An invite code or a rejoin token names its channel and slot and carries a MAC over them, so a
+//! reply that was lost can be made again, and nothing in the database helps whoever steals it. The
+//! key lives in a file of its own, beside the database and not in it.
+
+use std::fmt;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::path::Path;
+
+use hkdf::Hkdf;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use mcp_multiplayer_protocol::{BotId, ChannelId, Hash, Salt, Secret, SlotId};
+use sha2::Sha256;
+use subtle::ConstantTimeEq as _;
+
+use crate::clock::Random;
+
+/// 96 bits: guessing one is out of the question, and the code stays short enough to be copied.
+const MAC_BYTES: usize = 12;
+
+/// What a code or token opens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Grant {
+    pub(crate) channel_id: ChannelId,
+    pub(crate) slot_id: SlotId,
+    /// The invite's generation, or the tenure.
+    pub(crate) number: u32,
+}
+
+/// The key that everything secret is derived from.
+#[derive(Clone)]
+pub struct RelayKey {
+    invites: [u8; 32],
+    rejoins: [u8; 32],
+    pseudonyms: [u8; 32],
+    bots: [u8; 32],
+}
+
+impl fmt::Debug for RelayKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RelayKey([secret])")
+    }
+}
+
+impl RelayKey {
+    /// The key made of these bytes.
+    pub fn new(bytes: &[u8; 32]) -> Self {
+        let hkdf = Hkdf::<Sha256>::new(None, bytes);
+        let derive = |purpose: &str| {
+            let mut key = [0; 32];
+            hkdf.expand(purpose.as_bytes(), &mut key).expect("32 bytes are not too many");
+            key
+        };
+        Self {
+            invites: derive("mcp-multiplayer/invite/v1"),
+            rejoins: derive("mcp-multiplayer/rejoin/v1"),
+            pseudonyms: derive("mcp-multiplayer/pseudonym/v1"),
+            bots: derive("mcp-multiplayer/bot/v1"),
+        }
+    }
+
+    /// Reads the key from its file, or makes one there.
+    pub fn open(path: &Path, random: &Random) -> io::Result<Self> {
+        let text = read_or_create(path, || ChannelId::encode_base32(&random.bytes::<32>()))?;
+        let bytes = ChannelId::decode_base32(text.trim()).and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
+        let bytes = bytes.ok_or_else(|| {
+            io::Error::new(io::ErrorKind::InvalidData, format!("{} does not hold a relay key", path.display()))
+        })?;
+        Ok(Self::new(&bytes))
+    }
+
+    /// The code that fills an invite slot.
+    pub(crate) fn invite_code(&self, grant: Grant) -> Secret {
+        Secret::new(format!("inv_{}", seal(&self.invites, grant)))
+    }
+
+    /// The token that brings the holder of a seat back to it.
+    pub(crate) fn rejoin_token(&self, grant: Grant) -> Secret {
+        Secret::new(format!("rejoin_{}", seal(&self.rejoins, grant)))
+    }
+
+    /// What an invite code opens; `None` when this relay did not make it.
+    pub(crate) fn open_invite(&self, code: &str) -> Option<Grant> {
+        unseal(&self.invites, code.strip_prefix("inv_")?)
+    }
+
+    /// What a rejoin token opens; `None` when this relay did not make it.
+    pub(crate) fn open_rejoin(&self, token: &str) -> Option<Grant> {
+        unseal(&self.rejoins, token.strip_prefix("rejoin_")?)
+    }
+
+    /// What a principal is called in a channel: the same each time, and not to be linked across channels.
+    pub(crate) fn pseudonym(&self, channel_id: ChannelId, principal: &str) -> Hash {
+        Hash::from_bytes(mac(&self.pseudonyms, &[channel_id.as_bytes(), principal.as_bytes()]))
+    }
+
+    /// The secret seed of a bot, from which its salts come.
+    pub(crate) fn bot_seed(&self, channel_id: ChannelId, bot_id: &BotId) -> BotSeed {
+        BotSeed(mac(&self.bots, &[channel_id.as_bytes(), bot_id.as_str().as_bytes()]))
+    }
+}
+
+/// The secret seed of a bot.
+pub(crate) struct BotSeed([u8; 32]);
+
+impl fmt::Debug for BotSeed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[secret]")
+    }
+}
+
+impl BotSeed {
+    /// What is published when the bot is attached, so that the seed cannot be changed later.
+    pub(crate) fn commitment(&self) -> Hash {
+        Hash::of(&[b"mcp-multiplayer/bot-seed/v1", &self.0])
+    }
+
+    /// The salt of the `index`-th entry of the call numbered `step` for the entry `trigger`.
+    pub(crate) fn salt(&self, trigger: u64, step: u32, index: usize) -> Salt {
+        let mut salt = [0; 32];
+        let info = format!("mcp-multiplayer/salt/v1/{trigger}/{step}/{index}");
+        Hkdf::<Sha256>::new(None, &self.0).expand(info.as_bytes(), &mut salt).expect("32 bytes are not too many");
+        Salt(salt)
+    }
+}
+
+fn mac(key: &[u8; 32], parts: &[&[u8]]) -> [u8; 32] {
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("any length will do for HMAC");
+    for part in parts {
+        // Lengths in front, so that no two lists of parts run into the same bytes.
+        mac.update(&u32::try_from(part.len()).unwrap_or(u32::MAX).to_be_bytes());
+        mac.update(part);
+    }
+    mac.finalize().into_bytes().into()
+}
+
+fn seal(key: &[u8; 32], grant: Grant) -> String {
+    let mut bytes = Vec::with_capacity(10 + 1 + 4 + MAC_BYTES);
+    bytes.extend_from_slice(grant.channel_id.as_bytes());
+    bytes.push(u8::try_from(grant.slot_id.place()).expect("a channel has at most 32 slots"));
+    bytes.extend_from_slice(&grant.number.to_be_bytes());
+    let mac = mac(key, &[&bytes]);
+    bytes.extend_from_slice(&mac[..MAC_BYTES]);
+    ChannelId::encode_base32(&bytes)
+}
+
+fn unseal(key: &[u8; 32], text: &str) -> Option<Grant> {
+    let bytes = ChannelId::decode_base32(text)?;
+    let (named, tag) = bytes.split_at_checked(15)?;
+    if !bool::from(mac(key, &[named])[..MAC_BYTES].ct_eq(tag)) {
+        return None;
+    }
+    let (channel_id, rest) = named.split_first_chunk::<10>()?;
+    let (place, number) = rest.split_first()?;
+    Some(Grant {
+        channel_id: ChannelId::from_bytes(*channel_id),
+        slot_id: SlotId::at(usize::from(*place)),
+        number: u32::from_be_bytes(number.try_into().ok()?),
+    })
+}
+
+/// Reads a secret file, or makes one with mode 0600; refuses a file that others can read.
+pub(crate) fn read_or_create(path: &Path, make: impl FnOnce() -> String) -> io::Result<String> {
+    if let Some(directory) = path.parent() {
+        fs::create_dir_all(directory)?;
+    }
+    match File::open(path) {
+        Ok(mut file) => {
+            if file.metadata()?.permissions().mode() & 0o077 != 0 {
+                let message = format!("{} can be read by other users; run: chmod 600 {0}", path.display());
+                return Err(io::Error::new(io::ErrorKind::PermissionDenied, message));
+            }
+            let mut text = String::new();
+            file.read_to_string(&mut text)?;
+            Ok(text)
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let text = make();
+            // Written aside and renamed, so that a crash never leaves half a secret.
+            let aside = path.with_extension("new");
+            let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&aside)?;
+            file.write_all(text.as_bytes())?;
+            file.sync_all()?;
+            fs::rename(&aside, path)?;
+            if let Some(directory) = path.parent() {
+                File::open(directory)?.sync_all()?;
+            }
+            Ok(text)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use mcp_multiplayer_protocol::{BotId, ChannelId, SlotId};
+
+    use super::{Grant, RelayKey};
+
+    fn grant() -> Grant {
+        Grant { channel_id: ChannelId::from_bytes([7; 10]), slot_id: SlotId::at(3), number: 2 }
+    }
+
+    #[test]
+    fn codes_open_what_they_name_and_nothing_else() {
+        let key = RelayKey::new(&[1; 32]);
+        let code = key.invite_code(grant());
+        assert_eq!(key.open_invite(code.expose()), Some(grant()));
+        assert_eq!(key.open_rejoin(&code.expose().replace("inv_", "rejoin_")), None);
+        assert_eq!(RelayKey::new(&[2; 32]).open_invite(code.expose()), None);
+        assert_eq!(format!("{code:?} {key:?}"), "[secret] RelayKey([secret])");
+    }
+
+    #[test]
+    fn any_other_text_opens_nothing() {
+        let key = RelayKey::new(&[1; 32]);
+        let code = key.rejoin_token(grant()).expose().to_owned();
+        for place in "rejoin_".len()..code.len() {
+            let mut altered = code.clone().into_bytes();
+            altered[place] = if altered[place] == b'0' { b'1' } else { b'0' };
+            assert_eq!(key.open_rejoin(std::str::from_utf8(&altered).unwrap()), None);
+        }
+        for text in ["", "rejoin_", "rejoin_0", "inv_00", "rejoin_é", &code[..code.len() - 1], &format!("{code}0")] {
+            assert_eq!(key.open_rejoin(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn pseudonyms_and_seeds_differ_by_channel() {
+        let key = RelayKey::new(&[1; 32]);
+        let (here, there) = (ChannelId::from_bytes([1; 10]), ChannelId::from_bytes([2; 10]));
+        assert_eq!(key.pseudonym(here, "alice"), key.pseudonym(here, "alice"));
+        assert_ne!(key.pseudonym(here, "alice"), key.pseudonym(there, "alice"));
+        assert_ne!(key.pseudonym(here, "alice"), key.pseudonym(here, "bob"));
+        let bot = BotId::new("GuessBot", 0);
+        assert_ne!(key.bot_seed(here, &bot).commitment(), key.bot_seed(there, &bot).commitment());
+        assert_ne!(key.bot_seed(here, &bot).salt(1, 0, 0), key.bot_seed(here, &bot).salt(1, 1, 0));
+    }
+
+    #[test]
+    fn the_key_is_made_once_and_kept_from_others() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("relay.key");
+        let random = crate::clock::Random::system();
+        let code = RelayKey::open(&path, &random).unwrap().invite_code(grant());
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(RelayKey::open(&path, &random).unwrap().invite_code(grant()), code);
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
+        assert!(RelayKey::open(&path, &random).unwrap_err().to_string().contains("chmod 600"));
+    }
+}

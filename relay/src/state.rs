@@ -1,0 +1,76 @@
+//! What all of the relay's parts share.
+
+use std::fmt;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use mcp_multiplayer_bot_supervisor::{Limits, Supervisor, SupervisorConfig};
+use tokio_util::sync::CancellationToken;
+
+use crate::auth::{Tokens, open_local_token};
+use crate::bots;
+use crate::channel::{Channels, StartRunner};
+use crate::clock::{Clock, Random};
+use crate::config::Config;
+use crate::secret::RelayKey;
+use crate::store::Store;
+use crate::store::sqlite::SqliteStore;
+
+/// A relay at work. Dropping the last reference ends its bots.
+pub struct Relay {
+    pub(crate) config: Config,
+    pub(crate) random: Random,
+    pub(crate) key: RelayKey,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) channels: Channels,
+    pub(crate) supervisor: Supervisor,
+    pub(crate) tokens: Tokens,
+    /// Cancelled when the relay is to stop: waits end, nothing new is begun.
+    pub(crate) shutdown: CancellationToken,
+}
+
+impl Relay {
+    /// Opens the data directory, and takes up the hooks that were due when the last run ended.
+    pub async fn open(config: Config, clock: Clock, random: Random, shutdown: CancellationToken) -> Result<Arc<Self>> {
+        let directory = config.data_dir.display();
+        std::fs::create_dir_all(&config.data_dir).with_context(|| format!("cannot make {directory}"))?;
+        let key = RelayKey::open(&config.key_file(), &random).context("cannot open the relay's key")?;
+        let local = config.local_token.then(|| open_local_token(&config.local_token_file(), &random));
+        let local = local.transpose().context("cannot open the local token")?;
+        let database = config.database();
+        let store = SqliteStore::open(&database).with_context(|| format!("cannot open {}", database.display()))?;
+        let store: Arc<dyn Store> = Arc::new(store);
+        let supervisor = Supervisor::new(SupervisorConfig {
+            python: config.bot_python.clone(),
+            limits: Limits {
+                hook: Duration::from_millis(config.hook_ms),
+                memory_bytes: config.bot_memory_bytes,
+                ..Limits::default()
+            },
+            max_workers: config.bot_workers,
+            idle_after: Duration::from_secs(config.bot_idle_seconds),
+            ..SupervisorConfig::new(config.worker())
+        })?;
+        let tokens = Tokens::new(Arc::clone(&store), clock.clone(), local.as_deref());
+        let capacity = config.live_channels;
+        let relay = Arc::new_cyclic(|relay: &Weak<Self>| {
+            let relay = relay.clone();
+            let start: StartRunner = Box::new(move |channel, bot_id| bots::start(relay.clone(), channel, bot_id));
+            let channels = Channels::new(Arc::clone(&store), clock, random.clone(), capacity, start);
+            Self { config, random, key, store, channels, supervisor, tokens, shutdown }
+        });
+        let due = relay.store.list_channels_with_due_bots().await?;
+        tracing::info!(channels = due.len(), "taking up hooks that were due");
+        for channel_id in due {
+            relay.channels.get(channel_id).await?;
+        }
+        Ok(relay)
+    }
+}
+
+impl fmt::Debug for Relay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Relay")
+    }
+}

@@ -1,0 +1,141 @@
+//! Channels in one SQLite file, for one relay.
+//!
+//! All writing is done by one thread, which commits whatever has come in since its last commit in
+//! one transaction (group commit); reading goes on beside it. SQL is in the files named after what
+//! they keep; nothing outside this folder knows any.
+
+mod append;
+mod bot;
+mod channel;
+mod entry;
+mod idempotency;
+mod membership;
+mod reader;
+mod row;
+mod schema;
+#[cfg(test)]
+mod tests;
+mod token;
+mod writer;
+
+use std::fs::File;
+use std::path::Path;
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use mcp_multiplayer_protocol::channel::ChannelState;
+use mcp_multiplayer_protocol::{BotId, ChannelId, Entry, Hash, SlotId};
+
+use self::append::Append;
+use self::reader::Readers;
+use self::row::failed;
+use self::schema::OpenError;
+use self::writer::Writer;
+use super::{AppendError, ChannelBatch, Checkpoint, IdempotencyRecord, NewToken, Store, StoreError, StoredBot, Token};
+
+/// Channels in one SQLite file.
+///
+/// Dropping it waits until all that was appended is durable.
+#[derive(Debug)]
+pub struct SqliteStore {
+    // Dropped in this order: the lock goes last.
+    writer: Writer,
+    readers: Readers,
+    _lock: Option<File>,
+}
+
+impl SqliteStore {
+    /// Opens or makes the file, for a relay: a second one is refused until this one is gone.
+    ///
+    /// A new file can be read by its owner alone (mode 0600). Beside it are `<path>-wal`, `<path>-shm` and `<path>.lock`.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        let lock = schema::lock(path).map_err(not_opened)?;
+        Self::start(path, Some(lock))
+    }
+
+    /// Opens or makes the file, for an administration command, whether or not a relay has it open.
+    pub fn open_shared(path: &Path) -> Result<Self, StoreError> {
+        Self::start(path, None)
+    }
+
+    fn start(path: &Path, lock: Option<File>) -> Result<Self, StoreError> {
+        let connection = schema::connect_writer(path, lock.as_ref()).map_err(not_opened)?;
+        let failed = |source| not_opened(OpenError::File { path: path.to_owned(), source });
+        Ok(Self { writer: Writer::start(connection).map_err(failed)?, readers: Readers::new(path), _lock: lock })
+    }
+}
+
+fn not_opened(source: OpenError) -> StoreError {
+    StoreError::Database { operation: "open the database", source: Box::new(source) }
+}
+
+impl Store for SqliteStore {
+    fn append(&self, batch: ChannelBatch) -> BoxFuture<'static, Result<Checkpoint, AppendError>> {
+        let append = Append::new(batch);
+        let queued = self.writer.queue(move |connection| append.run(connection));
+        async move { queued.await? }.boxed()
+    }
+
+    fn lookup_channel(&self, channel_id: ChannelId) -> BoxFuture<'_, Result<Option<ChannelState>, StoreError>> {
+        async move { self.readers.short(|connection| channel::lookup(connection, channel_id)) }.boxed()
+    }
+
+    fn list_entries(
+        &self,
+        channel_id: ChannelId,
+        after: u64,
+        limit: u32,
+        max_bytes: usize,
+    ) -> BoxFuture<'_, Result<Vec<Entry>, StoreError>> {
+        self.readers.long(move |connection| entry::list(connection, channel_id, after, limit, max_bytes)).boxed()
+    }
+
+    fn find_idempotency(
+        &self,
+        scope: String,
+        key: String,
+    ) -> BoxFuture<'_, Result<Option<IdempotencyRecord>, StoreError>> {
+        async move { self.readers.short(|connection| idempotency::find(connection, &scope, &key)) }.boxed()
+    }
+
+    fn list_tenures(
+        &self,
+        principal: String,
+        channel_id: ChannelId,
+    ) -> BoxFuture<'_, Result<Vec<(SlotId, u32)>, StoreError>> {
+        async move { self.readers.short(|connection| membership::list_tenures(connection, &principal, channel_id)) }
+            .boxed()
+    }
+
+    fn list_channels(&self, principal: String, limit: u32) -> BoxFuture<'_, Result<Vec<ChannelState>, StoreError>> {
+        self.readers.long(move |connection| channel::list(connection, &principal, limit)).boxed()
+    }
+
+    fn lookup_bot(&self, channel_id: ChannelId, bot_id: BotId) -> BoxFuture<'_, Result<Option<StoredBot>, StoreError>> {
+        self.readers.long(move |connection| bot::lookup(connection, channel_id, &bot_id)).boxed()
+    }
+
+    fn list_channels_with_due_bots(&self) -> BoxFuture<'_, Result<Vec<ChannelId>, StoreError>> {
+        self.readers.long(channel::list_with_hooks_due).boxed()
+    }
+
+    fn insert_token(&self, token: NewToken) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.writer.queue(move |connection| token::insert(connection, &token)).boxed()
+    }
+
+    fn find_token(&self, token_hash: Hash) -> BoxFuture<'_, Result<Option<Token>, StoreError>> {
+        async move { self.readers.short(|connection| token::find(connection, token_hash)) }.boxed()
+    }
+
+    fn list_tokens(&self) -> BoxFuture<'_, Result<Vec<Token>, StoreError>> {
+        self.readers.long(token::list).boxed()
+    }
+
+    fn revoke_token(&self, id: String) -> BoxFuture<'_, Result<bool, StoreError>> {
+        self.writer.queue(move |connection| token::revoke(connection, &id)).boxed()
+    }
+
+    fn check(&self) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.writer.queue(|connection| schema::rewrite_version(connection).map_err(failed("write"))).boxed()
+    }
+}

@@ -1,0 +1,25 @@
+//! Log lines.
+//!
+//! Fields are named with dots and units. Never logged: tokens, codes, bodies of entries, bot source,
+//! params, state, and whatever else players or operators keep to themselves.
+
+use anyhow::{Context as _, Result};
+use tracing_subscriber::EnvFilter;
+
+use crate::config::{Config, LogFormat};
+
+/// Starts logging to standard error.
+pub fn start(config: &Config) -> Result<()> {
+    let filter =
+        EnvFilter::try_new(&config.log).with_context(|| format!("log = {:?} is not understood", config.log))?;
+    // At lower levels these write requests and answers out, and with them codes, tokens and bodies.
+    let filter = ["rmcp=warn", "tungstenite=warn", "tokio_tungstenite=warn", "hyper=warn"]
+        .into_iter()
+        .fold(filter, |filter, quiet| filter.add_directive(quiet.parse().expect("a valid directive")));
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match config.log_format {
+        LogFormat::Text => builder.with_target(false).init(),
+        LogFormat::Json => builder.json().flatten_event(true).init(),
+    }
+    Ok(())
+}

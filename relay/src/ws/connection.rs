@@ -1,0 +1,151 @@
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use axum::extract::ws::{CloseFrame, Message, WebSocket, close_code};
+use futures::SinkExt as _;
+use futures::stream::{SplitSink, StreamExt as _};
+use mcp_multiplayer_protocol::frame::{ClientToRelay, Event, RelayToClient};
+use mcp_multiplayer_protocol::{Error, Multiplayer as _, Request};
+use serde_json::Value;
+use tokio::sync::mpsc;
+use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::{Instant, MissedTickBehavior, interval_at};
+
+use crate::operation::Session;
+use crate::state::Relay;
+
+/// Answers that wait to be sent. When so many do, the client does not read, and its requests wait.
+const QUEUE: usize = 64;
+/// Pings that a client may leave without any sign of life.
+const SILENT_PINGS: u32 = 3;
+
+/// Serves one connection until either end is done with it.
+pub(super) async fn serve(socket: WebSocket, session: Session, relay: Arc<Relay>) {
+    if socket.protocol().is_none() {
+        close(socket, close_code::PROTOCOL, "offer the subprotocol multiplayer.v1").await;
+        return;
+    }
+    let (sink, mut stream) = socket.split();
+    let (answers, queue) = mpsc::channel(QUEUE);
+    let writer = tokio::spawn(write(sink, queue));
+    let mut connection = Connection {
+        session,
+        answers: answers.clone(),
+        running: JoinSet::new(),
+        by_id: HashMap::new(),
+        capacity: relay.config.requests_per_connection,
+    };
+    let ping = relay.config.ping();
+    let mut pings = interval_at(Instant::now() + ping, ping);
+    pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut silent = 0;
+    let end = loop {
+        tokio::select! {
+            frame = stream.next() => match frame {
+                Some(Ok(Message::Text(text))) => {
+                    silent = 0;
+                    if let Err(reason) = connection.take(&text).await {
+                        break Some((close_code::PROTOCOL, reason));
+                    }
+                }
+                Some(Ok(Message::Binary(_))) => break Some((close_code::UNSUPPORTED, "frames are text")),
+                Some(Ok(Message::Ping(_) | Message::Pong(_))) => silent = 0,
+                Some(Ok(Message::Close(_)) | Err(_)) | None => break None,
+            },
+            Some(done) = connection.running.join_next() => {
+                if let Ok(id) = done { connection.by_id.remove(&id); }
+            }
+            _ = pings.tick() => {
+                silent += 1;
+                if silent > SILENT_PINGS || answers.try_send(Message::Ping(axum::body::Bytes::new())).is_err() {
+                    break None;
+                }
+            }
+            () = relay.shutdown.cancelled() => {
+                // Waits end by themselves; what they have is sent.
+                let _ = answers.send(text(&RelayToClient::Event(Event::Closing))).await;
+                while connection.running.join_next().await.is_some() {}
+                break Some((close_code::AWAY, "the relay is shutting down"));
+            }
+        }
+    };
+    connection.running.shutdown().await;
+    if let Some((code, reason)) = end {
+        let _ = answers.send(Message::Close(Some(CloseFrame { code, reason: reason.into() }))).await;
+    }
+    drop((connection, answers));
+    let _ = writer.await;
+}
+
+/// The requests of one client that are under way.
+struct Connection {
+    session: Session,
+    answers: mpsc::Sender<Message>,
+    running: JoinSet<u64>,
+    by_id: HashMap<u64, AbortHandle>,
+    capacity: usize,
+}
+
+impl Connection {
+    /// Takes a frame in; the error closes the connection.
+    async fn take(&mut self, frame: &str) -> Result<(), &'static str> {
+        match serde_json::from_str(frame) {
+            Ok(ClientToRelay::Request { id, op, args }) => self.begin(id, &op, args).await,
+            Ok(ClientToRelay::Cancel { cancel }) => {
+                if let Some(request) = self.by_id.remove(&cancel) {
+                    request.abort();
+                }
+                Ok(())
+            }
+            Err(_) => Err("a frame is {id, op, args} or {cancel}"),
+        }
+    }
+
+    async fn begin(&mut self, id: u64, op: &str, args: Value) -> Result<(), &'static str> {
+        if self.by_id.contains_key(&id) {
+            return Err("this id is in use for a request under way");
+        }
+        let request =
+            if self.by_id.len() >= self.capacity { Err(crowded(self.capacity)) } else { Request::parse(op, args) };
+        let request = match request {
+            Ok(request) => request,
+            Err(error) => {
+                let _ = self.answers.send(text(&RelayToClient::answer(id, Err(error)))).await;
+                return Ok(());
+            }
+        };
+        let (session, answers) = (self.session.clone(), self.answers.clone());
+        let running = self.running.spawn(async move {
+            let result = session.perform(request).await;
+            // A client that is gone needs no answer.
+            let _ = answers.send(text(&RelayToClient::answer(id, result))).await;
+            id
+        });
+        self.by_id.insert(id, running);
+        Ok(())
+    }
+}
+
+fn crowded(capacity: usize) -> Error {
+    let message = format!("{capacity} requests are under way on this connection already.");
+    Error::new(mcp_multiplayer_protocol::ErrorCode::RateLimit, message, "Wait for answers before sending more.")
+        .retry_after(100)
+}
+
+fn text(frame: &RelayToClient) -> Message {
+    Message::Text(serde_json::to_string(frame).expect("frames are plain JSON").into())
+}
+
+async fn write(mut sink: SplitSink<WebSocket, Message>, mut queue: mpsc::Receiver<Message>) {
+    while let Some(message) = queue.recv().await {
+        let last = matches!(message, Message::Close(_));
+        if sink.send(message).await.is_err() || last {
+            return;
+        }
+    }
+    let _ = sink.close().await;
+}
+
+async fn close(mut socket: WebSocket, code: u16, reason: &'static str) {
+    let _ = socket.send(Message::Close(Some(CloseFrame { code, reason: reason.into() }))).await;
+}

@@ -1,0 +1,54 @@
+//! The WebSocket front door: `multiplayer.v1`, specified in docs/PROTOCOL.md.
+
+mod connection;
+
+use std::fmt;
+use std::sync::Arc;
+
+use axum::Extension;
+use axum::extract::State;
+use axum::extract::ws::WebSocketUpgrade;
+use axum::response::Response;
+use mcp_multiplayer_protocol::frame::SUBPROTOCOL;
+use tokio_util::task::TaskTracker;
+
+use crate::auth::Principal;
+use crate::operation::Session;
+use crate::state::Relay;
+
+/// Largest frame of a client, in bytes.
+const FRAME_BYTES: usize = 1024 * 1024;
+
+/// What new connections are given.
+#[derive(Clone)]
+pub(crate) struct Door {
+    relay: Arc<Relay>,
+    connections: TaskTracker,
+}
+
+impl Door {
+    pub(crate) fn new(relay: Arc<Relay>, connections: TaskTracker) -> Self {
+        Self { relay, connections }
+    }
+}
+
+impl fmt::Debug for Door {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Door")
+    }
+}
+
+/// Upgrades an authenticated request.
+pub(crate) async fn upgrade(
+    State(door): State<Door>,
+    Extension(principal): Extension<Principal>,
+    upgrade: WebSocketUpgrade,
+) -> Response {
+    upgrade.protocols([SUBPROTOCOL]).max_message_size(FRAME_BYTES).max_frame_size(FRAME_BYTES).on_upgrade(
+        move |socket| {
+            let session = Session::new(Arc::clone(&door.relay), principal);
+            let served = door.connections.track_future(connection::serve(socket, session, door.relay));
+            served
+        },
+    )
+}
