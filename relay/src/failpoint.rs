@@ -1,15 +1,15 @@
 //! Places at which a test may kill the process, as a power cut would.
 //!
-//! Only a build with the feature `failpoints` has them. There, `MCP_MULTIPLAYER_FAILPOINT=name@n`
+//! Only debug builds have them; a release never does. There, `MCP_MULTIPLAYER_FAILPOINT=name@n`
 //! kills the process with SIGKILL when the place `name` is reached for the n-th time.
 
 /// Marks a place.
-#[cfg(not(feature = "failpoints"))]
+#[cfg(not(debug_assertions))]
 #[inline]
 pub(crate) fn hit(_name: &'static str) {}
 
 /// Marks a place.
-#[cfg(feature = "failpoints")]
+#[cfg(debug_assertions)]
 pub(crate) fn hit(name: &'static str) {
     use std::sync::LazyLock;
     use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,1 +1,12 @@
-//! Tests of mcp-multiplayer as a whole. They are in `tests/`, one file for each behaviour.
+//! What the tests of the whole have in common: a relay process, and clients of its doors.
+//!
+//! The tests are in `tests/`, one file for each behaviour. They drive real processes over real
+//! sockets; the binaries are those that `cargo build` made beside the test.
+
+mod http_client;
+mod relay_process;
+mod ws_client;
+
+pub use http_client::HttpClient;
+pub use relay_process::{RelayProcess, binary};
+pub use ws_client::{Failure, WsClient};

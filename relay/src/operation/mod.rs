@@ -29,6 +29,7 @@ use serde_json::value::to_raw_value;
 use crate::auth::Principal;
 use crate::channel::{LiveChannel, Reader, Standing};
 use crate::error::{internal, store_failed};
+use crate::failpoint;
 use crate::state::Relay;
 
 /// The relay, as one principal meets it.
@@ -113,6 +114,7 @@ impl Multiplayer for Session {
                 Request::UpdateChannel(args) => reply(self.update_channel(args).await),
                 Request::AttachBot(args) => reply(self.attach_bot(args).await),
             };
+            failpoint::hit("reply");
             match &result {
                 Ok(_) => tracing::debug!(op, principal = ?self.principal, "performed"),
                 Err(error) => tracing::debug!(op, principal = ?self.principal, error.code = ?error.code, "refused"),

@@ -1,0 +1,73 @@
+use anyhow::{Context as _, Result, bail};
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Bytes;
+use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+
+/// An MCP client over one HTTP connection, in the 2026-07-28 era: no session, no handshake.
+#[derive(Debug)]
+pub struct HttpClient {
+    sender: SendRequest<Full<Bytes>>,
+    address: String,
+    token: String,
+}
+
+impl HttpClient {
+    /// Connects to a relay at `address` with a token.
+    pub async fn connect(address: &str, token: &str) -> Result<Self> {
+        let stream = TcpStream::connect(address).await?;
+        stream.set_nodelay(true)?;
+        let (sender, connection) = handshake(TokioIo::new(stream)).await?;
+        tokio::spawn(connection);
+        Ok(Self { sender, address: address.to_owned(), token: token.to_owned() })
+    }
+
+    /// Calls a tool and returns what its text block says; an error for `isError` and worse.
+    pub async fn call_tool(&mut self, name: &str, arguments: Value) -> Result<Value> {
+        let body = modern("tools/call", &json!({ "name": name, "arguments": arguments }));
+        let headers = [("mcp-protocol-version", "2026-07-28"), ("mcp-method", "tools/call"), ("mcp-name", name)];
+        let response = self.post("/mcp", &headers, body.into()).await?;
+        let answer: Value = serde_json::from_slice(&response.into_body())?;
+        let text = answer["result"]["content"][0]["text"].as_str().with_context(|| format!("{name}: {answer}"))?;
+        if answer["result"]["isError"] == true {
+            bail!("{name}: {text}");
+        }
+        Ok(serde_json::from_str(text)?)
+    }
+
+    /// Posts a body, with the token and the usual headers and these.
+    pub async fn post(&mut self, path: &str, headers: &[(&str, &str)], body: Bytes) -> Result<Response<Bytes>> {
+        let mut request = Request::post(path)
+            .header("host", &self.address)
+            .header("content-type", "application/json")
+            .header("accept", "application/json, text/event-stream");
+        if !self.token.is_empty() {
+            request = request.header("authorization", format!("Bearer {}", self.token));
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        self.send(request.body(Full::new(body))?).await
+    }
+
+    /// Sends a request as it is.
+    pub async fn send(&mut self, request: Request<Full<Bytes>>) -> Result<Response<Bytes>> {
+        self.sender.ready().await?;
+        let (parts, body) = self.sender.send_request(request).await?.into_parts();
+        Ok(Response::from_parts(parts, body.collect().await?.to_bytes()))
+    }
+}
+
+/// A JSON-RPC request of 2026-07-28.
+fn modern(method: &str, params: &Value) -> String {
+    let mut params = params.clone();
+    params["_meta"] = json!({
+        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientCapabilities": {},
+        "io.modelcontextprotocol/clientInfo": { "name": "tests", "version": "1" },
+    });
+    json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params }).to_string()
+}

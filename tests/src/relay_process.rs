@@ -1,0 +1,139 @@
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use anyhow::{Context as _, Result, bail};
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::process::{Child, Command};
+
+use crate::{HttpClient, WsClient};
+
+/// A binary that was built beside the running test.
+pub fn binary(name: &str) -> PathBuf {
+    let test = std::env::current_exe().expect("a running test has a path");
+    let profile = test.ancestors().find(|path| path.join(name).is_file());
+    profile.unwrap_or_else(|| panic!("{name} is not built; run: cargo build --workspace --bins")).join(name)
+}
+
+/// A relay in a process of its own, with a data directory that lasts over restarts.
+#[derive(Debug)]
+pub struct RelayProcess {
+    directory: TempDir,
+    arguments: Vec<OsString>,
+    child: Option<Child>,
+    address: String,
+}
+
+impl RelayProcess {
+    /// Starts a relay on a free port.
+    pub async fn start() -> Result<Self> {
+        Self::start_with(&[]).await
+    }
+
+    /// Starts a relay with further flags.
+    pub async fn start_with(arguments: &[&str]) -> Result<Self> {
+        let mut relay = Self {
+            directory: tempfile::tempdir()?,
+            arguments: arguments.iter().map(OsString::from).collect(),
+            child: None,
+            address: "127.0.0.1:0".to_owned(),
+        };
+        relay.spawn(None).await?;
+        Ok(relay)
+    }
+
+    /// The address, as `127.0.0.1:port`; the same after a restart.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// The data directory.
+    pub fn data_dir(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// The process, while it runs.
+    pub fn pid(&self) -> Option<u32> {
+        self.child.as_ref()?.id()
+    }
+
+    /// The token of this machine's users.
+    pub fn local_token(&self) -> Result<String> {
+        let path = self.data_dir().join("local-token");
+        Ok(std::fs::read_to_string(&path).with_context(|| format!("no {}", path.display()))?.trim().to_owned())
+    }
+
+    /// Makes a token with the command that operators use.
+    pub async fn create_token(&self, name: &str) -> Result<String> {
+        let output = Command::new(binary("mcp-multiplayer-relay"))
+            .args(["token", "create", "--name", name, "--data-dir"])
+            .arg(self.data_dir())
+            .env_remove("MCP_MULTIPLAYER_FAILPOINT")
+            .output()
+            .await?;
+        if !output.status.success() {
+            bail!("token create failed: {}", String::from_utf8_lossy(&output.stderr));
+        }
+        Ok(String::from_utf8(output.stdout)?.trim().to_owned())
+    }
+
+    /// A WebSocket connection with the local token.
+    pub async fn connect(&self) -> Result<WsClient> {
+        WsClient::connect(&self.address, &self.local_token()?).await
+    }
+
+    /// An HTTP connection with the local token.
+    pub async fn http(&self) -> Result<HttpClient> {
+        HttpClient::connect(&self.address, &self.local_token()?).await
+    }
+
+    /// Ends the process as `kill -9` does, and waits until it is gone.
+    pub async fn kill(&mut self) -> Result<()> {
+        if let Some(mut child) = self.child.take() {
+            child.kill().await?;
+        }
+        Ok(())
+    }
+
+    /// Asks the process to end, as `kill` does, and waits; whether it ended well.
+    pub async fn terminate(&mut self) -> Result<bool> {
+        let Some(mut child) = self.child.take() else { bail!("the relay does not run") };
+        let pid = child.id().context("the relay has ended")?;
+        Command::new("kill").arg(pid.to_string()).status().await?;
+        Ok(child.wait().await?.success())
+    }
+
+    /// Waits until the process has ended by itself, at a fail point.
+    pub async fn ended(&mut self) -> Result<()> {
+        if let Some(mut child) = self.child.take() {
+            child.wait().await?;
+        }
+        Ok(())
+    }
+
+    /// Starts it again, on the same data and the same port; `failpoint` is `name@n`.
+    pub async fn restart(&mut self, failpoint: Option<&str>) -> Result<()> {
+        self.kill().await?;
+        self.spawn(failpoint).await
+    }
+
+    async fn spawn(&mut self, failpoint: Option<&str>) -> Result<()> {
+        let mut command = Command::new(binary("mcp-multiplayer-relay"));
+        command.args(["--listen", &self.address, "--log", "warn", "--data-dir"]).arg(self.data_dir());
+        command.args(&self.arguments).current_dir(self.data_dir());
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true);
+        if let Some(failpoint) = failpoint {
+            command.env("MCP_MULTIPLAYER_FAILPOINT", failpoint);
+        }
+        let mut child = command.spawn().context("cannot start the relay")?;
+        let stdout = child.stdout.take().context("stdout is piped")?;
+        self.child = Some(child);
+        let line = BufReader::new(stdout).lines().next_line().await?;
+        let line = line.context("the relay ended before it listened")?;
+        line.strip_prefix("listening on http://")
+            .context("the relay says where it listens")?
+            .clone_into(&mut self.address);
+        Ok(())
+    }
+}

@@ -1,0 +1,106 @@
+use anyhow::{Context as _, Result, bail};
+use futures::{SinkExt as _, StreamExt as _};
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
+use tokio_tungstenite::{WebSocketStream, client_async};
+
+/// A client of `multiplayer.v1` that sends one request at a time.
+#[derive(Debug)]
+pub struct WsClient {
+    socket: WebSocketStream<TcpStream>,
+    next_id: u64,
+}
+
+/// Why a call has no result.
+#[derive(Debug)]
+pub enum Failure {
+    /// The relay refused it: the `error` object.
+    Refused(Value),
+    /// The connection ended before the answer came.
+    Lost,
+}
+
+impl Failure {
+    /// The code of a refusal, or `"LOST"`.
+    pub fn code(&self) -> &str {
+        match self {
+            Self::Refused(error) => error["code"].as_str().unwrap_or("?"),
+            Self::Lost => "LOST",
+        }
+    }
+}
+
+impl WsClient {
+    /// Connects to a relay at `address` with a token.
+    pub async fn connect(address: &str, token: &str) -> Result<Self> {
+        let mut request = format!("ws://{address}/ws").into_client_request()?;
+        let headers = request.headers_mut();
+        headers.insert("authorization", format!("Bearer {token}").parse()?);
+        headers.insert("sec-websocket-protocol", "multiplayer.v1".parse()?);
+        let stream = TcpStream::connect(address).await?;
+        stream.set_nodelay(true)?;
+        let (socket, _) = client_async(request, stream).await?;
+        Ok(Self { socket, next_id: 1 })
+    }
+
+    /// Performs an operation and returns its result; panics when it is refused.
+    pub async fn call(&mut self, op: &str, args: Value) -> Value {
+        match self.try_call(op, args.clone()).await {
+            Ok(result) => result,
+            Err(failure) => panic!("{op} {args}: {failure:?}"),
+        }
+    }
+
+    /// Performs an operation and returns the code of its refusal; panics when it succeeds.
+    pub async fn refusal(&mut self, op: &str, args: Value) -> String {
+        match self.try_call(op, args.clone()).await {
+            Ok(result) => panic!("{op} {args} was performed: {result}"),
+            Err(failure) => failure.code().to_owned(),
+        }
+    }
+
+    /// Performs an operation.
+    pub async fn try_call(&mut self, op: &str, args: Value) -> Result<Value, Failure> {
+        let id = self.send(op, args).await.map_err(|_| Failure::Lost)?;
+        self.answer(id).await
+    }
+
+    /// Sends a request without waiting for its answer, and returns its number.
+    pub async fn send(&mut self, op: &str, args: Value) -> Result<u64> {
+        let id = self.next_id;
+        self.next_id += 1;
+        self.send_text(json!({ "id": id, "op": op, "args": args }).to_string()).await?;
+        Ok(id)
+    }
+
+    /// Waits for the answer to a request.
+    pub async fn answer(&mut self, id: u64) -> Result<Value, Failure> {
+        loop {
+            let Ok(mut frame) = self.frame().await else { return Err(Failure::Lost) };
+            if frame["id"] == id {
+                return match frame.get_mut("ok") {
+                    Some(result) => Ok(result.take()),
+                    None => Err(Failure::Refused(frame["error"].take())),
+                };
+            }
+        }
+    }
+
+    /// Sends a text as it is.
+    pub async fn send_text(&mut self, text: String) -> Result<()> {
+        Ok(self.socket.send(Message::text(text)).await?)
+    }
+
+    /// The next frame.
+    pub async fn frame(&mut self) -> Result<Value> {
+        loop {
+            match self.socket.next().await.context("the connection ended")?? {
+                Message::Text(text) => return Ok(serde_json::from_str(&text)?),
+                Message::Close(frame) => bail!("closed: {frame:?}"),
+                _ => {}
+            }
+        }
+    }
+}
