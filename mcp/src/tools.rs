@@ -180,6 +180,7 @@ mod tests {
     fn all_tools_together_stay_under_the_published_budget() {
         let bytes = serde_json::to_string(all()).unwrap().len();
         assert!(bytes / 4 <= TOKEN_BUDGET, "{bytes} bytes of JSON, about {} tokens", bytes / 4);
+        assert!(include_str!("../../docs/PROTOCOL.md").contains("at most 4,400 tokens"));
     }
 
     #[test]

@@ -17,7 +17,7 @@ const REQUEST_BYTES: usize = 1 << 20;
 
 /// A relay as one principal sees it, over one connection that opens at the first operation and mends itself.
 ///
-/// Operations may run at the same time; the 65th waits until one of the others is done. An operation whose
+/// Operations may run at the same time; the 33rd waits until one of the others is done. An operation whose
 /// answer was lost with a connection is sent again on the next one, which its idempotency key makes harmless.
 #[derive(Debug)]
 pub struct RelayClient {

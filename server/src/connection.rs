@@ -15,8 +15,8 @@ use crate::Dialer;
 use crate::backoff::Backoff;
 use crate::dial::{DialError, Socket};
 
-/// Most requests under way on a connection, as docs/PROTOCOL.md sets it.
-pub(crate) const REQUESTS_UNDER_WAY: usize = 64;
+/// Most requests under way. Half of what a relay takes, which counts one a moment longer than its answer takes.
+pub(crate) const REQUESTS_UNDER_WAY: usize = 32;
 /// How long a request waits for a connection.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// The same when nothing listens there and nothing ever did: then probably no relay was started.

@@ -134,9 +134,12 @@ impl Dialer {
         match error {
             tungstenite::Error::Io(error) => self.explain_io(&error),
             tungstenite::Error::Http(response) => match response.status() {
-                StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-                    DialError::Permanent(self.token.refused(&self.relay))
-                }
+                StatusCode::UNAUTHORIZED => DialError::Permanent(self.token.refused(&self.relay)),
+                StatusCode::FORBIDDEN => DialError::Permanent(Error::new(
+                    ErrorCode::RelayUnreachable,
+                    format!("The relay at {} does not answer to this address (HTTP 403).", self.relay),
+                    "Use the address that the relay's operator names, or ask for this host name to be allowed.",
+                )),
                 status if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => {
                     self.transient(&format!("it answered HTTP {}", status.as_u16()))
                 }
