@@ -22,10 +22,10 @@ impl Multiplayer for Of {
 
 async fn call(client: &mut BufReader<DuplexStream>) -> Value {
     let call = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": { "name": "health_check" } });
-    client.write_all(format!("{call}\n").as_bytes()).await.unwrap();
+    client.write_all(format!("{call}\n").as_bytes()).await.expect("the server reads");
     let mut line = String::new();
-    client.read_line(&mut line).await.unwrap();
-    serde_json::from_str::<Value>(&line).unwrap()["result"].take()
+    client.read_line(&mut line).await.expect("the server answers");
+    serde_json::from_str::<Value>(&line).expect("it answers in JSON")["result"].take()
 }
 
 #[tokio::test]
