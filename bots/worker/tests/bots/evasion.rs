@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use mcp_multiplayer_bot_supervisor::{BotKey, FailureKind, Hook};
 use serde_json::json;
 
-use crate::harness::{Bots, SHORT, Told, call, indented, on_init, on_message, program};
+use crate::harness::{Bots, SHORT, Told, bot_of_cases, call, indented, on_init, on_message, program};
 
 /// A bot whose `on_init` is these lines and whose `on_message` answers.
 fn bot_that(lines: &str) -> String {
@@ -81,8 +81,8 @@ async fn endless_loading_is_rejected() {
 async fn leaving_is_only_an_error() {
     let bots = Bots::new();
     let cases = [
-        ("sys.exit(3)", "SystemExit: 3"),
-        ("sys.exit()", "SystemExit"),
+        ("import sys; sys.exit(3)", "SystemExit: 3"),
+        ("import sys; sys.exit()", "SystemExit"),
         ("raise SystemExit('bye')", "SystemExit: bye"),
         ("raise KeyboardInterrupt", "KeyboardInterrupt"),
         ("raise GeneratorExit", "GeneratorExit"),
@@ -93,9 +93,16 @@ async fn leaving_is_only_an_error() {
         ("[][1]", "IndexError: list index out of range"),
         ("raise ValueError('two\\nlines \\ud800')", "ValueError: two lines ?"),
     ];
-    for (lines, expected) in cases {
-        assert_eq!(assert_fails(&bots, &bot_that(lines), FailureKind::Error).await, expected, "{lines}");
+    let (source, _) = bot_of_cases(cases.map(|(lines, _)| lines).into_iter().chain(["self.ctx.post('bot', 'well')"]));
+    for (number, (lines, expected)) in cases.into_iter().enumerate() {
+        let report = bots.run(&source, on_message(&number.to_string())).await;
+        let (reason, line, kind) = report.failure();
+        assert_eq!((reason, kind), (expected, FailureKind::Error), "{lines}");
+        assert!(line.is_some(), "{lines}");
+        let next = bots.run(&source, on_message(&cases.len().to_string())).await;
+        assert_eq!(next.bodies(), [json!({"text": "well"})], "{lines}");
     }
+    assert_eq!(bots.pids().len(), 1, "and all that in one process");
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! A supervisor over real workers, and short ways to ask it.
 
+use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -138,6 +139,20 @@ pub(crate) fn init_bot(lines: &str) -> String {
 /// The lines of a method's body.
 pub(crate) fn indented(lines: &str) -> String {
     lines.lines().map(|line| ["        ", line, "\n"].concat()).collect()
+}
+
+/// A bot that does one of several things, by the number in the message, and the line of each.
+pub(crate) fn bot_of_cases<'a>(cases: impl IntoIterator<Item = &'a str>) -> (String, Vec<u32>) {
+    let mut source =
+        "class Bot:\n    def on_message(self, msg):\n        getattr(self, 'case_' + msg['body']['text'])()\n"
+            .to_owned();
+    let mut lines = Vec::new();
+    for (number, case) in cases.into_iter().enumerate() {
+        writeln!(source, "    def case_{number}(self):").unwrap();
+        lines.push(u32::try_from(source.lines().count() + 1).unwrap());
+        source.push_str(&indented(case));
+    }
+    (source, lines)
 }
 
 pub(crate) trait Told {

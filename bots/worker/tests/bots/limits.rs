@@ -3,55 +3,59 @@
 use mcp_multiplayer_bot_supervisor::{FailureKind, Limits};
 use serde_json::json;
 
-use crate::harness::{Bots, Told, init_bot, on_init};
+use crate::harness::{Bots, Told, bot_of_cases, init_bot, on_init, on_message};
 
 #[tokio::test]
 async fn values_that_json_lacks_are_refused_by_path() {
     let bots = Bots::new();
     let cases = [
         (
-            "post('bot', {'score': [1, 2, 2**53]})",
+            "self.ctx.post('bot', {'score': [1, 2, 2**53]})",
             "ValueError: body.score[2]: 9007199254740992 is beyond ±(2^53-1); post it as a string",
         ),
         (
-            "post('bot', {'n': -(10**100)})",
+            "self.ctx.post('bot', {'n': -(10**100)})",
             "ValueError: body.n: an integer of 333 bits is beyond ±(2^53-1); post it as a string",
         ),
-        ("post('bot', {'a b': float('nan')})", "ValueError: body['a b']: nan is not a number that JSON has"),
-        ("post('bot', {'x': -float('inf')})", "ValueError: body.x: -inf is not a number that JSON has"),
-        ("post('bot', {'x': {1}})", "TypeError: body.x: set is not JSON (use dict, list, str, int, float, bool, None)"),
+        ("self.ctx.post('bot', {'a b': float('nan')})", "ValueError: body['a b']: nan is not a number that JSON has"),
+        ("self.ctx.post('bot', {'x': -float('inf')})", "ValueError: body.x: -inf is not a number that JSON has"),
         (
-            "post('bot', {'x': b'b'})",
+            "self.ctx.post('bot', {'x': {1}})",
+            "TypeError: body.x: set is not JSON (use dict, list, str, int, float, bool, None)",
+        ),
+        (
+            "self.ctx.post('bot', {'x': b'b'})",
             "TypeError: body.x: bytes is not JSON (use dict, list, str, int, float, bool, None)",
         ),
-        ("post('bot', {'x': {1: 2}})", "TypeError: body.x: key 1 is int, and keys are strings"),
-        ("post('bot', {'x': '\\ud800'})", "ValueError: body.x: the text has half of a surrogate pair"),
-        ("post('bot', [1])", "TypeError: body must be a dict or a str, not list"),
-        ("post('bot', None)", "TypeError: body must be a dict or a str, not NoneType"),
-        ("post('', {})", "ValueError: kind '' must be 1 to 64 letters, digits or any of _ : . -"),
-        ("post('a b', {})", "ValueError: kind 'a b' must be 1 to 64 letters, digits or any of _ : . -"),
-        ("post(None, {})", "ValueError: kind None must be 1 to 64 letters, digits or any of _ : . -"),
-        ("dm('s9', 'bot', {})", "ValueError: no player holds slot 's9'; players: s1 (alice), s2 (bob)"),
+        ("self.ctx.post('bot', {'x': {1: 2}})", "TypeError: body.x: key 1 is int, and keys are strings"),
+        ("self.ctx.post('bot', {'x': '\\ud800'})", "ValueError: body.x: the text has half of a surrogate pair"),
+        ("self.ctx.post('bot', [1])", "TypeError: body must be a dict or a str, not list"),
+        ("self.ctx.post('bot', None)", "TypeError: body must be a dict or a str, not NoneType"),
+        ("self.ctx.post('', {})", "ValueError: kind '' must be 1 to 64 letters, digits or any of _ : . -"),
+        ("self.ctx.post('a b', {})", "ValueError: kind 'a b' must be 1 to 64 letters, digits or any of _ : . -"),
+        ("self.ctx.post(None, {})", "ValueError: kind None must be 1 to 64 letters, digits or any of _ : . -"),
+        ("self.ctx.dm('s9', 'bot', {})", "ValueError: no player holds slot 's9'; players: s1 (alice), s2 (bob)"),
         (
-            "dm('s1', 'bot', {'x': 2**60})",
+            "self.ctx.dm('s1', 'bot', {'x': 2**60})",
             "ValueError: body.x: 1152921504606846976 is beyond ±(2^53-1); post it as a string",
         ),
-        ("set_state({'deep': [{'x': 1e999}]})", "ValueError: state.deep[0].x: inf is not a number that JSON has"),
         (
-            "post('bot', {'x': 1e20})",
+            "self.ctx.set_state({'deep': [{'x': 1e999}]})",
+            "ValueError: state.deep[0].x: inf is not a number that JSON has",
+        ),
+        (
+            "self.ctx.post('bot', {'x': 1e20})",
             "ValueError: body.x: 1e+20 would be read as an integer beyond ±(2^53-1); post it as a string",
         ),
-        ("post('trace', {})", "ValueError: kind 'trace' is the relay's own"),
-        ("post('bot', 'x' * 40_000)", "ValueError: body is 40011 bytes; at most 32768"),
-        ("set_state([])", "TypeError: state must be a dict, not list"),
-        ("set_state({'x': 'a' * (1 << 20)})", "ValueError: state is 1048584 bytes; at most 1048576"),
+        ("self.ctx.post('trace', {})", "ValueError: kind 'trace' is the relay's own"),
+        ("self.ctx.post('bot', 'x' * 40_000)", "ValueError: body is 40011 bytes; at most 32768"),
+        ("self.ctx.set_state([])", "TypeError: state must be a dict, not list"),
+        ("self.ctx.set_state({'x': 'a' * (1 << 20)})", "ValueError: state is 1048584 bytes; at most 1048576"),
     ];
-    for (statement, expected) in cases {
-        let source = format!(
-            "class Bot:\n    def on_init(self):\n        self.ctx.post('bot', 'before')\n        self.ctx.{statement}\n"
-        );
-        let report = bots.run(&source, on_init()).await;
-        assert_eq!(report.failure(), (expected, Some(4), FailureKind::Error), "{statement}");
+    let (source, lines) = bot_of_cases(cases.map(|(statement, _)| statement));
+    for (number, (statement, expected)) in cases.into_iter().enumerate() {
+        let report = bots.run(&source, on_message(&number.to_string())).await;
+        assert_eq!(report.failure(), (expected, Some(lines[number]), FailureKind::Error), "{statement}");
     }
 }
 

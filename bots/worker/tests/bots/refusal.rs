@@ -3,7 +3,7 @@
 use mcp_multiplayer_bot_supervisor::FailureKind;
 use serde_json::json;
 
-use crate::harness::{Bots, Told, assert_posts, init_bot, on_init};
+use crate::harness::{Bots, Told, assert_posts, bot_of_cases, init_bot, on_message};
 
 #[tokio::test]
 async fn a_rejection_names_the_rule_and_the_line() {
@@ -106,15 +106,13 @@ async fn what_only_shows_when_it_runs_is_refused_then() {
             "OSError: bots have no network on this relay",
         ),
     ];
-    for (statement, reason) in cases {
-        let source = format!("class Bot:\n    def on_init(self):\n        pass\n        {statement}\n");
-        if let Err(error) = bots.inspect(&source).await {
-            panic!("{statement}: {error}");
-        }
-        let report = bots.run(&source, on_init()).await;
+    let (source, lines) = bot_of_cases(cases.map(|(statement, _)| statement));
+    bots.inspect(&source).await.unwrap();
+    for (number, (statement, reason)) in cases.into_iter().enumerate() {
+        let report = bots.run(&source, on_message(&number.to_string())).await;
         let (told, line, kind) = report.failure();
         assert!(told.starts_with(reason), "{statement}: {told}");
-        assert_eq!((line, kind), (Some(4), FailureKind::Error), "{statement}");
+        assert_eq!((line, kind), (Some(lines[number]), FailureKind::Error), "{statement}");
     }
 }
 
