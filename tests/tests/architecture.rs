@@ -103,6 +103,23 @@ fn crates_do_not_contain_what_they_must_not() {
     assert!(worker.contains("pyo3"), "the rules above look for pyo3 by another name than it has");
 }
 
+#[test]
+fn every_dependency_says_why() {
+    let page = fs::read_to_string(root().join("docs/ARCHITECTURE.md")).expect("the page");
+    let (_, listed) = page.split_once("## Dependencies").expect("its section");
+    let listed: BTreeSet<&str> =
+        listed.lines().filter_map(|line| line.strip_prefix("| `")?.split_once('`')).map(|(name, _)| name).collect();
+    let metadata = metadata();
+    let ours: BTreeSet<&str> = MAY_DEPEND_ON.iter().map(|(name, _)| *name).collect();
+    let members = metadata.workspace_packages();
+    let direct = members.iter().flat_map(|package| &package.dependencies).map(|dependency| dependency.name.as_str());
+    let direct: BTreeSet<&str> = direct.filter(|name| !ours.contains(name)).collect();
+    let unexplained: Vec<_> = direct.difference(&listed).collect();
+    assert!(unexplained.is_empty(), "docs/ARCHITECTURE.md, Dependencies, does not say why: {unexplained:?}");
+    let gone: Vec<_> = listed.difference(&direct).collect();
+    assert!(gone.is_empty(), "docs/ARCHITECTURE.md, Dependencies, lists what is not used: {gone:?}");
+}
+
 /// A Rust file, by its path below the workspace, without its comments.
 struct Source {
     path: String,
