@@ -25,12 +25,15 @@ impl HttpClient {
         Ok(Self { sender, address: address.to_owned(), token: token.to_owned() })
     }
 
+    /// Sends a tool call and returns the answer as it came.
+    pub async fn send_call(&mut self, call: ToolCall<'_>) -> Result<Bytes> {
+        let headers = [("mcp-protocol-version", "2026-07-28"), ("mcp-method", "tools/call"), ("mcp-name", call.name)];
+        Ok(self.post("/mcp", &headers, call.body).await?.into_body())
+    }
+
     /// Calls a tool and returns what its text block says; an error for `isError` and worse.
     pub async fn call_tool(&mut self, name: &str, arguments: Value) -> Result<Value> {
-        let body = modern("tools/call", &json!({ "name": name, "arguments": arguments }));
-        let headers = [("mcp-protocol-version", "2026-07-28"), ("mcp-method", "tools/call"), ("mcp-name", name)];
-        let response = self.post("/mcp", &headers, body.into()).await?;
-        let answer: Value = serde_json::from_slice(&response.into_body())?;
+        let answer: Value = serde_json::from_slice(&self.send_call(ToolCall::new(name, &arguments)).await?)?;
         let text = answer["result"]["content"][0]["text"].as_str().with_context(|| format!("{name}: {answer}"))?;
         if answer["result"]["isError"] == true {
             bail!("{name}: {text}");
@@ -58,6 +61,20 @@ impl HttpClient {
         self.sender.ready().await?;
         let (parts, body) = self.sender.send_request(request).await?.into_parts();
         Ok(Response::from_parts(parts, body.collect().await?.to_bytes()))
+    }
+}
+
+/// A tool call, ready to be sent.
+#[derive(Debug)]
+pub struct ToolCall<'a> {
+    name: &'a str,
+    body: Bytes,
+}
+
+impl<'a> ToolCall<'a> {
+    /// The call of a tool with these arguments.
+    pub fn new(name: &'a str, arguments: &Value) -> Self {
+        Self { name, body: modern("tools/call", &json!({ "name": name, "arguments": arguments })).into() }
     }
 }
 

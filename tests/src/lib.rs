@@ -7,6 +7,6 @@ mod http_client;
 mod relay_process;
 mod ws_client;
 
-pub use http_client::HttpClient;
+pub use http_client::{HttpClient, ToolCall};
 pub use relay_process::{RelayProcess, binary};
 pub use ws_client::{Failure, WsClient};

@@ -3,7 +3,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use futures::future::BoxFuture;
-use mcp_multiplayer_protocol::channel::ChannelState;
+use mcp_multiplayer_protocol::channel::{ChannelState, Composition};
 use mcp_multiplayer_protocol::{BotId, ChannelId, Entry, Error, SlotId};
 use thiserror::Error as ThisError;
 use tokio::sync::watch;
@@ -114,6 +114,11 @@ impl LiveChannel {
     /// The state that the durable log leads to.
     pub(crate) fn durable(&self) -> ChannelState {
         self.tip().durable.clone()
+    }
+
+    /// Who and what is in the channel, as far as that is durable.
+    pub(crate) fn composition(&self) -> Arc<Composition> {
+        Arc::clone(&self.tip().durable.composition)
     }
 
     /// Changes whenever there is something new to read, or a hook ran.

@@ -51,7 +51,7 @@ impl LiveChannel {
         // First, something to read that somebody else said.
         loop {
             progress.mark_unchanged();
-            let reader = authorize(&self.durable().composition)?;
+            let reader = authorize(&self.composition())?;
             if self.has_news(reader, &mut scanned).await? {
                 break;
             }

@@ -50,7 +50,7 @@ impl Session {
     ) -> Result<Outcome, CommitError> {
         let (channel, player) = self.channel(args.channel_id).await?;
         // A worker is started only for somebody who may attach bots.
-        let composition = channel.durable().composition;
+        let composition = channel.composition();
         let standing = Standing::resolve(&composition, &player, args.slot_id)?;
         standing.may_change_bots(&composition)?;
         let loaded: Loaded = self.load_bot(spec).await?;

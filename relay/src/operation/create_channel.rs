@@ -118,7 +118,7 @@ impl Session {
             }
             None => (None, None, None),
         };
-        let composition = channel.durable().composition;
+        let composition = channel.composition();
         let slot_id = outcome.seat.map(|seat| seat.slot_id);
         let invites: Vec<Secret> = composition
             .slots()

@@ -11,7 +11,7 @@ impl Session {
     /// The exact code of a bot, also of one that was detached.
     pub(super) async fn get_bot_code(&self, args: GetBotCode) -> Result<BotCode, Error> {
         let (channel, player) = self.channel(args.channel_id).await?;
-        member(&channel.durable().composition, &player)?;
+        member(&channel.composition(), &player)?;
         let stored = self.relay.store.lookup_bot(args.channel_id, args.bot_id).await.map_err(store_failed)?;
         let bot = stored.ok_or_else(Error::bot_not_found)?.bot;
         let (part, next_offset) = part(&bot.source, args.offset.unwrap_or(0))?;

@@ -7,7 +7,7 @@ impl Session {
     /// Who and what is in the channel.
     pub(super) async fn get_channel_info(&self, args: GetChannelInfo) -> Result<ChannelInfo, Error> {
         let (channel, player) = self.channel(args.channel_id).await?;
-        let composition = channel.durable().composition;
+        let composition = channel.composition();
         let your_slots = member(&composition, &player)?;
         let bots = self.bot_views(&composition).await?;
         Ok(ChannelInfo { view: View::of(&composition), bots, your_slots })

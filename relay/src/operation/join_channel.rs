@@ -136,7 +136,7 @@ impl Session {
         let synced = channel
             .sync(Page::from_start(), shutdown, |composition| super::reader(composition, &player, Some(seat.slot_id)))
             .await?;
-        let composition = channel.durable().composition;
+        let composition = channel.composition();
         Ok(Joined {
             channel_id: seat.channel_id,
             slot_id: seat.slot_id,

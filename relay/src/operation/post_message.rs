@@ -73,7 +73,7 @@ impl Session {
 
     async fn say_once(&self, saying: &Saying, keyed: Option<&Keyed>) -> Result<Said, CommitError> {
         let (channel, player) = self.channel(saying.channel_id).await?;
-        let seat = Standing::resolve(&channel.durable().composition, &player, saying.slot_id)?.seat()?;
+        let seat = Standing::resolve(&channel.composition(), &player, saying.slot_id)?.seat()?;
         channel.take_post(
             seat,
             Rate { per_second: self.relay.config.posts_per_second, burst: self.relay.config.posts_burst },

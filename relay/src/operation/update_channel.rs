@@ -33,7 +33,7 @@ impl Session {
             Err(refused) => self.or_repeat(keyed.as_ref(), Some((args.channel_id, args.slot_id)), refused).await?,
         };
         let channel = self.relay.channels.get(args.channel_id).await.map_err(store_failed)?;
-        let composition = channel.ok_or_else(Error::not_member)?.durable().composition;
+        let composition = channel.ok_or_else(Error::not_member)?.composition();
         let code =
             |(slot_id, number)| self.relay.key.invite_code(Grant { channel_id: args.channel_id, slot_id, number });
         let invites: Vec<Secret> = outcome.invites.into_iter().map(code).collect();
@@ -47,7 +47,7 @@ impl Session {
 
     async fn update_once(&self, args: &UpdateChannel, keyed: Option<&Keyed>) -> Result<Outcome, CommitError> {
         let (channel, player) = self.channel(args.channel_id).await?;
-        let composition = channel.durable().composition;
+        let composition = channel.composition();
         let standing = Standing::resolve(&composition, &player, args.slot_id)?;
         let mut loaded = vec![];
         for op in &args.ops {

@@ -47,8 +47,7 @@ pub(crate) async fn upgrade(
     upgrade.protocols([SUBPROTOCOL]).max_message_size(FRAME_BYTES).max_frame_size(FRAME_BYTES).on_upgrade(
         move |socket| {
             let session = Session::new(Arc::clone(&door.relay), principal);
-            let served = door.connections.track_future(connection::serve(socket, session, door.relay));
-            served
+            door.connections.track_future(connection::serve(socket, session, door.relay))
         },
     )
 }

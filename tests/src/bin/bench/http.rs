@@ -1,0 +1,132 @@
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, ensure};
+use mcp_multiplayer_tests::{HttpClient, RelayProcess, ToolCall};
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+
+use crate::load::{Load, Timing, micros};
+
+const CONNECTIONS: usize = 32;
+
+/// Calls a tool without arguments over one connection, then over many.
+pub(crate) async fn measure(address: &str, token: &str, tool: &str, seconds: f64) -> Result<Load> {
+    let mut clients = vec![];
+    for _ in 0..CONNECTIONS {
+        let tool = tool.to_owned();
+        clients.push((HttpClient::connect(address, token).await?, move |_| (tool.clone(), json!({}))));
+    }
+    run(clients, seconds).await
+}
+
+/// Posts to channels of four seats each, every connection from a seat of its own.
+pub(crate) async fn measure_posts(relay: &RelayProcess, seconds: f64, keyed: bool) -> Result<Load> {
+    let mut clients = vec![];
+    let mut setup = relay.http().await?;
+    for channel in 0..CONNECTIONS / 4 {
+        let slots: Vec<String> = (0..4).map(|seat| format!("invite:p{seat}")).collect();
+        let created =
+            setup.call_tool("create_channel", json!({ "name": format!("bench {channel}"), "slots": slots })).await?;
+        for invite in created["invites"].as_array().into_iter().flatten() {
+            let joined = setup.call_tool("join_channel", json!({ "invite_code": invite })).await?;
+            let (channel_id, slot_id) = (joined["channel_id"].clone(), joined["slot_id"].clone());
+            let arguments = move |number: u64| {
+                let mut arguments =
+                    json!({ "channel_id": channel_id, "slot_id": slot_id, "body": format!("message number {number}") });
+                if keyed {
+                    // Time-ordered, as the stdio server makes them.
+                    arguments["idempotency_key"] = json!(format!("{number:016x}-{slot_id}"));
+                }
+                ("post_message".to_owned(), arguments)
+            };
+            clients.push((relay.http().await?, arguments));
+        }
+    }
+    run(clients, seconds).await
+}
+
+async fn run<F>(mut clients: Vec<(HttpClient, F)>, seconds: f64) -> Result<Load>
+where
+    F: Fn(u64) -> (String, Value) + Send + Sync + 'static,
+{
+    let duration = Duration::from_secs_f64(seconds);
+    let (client, arguments) = &mut clients[0];
+    drive(client, arguments, 0, duration / 4).await?;
+    let single = Timing::new(drive(client, arguments, 1 << 32, duration).await?);
+    let start = Instant::now();
+    let mut running = JoinSet::new();
+    for (mut client, arguments) in clients {
+        running.spawn(async move { drive(&mut client, &arguments, 1 << 33, duration).await });
+    }
+    let mut all = vec![];
+    while let Some(took) = running.join_next().await {
+        all.extend(took??);
+    }
+    #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52 calls")]
+    let rate = all.len() as f64 / start.elapsed().as_secs_f64();
+    Ok(Load { single, many: Timing::new(all), rate })
+}
+
+/// Calls one after the other, for so long.
+async fn drive(
+    client: &mut HttpClient,
+    arguments: &(impl Fn(u64) -> (String, Value) + Sync),
+    first: u64,
+    duration: Duration,
+) -> Result<Vec<f64>> {
+    let (mut took, mut number) = (vec![], first);
+    let end = Instant::now() + duration;
+    while Instant::now() < end {
+        number += 1;
+        let (tool, arguments) = arguments(number);
+        let call = ToolCall::new(&tool, &arguments);
+        let start = Instant::now();
+        let answer = client.send_call(call).await?;
+        took.push(micros(start));
+        let failed = answer.windows(14).any(|bytes| bytes == b"\"isError\":true");
+        ensure!(!failed, "{}", String::from_utf8_lossy(&answer));
+    }
+    Ok(took)
+}
+
+/// How long after a post begins a peer that waits for it has it, and how many calls that takes the peer.
+pub(crate) async fn measure_peer(relay: &RelayProcess, seconds: f64) -> Result<(Timing, f64)> {
+    let (mut alice, mut bob) = (relay.http().await?, relay.http().await?);
+    let created =
+        alice.call_tool("create_channel", json!({ "name": "peers", "slots": ["invite:a", "invite:b"] })).await?;
+    let channel_id = created["channel_id"].clone();
+    for invite in created["invites"].as_array().into_iter().flatten() {
+        alice.call_tool("join_channel", json!({ "invite_code": invite })).await?;
+    }
+    let first = bob.call_tool("sync_messages", json!({ "channel_id": channel_id, "slot_id": "s1" })).await?;
+    let (mut cursor, mut calls, mut took) = (first["cursor"].clone(), 0_u32, vec![]);
+    let end = Instant::now() + Duration::from_secs_f64(seconds);
+    while Instant::now() < end {
+        let wait = json!({ "channel_id": channel_id, "slot_id": "s1", "cursor": cursor, "timeout_ms": 20_000 });
+        let waiting = tokio::spawn(async move {
+            let mut calls = 0;
+            loop {
+                let synced = bob.call_tool("sync_messages", wait.clone()).await?;
+                calls += 1;
+                if synced["messages"].as_array().is_some_and(|messages| !messages.is_empty()) {
+                    return anyhow::Ok((bob, synced, calls, Instant::now()));
+                }
+            }
+        });
+        // The time of some round trips, in which the peer's request reaches the relay.
+        for _ in 0..10 {
+            alice.call_tool("health_check", json!({})).await?;
+        }
+        let start = Instant::now();
+        let post = json!({ "channel_id": channel_id, "slot_id": "s0", "body": "over here" });
+        alice.call_tool("post_message", post).await?;
+        let (returned, synced, more, seen) = waiting.await??;
+        bob = returned;
+        calls += more;
+        cursor = synced["cursor"].clone();
+        took.push(seen.duration_since(start).as_secs_f64() * 1e6);
+    }
+    #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52 messages")]
+    let per_message = f64::from(calls) / took.len() as f64;
+    Ok((Timing::new(took), per_message))
+}

@@ -1,0 +1,79 @@
+use std::fs::OpenOptions;
+use std::io::{Seek as _, SeekFrom, Write as _};
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+
+/// Latencies of many tries, in microseconds, sorted.
+#[derive(Clone, Debug)]
+pub(crate) struct Timing(Vec<f64>);
+
+impl Timing {
+    pub(crate) fn new(mut micros: Vec<f64>) -> Self {
+        micros.sort_by(f64::total_cmp);
+        Self(micros)
+    }
+
+    pub(crate) fn p50(&self) -> f64 {
+        self.at(50)
+    }
+
+    pub(crate) fn p99(&self) -> f64 {
+        self.at(99)
+    }
+
+    fn at(&self, percent: usize) -> f64 {
+        self.0.get((self.0.len() * percent / 100).min(self.0.len().saturating_sub(1))).copied().unwrap_or(f64::NAN)
+    }
+}
+
+/// A latency at one connection, and what 32 of them get through.
+#[derive(Clone, Debug)]
+pub(crate) struct Load {
+    pub(crate) single: Timing,
+    pub(crate) many: Timing,
+    pub(crate) rate: f64,
+}
+
+impl Load {
+    pub(crate) fn print(&self, what: &str) {
+        println!(
+            "{what:<40} p50 {:>7.0}   p99 {:>7.0}   32 connections: {:>7.0}/s   p99 {:>7.0}",
+            self.single.p50(),
+            self.single.p99(),
+            self.rate,
+            self.many.p99()
+        );
+    }
+}
+
+/// Microseconds since a moment.
+pub(crate) fn micros(since: Instant) -> f64 {
+    since.elapsed().as_secs_f64() * 1e6
+}
+
+/// What the disk takes to keep a page that is overwritten.
+pub(crate) fn fdatasync() -> Result<Timing> {
+    let directory = tempfile::tempdir()?;
+    let mut file = OpenOptions::new().write(true).create_new(true).open(directory.path().join("page"))?;
+    file.write_all(&[0; 4096])?;
+    file.sync_all()?;
+    let mut took = vec![];
+    let end = Instant::now() + Duration::from_millis(500);
+    while Instant::now() < end {
+        file.seek(SeekFrom::Start(0))?;
+        file.write_all(&[1; 4096])?;
+        let start = Instant::now();
+        file.sync_data()?;
+        took.push(micros(start));
+    }
+    Ok(Timing::new(took))
+}
+
+/// Resident memory of a process, in MB.
+pub(crate) fn resident(pid: Option<u32>) -> f64 {
+    let path = format!("/proc/{}/status", pid.unwrap_or_default());
+    let status = std::fs::read_to_string(path).unwrap_or_default();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap_or_default();
+    line.split_whitespace().nth(1).and_then(|text| text.parse::<f64>().ok()).unwrap_or(f64::NAN) / 1024.0
+}
