@@ -18,7 +18,7 @@ help:
 tools:
 	@command -v cargo >/dev/null || { printf '%s\n' \
 	  'Rust is missing: there is no cargo on the PATH.' \
-	  '  https://rustup.rs has the one line that installs it (1.90 or newer).' \
+	  '  https://rustup.rs has the one line that installs it (1.91 or newer).' \
 	  '  Then open a new shell and run make again.' >&2; exit 1; }
 	@command -v cc >/dev/null || command -v gcc >/dev/null || command -v clang >/dev/null || { printf '%s\n' \
 	  'A C compiler is missing: Rust needs one to link, SQLite to be built.' \
