@@ -1,0 +1,46 @@
+"""How people connect their own clients: the last thing the demo prints."""
+
+import json
+
+RELAY = "http://127.0.0.1:8100"
+
+
+def instructions(server, relay):
+    """`server` and `relay` are the absolute paths of the programs; the relay is the one of `make relay`."""
+    entry = {"command": server}
+    desktop = json.dumps({"mcpServers": {"multiplayer": entry}}, indent=2)
+    vscode = json.dumps({"servers": {"multiplayer": {"type": "stdio"} | entry}}, indent=2)
+    return f"""\
+Start a relay for daily use, and leave it running:
+
+  make relay
+
+Claude Desktop: Settings > Developer > Edit Config (claude_desktop_config.json), then restart it:
+
+{indented(desktop)}
+
+Claude Code:
+
+  claude mcp add multiplayer -- {quoted(server)}
+
+Cursor, in ~/.cursor/mcp.json: the same JSON as for Claude Desktop.
+
+VS Code, in .vscode/mcp.json:
+
+{indented(vscode)}
+
+All of these find relay and token by themselves. Somebody else gets a token of their own, and uses the
+relay over HTTP, or by the same program with MCP_MULTIPLAYER_RELAY and MCP_MULTIPLAYER_TOKEN set:
+
+  {quoted(relay)} token create --name bob
+  claude mcp add --transport http multiplayer {RELAY}/mcp --header "Authorization: Bearer TOKEN"
+
+Then say to your AI: “Host a guessing game for me and bob, and give me the invite for him.”"""
+
+
+def indented(text):
+    return "\n".join("  " + line for line in text.splitlines())
+
+
+def quoted(path):
+    return f'"{path}"' if " " in path else path
