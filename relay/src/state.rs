@@ -46,8 +46,10 @@ impl Relay {
             limits: Limits {
                 hook: Duration::from_millis(config.hook_ms),
                 memory_bytes: config.bot_memory_bytes,
+                body_bytes: config.body_bytes,
                 ..Limits::default()
             },
+            workspaces: config.data_dir.join("workspaces"),
             max_workers: config.bot_workers,
             idle_after: Duration::from_secs(config.bot_idle_seconds),
             ..SupervisorConfig::new(config.worker())

@@ -34,7 +34,7 @@ async fn follow(relay: Weak<Relay>, channel: Weak<LiveChannel>, bot_id: BotId) {
             let (Some(relay), Some(channel)) = (relay.upgrade(), channel.upgrade()) else { return };
             match catch_up(&relay, &channel, &bot_id, &mut runner).await {
                 Ok(Progress::UpToDate) => pause = FIRST_PAUSE,
-                Ok(Progress::Detached) => return,
+                Ok(Progress::Ended) => return,
                 Err(error) => {
                     // The relay's own failure, or the bot was replaced meanwhile: no entry, another try.
                     tracing::error!(channel_id = %channel.channel_id(), %bot_id, error.cause = %error, "a hook could not be run");
@@ -76,7 +76,8 @@ struct Committed {
 
 enum Progress {
     UpToDate,
-    Detached,
+    /// The bot was detached, or its channel closed, and it has seen all that it will see.
+    Ended,
 }
 
 #[derive(Debug, ThisError)]
@@ -107,19 +108,23 @@ async fn catch_up(
             if let Some(runner) = runner {
                 relay.supervisor.retire(&runner.key).await;
             }
-            return Ok(Progress::Detached);
+            return Ok(Progress::Ended);
         };
         if runner.is_none() {
             match Runner::load(relay, channel, bot_id).await? {
                 Some(loaded) => *runner = Some(loaded),
-                None => return Ok(Progress::Detached),
+                None => return Ok(Progress::Ended),
             }
         }
         let runner = runner.as_mut().expect("loaded above");
         let (bot, due) = (&state.composition.bots[place], state.head.due[place]);
         channel.bot_reached(bot_id, runner.cursor);
         if runner.cursor.entry > due {
-            return Ok(Progress::UpToDate);
+            if state.composition.closed.is_none() {
+                return Ok(Progress::UpToDate);
+            }
+            relay.supervisor.retire(&runner.key).await;
+            return Ok(Progress::Ended);
         }
         for entry in channel.entries_after(runner.cursor.entry - 1).await? {
             if entry.id() > due {
@@ -156,7 +161,7 @@ async fn catch_up(
                 channel.bot_reached(bot_id, to);
                 if committed.detached {
                     relay.supervisor.retire(&runner.key).await;
-                    return Ok(Progress::Detached);
+                    return Ok(Progress::Ended);
                 }
                 if last {
                     break;
