@@ -33,7 +33,7 @@ pub(super) async fn serve(socket: WebSocket, session: Session, relay: Arc<Relay>
         answers: answers.clone(),
         running: JoinSet::new(),
         by_id: HashMap::new(),
-        capacity: relay.config.requests_per_connection,
+        places: Arc::new(Semaphore::new(relay.config.requests_per_connection)),
     };
     let ping = relay.config.ping();
     let mut pings = interval_at(Instant::now() + ping, ping);
@@ -83,7 +83,8 @@ struct Connection {
     answers: mpsc::Sender<Message>,
     running: JoinSet<u64>,
     by_id: HashMap<u64, AbortHandle>,
-    capacity: usize,
+    /// For requests; free again before the answer is sent.
+    places: Arc<Semaphore>,
 }
 
 impl Connection {
