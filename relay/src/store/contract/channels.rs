@@ -60,7 +60,7 @@ pub(crate) async fn grow_from_their_end_only(store: Subject) {
     elsewhere.join(1);
     assert!(matches!(store.append(elsewhere.batch()).await, Err(AppendError::Conflict { size: 0 })));
 
-    assert_eq!(store.lookup_channel(log.channel_id()).await.unwrap(), Some(log.state));
+    assert_eq!(store.lookup_channel(log.channel_id()).await.unwrap().as_ref(), Some(&log.state));
     assert_eq!(store.lookup_channel(elsewhere.channel_id()).await.unwrap(), None);
     assert_eq!(store.list_entries(log.channel_id(), 0, 10, 100_000).await.unwrap().len(), 2);
 }
@@ -71,9 +71,11 @@ pub(crate) async fn let_one_of_many_writers_win(store: Subject) {
     store.append(log.batch()).await.unwrap();
     for round in 3..6 {
         let mut logs: Vec<_> = (0..16).map(|_| log.clone()).collect();
-        let batches: Vec<_> =
-            (0..).zip(&mut logs).map(|(writer, log)| (log.post(1, &format!("{writer}")), log.batch()).1);
-        let outcomes = join_all(batches.into_iter().map(|batch| store.append(batch))).await;
+        let append = |(writer, log): (usize, &mut Log)| {
+            log.post(1, &format!("writer {writer}"));
+            store.append(log.batch())
+        };
+        let outcomes = join_all(logs.iter_mut().enumerate().map(append)).await;
         let winners: Vec<_> = (0..outcomes.len()).filter(|place| outcomes[*place].is_ok()).collect();
         let conflicts = outcomes.iter().filter(|o| matches!(o, Err(AppendError::Conflict { size }) if *size == round));
         assert_eq!((winners.len(), conflicts.count()), (1, 15));
@@ -123,7 +125,7 @@ pub(crate) async fn stay_when_the_store_is_opened_again(store: Subject) {
     log.join(2);
     let memberships = vec![seat("alice", 1, 1), seat("bob", 2, 1)];
     let idempotency = Some(record(&log, "alice", "make"));
-    store.append(ChannelBatch { memberships, idempotency, ..log.batch() }).await.unwrap();
+    store.append(ChannelBatch { idempotency, memberships, ..log.batch() }).await.unwrap();
     for n in 0..50 {
         log.post(1 + n % 2, &format!("message {n}"));
         store.append(log.batch()).await.unwrap();

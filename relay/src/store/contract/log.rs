@@ -31,7 +31,7 @@ impl Log {
             slot(SlotKind::Invite, "guest"),
         ];
         let owner = Hash::of(&[b"alice"]);
-        log.state_that(SystemEvent::ChannelCreated { name: "A game".into(), slots, owner, mutable: true });
+        log.state_that(&SystemEvent::ChannelCreated { name: "A game".into(), slots, owner, mutable: true });
         log
     }
 
@@ -64,8 +64,8 @@ impl Log {
         entry
     }
 
-    pub(crate) fn state_that(&mut self, event: SystemEvent) -> Arc<Entry> {
-        let cause = match &event {
+    pub(crate) fn state_that(&mut self, event: &SystemEvent) -> Arc<Entry> {
+        let cause = match event {
             SystemEvent::BotRan { trigger, .. } => Some(*trigger),
             _ => None,
         };
@@ -76,7 +76,7 @@ impl Log {
         let slot_id = SlotId::at(place);
         let label = self.state.composition.slots[place].label.clone();
         let player = Hash::of(&[label.as_bytes()]);
-        self.state_that(SystemEvent::MemberJoin { slot_id, label, player, entropy: None })
+        self.state_that(&SystemEvent::MemberJoin { slot_id, label, player, entropy: None })
     }
 
     pub(crate) fn post(&mut self, place: usize, text: &str) -> Arc<Entry> {
@@ -88,7 +88,7 @@ impl Log {
         let name = "GuessBot";
         let bot_id = BotId::new(name, self.state.composition.bots_attached);
         let hash = Hash::of(&[name.as_bytes()]);
-        let entry = self.state_that(SystemEvent::BotAttach {
+        let entry = self.state_that(&SystemEvent::BotAttach {
             bot_id: bot_id.clone(),
             slot_id: SlotId::at(0),
             slot_label: None,
@@ -117,7 +117,7 @@ impl Log {
     }
 
     pub(crate) fn detach(&mut self, bot_id: &BotId) -> BotChange {
-        self.state_that(SystemEvent::BotDetach {
+        self.state_that(&SystemEvent::BotDetach {
             bot_id: bot_id.clone(),
             slot_id: SlotId::at(0),
             reason: "remove_bot".into(),
@@ -128,7 +128,7 @@ impl Log {
 
     pub(crate) fn ran(&mut self, bot_id: &BotId, trigger: u64) -> Arc<Entry> {
         let (bot_id, outcome) = (bot_id.clone(), HookOutcome::Ok);
-        self.state_that(SystemEvent::BotRan { bot_id, hook: Hook::OnMessage, trigger, outcome, state_hash: None })
+        self.state_that(&SystemEvent::BotRan { bot_id, hook: Hook::OnMessage, trigger, outcome, state_hash: None })
     }
 
     /// What was drafted since the last time.

@@ -26,18 +26,18 @@ pub(super) fn slot_at(place: i64) -> Option<SlotId> {
 /// A row that knows where it comes from, so that a corrupt one can be found.
 pub(super) struct Row<'r> {
     table: &'static str,
-    row: &'r rusqlite::Row<'r>,
+    inner: &'r rusqlite::Row<'r>,
     key: &'r dyn std::fmt::Display,
 }
 
 impl<'r> Row<'r> {
-    pub(super) fn new(table: &'static str, key: &'r dyn std::fmt::Display, row: &'r rusqlite::Row<'r>) -> Self {
-        Self { table, row, key }
+    pub(super) fn new(table: &'static str, key: &'r dyn std::fmt::Display, inner: &'r rusqlite::Row<'r>) -> Self {
+        Self { table, inner, key }
     }
 
     /// The value at `index`, which is in the column of this name.
     pub(super) fn get<T: FromSql>(&self, index: usize, column: &'static str) -> Result<T, StoreError> {
-        self.row.get(index).map_err(|_| self.corrupt(column))
+        self.inner.get(index).map_err(|_| self.corrupt(column))
     }
 
     /// The value at `index` in the form that `read` gives it; `None` from it says that the row is corrupt.
@@ -57,7 +57,7 @@ impl<'r> Row<'r> {
 
     /// The text at `index`, read as what it spells.
     pub(super) fn spelled<T: std::str::FromStr>(&self, index: usize, column: &'static str) -> Result<T, StoreError> {
-        let text = self.row.get_ref(index).ok().and_then(|value| value.as_str().ok());
+        let text = self.inner.get_ref(index).ok().and_then(|value| value.as_str().ok());
         text.and_then(|text| text.parse().ok()).ok_or_else(|| self.corrupt(column))
     }
 
