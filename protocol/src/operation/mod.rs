@@ -7,7 +7,6 @@
     clippy::doc_link_with_quotes,
     reason = "the documentation of arguments is shown to models, who read it as plain text"
 )]
-#![expect(rustdoc::bare_urls, reason = "the same")]
 
 mod bots;
 mod channels;
