@@ -285,5 +285,5 @@ fn bot_rejected(reason: &str, line: Option<u32>, hint: Option<String>) -> Error 
     let hint = hint.unwrap_or_else(|| {
         "Correct the source and attach it again; doc://quick-start describes what bots may do.".to_owned()
     });
-    Error::new(ErrorCode::BotRejected, format!("The bot was rejected: {reason}{place}"), hint)
+    Error::new(ErrorCode::BotRejected, format!("The bot was rejected: {}{place}.", reason.trim_end_matches('.')), hint)
 }

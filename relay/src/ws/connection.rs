@@ -5,9 +5,9 @@ use axum::extract::ws::{CloseFrame, Message, WebSocket, close_code};
 use futures::SinkExt as _;
 use futures::stream::{SplitSink, StreamExt as _};
 use mcp_multiplayer_protocol::frame::{ClientToRelay, Event, RelayToClient};
-use mcp_multiplayer_protocol::{Error, Multiplayer as _, Request};
+use mcp_multiplayer_protocol::{Error, ErrorCode, Multiplayer as _, Request};
 use serde_json::Value;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
@@ -106,10 +106,9 @@ impl Connection {
         if self.by_id.contains_key(&id) {
             return Err("this id is in use for a request under way");
         }
-        let request =
-            if self.by_id.len() >= self.capacity { Err(crowded(self.capacity)) } else { Request::parse(op, args) };
-        let request = match request {
-            Ok(request) => request,
+        let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| crowded());
+        let (place, request) = match place.and_then(|place| Ok((place, Request::parse(op, args)?))) {
+            Ok(accepted) => accepted,
             Err(error) => {
                 let _ = self.answers.send(text(&RelayToClient::answer(id, Err(error)))).await;
                 return Ok(());
@@ -118,6 +117,7 @@ impl Connection {
         let (session, answers) = (self.session.clone(), self.answers.clone());
         let running = self.running.spawn(async move {
             let result = session.perform(request).await;
+            drop(place);
             // A client that is gone needs no answer.
             let _ = answers.send(text(&RelayToClient::answer(id, result))).await;
             id
@@ -127,10 +127,9 @@ impl Connection {
     }
 }
 
-fn crowded(capacity: usize) -> Error {
-    let message = format!("{capacity} requests are under way on this connection already.");
-    Error::new(mcp_multiplayer_protocol::ErrorCode::RateLimit, message, "Wait for answers before sending more.")
-        .retry_after(100)
+fn crowded() -> Error {
+    let message = "As many requests as the relay takes are under way on this connection.";
+    Error::new(ErrorCode::RateLimit, message, "Wait for answers before sending more.").retry_after(100)
 }
 
 fn text(frame: &RelayToClient) -> Message {
