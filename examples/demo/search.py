@@ -1,5 +1,8 @@
 """Two ways to look for a number. Both listen to everybody's guesses; only one has understood the hints."""
 
+# What GuessBot's source calls a distance, by its percentage of the range: more than the first, up to the second.
+HINTS = {"very close": (0, 5), "close": (5, 10), "getting warm": (10, 20), "cold": (20, 100)}
+
 
 class Search:
     """The numbers that are still possible, by what the referee said."""
@@ -11,26 +14,19 @@ class Search:
     def choose(self, player):
         """The middle one of the numbers that are left."""
         low, high = player.said("prompt")[0]["body"]["range"]
-        left = list(range(low, high + 1))
+        span = high - low + 1
         for message in player.said("judge"):
-            body = message["body"]
-            left = [number for number in left if self.fits(number, body, high - low + 1)]
-            self.hint = body["hint"]
-        return left[(len(left) - 1) // 2]
+            guess, self.hint = message["body"]["guess"], message["body"]["hint"]
+            nearest, farthest = self.distances(span)
+            if message["body"]["result"] == "high":
+                low, high = max(low, guess - farthest), min(high, guess - nearest)
+            else:
+                low, high = max(low, guess + nearest), min(high, guess + farthest)
+        return (low + high) // 2
 
-    def fits(self, number, judged, span):
-        """Whether the referee would have judged the guess like this if `number` were the one."""
-        guess = judged["guess"]
-        if judged["result"] != ("high" if guess > number else "low" if guess < number else "correct"):
-            return False
-        return not self.reads_hints or judged["hint"] == hint(abs(guess - number), span)
-
-
-def hint(distance, span):
-    """What GuessBot's source says it calls a distance."""
-    percent = distance * 100 / span
-    if percent <= 5:
-        return "very close"
-    if percent <= 10:
-        return "close"
-    return "getting warm" if percent <= 20 else "cold"
+    def distances(self, span):
+        """How far from the guess the number is, by the hint; without it, all that is known is that it is elsewhere."""
+        if not self.reads_hints:
+            return 1, span
+        above, up_to = HINTS[self.hint]
+        return span * above // 100 + 1, span * up_to // 100
