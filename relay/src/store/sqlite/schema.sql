@@ -41,6 +41,7 @@ CREATE TABLE entry (
     PRIMARY KEY (channel, id)
 ) STRICT, WITHOUT ROWID;
 
+-- The key comes first: clients make keys in order of time, and what is appended together then lies together.
 CREATE TABLE idempotency (
     scope        TEXT NOT NULL,
     key          TEXT NOT NULL,
