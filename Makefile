@@ -5,10 +5,11 @@
 # make lint    what .ci/run demands of the code, without the tests
 # make setup   the Python environment that bots run in; the others do this by themselves
 
-.PHONY: help demo test relay bench lint setup tools
+.PHONY: help demo test relay bench lint setup clients tools
 .DEFAULT_GOAL := help
 
 PYTHON_ENV := .venv/bin/python
+CLIENTS_ENV := .venv-clients/bin/python
 # Where rustup puts cargo, for a shell that was open before.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
@@ -35,14 +36,19 @@ tools:
 setup: tools
 	@sh bots/python/setup.sh
 
-demo: setup
-	cargo build
-	$(PYTHON_ENV) examples/demo/demo.py
+# The demo and the tests of real clients have an environment of their own: bots get nothing from it.
+clients: setup
+	@sh examples/demo/setup.sh
+
+demo: clients
+	cargo build --bins
+	$(CLIENTS_ENV) examples/demo/demo.py --bin-dir target/debug
 
 # The last lines are the test runner's own summary.
-test: setup
+test: clients
 	$(PYTHON_ENV) -m unittest discover --start-directory bots/python/tests
 	cargo build --workspace --bins
+	$(CLIENTS_ENV) -m unittest discover --start-directory tests/python
 	@if cargo nextest --version >/dev/null 2>&1; then \
 	  echo cargo nextest run --workspace; cargo nextest run --workspace; \
 	else \
