@@ -10,6 +10,7 @@ from pathlib import Path
 
 import paths
 
+PROGRAMS = ("mcp-multiplayer-relay", "mcp-multiplayer-bot", "mcp-multiplayer")
 DEMO = paths.ROOT / "examples/demo/demo.py"
 
 
@@ -47,57 +48,46 @@ class DemoTest(unittest.TestCase):
 
     def test_a_relay_that_does_not_start(self):
         with tempfile.TemporaryDirectory() as directory:
-            for name in ("mcp-multiplayer-relay", "mcp-multiplayer-bot", "mcp-multiplayer"):
+            for name in PROGRAMS:
                 script(directory, name, "echo the disk is full >&2", "exit 3")
             self.failing(directory, ["ended by itself, with code 3", "the disk is full"])
 
     def test_a_relay_and_a_stdio_server_that_die_in_mid_game(self):
-        # Each dies when the other side has something to do for it: at the third thing it is asked.
-        for victim in ("mcp-multiplayer-relay", "mcp-multiplayer"):
+        for victim, said in (("mcp-multiplayer-relay", "ended by itself"), ("mcp-multiplayer", "Connection closed")):
             with self.subTest(victim), tempfile.TemporaryDirectory() as directory:
-                for name in ("mcp-multiplayer-relay", "mcp-multiplayer-bot", "mcp-multiplayer"):
-                    os.symlink(paths.BIN_DIR / name, Path(directory) / name)
-                self.interrupted(directory, victim)
+                code, err, _ = self.interrupted(directory, victim, lambda _, pid: os.kill(pid, signal.SIGKILL))
+                self.assertEqual(code, 1, err)
+                self.assertIn(said, err)
+                self.assertNotIn("Traceback", err)
 
-    def interrupted(self, directory, victim):
-        (Path(directory) / victim).unlink()
+    def test_it_can_be_stopped_at_any_time(self):
+        for number in (signal.SIGINT, signal.SIGTERM):
+            with self.subTest(number.name), tempfile.TemporaryDirectory() as directory:
+                stop = lambda process, _: process.send_signal(number)  # noqa: E731
+                code, err, relay = self.interrupted(directory, "mcp-multiplayer-relay", stop)
+                self.assertEqual((code, err), (1, "\nStopped.\n"))
+                with self.assertRaises(ProcessLookupError):
+                    os.kill(relay, 0)
+
+    def interrupted(self, directory, known, interrupt):
+        """Runs the demo, interrupts it when both players are seated; the process id of `known` goes to both."""
+        for name in PROGRAMS:
+            os.symlink(paths.BIN_DIR / name, Path(directory) / name)
+        (Path(directory) / known).unlink()
         pid_file = Path(directory) / "pid"
-        script(directory, victim, f'[ "$1" = token ] || echo $$ > {pid_file}', f'exec {paths.BIN_DIR / victim} "$@"')
+        script(directory, known, f'[ "$1" = token ] || echo $$ > {pid_file}', f'exec {paths.BIN_DIR / known} "$@"')
         process = subprocess.Popen([sys.executable, DEMO, "--fast", "--bin-dir", directory],
                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         try:
             for line in process.stdout:
                 if "takes seat s2" in line:
-                    os.kill(int(pid_file.read_text()), signal.SIGKILL)
+                    pid = int(pid_file.read_text())
+                    interrupt(process, pid)
                     break
-            out, err = process.communicate(timeout=60)
+            _, err = process.communicate(timeout=60)
         finally:
             process.kill()
-        self.assertEqual(process.returncode, 1, out + err)
-        self.assertNotIn("Traceback", err)
-        self.assertIn("ended by itself" if victim.endswith("relay") else "Connection closed", err)
-
-    def test_it_can_be_stopped_at_any_time(self):
-        for number in (signal.SIGINT, signal.SIGTERM):
-            with self.subTest(number.name), tempfile.TemporaryDirectory() as directory:
-                pid_file = Path(directory) / "pid"
-                for name in ("mcp-multiplayer-bot", "mcp-multiplayer"):
-                    os.symlink(paths.BIN_DIR / name, Path(directory) / name)
-                script(directory, "mcp-multiplayer-relay", f'[ "$1" = token ] || echo $$ > {pid_file}',
-                       f'exec {paths.BIN_DIR / "mcp-multiplayer-relay"} "$@"')
-                process = subprocess.Popen([sys.executable, DEMO, "--fast", "--bin-dir", directory],
-                                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-                try:
-                    for line in process.stdout:
-                        if "takes seat s2" in line:
-                            process.send_signal(number)
-                            break
-                    _, err = process.communicate(timeout=60)
-                finally:
-                    process.kill()
-                self.assertEqual((process.returncode, err), (1, "\nStopped.\n"))
-                with self.assertRaises(ProcessLookupError):
-                    os.kill(int(pid_file.read_text()), 0)
+        return process.returncode, err, pid
 
 
 if __name__ == "__main__":
