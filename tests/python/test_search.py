@@ -1,4 +1,4 @@
-"""The players of the demo find every number, and the one who reads the hints is never slower by much."""
+"""The players of the demo find every number, in as few guesses as halving the range takes at most."""
 
 import unittest
 
