@@ -3,6 +3,8 @@
 //! Fields are named with dots and units. Never logged: tokens, codes, bodies of entries, bot source,
 //! params, state, and whatever else players or operators keep to themselves.
 
+use std::io::IsTerminal as _;
+
 use anyhow::{Context as _, Result};
 use tracing_subscriber::EnvFilter;
 
@@ -16,7 +18,10 @@ pub fn start(config: &Config) -> Result<()> {
     let filter = ["rmcp=warn", "tungstenite=warn", "tokio_tungstenite=warn", "hyper=warn"]
         .into_iter()
         .fold(filter, |filter, quiet| filter.add_directive(quiet.parse().expect("a valid directive")));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
     match config.log_format {
         LogFormat::Text => builder.with_target(false).init(),
         LogFormat::Json => builder.json().flatten_event(true).init(),

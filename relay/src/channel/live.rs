@@ -285,8 +285,11 @@ impl LiveChannel {
     /// Whether `on_init` and the first `on_join`s of a bot are done; `None` when it is not attached.
     pub(crate) fn is_started(&self, bot_id: &BotId) -> Option<bool> {
         let tip = self.tip();
-        let bot = tip.durable.composition.bot(bot_id)?;
-        Some(tip.cursors.get(bot_id).is_some_and(|cursor| cursor.entry > bot.attached || cursor.step > 0))
+        let state = &tip.durable;
+        let place = state.composition.bots.iter().position(|bot| bot.bot_id == *bot_id)?;
+        let attached = state.composition.bots[place].attached;
+        let has_none = state.head.due[place] < attached;
+        Some(has_none || tip.cursors.get(bot_id).is_some_and(|cursor| cursor.entry > attached || cursor.step > 0))
     }
 
     /// Whether nothing of it is on its way, so that it can be forgotten.

@@ -2,7 +2,9 @@ use std::sync::Arc;
 
 use mcp_multiplayer_protocol::channel::SlotKind;
 use mcp_multiplayer_protocol::operation::{BotSpec, ChannelCreated, CreateChannel, View};
-use mcp_multiplayer_protocol::{BotAnnouncement, ChannelId, Error, Secret, SlotId, SlotSpec, SystemEvent, limits};
+use mcp_multiplayer_protocol::{
+    BotAnnouncement, ChannelId, Error, ErrorCode, Secret, SlotId, SlotSpec, SystemEvent, limits,
+};
 use serde::{Deserialize, Serialize};
 
 use super::bot_spec::{Attached, Loaded};
@@ -36,6 +38,8 @@ impl Session {
             let name = spec.name.clone().or_else(|| spec.code_ref.clone()).unwrap_or_else(|| "CustomBot".to_owned());
             match self.load_bot(spec).await {
                 Ok(bot) => loaded.push(bot),
+                // The relay's own failure says nothing of the bot: no channel is made without it, the caller tries again.
+                Err(error) if error.code == ErrorCode::InternalError => return Err(error),
                 Err(error) => bot_errors.push(format!("{name}: {} {}", error.message, error.hint)),
             }
         }
