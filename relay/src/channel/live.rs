@@ -282,7 +282,7 @@ impl LiveChannel {
         })
     }
 
-    /// Whether `on_init` and the first `on_join`s of a bot are done; `None` when it is not attached.
+    /// Whether a bot has had its `on_init`, or has none; `None` when it is not attached.
     pub(crate) fn is_started(&self, bot_id: &BotId) -> Option<bool> {
         let tip = self.tip();
         let state = &tip.durable;
