@@ -124,7 +124,10 @@ impl Player {
                     let Some(place) = ids.iter().position(|(id, _)| frame["id"] == *id) else { continue };
                     let (_, index) = ids.swap_remove(place);
                     let Some(answer) = frame.get_mut("ok").map(Value::take) else {
-                        panic!("{name}: {:?} was refused: {frame}", requests[index]);
+                        let error = frame["error"].to_string();
+                        assert!(is_failure(&error), "{name}: {:?} was refused: {error}", requests[index]);
+                        world.note_failure(&error);
+                        continue;
                     };
                     answers[index] = Some(answer);
                     world.acknowledge();
@@ -138,7 +141,12 @@ impl Player {
                         Err(error) if error.is::<hyper::Error>() || error.is::<std::io::Error>() => {
                             return Err(Lost(error));
                         }
-                        Err(error) => panic!("{name}: {:?} was refused: {error}", requests[index]),
+                        Err(error) => {
+                            let error = error.to_string();
+                            assert!(is_failure(&error), "{name}: {:?} was refused: {error}", requests[index]);
+                            world.note_failure(&error);
+                            continue;
+                        }
                     };
                     world.acknowledge();
                 }
@@ -146,4 +154,9 @@ impl Player {
         }
         Ok(())
     }
+}
+
+/// Whether the relay says that it failed, which is a reason to repeat a request, and not the request's fault.
+fn is_failure(error: &str) -> bool {
+    error.contains("\"INTERNAL_ERROR\"")
 }
