@@ -1,19 +1,11 @@
 use mcp_multiplayer_protocol::Error;
 use mcp_multiplayer_protocol::operation::{AttachBot, BotAttached, BotSpec};
-use serde::{Deserialize, Serialize};
 
 use super::Session;
 use super::bot_spec::{Attached, Loaded};
 use super::repeat::Keyed;
 use crate::channel::{CommitError, Standing};
-use crate::error::store_failed;
-
-/// What a repeat is answered with.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct Outcome {
-    answer: BotAttached,
-    entry: u64,
-}
+use crate::error::{internal, store_failed};
 
 impl Session {
     /// Adds a bot; answers once its `on_init` is durable.
@@ -30,16 +22,15 @@ impl Session {
             slot: None,
         };
         let once = self.attach_once(&args, spec, keyed.as_ref()).await;
-        let outcome = match once {
-            Ok(outcome) => outcome,
+        let attached = match once {
+            Ok(attached) => attached,
             Err(refused) => self.or_repeat(keyed.as_ref(), seat, refused).await?,
         };
         let channel = self.relay.channels.get(args.channel_id).await.map_err(store_failed)?;
         let channel = channel.ok_or_else(Error::not_member)?;
-        let BotAttached { bot_id, slot_id, code_hash, manifest_hash } = outcome.answer.clone();
-        let attached = Attached { bot_id, slot_id, entry: outcome.entry, code_hash, manifest_hash };
         self.started(&channel, &attached).await?;
-        Ok(outcome.answer)
+        let Attached { bot_id, slot_id, code_hash, manifest_hash, .. } = attached;
+        Ok(BotAttached { bot_id, slot_id, code_hash, manifest_hash })
     }
 
     async fn attach_once(
@@ -47,25 +38,29 @@ impl Session {
         args: &AttachBot,
         spec: BotSpec,
         keyed: Option<&Keyed>,
-    ) -> Result<Outcome, CommitError> {
+    ) -> Result<Attached, CommitError> {
         let (channel, player) = self.channel(args.channel_id).await?;
         // A worker is started only for somebody who may attach bots.
         let composition = channel.composition();
         let standing = Standing::resolve(&composition, &player, args.slot_id)?;
         standing.may_change_bots(&composition)?;
         let loaded: Loaded = self.load_bot(spec).await?;
-        let outcome = channel
-            .commit(|proposal| {
-                let standing = Standing::resolve(&proposal.state().composition, &player, args.slot_id)?;
-                let attached = self.attach(proposal, &loaded, None, Some(standing.actor))?;
-                let Attached { bot_id, slot_id, entry, code_hash, manifest_hash } = attached;
-                let outcome = Outcome { answer: BotAttached { bot_id, slot_id, code_hash, manifest_hash }, entry };
-                let scope = self.scope(args.channel_id, standing);
-                proposal.idempotency = keyed.map(|keyed| keyed.record(scope, args.channel_id, &outcome));
-                Ok(outcome)
-            })
-            .await?;
-        self.relay.channels.start_runner(&channel, outcome.answer.bot_id.clone());
-        Ok(outcome)
+        let (session, keyed) = (self.clone(), keyed.cloned());
+        let (channel_id, slot_id) = (args.channel_id, args.slot_id);
+        // On a task of its own: a bot that was attached is run, even if the caller goes away.
+        let attached = tokio::spawn(async move {
+            let attached = channel
+                .commit(|proposal| {
+                    let standing = Standing::resolve(&proposal.state().composition, &player, slot_id)?;
+                    let attached = session.attach(proposal, &loaded, None, Some(standing.actor))?;
+                    let scope = session.scope(channel_id, standing);
+                    proposal.idempotency = keyed.as_ref().map(|keyed| keyed.record(scope, channel_id, &attached));
+                    Ok(attached)
+                })
+                .await?;
+            session.relay.channels.start_runner(&channel, attached.bot_id.clone());
+            Ok(attached)
+        });
+        attached.await.map_err(|error| internal(&error))?
     }
 }

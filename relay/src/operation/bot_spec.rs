@@ -5,8 +5,9 @@ use mcp_multiplayer_bot_supervisor::{InspectError, Inspected, Program};
 use mcp_multiplayer_protocol::channel::{Hook, SlotKind};
 use mcp_multiplayer_protocol::operation::BotSpec;
 use mcp_multiplayer_protocol::{
-    Actor, BotId, Error, ErrorCode, Hash, Runtime, SlotId, SystemEvent, canonical_text, limits,
+    Actor, BotId, Error, ErrorCode, Hash, HookOutcome, Runtime, Sender, SlotId, SystemEvent, canonical_text, limits,
 };
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use tokio::time::{Instant, timeout_at};
 
@@ -44,7 +45,7 @@ impl Loaded {
 }
 
 /// A bot that was attached.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Attached {
     pub(super) bot_id: BotId,
     pub(super) slot_id: SlotId,
@@ -208,7 +209,7 @@ impl Session {
             progress.mark_unchanged();
             match channel.is_started(&attached.bot_id) {
                 Some(true) => return Ok(()),
-                None => return Err(self.why_detached(channel, attached).await?),
+                None => return why_detached(channel, attached).await?.map_or(Ok(()), Err),
                 Some(false) => {}
             }
             let waited = tokio::select! {
@@ -224,24 +225,32 @@ impl Session {
             }
         }
     }
+}
 
-    async fn why_detached(&self, channel: &LiveChannel, attached: &Attached) -> Result<Error, Error> {
-        let mut after = attached.entry;
-        loop {
-            let entries = channel.entries_after(after).await.map_err(store_failed)?;
-            let Some(last) = entries.last() else { break };
-            after = last.id();
-            let events = entries.iter().filter(|entry| entry.envelope.cause == Some(attached.entry));
-            for event in events.filter_map(|entry| entry.body()?.parse().ok()) {
-                if let SystemEvent::BotError { bot_id, reason, line, .. } = event
-                    && bot_id == attached.bot_id
-                {
-                    return Ok(bot_rejected(&format!("on_init failed: {reason}"), line, None));
+/// Why a bot that is no longer attached did not start; `None` when it had started.
+async fn why_detached(channel: &LiveChannel, attached: &Attached) -> Result<Option<Error>, Error> {
+    let mut after = attached.entry - 1;
+    loop {
+        let entries = channel.entries_after(after).await.map_err(store_failed)?;
+        let Some(last) = entries.last() else { break };
+        after = last.id();
+        // The attach itself, and what it led to by the word of the relay.
+        let events = entries.iter().filter(|entry| {
+            let caused = entry.id() == attached.entry || entry.envelope.cause == Some(attached.entry);
+            caused && entry.envelope.sender == Sender::System
+        });
+        for event in events.filter_map(|entry| entry.body()?.parse().ok()) {
+            match event {
+                SystemEvent::BotAttach { hooks, .. } if !hooks.contains(&Hook::OnInit) => return Ok(None),
+                SystemEvent::BotRan { hook: Hook::OnInit, outcome: HookOutcome::Ok, .. } => return Ok(None),
+                SystemEvent::BotError { hook: Hook::OnInit, reason, line, .. } => {
+                    return Ok(Some(bot_rejected(&format!("on_init failed: {reason}"), line, None)));
                 }
+                _ => {}
             }
         }
-        Ok(bot_rejected("it was removed before it started", None, None))
     }
+    Ok(Some(bot_rejected("it was removed before it started", None, None)))
 }
 
 /// A preset that does not exist.

@@ -23,6 +23,7 @@ struct Outcome {
     channel_id: ChannelId,
     seat: Option<Seat>,
     bot_errors: Vec<String>,
+    attached: Vec<Attached>,
 }
 
 impl Session {
@@ -47,55 +48,50 @@ impl Session {
         // On a task of its own: once begun, it is finished even if the caller goes away.
         let session = self.clone();
         let created = tokio::spawn(async move { session.create_once(plan, keyed).await }).await;
-        let (channel, outcome, attached) = created.map_err(|error| internal(&error))??;
-        self.created(&channel, outcome, attached).await
+        let (channel, outcome) = created.map_err(|error| internal(&error))??;
+        self.created(&channel, outcome).await
     }
 
-    async fn create_once(
-        &self,
-        plan: Plan,
-        keyed: Option<Keyed>,
-    ) -> Result<(Arc<LiveChannel>, Outcome, Vec<Attached>), Error> {
+    async fn create_once(&self, plan: Plan, keyed: Option<Keyed>) -> Result<(Arc<LiveChannel>, Outcome), Error> {
         let channel_id = ChannelId::from_bytes(self.relay.random.bytes());
-        let mut outcome = Outcome { channel_id, seat: None, bot_errors: plan.bot_errors.clone() };
-        let mut attached = vec![];
+        let bot_errors = plan.bot_errors.clone();
+        let mut outcome = Outcome { channel_id, seat: None, bot_errors, attached: vec![] };
         let created = self.relay.channels.create(channel_id, |proposal| {
-            attached = self.lay_out(proposal, &plan, &mut outcome)?;
+            self.lay_out(proposal, &plan, &mut outcome)?;
             proposal.idempotency = keyed.as_ref().map(|keyed| keyed.record(self.own_scope(), channel_id, &outcome));
             Ok(())
         });
         match created.await {
-            Ok(channel) => Ok((channel, outcome, attached)),
+            Ok(channel) => Ok((channel, outcome)),
             Err(CommitError::Refused(error)) => Err(error),
             Err(refused) => {
                 let outcome: Outcome = self.or_repeat(keyed.as_ref(), None, refused).await?;
                 let channel = self.relay.channels.get(outcome.channel_id).await.map_err(store_failed)?;
-                Ok((channel.ok_or_else(Error::internal)?, outcome, vec![]))
+                Ok((channel.ok_or_else(Error::internal)?, outcome))
             }
         }
     }
 
     /// Proposes a channel's first entries.
-    fn lay_out(&self, proposal: &mut Proposal, plan: &Plan, outcome: &mut Outcome) -> Result<Vec<Attached>, Error> {
+    fn lay_out(&self, proposal: &mut Proposal, plan: &Plan, outcome: &mut Outcome) -> Result<(), Error> {
         let owner = self.player(outcome.channel_id);
         let (name, slots, mutable) = (plan.name.clone(), plan.slots.clone(), plan.mutable);
         proposal.push_event(&SystemEvent::ChannelCreated { name, slots, owner, mutable }, None)?;
         proposal.memberships.push(Membership { principal: self.principal.as_str().to_owned(), seat: None });
-        let mut attached = vec![];
         if !plan.loaded.is_empty() {
             // Where each bot will sit is found by trying it; the announcement comes before the bots.
             let places = self.places(proposal, &plan.loaded)?;
             let bots = plan.loaded.iter().zip(&places).map(|(bot, slot_id)| bot.announcement(*slot_id)).collect();
             proposal.push_event(&SystemEvent::BotsAnnounced { bots }, None)?;
             for (bot, slot_id) in plan.loaded.iter().zip(places) {
-                attached.push(self.attach(proposal, bot, Some(slot_id), None)?);
+                outcome.attached.push(self.attach(proposal, bot, Some(slot_id), None)?);
             }
         }
         if let Some(slot_id) = plan.seat {
             let tenure = self.take_seat(proposal, slot_id, owner, None)?;
             outcome.seat = Some(Seat { channel_id: outcome.channel_id, slot_id, tenure });
         }
-        Ok(attached)
+        Ok(())
     }
 
     fn places(&self, proposal: &Proposal, loaded: &[Loaded]) -> Result<Vec<SlotId>, Error> {
@@ -103,15 +99,10 @@ impl Session {
         loaded.iter().map(|bot| Ok(self.attach(&mut trial, bot, None, None)?.slot_id)).collect()
     }
 
-    async fn created(
-        &self,
-        channel: &Arc<LiveChannel>,
-        outcome: Outcome,
-        attached: Vec<Attached>,
-    ) -> Result<ChannelCreated, Error> {
+    async fn created(&self, channel: &Arc<LiveChannel>, outcome: Outcome) -> Result<ChannelCreated, Error> {
         let mut bot_errors = outcome.bot_errors;
-        for bot in attached {
-            if let Err(error) = self.started(channel, &bot).await {
+        for bot in &outcome.attached {
+            if let Err(error) = self.started(channel, bot).await {
                 bot_errors.push(format!("{}: {} {}", bot.bot_id, error.message, error.hint));
             }
         }

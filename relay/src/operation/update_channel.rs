@@ -8,7 +8,7 @@ use super::join_channel::label;
 use super::repeat::Keyed;
 use super::{Session, checked_name};
 use crate::channel::{CommitError, Proposal, Standing};
-use crate::error::store_failed;
+use crate::error::{internal, store_failed};
 use crate::secret::Grant;
 use crate::store::BotChange;
 
@@ -16,6 +16,7 @@ use crate::store::BotChange;
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Outcome {
     invites: Vec<(SlotId, u32)>,
+    attached: Vec<Attached>,
 }
 
 impl Session {
@@ -33,7 +34,11 @@ impl Session {
             Err(refused) => self.or_repeat(keyed.as_ref(), Some((args.channel_id, args.slot_id)), refused).await?,
         };
         let channel = self.relay.channels.get(args.channel_id).await.map_err(store_failed)?;
-        let composition = channel.ok_or_else(Error::not_member)?.composition();
+        let channel = channel.ok_or_else(Error::not_member)?;
+        for bot in &outcome.attached {
+            self.started(&channel, bot).await?;
+        }
+        let composition = channel.composition();
         let code =
             |(slot_id, number)| self.relay.key.invite_code(Grant { channel_id: args.channel_id, slot_id, number });
         let invites: Vec<Secret> = outcome.invites.into_iter().map(code).collect();
@@ -57,26 +62,28 @@ impl Session {
                 loaded.push(self.load_bot(bot.clone()).await?);
             }
         }
-        let (outcome, attached) = channel
-            .commit(|proposal| {
-                let standing = Standing::resolve(&proposal.state().composition, &player, args.slot_id)?;
-                let (mut outcome, mut attached) = (Outcome::default(), vec![]);
-                let mut loaded = loaded.iter();
-                for op in &args.ops {
-                    self.apply(proposal, op, standing.actor, &mut loaded, &mut outcome, &mut attached)?;
-                }
-                let scope = self.scope(args.channel_id, standing);
-                proposal.idempotency = keyed.map(|keyed| keyed.record(scope, args.channel_id, &outcome));
-                Ok((outcome, attached))
-            })
-            .await?;
-        for bot in &attached {
-            self.relay.channels.start_runner(&channel, bot.bot_id.clone());
-        }
-        for bot in &attached {
-            self.started(&channel, bot).await?;
-        }
-        Ok(outcome)
+        let (session, args, keyed) = (self.clone(), args.clone(), keyed.cloned());
+        // On a task of its own: a bot that was attached is run, even if the caller goes away.
+        let updated = tokio::spawn(async move {
+            let outcome = channel
+                .commit(|proposal| {
+                    let standing = Standing::resolve(&proposal.state().composition, &player, args.slot_id)?;
+                    let mut outcome = Outcome::default();
+                    let mut loaded = loaded.iter();
+                    for op in &args.ops {
+                        session.apply(proposal, op, standing.actor, &mut loaded, &mut outcome)?;
+                    }
+                    let scope = session.scope(args.channel_id, standing);
+                    proposal.idempotency = keyed.as_ref().map(|keyed| keyed.record(scope, args.channel_id, &outcome));
+                    Ok(outcome)
+                })
+                .await?;
+            for bot in &outcome.attached {
+                session.relay.channels.start_runner(&channel, bot.bot_id.clone());
+            }
+            Ok(outcome)
+        });
+        updated.await.map_err(|error| internal(&error))?
     }
 
     fn apply<'a>(
@@ -86,7 +93,6 @@ impl Session {
         by: Actor,
         loaded: &mut impl Iterator<Item = &'a Loaded>,
         outcome: &mut Outcome,
-        attached: &mut Vec<Attached>,
     ) -> Result<(), Error> {
         let composition = proposal.state().composition.clone();
         match op {
@@ -99,7 +105,7 @@ impl Session {
                         "get_channel_info shows the slots.",
                     ));
                 }
-                attached.push(self.attach(proposal, bot, Some(*slot_id), Some(by))?);
+                outcome.attached.push(self.attach(proposal, bot, Some(*slot_id), Some(by))?);
             }
             UpdateOp::RemoveBot { slot_id } => {
                 if !detach(proposal, *slot_id, "removed", by)? {
