@@ -1,5 +1,5 @@
 use mcp_multiplayer_protocol::operation::{DmBot, DmDelivered, MessagePosted, PostMessage, Synced};
-use mcp_multiplayer_protocol::{Body, BotId, ChannelId, Error, Kind, Sender, SlotId, Timestamp};
+use mcp_multiplayer_protocol::{Body, BotId, ChannelId, Error, ErrorCode, Kind, Sender, SlotId, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -105,6 +105,11 @@ impl Session {
     ) -> Result<Option<Synced>, Error> {
         let Some(wait_ms) = wait_ms else { return Ok(None) };
         let page = self.page(Some(cursor.unwrap_or(said.msg_id)), wait_ms, None);
-        self.sync(saying.channel_id, saying.slot_id, page, false).await.map(Some)
+        match self.sync(saying.channel_id, saying.slot_id, page, false).await {
+            Ok(synced) => Ok(Some(synced)),
+            // The seat was lost since; what was said is acknowledged all the same.
+            Err(Error { code: ErrorCode::NotMember, .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 }
