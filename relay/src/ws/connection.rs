@@ -1,14 +1,15 @@
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use axum::extract::ws::{CloseFrame, Message, WebSocket, close_code};
 use futures::SinkExt as _;
 use futures::stream::{SplitSink, StreamExt as _};
 use mcp_multiplayer_protocol::frame::{ClientToRelay, Event, RelayToClient};
 use mcp_multiplayer_protocol::{Error, ErrorCode, Multiplayer as _, Request};
+use serde::Deserialize;
 use serde_json::Value;
 use tokio::sync::{Semaphore, mpsc};
-use tokio::task::{AbortHandle, JoinSet};
+use tokio::task::{self, AbortHandle, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use crate::operation::Session;
@@ -32,7 +33,7 @@ pub(super) async fn serve(socket: WebSocket, session: Session, relay: Arc<Relay>
         session,
         answers: answers.clone(),
         running: JoinSet::new(),
-        by_id: HashMap::new(),
+        by_id: Arc::default(),
         places: Arc::new(Semaphore::new(relay.config.requests_per_connection)),
     };
     let ping = relay.config.ping();
@@ -52,9 +53,7 @@ pub(super) async fn serve(socket: WebSocket, session: Session, relay: Arc<Relay>
                 Some(Ok(Message::Ping(_) | Message::Pong(_))) => silent = 0,
                 Some(Ok(Message::Close(_)) | Err(_)) | None => break None,
             },
-            Some(done) = connection.running.join_next() => {
-                if let Ok(id) = done { connection.by_id.remove(&id); }
-            }
+            Some(_) = connection.running.join_next() => {}
             _ = pings.tick() => {
                 silent += 1;
                 if silent > SILENT_PINGS || answers.try_send(Message::Ping(axum::body::Bytes::new())).is_err() {
@@ -77,13 +76,15 @@ pub(super) async fn serve(socket: WebSocket, session: Session, relay: Arc<Relay>
     let _ = writer.await;
 }
 
+type ById = HashMap<u64, AbortHandle>;
+
 /// The requests of one client that are under way.
 struct Connection {
     session: Session,
     answers: mpsc::Sender<Message>,
-    running: JoinSet<u64>,
-    by_id: HashMap<u64, AbortHandle>,
-    /// For requests; free again before the answer is sent.
+    running: JoinSet<()>,
+    by_id: Arc<Mutex<ById>>,
+    /// For requests; like their ids, free again before the answer is sent.
     places: Arc<Semaphore>,
 }
 
@@ -93,17 +94,36 @@ impl Connection {
         match serde_json::from_str(frame) {
             Ok(ClientToRelay::Request { id, op, args }) => self.begin(id, &op, args).await,
             Ok(ClientToRelay::Cancel { cancel }) => {
-                if let Some(request) = self.by_id.remove(&cancel) {
+                if let Some(request) = lock(&self.by_id).remove(&cancel) {
                     request.abort();
                 }
                 Ok(())
             }
-            Err(_) => Err("a frame is {id, op, args} or {cancel}"),
+            Err(_) => self.refuse(frame).await,
         }
     }
 
+    /// Answers a request whose arguments no JSON reader takes in, such as numbers beyond all bounds.
+    async fn refuse(&mut self, frame: &str) -> Result<(), &'static str> {
+        #[derive(Deserialize)]
+        struct Named {
+            id: u64,
+            #[serde(rename = "op")]
+            _op: String,
+        }
+        let Ok(Named { id, .. }) = serde_json::from_str(frame) else {
+            return Err("a frame is {id, op, args} or {cancel}");
+        };
+        let error = Error::invalid(
+            "The arguments cannot be read: a number is out of range, or they are nested too deep.",
+            "Compare them with the operation's input schema and send them again.",
+        );
+        let _ = self.answers.send(text(&RelayToClient::answer(id, Err(error)))).await;
+        Ok(())
+    }
+
     async fn begin(&mut self, id: u64, op: &str, args: Value) -> Result<(), &'static str> {
-        if self.by_id.contains_key(&id) {
+        if lock(&self.by_id).contains_key(&id) {
             return Err("this id is in use for a request under way");
         }
         let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| crowded());
@@ -114,17 +134,29 @@ impl Connection {
                 return Ok(());
             }
         };
-        let (session, answers) = (self.session.clone(), self.answers.clone());
+        let (session, answers, by_id) = (self.session.clone(), self.answers.clone(), Arc::clone(&self.by_id));
+        // Held until the request is noted, so that it cannot end before.
+        let mut noted = lock(&self.by_id);
         let running = self.running.spawn(async move {
             let result = session.perform(request).await;
+            {
+                let mut by_id = lock(&by_id);
+                // After a cancel, the id may be another request's.
+                if by_id.get(&id).is_some_and(|request| request.id() == task::id()) {
+                    by_id.remove(&id);
+                }
+            }
             drop(place);
             // A client that is gone needs no answer.
             let _ = answers.send(text(&RelayToClient::answer(id, result))).await;
-            id
         });
-        self.by_id.insert(id, running);
+        noted.insert(id, running);
         Ok(())
     }
+}
+
+fn lock(by_id: &Mutex<ById>) -> MutexGuard<'_, ById> {
+    by_id.lock().expect("no code panics while it holds this lock")
 }
 
 fn crowded() -> Error {
