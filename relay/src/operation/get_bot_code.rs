@@ -14,7 +14,8 @@ impl Session {
         member(&channel.composition(), &player)?;
         let stored = self.relay.store.lookup_bot(args.channel_id, args.bot_id).await.map_err(store_failed)?;
         let bot = stored.ok_or_else(Error::bot_not_found)?.bot;
-        let (part, next_offset) = part(&bot.source, args.offset.unwrap_or(0))?;
+        let room = limits::PAGE_BYTES.saturating_sub(bot.manifest.len() + bot.params.len());
+        let (part, next_offset) = part(&bot.source, args.offset.unwrap_or(0), room)?;
         let (inline_code, source) = if bot.code_ref.is_some() { (None, Some(part)) } else { (Some(part), None) };
         Ok(BotCode {
             manifest: parsed(&bot.manifest)?,
@@ -51,8 +52,8 @@ fn parsed<T: DeserializeOwned>(text: &str) -> Result<T, Error> {
     serde_json::from_str(text).map_err(|error| internal(&error))
 }
 
-/// As much of the source from `offset` on as fits an answer, and where to go on.
-fn part(source: &str, offset: u64) -> Result<(String, Option<u64>), Error> {
+/// As much of the source from `offset` on as fits into `room` bytes of JSON, and where to go on.
+fn part(source: &str, offset: u64, room: usize) -> Result<(String, Option<u64>), Error> {
     let start = usize::try_from(offset).ok().filter(|start| source.is_char_boundary(*start));
     let Some(start) = start else {
         return Err(Error::invalid(
@@ -60,7 +61,22 @@ fn part(source: &str, offset: u64) -> Result<(String, Option<u64>), Error> {
             "Leave it out at first; then pass the next_offset of the answer before.",
         ));
     };
-    let end = source.floor_char_boundary(start + limits::PAGE_BYTES);
+    let mut written = 0;
+    let rest = source[start..].char_indices();
+    let beyond = rest.skip(1).find(|(_, c)| {
+        written += bytes_in_json(*c);
+        written > room
+    });
+    let end = beyond.map_or(source.len(), |(place, _)| start + place);
     let next = (end < source.len()).then_some(end as u64);
     Ok((source[start..end].to_owned(), next))
+}
+
+/// How many bytes a character takes in a JSON text.
+fn bytes_in_json(c: char) -> usize {
+    match c {
+        '"' | '\\' | '\u{8}' | '\t' | '\n' | '\u{c}' | '\r' => 2,
+        '\0'..='\u{1f}' => 6,
+        _ => c.len_utf8(),
+    }
 }
