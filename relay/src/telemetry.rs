@@ -15,7 +15,7 @@ pub fn start(config: &Config) -> Result<()> {
     let filter =
         EnvFilter::try_new(&config.log).with_context(|| format!("log = {:?} is not understood", config.log))?;
     // At lower levels these write requests and answers out, and with them codes, tokens and bodies.
-    let filter = ["rmcp=warn", "tungstenite=warn", "tokio_tungstenite=warn", "hyper=warn"]
+    let filter = ["rmcp=error", "tungstenite=warn", "tokio_tungstenite=warn", "hyper=warn"]
         .into_iter()
         .fold(filter, |filter, quiet| filter.add_directive(quiet.parse().expect("a valid directive")));
     let builder = tracing_subscriber::fmt()
