@@ -1,4 +1,5 @@
 use std::ffi::OsString;
+use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
@@ -23,6 +24,8 @@ pub struct RelayProcess {
     arguments: Vec<OsString>,
     child: Option<Child>,
     address: String,
+    /// Whether it logs all that it can, to a file.
+    verbose: bool,
 }
 
 impl RelayProcess {
@@ -33,14 +36,29 @@ impl RelayProcess {
 
     /// Starts a relay with further flags.
     pub async fn start_with(arguments: &[&str]) -> Result<Self> {
+        Self::start_as(arguments, false).await
+    }
+
+    /// Starts a relay that logs at level debug, for [`RelayProcess::logged`].
+    pub async fn start_verbose(arguments: &[&str]) -> Result<Self> {
+        Self::start_as(arguments, true).await
+    }
+
+    async fn start_as(arguments: &[&str], verbose: bool) -> Result<Self> {
         let mut relay = Self {
             directory: tempfile::tempdir()?,
             arguments: arguments.iter().map(OsString::from).collect(),
             child: None,
             address: "127.0.0.1:0".to_owned(),
+            verbose,
         };
         relay.spawn(None).await?;
         Ok(relay)
+    }
+
+    /// What a verbose relay has logged.
+    pub fn logged(&self) -> Result<String> {
+        Ok(std::fs::read_to_string(self.data_dir().join("stderr"))?)
     }
 
     /// The address, as `127.0.0.1:port`; the same after a restart.
@@ -120,9 +138,14 @@ impl RelayProcess {
 
     async fn spawn(&mut self, failpoint: Option<&str>) -> Result<()> {
         let mut command = Command::new(binary("mcp-multiplayer-relay"));
-        command.args(["--listen", &self.address, "--log", "warn", "--data-dir"]).arg(self.data_dir());
+        command.args(["--listen", &self.address, "--data-dir"]).arg(self.data_dir());
+        command.args(["--log", if self.verbose { "debug" } else { "warn" }]);
         command.args(&self.arguments).current_dir(self.data_dir());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true);
+        if self.verbose {
+            let path = self.data_dir().join("stderr");
+            command.stderr(OpenOptions::new().append(true).create(true).open(path)?);
+        }
         if let Some(failpoint) = failpoint {
             command.env("MCP_MULTIPLAYER_FAILPOINT", failpoint);
         }

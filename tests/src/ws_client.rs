@@ -35,10 +35,17 @@ impl Failure {
 impl WsClient {
     /// Connects to a relay at `address` with a token.
     pub async fn connect(address: &str, token: &str) -> Result<Self> {
+        Self::connect_offering(address, token, Some("multiplayer.v1")).await
+    }
+
+    /// Connects, and offers this subprotocol or none.
+    pub async fn connect_offering(address: &str, token: &str, subprotocol: Option<&str>) -> Result<Self> {
         let mut request = format!("ws://{address}/ws").into_client_request()?;
         let headers = request.headers_mut();
         headers.insert("authorization", format!("Bearer {token}").parse()?);
-        headers.insert("sec-websocket-protocol", "multiplayer.v1".parse()?);
+        if let Some(subprotocol) = subprotocol {
+            headers.insert("sec-websocket-protocol", subprotocol.parse()?);
+        }
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
         let (socket, _) = client_async(request, stream).await?;
@@ -91,6 +98,22 @@ impl WsClient {
     /// Sends a text as it is.
     pub async fn send_text(&mut self, text: String) -> Result<()> {
         Ok(self.socket.send(Message::text(text)).await?)
+    }
+
+    /// Sends a binary message, which is no frame of the protocol.
+    pub async fn send_binary(&mut self, bytes: Vec<u8>) -> Result<()> {
+        Ok(self.socket.send(Message::binary(bytes)).await?)
+    }
+
+    /// Waits until the relay closes the connection; with which code, if it said one.
+    pub async fn closed(&mut self) -> Option<u16> {
+        loop {
+            match self.socket.next().await {
+                Some(Ok(Message::Close(frame))) => return frame.map(|frame| frame.code.into()),
+                Some(Ok(_)) => {}
+                Some(Err(_)) | None => return None,
+            }
+        }
     }
 
     /// The next frame.

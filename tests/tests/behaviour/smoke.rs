@@ -9,7 +9,10 @@ async fn a_move_comes_with_its_judgement() {
     let (mut alice, mut bob) = (relay.connect().await.unwrap(), relay.http().await.unwrap());
     let slots = ["bot:referee", "invite:alice", "invite:bob"];
     let created = alice
-        .call("create_channel", json!({ "name": "Guess", "slots": slots, "bot_preset": "GuessBot", "join_as": "alice" }))
+        .call(
+            "create_channel",
+            json!({ "name": "Guess", "slots": slots, "bot_preset": "GuessBot", "join_as": "alice" }),
+        )
         .await;
     let joined = bob.call_tool("join_channel", json!({ "invite_code": created["invites"][0] })).await.unwrap();
     let commitment = joined["messages"].as_array().unwrap().iter().find(|m| m["body"]["type"] == "bot:commit");

@@ -1,0 +1,318 @@
+//! Calls with wrong arguments, at every door: a clear error with a hint, nothing written, nobody hung.
+
+use serde_json::{Value, json};
+
+use crate::door::{Door, Outcome};
+use crate::table::Table;
+
+/// Sends each call through each door as bob; each must be refused with this code.
+async fn all_refused(table: &mut Table, calls: &[(&str, String, &str)]) {
+    let before = table.size().await;
+    for door in Door::ALL {
+        for (op, args, code) in calls {
+            let shown: String = args.chars().take(200).collect();
+            match door.call(&table.relay, &table.bob_token, op, args).await {
+                Outcome::Refused(error) => {
+                    assert_eq!(error["code"], **code, "{door:?} {op} {shown}: {error}");
+                    for field in ["message", "hint"] {
+                        let text = error[field].as_str().unwrap();
+                        assert!((5..2_000).contains(&text.len()), "{door:?} {op} {shown}: {error}");
+                    }
+                }
+                other => panic!("{door:?} {op} {shown}: {other:?}"),
+            }
+        }
+    }
+    assert_eq!(table.size().await, before, "nothing was written");
+    table.bob_says("and the table stands").await;
+}
+
+fn deep(levels: usize) -> String {
+    format!("{}1{}", "[".repeat(levels), "]".repeat(levels))
+}
+
+#[tokio::test]
+async fn wrong_shapes_are_refused() {
+    let mut table = Table::set().await;
+    let id = table.channel_id.clone();
+    let invalid = |op: &'static str, args: Value| (op, args.to_string(), "INVALID_REQUEST");
+    let calls = vec![
+        invalid("post_message", json!({})),
+        invalid("post_message", json!({ "body": "x" })),
+        invalid("post_message", json!({ "channel_id": id, "body": 7 })),
+        invalid("post_message", json!({ "channel_id": id, "body": { "text": "x" } })),
+        invalid("post_message", json!({ "channel_id": [id], "body": "x" })),
+        invalid("post_message", json!({ "channel_id": "chn_", "body": "x" })),
+        invalid("post_message", json!({ "channel_id": "../../etc/passwd", "body": "x" })),
+        invalid("post_message", json!({ "channel_id": "chn_\u{0}123456789abcde", "body": "x" })),
+        invalid("post_message", json!({ "channel_id": id, "body": "x", "sender": "s1" })),
+        invalid("post_message", json!({ "channel_id": id, "body": "x", "": 1 })),
+        invalid("post_message", json!({ "channel_id": id, "body": "x", "data": [] })),
+        invalid("post_message", json!({ "channel_id": id, "body": "x", "data": "text" })),
+        invalid("post_message", json!({ "channel_id": id, "body": "x", "slot_id": 1 })),
+        invalid("post_message", json!({ "channel_id": id, "body": "x", "slot_id": "s32" })),
+        invalid("post_message", json!({ "channel_id": id, "body": "x", "wait_ms": -1 })),
+        invalid("post_message", json!({ "channel_id": id, "body": "x", "wait_ms": "1" })),
+        invalid("post_message", json!({ "channel_id": id, "body": "x", "wait_ms": 1.5 })),
+        invalid("post_message", json!({ "channel_id": id, "body": "x", "idempotency_key": "" })),
+        invalid("post_message", json!({ "channel_id": id, "body": "x", "idempotency_key": "k".repeat(129) })),
+        invalid("post_message", json!({ "channel_id": id, "body": "x", "idempotency_key": "a\nb" })),
+        invalid("post_message", json!({ "channel_id": id, "body": "x", "idempotency_key": 7 })),
+        invalid("dm_bot", json!({ "channel_id": id, "message": "x" })),
+        invalid("dm_bot", json!({ "channel_id": id, "bot_id": "GuessBot", "message": "x" })),
+        invalid("dm_bot", json!({ "channel_id": id, "bot_id": "bot_", "message": "x" })),
+        invalid("sync_messages", json!({ "channel_id": id, "cursor": -1 })),
+        invalid("sync_messages", json!({ "channel_id": id, "cursor": "1" })),
+        invalid("sync_messages", json!({ "channel_id": id, "cursor": 1.5 })),
+        invalid("sync_messages", json!({ "channel_id": id, "limit": -1 })),
+        invalid("sync_messages", json!({ "channel_id": id, "limit": 5_000_000_000_u64 })),
+        invalid("sync_messages", json!({ "channel_id": id, "include_trace": "yes" })),
+        invalid("get_channel_info", json!({ "channel_id": null })),
+        invalid("get_channel_info", json!({ "channel_id": id, "slot_id": "s2" })),
+        invalid("get_bot_code", json!({ "channel_id": id })),
+        invalid("get_bot_code", json!({ "channel_id": id, "bot_id": "bot_x_0", "offset": -1 })),
+        invalid("list_channels", json!({ "all": true })),
+        invalid("health_check", json!({ "verbose": true })),
+        invalid("join_channel", json!({})),
+        invalid("join_channel", json!({ "invite_code": 7 })),
+        invalid("join_channel", json!({ "invite_code": "x", "entropy": 7 })),
+        invalid("leave_channel", json!({ "channel_id": id, "why": "bored" })),
+        invalid("update_channel", json!({ "channel_id": id })),
+        invalid("update_channel", json!({ "channel_id": id, "ops": [] })),
+        invalid("update_channel", json!({ "channel_id": id, "ops": {} })),
+        invalid("update_channel", json!({ "channel_id": id, "ops": [{}] })),
+        invalid("update_channel", json!({ "channel_id": id, "ops": [{ "type": "explode" }] })),
+        invalid("update_channel", json!({ "channel_id": id, "ops": [{ "type": "kick" }] })),
+        invalid(
+            "update_channel",
+            json!({ "channel_id": id, "ops": [{ "type": "kick", "slot_id": "s2", "by": "s1" }] }),
+        ),
+        invalid(
+            "update_channel",
+            json!({ "channel_id": id, "ops": [{ "type": "yield_slot", "slot_id": "s2", "to": "x" }] }),
+        ),
+        invalid("update_channel", json!({ "channel_id": id, "ops": vec![json!({ "type": "close" }); 33] })),
+        invalid("attach_bot", json!({ "channel_id": id })),
+        invalid("create_channel", json!({})),
+        invalid("create_channel", json!({ "name": "x" })),
+        invalid("create_channel", json!({ "name": "x", "slots": "invite:a" })),
+        invalid("create_channel", json!({ "name": "x", "slots": [1] })),
+        invalid("create_channel", json!({ "name": "x", "slots": [] })),
+        invalid("create_channel", json!({ "name": "x", "slots": vec!["invite:a"; 33] })),
+        invalid("create_channel", json!({ "name": "x", "slots": ["player:a"] })),
+        invalid("create_channel", json!({ "name": "x", "slots": [""] })),
+        invalid("create_channel", json!({ "name": "x", "slots": ["bot:r"], "bots": {} })),
+        invalid("create_channel", json!({ "name": "x", "slots": ["bot:r"], "bot_params": {} })),
+        invalid("create_channel", json!({ "name": "x", "slots": ["invite:a"], "bots": vec![json!({}); 33] })),
+        invalid("create_channel", json!({ "name": "x", "slots": ["invite:a"], "mutable": "no" })),
+    ];
+    all_refused(&mut table, &calls).await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_said_to_people_is_refused() {
+    let mut table = Table::set().await;
+    table.update(json!([{ "type": "set_admin", "slot_id": "s2" }])).await.unwrap();
+    let id = table.channel_id.clone();
+    let mut calls = vec![];
+    for name in ["", " ", "\t", "a\u{0}b", "a\nb", "\u{1b}[31mred", "\u{7f}", &"x".repeat(101), &"é".repeat(101)] {
+        calls.push(("create_channel", json!({ "name": name, "slots": ["invite:a"] })));
+        calls.push(("update_channel", json!({ "channel_id": id, "ops": [{ "type": "rename", "name": name }] })));
+        if !name.is_empty() {
+            calls.push(("create_channel", json!({ "name": "x", "slots": [format!("invite:{name}")] })));
+        }
+    }
+    for kind in [
+        "system",
+        "control",
+        "bot",
+        "private",
+        "trace",
+        "bot:bot_GuessBot_0",
+        "bot:",
+        "",
+        "a b",
+        "é",
+        "a\u{0}",
+        &"k".repeat(65),
+    ] {
+        calls.push(("post_message", json!({ "channel_id": id, "body": "x", "kind": kind })));
+    }
+    let calls: Vec<_> = calls.into_iter().map(|(op, args)| (op, args.to_string(), "INVALID_REQUEST")).collect();
+    all_refused(&mut table, &calls).await;
+}
+
+#[tokio::test]
+async fn numbers_that_readers_would_change_are_refused() {
+    let mut table = Table::set().await;
+    let id = table.channel_id.clone();
+    let post = |data: &str| {
+        ("post_message", format!(r#"{{"channel_id":"{id}","body":"x","data":{data}}}"#), "INVALID_REQUEST")
+    };
+    let calls = vec![
+        post(r#"{"n":9007199254740992}"#),
+        post(r#"{"n":-9007199254740992}"#),
+        post(r#"{"n":18446744073709551615}"#),
+        post(r#"{"n":18446744073709551616}"#),
+        post(r#"{"n":1e20}"#),
+        post(r#"{"a":[{"n":[9007199254740993]}]}"#),
+        post(&format!(r#"{{"n":{}}}"#, deep(33))),
+        post(&format!(r#"{{"n":{}}}"#, deep(100))),
+        ("sync_messages", format!(r#"{{"channel_id":"{id}","cursor":18446744073709551616}}"#), "INVALID_REQUEST"),
+        ("sync_messages", format!(r#"{{"channel_id":"{id}","cursor":1e3}}"#), "INVALID_REQUEST"),
+        ("sync_messages", format!(r#"{{"channel_id":"{id}","timeout_ms":99999999999999999999}}"#), "INVALID_REQUEST"),
+    ];
+    all_refused(&mut table, &calls).await;
+    let Outcome::Refused(error) = Door::Modern.call(&table.relay, &table.bob_token, "post_message", &calls[5].1).await
+    else {
+        panic!("it was posted")
+    };
+    assert!(error["message"].as_str().unwrap().contains("body.a[0].n[0]"), "{error}");
+}
+
+#[tokio::test]
+async fn numbers_that_every_reader_keeps_are_taken() {
+    let mut table = Table::set().await;
+    let data = json!({ "max": 9_007_199_254_740_991_i64, "min": -9_007_199_254_740_991_i64, "half": 0.5, "zero": -0.0,
+        "tiny": 5e-324, "large": 1e300, "whole": 2.0 });
+    let post = table.here(json!({ "body": "numbers", "data": data }));
+    table.bob.call("post_message", post).await;
+    let body = table.alice_reads().await.pop().unwrap()["body"].take();
+    assert_eq!(body["max"], 9_007_199_254_740_991_i64);
+    assert_eq!(body["large"], 1e300);
+    assert_eq!(body["whole"], 2, "in the canonical form");
+}
+
+#[tokio::test]
+async fn what_is_too_large_is_refused() {
+    let mut table = Table::set().await;
+    let id = table.channel_id.clone();
+    let large = "x".repeat(40_000);
+    let calls: Vec<_> = [
+        ("post_message", json!({ "channel_id": id, "body": large })),
+        ("post_message", json!({ "channel_id": id, "body": "\u{1}".repeat(6_000) })),
+        ("post_message", json!({ "channel_id": id, "body": "x", "data": { "blob": large } })),
+        ("join_channel", json!({ "invite_code": table.created["invites"][1], "entropy": "e".repeat(257) })),
+    ]
+    .into_iter()
+    .map(|(op, args)| (op, args.to_string(), "TOO_LARGE"))
+    .collect();
+    all_refused(&mut table, &calls).await;
+    // The largest that fits: {"text":""} and the rest.
+    let post = table.here(json!({ "body": "x".repeat(32 * 1024 - 11) }));
+    table.bob.call("post_message", post).await;
+    let post = table.here(json!({ "body": "x".repeat(32 * 1024 - 10) }));
+    assert_eq!(table.bob.refusal("post_message", post).await, "TOO_LARGE");
+}
+
+#[tokio::test]
+async fn bots_that_are_too_large_are_refused() {
+    let mut table = Table::set().await;
+    let create = json!({ "name": "x", "slots": ["bot:r"] });
+    let channel_id = table.alice.call("create_channel", create).await["channel_id"].clone();
+    let quiet = "class Quiet:\n    def on_message(self, msg):\n        pass\n";
+    for (more, code) in [
+        (json!({ "inline_code": format!("{quiet}#{}", "x".repeat(256 * 1024)) }), "TOO_LARGE"),
+        (json!({ "inline_code": quiet, "params": { "x": "x".repeat(16 * 1024) } }), "TOO_LARGE"),
+        (json!({ "inline_code": quiet, "manifest": { "x": "x".repeat(16 * 1024) } }), "TOO_LARGE"),
+        (json!({ "inline_code": quiet, "params": { "x": 1e20 } }), "INVALID_REQUEST"),
+        (json!({ "inline_code": quiet, "manifest": { "x": u64::MAX } }), "INVALID_REQUEST"),
+        (json!({ "inline_code": quiet, "code_ref": "builtin://GuessBot" }), "INVALID_REQUEST"),
+        (json!({}), "INVALID_REQUEST"),
+        (json!({ "inline_code": "class Quiet:\u{0}" }), "BOT_REJECTED"),
+    ] {
+        let mut args = json!({ "channel_id": channel_id, "name": "Quiet" });
+        args.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        assert_eq!(table.alice.refusal("attach_bot", args).await, code);
+    }
+    for name in ["", "a\u{0}b", &"x".repeat(101)] {
+        let args = json!({ "channel_id": channel_id, "name": name, "code_ref": "builtin://GuessBot" });
+        assert_eq!(table.alice.refusal("attach_bot", args).await, "INVALID_REQUEST");
+    }
+}
+
+#[tokio::test]
+async fn arguments_that_are_no_arguments_are_refused() {
+    let mut table = Table::set().await;
+    let id = table.channel_id.clone();
+    let before = table.size().await;
+    let post = |data: &str| format!(r#"{{"channel_id":"{id}","body":"x","data":{data}}}"#);
+    for args in [
+        "7".to_owned(),
+        "\"text\"".to_owned(),
+        "[]".to_owned(),
+        "true".to_owned(),
+        post(r#"{"n":1e400}"#),
+        post(r#"{"n":NaN}"#),
+        post(r#"{"n":Infinity}"#),
+        post(r#"{"n":"\ud800"}"#),
+        post(&format!(r#"{{"n":{}}}"#, deep(10_000))),
+        post(&format!(r#"{{"n":{}"#, "[".repeat(10_000))),
+        "{".to_owned(),
+        String::new(),
+    ] {
+        for door in Door::ALL {
+            let shown: String = args.chars().take(100).collect();
+            match door.call(&table.relay, &table.bob_token, "post_message", &args).await {
+                Outcome::Done(result) => panic!("{door:?} {shown}: {result}"),
+                Outcome::Refused(error) => assert_eq!(error["code"], "INVALID_REQUEST", "{door:?} {shown}: {error}"),
+                Outcome::NotReached(said) => {
+                    assert!(!said.starts_with('5') && said.len() > 4, "{door:?} {shown}: {said}");
+                }
+            }
+        }
+    }
+    assert_eq!(table.size().await, before);
+    table.bob_says("and the table stands").await;
+}
+
+#[tokio::test]
+async fn a_wrong_argument_keeps_the_connection() {
+    let mut table = Table::set().await;
+    for args in [r#"{"n":1e400}"#.to_owned(), format!(r#"{{"n":{}}}"#, deep(10_000))] {
+        table.bob.send_text(format!(r#"{{"id":4000,"op":"post_message","args":{args}}}"#)).await.unwrap();
+        let failure = table.bob.answer(4_000).await.unwrap_err();
+        assert_eq!(failure.code(), "INVALID_REQUEST");
+    }
+    table.bob_says("and the connection lasts").await;
+}
+
+#[tokio::test]
+async fn unknown_operations_are_refused() {
+    let table = Table::set().await;
+    for name in ["no_such_tool", "", "POST_MESSAGE", "post_message ", "../ws", &"x".repeat(10_000)] {
+        for door in Door::ALL {
+            // A header cannot say everything; the door for older clients takes the name from the body alone.
+            if matches!(door, Door::Modern) && name.len() > 100 {
+                continue;
+            }
+            match door.call(&table.relay, &table.bob_token, name, "{}").await {
+                Outcome::Done(result) => panic!("{door:?} {name:?}: {result}"),
+                Outcome::Refused(error) => {
+                    assert_eq!(error["code"], "INVALID_REQUEST");
+                    assert!(error["hint"].as_str().unwrap().contains("post_message"), "{error}");
+                }
+                Outcome::NotReached(said) => assert!(said.len() < 1_000 && !said.starts_with('5'), "{said}"),
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_seat_that_posts_too_fast_is_told_when_to_come_back() {
+    let mut table = Table::set_with(&["--posts-per-second", "1", "--posts-burst", "3"], json!({})).await;
+    let mut refused = None;
+    for _ in 0..10 {
+        let post = table.here(json!({ "body": "spam" }));
+        if let Err(failure) = table.bob.try_call("post_message", post).await {
+            refused = Some(failure);
+            break;
+        }
+    }
+    let Some(mcp_multiplayer_tests::Failure::Refused(error)) = refused else { panic!("{refused:?}") };
+    assert_eq!(error["code"], "RATE_LIMIT");
+    assert!((1..=1_000).contains(&error["retry_after_ms"].as_u64().unwrap()), "{error}");
+    table.alice_says("others are not concerned").await;
+    let args = table.here(json!({ "timeout_ms": 0 }));
+    table.bob.call("sync_messages", args).await;
+}

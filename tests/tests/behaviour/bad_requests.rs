@@ -1,0 +1,343 @@
+//! What never reaches an operation: broken HTTP bodies and frames, foreign pages, callers without a token.
+
+use http_body_util::Full;
+use hyper::{Request, StatusCode};
+use mcp_multiplayer_tests::{Failure, HttpClient, WsClient};
+use serde_json::{Value, json};
+
+use crate::table::{Table, in_time};
+
+const INITIALIZE: &str = r#"{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-06-18","capabilities":{},"clientInfo":{"name":"t","version":"1"}}}"#;
+
+async fn stands(table: &mut Table, size: u64) {
+    assert_eq!(table.size().await, size, "nothing was written");
+    table.bob_says("and the table stands").await;
+    let mut http = table.bob_http().await;
+    let health = Request::get("/healthz").header("host", "127.0.0.1").body(Full::default()).unwrap();
+    assert_eq!(http.send(health).await.unwrap().status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn bodies_that_are_no_requests_are_refused() {
+    let mut table = Table::set().await;
+    let size = table.size().await;
+    let call = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call",
+        "params": { "name": "post_message", "arguments": { "channel_id": table.channel_id, "body": "x" } } });
+    let bodies: Vec<Vec<u8>> = vec![
+        vec![],
+        b"{".to_vec(),
+        b"not json".to_vec(),
+        b"\xff\xfe\x00".to_vec(),
+        [b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"".as_slice(), b"\xc3\x28", b"\"}"].concat(),
+        b"null".to_vec(),
+        b"7".to_vec(),
+        b"\"text\"".to_vec(),
+        b"{}".to_vec(),
+        b"[]".to_vec(),
+        json!([call, call]).to_string().into_bytes(),
+        json!({ "jsonrpc": "1.0", "id": 1, "method": "tools/list" }).to_string().into_bytes(),
+        json!({ "id": 1, "method": "tools/list" }).to_string().into_bytes(),
+        json!({ "jsonrpc": "2.0", "id": { "a": 1 }, "method": "tools/list" }).to_string().into_bytes(),
+        json!({ "jsonrpc": "2.0", "id": 1, "method": 7 }).to_string().into_bytes(),
+        format!("{}1{}", "[".repeat(10_000), "]".repeat(10_000)).into_bytes(),
+        "[".repeat(1_000_000).into_bytes(),
+        [call.to_string().as_bytes(), b"trailing"].concat(),
+    ];
+    for path in ["/mcp", "/"] {
+        for headers in [
+            &[][..],
+            &[("mcp-protocol-version", "2025-11-25")],
+            &[("mcp-protocol-version", "2026-07-28"), ("mcp-method", "tools/call")],
+        ] {
+            for body in &bodies {
+                let mut http = table.bob_http().await;
+                let shown = String::from_utf8_lossy(&body[..body.len().min(60)]).into_owned();
+                let response = in_time(&shown, http.post(path, headers, body.clone().into())).await.unwrap();
+                assert!(response.status().is_client_error(), "{path} {headers:?} {shown}: {}", response.status());
+                assert!(!response.body().is_empty() && response.body().len() < 1_000, "{path} {shown}");
+            }
+        }
+    }
+    stands(&mut table, size).await;
+}
+
+#[tokio::test]
+async fn unknown_methods_and_versions_are_refused() {
+    let mut table = Table::set().await;
+    let size = table.size().await;
+    for path in ["/mcp", "/"] {
+        let mut http = table.bob_http().await;
+        let body = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/explode" }).to_string();
+        let response = http.post(path, &[], body.into()).await.unwrap();
+        assert!(String::from_utf8_lossy(response.body()).contains("-32601"), "{path}: {response:?}");
+        for version in ["1999-01-01", "tomorrow", "2027-01-01"] {
+            let response = http.post(path, &[("mcp-protocol-version", version)], INITIALIZE.into()).await.unwrap();
+            assert!(!response.status().is_server_error(), "{path} {version}: {response:?}");
+        }
+        let text = Request::post(path)
+            .header("host", "127.0.0.1")
+            .header("authorization", format!("Bearer {}", table.bob_token))
+            .header("content-type", "text/plain")
+            .header("accept", "application/json, text/event-stream");
+        let response = http.send(text.body(Full::from(INITIALIZE)).unwrap()).await.unwrap();
+        assert_eq!(response.status(), StatusCode::UNSUPPORTED_MEDIA_TYPE, "{path}");
+        for method in ["GET", "DELETE", "PUT", "PATCH"] {
+            let request = Request::builder().method(method).uri(path).header("host", "127.0.0.1");
+            let request = request.header("authorization", format!("Bearer {}", table.bob_token));
+            let response = in_time(method, http.send(request.body(Full::default()).unwrap())).await.unwrap();
+            assert_eq!(response.status(), StatusCode::METHOD_NOT_ALLOWED, "{method} {path}");
+        }
+    }
+    stands(&mut table, size).await;
+}
+
+#[tokio::test]
+async fn a_request_that_is_too_large_is_refused() {
+    let mut table = Table::set().await;
+    let size = table.size().await;
+    for path in ["/mcp", "/"] {
+        let mut http = table.bob_http().await;
+        let post = table.here(json!({ "body": "x".repeat(5 * 1024 * 1024) }));
+        let body = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call",
+            "params": { "name": "post_message", "arguments": post } });
+        let response = in_time("413", http.post(path, &[], body.to_string().into())).await.unwrap();
+        assert_eq!(response.status(), StatusCode::PAYLOAD_TOO_LARGE, "{path}");
+    }
+    stands(&mut table, size).await;
+}
+
+#[tokio::test]
+async fn nobody_gets_in_without_a_valid_token() {
+    let mut table = Table::set().await;
+    let size = table.size().await;
+    let token = table.bob_token.clone();
+    let schemes = [
+        None,
+        Some(String::new()),
+        Some("Bearer".to_owned()),
+        Some("Bearer ".to_owned()),
+        Some("Bearer x".to_owned()),
+        Some(format!("Bearer {token}x")),
+        Some(format!("Bearer {}", &token[..token.len() - 1])),
+        Some(format!("Basic {token}")),
+        Some(token.clone()),
+        Some(format!("Bearer {}", "mm_".repeat(2_000))),
+        Some(format!("Bearer {}", table.created["rejoin_token"].as_str().unwrap())),
+        Some(format!("Bearer {}", table.created["invites"][1].as_str().unwrap())),
+        Some("Bearer \u{ff}\u{fe}".to_owned()),
+    ];
+    for path in ["/mcp", "/", "/ws"] {
+        for scheme in &schemes {
+            let mut http = HttpClient::connect(table.relay.address(), "").await.unwrap();
+            let (mut request, body) = if path == "/ws" {
+                (Request::get(path), Full::default())
+            } else {
+                (Request::post(path).header("content-type", "application/json"), Full::from(INITIALIZE))
+            };
+            request = request.header("host", "127.0.0.1");
+            if let Some(scheme) = scheme {
+                let value = hyper::header::HeaderValue::from_bytes(scheme.as_bytes()).unwrap();
+                request = request.header("authorization", value);
+            }
+            let response = http.send(request.body(body).unwrap()).await.unwrap();
+            assert_eq!(response.status(), StatusCode::UNAUTHORIZED, "{path} {scheme:?}");
+            let challenge = response.headers()["www-authenticate"].to_str().unwrap();
+            assert!(challenge.starts_with("Bearer realm="), "{challenge}");
+            let said: Value = serde_json::from_slice(response.body()).unwrap();
+            assert_eq!(said["error"]["code"], "UNAUTHENTICATED");
+            assert!(!said["error"]["hint"].as_str().unwrap().is_empty());
+            assert!(!said.to_string().contains(&token[..10]), "nothing of what was sent comes back: {said}");
+        }
+        for query in ["token", "access_token", "authorization"] {
+            let mut http = HttpClient::connect(table.relay.address(), "").await.unwrap();
+            let response = http.post(&format!("{path}?{query}={token}"), &[], INITIALIZE.into()).await.unwrap();
+            assert_eq!(response.status(), StatusCode::UNAUTHORIZED, "{path} {query}");
+        }
+    }
+    stands(&mut table, size).await;
+}
+
+#[tokio::test]
+async fn foreign_pages_and_names_are_turned_away() {
+    let table = Table::set().await;
+    let address = table.relay.address().to_owned();
+    for path in ["/mcp", "/", "/ws", "/healthz"] {
+        for (host, origin) in [
+            (Some("evil.example"), None),
+            (Some("evil.example:8100"), None),
+            (Some("127.0.0.1.evil.example"), None),
+            (Some(""), None),
+            (None, None),
+            (Some(&*address), Some("https://evil.example")),
+            (Some(&*address), Some("null")),
+            (Some(&*address), Some("http://127.0.0.1:1")),
+            (Some(&*address), Some("")),
+        ] {
+            let mut http = HttpClient::connect(&address, "").await.unwrap();
+            let mut request = Request::builder().method(if path.len() > 4 { "GET" } else { "POST" }).uri(path);
+            request = request.header("authorization", format!("Bearer {}", table.bob_token));
+            for (name, value) in [("host", host), ("origin", origin)] {
+                if let Some(value) = value {
+                    request = request.header(name, value);
+                }
+            }
+            let response = http.send(request.body(Full::default()).unwrap()).await.unwrap();
+            assert_eq!(response.status(), StatusCode::FORBIDDEN, "{path} {host:?} {origin:?}");
+            let said: Value = serde_json::from_slice(response.body()).unwrap();
+            assert!(said["error"]["hint"].as_str().unwrap().contains("--allowed"), "{said}");
+        }
+    }
+    let mut http = table.bob_http().await;
+    let own = [("origin", format!("http://{address}"))];
+    let own: Vec<(&str, &str)> = own.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    assert_eq!(http.post("/mcp", &own, INITIALIZE.into()).await.unwrap().status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn an_operator_lets_further_names_and_pages_in() {
+    let flags = ["--allowed-hosts", "relay.example.org,other.example", "--allowed-origins", "https://play.example"];
+    let table = Table::set_with(&flags, json!({})).await;
+    for (host, origin, status) in [
+        ("relay.example.org", "https://play.example", StatusCode::OK),
+        ("OTHER.example:443", "https://play.example", StatusCode::OK),
+        ("relay.example.org", "http://play.example", StatusCode::FORBIDDEN),
+        ("relay.example", "https://play.example", StatusCode::FORBIDDEN),
+    ] {
+        let mut http = HttpClient::connect(table.relay.address(), "").await.unwrap();
+        let request = Request::post("/mcp")
+            .header("host", host)
+            .header("origin", origin)
+            .header("authorization", format!("Bearer {}", table.bob_token))
+            .header("content-type", "application/json");
+        let response = http.send(request.body(Full::from(INITIALIZE)).unwrap()).await.unwrap();
+        assert_eq!(response.status(), status, "{host} {origin}");
+    }
+}
+
+#[tokio::test]
+async fn a_connection_without_the_subprotocol_is_closed() {
+    let mut table = Table::set().await;
+    let size = table.size().await;
+    for offered in [None, Some("multiplayer.v2"), Some("chat")] {
+        let connected = WsClient::connect_offering(table.relay.address(), &table.bob_token, offered).await;
+        // A client that insists on its subprotocol hangs up by itself.
+        if let Ok(mut client) = connected {
+            assert_eq!(in_time("the close", client.closed()).await, Some(1002), "{offered:?}");
+        }
+    }
+    let both = WsClient::connect_offering(table.relay.address(), &table.bob_token, Some("chat, multiplayer.v1"));
+    both.await.unwrap().call("health_check", json!({})).await;
+    stands(&mut table, size).await;
+}
+
+#[tokio::test]
+async fn frames_that_are_none_end_the_connection() {
+    let mut table = Table::set().await;
+    let size = table.size().await;
+    for frame in [
+        "",
+        "{",
+        "null",
+        "[]",
+        "7",
+        "{}",
+        r#"{"id":1}"#,
+        r#"{"op":"health_check"}"#,
+        r#"{"id":-1,"op":"health_check"}"#,
+        r#"{"id":1.5,"op":"health_check"}"#,
+        r#"{"id":"1","op":"health_check"}"#,
+        r#"{"id":18446744073709551616,"op":"health_check"}"#,
+        r#"{"id":1,"op":7}"#,
+        r#"{"cancel":"1"}"#,
+        r#"[{"id":1,"op":"health_check"}]"#,
+    ] {
+        let mut bob = table.bob_again().await;
+        bob.send_text(frame.to_owned()).await.unwrap();
+        assert_eq!(in_time(frame, bob.closed()).await, Some(1002), "{frame}");
+    }
+    let mut bob = table.bob_again().await;
+    bob.send_text("[".repeat(1_000_000)).await.unwrap();
+    assert_eq!(in_time("nesting", bob.closed()).await, Some(1002));
+    let mut bob = table.bob_again().await;
+    bob.send_binary(br#"{"id":1,"op":"health_check"}"#.to_vec()).await.unwrap();
+    assert_eq!(in_time("a binary message", bob.closed()).await, Some(1003));
+    let mut bob = table.bob_again().await;
+    let largest = json!({ "id": 1, "op": "health_check", "args": { "x": "x".repeat(1024 * 1024 - 60) } }).to_string();
+    assert!(largest.len() <= 1024 * 1024);
+    bob.send_text(largest).await.unwrap();
+    assert!(bob.answer(1).await.is_err_and(|failure| failure.code() == "INVALID_REQUEST"));
+    let _ = bob.send_text("x".repeat(1024 * 1024 + 1)).await;
+    // It may say 1009, or just hang up.
+    assert!(matches!(in_time("a frame that is too large", bob.closed()).await, None | Some(1009)));
+    stands(&mut table, size).await;
+}
+
+#[tokio::test]
+async fn an_id_in_use_ends_the_connection() {
+    let mut table = Table::set().await;
+    let size = table.size().await;
+    let mut bob = table.bob_again().await;
+    let wait = json!({ "channel_id": table.channel_id, "cursor": 1_000, "timeout_ms": 45_000 });
+    for _ in 0..2 {
+        bob.send_text(json!({ "id": 7, "op": "sync_messages", "args": wait }).to_string()).await.unwrap();
+    }
+    assert_eq!(in_time("the close", bob.closed()).await, Some(1002));
+    // An id is free again once it was answered.
+    let mut bob = table.bob_again().await;
+    for _ in 0..500 {
+        bob.send_text(json!({ "id": 7, "op": "health_check" }).to_string()).await.unwrap();
+        bob.answer(7).await.unwrap();
+    }
+    // The largest id is one like others.
+    let mut bob = table.bob_again().await;
+    bob.send_text(format!(r#"{{"id":{},"op":"health_check","more":1}}"#, u64::MAX)).await.unwrap();
+    bob.answer(u64::MAX).await.unwrap();
+    stands(&mut table, size).await;
+}
+
+#[tokio::test]
+async fn one_connection_has_so_many_requests_under_way() {
+    let mut table = Table::set().await;
+    let mut bob = table.bob_again().await;
+    let wait = table.here(json!({ "cursor": table.joined["cursor"], "timeout_ms": 45_000 }));
+    let mut waiting = vec![];
+    for _ in 0..64 {
+        waiting.push(bob.send("sync_messages", wait.clone()).await.unwrap());
+    }
+    for _ in 0..10 {
+        match bob.try_call("health_check", json!({})).await {
+            Err(Failure::Refused(error)) => {
+                assert_eq!(error["code"], "RATE_LIMIT");
+                assert!(error["retry_after_ms"].as_u64().is_some());
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    table.alice_says("wake up").await;
+    for _ in waiting {
+        let frame = in_time("the waits", bob.frame()).await.unwrap();
+        assert_eq!(frame["ok"]["messages"][0]["body"]["text"], "wake up");
+    }
+    let size = table.size().await;
+    stands(&mut table, size).await;
+}
+
+#[tokio::test]
+async fn a_client_that_never_reads_harms_nobody() {
+    let mut table = Table::set().await;
+    let mut deaf = table.bob_again().await;
+    let read = table.here(json!({ "timeout_ms": 0 }));
+    table.alice_says(&"x".repeat(30_000)).await;
+    // Far more answers than the socket and the queue hold.
+    let flood = async {
+        for _ in 0..2_000 {
+            if deaf.send("sync_messages", read.clone()).await.is_err() {
+                break;
+            }
+        }
+    };
+    let _ = tokio::time::timeout(std::time::Duration::from_secs(5), flood).await;
+    let size = table.size().await;
+    stands(&mut table, size).await;
+    assert!(in_time("the shutdown", table.relay.terminate()).await.unwrap());
+}

@@ -1,0 +1,382 @@
+//! Referees: who may bring them, what becomes of broken ones, and how players check them.
+
+use std::time::{Duration, Instant};
+
+use mcp_multiplayer_tests::{Failure, WsClient};
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+
+use crate::table::{Table, in_time, of_type, read, read_until, with};
+
+const ECHO: &str = "
+class Echo:
+    def on_message(self, msg):
+        self.ctx.post('bot', {'text': 'echo ' + msg['body']['text']})
+";
+
+/// Answers every other bot.
+const CHATTERBOX: &str = "
+class Chatterbox:
+    def on_message(self, msg):
+        if msg['sender'].startswith('bot:') or msg['body']['text'] == 'start':
+            self.ctx.post('bot', {'text': 'and you?'})
+";
+
+fn hash(text: &str) -> String {
+    Sha256::digest(text.as_bytes()).iter().fold("sha256:".to_owned(), |hex, byte| format!("{hex}{byte:02x}"))
+}
+
+async fn error(client: &mut WsClient, op: &str, args: Value) -> Value {
+    match client.try_call(op, args.clone()).await {
+        Err(Failure::Refused(error)) => error,
+        other => panic!("{op} {args}: {other:?}"),
+    }
+}
+
+/// A channel with one slot for a bot and no players.
+async fn workshop(client: &mut WsClient) -> Value {
+    let created = client.call("create_channel", json!({ "name": "Workshop", "slots": ["bot:r", "invite:a"] })).await;
+    json!({ "channel_id": created["channel_id"] })
+}
+
+#[tokio::test]
+async fn only_the_machines_own_user_brings_code() {
+    let mut table = Table::set().await;
+    let at = workshop(&mut table.bob).await;
+    let attach = with(at.clone(), json!({ "name": "Echo", "inline_code": ECHO }));
+    let refused = error(&mut table.bob, "attach_bot", attach).await;
+    assert_eq!(refused["code"], "BOT_REJECTED");
+    assert!(refused["hint"].as_str().unwrap().contains("GuessBot"), "{refused}");
+    let ops = json!([{ "type": "set_bot", "slot_id": "s0", "bot": { "inline_code": ECHO } }]);
+    let update = with(at.clone(), json!({ "ops": ops }));
+    assert_eq!(error(&mut table.bob, "update_channel", update).await["code"], "BOT_REJECTED");
+    let create = json!({ "name": "x", "slots": ["bot:r", "invite:a"], "bot_code": ECHO });
+    let created = table.bob.call("create_channel", create).await;
+    assert_eq!(created["bots"], json!([]));
+    assert!(created["bot_errors"][0].as_str().unwrap().contains("inline code"), "{created}");
+    // A preset is everybody's.
+    let attach = with(at, json!({ "name": "GuessBot", "code_ref": "builtin://GuessBot" }));
+    assert_eq!(table.bob.call("attach_bot", attach).await["bot_id"], "bot_GuessBot_0");
+}
+
+#[tokio::test]
+async fn code_that_cannot_run_is_rejected_with_the_reason() {
+    let mut table = Table::set().await;
+    let at = workshop(&mut table.alice).await;
+    for (source, said) in [
+        ("x = 1\n", "class"),
+        ("", "class"),
+        ("class Bot:\n    pass\n", ""),
+        ("class Bot:\n    def on_message(self, msg)\n        pass\n", "(line 2)"),
+        (
+            "import os\n\nclass Bot:\n    def on_message(self, msg):\n        pass\n",
+            "Import of 'os' is not allowed (line 1)",
+        ),
+        ("class Bot:\n    def on_init(self):\n        import subprocess\n", "'subprocess' is not allowed (line 3)"),
+        ("class Bot:\n    def on_init(self):\n        eval('1')\n", "(line 3)"),
+        ("class Bot:\n    def on_init(self):\n        self.__class__\n", "(line 3)"),
+        ("raise ValueError('at once')\nclass Bot:\n    def on_init(self):\n        pass\n", "at once"),
+        ("class Bot:\n    def on_init(self):\n        raise ValueError('too late')\n", "too late (line 3)"),
+        (
+            "class Bot:\n    def __init__(self, ctx, params):\n        1 / 0\n    def on_init(self):\n        pass\n",
+            "(line 3)",
+        ),
+    ] {
+        let attach = with(at.clone(), json!({ "name": "Bot", "inline_code": source }));
+        let refused = error(&mut table.alice, "attach_bot", attach).await;
+        assert_eq!(refused["code"], "BOT_REJECTED", "{source}: {refused}");
+        assert!(refused["message"].as_str().unwrap().contains(said), "{source}: {refused}");
+        assert!(!refused["hint"].as_str().unwrap().is_empty(), "{source}");
+
+        let create = json!({ "name": "x", "slots": ["bot:r", "invite:a"], "bot_code": source });
+        let created = table.alice.call("create_channel", create).await;
+        assert_eq!(created["bots"], json!([]), "{source}");
+        assert_eq!(created["view"]["slots"][0]["filled_by"], Value::Null, "{source}");
+        assert!(created["bot_errors"][0].as_str().unwrap().contains(said), "{source}: {created}");
+    }
+    let info = table.alice.call("get_channel_info", at).await;
+    assert_eq!(info["bots"], json!([]));
+}
+
+#[tokio::test]
+async fn a_bot_that_fails_to_start_is_detached_where_all_can_see_it() {
+    let mut table =
+        Table::refereed_by("class Bot:\n    def on_init(self):\n        raise ValueError('no dice')\n").await;
+    let log = table.bob_reads().await;
+    let (failed, detached) = (of_type(&log, "bot:error")[0].clone(), of_type(&log, "bot:detach")[0].clone());
+    assert_eq!(
+        (&failed["kind"], &failed["body"]["hook"], &failed["body"]["line"]),
+        (&json!("control"), &json!("on_init"), &json!(3))
+    );
+    assert!(failed["body"]["text"].as_str().unwrap().contains("no dice"), "{failed}");
+    assert_eq!(detached["body"]["reason"], "on_init failed");
+    assert_eq!(table.joined["bots"], json!([]));
+    table.bob_says("the table stands without a referee").await;
+}
+
+#[tokio::test]
+async fn a_bot_without_hooks_of_the_start_starts() {
+    let mut table = Table::set().await;
+    let at = workshop(&mut table.alice).await;
+    let began = Instant::now();
+    let attach = with(at, json!({ "name": "Echo", "inline_code": ECHO }));
+    assert_eq!(table.alice.call("attach_bot", attach).await["bot_id"], "bot_Echo_0");
+    assert!(began.elapsed() < Duration::from_secs(25), "nothing is waited for: {:?}", began.elapsed());
+}
+
+#[tokio::test]
+async fn unknown_presets_are_named_with_the_known_ones() {
+    let mut table = Table::set().await;
+    let at = workshop(&mut table.alice).await;
+    let attach = with(at, json!({ "name": "B", "code_ref": "builtin://ChessBot" }));
+    let refused = error(&mut table.alice, "attach_bot", attach).await;
+    assert_eq!(refused["code"], "BOT_REJECTED");
+    assert!(refused["message"].as_str().unwrap().contains("ChessBot"));
+    assert!(refused["hint"].as_str().unwrap().contains("GuessBot"));
+    let create = json!({ "name": "x", "slots": ["bot:r"], "bot_preset": "ChessBot" });
+    assert_eq!(table.alice.refusal("create_channel", create).await, "BOT_REJECTED");
+}
+
+#[tokio::test]
+async fn a_failed_hook_is_read_by_all_and_the_bot_goes_on() {
+    let source = "
+class Fragile:
+    def on_message(self, msg):
+        if msg['body']['text'] == 'break':
+            raise KeyError('fragile')
+        self.ctx.post('bot', {'text': 'fine'})
+";
+    let mut table = Table::refereed_by(source).await;
+    let msg_id = table.bob_says("break").await;
+    table.bob_says("go on").await;
+    let log = read_until(&mut table.alice, &table.channel_id, "the answer", |m| m["body"]["text"] == "fine").await;
+    let failed = of_type(&log, "bot:error");
+    assert_eq!(failed.len(), 1);
+    let body = &failed[0]["body"];
+    assert_eq!(
+        (&body["bot_id"], &body["hook"], &body["line"]),
+        (&json!("bot_CustomBot_0"), &json!("on_message"), &json!(5))
+    );
+    assert!(body["text"].as_str().unwrap().contains("fragile"), "{body}");
+    let ran = of_type(&log, "bot:ran").into_iter().find(|m| m["body"]["trigger"] == msg_id).unwrap();
+    assert_eq!(ran["body"]["outcome"], "error");
+}
+
+#[tokio::test]
+async fn a_hook_that_takes_too_long_blocks_nobody() {
+    let source = "
+class Slow:
+    def on_message(self, msg):
+        while msg['body']['text'] == 'loop':
+            pass
+        self.ctx.post('bot', {'text': 'echo ' + msg['body']['text']})
+";
+    let mut table = Table::set_with(&["--hook-ms", "300"], json!({ "bot_code": source })).await;
+    let create = json!({ "name": "Next door", "slots": ["bot:r", "invite:a"], "join_as": "a", "bot_code": ECHO });
+    let next_door = table.alice.call("create_channel", create).await["channel_id"].as_str().unwrap().to_owned();
+    for _ in 0..5 {
+        table.bob_says("loop").await;
+    }
+    // Posts are taken and other channels' bots answer while it loops.
+    let posted = table.bob_says("after").await;
+    table.alice.call("post_message", json!({ "channel_id": next_door, "body": "hi" })).await;
+    read_until(&mut table.alice, &next_door, "the bot next door", |m| m["body"]["text"] == "echo hi").await;
+    let log = read_until(&mut table.bob, &table.channel_id, "the bot", |m| m["body"]["text"] == "echo after").await;
+    let failed = of_type(&log, "bot:error");
+    assert_eq!(failed.len(), 5);
+    assert!(
+        failed.iter().all(|message| message["id"].as_u64().unwrap() > posted),
+        "each comes after what was posted meanwhile"
+    );
+    assert!(of_type(&log, "bot:ran").iter().filter(|m| m["body"]["outcome"] == "timeout").count() == 5);
+}
+
+#[tokio::test]
+async fn several_bots_hear_each_other() {
+    let listener = "
+class Listener:
+    def on_message(self, msg):
+        if msg['sender'].startswith('bot:'):
+            self.ctx.post('bot', {'text': 'heard ' + msg['sender_label'] + ' say ' + msg['body']['text']})
+";
+    let mut table = Table::set().await;
+    let bots = json!([{ "name": "Echo", "inline_code": ECHO, "slot": "bot:right" }, { "name": "Listener", "inline_code": listener }]);
+    let create =
+        json!({ "name": "Duet", "slots": ["bot:left", "bot:right", "invite:a"], "join_as": "a", "bots": bots });
+    let created = table.alice.call("create_channel", create).await;
+    assert_eq!(created["bots"][0]["slot_id"], "s1");
+    assert_eq!(created["bots"][1]["slot_id"], "s0");
+    let channel_id = created["channel_id"].as_str().unwrap().to_owned();
+    let posted = table.alice.call("post_message", json!({ "channel_id": channel_id, "body": "hi" })).await;
+    // Echo echoes Listener once more, and so on to the depth at which nobody is told.
+    let log =
+        read_until(&mut table.alice, &channel_id, "the listener", |m| m["body"]["text"] == "heard Echo say echo hi")
+            .await;
+    let echo = log.iter().find(|m| m["body"]["text"] == "echo hi").unwrap();
+    assert_eq!(echo["sender"], "bot:bot_Echo_0");
+    assert!(echo["id"].as_u64() > posted["msg_id"].as_u64());
+}
+
+#[tokio::test]
+async fn two_bots_do_not_talk_for_ever() {
+    let mut table = Table::set().await;
+    let bots = json!([{ "name": "Left", "inline_code": CHATTERBOX }, { "name": "Right", "inline_code": CHATTERBOX }]);
+    let create = json!({ "name": "Duet", "slots": ["bot:l", "bot:r", "invite:a"], "join_as": "a", "bots": bots });
+    let channel_id = table.alice.call("create_channel", create).await["channel_id"].as_str().unwrap().to_owned();
+    table.alice.call("post_message", json!({ "channel_id": channel_id, "body": "start" })).await;
+    let said = |log: &[Value]| log.iter().filter(|m| m["body"]["text"] == "and you?").count();
+    // Each starts a chain of eight.
+    in_time("sixteen posts", async {
+        while said(&read(&mut table.alice, &channel_id).await) < 16 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    // What comes after them in order shows that there were no more.
+    table.alice.call("post_message", json!({ "channel_id": channel_id, "body": "start" })).await;
+    in_time("sixteen more", async {
+        while said(&read(&mut table.alice, &channel_id).await) < 32 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    let log = read(&mut table.alice, &channel_id).await;
+    let second = log.iter().rposition(|m| m["body"]["text"] == "start").unwrap();
+    assert_eq!(said(&log[..second]), 16);
+}
+
+#[tokio::test]
+async fn the_code_is_read_in_parts_and_its_hashes_hold() {
+    let mut table = Table::set().await;
+    // Letters of two bytes, so that a part might end inside of one.
+    let source = format!("NOTE = '''{}'''\n{ECHO}", "aé".repeat(40_000));
+    let bot = json!({ "name": "Long", "inline_code": source, "manifest": { "summary": "Long.", "z": 1, "a": [1.0, "é"] },
+        "params": { "b": 2, "a": 1 }, "version": "3.1" });
+    let create = json!({ "name": "x", "slots": ["bot:r", "invite:a"], "bots": [bot], "join_as": "a" });
+    let created = table.alice.call("create_channel", create).await;
+    let at = json!({ "channel_id": created["channel_id"], "bot_id": created["bots"][0]["bot_id"] });
+    let (mut read, mut offset, mut parts) = (String::new(), json!(0), 0);
+    let code = loop {
+        let code = table.alice.call("get_bot_code", with(at.clone(), json!({ "offset": offset }))).await;
+        read.push_str(code["inline_code"].as_str().unwrap());
+        parts += 1;
+        if code.get("next_offset").is_none() {
+            break code;
+        }
+        offset = code["next_offset"].clone();
+    };
+    assert!(read == source && parts == 4, "{parts} parts");
+    assert_eq!(code["code_hash"], hash(&source));
+    // RFC 8785: members by name, 1.0 as 1, no spaces.
+    let manifest = r#"{"a":[1,"é"],"hooks":["on_message"],"summary":"Long.","z":1}"#;
+    assert_eq!(code["manifest_hash"], hash(manifest));
+    assert_eq!(code["params_hash"], hash(r#"{"a":1,"b":2}"#));
+    assert_eq!((&code["version"], &code["params"]), (&json!("3.1"), &json!({ "a": 1, "b": 2 })));
+    let attach = &of_type(created["messages"].as_array().unwrap(), "bot:attach")[0]["body"];
+    for field in ["code_hash", "manifest_hash", "params_hash"] {
+        assert_eq!(attach[field], code[field], "{field}");
+    }
+    assert_eq!(created["bots"][0]["code_hash"], code["code_hash"]);
+    for offset in [12, 10_000_000, u64::MAX] {
+        let args = with(at.clone(), json!({ "offset": offset }));
+        assert_eq!(table.alice.refusal("get_bot_code", args).await, "INVALID_REQUEST", "{offset}");
+    }
+}
+
+#[tokio::test]
+async fn a_part_of_the_code_is_no_longer_than_models_bear() {
+    let mut table = Table::set().await;
+    // A comment of characters that double in JSON.
+    let quiet = "class Quiet:\n    def on_message(self, msg):\n        pass\n";
+    let source = format!("{quiet}# {}\n", "\"\\\t".repeat(30_000));
+    let large = json!({ "x": "x".repeat(16_000) });
+    let bot = json!({ "name": "Long", "inline_code": source, "manifest": large, "params": large });
+    let create = json!({ "name": "x", "slots": ["bot:r", "invite:a"], "bots": [bot] });
+    let created = table.alice.call("create_channel", create).await;
+    let at = json!({ "channel_id": created["channel_id"], "bot_id": created["bots"][0]["bot_id"] });
+    let (mut read, mut offset) = (String::new(), json!(0));
+    while offset.is_u64() {
+        let code = table.alice.call("get_bot_code", with(at.clone(), json!({ "offset": offset }))).await;
+        assert!(code.to_string().len() < 60_000, "{}", code.to_string().len());
+        read.push_str(code["inline_code"].as_str().unwrap());
+        offset = code["next_offset"].clone();
+    }
+    assert_eq!(hash(&read), hash(&source));
+}
+
+#[tokio::test]
+async fn a_presets_code_is_its_source() {
+    let mut table = Table::set_with(&[], json!({ "bot_preset": "GuessBot", "bot_params": { "range": [1, 7] } })).await;
+    let args = table.here(json!({ "bot_id": "bot_GuessBot_0" }));
+    let code = table.bob.call("get_bot_code", args).await;
+    assert_eq!((&code["code_ref"], &code["params"]), (&json!("builtin://GuessBot"), &json!({ "range": [1, 7] })));
+    assert!(code.get("inline_code").is_none());
+    assert_eq!(code["code_hash"], hash(code["source"].as_str().unwrap()));
+    let args = table.here(json!({ "bot_id": "bot_GuessBot_1" }));
+    assert_eq!(table.bob.refusal("get_bot_code", args).await, "BOT_NOT_FOUND");
+}
+
+#[tokio::test]
+async fn params_win_over_those_of_the_manifest() {
+    let source = "
+class Shower:
+    def on_init(self):
+        self.ctx.post('bot', {'text': 'ready', 'params': self.params})
+";
+    let mut table = Table::set().await;
+    let at = workshop(&mut table.alice).await;
+    let attach = json!({ "name": "Shower", "inline_code": source, "params": { "b": "params", "c": "params" },
+        "manifest": { "params": { "a": "manifest", "b": "manifest" } } });
+    let attached = table.alice.call("attach_bot", with(at.clone(), attach)).await;
+    let log = read(&mut table.alice, at["channel_id"].as_str().unwrap()).await;
+    let merged = json!({ "a": "manifest", "b": "params", "c": "params" });
+    assert_eq!(log.iter().find(|m| m["body"]["text"] == "ready").unwrap()["body"]["params"], merged);
+    let code = table.alice.call("get_bot_code", with(at, json!({ "bot_id": attached["bot_id"] }))).await;
+    assert_eq!(code["params"], merged);
+}
+
+#[tokio::test]
+async fn a_bot_that_was_attached_late_is_told_who_is_there() {
+    let source = "
+class Greeter:
+    def on_init(self):
+        self.ctx.post('bot', {'text': 'hello'})
+    def on_join(self, player_id):
+        self.ctx.post('bot', {'text': 'hello ' + player_id})
+    def on_leave(self, player_id):
+        self.ctx.post('bot', {'text': 'bye ' + player_id})
+";
+    let mut table = Table::set_with(&[], json!({ "mutable": true })).await;
+    let attach = table.here(json!({ "name": "Greeter", "inline_code": source }));
+    table.alice.call("attach_bot", attach).await;
+    let mut carol = table.stranger().await;
+    carol.call("join_channel", json!({ "invite_code": table.joined["rejoin_token"] })).await;
+    let leave = table.here(json!({}));
+    carol.call("leave_channel", leave).await;
+    let log = read_until(&mut table.alice, &table.channel_id, "the farewell", |m| m["body"]["text"] == "bye s2").await;
+    let said: Vec<&str> =
+        log.iter().filter(|m| m["kind"] == "bot").filter_map(|m| m["body"]["text"].as_str()).collect();
+    assert_eq!(said, ["hello", "hello s1", "hello s2", "bye s2"], "a rejoin is no join");
+}
+
+#[tokio::test]
+async fn attaching_goes_on_when_its_caller_goes() {
+    let mut table = Table::set().await;
+    for _ in 0..10 {
+        let at = workshop(&mut table.alice).await;
+        let channel_id = at["channel_id"].as_str().unwrap().to_owned();
+        let mut client = table.relay.connect().await.unwrap();
+        let ready = "class Ready:\n    def on_init(self):\n        self.ctx.post('bot', {'text': 'ready'})\n";
+        let id = client.send("attach_bot", with(at, json!({ "name": "Ready", "inline_code": ready }))).await.unwrap();
+        // As soon as anything is seen of the bot, its caller is gone.
+        let mut watcher = table.relay.connect().await.unwrap();
+        in_time("the attach", async {
+            let args = json!({ "channel_id": channel_id, "cursor": 1 });
+            watcher.call("sync_messages", args).await
+        })
+        .await;
+        client.send_text(json!({ "cancel": id }).to_string()).await.unwrap();
+        drop(client);
+        read_until(&mut watcher, &channel_id, "the bot", |m| m["body"]["text"] == "ready").await;
+    }
+}

@@ -1,0 +1,115 @@
+//! Where the relay's settings come from: flags win over the environment, that over the file, that over defaults.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::process::Output;
+
+use mcp_multiplayer_tests::binary;
+use tempfile::TempDir;
+use tokio::process::Command;
+
+async fn config(directory: &Path, args: &[&str], environment: &[(&str, &str)]) -> Output {
+    let mut command = Command::new(binary("mcp-multiplayer-relay"));
+    command.arg("config").args(args).env_clear().env("HOME", "/home/alice").envs(environment.iter().copied());
+    command.current_dir(directory).output().await.unwrap()
+}
+
+/// Each setting's value and source.
+async fn settings(directory: &Path, args: &[&str], environment: &[(&str, &str)]) -> HashMap<String, (String, String)> {
+    let output = config(directory, args, environment).await;
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let line = |line: &str| {
+        let (name, rest) = line.split_once('=').unwrap();
+        let (value, source) = rest.rsplit_once('#').unwrap();
+        (name.trim().to_owned(), (value.trim().to_owned(), source.trim().to_owned()))
+    };
+    String::from_utf8(output.stdout).unwrap().lines().map(line).collect()
+}
+
+fn setting<'a>(settings: &'a HashMap<String, (String, String)>, name: &str) -> (&'a str, &'a str) {
+    let (value, source) = &settings[name];
+    (value, source)
+}
+
+#[tokio::test]
+async fn every_setting_has_a_default() {
+    let directory = TempDir::new().unwrap();
+    let output = config(directory.path(), &[], &[]).await;
+    let text = String::from_utf8(output.stdout).unwrap();
+    #[cfg(target_os = "linux")]
+    insta::assert_snapshot!(text);
+    assert!(text.lines().all(|line| line.ends_with("# default")), "{text}");
+}
+
+#[tokio::test]
+async fn flags_win_over_the_environment_and_that_over_the_file() {
+    let directory = TempDir::new().unwrap();
+    let file = directory.path().join("relay.toml");
+    std::fs::write(&file, "hook_ms = 1\nbody_bytes = 2\nwait_ms = 3\nallowed_hosts = [\"a\", \"b\"]\n").unwrap();
+    let file = file.to_str().unwrap();
+    let environment = [("MCP_MULTIPLAYER_HOOK_MS", "10"), ("MCP_MULTIPLAYER_BODY_BYTES", "20")];
+    let found = settings(directory.path(), &["--config", file, "--hook-ms", "100"], &environment).await;
+    assert_eq!(setting(&found, "hook_ms"), ("100", "flag --hook-ms"));
+    assert_eq!(setting(&found, "body_bytes"), ("20", "environment"));
+    assert_eq!(setting(&found, "wait_ms"), ("3", &*format!("file {file}")));
+    assert_eq!(setting(&found, "allowed_hosts").0, r#"["a","b"]"#);
+    assert_eq!(setting(&found, "posts_burst"), ("60", "default"));
+    // The file, too, may be named by the environment.
+    let found = settings(directory.path(), &[], &[("MCP_MULTIPLAYER_CONFIG", file)]).await;
+    assert_eq!(setting(&found, "hook_ms").0, "1");
+}
+
+#[tokio::test]
+async fn links_show_the_address_that_was_chosen() {
+    let directory = TempDir::new().unwrap();
+    let found = settings(directory.path(), &["--listen", "0.0.0.0:9000"], &[]).await;
+    assert_eq!(setting(&found, "public_url"), (r#""http://127.0.0.1:9000""#, "listen"));
+    let args = ["--listen", "0.0.0.0:9000", "--public-url", "https://relay.example.org"];
+    let found = settings(directory.path(), &args, &[]).await;
+    assert_eq!(setting(&found, "public_url"), (r#""https://relay.example.org""#, "flag --public-url"));
+}
+
+#[tokio::test]
+async fn the_originals_variables_and_file_are_understood() {
+    let directory = TempDir::new().unwrap();
+    std::fs::write(
+        directory.path().join(".env"),
+        "DOMAIN=play.example\nUSE_SSL=true\nPROXY_PORT=9100\nMCP_PORT=9201\nDATA_DIR=/srv/play\n",
+    )
+    .unwrap();
+    let found = settings(directory.path(), &[], &[("PROXY_HOST", "0.0.0.0")]).await;
+    assert_eq!(setting(&found, "listen").0, r#""0.0.0.0:9100""#);
+    assert_eq!(setting(&found, "also_listen").0, r#""127.0.0.1:9201""#);
+    assert_eq!(setting(&found, "public_url").0, r#""https://play.example""#);
+    assert_eq!(setting(&found, "data_dir").0, r#""/srv/play""#);
+    assert!(setting(&found, "listen").1.contains("original"));
+    let found = settings(directory.path(), &["--listen", "127.0.0.1:1"], &[]).await;
+    assert_eq!(setting(&found, "listen"), (r#""127.0.0.1:1""#, "flag --listen"));
+}
+
+#[tokio::test]
+async fn what_is_wrong_is_named_with_its_source() {
+    let directory = TempDir::new().unwrap();
+    let file = directory.path().join("relay.toml");
+    let path = file.to_str().unwrap().to_owned();
+    for (text, args, environment, said) in [
+        ("hook_ms = \"soon\"", vec!["--config", &path], vec![], vec!["hook_ms", "relay.toml"]),
+        ("no_such_setting = 1", vec!["--config", &path], vec![], vec!["no_such_setting"]),
+        ("hook_ms = = 1", vec!["--config", &path], vec![], vec!["relay.toml", "not a valid configuration"]),
+        ("hook_ms = 0", vec!["--config", &path], vec![], vec!["hook_ms", "at least 1"]),
+        ("", vec!["--config", "/nowhere/relay.toml"], vec![], vec!["/nowhere/relay.toml"]),
+        ("", vec!["--listen", "here"], vec![], vec!["--listen", "here"]),
+        ("", vec!["--public-url", "relay.example.org"], vec![], vec!["public_url", "https://"]),
+        ("", vec!["--no-such-flag"], vec![], vec!["--no-such-flag"]),
+        ("", vec![], vec![("MCP_MULTIPLAYER_HOOK_MS", "soon")], vec!["soon"]),
+        ("", vec![], vec![("PROXY_PORT", "many")], vec!["listen", "original"]),
+    ] {
+        std::fs::write(&file, text).unwrap();
+        let output = config(directory.path(), &args, &environment).await;
+        assert!(!output.status.success(), "{text} {args:?}");
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        for word in said {
+            assert!(stderr.contains(word), "{text} {args:?} {environment:?}: {stderr}");
+        }
+    }
+}

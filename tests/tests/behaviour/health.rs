@@ -1,0 +1,35 @@
+//! Whether the relay is there, for those who watch over it.
+
+use http_body_util::Full;
+use hyper::{Request, StatusCode};
+use mcp_multiplayer_tests::{HttpClient, RelayProcess};
+use serde_json::json;
+
+async fn get(http: &mut HttpClient, path: &str) -> (StatusCode, String) {
+    let request = Request::get(path).header("host", "localhost").body(Full::default()).unwrap();
+    let response = http.send(request).await.unwrap();
+    (response.status(), String::from_utf8(response.body().to_vec()).unwrap())
+}
+
+#[tokio::test]
+async fn anybody_may_ask_whether_it_lives() {
+    let relay = RelayProcess::start().await.unwrap();
+    let mut anon = HttpClient::connect(relay.address(), "").await.unwrap();
+    assert_eq!(get(&mut anon, "/healthz").await, (StatusCode::OK, "ok\n".to_owned()));
+    assert_eq!(get(&mut anon, "/readyz").await, (StatusCode::OK, "ready\n".to_owned()));
+    // Of all else nobody learns anything without a token, not even what is there.
+    for path in ["/health", "/healthz/", "/favicon.ico", "/..", "/%00", "/mcp"] {
+        assert_eq!(get(&mut anon, path).await.0, StatusCode::UNAUTHORIZED, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn members_learn_which_relay_it_is() {
+    let relay = RelayProcess::start().await.unwrap();
+    let health = relay.connect().await.unwrap().call("health_check", json!({})).await;
+    assert_eq!((&health["status"], &health["protocol"]), (&json!("ok"), &json!("multiplayer.v1")));
+    assert_eq!(health["version"], env!("CARGO_PKG_VERSION"));
+    assert!(!health["sandbox"].as_str().unwrap().is_empty());
+    let over_http = relay.http().await.unwrap().call_tool("health_check", json!({})).await.unwrap();
+    assert_eq!(over_http, health);
+}

@@ -1,0 +1,24 @@
+//! What the product does, one file for each behaviour: a relay process, and clients of its doors.
+//!
+//! In one program, so that it is linked once.
+
+#![cfg(test)]
+
+mod smoke;
+
+mod bad_arguments;
+mod bad_requests;
+mod bots;
+mod configuration;
+mod door;
+mod health;
+mod paging;
+mod privacy;
+mod repeats;
+mod rights;
+mod seats;
+mod secrecy;
+mod table;
+mod tokens;
+mod waiting;
+mod words;

@@ -1,0 +1,157 @@
+//! Long logs and long pages: everything is read, once and in order, in answers of a bearable size.
+
+use mcp_multiplayer_tests::WsClient;
+use serde_json::{Value, json};
+
+use crate::table::{Table, in_time, of_type};
+
+/// So that a test may post as fast as it can.
+const UNHURRIED: [&str; 4] = ["--posts-per-second", "1000000", "--posts-burst", "1000000"];
+
+/// Posts this many messages, many at a time.
+async fn post_many(client: &mut WsClient, channel_id: &str, count: usize) {
+    let mut posted = 0;
+    while posted < count {
+        let mut ids = vec![];
+        for number in posted..count.min(posted + 50) {
+            let args = json!({ "channel_id": channel_id, "body": format!("message {number}") });
+            ids.push(client.send("post_message", args).await.unwrap());
+        }
+        posted += ids.len();
+        // Answered in any order; wait for all of them.
+        for _ in ids {
+            assert!(client.frame().await.unwrap()["ok"]["msg_id"].is_u64());
+        }
+    }
+}
+
+/// Reads from the start to the end, page by page.
+async fn pages(client: &mut WsClient, channel_id: &str, more: &Value) -> Vec<Value> {
+    let (mut pages, mut cursor) = (vec![], json!(0));
+    loop {
+        let mut args = json!({ "channel_id": channel_id, "cursor": cursor, "timeout_ms": 0 });
+        args.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let page = client.call("sync_messages", args).await;
+        cursor = page["cursor"].clone();
+        let has_more = page["has_more"] == true;
+        pages.push(page);
+        if !has_more {
+            return pages;
+        }
+    }
+}
+
+fn ids(pages: &[Value]) -> Vec<u64> {
+    pages.iter().flat_map(|page| page["messages"].as_array().unwrap()).map(|m| m["id"].as_u64().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn thousands_of_entries_are_read_completely_and_in_order() {
+    let mut table = Table::set_with(&UNHURRIED, json!({})).await;
+    in_time("the posts", post_many(&mut table.alice, &table.channel_id, 2_500)).await;
+    let size = table.size().await;
+    let read = pages(&mut table.bob, &table.channel_id, &json!({})).await;
+    assert_eq!(ids(&read), (1..=size).collect::<Vec<_>>());
+    assert!(read.len() > 5 && read.len() < 100, "{} pages", read.len());
+    for page in &read {
+        assert!(page.to_string().len() < 60_000);
+        assert!(page["messages"].as_array().unwrap().len() <= 500);
+    }
+    assert_eq!(read.last().unwrap()["cursor"], size);
+    // The same from another life of the relay, where nothing is in memory.
+    table.relay.restart(None).await.unwrap();
+    let mut bob = table.bob_again().await;
+    assert_eq!(pages(&mut bob, &table.channel_id, &json!({})).await, read);
+    // Whoever joins late gets the first page, and goes on from there.
+    let mut carol = table.stranger().await;
+    let joined = carol.call("join_channel", json!({ "invite_code": table.created["invites"][1] })).await;
+    assert_eq!(joined["has_more"], true);
+    assert_eq!(joined["cursor"], joined["messages"].as_array().unwrap().last().unwrap()["id"]);
+}
+
+#[tokio::test]
+async fn a_page_has_at_most_as_many_messages_as_asked_for() {
+    let mut table = Table::set_with(&UNHURRIED, json!({})).await;
+    post_many(&mut table.alice, &table.channel_id, 20).await;
+    let size = table.size().await;
+    for limit in [1, 7, 500, 4_000_000_000_u64] {
+        let read = pages(&mut table.bob, &table.channel_id, &json!({ "limit": limit })).await;
+        assert_eq!(ids(&read), (1..=size).collect::<Vec<_>>(), "limit {limit}");
+        let (last, full) = read.split_last().unwrap();
+        assert!(full.iter().all(|page| page["messages"].as_array().unwrap().len() as u64 == limit));
+        assert_eq!(last["has_more"], false);
+    }
+    let none = pages(&mut table.bob, &table.channel_id, &json!({ "limit": 0 })).await;
+    assert_eq!(ids(&none).len() as u64, size, "a page of nothing would be read for ever");
+}
+
+#[tokio::test]
+async fn a_page_ends_before_it_is_too_long() {
+    let mut table = Table::set_with(&UNHURRIED, json!({})).await;
+    // Characters that double in JSON, and a body that is as large as they come.
+    let texts = ["\"".repeat(10_000), "é".repeat(9_000), "x".repeat(32_000), "short".to_owned(), "\u{1}".repeat(5_000)];
+    for text in texts.iter().cycle().take(20) {
+        table.alice_says(text).await;
+    }
+    let size = table.size().await;
+    let read = pages(&mut table.bob, &table.channel_id, &json!({})).await;
+    assert_eq!(ids(&read), (1..=size).collect::<Vec<_>>());
+    for page in &read {
+        assert!(page["messages"].to_string().len() <= 40_000, "{}", page["messages"].to_string().len());
+    }
+    let first = &read[0]["messages"].as_array().unwrap()[3]["body"]["text"];
+    assert_eq!(*first, texts[0]);
+}
+
+#[tokio::test]
+async fn a_page_over_mcp_stays_bearable() {
+    let mut table = Table::set_with(&UNHURRIED, json!({})).await;
+    for _ in 0..4 {
+        table.alice_says(&"\"".repeat(16_000)).await;
+    }
+    let mut http = table.bob_http().await;
+    let mut cursor = json!(0);
+    let mut read = 0;
+    loop {
+        let args = table.here(json!({ "cursor": cursor, "timeout_ms": 0 }));
+        let page = http.call_tool("sync_messages", args).await.unwrap();
+        assert!(page.to_string().len() < 60_000);
+        read += page["messages"].as_array().unwrap().len();
+        cursor = page["cursor"].clone();
+        if page["has_more"] == false {
+            break;
+        }
+    }
+    assert_eq!(read as u64, table.size().await);
+}
+
+#[tokio::test]
+async fn traces_are_read_by_who_asks_for_them() {
+    let echo = "class Echo:\n    def on_message(self, msg):\n        self.ctx.post('bot', {'text': 'echo'})\n";
+    let mut table = Table::refereed_by(echo).await;
+    let msg_id = table.alice_says("hello").await;
+    let bob = &mut table.bob;
+    crate::table::read_until(bob, &table.channel_id, "the echo", |m| m["body"]["type"] == "bot:ran").await;
+    let without = pages(bob, &table.channel_id, &json!({})).await;
+    let with = pages(bob, &table.channel_id, &json!({ "include_trace": true })).await;
+    let size = table.size().await;
+    assert_eq!(ids(&with), (1..=size).collect::<Vec<_>>(), "ids are contiguous");
+    assert_eq!(without.last().unwrap()["cursor"], size, "the cursor counts what is not shown");
+    let all: Vec<Value> = with.iter().flat_map(|page| page["messages"].as_array().unwrap().clone()).collect();
+    let ran = of_type(&all, "bot:ran");
+    assert_eq!(ran.len(), 1);
+    assert_eq!((&ran[0]["kind"], &ran[0]["body"]["trigger"]), (&json!("trace"), &json!(msg_id)));
+    assert_eq!(ids(&without).len() + 1, ids(&with).len());
+    assert!(all.windows(2).all(|pair| pair[0]["ts"].as_str() <= pair[1]["ts"].as_str()), "times never go back");
+}
+
+#[tokio::test]
+async fn a_cursor_beyond_the_end_is_the_end() {
+    let mut table = Table::set().await;
+    let size = table.size().await;
+    for cursor in [size, size + 1, u64::MAX] {
+        let args = table.here(json!({ "cursor": cursor, "timeout_ms": 0 }));
+        let page = table.bob.call("sync_messages", args).await;
+        assert_eq!((&page["messages"], &page["cursor"]), (&json!([]), &json!(size)), "{cursor}");
+    }
+}

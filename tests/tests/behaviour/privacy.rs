@@ -1,0 +1,181 @@
+//! Who may read what: private entries by their two ends, channels by their members.
+
+use mcp_multiplayer_tests::{Failure, WsClient};
+use serde_json::{Value, json};
+
+use crate::table::{Table, of_type, read, read_until, with_text};
+
+/// Answers a whisper with a whisper.
+const WHISPERER: &str = "
+class Whisperer:
+    def on_private_message(self, slot_id, msg):
+        self.ctx.dm(slot_id, 'secret', {'text': 'you said ' + msg['text']})
+";
+
+async fn whisper(table: &mut Table, text: &str) -> u64 {
+    let args = table.here(json!({ "bot_id": "bot_CustomBot_0", "message": text }));
+    let sent = table.bob.call("dm_bot", args).await;
+    assert_eq!(sent["delivered_to"], "bot_CustomBot_0");
+    let answered = format!("you said {text}");
+    let read = read_until(&mut table.bob, &table.channel_id, "the answer", |m| m["body"]["text"] == answered).await;
+    let answer = with_text(&read, &answered)[0];
+    assert_eq!((&answer["to_slot"], &answer["sender"]), (&json!("s2"), &json!("bot:bot_CustomBot_0")));
+    sent["msg_id"].as_u64().unwrap()
+}
+
+fn hears(messages: &[Value], text: &str) -> bool {
+    messages.iter().any(|message| message["body"]["text"].as_str().is_some_and(|said| said.contains(text)))
+}
+
+#[tokio::test]
+async fn a_whisper_stays_between_player_and_bot() {
+    let mut table = Table::refereed_by(WHISPERER).await;
+    let msg_id = whisper(&mut table, "paper").await;
+    let read = table.bob_reads().await;
+    let sent = with_text(&read, "paper")[0];
+    assert_eq!((&sent["id"], &sent["kind"]), (&json!(msg_id), &json!("private")));
+    assert_eq!((&sent["sender"], &sent["to_slot"]), (&json!("s2"), &json!("s0")));
+    assert!(!hears(&table.alice_reads().await, "paper"), "alice is another player, and owner, and admin");
+}
+
+#[tokio::test]
+async fn an_owner_without_a_seat_hears_no_whispers() {
+    let mut table = Table::refereed_by(WHISPERER).await;
+    whisper(&mut table, "paper").await;
+    let leave = table.here(json!({}));
+    table.alice.call("leave_channel", leave).await;
+    let all = table.alice_reads().await;
+    assert!(!hears(&all, "paper"));
+    assert_eq!(of_type(&all, "member:leave").len(), 1, "what is public is read");
+}
+
+#[tokio::test]
+async fn the_same_tenure_keeps_its_whispers_and_the_next_does_not_get_them() {
+    let mut table = Table::refereed_by(WHISPERER).await;
+    whisper(&mut table, "paper").await;
+    // Moved to another principal, the tenure goes on.
+    let mut carol = table.stranger().await;
+    let moved = carol.call("join_channel", json!({ "invite_code": table.joined["rejoin_token"] })).await;
+    assert!(hears(moved["messages"].as_array().unwrap(), "you said paper"));
+    assert!(hears(&read(&mut carol, &table.channel_id).await, "you said paper"));
+
+    let leave = table.here(json!({}));
+    carol.call("leave_channel", leave).await;
+    let ops = json!([{ "type": "new_invite", "slot_id": "s2" }]);
+    let invite = table.update(ops).await.unwrap()["invites"][0].clone();
+    let next = table.bob.call("join_channel", json!({ "invite_code": invite })).await;
+    assert_eq!(next["slot_id"], "s2");
+    assert!(!hears(next["messages"].as_array().unwrap(), "paper"), "even who once sat there has a new tenure");
+    assert!(!hears(&table.bob_reads().await, "paper"));
+    whisper(&mut table, "stone").await;
+}
+
+#[tokio::test]
+async fn a_player_in_a_bots_former_slot_hears_nothing_that_was_whispered_to_it() {
+    let mut table = Table::set_with(&[], json!({ "bot_code": WHISPERER, "mutable": true })).await;
+    whisper(&mut table, "paper").await;
+    let ops = json!([{ "type": "yield_slot", "slot_id": "s0", "to": "invite" }]);
+    let invite = table.update(ops).await.unwrap()["invites"][0].clone();
+    let mut carol = table.stranger().await;
+    let joined = carol.call("join_channel", json!({ "invite_code": invite })).await;
+    assert_eq!(joined["slot_id"], "s0");
+    assert!(!hears(joined["messages"].as_array().unwrap(), "paper"));
+}
+
+#[tokio::test]
+async fn the_cursor_counts_what_is_hidden() {
+    let mut table = Table::refereed_by(WHISPERER).await;
+    whisper(&mut table, "paper").await;
+    let size = table.size().await;
+    let args = table.here(json!({ "cursor": 0, "timeout_ms": 0 }));
+    let page = table.alice.call("sync_messages", args).await;
+    assert_eq!(page["cursor"], size);
+    assert!(page["messages"].as_array().unwrap().last().unwrap()["id"].as_u64().unwrap() < size);
+    assert_eq!(page["has_more"], false);
+}
+
+async fn refusal(client: &mut WsClient, op: &str, args: Value) -> String {
+    match client.try_call(op, args.clone()).await {
+        Err(Failure::Refused(error)) => error.to_string(),
+        other => panic!("{op} {args}: {other:?}"),
+    }
+}
+
+/// Every operation on a channel, with arguments that would be fine for a member.
+fn operations(channel_id: &str) -> Vec<(&'static str, Value)> {
+    let mut operations = vec![
+        ("leave_channel", json!({})),
+        ("post_message", json!({ "body": "x" })),
+        ("post_message", json!({ "body": "x", "slot_id": "s1" })),
+        ("post_message", json!({ "body": "x", "wait_ms": 0, "cursor": 0, "idempotency_key": "k" })),
+        ("dm_bot", json!({ "bot_id": "bot_CustomBot_0", "message": "x" })),
+        ("dm_bot", json!({ "bot_id": "bot_Nobody_7", "message": "x" })),
+        ("sync_messages", json!({})),
+        ("sync_messages", json!({ "cursor": 1_000_000, "timeout_ms": 45_000, "slot_id": "s2" })),
+        ("get_channel_info", json!({})),
+        ("get_bot_code", json!({ "bot_id": "bot_CustomBot_0" })),
+        ("get_bot_code", json!({ "bot_id": "bot_Nobody_7", "offset": 7 })),
+        ("update_channel", json!({ "ops": [{ "type": "close" }] })),
+        ("update_channel", json!({ "ops": [{ "type": "new_invite", "slot_id": "s31" }], "slot_id": "s1" })),
+        ("attach_bot", json!({ "name": "B", "code_ref": "builtin://GuessBot" })),
+        ("attach_bot", json!({ "name": "B", "inline_code": "import os" })),
+    ];
+    for (_, args) in &mut operations {
+        args["channel_id"] = json!(channel_id);
+    }
+    operations
+}
+
+#[tokio::test]
+async fn strangers_cannot_tell_a_channel_from_none() {
+    let mut table = Table::refereed_by(WHISPERER).await;
+    let size = table.size().await;
+    let mut mallory = table.stranger().await;
+    let real = operations(&table.channel_id);
+    let none = operations("chn_0123456789abcdef");
+    for ((op, real), (_, none)) in real.into_iter().zip(none) {
+        let (real, none) = (refusal(&mut mallory, op, real).await, refusal(&mut mallory, op, none).await);
+        assert!(real.contains("\"NOT_MEMBER\""), "{op}: {real}");
+        assert_eq!(real, none, "{op}");
+    }
+    assert_eq!(mallory.call("list_channels", json!({})).await, json!({ "channels": [], "total_channels": 0 }));
+    assert_eq!(table.size().await, size);
+    assert_eq!(table.bob.call("list_channels", json!({})).await["total_channels"], 1);
+}
+
+#[tokio::test]
+async fn members_read_the_referees_code() {
+    let mut table = Table::refereed_by(WHISPERER).await;
+    for client in [&mut table.alice, &mut table.bob] {
+        let args = json!({ "channel_id": table.channel_id, "bot_id": "bot_CustomBot_0" });
+        assert_eq!(client.call("get_bot_code", args).await["inline_code"], WHISPERER);
+    }
+    // Whoever was here once is a stranger.
+    let args = table.here(json!({}));
+    table.bob.call("leave_channel", args.clone()).await;
+    for op in ["get_channel_info", "sync_messages"] {
+        assert_eq!(table.bob.refusal(op, args.clone()).await, "NOT_MEMBER", "{op}");
+    }
+    let args = table.here(json!({ "bot_id": "bot_CustomBot_0" }));
+    assert_eq!(table.bob.refusal("get_bot_code", args).await, "NOT_MEMBER");
+    assert_eq!(table.bob.call("list_channels", json!({})).await["total_channels"], 0);
+}
+
+#[tokio::test]
+async fn a_forged_or_foreign_code_says_nothing_of_channels() {
+    let table = Table::set().await;
+    let mut mallory = table.stranger().await;
+    let invite = table.created["invites"][1].as_str().unwrap();
+    // One character altered, so that the channel it names still exists.
+    let (start, rest) = invite.split_at(invite.len() - 3);
+    let forged = format!("{start}{}{}", if rest.starts_with('0') { '1' } else { '0' }, &rest[1..]);
+    let forged = refusal(&mut mallory, "join_channel", json!({ "invite_code": forged })).await;
+    let garbage = refusal(&mut mallory, "join_channel", json!({ "invite_code": "inv_0" })).await;
+    assert_eq!(forged, garbage);
+    assert!(forged.contains("INVITE_INVALID"));
+    let rejoin = table.joined["rejoin_token"].as_str().unwrap();
+    let forged = refusal(&mut mallory, "join_channel", json!({ "invite_code": &rejoin[..rejoin.len() - 1] })).await;
+    let garbage = refusal(&mut mallory, "join_channel", json!({ "invite_code": "rejoin_" })).await;
+    assert_eq!(forged, garbage);
+    assert!(forged.contains("REJOIN_TOKEN_INVALID"));
+}

@@ -1,0 +1,322 @@
+//! Who may change a channel: its owner, its admins, and everybody their own seat.
+
+use serde_json::{Value, json};
+
+use crate::table::{Table, of_type, with, with_text};
+
+const QUIET: &str = "
+class Quiet:
+    def on_message(self, msg):
+        pass
+";
+
+fn preset() -> Value {
+    json!({ "code_ref": "builtin://GuessBot" })
+}
+
+/// Each operation of `update_channel`, such that it can be applied to a table.
+fn every_op() -> Vec<Value> {
+    vec![
+        json!({ "type": "rename", "name": "Finals" }),
+        json!({ "type": "set_admin", "slot_id": "s2" }),
+        json!({ "type": "new_invite", "slot_id": "s3" }),
+        json!({ "type": "kick", "slot_id": "s2" }),
+        json!({ "type": "yield_slot", "slot_id": "s3", "to": "invite" }),
+        json!({ "type": "set_bot", "slot_id": "s0", "bot": preset() }),
+        json!({ "type": "remove_bot", "slot_id": "s0" }),
+        json!({ "type": "close_slot", "slot_id": "s3" }),
+        json!({ "type": "close" }),
+    ]
+}
+
+#[tokio::test]
+async fn players_change_nothing() {
+    let mut table = Table::set_with(&[], json!({ "mutable": true, "bot_code": QUIET })).await;
+    let before = table.size().await;
+    for op in every_op() {
+        assert_eq!(table.bob_updates(json!([op])).await.unwrap_err(), "NOT_ADMIN", "{op}");
+    }
+    let attach = table.here(with(preset(), json!({ "name": "B" })));
+    assert_eq!(table.bob.refusal("attach_bot", attach).await, "NOT_ADMIN");
+    assert_eq!(table.size().await, before);
+}
+
+#[tokio::test]
+async fn owners_change_everything() {
+    let mut table = Table::set_with(&[], json!({ "mutable": true, "bot_code": QUIET })).await;
+    for op in every_op() {
+        let updated = table.update(json!([op])).await.unwrap_or_else(|code| panic!("{op}: {code}"));
+        assert_eq!(updated["ok"], true);
+    }
+}
+
+#[tokio::test]
+async fn owners_change_everything_without_a_seat() {
+    let mut table = Table::set_with(&[], json!({ "mutable": true, "bot_code": QUIET })).await;
+    let leave = table.here(json!({}));
+    table.alice.call("leave_channel", leave).await;
+    for op in every_op() {
+        table.update(json!([op])).await.unwrap_or_else(|code| panic!("{op}: {code}"));
+    }
+    let log = table.alice_reads().await;
+    assert_eq!(of_type(&log, "close_applied")[0]["body"]["by"], "owner");
+}
+
+#[tokio::test]
+async fn admins_change_everything_but_the_owners_seat() {
+    let mut table = Table::set_with(&[], json!({ "mutable": true, "bot_code": QUIET })).await;
+    table.update(json!([{ "type": "set_admin", "slot_id": "s2" }])).await.unwrap();
+    for op in [
+        json!({ "type": "kick", "slot_id": "s1" }),
+        json!({ "type": "set_admin", "slot_id": "s1", "admin": false }),
+        json!({ "type": "yield_slot", "slot_id": "s1", "to": "bot" }),
+    ] {
+        assert_eq!(table.bob_updates(json!([op])).await.unwrap_err(), "NOT_ADMIN", "{op}");
+    }
+    let attach = table.here(with(preset(), json!({ "name": "Second" })));
+    assert_eq!(table.bob.call("attach_bot", attach).await["slot_id"], "s4");
+    for op in every_op() {
+        // That would end his own seat.
+        if op["type"] != "kick" {
+            table.bob_updates(json!([op])).await.unwrap_or_else(|code| panic!("{op}: {code}"));
+        }
+    }
+    let log = table.alice_reads().await;
+    assert_eq!(of_type(&log, "rename_applied")[0]["body"]["by"], "s2");
+    assert_eq!(of_type(&log, "bot:attach").last().unwrap()["body"]["by"], "s2");
+}
+
+#[tokio::test]
+async fn an_admin_is_one_until_demoted_or_gone() {
+    let mut table = Table::set().await;
+    let rename = json!([{ "type": "rename", "name": "Bob's" }]);
+    table.update(json!([{ "type": "set_admin", "slot_id": "s2", "admin": true }])).await.unwrap();
+    let renamed = table.bob_updates(rename.clone()).await.unwrap();
+    assert_eq!((&renamed["view"]["name"], &renamed["view"]["slots"][2]["admin"]), (&json!("Bob's"), &json!(true)));
+    table.update(json!([{ "type": "set_admin", "slot_id": "s2", "admin": false }])).await.unwrap();
+    assert_eq!(table.bob_updates(rename.clone()).await.unwrap_err(), "NOT_ADMIN");
+    table.update(json!([{ "type": "set_admin", "slot_id": "s2" }])).await.unwrap();
+    let ops = json!([{ "type": "kick", "slot_id": "s2" }, { "type": "new_invite", "slot_id": "s2" }]);
+    let invite = table.update(ops).await.unwrap()["invites"][0].clone();
+    assert_eq!(table.bob_updates(rename.clone()).await.unwrap_err(), "NOT_MEMBER");
+    table.bob.call("join_channel", json!({ "invite_code": invite })).await;
+    assert_eq!(table.bob_updates(rename).await.unwrap_err(), "NOT_ADMIN", "the next tenure starts as a player's");
+}
+
+#[tokio::test]
+async fn all_ops_are_applied_or_none() {
+    let mut table = Table::set().await;
+    let before = table.size().await;
+    let ops = json!([
+        { "type": "rename", "name": "Finals" },
+        { "type": "new_invite", "slot_id": "s3" },
+        { "type": "kick", "slot_id": "s3" },
+    ]);
+    assert_eq!(table.update(ops).await.unwrap_err(), "BAD_OP");
+    assert_eq!(table.size().await, before);
+    let args = table.here(json!({}));
+    assert_eq!(table.bob.call("get_channel_info", args).await["view"]["name"], "Table");
+    let mut carol = table.stranger().await;
+    let join = json!({ "invite_code": table.created["invites"][1] });
+    assert_eq!(carol.call("join_channel", join).await["slot_id"], "s3", "the old invite still holds");
+}
+
+#[tokio::test]
+async fn ops_that_do_not_fit_are_bad() {
+    let mut table = Table::set_with(&[], json!({ "mutable": true })).await;
+    let before = table.size().await;
+    for op in [
+        json!({ "type": "set_bot", "slot_id": "s1", "bot": preset() }),
+        json!({ "type": "set_bot", "slot_id": "s9", "bot": preset() }),
+        json!({ "type": "remove_bot", "slot_id": "s0" }),
+        json!({ "type": "remove_bot", "slot_id": "s1" }),
+        json!({ "type": "yield_slot", "slot_id": "s9", "to": "bot" }),
+        json!({ "type": "set_admin", "slot_id": "s3" }),
+        json!({ "type": "set_admin", "slot_id": "s0" }),
+        json!({ "type": "kick", "slot_id": "s0" }),
+        json!({ "type": "kick", "slot_id": "s3" }),
+        json!({ "type": "kick", "slot_id": "s31" }),
+        json!({ "type": "new_invite", "slot_id": "s2" }),
+        json!({ "type": "new_invite", "slot_id": "s0" }),
+        json!({ "type": "new_invite", "slot_id": "s9" }),
+        json!({ "type": "close_slot", "slot_id": "s2" }),
+        json!({ "type": "close_slot", "slot_id": "s9" }),
+    ] {
+        assert_eq!(table.update(json!([op])).await.unwrap_err(), "BAD_OP", "{op}");
+    }
+    assert_eq!(table.size().await, before);
+}
+
+#[tokio::test]
+async fn two_filled_seats_seal_the_bots() {
+    let mut table = Table::set_with(&[], json!({ "bot_code": QUIET })).await;
+    let attach = table.here(with(preset(), json!({ "name": "B" })));
+    for op in [
+        json!({ "type": "set_bot", "slot_id": "s0", "bot": preset() }),
+        json!({ "type": "remove_bot", "slot_id": "s0" }),
+        json!({ "type": "yield_slot", "slot_id": "s0", "to": "bot" }),
+    ] {
+        assert_eq!(table.update(json!([op])).await.unwrap_err(), "BAD_OP", "{op}");
+    }
+    assert_eq!(table.alice.refusal("attach_bot", attach.clone()).await, "BAD_OP");
+    // Not even when everybody is gone: two seats were ever filled.
+    for client in [&mut table.bob, &mut table.alice] {
+        client.call("leave_channel", json!({ "channel_id": table.channel_id })).await;
+    }
+    assert_eq!(table.alice.refusal("attach_bot", attach).await, "BAD_OP");
+}
+
+#[tokio::test]
+async fn bots_may_change_until_the_second_seat_is_filled() {
+    let mut table = Table::set().await;
+    let create = json!({ "name": "Early", "slots": ["bot:r", "invite:a", "invite:b"], "join_as": "a" });
+    let created = table.alice.call("create_channel", create).await;
+    let at = json!({ "channel_id": created["channel_id"] });
+    let attach = with(at.clone(), json!({ "name": "Quiet", "inline_code": QUIET }));
+    assert_eq!(table.alice.call("attach_bot", attach.clone()).await["slot_id"], "s0");
+    let ops = json!([{ "type": "set_bot", "slot_id": "s0", "bot": { "name": "Other", "inline_code": QUIET } }]);
+    let updated = table.alice.call("update_channel", with(at.clone(), json!({ "ops": ops }))).await;
+    assert_eq!(updated["view"]["slots"][0]["filled_by"], "bot:bot_Other_1");
+    let ops = json!([{ "type": "remove_bot", "slot_id": "s0" }]);
+    let updated = table.alice.call("update_channel", with(at, json!({ "ops": ops }))).await;
+    assert_eq!(updated["view"]["slots"][0]["filled_by"], Value::Null);
+    table.bob.call("join_channel", json!({ "invite_code": created["invites"][0] })).await;
+    assert_eq!(table.alice.refusal("attach_bot", attach).await, "BAD_OP");
+}
+
+#[tokio::test]
+async fn a_mutable_channel_is_never_sealed_and_says_so() {
+    let mut table = Table::set_with(&[], json!({ "mutable": true, "bot_code": QUIET })).await;
+    assert_eq!(table.joined["view"]["mutable"], true);
+    let ops = json!([{ "type": "set_bot", "slot_id": "s0", "bot": preset() }]);
+    let updated = table.update(ops).await.unwrap();
+    assert_eq!(updated["view"]["slots"][0]["filled_by"], "bot:bot_GuessBot_1");
+    let log = table.bob_reads().await;
+    assert_eq!(of_type(&log, "bot:detach")[0]["body"]["reason"], "replaced");
+    table.update(json!([{ "type": "remove_bot", "slot_id": "s0" }])).await.unwrap();
+    let attach = table.here(json!({ "name": "Quiet", "inline_code": QUIET }));
+    assert_eq!(table.alice.call("attach_bot", attach).await["bot_id"], "bot_Quiet_2");
+}
+
+#[tokio::test]
+async fn an_owner_without_a_seat_reads_but_does_not_speak() {
+    let mut table = Table::set_with(&[], json!({ "bot_code": QUIET })).await;
+    let leave = table.here(json!({}));
+    table.alice.call("leave_channel", leave.clone()).await;
+    table.bob_says("is she gone?").await;
+    assert_eq!(with_text(&table.alice_reads().await, "is she gone?").len(), 1);
+    let info = table.alice.call("get_channel_info", leave.clone()).await;
+    assert_eq!((&info["your_slots"], &info["view"]["owner"]), (&json!([]), &Value::Null));
+    assert_eq!(table.alice.call("list_channels", json!({})).await["total_channels"], 1);
+    let code = table.here(json!({ "bot_id": "bot_CustomBot_0" }));
+    assert_eq!(table.alice.call("get_bot_code", code).await["inline_code"], QUIET);
+    for (op, args) in [
+        ("post_message", json!({ "body": "no" })),
+        ("dm_bot", json!({ "bot_id": "bot_CustomBot_0", "message": "no" })),
+        ("leave_channel", json!({})),
+    ] {
+        let args = table.here(args);
+        assert_eq!(table.alice.refusal(op, args).await, "NOT_MEMBER", "{op}");
+    }
+    // With an invite she sits again, and is an admin at once.
+    let ops = json!([{ "type": "new_invite", "slot_id": "s1" }]);
+    let invite = table.update(ops).await.unwrap()["invites"][0].clone();
+    let joined = table.alice.call("join_channel", json!({ "invite_code": invite })).await;
+    assert_eq!(joined["view"]["slots"][1]["admin"], true);
+    table.alice_says("back").await;
+}
+
+#[tokio::test]
+async fn a_closed_channel_is_read_only() {
+    let mut table = Table::set_with(&[], json!({ "bot_code": QUIET, "mutable": true })).await;
+    let view = table.update(json!([{ "type": "close" }])).await.unwrap()["view"].clone();
+    assert_eq!(view["closed"], true);
+    let size = table.size().await;
+    for (op, args) in [
+        ("post_message", json!({ "body": "wait" })),
+        ("dm_bot", json!({ "bot_id": "bot_CustomBot_0", "message": "wait" })),
+        ("leave_channel", json!({})),
+    ] {
+        let args = table.here(args);
+        assert_eq!(table.bob.refusal(op, args).await, "CHANNEL_CLOSED", "{op}");
+    }
+    for op in every_op() {
+        assert_eq!(table.update(json!([op])).await.unwrap_err(), "CHANNEL_CLOSED", "{op}");
+    }
+    let mut carol = table.stranger().await;
+    let join = json!({ "invite_code": table.created["invites"][1] });
+    assert_eq!(carol.refusal("join_channel", join).await, "CHANNEL_CLOSED");
+    let rejoin = json!({ "invite_code": table.joined["rejoin_token"] });
+    assert_eq!(carol.refusal("join_channel", rejoin.clone()).await, "CHANNEL_CLOSED");
+    // Reads go on.
+    assert_eq!(of_type(&table.bob_reads().await, "close_applied").len(), 1);
+    let args = table.here(json!({}));
+    assert_eq!(table.bob.call("get_channel_info", args).await["view"], view);
+    let code = table.here(json!({ "bot_id": "bot_CustomBot_0" }));
+    table.bob.call("get_bot_code", code).await;
+    assert_eq!(table.bob.call("join_channel", rejoin).await["slot_id"], "s2");
+    assert_eq!(table.size().await, size);
+}
+
+#[tokio::test]
+async fn a_closed_slot_stays_empty() {
+    let mut table = Table::set().await;
+    let closed = table.update(json!([{ "type": "close_slot", "slot_id": "s3" }])).await.unwrap();
+    assert_eq!(closed["view"]["slots"][3]["closed"], true);
+    let mut carol = table.stranger().await;
+    let join = json!({ "invite_code": table.created["invites"][1] });
+    assert_eq!(carol.refusal("join_channel", join).await, "INVITE_INVALID");
+    for op in [
+        json!({ "type": "new_invite", "slot_id": "s3" }),
+        json!({ "type": "yield_slot", "slot_id": "s3", "to": "invite" }),
+        json!({ "type": "close_slot", "slot_id": "s3" }),
+    ] {
+        assert_eq!(table.update(json!([op])).await.unwrap_err(), "BAD_OP", "{op}");
+    }
+}
+
+#[tokio::test]
+async fn a_slot_is_yielded_to_a_player_or_a_bot() {
+    let mut table = Table::set_with(&[], json!({ "mutable": true })).await;
+    // The empty bot slot becomes a seat.
+    let ops = json!([{ "type": "yield_slot", "slot_id": "s0", "to": "invite" }]);
+    let updated = table.update(ops).await.unwrap();
+    assert_eq!(updated["view"]["slots"][0]["kind"], "invite");
+    let mut carol = table.stranger().await;
+    let join = json!({ "invite_code": updated["invites"][0] });
+    assert_eq!(carol.call("join_channel", join).await["slot_id"], "s0");
+    // A player's seat becomes a bot's, by the wish of its player or of an admin.
+    let own = table.bob_updates(json!([{ "type": "yield_slot", "slot_id": "s2", "to": "bot" }])).await.unwrap();
+    assert_eq!(
+        (&own["view"]["slots"][2]["kind"], &own["view"]["slots"][2]["filled_by"]),
+        (&json!("bot"), &Value::Null)
+    );
+    assert!(own.get("invites").is_none());
+    table.update(json!([{ "type": "yield_slot", "slot_id": "s0", "to": "bot" }])).await.unwrap();
+    let log = table.alice_reads().await;
+    assert_eq!(of_type(&log, "member:leave")[0]["body"]["by"], "s2");
+    assert_eq!(of_type(&log, "member:kick")[0]["body"]["by"], "s1");
+    let attach = table.here(with(preset(), json!({ "name": "GuessBot" })));
+    assert_eq!(table.alice.call("attach_bot", attach).await["slot_id"], "s0");
+}
+
+#[tokio::test]
+async fn a_player_yields_only_the_own_seat_and_nothing_else() {
+    let mut table = Table::set().await;
+    let before = table.size().await;
+    for ops in [
+        json!([{ "type": "yield_slot", "slot_id": "s1", "to": "invite" }]),
+        json!([{ "type": "yield_slot", "slot_id": "s3", "to": "invite" }]),
+        json!([{ "type": "new_invite", "slot_id": "s2" }]),
+        json!([{ "type": "yield_slot", "slot_id": "s2", "to": "invite" }, { "type": "rename", "name": "Bob's" }]),
+        json!([{ "type": "yield_slot", "slot_id": "s2", "to": "invite" }, { "type": "close_slot", "slot_id": "s2" }]),
+    ] {
+        assert_eq!(table.bob_updates(ops.clone()).await.unwrap_err(), "NOT_ADMIN", "{ops}");
+    }
+    assert_eq!(table.size().await, before);
+    let ops = json!([{ "type": "yield_slot", "slot_id": "s2", "to": "invite" }]);
+    let yielded = table.bob_updates(ops).await.unwrap();
+    let mut carol = table.stranger().await;
+    let join = json!({ "invite_code": yielded["invites"][0] });
+    assert_eq!(carol.call("join_channel", join).await["slot_id"], "s2");
+}

@@ -1,0 +1,278 @@
+//! How long an answer is waited for: until there is something to read, and no longer.
+
+use std::time::{Duration, Instant};
+
+use mcp_multiplayer_tests::Failure;
+use serde_json::{Value, json};
+
+use crate::table::{Table, in_time, read_until, with_text};
+
+/// A wait that ends sooner than this did not end because its time was up.
+const LONG: u64 = 45_000;
+const SOON: Duration = Duration::from_secs(30);
+
+const ECHO: &str = "
+class Echo:
+    def on_message(self, msg):
+        self.ctx.post('bot', {'text': 'echo ' + msg['body']['text']})
+";
+
+fn texts(answer: &Value) -> Vec<&str> {
+    answer["messages"].as_array().unwrap().iter().filter_map(|message| message["body"]["text"].as_str()).collect()
+}
+
+#[tokio::test]
+async fn a_wait_ends_with_the_post_of_another() {
+    let mut table = Table::set().await;
+    let began = Instant::now();
+    let mut waiter = table.bob_again().await;
+    let wait = table.here(json!({ "cursor": table.joined["cursor"], "timeout_ms": LONG }));
+    let waiting = waiter.send("sync_messages", wait).await.unwrap();
+    let msg_id = table.alice_says("your turn").await;
+    let answer = in_time("the answer", waiter.answer(waiting)).await.unwrap();
+    assert_eq!(texts(&answer), ["your turn"]);
+    assert_eq!(answer["cursor"], msg_id);
+    assert_eq!(answer["messages"][0]["sender_label"], "alice");
+    assert!(began.elapsed() < SOON);
+}
+
+#[tokio::test]
+async fn a_wait_over_http_ends_likewise() {
+    let mut table = Table::set().await;
+    let began = Instant::now();
+    let mut waiter = table.bob_http().await;
+    let wait = table.here(json!({ "cursor": table.joined["cursor"], "timeout_ms": LONG }));
+    let (answer, _) = tokio::join!(waiter.call_tool("sync_messages", wait), table.alice_says("your turn"));
+    assert_eq!(texts(&answer.unwrap()), ["your turn"]);
+    assert!(began.elapsed() < SOON);
+}
+
+#[tokio::test]
+async fn ones_own_posts_do_not_end_a_wait() {
+    let mut table = Table::set().await;
+    let mut waiter = table.bob_again().await;
+    let wait = table.here(json!({ "cursor": table.joined["cursor"], "timeout_ms": LONG }));
+    let waiting = waiter.send("sync_messages", wait).await.unwrap();
+    for text in ["thinking", "still thinking", "49 then"] {
+        table.bob_says(text).await;
+    }
+    table.alice_says("wrong").await;
+    let answer = in_time("the answer", waiter.answer(waiting)).await.unwrap();
+    assert_eq!(texts(&answer), ["thinking", "still thinking", "49 then", "wrong"]);
+}
+
+#[tokio::test]
+async fn a_post_may_wait_for_what_is_said_to_it() {
+    let mut table = Table::set().await;
+    let mut bob = table.bob_again().await;
+    let post = table.here(json!({ "body": "knock knock", "wait_ms": LONG, "cursor": table.joined["cursor"] }));
+    let posting = bob.send("post_message", post).await.unwrap();
+    // Alice waits for the knock, so that her answer comes after it.
+    let wait = table.here(json!({ "cursor": table.joined["cursor"], "timeout_ms": LONG }));
+    let heard = in_time("the knock", table.alice.call("sync_messages", wait)).await;
+    assert_eq!(texts(&heard), ["knock knock"]);
+    table.alice_says("who is there?").await;
+    let answer = in_time("the answer", bob.answer(posting)).await.unwrap();
+    assert_eq!(texts(&answer), ["knock knock", "who is there?"]);
+    assert_eq!(answer["msg_id"], answer["messages"][0]["id"]);
+    assert_eq!(answer["ts"], answer["messages"][0]["ts"]);
+}
+
+#[tokio::test]
+async fn without_a_wait_the_answer_comes_at_once() {
+    let mut table = Table::set().await;
+    let began = Instant::now();
+    let args = table.here(json!({ "cursor": table.joined["cursor"], "timeout_ms": 0 }));
+    let answer = table.bob.call("sync_messages", args).await;
+    assert_eq!(answer, json!({ "messages": [], "cursor": table.joined["cursor"], "has_more": false }));
+    assert!(began.elapsed() < SOON);
+    let post = table.here(json!({ "body": "hello" }));
+    assert!(table.bob.call("post_message", post).await.get("messages").is_none());
+}
+
+#[tokio::test]
+async fn a_wait_ends_when_its_time_is_up() {
+    let mut table = Table::set_with(&["--wait-ms", "50"], json!({})).await;
+    let began = Instant::now();
+    // The relay's own limit holds, whatever is asked for.
+    let args = table.here(json!({ "cursor": table.joined["cursor"], "timeout_ms": u64::MAX }));
+    assert_eq!(table.bob.call("sync_messages", args).await["messages"], json!([]));
+    let args = table.here(json!({ "body": "hello?", "wait_ms": u64::MAX }));
+    assert_eq!(table.bob.call("post_message", args).await["messages"], json!([]));
+    assert!((Duration::from_millis(100)..SOON).contains(&began.elapsed()), "{:?}", began.elapsed());
+}
+
+#[tokio::test]
+async fn a_sync_right_after_a_post_sees_what_the_bot_made_of_it() {
+    let mut table = Table::refereed_by(ECHO).await;
+    table.bob_says("warm up").await;
+    read_until(&mut table.bob, &table.channel_id, "the echo", |m| m["body"]["text"] == "echo warm up").await;
+    for number in 0..5 {
+        let msg_id = table.bob_says(&format!("move {number}")).await;
+        let args = table.here(json!({ "cursor": msg_id - 1, "timeout_ms": 0 }));
+        let answer = table.bob.call("sync_messages", args).await;
+        assert_eq!(texts(&answer), [format!("move {number}"), format!("echo move {number}")]);
+    }
+}
+
+#[tokio::test]
+async fn one_sync_is_made_for_each_message() {
+    let mut table = Table::set().await;
+    let mut cursor = table.joined["cursor"].clone();
+    let mut waiter = table.bob_again().await;
+    for number in 0..20 {
+        let wait = table.here(json!({ "cursor": cursor, "timeout_ms": LONG }));
+        let waiting = waiter.send("sync_messages", wait).await.unwrap();
+        table.alice_says(&format!("move {number}")).await;
+        let answer = in_time("the move", waiter.answer(waiting)).await.unwrap();
+        assert_eq!(texts(&answer), [format!("move {number}")]);
+        cursor = answer["cursor"].clone();
+    }
+}
+
+#[tokio::test]
+async fn waits_end_when_the_relay_shuts_down() {
+    let mut table = Table::set().await;
+    let (mut ws, mut http, mut stream) = (table.bob_again().await, table.bob_http().await, table.bob_http().await);
+    let wait = table.here(json!({ "cursor": table.joined["cursor"], "timeout_ms": LONG }));
+    let post = table.here(json!({ "body": "last words", "wait_ms": LONG }));
+    let began = Instant::now();
+    // The waits are under way once the post is seen.
+    let waiting = ws.send("sync_messages", wait.clone()).await.unwrap();
+    let posting = ws.send("post_message", post).await.unwrap();
+    let over_http = http.call_tool("sync_messages", wait.clone());
+    let call = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call",
+        "params": { "name": "sync_messages", "arguments": wait } });
+    let over_stream = stream.post("/", &[], call.to_string().into());
+    let terminate = async {
+        let args = json!({ "channel_id": table.channel_id, "cursor": table.joined["cursor"] });
+        in_time("the post", table.alice.call("sync_messages", args)).await;
+        // Both HTTP requests were sent before; one more turn over each door shows that they have arrived.
+        let _ = table.bob_http().await.call_tool("health_check", json!({})).await.unwrap();
+        table.relay.terminate().await.unwrap()
+    };
+    let (over_http, over_stream, ended_well) =
+        in_time("the end", async { tokio::join!(over_http, over_stream, terminate) }).await;
+    assert!(ended_well, "it exits with 0");
+    let mut answered = vec![];
+    while answered.len() < 2 {
+        let frame = ws.frame().await.unwrap();
+        if frame["event"] != "closing" {
+            assert!(frame["ok"]["messages"].is_array(), "{frame}");
+            answered.push(frame["id"].as_u64().unwrap());
+        }
+    }
+    answered.sort_unstable();
+    assert_eq!(answered, [waiting, posting]);
+    assert_eq!(over_http.unwrap()["has_more"], false);
+    assert!(String::from_utf8_lossy(over_stream.unwrap().body()).contains("has_more"));
+    assert!(began.elapsed() < SOON);
+}
+
+#[tokio::test]
+async fn a_client_is_told_that_the_relay_goes() {
+    let mut table = Table::set().await;
+    let mut bob = table.bob_again().await;
+    let wait = table.here(json!({ "cursor": table.joined["cursor"], "timeout_ms": LONG }));
+    let waiting = bob.send("sync_messages", wait).await.unwrap();
+    assert!(bob.try_call("health_check", json!({})).await.is_ok(), "so the wait has begun");
+    let (ended_well, frames) = tokio::join!(table.relay.terminate(), async {
+        let first = bob.frame().await.unwrap();
+        (first, bob.frame().await.unwrap(), bob.closed().await)
+    });
+    assert!(ended_well.unwrap());
+    let (first, second, code) = frames;
+    let answer = if first["event"] == "closing" { second } else { first };
+    assert_eq!((&answer["id"], &answer["ok"]["messages"]), (&json!(waiting), &json!([])));
+    assert_eq!(code, Some(1001));
+}
+
+#[tokio::test]
+async fn a_cancelled_wait_ends_and_is_not_answered() {
+    let flags = ["--requests-per-connection", "1"];
+    let mut table = Table::set_with(&flags, json!({})).await;
+    let mut bob = table.bob_again().await;
+    let wait = table.here(json!({ "cursor": table.joined["cursor"], "timeout_ms": LONG }));
+    let waiting = bob.send("sync_messages", wait.clone()).await.unwrap();
+    assert_eq!(bob.refusal("health_check", json!({})).await, "RATE_LIMIT", "the wait takes the only place");
+    bob.send_text(json!({ "cancel": waiting }).to_string()).await.unwrap();
+    table.alice_says("nobody waits for this").await;
+    let next = bob.send("sync_messages", wait).await.unwrap();
+    let frame = in_time("the next answer", bob.frame()).await.unwrap();
+    assert_eq!(frame["id"], next, "{frame}");
+    assert_eq!(texts(&frame["ok"]), ["nobody waits for this"]);
+    // Cancelling what is not under way does nothing.
+    bob.send_text(json!({ "cancel": 4_000 }).to_string()).await.unwrap();
+    bob.send_text(json!({ "cancel": next }).to_string()).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_was_posted_stays_posted_when_its_wait_is_cancelled() {
+    let mut table = Table::set().await;
+    let mut bob = table.bob_again().await;
+    let post = table.here(json!({ "body": "said is said", "wait_ms": LONG }));
+    let posting = bob.send("post_message", post).await.unwrap();
+    let wait = table.here(json!({ "cursor": table.joined["cursor"], "timeout_ms": LONG }));
+    let heard = in_time("the post", table.alice.call("sync_messages", wait)).await;
+    bob.send_text(json!({ "cancel": posting }).to_string()).await.unwrap();
+    assert_eq!(texts(&heard), ["said is said"]);
+    assert_eq!(with_text(&table.bob_reads().await, "said is said").len(), 1);
+}
+
+#[tokio::test]
+async fn whoever_is_kicked_waits_no_longer() {
+    let mut table = Table::set().await;
+    let mut bob = table.bob_again().await;
+    let wait = table.here(json!({ "cursor": table.joined["cursor"], "timeout_ms": LONG }));
+    let waiting = bob.send("sync_messages", wait).await.unwrap();
+    assert!(bob.try_call("health_check", json!({})).await.is_ok(), "so the wait has begun");
+    table.update(json!([{ "type": "kick", "slot_id": "s2" }])).await.unwrap();
+    match in_time("the end of the wait", bob.answer(waiting)).await {
+        Err(Failure::Refused(error)) => assert_eq!(error["code"], "NOT_MEMBER"),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_post_is_acknowledged_even_if_its_author_is_kicked_while_waiting() {
+    let mut table = Table::set().await;
+    let mut bob = table.bob_again().await;
+    let post = table.here(json!({ "body": "you can't kick me", "wait_ms": LONG }));
+    let posting = bob.send("post_message", post).await.unwrap();
+    let wait = table.here(json!({ "cursor": table.joined["cursor"], "timeout_ms": LONG }));
+    let heard = in_time("the post", table.alice.call("sync_messages", wait)).await;
+    table.update(json!([{ "type": "kick", "slot_id": "s2" }])).await.unwrap();
+    let answer = in_time("the end of the wait", bob.answer(posting)).await.unwrap();
+    assert_eq!(answer["msg_id"], heard["messages"][0]["id"], "{answer}");
+    assert!(answer.get("messages").is_none(), "but nothing is read any more");
+}
+
+#[tokio::test]
+async fn whoever_loses_the_seat_to_a_rejoin_waits_no_longer() {
+    let table = Table::set().await;
+    let mut bob = table.bob_again().await;
+    let wait = table.here(json!({ "cursor": table.joined["cursor"], "timeout_ms": LONG }));
+    let waiting = bob.send("sync_messages", wait).await.unwrap();
+    let mut carol = table.stranger().await;
+    carol.call("join_channel", json!({ "invite_code": table.joined["rejoin_token"] })).await;
+    match in_time("the end of the wait", bob.answer(waiting)).await {
+        Err(failure) => assert_eq!(failure.code(), "NOT_MEMBER"),
+        Ok(answer) => panic!("{answer}"),
+    }
+}
+
+#[tokio::test]
+async fn the_view_comes_when_the_composition_has_changed() {
+    let mut table = Table::set().await;
+    let msg_id = table.alice_says("hello").await;
+    let from = |cursor: &Value| json!({ "channel_id": table.channel_id, "cursor": cursor, "timeout_ms": 0 });
+    let talk = table.bob.call("sync_messages", from(&table.joined["cursor"])).await;
+    assert!(talk.get("view").is_none(), "a post changes nobody's place: {talk}");
+    let (all, here) = (from(&json!(0)), from(&json!(msg_id)));
+    assert_eq!(table.bob.call("sync_messages", all).await["view"]["name"], "Table");
+    table.update(json!([{ "type": "rename", "name": "Finals" }])).await.unwrap();
+    let renamed = table.bob.call("sync_messages", here).await;
+    assert_eq!(renamed["view"]["name"], "Finals");
+    let after = table.here(json!({ "cursor": renamed["cursor"], "timeout_ms": 0 }));
+    assert!(table.bob.call("sync_messages", after).await.get("view").is_none());
+}

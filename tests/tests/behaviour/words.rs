@@ -1,0 +1,116 @@
+//! The errors that people and models read, in one place: each says what is wrong and what to do next.
+
+use std::fmt::Write as _;
+
+use mcp_multiplayer_tests::Failure;
+use serde_json::{Value, json};
+
+use crate::table::{Table, with};
+
+#[tokio::test]
+async fn what_people_read_when_something_is_wrong() {
+    let mut table = Table::set().await;
+    let mut mallory = table.stranger().await;
+    let at = table.here(json!({}));
+    let invite = &table.created["invites"];
+    let mut calls = vec![
+        ("a wrong type", "bob", "post_message", with(at.clone(), json!({ "body": 7 }))),
+        ("an unknown argument", "bob", "post_message", with(at.clone(), json!({ "body": "x", "sender": "s1" }))),
+        ("an argument that is missing", "bob", "post_message", json!({ "body": "x" })),
+        ("an id of another form", "bob", "post_message", json!({ "channel_id": "lobby", "body": "x" })),
+        ("an unknown operation", "bob", "shout", json!({})),
+        ("a reserved kind", "bob", "post_message", with(at.clone(), json!({ "body": "x", "kind": "system" }))),
+        ("a wrong kind", "bob", "post_message", with(at.clone(), json!({ "body": "x", "kind": "my move" }))),
+        (
+            "a number too large",
+            "bob",
+            "post_message",
+            with(at.clone(), json!({ "body": "x", "data": { "n": [u64::MAX] } })),
+        ),
+        ("a message too large", "bob", "post_message", with(at.clone(), json!({ "body": "x".repeat(40_000) }))),
+        ("an unknown bot", "bob", "dm_bot", with(at.clone(), json!({ "bot_id": "bot_Nobody_0", "message": "x" }))),
+        ("not a member", "mallory", "post_message", with(at.clone(), json!({ "body": "x" }))),
+        ("an invite that is none", "mallory", "join_channel", json!({ "invite_code": "inv_0" })),
+        ("an invite that was used", "mallory", "join_channel", json!({ "invite_code": invite[0] })),
+        ("a rejoin token that is none", "mallory", "join_channel", json!({ "invite_code": "rejoin_0" })),
+        ("not an admin", "bob", "update_channel", with(at.clone(), json!({ "ops": [{ "type": "close" }] }))),
+        (
+            "the bots are settled",
+            "alice",
+            "attach_bot",
+            with(at.clone(), json!({ "name": "B", "code_ref": "GuessBot" })),
+        ),
+        (
+            "an op that does not fit",
+            "alice",
+            "update_channel",
+            with(at.clone(), json!({ "ops": [{ "type": "kick", "slot_id": "s0" }] })),
+        ),
+        ("no ops", "alice", "update_channel", with(at.clone(), json!({ "ops": [] }))),
+        (
+            "a name that is none",
+            "alice",
+            "update_channel",
+            with(at.clone(), json!({ "ops": [{ "type": "rename", "name": "" }] })),
+        ),
+        ("no slots", "bob", "create_channel", json!({ "name": "x", "slots": [] })),
+        ("a slot that is none", "bob", "create_channel", json!({ "name": "x", "slots": ["alice"] })),
+        ("a seat that is none", "bob", "create_channel", json!({ "name": "x", "slots": ["invite:a"], "join_as": "b" })),
+        ("parameters of no bot", "bob", "create_channel", json!({ "name": "x", "slots": ["bot:r"], "bot_params": {} })),
+        (
+            "an unknown preset",
+            "bob",
+            "create_channel",
+            json!({ "name": "x", "slots": ["bot:r"], "bot_preset": "ChessBot" }),
+        ),
+    ];
+    let workshop = json!({ "name": "x", "slots": ["bot:r", "invite:a"] });
+    let bobs = json!({ "channel_id": table.bob.call("create_channel", workshop.clone()).await["channel_id"] });
+    let alices = json!({ "channel_id": table.alice.call("create_channel", workshop).await["channel_id"] });
+    let bot = |code: &str| with(alices.clone(), json!({ "name": "B", "inline_code": code }));
+    calls.extend([
+        ("an owner without a seat", "bob", "post_message", with(bobs.clone(), json!({ "body": "x" }))),
+        ("code of somebody else", "bob", "attach_bot", with(bobs, json!({ "name": "B", "inline_code": "x" }))),
+        ("a bot that is none", "alice", "attach_bot", with(alices.clone(), json!({ "name": "B" }))),
+        ("a forbidden import", "alice", "attach_bot", bot("import os\n")),
+        ("a syntax error", "alice", "attach_bot", bot("class B:\n    def on_init(self)\n")),
+        ("no bot class", "alice", "attach_bot", bot("x = 1\n")),
+        ("on_init fails", "alice", "attach_bot", bot("class B:\n    def on_init(self):\n        1 / 0\n")),
+        (
+            "a place that is none",
+            "alice",
+            "get_bot_code",
+            with(alices, json!({ "bot_id": "bot_B_0", "offset": 7_000 })),
+        ),
+    ]);
+    let keyed = with(at.clone(), json!({ "body": "x", "idempotency_key": "k1" }));
+    table.alice.call("post_message", keyed).await;
+    calls.push((
+        "a key that was used",
+        "alice",
+        "post_message",
+        with(at.clone(), json!({ "body": "y", "idempotency_key": "k1" })),
+    ));
+    let mut text = String::new();
+    for (what, who, op, args) in calls {
+        let client = match who {
+            "alice" => &mut table.alice,
+            "bob" => &mut table.bob,
+            _ => &mut mallory,
+        };
+        say(&mut text, what, client.try_call(op, args).await);
+    }
+    table.bob.call("join_channel", json!({ "invite_code": table.created["invites"][1] })).await;
+    let post = with(at.clone(), json!({ "body": "x" }));
+    say(&mut text, "several seats", table.bob.try_call("post_message", post).await);
+    table.update(json!([{ "type": "close" }])).await.unwrap();
+    let post = with(at, json!({ "body": "x", "slot_id": "s3" }));
+    say(&mut text, "a closed channel", table.bob.try_call("post_message", post).await);
+    insta::assert_snapshot!(text);
+}
+
+fn say(text: &mut String, what: &str, result: Result<Value, Failure>) {
+    let Err(Failure::Refused(error)) = result else { panic!("{what}: {result:?}") };
+    let field = |name: &str| error[name].as_str().unwrap().to_owned();
+    writeln!(text, "{what}\n    {}: {}\n    {}", field("code"), field("message"), field("hint")).unwrap();
+}
