@@ -21,8 +21,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mcp_multiplayer_tests::RelayProcess;
-use tokio::net::TcpSocket;
-use tokio::task::JoinSet;
+use tokio::net::{TcpListener, TcpSocket};
+use tokio::task::{JoinSet, yield_now};
 use tokio::time::timeout;
 
 #[path = "kill/audit.rs"]
@@ -96,6 +96,7 @@ async fn nothing_is_lost_and_nothing_happens_twice() {
     }
 
     let tally = slay(&mut relay, &world, &mut parties, kills, &mut prng).await;
+    timeout(STALLED, released(relay.address())).await.unwrap();
     relay.restart(None).await.unwrap();
     world.announce_last();
     let mut ledger = Ledger::default();
@@ -126,6 +127,14 @@ fn reserve(address: &str) -> Option<TcpSocket> {
     })
 }
 
+/// Returns when nothing listens on a dead relay's port any more. A process that it was about to start as a bot's
+/// worker has the listener, too, until it becomes one.
+async fn released(address: &str) {
+    while TcpListener::bind(address).await.is_err() {
+        yield_now().await;
+    }
+}
+
 /// Kills the relay so often; says how often where, and how often of that before it listened.
 async fn slay(
     relay: &mut RelayProcess,
@@ -148,6 +157,7 @@ async fn slay(
         let count = tally.get_mut(&place).expect("all places are in the tally");
         count.0 += 1;
         let blow = async {
+            released(relay.address()).await;
             match &place {
                 Place::Failpoint(name) => {
                     let failpoint = format!("{name}@{}", 1 + prng.below(8));
