@@ -137,7 +137,9 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::hook::{Hook, Player};
+    use mcp_multiplayer_protocol::channel::Hook;
+
+    use crate::hook::Player;
 
     fn call() -> HookCall {
         HookCall {

@@ -10,7 +10,9 @@ use serde_json::value::RawValue;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 
-use crate::hook::{Hook, HookCall};
+use mcp_multiplayer_protocol::channel::Hook;
+
+use crate::hook::HookCall;
 use crate::report::RuntimeInfo;
 
 #[derive(Debug, Serialize)]

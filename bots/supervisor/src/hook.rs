@@ -1,47 +1,8 @@
 //! One call into a bot.
 
-use std::fmt;
-
-use serde::{Deserialize, Serialize};
+use mcp_multiplayer_protocol::channel::Hook;
+use serde::Serialize;
 use serde_json::Value;
-
-/// The hooks that a bot may define.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Hook {
-    /// `on_init()`: the bot was attached.
-    OnInit,
-    /// `on_join(player_id)`: a player took a seat; the argument is its slot id.
-    OnJoin,
-    /// `on_leave(player_id)`: a player left its seat.
-    OnLeave,
-    /// `on_message(msg)`: a public entry by a player or another bot.
-    OnMessage,
-    /// `on_private_message(slot_id, msg)`: a DM to this bot; `msg` is its body.
-    OnPrivateMessage,
-    /// `on_timer(name)`: a timer fired.
-    OnTimer,
-}
-
-impl Hook {
-    /// The method's name.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::OnInit => "on_init",
-            Self::OnJoin => "on_join",
-            Self::OnLeave => "on_leave",
-            Self::OnMessage => "on_message",
-            Self::OnPrivateMessage => "on_private_message",
-            Self::OnTimer => "on_timer",
-        }
-    }
-}
-
-impl fmt::Display for Hook {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
 
 /// A hook to run, with all that it may know.
 #[derive(Debug, Clone, Serialize)]

@@ -33,8 +33,10 @@ mod supervisor;
 mod worker;
 mod workspace;
 
+pub use mcp_multiplayer_protocol::channel::Hook;
+
 pub use crate::error::{InspectError, Unavailable};
-pub use crate::hook::{Hook, HookCall, Player, Slot};
+pub use crate::hook::{HookCall, Player, Slot};
 pub use crate::limits::Limits;
 pub use crate::program::{BotKey, Program};
 pub use crate::report::{Effect, FailureKind, HookReport, Inspected, Outcome, RuntimeInfo};

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::hook::Hook;
+use mcp_multiplayer_protocol::channel::Hook;
 
 /// A bot's source was found fit to attach.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -140,7 +140,7 @@ impl Supervisor {
         match self.attempt(worker, &mut seat, &call).await? {
             Attempt::Reported(report) => Ok(report),
             Attempt::Died => {
-                Ok(check::failed(reason(&CallError::Closed, call.hook.as_str(), self.limits()), FailureKind::Died))
+                Ok(check::failed(reason(&CallError::Closed, call.hook.name(), self.limits()), FailureKind::Died))
             }
         }
     }
@@ -166,7 +166,7 @@ impl Supervisor {
         let report = match worker.call(&Request::Hook(call), limits).await {
             Ok(reply) => check::report(reply, call, limits),
             Err(CallError::Closed) => return Ok(Attempt::Died),
-            Err(error) => check::failed(reason(&error, call.hook.as_str(), limits), kind(&error)),
+            Err(error) => check::failed(reason(&error, call.hook.name(), limits), kind(&error)),
         };
         match report.outcome {
             Outcome::Completed { .. } | Outcome::Failed { kind: FailureKind::Error, .. } => {

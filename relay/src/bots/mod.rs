@@ -8,7 +8,6 @@ mod memory;
 mod preset;
 mod runner;
 
-pub(crate) use hook::known_hooks;
 pub(crate) use memory::Memory;
 pub(crate) use preset::{find_preset, presets};
 pub(crate) use runner::start;

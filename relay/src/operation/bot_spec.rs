@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use tokio::time::{Instant, timeout_at};
 
 use super::{Session, checked_name, too_large};
-use crate::bots::{Memory, find_preset, known_hooks, presets};
+use crate::bots::{Memory, find_preset, presets};
 use crate::channel::{LiveChannel, Proposal};
 use crate::error::{internal, store_failed};
 use crate::store::{BotChange, BotCursor, NewBot};
@@ -89,7 +89,6 @@ impl Session {
         let program =
             Arc::new(Program { name: name.clone(), source: Arc::clone(&source), params: Value::Object(params) });
         let Inspected { hooks, runtime, .. } = self.relay.supervisor.inspect(&program).await.map_err(rejected)?;
-        let hooks = known_hooks(&hooks);
         manifest.entry("summary").or_insert_with(|| json!(summary));
         manifest.entry("hooks").or_insert_with(|| json!(hooks));
         let manifest_text = text_of("manifest", &Value::Object(manifest.clone()))?;

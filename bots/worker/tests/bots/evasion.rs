@@ -156,6 +156,6 @@ class Bot:
     bots.run(source, on_init()).await.effects();
     let report = bots.run(source, on_message("hello")).await;
     assert_eq!(report.bodies(), [json!({"text": "mine"})]);
-    let unknown = bots.run(source, call(Hook::OnTimer, vec![json!("tick")])).await;
+    let unknown = bots.run(source, call(Hook::OnLeave, vec![json!("s1")])).await;
     assert!(unknown.effects().is_empty(), "a hook that the bot lacks does nothing");
 }
