@@ -33,9 +33,10 @@ impl Kind {
         &self.0
     }
 
-    /// Whether players may not choose it, because readers take it for the word of a bot or of the relay.
+    /// Whether players may not choose it, in whatever case, because readers take it for the word of a bot or of the relay.
     pub fn is_reserved(&self) -> bool {
-        matches!(self.as_str(), "system" | "control" | "bot" | "private" | "trace") || self.as_str().starts_with("bot:")
+        let kind = self.as_str().to_ascii_lowercase();
+        matches!(kind.as_str(), "system" | "control" | "bot" | "private" | "trace") || kind.starts_with("bot:")
     }
 }
 

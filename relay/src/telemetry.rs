@@ -1,7 +1,8 @@
 //! Log lines.
 //!
 //! Fields are named with dots and units. Never logged: tokens, codes, bodies of entries, bot source,
-//! params, state, and whatever else players or operators keep to themselves.
+//! params, state, and whatever else players or operators keep to themselves. At the level `debug` a
+//! bot's prints are logged, but not those about a private message.
 
 use std::io::IsTerminal as _;
 

@@ -1,5 +1,5 @@
-use mcp_multiplayer_bot_supervisor::{Effect, FailureKind, Hook as Method, HookCall as Call, HookReport, Outcome};
-use mcp_multiplayer_protocol::channel::{Bot, Hook, HookCall};
+use mcp_multiplayer_bot_supervisor::{Effect, FailureKind, HookCall as Call, HookReport, Outcome};
+use mcp_multiplayer_protocol::channel::{Bot, HookCall};
 use mcp_multiplayer_protocol::operation::Message;
 use mcp_multiplayer_protocol::{
     Body, Content, Entry, Error, Hash, HookOutcome, Kind, Salt, Sender, SlotId, SystemEvent, canonical_text,
@@ -48,7 +48,7 @@ pub(super) fn supervisor_call(bot: &Bot, call: HookCall, entry: &Entry, memory: 
         HookCall::PrivateMessage(slot_id) => vec![json!(slot_id), json!(entry.body())],
     };
     Call {
-        hook: method(call.hook()),
+        hook: call.hook(),
         channel_id: composition.channel_id.to_string(),
         bot_id: bot.bot_id.to_string(),
         now_ms: entry.envelope.ts.as_millis(),
@@ -57,22 +57,6 @@ pub(super) fn supervisor_call(bot: &Bot, call: HookCall, entry: &Entry, memory: 
         slots: memory.slots(),
         args,
     }
-}
-
-fn method(hook: Hook) -> Method {
-    match hook {
-        Hook::OnInit => Method::OnInit,
-        Hook::OnJoin => Method::OnJoin,
-        Hook::OnLeave => Method::OnLeave,
-        Hook::OnMessage => Method::OnMessage,
-        Hook::OnPrivateMessage => Method::OnPrivateMessage,
-    }
-}
-
-/// The hooks that the log knows, of those that a bot's class defines.
-pub(crate) fn known_hooks(methods: &[Method]) -> Vec<Hook> {
-    let all = [Hook::OnInit, Hook::OnJoin, Hook::OnLeave, Hook::OnMessage, Hook::OnPrivateMessage];
-    all.into_iter().filter(|hook| methods.contains(&method(*hook))).collect()
 }
 
 /// Judges what the supervisor reports.
@@ -160,6 +144,11 @@ impl Ran<'_> {
     fn error_event(&self, reason: &str, line: Option<u32>) -> SystemEvent {
         let place = line.map(|line| format!(" (line {line})")).unwrap_or_default();
         let hook = self.call.hook();
+        // The words of an exception may quote the message, and this entry is read by all.
+        let reason = match self.call {
+            HookCall::PrivateMessage(_) => reason.split(':').next().unwrap_or_default(),
+            _ => reason,
+        };
         let text = format!("{} failed in {}: {reason}{place}", self.bot.name, hook.name());
         let reason = reason.chars().take(1_000).collect();
         SystemEvent::BotError {

@@ -147,7 +147,9 @@ async fn catch_up(
                 let request = supervisor_call(bot, *call, &entry, &runner.memory);
                 let report = relay.supervisor.run(&runner.key, &runner.program, request).await?;
                 failpoint::hit("bot.after_hook");
-                for line in &report.log {
+                // What a bot prints of a private message is nobody else's.
+                let told = !matches!(call, HookCall::PrivateMessage(_));
+                for line in report.log.iter().filter(|_| told) {
                     tracing::debug!(channel_id = %channel.channel_id(), %bot_id, line, "a bot printed");
                 }
                 let verdict = verdict(report, runner.memory.clone(), body_limit);

@@ -2,10 +2,14 @@ use mcp_multiplayer_protocol::channel::Composition;
 use mcp_multiplayer_protocol::operation::{BotCode, BotView, GetBotCode};
 use mcp_multiplayer_protocol::{Error, Hash, limits};
 use serde::de::DeserializeOwned;
+use serde_json::{Map, Value, json};
 
 use super::{Session, member};
 use crate::error::{internal, store_failed};
 use crate::store::NewBot;
+
+/// Room for manifests in an answer that shows a channel's bots, in bytes.
+const MANIFESTS_BYTES: usize = 8_000;
 
 impl Session {
     /// The exact code of a bot, also of one that was detached.
@@ -36,16 +40,31 @@ impl Session {
     /// The channel's bots as members see them.
     pub(super) async fn bot_views(&self, composition: &Composition) -> Result<Vec<BotView>, Error> {
         let mut views = Vec::with_capacity(composition.bots.len());
+        let mut room = MANIFESTS_BYTES;
         for bot in &composition.bots {
             let stored = self.relay.store.lookup_bot(composition.channel_id, bot.bot_id.clone()).await;
             let Some(stored) = stored.map_err(store_failed)? else { continue };
             let NewBot { bot_id, slot_id, name, version, manifest, .. } = stored.bot;
-            let manifest = parsed(&manifest)?;
+            let manifest = match room.checked_sub(manifest.len()) {
+                Some(rest) => {
+                    room = rest;
+                    parsed(&manifest)?
+                }
+                None => abridged(&parsed(&manifest)?),
+            };
             let (code_hash, manifest_hash) = (bot.code_hash, bot.manifest_hash);
             views.push(BotView { bot_id, slot_id, name, version, manifest, code_hash, manifest_hash });
         }
         Ok(views)
     }
+}
+
+/// What is shown of a manifest when all of a channel's bots together would not fit an answer;
+/// `get_bot_code` has the whole.
+fn abridged(manifest: &Map<String, Value>) -> Map<String, Value> {
+    let summary = manifest.get("summary").and_then(Value::as_str).unwrap_or_default();
+    let summary: String = summary.chars().take(300).collect();
+    [("summary".to_owned(), json!(summary)), ("abridged".to_owned(), json!(true))].into_iter().collect()
 }
 
 fn parsed<T: DeserializeOwned>(text: &str) -> Result<T, Error> {

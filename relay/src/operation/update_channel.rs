@@ -71,7 +71,13 @@ impl Session {
                     let mut outcome = Outcome::default();
                     let mut loaded = loaded.iter();
                     for op in &args.ops {
-                        session.apply(proposal, op, standing.actor, &mut loaded, &mut outcome)?;
+                        // An owner who has just yielded the own seat is still the owner.
+                        let composition = &proposal.state().composition;
+                        let by = match Standing::resolve(composition, &player, args.slot_id) {
+                            Err(_) if player == composition.owner => Actor::Owner,
+                            _ => standing.actor,
+                        };
+                        session.apply(proposal, op, by, &mut loaded, &mut outcome)?;
                     }
                     let scope = session.scope(args.channel_id, standing);
                     proposal.idempotency = keyed.as_ref().map(|keyed| keyed.record(scope, args.channel_id, &outcome));
