@@ -15,8 +15,9 @@ use crate::config::{Config, LogFormat};
 pub fn start(config: &Config) -> Result<()> {
     let filter =
         EnvFilter::try_new(&config.log).with_context(|| format!("log = {:?} is not understood", config.log))?;
-    // At lower levels these write requests and answers out, and with them codes, tokens and bodies.
-    let filter = ["rmcp=error", "tungstenite=warn", "tokio_tungstenite=warn", "hyper=warn"]
+    // These write requests and answers out, and with them codes, tokens and bodies; rmcp at every
+    // level, and it takes a client that hangs up for an error. What fails here is logged here.
+    let filter = ["rmcp=off", "tungstenite=warn", "tokio_tungstenite=warn", "hyper=warn"]
         .into_iter()
         .fold(filter, |filter, quiet| filter.add_directive(quiet.parse().expect("a valid directive")));
     let builder = tracing_subscriber::fmt()
