@@ -22,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// The same when nothing listens there and nothing ever did: then probably no relay was started.
 const PATIENCE_WITHOUT_RELAY: Duration = Duration::from_secs(3);
 /// How long a relay, which pings every 20 s, may be silent before its connection counts as dead.
-const SILENCE: Duration = Duration::from_secs(60);
+const SILENCE: Duration = Duration::from_mins(1);
 /// How often a request is sent. One that breaks every connection must not do so for ever.
 const SENDS: u32 = 8;
 

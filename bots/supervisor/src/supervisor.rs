@@ -44,7 +44,7 @@ impl SupervisorConfig {
             workspaces: std::env::temp_dir().join("mcp-multiplayer"),
             limits: Limits::default(),
             max_workers: 64,
-            idle_after: Duration::from_secs(600),
+            idle_after: Duration::from_mins(10),
         }
     }
 }

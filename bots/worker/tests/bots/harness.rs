@@ -37,7 +37,7 @@ impl Bots {
         let mut config = SupervisorConfig::new(env!("CARGO_BIN_EXE_mcp-multiplayer-bot"));
         config.workspaces = directory.path().into();
         // The machine may be busy with other tests.
-        config.limits.startup = Duration::from_secs(60);
+        config.limits.startup = Duration::from_mins(1);
         adjust(&mut config);
         Self { supervisor: Supervisor::new(config).unwrap(), directory }
     }

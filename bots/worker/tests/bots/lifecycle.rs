@@ -50,7 +50,7 @@ async fn a_worker_killed_from_outside_is_replaced() {
 
 #[tokio::test]
 async fn a_worker_killed_in_a_hook_fails_that_hook() {
-    let bots = Arc::new(Bots::with(|config| config.limits.hook = Duration::from_secs(60)));
+    let bots = Arc::new(Bots::with(|config| config.limits.hook = Duration::from_mins(1)));
     let source = LOOPS.replace("while True", "io.open('running', 'w').close()\n        while True");
     let source = format!("import io\n{source}");
     let running = tokio::spawn({
@@ -96,7 +96,7 @@ async fn workers_are_limited_and_idle_ones_make_room() {
 
 #[tokio::test]
 async fn idle_workers_end() {
-    let bots = Bots::with(|config| config.idle_after = Duration::from_secs(600));
+    let bots = Bots::with(|config| config.idle_after = Duration::from_mins(10));
     bots.run(HELLO, on_init()).await;
     assert_eq!(bots.pids().len(), 1);
     tokio::time::pause();
@@ -127,7 +127,7 @@ async fn hooks_of_one_bot_do_not_overlap() {
 
 #[tokio::test]
 async fn a_dropped_run_is_killed() {
-    let bots = Bots::with(|config| config.limits.hook = Duration::from_secs(60));
+    let bots = Bots::with(|config| config.limits.hook = Duration::from_mins(1));
     let dropped = tokio::time::timeout(Duration::from_secs(2), bots.run(LOOPS, on_init())).await;
     assert!(dropped.is_err());
     eventually("death", || bots.pids().is_empty()).await;
@@ -136,7 +136,7 @@ async fn a_dropped_run_is_killed() {
 
 #[tokio::test]
 async fn dropping_the_supervisor_kills_all() {
-    let mut bots = Bots::with(|config| config.limits.hook = Duration::from_secs(60));
+    let mut bots = Bots::with(|config| config.limits.hook = Duration::from_mins(1));
     bots.run(HELLO, on_init()).await;
     bots.inspect(&init_bot("pass")).await.unwrap();
     assert_eq!(bots.pids().len(), 2);
@@ -191,7 +191,7 @@ fn a_worker_ends_with_the_relay_even_when_it_loops() {
 async fn relay_with_a_looping_bot() {
     let mut config = SupervisorConfig::new(env!("CARGO_BIN_EXE_mcp-multiplayer-bot"));
     config.workspaces = std::env::var_os("RELAY_WORKSPACES").unwrap().into();
-    config.limits.hook = Duration::from_secs(600);
+    config.limits.hook = Duration::from_mins(10);
     let supervisor = Supervisor::new(config).unwrap();
     supervisor.run(&BotKey::new("chn_1", "bot_1"), &program(LOOPS), on_init()).await.unwrap();
 }

@@ -78,8 +78,8 @@ async fn drive(
     let end = Instant::now() + duration;
     while Instant::now() < end {
         number += 1;
-        let (tool, arguments) = arguments(number);
-        let call = ToolCall::new(&tool, &arguments);
+        let (name, arguments) = arguments(number);
+        let call = ToolCall::new(&name, &arguments);
         let start = Instant::now();
         let answer = client.send_call(call).await?;
         took.push(micros(start));
