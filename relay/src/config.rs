@@ -117,7 +117,7 @@ pub struct Settings {
     /// Where the database and the secrets are
     #[arg(long, env = "DATA_DIR", value_name = "DIRECTORY", global = true)]
     pub data_dir: Option<PathBuf>,
-    /// The address that people reach the relay by [default: http://<listen>]
+    /// The address that people reach the relay by [default: http:// and the address of --listen]
     #[arg(long, env = "MCP_MULTIPLAYER_PUBLIC_URL", value_name = "URL", global = true)]
     pub public_url: Option<String>,
     /// Further values of Host that are answered

@@ -2,7 +2,7 @@
 //!
 //! One primitive changes a channel: [`Store::append`]. It is atomic, and durable before it returns.
 //! Everything else here reads. Methods are whole domain operations, each one transaction; SQL stays
-//! in the backends, and [`contract`] holds the tests that every backend must pass.
+//! in the backends, and `contract/` holds the tests that every backend must pass.
 
 mod batch;
 #[cfg(test)]
