@@ -52,7 +52,8 @@ impl LiveChannel {
         loop {
             progress.mark_unchanged();
             let reader = authorize(&self.composition())?;
-            if self.has_news(reader, &mut scanned).await? {
+            // A timer would round no wait at all up to a millisecond.
+            if self.has_news(reader, &mut scanned).await? || page.wait.is_zero() {
                 break;
             }
             tokio::select! {
