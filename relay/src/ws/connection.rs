@@ -8,7 +8,7 @@ use mcp_multiplayer_protocol::frame::{ClientToRelay, Event, RelayToClient};
 use mcp_multiplayer_protocol::{Error, ErrorCode, Multiplayer as _, Request};
 use serde::Deserialize;
 use serde_json::Value;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::{self, AbortHandle, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
@@ -76,7 +76,13 @@ pub(super) async fn serve(socket: WebSocket, session: Session, relay: Arc<Relay>
     let _ = writer.await;
 }
 
-type ById = HashMap<u64, AbortHandle>;
+type ById = HashMap<u64, UnderWay>;
+
+/// A request under way. Forgetting it makes its id and its place free.
+struct UnderWay {
+    task: AbortHandle,
+    _place: OwnedSemaphorePermit,
+}
 
 /// The requests of one client that are under way.
 struct Connection {
@@ -84,7 +90,7 @@ struct Connection {
     answers: mpsc::Sender<Message>,
     running: JoinSet<()>,
     by_id: Arc<Mutex<ById>>,
-    /// For requests; like their ids, free again before the answer is sent.
+    /// For requests; like their ids, free again before the answer is sent, and at once on a cancel.
     places: Arc<Semaphore>,
 }
 
@@ -95,7 +101,7 @@ impl Connection {
             Ok(ClientToRelay::Request { id, op, args }) => self.begin(id, &op, args).await,
             Ok(ClientToRelay::Cancel { cancel }) => {
                 if let Some(request) = lock(&self.by_id).remove(&cancel) {
-                    request.abort();
+                    request.task.abort();
                 }
                 Ok(())
             }
@@ -137,20 +143,19 @@ impl Connection {
         let (session, answers, by_id) = (self.session.clone(), self.answers.clone(), Arc::clone(&self.by_id));
         // Held until the request is noted, so that it cannot end before.
         let mut noted = lock(&self.by_id);
-        let running = self.running.spawn(async move {
+        let task = self.running.spawn(async move {
             let result = session.perform(request).await;
             {
                 let mut by_id = lock(&by_id);
                 // After a cancel, the id may be another request's.
-                if by_id.get(&id).is_some_and(|request| request.id() == task::id()) {
+                if by_id.get(&id).is_some_and(|request| request.task.id() == task::id()) {
                     by_id.remove(&id);
                 }
             }
-            drop(place);
             // A client that is gone needs no answer.
             let _ = answers.send(text(&RelayToClient::answer(id, result))).await;
         });
-        noted.insert(id, running);
+        noted.insert(id, UnderWay { task, _place: place });
         Ok(())
     }
 }
