@@ -100,19 +100,20 @@ impl Multiplayer for Session {
                 )
                 .retry_after(1_000));
             }
+            // What is called often is kept small: the rest is boxed, or every call would move the largest of them.
             let result = match request {
                 Request::HealthCheck(_) => reply(self.health_check().await),
-                Request::CreateChannel(args) => reply(self.create_channel(args).await),
-                Request::JoinChannel(args) => reply(self.join_channel(args).await),
-                Request::LeaveChannel(args) => reply(self.leave_channel(args).await),
+                Request::CreateChannel(args) => reply(Box::pin(self.create_channel(args)).await),
+                Request::JoinChannel(args) => reply(Box::pin(self.join_channel(args)).await),
+                Request::LeaveChannel(args) => reply(Box::pin(self.leave_channel(args)).await),
                 Request::PostMessage(args) => reply(self.post_message(args).await),
                 Request::DmBot(args) => reply(self.dm_bot(args).await),
                 Request::SyncMessages(args) => reply(self.sync_messages(args).await),
-                Request::GetChannelInfo(args) => reply(self.get_channel_info(args).await),
-                Request::GetBotCode(args) => reply(self.get_bot_code(args).await),
-                Request::ListChannels(_) => reply(self.list_channels().await),
-                Request::UpdateChannel(args) => reply(self.update_channel(args).await),
-                Request::AttachBot(args) => reply(self.attach_bot(args).await),
+                Request::GetChannelInfo(args) => reply(Box::pin(self.get_channel_info(args)).await),
+                Request::GetBotCode(args) => reply(Box::pin(self.get_bot_code(args)).await),
+                Request::ListChannels(_) => reply(Box::pin(self.list_channels()).await),
+                Request::UpdateChannel(args) => reply(Box::pin(self.update_channel(args)).await),
+                Request::AttachBot(args) => reply(Box::pin(self.attach_bot(args)).await),
             };
             failpoint::hit("reply");
             match &result {
