@@ -1,0 +1,273 @@
+"""TicTacToeBot: keeps the board, the turns and the rules of tic-tac-toe.
+
+The first two who sit down play; others watch. Three in a row win, a full board is a draw. There is
+nothing secret here: the log shows every move. Who begins is the first who sat down (`first="join"`),
+or is drawn with the players' own randomness (`first="random"`, by `ctx.start()`; the seed is revealed
+after the game, so that anybody can replay the draw). In a rematch the other one begins.
+
+Cells are numbered 1 to 9 as they are read, or a1 (top left) to c3 (bottom right), the letter for the column:
+
+    1 2 3        a1 b1 c1
+    4 5 6        a2 b2 c2
+    7 8 9        a3 b3 c3
+
+Its words: `5` or `b2`, `concede`, `rematch`, `!status`, `!help`. Data: {"cell": 5}, or
+{"type": "move", "action": "place", "value": 5}. All other talk is the players' own.
+"""
+
+import re
+import secrets
+
+LINES = ((0, 1, 2), (3, 4, 5), (6, 7, 8), (0, 3, 6), (1, 4, 7), (2, 5, 8), (0, 4, 8), (2, 4, 6))
+MARKS = ("X", "O")
+CELL = re.compile(r"(?:(?:i )?(?:play|place|take|move|mark|put) (?:[xo] (?:on|at|in) )?(?:cell )?)?([1-9]|[abc][123])")
+PARAMS = {"first": "join", "turn_seconds": None}
+
+
+class TicTacToeBot:
+    def __init__(self, ctx, params):
+        self.ctx = ctx
+        self.params = read_params(params or {})
+        self.state = ctx.get_state() or {
+            "phase": "waiting",  # then "playing", then "over", then "playing" again ...
+            "game": 0,
+            "seated": [],  # slot ids of everyone here, in the order they joined
+            "players": [],  # who plays: the first has X
+            "ready": [],  # who said `rematch`
+            "board": [""] * 9,
+            "turn": None,
+            "due": None,  # when the turn's time is up
+        }
+
+    # ---- What happens in the channel -------------------------------------------------
+
+    def on_init(self):
+        clock = self.params["turn_seconds"]
+        self.say("bot", "prompt", first=self.params["first"], turn_seconds=clock,
+                 text="Tic-tac-toe: the game starts when two are here. Post a cell, 1 to 9 or a1 to c3."
+                      + (f" A turn takes {clock} s at most; who lets it pass, loses." if clock else ""))
+        self.remember()
+
+    def on_join(self, player_id):
+        seated = self.state["seated"]
+        if player_id in seated:
+            return
+        seated.append(player_id)
+        if self.state["phase"] == "waiting" and len(seated) == 2:
+            self.start_game(list(seated))
+        self.remember()
+
+    def on_leave(self, player_id):
+        for group in ("seated", "ready"):
+            self.state[group] = [seat for seat in self.state[group] if seat != player_id]
+        if self.state["phase"] == "playing" and player_id in self.state["players"]:
+            self.end_game(self.other(player_id), "leave", f"{self.name(player_id)} left.")
+        if self.state["phase"] == "over" and len(self.state["seated"]) < 2:
+            self.state["phase"] = "waiting"
+        self.remember()
+
+    def on_message(self, msg):
+        player = msg["sender"]
+        if msg["kind"] != "user" or player not in self.state["seated"]:
+            return
+        action, value = read(msg["body"] or {})
+        if action == "place":
+            self.place(player, value)
+        elif action == "concede":
+            if self.may_play(player):
+                self.end_game(self.other(player), "concede", f"{self.name(player)} concedes.")
+        elif action == "rematch":
+            self.vote(player)
+        elif action in ("!status", "!help"):
+            self.ctx.post("bot", self.status() if action == "!status" else self.help())
+        else:
+            return  # ordinary talk
+        self.remember()
+
+    def on_private_message(self, slot_id, msg):
+        if slot_id in [player["slot_id"] for player in self.ctx.players]:
+            self.ctx.dm(slot_id, "private", self.status() if read(msg)[0] == "!status" else self.help())
+
+    def on_timer(self, name):
+        state = self.state
+        if name != "turn" or state["phase"] != "playing" or self.ctx.now < state["due"]:
+            return  # of a turn that is over
+        late = state["turn"]
+        self.end_game(self.other(late), "time", f"{self.name(late)}'s time is up.")
+        self.remember()
+
+    # ---- The game --------------------------------------------------------------------
+
+    def start_game(self, players):
+        contributors = None
+        if self.params["first"] == "random" and self.state["game"] == 0:
+            contributors = self.ctx.start()
+            if secrets.randbelow(2):
+                players.reverse()
+        self.state.update(phase="playing", game=self.state["game"] + 1, players=players, ready=[], board=[""] * 9)
+        drawn = "" if contributors is None else (" Drawn with randomness from: "
+                                                 + (", ".join(map(self.name, contributors)) or "the relay only") + ".")
+        self.say("bot", "game_start", game=self.state["game"], players=players, marks=dict(zip(players, MARKS)),
+                 entropy_from=contributors,
+                 text=f"Game {self.state['game']}: {self.name(players[0])} has X and begins, "
+                      f"{self.name(players[1])} has O.{drawn}")
+        self.give_turn(players[0])
+
+    def give_turn(self, player):
+        seconds = self.params["turn_seconds"]
+        self.state["turn"] = player
+        if seconds:
+            self.state["due"] = self.ctx.now + seconds
+            self.ctx.timer("turn", seconds)
+        self.say("control", "bot:turn", player=player, board=self.state["board"], free=self.free(), seconds=seconds,
+                 text=f"{self.name(player)}, your move:\n{self.drawing()}")
+
+    def place(self, player, cell):
+        state = self.state
+        if not self.may_play(player):
+            return
+        if state["turn"] != player:
+            return self.violation(player, "BAD_TURN", f"it is {self.name(state['turn'])}'s turn.")
+        if cell not in self.free():
+            return self.violation(player, "BAD_MOVE", "choose a free cell: " + ", ".join(map(str, self.free())) + ".")
+        mark = MARKS[state["players"].index(player)]
+        state["board"][cell - 1] = mark
+        self.say("bot", "placed", player=player, mark=mark, cell=cell, board=state["board"],
+                 text=f"{self.name(player)} puts {mark} on {cell}.")
+        line = next((line for line in LINES if all(state["board"][at] == mark for at in line)), None)
+        if line:
+            self.end_game(player, "line", "Three in a row!", [at + 1 for at in line])
+        elif not self.free():
+            self.end_game(None, "full", "The board is full.")
+        else:
+            self.give_turn(self.other(player))
+
+    def end_game(self, winner, reason, why, line=None):
+        state = self.state
+        state.update(phase="over", turn=None)
+        if self.params["turn_seconds"]:
+            self.ctx.timer("turn", None)
+        ending = f"{self.name(winner)} wins" if winner else "A draw"
+        self.say("bot", "game_end", game=state["game"], winner=winner, reason=reason, line=line, board=state["board"],
+                 players=state["players"],
+                 text=f"{why} {ending}.\n{self.drawing()}\nSay `rematch` to play again.")
+        if self.params["first"] == "random" and state["game"] == 1:
+            self.ctx.reveal()
+
+    def vote(self, player):
+        state = self.state
+        pair = [seat for seat in state["players"] if seat in state["seated"]]
+        pair += [seat for seat in state["seated"] if seat not in pair]
+        pair = pair[:2]
+        if state["phase"] == "playing" or player not in pair or len(pair) < 2:
+            self.ctx.post("bot", self.status())
+            return
+        state["ready"] = [seat for seat in {player: 1, **dict.fromkeys(state["ready"])} if seat in pair]
+        if len(state["ready"]) == 2:
+            same = set(pair) == set(state["players"])
+            self.start_game(state["players"][::-1] if same else pair)
+        else:
+            self.say("bot", "start_vote", ready=state["ready"],
+                     text=f"{self.name(player)} wants to play again. One more has to say `rematch`.")
+
+    # ---- Small things ----------------------------------------------------------------
+
+    def may_play(self, player):
+        state = self.state
+        if state["phase"] == "waiting":
+            self.violation(player, "GAME_NOT_STARTED", "the game starts when two are here.")
+        elif state["phase"] == "over":
+            self.violation(player, "GAME_OVER", "the game is over. Say `rematch` to play again.")
+        elif player not in state["players"]:
+            self.violation(player, "NOT_A_PLAYER", "you are watching this game.")
+        else:
+            return True
+        return False
+
+    def violation(self, player, reason, details):
+        """Says that a move doesn't count. It costs the player nothing."""
+        self.say("control", "violation", reason=reason, player=player, details=details,
+                 text=f"{self.name(player)}: {details}")
+
+    def other(self, player):
+        return next(seat for seat in self.state["players"] if seat != player)
+
+    def free(self):
+        return [at + 1 for at, mark in enumerate(self.state["board"]) if not mark]
+
+    def drawing(self):
+        shown = [mark or str(at + 1) for at, mark in enumerate(self.state["board"])]
+        return "\n".join(" ".join(shown[row:row + 3]) for row in (0, 3, 6))
+
+    def status(self):
+        state = self.state
+        turn = state["turn"]
+        text = {"waiting": "Waiting for two players.", "over": "The game is over."}.get(state["phase"])
+        return {"type": "status", "phase": state["phase"], "game": state["game"], "players": state["players"],
+                "turn": turn, "board": state["board"], "free": self.free(),
+                "text": f"{text or self.name(turn) + ' is to move.'}\n{self.drawing()}"}
+
+    def help(self):
+        commands = ["5 or b2 - take a cell", "concede", "rematch", "!status", "!help"]
+        return {"type": "help", "commands": commands,
+                "text": "Post in the channel: " + "; ".join(commands) + ". Programs post {\"cell\": 5} as data."}
+
+    def name(self, slot_id):
+        return {slot["slot_id"]: slot["label"] for slot in self.ctx.slots}.get(slot_id) or slot_id
+
+    def say(self, kind, event, **fields):
+        self.ctx.post(kind, dict(fields, type=event))
+
+    def remember(self):
+        self.ctx.set_state(self.state)
+
+
+def whole(value):
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def read_params(params):
+    chosen = dict(PARAMS)
+    for name in params:
+        if name not in chosen:
+            raise ValueError(f"TicTacToeBot has no parameter '{name}'. It has: {', '.join(chosen)}.")
+    chosen.update(params)
+    seconds = chosen["turn_seconds"]
+    if chosen["first"] not in ("join", "random"):
+        raise ValueError("'first' must be \"join\" or \"random\".")
+    if seconds is not None and not (whole(seconds) and 5 <= seconds <= 86400):
+        raise ValueError("'turn_seconds' must be a whole number from 5 to 86400, or left out.")
+    return chosen
+
+
+def read(body):
+    """What a message asks for: (action, cell). Ordinary talk is (None, None)."""
+    if "cell" in body:  # as data: {"cell": 5} or {"cell": "b2"}
+        return "place", cell(body["cell"])
+    if body.get("type") == "move":  # or {"type": "move", "action": "place", "value": 5}
+        action = body.get("action")
+        return (action, cell(body.get("value"))) if isinstance(action, str) else (None, None)
+    text = str(body.get("text", "")).strip().lower()
+    plain = text.lstrip("*_`\"' ").rstrip("!.*_`\"' ")
+    if text in ("!status", "!help"):
+        return text, None
+    if plain in ("concede", "i concede"):
+        return "concede", None
+    if plain in ("rematch", "start", "again"):
+        return "rematch", None
+    found = CELL.fullmatch(plain)
+    return ("place", cell(found[1])) if found else (None, None)
+
+
+def cell(value):
+    """The number of a cell that was named as 5, "5" or "b2"; None if there is no such cell."""
+    if whole(value):
+        return value if 1 <= value <= 9 else None
+    if not isinstance(value, str):
+        return None
+    text = value.strip().lower()
+    if len(text) == 1 and text in "123456789":
+        return int(text)
+    if len(text) == 2 and text[0] in "abc" and text[1] in "123":
+        return "abc".index(text[0]) + 3 * (int(text[1]) - 1) + 1
+    return None
