@@ -174,13 +174,13 @@ mod tests {
     use super::all;
 
     /// What all tools together may cost a session, in tokens of four characters; docs/PROTOCOL.md publishes it.
-    const TOKEN_BUDGET: usize = 4_400;
+    const TOKEN_BUDGET: usize = 4_600;
 
     #[test]
     fn all_tools_together_stay_under_the_published_budget() {
         let bytes = serde_json::to_string(all()).unwrap().len();
         assert!(bytes / 4 <= TOKEN_BUDGET, "{bytes} bytes of JSON, about {} tokens", bytes / 4);
-        assert!(include_str!("../../docs/PROTOCOL.md").contains("at most 4,400 tokens"));
+        assert!(include_str!("../../docs/PROTOCOL.md").contains("at most 4,600 tokens"));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use crate::channel::{Hook, SlotKind};
-use crate::{Body, BotId, Hash, IdParseError, Kind, SlotId};
+use crate::{Body, BotId, Hash, IdParseError, Kind, SlotId, Timestamp};
 
 /// Whose wish a system entry carries out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,6 +79,64 @@ pub struct Runtime {
     pub lock_hash: Hash,
 }
 
+/// A stretch of a bot's keystream that a hook drew.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Drawn {
+    /// Which seed, counted from 0; a reveal goes on to the next.
+    pub epoch: u32,
+    /// Whether players' entropy is in it; else it is the relay's alone.
+    pub open: bool,
+    /// The first byte.
+    pub from: u64,
+    /// The byte after the last.
+    pub to: u64,
+}
+
+/// Entropy that a player gave when it took its seat, now in a bot's keystream.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Contribution {
+    /// The seat.
+    pub slot_id: SlotId,
+    /// The `member:join` that holds the entropy.
+    pub entry: u64,
+    /// SHA-256 of the entropy's text.
+    pub entropy: Hash,
+}
+
+/// A timer that a hook set or, without `due`, cancelled.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TimerSet {
+    /// What `on_timer` gets.
+    pub name: String,
+    /// When.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due: Option<Timestamp>,
+}
+
+/// What a hook exchanged with the outside world, by hash.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Exchanged {
+    /// Salted hash of the record.
+    pub record_hash: Hash,
+    /// Whom it talked to, as `host:port`.
+    pub hosts: Vec<String>,
+    /// Whether the record held a sealed secret, so that its hash alone was kept.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub sealed: bool,
+}
+
+/// How far the wall around a bot reaches, as its relay states it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WallReport {
+    /// The layers that hold, by name.
+    pub held: Vec<String>,
+    /// The layers that the platform refuses, each with why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refused: Vec<String>,
+    /// What became of trying the forbidden acts when the relay started: `passed`, or what was not stopped.
+    pub self_test: String,
+}
+
 /// How a hook ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -123,6 +181,11 @@ pub enum SystemEvent {
         hooks: Vec<Hook>,
         runtime: Runtime,
         wall: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        wall_report: Option<WallReport>,
+        /// Whether the source was held to the policy; an operator can switch that off.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        policy_off: bool,
         seed_commitment: Hash,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         by: Option<Actor>,
@@ -166,7 +229,22 @@ pub enum SystemEvent {
         outcome: HookOutcome,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         state_hash: Option<Hash>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        drawn: Vec<Drawn>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        timers: Vec<TimerSet>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        exchanged: Option<Exchanged>,
     },
+    /// A bot's keystream holds these players' entropy from here on.
+    #[serde(rename = "entropy:open")]
+    EntropyOpened { bot_id: BotId, epoch: u32, contributions: Vec<Contribution> },
+    /// A bot's seed, against its commitment; the next one is in force.
+    #[serde(rename = "seed:reveal")]
+    SeedRevealed { bot_id: BotId, epoch: u32, seed: String, next_commitment: Hash },
+    /// A time that a bot had set came.
+    #[serde(rename = "timer")]
+    Timer { bot_id: BotId, name: String },
     /// A hook failed, in words for players.
     #[serde(rename = "bot:error")]
     BotError {
@@ -201,7 +279,7 @@ impl SystemEvent {
     /// The label of an entry with this body.
     pub fn kind(&self) -> Kind {
         match self {
-            Self::BotRan { .. } => Kind::TRACE,
+            Self::BotRan { .. } | Self::Timer { .. } => Kind::TRACE,
             Self::BotError { .. } => Kind::CONTROL,
             _ => Kind::SYSTEM,
         }

@@ -27,7 +27,10 @@ mod timestamp;
 pub use body::{Body, BodyError, canonical_text};
 pub use entry::{Author, Content, Entry, Envelope, Salt, Sender};
 pub use error::{Error, ErrorCode};
-pub use event::{Actor, BotAnnouncement, HookOutcome, Runtime, SlotSpec, SystemEvent};
+pub use event::{
+    Actor, BotAnnouncement, Contribution, Drawn, Exchanged, HookOutcome, Runtime, SlotSpec, SystemEvent, TimerSet,
+    WallReport,
+};
 pub use hash::Hash;
 pub use id::{BotId, ChannelId, IdParseError, SlotId};
 pub use kind::{Kind, KindError};

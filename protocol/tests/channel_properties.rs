@@ -148,7 +148,10 @@ proptest! {
                 SystemEvent::BotsAnnounced { .. }
                 | SystemEvent::BotManifest { .. }
                 | SystemEvent::BotRan { .. }
-                | SystemEvent::BotError { .. } => prop_assert!(!changes),
+                | SystemEvent::BotError { .. }
+                | SystemEvent::EntropyOpened { .. }
+                | SystemEvent::SeedRevealed { .. }
+                | SystemEvent::Timer { .. } => prop_assert!(!changes),
             }
         }
     }
@@ -273,7 +276,7 @@ proptest! {
         let steps = play(mutable, &wishes);
         let Some(Step { after: state, .. }) = steps.last() else { return Ok(()) };
         for bot in &state.composition.bots {
-            let all = Bot { hooks: vec![Hook::OnInit, Hook::OnJoin, Hook::OnLeave, Hook::OnMessage, Hook::OnPrivateMessage], ..bot.clone() };
+            let all = Bot { hooks: vec![Hook::OnInit, Hook::OnJoin, Hook::OnLeave, Hook::OnMessage, Hook::OnPrivateMessage, Hook::OnTimer], ..bot.clone() };
             let (mut inits, mut present) = (0, BTreeSet::new());
             for step in &steps {
                 let calls = plan(&all, &step.entry, 0);
@@ -291,6 +294,10 @@ proptest! {
                         HookCall::PrivateMessage(from) => {
                             prop_assert_eq!(step.entry.envelope.to_slot, Some(bot.slot_id));
                             prop_assert_eq!(&step.entry.envelope.sender, &Sender::Slot(from));
+                        }
+                        HookCall::Timer => {
+                            let fired = matches!(step.event(), Some(SystemEvent::Timer { .. }));
+                            prop_assert!(fired);
                         }
                     }
                 }

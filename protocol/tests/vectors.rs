@@ -1,6 +1,6 @@
 //! The canonical envelope, held to the bytes that were committed when it was frozen.
 //!
-//! `vectors/envelope-v1.json` is never rewritten by a test that passes without being asked to. If one of
+//! The files under `vectors/` are never rewritten by a test that passes without being asked to. If one of
 //! these tests fails, the change that broke it would make older transcripts unverifiable.
 
 use std::collections::BTreeSet;
@@ -40,22 +40,29 @@ struct Vector {
     root: Hash,
 }
 
-fn path() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/envelope-v1.json")
+/// A log of one entry of every type but those of the second, and a log of what came with timers, draws and exchanges.
+const FILES: [&str; 2] = ["envelope-v1.json", "envelope-v1-bots.json"];
+
+fn path(file: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors").join(file)
 }
 
-fn vectors() -> Vec<Vector> {
-    let text = std::fs::read_to_string(path()).expect("the committed file");
+fn vectors(file: &str) -> Vec<Vector> {
+    let text = std::fs::read_to_string(path(file)).expect("the committed file");
     serde_json::from_str::<Vectors>(&text).expect("vectors").entries
 }
 
 #[test]
 fn envelopes_have_the_frozen_bytes_and_hashes() {
+    FILES.into_iter().for_each(envelopes_are_frozen);
+}
+
+fn envelopes_are_frozen(file: &str) {
     let mut frontier = Frontier::default();
-    for vector in vectors() {
+    for vector in vectors(file) {
         let (name, envelope) = (&vector.name, &vector.envelope);
         assert_eq!(envelope.canonical_bytes(), vector.canonical.as_bytes(), "{name}");
-        assert_eq!(serde_json::from_str::<Envelope>(&vector.canonical).unwrap(), *envelope, "{name}");
+        assert_eq!(serde_json::from_str::<Envelope>(&vector.canonical).expect("an envelope"), *envelope, "{name}");
         assert_eq!(envelope.body_hash, vector.body_hash, "{name}");
         if let Some(content) = &vector.content {
             assert_eq!(content.hash(), vector.body_hash, "{name}");
@@ -68,8 +75,13 @@ fn envelopes_have_the_frozen_bytes_and_hashes() {
 }
 
 #[test]
-fn the_frozen_log_still_follows_the_rules() {
-    let vectors = vectors();
+fn the_frozen_logs_still_follow_the_rules() {
+    let [whole, _] = FILES.map(rules_are_followed);
+    assert!(whole.composition.closed.is_some());
+}
+
+fn rules_are_followed(file: &str) -> ChannelState {
+    let vectors = vectors(file);
     let mut state = ChannelState::empty(vectors[0].envelope.channel_id);
     for vector in vectors {
         let entry = Entry { envelope: vector.envelope, content: vector.content };
@@ -77,7 +89,7 @@ fn the_frozen_log_still_follows_the_rules() {
         state = evolve(state, &entry);
         assert_eq!(state.head.frontier.root(), vector.root, "{}", vector.name);
     }
-    assert!(state.composition.closed.is_some());
+    state
 }
 
 #[test]
@@ -96,6 +108,9 @@ fn every_entry_type_has_a_vector() {
             SystemEvent::MemberKick { .. } => "member:kick",
             SystemEvent::BotRan { .. } => "bot:ran",
             SystemEvent::BotError { .. } => "bot:error",
+            SystemEvent::EntropyOpened { .. } => "entropy:open",
+            SystemEvent::SeedRevealed { .. } => "seed:reveal",
+            SystemEvent::Timer { .. } => "timer",
             SystemEvent::Renamed { .. } => "rename_applied",
             SystemEvent::AdminSet { .. } => "set_admin_applied",
             SystemEvent::SlotYielded { .. } => "yield_slot_applied",
@@ -117,6 +132,7 @@ fn every_entry_type_has_a_vector() {
         "close_applied",
         "close_slot_applied",
         "deleted",
+        "entropy:open",
         "member:join",
         "member:kick",
         "member:leave",
@@ -126,12 +142,14 @@ fn every_entry_type_has_a_vector() {
         "player's own label",
         "player's post",
         "rename_applied",
+        "seed:reveal",
         "set_admin_applied",
         "signed",
+        "timer",
         "yield_slot_applied",
     ];
     let mut seen = BTreeSet::new();
-    for Vector { envelope, content, .. } in vectors() {
+    for Vector { envelope, content, .. } in FILES.map(vectors).into_iter().flatten() {
         let private = envelope.to_slot.is_some();
         seen.insert(match (&envelope.sender, &content) {
             (_, None) => "deleted",
@@ -151,13 +169,15 @@ fn every_entry_type_has_a_vector() {
 #[test]
 fn an_independent_reader_computes_the_same() {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/verify_vectors.py");
-    let Ok(output) = Command::new("python3").arg(script).arg(path()).output() else {
-        eprintln!("skipped: there is no python3");
-        return;
-    };
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    for file in FILES {
+        let Ok(output) = Command::new("python3").arg(&script).arg(path(file)).output() else {
+            eprintln!("skipped: there is no python3");
+            return;
+        };
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
 
-    let altered = std::fs::read_to_string(path()).unwrap().replacen("guess 42", "guess 43", 1);
+    let altered = std::fs::read_to_string(path(FILES[0])).unwrap().replacen("guess 42", "guess 43", 1);
     let copy = Path::new(env!("CARGO_TARGET_TMPDIR")).join("altered-vectors.json");
     std::fs::write(&copy, altered).unwrap();
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/verify_vectors.py");
@@ -170,12 +190,18 @@ fn the_file_is_written_when_asked() {
     if std::env::var_os(WRITE).is_none() {
         return;
     }
+    for (file, entries) in FILES.into_iter().zip([log::entries(), log::entries_of_bots()]) {
+        write(file, entries);
+    }
+}
+
+fn write(file: &str, entries: Vec<(&'static str, Entry)>) {
     let mut frontier = Frontier::default();
-    let entries = log::entries().into_iter().map(|(name, Entry { envelope, content })| {
+    let entries = entries.into_iter().map(|(name, Entry { envelope, content })| {
         frontier.push(envelope.leaf_hash());
         Vector {
             name: name.to_owned(),
-            canonical: String::from_utf8(envelope.canonical_bytes()).unwrap(),
+            canonical: String::from_utf8(envelope.canonical_bytes()).expect("UTF-8"),
             body_hash: envelope.body_hash,
             leaf_hash: envelope.leaf_hash(),
             root: frontier.root(),
@@ -187,5 +213,6 @@ fn the_file_is_written_when_asked() {
                  RFC 8785 JSON of body); leaf_hash is SHA-256(0x00 || canonical); root is that of RFC 6962, section 2.1, over \
                  the entries so far. Frozen.";
     let vectors = Vectors { about: about.to_owned(), entries: entries.collect() };
-    std::fs::write(path(), serde_json::to_string_pretty(&vectors).unwrap() + "\n").unwrap();
+    let text = serde_json::to_string_pretty(&vectors).expect("plain JSON") + "\n";
+    std::fs::write(path(file), text).expect("a file that can be written");
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use mcp_multiplayer_protocol::Timestamp;
 
@@ -24,6 +24,11 @@ impl Clock {
     /// A clock that shows what `now` returns.
     pub fn new(now: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
         Self(Arc::new(now))
+    }
+
+    /// How long it is until then; nothing when that is past.
+    pub fn until(&self, then: Timestamp) -> Duration {
+        Duration::from_millis(u64::try_from(then.as_millis() - self.now().as_millis()).unwrap_or(0))
     }
 
     /// The present moment.

@@ -69,6 +69,8 @@ pub struct Config {
     pub bot_workers: usize,
     /// Time after which an idle bot's process is retired, in seconds.
     pub bot_idle_seconds: u64,
+    /// Whether inline sources are held to the policy; without it they are plain Python, and the process wall alone holds them.
+    pub bot_policy: bool,
     /// What is logged: a level, or directives such as `info,mcp_multiplayer_relay=debug`.
     pub log: String,
     /// How log lines are written.
@@ -99,6 +101,7 @@ impl Default for Config {
             bot_memory_bytes: 256 * 1024 * 1024,
             bot_workers: 64,
             bot_idle_seconds: 600,
+            bot_policy: true,
             log: "info".to_owned(),
             log_format: LogFormat::Text,
         }
@@ -171,6 +174,9 @@ pub struct Settings {
     /// Seconds after which an idle bot's process is retired [default: 600]
     #[arg(long, env = "MCP_MULTIPLAYER_BOT_IDLE_SECONDS", value_name = "N", global = true)]
     pub bot_idle_seconds: Option<u64>,
+    /// Whether inline sources are held to the policy [default: true]
+    #[arg(long, env = "MCP_MULTIPLAYER_BOT_POLICY", value_name = "BOOL", global = true)]
+    pub bot_policy: Option<bool>,
     /// What is logged: a level, or directives [default: info]
     #[arg(long, env = "MCP_MULTIPLAYER_LOG", value_name = "DIRECTIVES", global = true)]
     pub log: Option<String>,

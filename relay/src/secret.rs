@@ -4,15 +4,19 @@
 //! reply that was lost can be made again, and nothing in the database helps whoever steals it. The
 //! key lives in a file of its own, beside the database and not in it.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 
+use chacha20poly1305::ChaCha20Poly1305;
+use chacha20poly1305::aead::{Aead as _, Payload};
 use hkdf::Hkdf;
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use mcp_multiplayer_protocol::{BotId, ChannelId, Hash, Salt, Secret, SlotId};
+use mcp_multiplayer_bot_supervisor::referee::Seeds;
+use mcp_multiplayer_protocol::{BotId, ChannelId, Hash, Secret, SlotId};
 use sha2::Sha256;
 use subtle::ConstantTimeEq as _;
 
@@ -37,6 +41,8 @@ pub struct RelayKey {
     rejoins: [u8; 32],
     pseudonyms: [u8; 32],
     bots: [u8; 32],
+    env: [u8; 32],
+    requests: [u8; 32],
 }
 
 impl fmt::Debug for RelayKey {
@@ -59,6 +65,8 @@ impl RelayKey {
             rejoins: derive("mcp-multiplayer/rejoin/v1"),
             pseudonyms: derive("mcp-multiplayer/pseudonym/v1"),
             bots: derive("mcp-multiplayer/bot/v1"),
+            env: derive("mcp-multiplayer/env/v1"),
+            requests: derive("mcp-multiplayer/request/v1"),
         }
     }
 
@@ -97,33 +105,47 @@ impl RelayKey {
         Hash::from_bytes(mac(&self.pseudonyms, &[channel_id.as_bytes(), principal.as_bytes()]))
     }
 
-    /// The secret seed of a bot, from which its salts come.
-    pub(crate) fn bot_seed(&self, channel_id: ChannelId, bot_id: &BotId) -> BotSeed {
-        BotSeed(mac(&self.bots, &[channel_id.as_bytes(), bot_id.as_str().as_bytes()]))
-    }
-}
-
-/// The secret seed of a bot.
-pub(crate) struct BotSeed([u8; 32]);
-
-impl fmt::Debug for BotSeed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("[secret]")
-    }
-}
-
-impl BotSeed {
-    /// What is published when the bot is attached, so that the seed cannot be changed later.
-    pub(crate) fn commitment(&self) -> Hash {
-        Hash::of(&[b"mcp-multiplayer/bot-seed/v1", &self.0])
+    /// Seals a bot's secrets, for the database: a fresh nonce, and ChaCha20-Poly1305 (RFC 8439).
+    pub(crate) fn seal_env(
+        &self,
+        channel_id: ChannelId,
+        bot_id: &BotId,
+        env: &BTreeMap<String, Secret>,
+        random: &Random,
+    ) -> Vec<u8> {
+        let nonce = random.bytes::<12>();
+        let text = serde_json::to_string(env).expect("names and texts are plain JSON");
+        let payload = Payload { msg: text.as_bytes(), aad: bot_id.as_str().as_bytes() };
+        let sealed = self.env_cipher(channel_id).encrypt(&nonce.into(), payload).expect("a short text can be sealed");
+        [&nonce[..], &sealed].concat()
     }
 
-    /// The salt of the `index`-th entry of the call numbered `step` for the entry `trigger`.
-    pub(crate) fn salt(&self, trigger: u64, step: u32, index: usize) -> Salt {
-        let mut salt = [0; 32];
-        let info = format!("mcp-multiplayer/salt/v1/{trigger}/{step}/{index}");
-        Hkdf::<Sha256>::new(None, &self.0).expand(info.as_bytes(), &mut salt).expect("32 bytes are not too many");
-        Salt(salt)
+    /// Opens them again; `None` when another key sealed them, or for another bot.
+    pub(crate) fn open_env(
+        &self,
+        channel_id: ChannelId,
+        bot_id: &BotId,
+        sealed: &[u8],
+    ) -> Option<BTreeMap<String, Secret>> {
+        let (nonce, sealed) = sealed.split_first_chunk::<12>()?;
+        let payload = Payload { msg: sealed, aad: bot_id.as_str().as_bytes() };
+        let text = self.env_cipher(channel_id).decrypt(&(*nonce).into(), payload).ok()?;
+        serde_json::from_slice(&text).ok()
+    }
+
+    /// One key for each channel, so that no two ever meet the same nonce by chance.
+    fn env_cipher(&self, channel_id: ChannelId) -> ChaCha20Poly1305 {
+        ChaCha20Poly1305::new(&mac(&self.env, &[channel_id.as_bytes()]).into())
+    }
+
+    /// Stands for a secret in the hash of a request, which is kept: nobody can try secrets against it.
+    pub(crate) fn blind(&self, secret: &Secret) -> Hash {
+        Hash::from_bytes(mac(&self.requests, &[secret.expose().as_bytes()]))
+    }
+
+    /// The secret seeds of a bot, from which its salts and its randomness come.
+    pub(crate) fn bot_seeds(&self, channel_id: ChannelId, bot_id: &BotId) -> Seeds {
+        Seeds::new(mac(&self.bots, &[channel_id.as_bytes(), bot_id.as_str().as_bytes()]))
     }
 }
 
@@ -236,8 +258,28 @@ mod tests {
         assert_ne!(key.pseudonym(here, "alice"), key.pseudonym(there, "alice"));
         assert_ne!(key.pseudonym(here, "alice"), key.pseudonym(here, "bob"));
         let bot = BotId::new("GuessBot", 0);
-        assert_ne!(key.bot_seed(here, &bot).commitment(), key.bot_seed(there, &bot).commitment());
-        assert_ne!(key.bot_seed(here, &bot).salt(1, 0, 0), key.bot_seed(here, &bot).salt(1, 1, 0));
+        assert_ne!(key.bot_seeds(here, &bot).commitment(0), key.bot_seeds(there, &bot).commitment(0));
+    }
+
+    #[test]
+    fn sealed_secrets_open_for_their_bot_alone() {
+        use std::collections::BTreeMap;
+
+        use mcp_multiplayer_protocol::Secret;
+        let (key, random) = (RelayKey::new(&[1; 32]), crate::clock::Random::system());
+        let (here, there) = (ChannelId::from_bytes([1; 10]), ChannelId::from_bytes([2; 10]));
+        let (bot, other) = (BotId::new("Judge", 0), BotId::new("Judge", 1));
+        let env = BTreeMap::from([("API_KEY".to_owned(), Secret::new("sk-1234567890"))]);
+        let mut sealed = key.seal_env(here, &bot, &env, &random);
+        assert_eq!(key.open_env(here, &bot, &sealed).as_ref(), Some(&env));
+        assert_ne!(sealed, key.seal_env(here, &bot, &env, &random));
+        assert!(!sealed.windows(6).any(|window| window == b"123456" || window == b"API_KE"));
+        assert_eq!(key.open_env(there, &bot, &sealed), None);
+        assert_eq!(key.open_env(here, &other, &sealed), None);
+        assert_eq!(RelayKey::new(&[2; 32]).open_env(here, &bot, &sealed), None);
+        *sealed.last_mut().unwrap() ^= 1;
+        assert_eq!(key.open_env(here, &bot, &sealed), None);
+        assert_eq!(key.open_env(here, &bot, &[0; 5]), None);
     }
 
     #[test]

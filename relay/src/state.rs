@@ -20,6 +20,7 @@ use crate::store::sqlite::SqliteStore;
 /// A relay at work. Dropping the last reference ends its bots.
 pub struct Relay {
     pub(crate) config: Config,
+    pub(crate) clock: Clock,
     pub(crate) random: Random,
     pub(crate) key: RelayKey,
     pub(crate) store: Arc<dyn Store>,
@@ -59,8 +60,8 @@ impl Relay {
         let relay = Arc::new_cyclic(|relay: &Weak<Self>| {
             let relay = relay.clone();
             let start: StartRunner = Box::new(move |channel, bot_id| bots::start(relay.clone(), channel, bot_id));
-            let channels = Channels::new(Arc::clone(&store), clock, random.clone(), capacity, start);
-            Self { config, random, key, store, channels, supervisor, tokens, shutdown }
+            let channels = Channels::new(Arc::clone(&store), clock.clone(), random.clone(), capacity, start);
+            Self { config, clock, random, key, store, channels, supervisor, tokens, shutdown }
         });
         let due = relay.store.list_channels_with_due_bots().await?;
         tracing::info!(channels = due.len(), "taking up hooks that were due");

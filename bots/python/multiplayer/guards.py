@@ -7,7 +7,7 @@ from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 
 from RestrictedPython.transformer import INSPECT_ATTRIBUTES
 
-from multiplayer import names
+from multiplayer import identity, names
 
 FORMATTERS = frozenset({"format", "format_map"})
 
@@ -128,5 +128,7 @@ def bot_builtins(importer, log):
         setattr=guarded_setattr,
         delattr=guarded_delattr,
         hasattr=guarded_hasattr,
+        id=identity.number,
+        __build_class__=functools.partial(identity.build_class, builtins.__build_class__),
     )
     return table

@@ -1,23 +1,24 @@
 """One bot's source, compiled once and run in fresh globals for every hook."""
 
+import builtins as python_builtins
 import random
 import sys
 
-from multiplayer import modules, names
+from multiplayer import identity, modules, names
 from multiplayer.guards import guarded_getattr, guarded_write
 from multiplayer.policy import Rejected, compile_bot
 
-HOOKS = ("on_init", "on_join", "on_leave", "on_message", "on_private_message")
+HOOKS = ("on_init", "on_join", "on_leave", "on_message", "on_private_message", "on_timer")
 
 
 class Program:
-    """A compiled bot."""
+    """A compiled bot; without `builtins` it is plain Python, which no policy restricts."""
 
     def __init__(self, name, source, builtins):
         self.filename = f"<bot:{name}>"
         self._name = name
         self._builtins = builtins
-        self._code = compile_bot(source, self.filename)
+        self._code = compile_plain(source, self.filename) if builtins is None else compile_bot(source, self.filename)
 
     def bot_class(self):
         """Runs the source and returns its bot class.
@@ -25,12 +26,13 @@ class Program:
         That is the class with a hook that has the bot's name, else the last one defined.
         """
         namespace = {
-            "__builtins__": self._builtins,
+            "__builtins__": python_builtins if self._builtins is None else self._builtins,
             "__name__": names.BOT_MODULE,
             "_getattr_": guarded_getattr,
             "_write_": guarded_write,
         }
         self._freshen_libraries()
+        identity.forget()
         exec(self._code, namespace)
         found = [value for value in namespace.values() if _is_bot_class(value)]
         if not found:
@@ -55,6 +57,13 @@ class Program:
         if modules.imported("decimal"):
             decimal = sys.modules["decimal"]
             decimal.setcontext(decimal.Context())
+
+
+def compile_plain(source, filename):
+    try:
+        return compile(source, filename, "exec", dont_inherit=True)
+    except (SyntaxError, ValueError) as error:
+        raise Rejected(f"{type(error).__name__}: {error}", getattr(error, "lineno", None)) from None
 
 
 def instance(bot_class, context):

@@ -2,8 +2,11 @@
 
     {"id": 1, "request": {"load": {name, source, params, limits}}}    -> {"loaded": {}} | {"rejected": {message, line, hint}}
     {"id": 2, "request": {"inspect": {}}}                             -> {"inspected": {class_name, hooks}} | {"rejected": ...}
-    {"id": 3, "request": {"hook": {hook, channel_id, bot_id, now_ms, state, players, slots, args}}}
-        -> {"done": {effects, state, log}} | {"failed": {reason, line, memory, log}}
+    {"id": 3, "request": {"hook": {hook, channel_id, bot_id, now_ms, state, kept, players, slots, stream, env, args}}}
+        -> {"done": {effects, state, kept, drawn, log}} | {"failed": {reason, line, memory, log}}
+
+In the midst of a hook the worker may ask something of the outside world: {"id": 3, "ask": ...} is
+answered by {"id": 3, "answer": ...}.
 """
 
 import gc
@@ -11,7 +14,7 @@ import json
 import os
 import signal
 
-from multiplayer import facades, modules
+from multiplayer import clock, facades, modules, stream
 from multiplayer.context import Context, Effects
 from multiplayer.guards import bot_builtins
 from multiplayer.log import Log
@@ -25,20 +28,24 @@ _REASON_CHARACTERS = 1000
 class Worker:
     """The one bot of this process."""
 
-    def __init__(self, workspace, socket):
+    def __init__(self, workspace, socket, exchange):
+        self._exchange = exchange
+        self._hook_id = None
+        clock.install()
+        stream.install()
         self._workspace = workspace
         self._program = None
         # A file that grows past the limit is an OSError then, not the end of the process.
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         os.closerange(3, socket)
         os.closerange(socket + 1, 256)
-        raise_wall(workspace)
         gc.collect()
         gc.freeze()
 
     def answer(self, frame):
         frame = json.loads(frame)
         ((kind, request),) = frame["request"].items()
+        self._hook_id = frame["id"]
         reply = {"load": self._load, "inspect": self._inspect, "hook": self._hook}[kind](request)
         return f'{{"id":{frame["id"]},"reply":{reply}}}'
 
@@ -46,8 +53,11 @@ class Worker:
         self._limits = request["limits"]
         self._params = request["params"]
         self._log = Log(self._limits["log_bytes"])
+        # Under the policy a bot gets clean errors from Python, before the kernel says no.
+        builtins = bot_builtins(modules.bot_import, self._log) if request["policy"] else None
+        if builtins is not None:
+            raise_wall(self._workspace)
         try:
-            builtins = bot_builtins(modules.bot_import, self._log)
             self._program = Program(request["name"], request["source"], builtins)
         except Rejected as error:
             return _rejected(error.message, error.line, error.hint)
@@ -65,7 +75,10 @@ class Worker:
 
     def _hook(self, call):
         facts = call | {"params": self._params, "workspace": self._workspace}
-        effects = Effects(call["state"], self._limits)
+        keystream = stream.Stream(call["stream"])
+        effects = Effects(call["state"], call["kept"], keystream, self._limits)
+        clock.set_time(call["now_ms"], self._limits["hook_ms"])
+        stream.use(keystream)
         self._log.take()
         try:
             bot = instance(self._program.bot_class(), Context(effects, facts))
@@ -83,10 +96,17 @@ class Worker:
             return json.dumps({"failed": failed})
         effects.close()
         state = None if effects.state == effects.before else effects.state
+        kept = None if effects.kept == effects.kept_before else effects.kept
         return (
-            f'{{"done":{{"effects":[{",".join(effects.texts)}],'
-            f'"state":{json.dumps(state, ensure_ascii=False)},"log":{json.dumps(self._log.take())}}}}}'
+            f'{{"done":{{"effects":[{",".join(effects.texts)}],"state":{json.dumps(state, ensure_ascii=False)},'
+            f'"kept":{json.dumps(kept, ensure_ascii=False)},"drawn":{json.dumps(keystream.close())},'
+            f'"log":{json.dumps(self._log.take())}}}}}'
         )
+
+    def ask(self, question):
+        """Has the relay do something in the outside world, and returns what came of it."""
+        frame = json.dumps({"id": self._hook_id, "ask": question}, separators=(",", ":"))
+        return json.loads(self._exchange(frame))["answer"]
 
 
 def _rejected(message, line, hint):

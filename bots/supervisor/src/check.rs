@@ -6,7 +6,7 @@ use serde_json::{Map, Number, Value};
 use crate::frame::{Reply, SentEffect};
 use crate::hook::HookCall;
 use crate::limits::Limits;
-use crate::report::{Effect, FailureKind, HookReport, Outcome};
+use crate::report::{Done, Effect, FailureKind, HookReport, Outcome};
 
 /// What a double holds exactly.
 const MAX_INTEGER: u64 = (1 << 53) - 1;
@@ -14,23 +14,44 @@ const MAX_INTEGER: u64 = (1 << 53) - 1;
 /// Nesting of a body or state.
 const MAX_DEPTH: usize = 32;
 
+/// Effects of a hook besides messages.
+const MAX_OTHERS: usize = 64;
+
 /// Of a failure's reason, in characters; the worker cuts at a quarter of it.
 const MAX_REASON: usize = 4000;
 
+/// Longest time that a timer may be set to: 30 days.
+const MAX_TIMER_MS: u64 = 30 * 24 * 60 * 60 * 1000;
+
+/// Shortest time that a timer may be set to.
+const MIN_TIMER_MS: u64 = 1000;
+
 /// The report of a hook; one that breaks a limit is a failure of the kind `Refused`.
-pub(crate) fn report(reply: Reply, call: &HookCall, limits: &Limits) -> HookReport {
+///
+/// `secrets` are the bot's own: a message that holds one is refused, and nobody hears of them in a
+/// reason or a log.
+pub(crate) fn report(reply: Reply, call: &HookCall, limits: &Limits, secrets: &[String]) -> HookReport {
     match reply {
-        Reply::Done { effects, state, log } => match completed(effects, state, call, limits) {
-            Ok(outcome) => HookReport { outcome, log: bounded(log, limits) },
-            Err(reason) => refused(reason),
-        },
+        Reply::Done { effects, state, kept, drawn, log } => {
+            let done = completed(effects, state, call, limits, secrets)
+                .and_then(|done| Ok(Done { kept: checked_kept(kept, limits)?, drawn, ..done }));
+            match done {
+                Ok(done) => HookReport {
+                    outcome: Outcome::Completed(Box::new(done)),
+                    log: bounded(log, limits, secrets),
+                    record: None,
+                },
+                Err(reason) => refused(reason),
+            }
+        }
         Reply::Failed { reason, line, memory, log } => HookReport {
             outcome: Outcome::Failed {
-                reason: reason.chars().take(MAX_REASON).collect(),
+                reason: redacted(reason.chars().take(MAX_REASON).collect(), secrets),
                 line,
                 kind: if memory { FailureKind::Memory } else { FailureKind::Error },
             },
-            log: bounded(log, limits),
+            log: bounded(log, limits, secrets),
+            record: None,
         },
         _ => refused("the bot's process answered something else".to_owned()),
     }
@@ -38,7 +59,7 @@ pub(crate) fn report(reply: Reply, call: &HookCall, limits: &Limits) -> HookRepo
 
 /// A report without anything of the hook's in it.
 pub(crate) fn failed(reason: String, kind: FailureKind) -> HookReport {
-    HookReport { outcome: Outcome::Failed { reason, line: None, kind }, log: Vec::new() }
+    HookReport { outcome: Outcome::Failed { reason, line: None, kind }, log: Vec::new(), record: None }
 }
 
 fn refused(reason: String) -> HookReport {
@@ -50,8 +71,13 @@ fn completed(
     state: Option<String>,
     call: &HookCall,
     limits: &Limits,
-) -> Result<Outcome, String> {
-    if sent.len() > limits.posts {
+    secrets: &[String],
+) -> Result<Done, String> {
+    let messages = sent.iter().filter(|sent| matches!(sent, SentEffect::Post { .. } | SentEffect::Dm { .. })).count();
+    if sent.len() - messages > MAX_OTHERS {
+        return Err(format!("a hook may set timers, start and reveal at most {MAX_OTHERS} times"));
+    }
+    if messages > limits.posts {
         return Err(format!("a hook may post at most {} messages", limits.posts));
     }
     let mut room = limits.post_bytes;
@@ -67,7 +93,18 @@ fn completed(
                 }
                 Effect::Dm { slot_id, kind: checked_kind(kind)?, body: take(&body, limits, &mut room)? }
             }
+            SentEffect::Timer { name, after_ms } => {
+                if after_ms.is_some_and(|after| !(MIN_TIMER_MS..=MAX_TIMER_MS).contains(&after)) {
+                    return Err("a timer fires after 1 second to 30 days".to_owned());
+                }
+                Effect::Timer { name: checked_kind(name)?, after_ms }
+            }
+            SentEffect::Start {} => Effect::Start,
+            SentEffect::Reveal {} => Effect::Reveal,
         });
+    }
+    if effects.iter().any(|effect| tells(effect, secrets)) {
+        return Err("a message holds one of the bot's secrets (ctx.env)".to_owned());
     }
     if let Some(state) = &state {
         if state.len() > limits.state_bytes {
@@ -75,7 +112,49 @@ fn completed(
         }
         object(state, "state")?;
     }
-    Ok(Outcome::Completed { effects, state })
+    Ok(Done { effects, state, ..Done::default() })
+}
+
+fn checked_kept(kept: Option<String>, limits: &Limits) -> Result<Option<String>, String> {
+    if let Some(kept) = &kept {
+        if kept.len() > limits.kept_bytes {
+            return Err(format!("what ctx.commit keeps is {} bytes; at most {}", kept.len(), limits.kept_bytes));
+        }
+        object(kept, "what ctx.commit keeps")?;
+    }
+    Ok(kept)
+}
+
+/// Whether an effect would tell others a secret: in a text, a key or a name, verbatim.
+fn tells(effect: &Effect, secrets: &[String]) -> bool {
+    fn in_text(text: &str, secrets: &[String]) -> bool {
+        secrets.iter().any(|secret| text.contains(secret.as_str()))
+    }
+    fn in_value(value: &Value, secrets: &[String]) -> bool {
+        match value {
+            Value::String(text) => in_text(text, secrets),
+            Value::Array(items) => items.iter().any(|item| in_value(item, secrets)),
+            Value::Object(fields) => in_fields(fields, secrets),
+            Value::Number(number) => in_text(&number.to_string(), secrets),
+            Value::Null | Value::Bool(_) => false,
+        }
+    }
+    fn in_fields(fields: &Map<String, Value>, secrets: &[String]) -> bool {
+        fields.iter().any(|(key, value)| in_text(key, secrets) || in_value(value, secrets))
+    }
+    match effect {
+        _ if secrets.is_empty() => false,
+        Effect::Post { kind, body } | Effect::Dm { kind, body, .. } => {
+            in_text(kind, secrets) || in_fields(body, secrets)
+        }
+        Effect::Timer { name, .. } => in_text(name, secrets),
+        Effect::Start | Effect::Reveal => false,
+    }
+}
+
+/// A text without the bot's secrets.
+pub(crate) fn redacted(text: String, secrets: &[String]) -> String {
+    secrets.iter().fold(text, |text, secret| text.replace(secret.as_str(), "[secret]"))
 }
 
 fn checked_kind(kind: String) -> Result<String, String> {
@@ -121,13 +200,13 @@ fn is_exact(number: &Number) -> bool {
     }
 }
 
-fn bounded(log: Vec<String>, limits: &Limits) -> Vec<String> {
+fn bounded(log: Vec<String>, limits: &Limits, secrets: &[String]) -> Vec<String> {
     // UTF-8 takes up to four bytes for each character that the worker counts, and it adds a remark.
     let mut room = 4 * limits.log_bytes + 256;
     log.into_iter()
         .map_while(|line| {
             room = room.checked_sub(line.len() + 1)?;
-            Some(line)
+            Some(redacted(line, secrets))
         })
         .collect()
 }
@@ -139,7 +218,10 @@ mod tests {
     use super::*;
     use mcp_multiplayer_protocol::channel::Hook;
 
-    use crate::hook::Player;
+    use mcp_multiplayer_protocol::Secret;
+    use std::collections::BTreeMap;
+
+    use crate::hook::{Player, Stream};
 
     fn call() -> HookCall {
         HookCall {
@@ -148,6 +230,19 @@ mod tests {
             bot_id: "bot_1".to_owned(),
             now_ms: 0,
             state: None,
+            kept: None,
+            stream: Stream {
+                epoch: 0,
+                last: false,
+                open: None,
+                position: 0,
+                seated: Vec::new(),
+                key: Secret::new("00"),
+                start_key: Secret::new("01"),
+                next_key: None,
+                next_start_key: None,
+            },
+            env: BTreeMap::new(),
             players: vec![Player { slot_id: "s1".to_owned(), label: "alice".to_owned() }],
             slots: Vec::new(),
             args: Vec::new(),
@@ -161,19 +256,22 @@ mod tests {
     /// The outcome of a hook whose worker sent this.
     fn outcome(reply: &Value) -> Outcome {
         let reply = serde_json::from_value(reply.clone());
-        report(reply.expect("a well-formed reply"), &call(), &limits()).outcome
+        report(reply.expect("a well-formed reply"), &call(), &limits(), &[]).outcome
     }
 
     /// The outcome of a hook whose worker sent these effects and this state, as texts.
     fn done(effects: &str, state: &str) -> Outcome {
-        let reply = format!(r#"{{"done": {{"effects": [{effects}], "state": {state}, "log": []}}}}"#);
-        report(serde_json::from_str(&reply).expect("a well-formed reply"), &call(), &limits()).outcome
+        let reply = format!(
+            r#"{{"done": {{"effects": [{effects}], "state": {state}, "kept": null, "drawn": [], "log": []}}}}"#
+        );
+        report(serde_json::from_str(&reply).expect("a well-formed reply"), &call(), &limits(), &[]).outcome
     }
 
     #[test]
     fn a_hook_within_its_limits_completes() {
         let effects = r#"{"post": {"kind": "bot", "body": {"n": 9007199254740991}}}, {"dm": {"slot_id": "s1", "kind": "a:b", "body": {}}}"#;
-        let Outcome::Completed { effects, state } = done(effects, r#""{\"n\":-1}""#) else { panic!("refused") };
+        let Outcome::Completed(done) = done(effects, r#""{\"n\":-1}""#) else { panic!("refused") };
+        let Done { effects, state, .. } = *done;
         assert_eq!(effects.len(), 2);
         assert_eq!(state.as_deref(), Some(r#"{"n":-1}"#));
     }
@@ -218,7 +316,7 @@ mod tests {
 
         let endless = json!({"failed": {"reason": "", "line": null, "memory": true, "log": vec!["x"; 10_000]}});
         let reply = serde_json::from_value(endless).expect("a well-formed reply");
-        let log = report(reply, &call(), &limits()).log;
+        let log = report(reply, &call(), &limits(), &[]).log;
         assert!((100..200).contains(&log.len()), "{}", log.len());
     }
 }

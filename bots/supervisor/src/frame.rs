@@ -10,9 +10,11 @@ use serde_json::value::RawValue;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 
+use mcp_multiplayer_protocol::Drawn;
 use mcp_multiplayer_protocol::channel::Hook;
 
 use crate::hook::HookCall;
+use crate::outside::{Answer, Ask};
 use crate::report::RuntimeInfo;
 
 #[derive(Debug, Serialize)]
@@ -24,7 +26,7 @@ struct RequestFrame<'a> {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Request<'a> {
-    Load { name: &'a str, source: &'a str, params: String, limits: LoadLimits },
+    Load { name: &'a str, source: &'a str, params: String, policy: bool, limits: LoadLimits },
     Inspect {},
     Hook(&'a HookCall),
 }
@@ -37,13 +39,30 @@ pub(crate) struct LoadLimits {
     pub(crate) post_bytes: usize,
     pub(crate) state_bytes: usize,
     pub(crate) log_bytes: usize,
+    pub(crate) kept_bytes: usize,
+    pub(crate) hook_ms: u128,
 }
 
+/// A worker speaks to reply or, in the midst of a hook, to ask something of the outside world.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct ReplyFrame {
+struct SpokenFrame {
     id: u64,
-    reply: Reply,
+    reply: Option<Reply>,
+    ask: Option<Ask>,
+}
+
+#[derive(Debug, Serialize)]
+struct AnswerFrame<'a> {
+    id: u64,
+    answer: &'a Answer,
+}
+
+/// What a worker said.
+#[derive(Debug)]
+pub(crate) enum Spoken {
+    Reply(Reply),
+    Ask(Ask),
 }
 
 #[derive(Debug, Deserialize)]
@@ -54,7 +73,7 @@ pub(crate) enum Reply {
     Loaded {},
     Inspected { class_name: String, hooks: Vec<Hook> },
     Rejected { message: String, line: Option<u32>, hint: Option<String> },
-    Done { effects: Vec<SentEffect>, state: Option<String>, log: Vec<String> },
+    Done { effects: Vec<SentEffect>, state: Option<String>, kept: Option<String>, drawn: Vec<Drawn>, log: Vec<String> },
     Failed { reason: String, line: Option<u32>, memory: bool, log: Vec<String> },
 }
 
@@ -64,6 +83,9 @@ pub(crate) enum Reply {
 pub(crate) enum SentEffect {
     Post { kind: String, body: Box<RawValue> },
     Dm { slot_id: String, kind: String, body: Box<RawValue> },
+    Timer { name: String, after_ms: Option<u64> },
+    Start {},
+    Reveal {},
 }
 
 /// Why no reply came.
@@ -81,20 +103,29 @@ impl From<io::Error> for ReadError {
 }
 
 pub(crate) async fn write(socket: &mut UnixStream, id: u64, request: &Request<'_>) -> io::Result<()> {
+    send(socket, &RequestFrame { id, request }).await
+}
+
+/// Answers what the worker asked while it was at request `id`.
+pub(crate) async fn answer(socket: &mut UnixStream, id: u64, answer: &Answer) -> io::Result<()> {
+    send(socket, &AnswerFrame { id, answer }).await
+}
+
+async fn send(socket: &mut UnixStream, content: &impl Serialize) -> io::Result<()> {
     let mut frame = vec![0; 4];
-    serde_json::to_writer(&mut frame, &RequestFrame { id, request })?;
+    serde_json::to_writer(&mut frame, content)?;
     let length = u32::try_from(frame.len() - 4).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
     frame[..4].copy_from_slice(&length.to_be_bytes());
     socket.write_all(&frame).await
 }
 
-/// Reads the reply to request `id`, of at most `max_bytes`, through `buffer`.
+/// Reads what is said about request `id`, in at most `max_bytes`, through `buffer`.
 pub(crate) async fn read(
     socket: &mut UnixStream,
     id: u64,
     max_bytes: usize,
     buffer: &mut Vec<u8>,
-) -> Result<Reply, ReadError> {
+) -> Result<Spoken, ReadError> {
     buffer.clear();
     let mut end = None;
     while end.is_none_or(|end| buffer.len() < end) {
@@ -112,12 +143,16 @@ pub(crate) async fn read(
     if end != Some(buffer.len()) {
         return Err(ReadError::Protocol("more than one reply"));
     }
-    let frame: ReplyFrame =
+    let frame: SpokenFrame =
         serde_json::from_slice(&buffer[4..]).map_err(|_| ReadError::Protocol("an unreadable reply"))?;
     if frame.id != id {
         return Err(ReadError::Protocol("a reply to another request"));
     }
-    Ok(frame.reply)
+    match (frame.reply, frame.ask) {
+        (Some(reply), None) => Ok(Spoken::Reply(reply)),
+        (None, Some(ask)) => Ok(Spoken::Ask(ask)),
+        _ => Err(ReadError::Protocol("an unreadable reply")),
+    }
 }
 
 #[cfg(test)]
@@ -125,7 +160,7 @@ mod tests {
     use super::*;
 
     /// What is read when a worker sends these bytes as its answer to request 7.
-    async fn read_from(sent: &[u8]) -> Result<Reply, ReadError> {
+    async fn read_from(sent: &[u8]) -> Result<Spoken, ReadError> {
         let (mut ours, mut theirs) = UnixStream::pair().expect("a socket pair");
         theirs.write_all(sent).await.expect("the buffer has room");
         drop(theirs);
@@ -141,7 +176,7 @@ mod tests {
     #[tokio::test]
     async fn one_reply_to_the_request_is_read() {
         let reply = read_from(&framed(r#"{"id": 7, "reply": {"loaded": {}}}"#)).await;
-        assert!(matches!(reply, Ok(Reply::Loaded {})), "{reply:?}");
+        assert!(matches!(reply, Ok(Spoken::Reply(Reply::Loaded {}))), "{reply:?}");
     }
 
     #[tokio::test]

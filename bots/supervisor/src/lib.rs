@@ -13,6 +13,7 @@
 //!     name: "EchoBot".to_owned(),
 //!     source: "class EchoBot:\n    def on_init(self):\n        self.ctx.post('bot', 'ready')".into(),
 //!     params: serde_json::json!({}),
+//!     policy: true,
 //! });
 //! let inspected = supervisor.inspect(&program).await?;
 //! assert_eq!(inspected.hooks, [Hook::OnInit]);
@@ -27,7 +28,10 @@ mod fleet;
 mod frame;
 mod hook;
 mod limits;
+mod outside;
 mod program;
+mod record;
+pub mod referee;
 mod report;
 mod supervisor;
 mod worker;
@@ -36,8 +40,10 @@ mod workspace;
 pub use mcp_multiplayer_protocol::channel::Hook;
 
 pub use crate::error::{InspectError, Unavailable};
-pub use crate::hook::{HookCall, Player, Slot};
+pub use crate::hook::{HookCall, Player, Slot, Stream};
 pub use crate::limits::Limits;
+pub use crate::outside::{Answer, Ask, BoxFuture, Bytes, FailKind, Outside, Visit};
 pub use crate::program::{BotKey, Program};
-pub use crate::report::{Effect, FailureKind, HookReport, Inspected, Outcome, RuntimeInfo};
+pub use crate::record::{Record, Step};
+pub use crate::report::{Done, Effect, FailureKind, HookReport, Inspected, Outcome, RuntimeInfo};
 pub use crate::supervisor::{Supervisor, SupervisorConfig};

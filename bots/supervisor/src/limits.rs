@@ -22,6 +22,8 @@ pub struct Limits {
     pub post_bytes: usize,
     /// The state as JSON: 1 MiB.
     pub state_bytes: usize,
+    /// What `ctx.commit` keeps, as JSON: 256 KiB.
+    pub kept_bytes: usize,
     /// The source: 256 KiB.
     pub source_bytes: usize,
     /// What is kept of a hook's prints: 16 KiB.
@@ -39,6 +41,7 @@ impl Default for Limits {
             body_bytes: 32 << 10,
             post_bytes: 1 << 20,
             state_bytes: 1 << 20,
+            kept_bytes: 256 << 10,
             source_bytes: 256 << 10,
             log_bytes: 16 << 10,
         }
@@ -49,6 +52,11 @@ impl Limits {
     /// The largest frame that a worker within its limits can send: escaping at most doubles JSON
     /// that is carried as text, and a log line's worst character takes six bytes.
     pub(crate) fn reply_bytes(&self) -> usize {
-        self.post_bytes + 256 * self.posts + 2 * self.state_bytes + 8 * self.log_bytes + (64 << 10)
+        self.post_bytes
+            + 256 * self.posts
+            + 2 * self.state_bytes
+            + 2 * self.kept_bytes
+            + 8 * self.log_bytes
+            + (64 << 10)
     }
 }

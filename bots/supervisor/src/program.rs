@@ -14,6 +14,8 @@ pub struct Program {
     pub source: Arc<str>,
     /// What `__init__(ctx, params)` gets.
     pub params: Value,
+    /// Whether the source is held to the policy; without it, it is plain Python behind the process wall.
+    pub policy: bool,
 }
 
 // A source is long, and params may be private.

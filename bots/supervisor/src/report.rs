@@ -3,7 +3,10 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use mcp_multiplayer_protocol::Drawn;
 use mcp_multiplayer_protocol::channel::Hook;
+
+use crate::record::Record;
 
 /// A bot's source was found fit to attach.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,18 +41,15 @@ pub struct HookReport {
     pub outcome: Outcome,
     /// What it printed, in lines; bounded by [`Limits::log_bytes`](crate::Limits::log_bytes).
     pub log: Vec<String>,
+    /// What it exchanged with the outside world, if anything.
+    pub record: Option<Record>,
 }
 
 /// How a hook ended.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Outcome {
     /// It returned, or the bot has no such hook.
-    Completed {
-        /// What it did, in order.
-        effects: Vec<Effect>,
-        /// The state to keep, as JSON text of an object; `None` if it is as it was.
-        state: Option<String>,
-    },
+    Completed(Box<Done>),
     /// It did not, and nothing that it did counts.
     Failed {
         /// Why, in words for players: `ZeroDivisionError: division by zero`.
@@ -59,6 +59,19 @@ pub enum Outcome {
         /// What sort of failure.
         kind: FailureKind,
     },
+}
+
+/// What a hook did.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Done {
+    /// In order.
+    pub effects: Vec<Effect>,
+    /// The state to keep, as JSON text of an object; `None` if it is as it was.
+    pub state: Option<String>,
+    /// What the runtime keeps, as JSON text of an object; `None` if it is as it was.
+    pub kept: Option<String>,
+    /// What it drew from the bot's keystream, a stretch for each of the streams that it had.
+    pub drawn: Vec<Drawn>,
 }
 
 /// Sorts of failure. Except after `Error` the bot's process is gone.
@@ -96,4 +109,15 @@ pub enum Effect {
         /// As for a post.
         body: Map<String, Value>,
     },
+    /// `ctx.timer(name, seconds)`.
+    Timer {
+        /// 1 to 64 of the characters of a kind.
+        name: String,
+        /// Milliseconds after the time of the hook; `None` cancels it.
+        after_ms: Option<u64>,
+    },
+    /// `ctx.start()`.
+    Start,
+    /// `ctx.reveal()`.
+    Reveal,
 }

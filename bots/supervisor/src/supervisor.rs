@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Weak};
 
-use tokio::time::{Duration, sleep};
+use tokio::time::{Duration, Instant, sleep};
 
 use crate::check;
 use crate::error::{InspectError, Unavailable};
@@ -11,7 +11,9 @@ use crate::fleet::Fleet;
 use crate::frame::{Reply, Request};
 use crate::hook::HookCall;
 use crate::limits::Limits;
+use crate::outside::Outside;
 use crate::program::{BotKey, Program};
+use crate::record::{LAST_WORDS, Recorder};
 use crate::report::{FailureKind, HookReport, Inspected, Outcome};
 use crate::worker::{CallError, Worker};
 use crate::workspace::Workspaces;
@@ -33,6 +35,8 @@ pub struct SupervisorConfig {
     pub max_workers: usize,
     /// How long a worker waits for its bot's next hook: 10 minutes.
     pub idle_after: Duration,
+    /// How bots reach the outside world; `None`: not at all.
+    pub outside: Option<Arc<dyn Outside>>,
 }
 
 impl SupervisorConfig {
@@ -45,6 +49,7 @@ impl SupervisorConfig {
             limits: Limits::default(),
             max_workers: 64,
             idle_after: Duration::from_mins(10),
+            outside: None,
         }
     }
 }
@@ -92,7 +97,7 @@ impl Supervisor {
         let mut worker = self.start().await?;
         let mut reply = worker.load(program, limits).await;
         if matches!(reply, Ok(Reply::Loaded {})) {
-            reply = worker.call(&Request::Inspect {}, limits).await;
+            reply = worker.call(&Request::Inspect {}, limits, None).await;
         }
         match reply {
             Ok(Reply::Inspected { class_name, hooks }) => {
@@ -163,13 +168,20 @@ impl Supervisor {
     ) -> Result<Attempt, Unavailable> {
         worker.workspace().empty().await?;
         let limits = self.limits();
-        let report = match worker.call(&Request::Hook(call), limits).await {
-            Ok(reply) => check::report(reply, call, limits),
+        let secrets: Arc<[String]> = call.env.values().map(|secret| secret.expose().to_owned()).collect();
+        let deadline = Instant::now() + limits.hook.saturating_sub(LAST_WORDS);
+        let outside = self.inner.config.outside.as_ref();
+        let visit = outside.map(|outside| outside.open(&call.channel_id, &call.bot_id, deadline, Arc::clone(&secrets)));
+        let mut recorder = Recorder::new(visit, &secrets);
+        let reply = worker.call(&Request::Hook(call), limits, Some(&mut recorder)).await;
+        let mut report = match reply {
+            Ok(reply) => check::report(reply, call, limits, &secrets),
             Err(CallError::Closed) => return Ok(Attempt::Died),
             Err(error) => check::failed(reason(&error, call.hook.name(), limits), kind(&error)),
         };
+        report.record = recorder.finish();
         match report.outcome {
-            Outcome::Completed { .. } | Outcome::Failed { kind: FailureKind::Error, .. } => {
+            Outcome::Completed(_) | Outcome::Failed { kind: FailureKind::Error, .. } => {
                 self.inner.fleet.put_back(seat, worker);
             }
             Outcome::Failed { .. } => worker.kill().await,
@@ -190,7 +202,7 @@ impl Supervisor {
             Ok(Reply::Loaded {}) => Ok(worker),
             Ok(Reply::Rejected { message, line, .. }) => {
                 let outcome = Outcome::Failed { reason: message, line, kind: FailureKind::Error };
-                Err(HookReport { outcome, log: Vec::new() })
+                Err(HookReport { outcome, log: Vec::new(), record: None })
             }
             Ok(_) => Err(check::failed("the bot's process answered something else".to_owned(), FailureKind::Refused)),
             Err(error) => Err(check::failed(reason(&error, "compiling the source", self.limits()), kind(&error))),

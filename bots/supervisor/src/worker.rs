@@ -15,9 +15,10 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use crate::error::Unavailable;
-use crate::frame::{self, LoadLimits, ReadError, Reply, Request};
+use crate::frame::{self, LoadLimits, ReadError, Reply, Request, Spoken};
 use crate::limits::Limits;
 use crate::program::Program;
+use crate::record::Recorder;
 use crate::report::RuntimeInfo;
 use crate::supervisor::SupervisorConfig;
 use crate::workspace::Workspace;
@@ -114,11 +115,11 @@ impl Worker {
         let reply =
             timeout(config.limits.startup, ready).await.map_err(|_| Unavailable::NotReady(config.limits.startup))?;
         match reply {
-            Ok(Reply::Ready(runtime)) => {
+            Ok(Spoken::Reply(Reply::Ready(runtime))) => {
                 worker.runtime = runtime;
                 Ok(worker)
             }
-            Ok(Reply::Broken { message }) => Err(Unavailable::Broken(message)),
+            Ok(Spoken::Reply(Reply::Broken { message })) => Err(Unavailable::Broken(message)),
             Ok(_) | Err(ReadError::Protocol(_)) => Err(Unavailable::Broken("it is not a bot worker".to_owned())),
             Err(ReadError::Closed) => Err(Unavailable::Broken(worker.last_words(stderr).await)),
         }
@@ -138,15 +139,18 @@ impl Worker {
             name: &program.name,
             source: &program.source,
             params: program.params.to_string(),
+            policy: program.policy,
             limits: LoadLimits {
                 posts: limits.posts,
                 body_bytes: limits.body_bytes,
                 post_bytes: limits.post_bytes,
                 state_bytes: limits.state_bytes,
                 log_bytes: limits.log_bytes,
+                kept_bytes: limits.kept_bytes,
+                hook_ms: limits.hook.as_millis(),
             },
         };
-        let reply = self.call(&request, limits).await?;
+        let reply = self.call(&request, limits, None).await?;
         if matches!(reply, Reply::Loaded {}) {
             self.program = Some(Arc::clone(program));
         }
@@ -154,13 +158,29 @@ impl Worker {
     }
 
     /// Sends a request and waits for its reply, for as long as a hook may take.
-    pub(crate) async fn call(&mut self, request: &Request<'_>, limits: &Limits) -> Result<Reply, CallError> {
+    ///
+    /// What it asks meanwhile goes through `recorder`; without one it may not ask.
+    pub(crate) async fn call(
+        &mut self,
+        request: &Request<'_>,
+        limits: &Limits,
+        mut recorder: Option<&mut Recorder<'_>>,
+    ) -> Result<Reply, CallError> {
         self.last_id += 1;
         let id = self.last_id;
         let Self { socket, buffer, workspace, .. } = self;
         let exchange = async {
             frame::write(socket, id, request).await.map_err(|_| CallError::Closed)?;
-            Ok(frame::read(socket, id, limits.reply_bytes(), buffer).await?)
+            loop {
+                match frame::read(socket, id, limits.reply_bytes(), buffer).await? {
+                    Spoken::Reply(reply) => return Ok(reply),
+                    Spoken::Ask(ask) => {
+                        let recorder = recorder.as_deref_mut().ok_or(CallError::Protocol("a question"))?;
+                        let answer = recorder.ask(ask).await;
+                        frame::answer(socket, id, &answer).await.map_err(|_| CallError::Closed)?;
+                    }
+                }
+            }
         };
         let quota = async {
             loop {

@@ -11,8 +11,10 @@ mod runtime;
 mod sandbox;
 mod socket;
 
+use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::Parser;
 
@@ -42,15 +44,15 @@ struct Arguments {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let mut socket = match socket::from_stdin() {
-        Ok(socket) => socket,
+    let socket = match socket::from_stdin() {
+        Ok(socket) => Arc::new(socket),
         Err(error) => {
             eprintln!("mcp-multiplayer-bot is started by mcp-multiplayer-relay: {error:#}");
             return ExitCode::from(2);
         }
     };
     match start(&arguments, &socket) {
-        Ok(runtime) => match runtime.serve(&mut socket) {
+        Ok(runtime) => match runtime.serve(&socket) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
                 eprintln!("{error:#}");
@@ -60,13 +62,13 @@ fn main() -> ExitCode {
         Err(error) => {
             let broken = serde_json::json!({"id": 0, "reply": {"broken": {"message": format!("{error:#}")}}});
             // If the relay is gone there is nobody left to tell.
-            let _ = frame::write(&mut socket, broken.to_string().as_bytes());
+            let _ = frame::write(&mut &*socket, broken.to_string().as_bytes());
             ExitCode::FAILURE
         }
     }
 }
 
-fn start(arguments: &Arguments, socket: &std::os::unix::net::UnixStream) -> anyhow::Result<Runtime> {
+fn start(arguments: &Arguments, socket: &Arc<UnixStream>) -> anyhow::Result<Runtime> {
     lifeline::hold(socket)?;
     let wall = sandbox::enter(&Allowance {
         memory_bytes: arguments.memory_bytes,

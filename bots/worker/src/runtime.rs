@@ -7,10 +7,12 @@ use std::ffi::CString;
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
+use pyo3::exceptions::PyConnectionError;
 use pyo3::prelude::*;
-use pyo3::types::{PyModule, PyString};
+use pyo3::types::{PyCFunction, PyModule, PyString};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
@@ -18,10 +20,13 @@ use crate::frame;
 use crate::sandbox::Wall;
 
 /// The package's modules, each after those that it imports.
-const MODULES: [(&str, &str); 12] = [
+const MODULES: [(&str, &str); 15] = [
     ("multiplayer", include_str!("../../python/multiplayer/__init__.py")),
     ("multiplayer.names", include_str!("../../python/multiplayer/names.py")),
     ("multiplayer.policy", include_str!("../../python/multiplayer/policy.py")),
+    ("multiplayer.identity", include_str!("../../python/multiplayer/identity.py")),
+    ("multiplayer.clock", include_str!("../../python/multiplayer/clock.py")),
+    ("multiplayer.stream", include_str!("../../python/multiplayer/stream.py")),
     ("multiplayer.guards", include_str!("../../python/multiplayer/guards.py")),
     ("multiplayer.modules", include_str!("../../python/multiplayer/modules.py")),
     ("multiplayer.facades", include_str!("../../python/multiplayer/facades.py")),
@@ -45,7 +50,7 @@ pub(crate) struct Runtime {
 
 impl Runtime {
     /// Checks the environment and loads the package; no bot is there yet.
-    pub(crate) fn load(workspace: &Path, socket: &UnixStream, wall: Wall) -> anyhow::Result<Self> {
+    pub(crate) fn load(workspace: &Path, socket: &Arc<UnixStream>, wall: Wall) -> anyhow::Result<Self> {
         Python::attach(|py| {
             py.import("RestrictedPython")
                 .map_err(|error| anyhow!("{error}"))
@@ -53,7 +58,7 @@ impl Runtime {
             let worker = load_package(py).map_err(|error| anyhow!("the worker's own Python is broken: {error}"))?;
             let answer = worker
                 .getattr("Worker")
-                .and_then(|class| class.call1((workspace.as_os_str(), socket.as_raw_fd())))
+                .and_then(|class| class.call1((workspace.as_os_str(), socket.as_raw_fd(), exchange(py, socket)?)))
                 .and_then(|worker| worker.getattr("answer"))
                 .map_err(|error| anyhow!("the worker could not start: {error}"))?;
             let version = py.version_info();
@@ -68,19 +73,33 @@ impl Runtime {
     }
 
     /// Answers requests until the relay closes the socket.
-    pub(crate) fn serve(&self, socket: &mut UnixStream) -> anyhow::Result<()> {
-        frame::write(socket, self.ready.as_bytes())?;
+    pub(crate) fn serve(&self, mut socket: &UnixStream) -> anyhow::Result<()> {
+        frame::write(&mut socket, self.ready.as_bytes())?;
         let mut request = Vec::new();
-        while frame::read(socket, &mut request)? {
+        while frame::read(&mut socket, &mut request)? {
             let text = std::str::from_utf8(&request)?;
             Python::attach(|py| -> anyhow::Result<()> {
                 let reply = self.answer.call1(py, (text,)).map_err(|error| anyhow!("{error}"))?;
                 let reply = reply.bind(py).cast::<PyString>().map_err(|error| anyhow!("{error}"))?;
-                frame::write(socket, reply.to_str()?.as_bytes()).map_err(Into::into)
+                frame::write(&mut socket, reply.to_str()?.as_bytes()).map_err(Into::into)
             })?;
         }
         Ok(())
     }
+}
+
+/// What Python calls to ask the relay something in the midst of a request: a frame for a frame, as texts.
+fn exchange<'py>(py: Python<'py>, socket: &Arc<UnixStream>) -> PyResult<Bound<'py, PyCFunction>> {
+    let socket = Arc::clone(socket);
+    PyCFunction::new_closure(py, Some(c"exchange"), None, move |arguments, _| -> PyResult<String> {
+        let (frame,): (String,) = arguments.extract()?;
+        let mut answer = Vec::new();
+        frame::write(&mut &*socket, frame.as_bytes())?;
+        if !frame::read(&mut &*socket, &mut answer)? {
+            return Err(PyConnectionError::new_err("the relay is gone"));
+        }
+        String::from_utf8(answer).map_err(Into::into)
+    })
 }
 
 fn load_package(py: Python<'_>) -> PyResult<Bound<'_, PyModule>> {

@@ -77,12 +77,7 @@ fn by_relay(state: &ChannelState, entry: &Entry) -> Result<(), Error> {
     if created != (state.size() == 0) {
         return Err(broken("a log starts with channel:created, once"));
     }
-    let after_close = matches!(
-        event,
-        SystemEvent::BotRan { .. } | SystemEvent::BotError { .. } | SystemEvent::BotDetach { by: None, .. }
-    );
-    let started_before = |closed| entry.envelope.cause.is_some_and(|cause| cause < closed);
-    if composition.closed.is_some_and(|closed| !(after_close && started_before(closed))) {
+    if composition.closed.is_some_and(|closed| !may_follow_close(&event, entry.envelope.cause, closed)) {
         return Err(Error::closed());
     }
     match event {
@@ -114,7 +109,10 @@ fn by_relay(state: &ChannelState, entry: &Entry) -> Result<(), Error> {
         }
         SystemEvent::BotManifest { bot_id, .. }
         | SystemEvent::BotRan { bot_id, .. }
-        | SystemEvent::BotError { bot_id, .. } => {
+        | SystemEvent::BotError { bot_id, .. }
+        | SystemEvent::EntropyOpened { bot_id, .. }
+        | SystemEvent::SeedRevealed { bot_id, .. }
+        | SystemEvent::Timer { bot_id, .. } => {
             if composition.bot(&bot_id).is_some() {
                 Ok(())
             } else {
@@ -161,6 +159,19 @@ fn by_relay(state: &ChannelState, entry: &Entry) -> Result<(), Error> {
             empty(composition, slot_id)
         }
         SystemEvent::ChannelCreated { .. } | SystemEvent::BotsAnnounced { .. } => Ok(()),
+    }
+}
+
+/// Whether the relay may still say it in a closed channel: hooks that were started before come to an end.
+fn may_follow_close(event: &SystemEvent, cause: Option<u64>, closed: u64) -> bool {
+    match event {
+        SystemEvent::BotRan { .. }
+        | SystemEvent::BotError { .. }
+        | SystemEvent::EntropyOpened { .. }
+        | SystemEvent::BotDetach { by: None, .. } => cause.is_some_and(|cause| cause < closed),
+        // The close itself may lead to one thing: that a seed is told.
+        SystemEvent::SeedRevealed { .. } => cause.is_some_and(|cause| cause <= closed),
+        _ => false,
     }
 }
 

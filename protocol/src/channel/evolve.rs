@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use super::{Bot, ChannelState, Composition, Holder, Slot, SlotKind, wakes};
-use crate::{Author, Content, Entry, Envelope, Kind, Sender, SlotId, SystemEvent, Timestamp};
+use crate::{Author, Content, Entry, Envelope, Hash, Kind, Sender, SlotId, SystemEvent, Timestamp};
 
 /// The entry that `content` becomes when it is appended to `state` at time `now`.
 ///
@@ -55,6 +55,10 @@ pub fn evolve_composition(composition: &mut Arc<Composition>, due: &mut Vec<u64>
         && entry.envelope.kind == Kind::SYSTEM
         && let Some(event) = entry.body().and_then(|body| body.parse::<SystemEvent>().ok())
     {
+        // What concerns a bot's randomness alone changes nobody's view.
+        if matches!(event, SystemEvent::EntropyOpened { .. } | SystemEvent::SeedRevealed { .. }) {
+            return;
+        }
         let composition = Arc::make_mut(composition);
         composition.revision = entry.id();
         apply(composition, due, entry, event);
@@ -89,10 +93,14 @@ fn apply(composition: &mut Composition, due: &mut Vec<u64>, entry: &Entry, event
                 due.remove(place);
             }
         }
-        SystemEvent::MemberJoin { slot_id, player, .. } => {
+        SystemEvent::MemberJoin { slot_id, player, entropy, .. } => {
             let is_owner = player == composition.owner;
             let slot = &mut composition.slots[slot_id.place()];
-            slot.holder = Some(Holder::Player { player, since: id });
+            slot.holder = Some(Holder::Player {
+                player,
+                since: id,
+                entropy: entropy.map(|entropy| Hash::of(&[entropy.as_bytes()])),
+            });
             slot.tenure += 1;
             slot.invite_used = true;
             slot.admin |= is_owner;
@@ -120,6 +128,9 @@ fn apply(composition: &mut Composition, due: &mut Vec<u64>, entry: &Entry, event
         SystemEvent::BotsAnnounced { .. }
         | SystemEvent::BotManifest { .. }
         | SystemEvent::BotRan { .. }
+        | SystemEvent::EntropyOpened { .. }
+        | SystemEvent::SeedRevealed { .. }
+        | SystemEvent::Timer { .. }
         | SystemEvent::BotError { .. } => {}
     }
 }

@@ -17,6 +17,8 @@ pub enum Hook {
     OnMessage,
     /// When a player wrote to this bot alone.
     OnPrivateMessage,
+    /// When a time that the bot had set came.
+    OnTimer,
 }
 
 impl Hook {
@@ -28,6 +30,7 @@ impl Hook {
             Self::OnLeave => "on_leave",
             Self::OnMessage => "on_message",
             Self::OnPrivateMessage => "on_private_message",
+            Self::OnTimer => "on_timer",
         }
     }
 }
@@ -45,6 +48,8 @@ pub enum HookCall {
     Message,
     /// `on_private_message(slot_id, msg)`
     PrivateMessage(SlotId),
+    /// `on_timer(name)`
+    Timer,
 }
 
 impl HookCall {
@@ -56,6 +61,7 @@ impl HookCall {
             Self::Leave(_) => Hook::OnLeave,
             Self::Message => Hook::OnMessage,
             Self::PrivateMessage(_) => Hook::OnPrivateMessage,
+            Self::Timer => Hook::OnTimer,
         }
     }
 }
@@ -96,6 +102,12 @@ fn started(bot: &Bot, entry: &Entry) -> Vec<HookCall> {
             }
             _ => vec![],
         },
+        Sender::System if envelope.kind == Kind::TRACE && bot.hooks.contains(&Hook::OnTimer) => {
+            match entry.body().and_then(|body| body.parse().ok()) {
+                Some(SystemEvent::Timer { bot_id, .. }) if bot_id == bot.bot_id => vec![HookCall::Timer],
+                _ => vec![],
+            }
+        }
         Sender::Slot(slot_id) => match envelope.to_slot {
             None => vec![HookCall::Message],
             Some(to_slot) if to_slot == bot.slot_id => vec![HookCall::PrivateMessage(*slot_id)],

@@ -94,6 +94,9 @@ pub enum Holder {
         player: Hash,
         /// The entry with which the tenure began; private entries before it stay closed.
         since: u64,
+        /// SHA-256 of the entropy that the player contributed then.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        entropy: Option<Hash>,
     },
     /// A bot.
     Bot(BotId),

@@ -1,9 +1,11 @@
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::IdempotencyKey;
-use crate::{BotId, ChannelId, Hash, SlotId};
+use crate::{BotId, ChannelId, Hash, Secret, SlotId};
 
 /// A bot to be attached: a preset by `code_ref`, or source text by `inline_code`.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -27,6 +29,9 @@ pub struct BotSpec {
     /// Parameters for the bot; they win over manifest.params.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub params: Option<Map<String, Value>>,
+    /// Secrets for the bot, such as API keys; only its code sees them, as ctx.env.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub env: Option<BTreeMap<String, Secret>>,
     /// The bot slot it takes, as 'bot:label' or 's0'; by default the first empty one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slot: Option<String>,
@@ -52,6 +57,9 @@ pub struct AttachBot {
     /// Parameters for the bot; they win over manifest.params.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub params: Option<Map<String, Value>>,
+    /// Secrets for the bot, such as API keys; only its code sees them, as ctx.env.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub env: Option<BTreeMap<String, Secret>>,
     /// Your seat, if you hold several in this channel.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slot_id: Option<SlotId>,

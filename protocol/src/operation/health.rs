@@ -1,6 +1,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::WallReport;
+
 /// Is the relay there, and which one is it?
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -17,4 +19,7 @@ pub struct Health {
     pub protocol: String,
     /// How strongly bots are walled in.
     pub sandbox: String,
+    /// What that consists of, and what trying the forbidden acts showed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wall: Option<WallReport>,
 }

@@ -220,6 +220,8 @@ impl Wish {
                     hooks,
                     runtime: Runtime { worker: String::new(), python: String::new(), lock_hash: player(103) },
                     wall: "none".to_owned(),
+                    wall_report: None,
+                    policy_off: false,
                     seed_commitment: player(104),
                     by,
                 }
@@ -243,6 +245,9 @@ impl Wish {
                 trigger: u64::from(trigger) % (state.size() + 1),
                 outcome,
                 state_hash: None,
+                drawn: vec![],
+                timers: vec![],
+                exchanged: None,
             },
             What::Error { bot: n } => SystemEvent::BotError {
                 bot_id: bot(n).0,

@@ -3,8 +3,8 @@
 
 use mcp_multiplayer_protocol::channel::{self, ChannelState, Hook, SlotKind};
 use mcp_multiplayer_protocol::{
-    Actor, Author, Body, BotAnnouncement, BotId, ChannelId, Content, Entry, Hash, HookOutcome, Kind, Runtime, Salt,
-    Sender, SlotId, SlotSpec, SystemEvent, Timestamp,
+    Actor, Author, Body, BotAnnouncement, BotId, ChannelId, Content, Contribution, Drawn, Entry, Exchanged, Hash,
+    HookOutcome, Kind, Runtime, Salt, Sender, SlotId, SlotSpec, SystemEvent, TimerSet, Timestamp, WallReport,
 };
 use serde_json::{Map, Value, json};
 
@@ -24,6 +24,57 @@ pub(super) fn entries() -> Vec<(&'static str, Entry)> {
     talk(&mut log);
     changes(&mut log);
     ending(&mut log);
+    log.entries
+}
+
+/// A second log: what bots' clocks, draws and exchanges leave behind.
+pub(super) fn entries_of_bots() -> Vec<(&'static str, Entry)> {
+    let state = ChannelState::empty(ChannelId::from_bytes([9; 10]));
+    let mut log = Log { state, entries: Vec::new() };
+    let slots = ["referee", "alice"].map(|label| SlotSpec {
+        kind: if label == "alice" { SlotKind::Invite } else { SlotKind::Bot },
+        label: label.to_owned(),
+    });
+    let (name, owner) = ("Dice".to_owned(), pseudonym("alice"));
+    let created = SystemEvent::ChannelCreated { name, slots: slots.to_vec(), owner, mutable: false };
+    log.system("channel created", None, &created);
+    let mut attached = attach("GuessBot", 0, 0, None, None);
+    if let SystemEvent::BotAttach { hooks, wall, wall_report, policy_off, .. } = &mut attached {
+        hooks.push(Hook::OnTimer);
+        "kernel".clone_into(wall);
+        *wall_report = Some(WallReport {
+            held: vec!["seccomp".to_owned(), "landlock".to_owned()],
+            refused: vec!["namespaces: Operation not permitted".to_owned()],
+            self_test: "passed".to_owned(),
+        });
+        *policy_off = true;
+    }
+    log.system("bot attached behind a wall with a gap", None, &attached);
+    log.system("seat taken, with entropy", None, &join(1, "alice", Some("four dice: 6 1 3 3".to_owned())));
+    let contribution = Contribution { slot_id: SlotId::at(1), entry: 3, entropy: Hash::of(&[b"four dice: 6 1 3 3"]) };
+    let opened = SystemEvent::EntropyOpened { bot_id: referee(), epoch: 0, contributions: vec![contribution] };
+    log.system("keystream opened", Some(3), &opened);
+    let due = Timestamp::from_millis(START + 60_000);
+    let set = |due| TimerSet { name: "turn".to_owned(), due };
+    let ran = SystemEvent::BotRan {
+        bot_id: referee(),
+        hook: Hook::OnJoin,
+        trigger: 3,
+        outcome: HookOutcome::Ok,
+        state_hash: Some(Hash::of(&[b"state"])),
+        drawn: vec![Drawn { epoch: 0, open: false, from: 0, to: 8 }, Drawn { epoch: 0, open: true, from: 0, to: 40 }],
+        timers: vec![set(Some(due)), set(None)],
+        exchanged: Some(Exchanged {
+            record_hash: Hash::of(&[b"record"]),
+            hosts: vec!["example.com:443".to_owned()],
+            sealed: true,
+        }),
+    };
+    log.system("a hook ran that drew, set timers and asked the world", Some(3), &ran);
+    log.system("timer fired", None, &SystemEvent::Timer { bot_id: referee(), name: "turn".to_owned() });
+    let (seed, next_commitment) = ("00".repeat(32), Hash::of(&[b"next"]));
+    let revealed = SystemEvent::SeedRevealed { bot_id: referee(), epoch: 0, seed, next_commitment };
+    log.system("seed revealed", Some(6), &revealed);
     log.entries
 }
 
@@ -184,6 +235,8 @@ fn attach(name: &str, number: u32, place: usize, slot_label: Option<&str>, by: O
             lock_hash: Hash::of(&[b"requirements"]),
         },
         wall: "process".to_owned(),
+        wall_report: None,
+        policy_off: false,
         seed_commitment: Hash::of(&[b"seed ", &number.to_be_bytes()]),
         by,
     }
@@ -195,7 +248,16 @@ impl Log {
     }
 
     fn ran(&mut self, name: &'static str, hook: Hook, trigger: u64, outcome: HookOutcome, state_hash: Option<Hash>) {
-        let event = SystemEvent::BotRan { bot_id: referee(), hook, trigger, outcome, state_hash };
+        let event = SystemEvent::BotRan {
+            bot_id: referee(),
+            hook,
+            trigger,
+            outcome,
+            state_hash,
+            drawn: vec![],
+            timers: vec![],
+            exchanged: None,
+        };
         self.system(name, Some(trigger), &event);
     }
 

@@ -4,11 +4,9 @@
 //! the supervisor and appends their effects; what a bot is and may do is the supervisor's business.
 
 mod hook;
-mod memory;
 mod preset;
 mod runner;
 
-pub(crate) use memory::Memory;
 pub(crate) use preset::{find_preset, presets};
 pub(crate) use runner::start;
 

@@ -10,7 +10,7 @@ use crate::error::{internal, store_failed};
 impl Session {
     /// Adds a bot; answers once its `on_init` is durable.
     pub(super) async fn attach_bot(&self, mut args: AttachBot) -> Result<BotAttached, Error> {
-        let keyed = Keyed::new("attach_bot", &args, args.idempotency_key.as_ref())?;
+        let keyed = self.keyed("attach_bot", &args, args.idempotency_key.as_ref())?;
         let seat = Some((args.channel_id, args.slot_id));
         let spec = BotSpec {
             name: Some(args.name.clone()),
@@ -19,6 +19,7 @@ impl Session {
             inline_code: args.inline_code.take(),
             manifest: args.manifest.take(),
             params: args.params.take(),
+            env: args.env.take(),
             slot: None,
         };
         let once = self.attach_once(&args, spec, keyed.as_ref()).await;

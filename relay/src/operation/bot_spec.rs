@@ -1,18 +1,22 @@
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
+use mcp_multiplayer_bot_supervisor::referee::Memory;
 use mcp_multiplayer_bot_supervisor::{InspectError, Inspected, Program};
 use mcp_multiplayer_protocol::channel::{Hook, SlotKind};
 use mcp_multiplayer_protocol::operation::BotSpec;
 use mcp_multiplayer_protocol::{
-    Actor, BotId, Error, ErrorCode, Hash, HookOutcome, Runtime, Sender, SlotId, SystemEvent, canonical_text, limits,
+    Actor, BotId, Error, ErrorCode, Hash, HookOutcome, Runtime, Secret, Sender, SlotId, SystemEvent, canonical_text,
+    limits,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use tokio::time::{Instant, timeout_at};
 
 use super::{Session, checked_name, too_large};
-use crate::bots::{Memory, find_preset, presets};
+use crate::bots::{find_preset, presets};
 use crate::channel::{LiveChannel, Proposal};
 use crate::error::{internal, store_failed};
 use crate::store::{BotChange, BotCursor, NewBot};
@@ -34,6 +38,7 @@ pub(super) struct Loaded {
     hooks: Vec<Hook>,
     runtime: Runtime,
     wall: String,
+    env: BTreeMap<String, Secret>,
 }
 
 impl Loaded {
@@ -86,8 +91,10 @@ impl Session {
         params.extend(spec.params.unwrap_or_default());
         let params_text = text_of("params", &Value::Object(params.clone()))?;
 
-        let program =
-            Arc::new(Program { name: name.clone(), source: Arc::clone(&source), params: Value::Object(params) });
+        let env = checked_env(spec.env.unwrap_or_default())?;
+        let policy = self.relay.config.bot_policy || code_ref.is_some();
+        let params = Value::Object(params);
+        let program = Arc::new(Program { name: name.clone(), source: Arc::clone(&source), params, policy });
         let Inspected { hooks, runtime, .. } = self.relay.supervisor.inspect(&program).await.map_err(rejected)?;
         manifest.entry("summary").or_insert_with(|| json!(summary));
         manifest.entry("hooks").or_insert_with(|| json!(hooks));
@@ -105,6 +112,7 @@ impl Session {
             hooks,
             runtime: Runtime { worker: runtime.worker, python: runtime.python, lock_hash },
             wall: runtime.wall,
+            env,
         })
     }
 
@@ -154,6 +162,9 @@ impl Session {
         let bot_id = BotId::new(&loaded.name, composition.bots_attached);
         let code_hash = Hash::of(&[loaded.source.as_bytes()]);
         let manifest_hash = Hash::of(&[loaded.manifest_text.as_bytes()]);
+        let seeds = self.relay.key.bot_seeds(channel_id, &bot_id);
+        let seal = |env| self.relay.key.seal_env(channel_id, &bot_id, env, &self.relay.random);
+        let env = Some(&loaded.env).filter(|env| !env.is_empty()).map(seal);
         let event = SystemEvent::BotAttach {
             bot_id: bot_id.clone(),
             slot_id,
@@ -166,7 +177,9 @@ impl Session {
             hooks: loaded.hooks.clone(),
             runtime: loaded.runtime.clone(),
             wall: loaded.wall.clone(),
-            seed_commitment: self.relay.key.bot_seed(channel_id, &bot_id).commitment(),
+            wall_report: None,
+            policy_off: !self.relay.config.bot_policy && loaded.code_ref.is_none(),
+            seed_commitment: seeds.commitment(0).ok_or_else(Error::internal)?,
             by,
         };
         let entry = proposal.push_event(&event, None)?.id();
@@ -182,10 +195,11 @@ impl Session {
             source: Arc::clone(&loaded.source),
             manifest: loaded.manifest_text.clone(),
             params: loaded.params_text.clone(),
+            env,
         }));
         let start = BotCursor { entry, step: 0 };
         let state = Some(Memory::new(Arc::clone(&proposal.state().composition)).to_text());
-        proposal.bots.push(BotChange::Advance { bot_id: bot_id.clone(), from: start, to: start, state });
+        proposal.bots.push(BotChange::Advance { bot_id: bot_id.clone(), from: start, to: start, state, timer: None });
         Ok(Attached { bot_id, slot_id, entry, code_hash, manifest_hash })
     }
 
@@ -269,6 +283,40 @@ fn no_slot(wanted: &str) -> Error {
         format!("There is no empty bot slot '{wanted}'."),
         "Name one of the channel's 'bot:label' slots, or leave slot out.",
     )
+}
+
+/// Secrets that a bot may be given.
+const ENV_NAMES: usize = 32;
+/// Length of a secret, in bytes: a shorter one would stand in many an innocent message, which could not be posted then.
+const ENV_VALUE: RangeInclusive<usize> = 8..=4096;
+
+fn checked_env(env: BTreeMap<String, Secret>) -> Result<BTreeMap<String, Secret>, Error> {
+    if env.len() > ENV_NAMES {
+        return Err(Error::invalid(format!("env has {} names; at most {ENV_NAMES}.", env.len()), "Leave some out."));
+    }
+    for (place, (name, value)) in env.iter().enumerate() {
+        let named = (1..=64).contains(&name.len())
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+            && !name.as_bytes()[0].is_ascii_digit();
+        // Somebody may have put the secret where the name belongs: the message shows neither.
+        if !named {
+            return Err(Error::invalid(
+                format!("Name number {} in env is none.", place + 1),
+                "Names are 1 to 64 letters, digits and underscores, such as OPENAI_API_KEY.",
+            ));
+        }
+        if !ENV_VALUE.contains(&value.expose().len()) {
+            return Err(Error::invalid(
+                format!("The secret {name} in env is {} bytes long.", value.expose().len()),
+                format!(
+                    "Secrets are {} to {} bytes; what is shorter belongs into params.",
+                    ENV_VALUE.start(),
+                    ENV_VALUE.end()
+                ),
+            ));
+        }
+    }
+    Ok(env)
 }
 
 fn text_of(name: &str, value: &Value) -> Result<String, Error> {

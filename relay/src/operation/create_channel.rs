@@ -29,7 +29,7 @@ struct Outcome {
 impl Session {
     /// Makes a channel; answers once every bot's `on_init` is durable.
     pub(super) async fn create_channel(&self, mut args: CreateChannel) -> Result<ChannelCreated, Error> {
-        let keyed = Keyed::new("create_channel", &args, args.idempotency_key.as_ref())?;
+        let keyed = self.keyed("create_channel", &args, args.idempotency_key.as_ref())?;
         let name = checked_name("name", &args.name)?;
         let slots = slots(&args.slots)?;
         let seat = args.join_as.as_deref().map(|label| seat_labelled(&slots, label)).transpose()?;
@@ -163,6 +163,7 @@ fn bots(args: &mut CreateChannel) -> Result<Vec<BotSpec>, Error> {
         inline_code,
         manifest: None,
         params,
+        env: None,
         slot: None,
     };
     if let Some(code) = args.bot_code.take() {

@@ -12,6 +12,7 @@ impl Session {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             protocol: frame::SUBPROTOCOL.to_owned(),
             sandbox: crate::bots::WALL.to_owned(),
+            wall: None,
         })
     }
 }

@@ -1,5 +1,5 @@
 use mcp_multiplayer_protocol::operation::IdempotencyKey;
-use mcp_multiplayer_protocol::{Actor, ChannelId, Error, ErrorCode, Hash, SlotId, canonical_text};
+use mcp_multiplayer_protocol::{Actor, ChannelId, Error, ErrorCode, Hash, Secret, SlotId, canonical_text};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -22,11 +22,21 @@ pub(super) struct Keyed {
 impl Keyed {
     /// `None` when the caller sent no key.
     pub(super) fn new(op: &str, args: &impl Serialize, key: Option<&IdempotencyKey>) -> Result<Option<Self>, Error> {
+        Self::blinding(op, args, key, |_| ())
+    }
+
+    fn blinding(
+        op: &str,
+        args: &impl Serialize,
+        key: Option<&IdempotencyKey>,
+        blind: impl Fn(&mut Value),
+    ) -> Result<Option<Self>, Error> {
         let Some(key) = key else { return Ok(None) };
         let mut content = serde_json::to_value(args).map_err(|error| internal(&error))?;
         if let Value::Object(fields) = &mut content {
             fields.retain(|name, _| !NOT_CONTENT.contains(&name.as_str()));
         }
+        blind(&mut content);
         let text = canonical_text("arguments", &content)
             .map_err(|error| Error::invalid(error.to_string(), "Send numbers that every JSON reader keeps exactly."))?;
         Ok(Some(Self {
@@ -55,6 +65,37 @@ impl Keyed {
 }
 
 impl Session {
+    /// As [`Keyed::new`], for a request that may carry bots' secrets: its hash is kept, and says nothing about them.
+    pub(super) fn keyed(
+        &self,
+        op: &str,
+        args: &impl Serialize,
+        key: Option<&IdempotencyKey>,
+    ) -> Result<Option<Keyed>, Error> {
+        Keyed::blinding(op, args, key, |content| self.blind_env(content))
+    }
+
+    fn blind_env(&self, content: &mut Value) {
+        match content {
+            Value::Object(fields) => {
+                for (name, value) in fields {
+                    match value {
+                        Value::Object(env) if name == "env" => {
+                            for secret in env.values_mut() {
+                                if let Value::String(text) = secret {
+                                    *text = self.relay.key.blind(&Secret::new(text.as_str())).to_string();
+                                }
+                            }
+                        }
+                        other => self.blind_env(other),
+                    }
+                }
+            }
+            Value::Array(items) => items.iter_mut().for_each(|item| self.blind_env(item)),
+            _ => {}
+        }
+    }
+
     /// The scope of keys for what a principal does outside of a seat.
     pub(super) fn own_scope(&self) -> String {
         format!("principal {}", self.principal.as_str())

@@ -22,7 +22,7 @@ struct Outcome {
 impl Session {
     /// What admins may do: all of the operations, or none.
     pub(super) async fn update_channel(&self, args: UpdateChannel) -> Result<ChannelUpdated, Error> {
-        let keyed = Keyed::new("update_channel", &args, args.idempotency_key.as_ref())?;
+        let keyed = self.keyed("update_channel", &args, args.idempotency_key.as_ref())?;
         if args.ops.is_empty() || args.ops.len() > limits::UPDATE_OPS {
             return Err(Error::invalid(
                 format!("update_channel takes 1 to {} operations.", limits::UPDATE_OPS),

@@ -91,7 +91,11 @@ pub enum BotChange {
         to: BotCursor,
         /// Its new state, as JSON text, when that changed.
         state: Option<String>,
+        /// When its next timer fires, if it has one.
+        timer: Option<Timestamp>,
     },
+    /// A hook exchanged something with the outside world.
+    Exchanged(Exchange),
     /// The bot is detached. Its code stays readable; hooks of it are refused with `BotMoved`.
     Detach(BotId),
 }
@@ -101,9 +105,22 @@ impl BotChange {
     pub fn bot_id(&self) -> &BotId {
         match self {
             Self::Attach(bot) => &bot.bot_id,
-            Self::Advance { bot_id, .. } | Self::Detach(bot_id) => bot_id,
+            Self::Advance { bot_id, .. } | Self::Detach(bot_id) | Self::Exchanged(Exchange { bot_id, .. }) => bot_id,
         }
     }
+}
+
+/// What a hook exchanged with the outside world.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exchange {
+    /// The bot.
+    pub bot_id: BotId,
+    /// The entry that started the hook.
+    pub trigger: u64,
+    /// The number of the hook among those that the entry started for the bot.
+    pub step: u32,
+    /// All that was asked and answered, as JSON; `None` where a secret was in it.
+    pub record: Option<String>,
 }
 
 /// A bot as it is attached.
@@ -127,6 +144,8 @@ pub struct NewBot {
     pub manifest: String,
     /// Its params, as canonical JSON.
     pub params: String,
+    /// Its secrets, sealed.
+    pub env: Option<Vec<u8>>,
 }
 
 /// A bot as it is kept.

@@ -15,7 +15,8 @@ use mcp_multiplayer_protocol::{BotId, ChannelId, Entry, Hash, SlotId};
 use thiserror::Error;
 
 pub use batch::{
-    BotChange, BotCursor, ChannelBatch, Checkpoint, IdempotencyRecord, Membership, NewBot, NewToken, StoredBot, Token,
+    BotChange, BotCursor, ChannelBatch, Checkpoint, Exchange, IdempotencyRecord, Membership, NewBot, NewToken,
+    StoredBot, Token,
 };
 
 /// A place that keeps channels; one process or many may share it.
@@ -62,7 +63,13 @@ pub trait Store: Send + Sync + 'static {
     /// A bot, attached or detached, with its state.
     fn lookup_bot(&self, channel_id: ChannelId, bot_id: BotId) -> BoxFuture<'_, Result<Option<StoredBot>, StoreError>>;
 
-    /// The channels in which a bot has not yet seen an entry that may start one of its hooks.
+    /// What the bots of a channel exchanged with the outside world, in the order of the hooks.
+    fn list_exchanges(&self, channel_id: ChannelId) -> BoxFuture<'_, Result<Vec<Exchange>, StoreError>>;
+
+    /// All bots that were ever attached to a channel, in the order of their attaching.
+    fn list_bots(&self, channel_id: ChannelId) -> BoxFuture<'_, Result<Vec<StoredBot>, StoreError>>;
+
+    /// The channels in which a bot has not yet seen an entry that may start one of its hooks, or has a timer.
     fn list_channels_with_due_bots(&self) -> BoxFuture<'_, Result<Vec<ChannelId>, StoreError>>;
 
     /// Records a token that an operator made.

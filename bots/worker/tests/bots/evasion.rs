@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use mcp_multiplayer_bot_supervisor::{BotKey, FailureKind, Hook};
 use serde_json::json;
 
-use crate::harness::{Bots, SHORT, Told, bot_of_cases, call, indented, on_init, on_message, program};
+use crate::harness::{Bots, SHORT, Told, bot_of_cases, call, indented, init_bot, on_init, on_message, program};
 
 /// A bot whose `on_init` is these lines and whose `on_message` answers.
 fn bot_that(lines: &str) -> String {
@@ -39,7 +39,6 @@ async fn endless_work_is_killed() {
         "while True:\n    try:\n        while True: pass\n    finally: continue",
         "9**9**9",
         "re.match('(a+)+$', 'a' * 64 + 'b')",
-        "import time; time.sleep(1e6)",
         "sum(iter(int, 1))",
         "class Sticky(Exception):\n    def __str__(self):\n        while True: pass\nraise Sticky()",
     ];
@@ -47,6 +46,16 @@ async fn endless_work_is_killed() {
         let reason = assert_fails(&bots, &bot_that(lines), FailureKind::Timeout).await;
         assert_eq!(reason, format!("on_init took longer than {SHORT:?}"), "{lines}");
     }
+}
+
+#[tokio::test]
+async fn sleeping_takes_no_time_and_is_bounded() {
+    let bots = Bots::impatient();
+    let source =
+        init_bot("import time\nstart = time.time()\ntime.sleep(0.4)\nout.append(round(time.time() - start, 3))");
+    assert_eq!(bots.run(&source, on_init()).await.bodies(), [json!({"out": [0.4]})]);
+    let reason = assert_fails(&bots, &bot_that("import time; time.sleep(1e6)"), FailureKind::Error).await;
+    assert!(reason.contains("ctx.timer"), "{reason}");
 }
 
 #[tokio::test]

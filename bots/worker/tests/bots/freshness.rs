@@ -1,8 +1,9 @@
 //! Every hook starts anew: only state lasts.
 
+use mcp_multiplayer_bot_supervisor::HookCall;
 use serde_json::json;
 
-use crate::harness::{Bots, Told, on_init, on_message};
+use crate::harness::{Bots, Told, on_init, on_message, stream};
 
 #[tokio::test]
 async fn instance_globals_and_workspace_are_fresh() {
@@ -105,7 +106,10 @@ class Bot:
 ";
     let first = bots.run(source, on_init()).await.bodies();
     let second = bots.run(source, on_init()).await.bodies();
-    let third = bots.run(source, on_init()).await.bodies();
+    let further = HookCall { stream: stream(16), ..on_init() };
+    let third = bots.run(source, further).await.bodies();
     assert_eq!([&first[0]["prec"], &second[0]["prec"]], [28, 28]);
+    // Randomness comes from the log alone: the same place of the keystream gives the same.
+    assert_eq!(first[0]["draw"], second[0]["draw"]);
     assert_ne!(second[0]["draw"], third[0]["draw"]);
 }

@@ -1,5 +1,6 @@
 //! A supervisor over real workers, and short ways to ask it.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::fs;
 use std::path::Path;
@@ -9,8 +10,9 @@ use std::time::Duration;
 
 use mcp_multiplayer_bot_supervisor::{
     BotKey, Effect, FailureKind, Hook, HookCall, HookReport, InspectError, Inspected, Limits, Outcome, Player, Program,
-    Slot, Supervisor, SupervisorConfig,
+    Slot, Stream, Supervisor, SupervisorConfig,
 };
+use mcp_multiplayer_protocol::Secret;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -87,7 +89,7 @@ impl Bots {
 }
 
 pub(crate) fn program(source: &str) -> Arc<Program> {
-    Arc::new(Program { name: "test".to_owned(), source: source.into(), params: json!({"limit": 3}) })
+    Arc::new(Program { name: "test".to_owned(), source: source.into(), params: json!({"limit": 3}), policy: true })
 }
 
 pub(crate) fn call(hook: Hook, args: Vec<Value>) -> HookCall {
@@ -97,6 +99,9 @@ pub(crate) fn call(hook: Hook, args: Vec<Value>) -> HookCall {
         bot_id: "bot_1".to_owned(),
         now_ms: 1_700_000_000_250,
         state: None,
+        kept: None,
+        stream: stream(0),
+        env: BTreeMap::new(),
         players: ["alice", "bob"]
             .iter()
             .zip(["s1", "s2"])
@@ -113,6 +118,22 @@ pub(crate) fn call(hook: Hook, args: Vec<Value>) -> HookCall {
             })
             .collect(),
         args,
+    }
+}
+
+/// A keystream that players with entropy can open, from this position on.
+pub(crate) fn stream(position: u64) -> Stream {
+    let key = |digit: &str| Secret::new(digit.repeat(64));
+    Stream {
+        epoch: 0,
+        last: false,
+        open: None,
+        position,
+        seated: vec!["s1".to_owned()],
+        key: key("1"),
+        start_key: key("2"),
+        next_key: Some(key("3")),
+        next_start_key: Some(key("4")),
     }
 }
 
@@ -169,21 +190,22 @@ pub(crate) trait Told {
 impl Told for HookReport {
     fn effects(&self) -> &[Effect] {
         match &self.outcome {
-            Outcome::Completed { effects, .. } => effects,
+            Outcome::Completed(done) => &done.effects,
             failed @ Outcome::Failed { .. } => panic!("the hook failed: {failed:?}"),
         }
     }
 
     fn bodies(&self) -> Vec<Value> {
         let body = |effect: &Effect| match effect {
-            Effect::Post { body, .. } | Effect::Dm { body, .. } => Value::Object(body.clone()),
+            Effect::Post { body, .. } | Effect::Dm { body, .. } => Some(Value::Object(body.clone())),
+            Effect::Timer { .. } | Effect::Start | Effect::Reveal => None,
         };
-        self.effects().iter().map(body).collect()
+        self.effects().iter().filter_map(body).collect()
     }
 
     fn state(&self) -> Option<&str> {
         match &self.outcome {
-            Outcome::Completed { state, .. } => state.as_deref(),
+            Outcome::Completed(done) => done.state.as_deref(),
             failed @ Outcome::Failed { .. } => panic!("the hook failed: {failed:?}"),
         }
     }
@@ -191,7 +213,7 @@ impl Told for HookReport {
     fn failure(&self) -> (&str, Option<u32>, FailureKind) {
         match &self.outcome {
             Outcome::Failed { reason, line, kind } => (reason, *line, *kind),
-            completed @ Outcome::Completed { .. } => panic!("the hook did not fail: {completed:?}"),
+            completed @ Outcome::Completed(_) => panic!("the hook did not fail: {completed:?}"),
         }
     }
 }

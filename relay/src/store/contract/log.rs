@@ -100,6 +100,8 @@ impl Log {
             hooks: vec![Hook::OnInit, Hook::OnMessage],
             runtime: Runtime { worker: "0.1.0".into(), python: "3.11.2".into(), lock_hash: hash },
             wall: "process".into(),
+            wall_report: None,
+            policy_off: false,
             seed_commitment: hash,
             by: None,
         });
@@ -113,6 +115,7 @@ impl Log {
             source: "class GuessBot:\n    pass\n".into(),
             manifest: r#"{"summary":"é"}"#.to_owned(),
             params: r#"{"range":[1,100]}"#.to_owned(),
+            env: Some(vec![1, 2, 3]),
         }
     }
 
@@ -128,7 +131,16 @@ impl Log {
 
     pub(crate) fn ran(&mut self, bot_id: &BotId, trigger: u64) -> Arc<Entry> {
         let (bot_id, outcome) = (bot_id.clone(), HookOutcome::Ok);
-        self.state_that(&SystemEvent::BotRan { bot_id, hook: Hook::OnMessage, trigger, outcome, state_hash: None })
+        self.state_that(&SystemEvent::BotRan {
+            bot_id,
+            hook: Hook::OnMessage,
+            trigger,
+            outcome,
+            state_hash: None,
+            drawn: vec![],
+            timers: vec![],
+            exchanged: None,
+        })
     }
 
     /// What was drafted since the last time.
@@ -177,5 +189,6 @@ pub(crate) fn advance(bot_id: &BotId, from: (u64, u32), to: (u64, u32), state: O
         from: cursor(from),
         to: cursor(to),
         state: state.map(ToOwned::to_owned),
+        timer: None,
     }
 }

@@ -26,7 +26,9 @@ pub(super) const LIST: &str = "SELECT id, size, ts, peaks, due, composition
     FROM (SELECT DISTINCT channel AS no FROM membership WHERE principal = ?1 ORDER BY channel DESC LIMIT ?2) AS own
     JOIN channel ON channel.no = own.no JOIN composition ON composition.channel = own.no ORDER BY own.no DESC";
 
-pub(super) const LIST_WITH_HOOKS_DUE: &str = "SELECT id FROM channel WHERE hooks_due = 1";
+pub(super) const LIST_WITH_HOOKS_DUE: &str = "SELECT id FROM channel WHERE hooks_due = 1
+    UNION SELECT channel.id FROM bot_cursor JOIN channel ON channel.no = bot_cursor.channel
+        WHERE bot_cursor.next_timer IS NOT NULL AND bot_cursor.detached = 0";
 
 /// The end of a log in the form of its columns, made before the writer's turn comes.
 pub(super) struct HeadColumns {
@@ -115,7 +117,7 @@ pub(super) fn list(connection: &Connection, principal: &str, limit: u32) -> Resu
     Ok(channels)
 }
 
-/// The channels with a bot that has a hook to run.
+/// The channels with a bot that has a hook to run, now or when its timer fires.
 pub(super) fn list_with_hooks_due(connection: &Connection) -> Result<Vec<ChannelId>, StoreError> {
     let mut statement = connection.prepare_cached(LIST_WITH_HOOKS_DUE).map_err(failed("list due bots"))?;
     let mut rows = statement.query([]).map_err(failed("list due bots"))?;

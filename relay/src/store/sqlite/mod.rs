@@ -8,6 +8,7 @@ mod append;
 mod bot;
 mod channel;
 mod entry;
+mod exchange;
 mod idempotency;
 mod membership;
 mod reader;
@@ -31,7 +32,9 @@ use self::reader::Readers;
 use self::row::failed;
 use self::schema::OpenError;
 use self::writer::Writer;
-use super::{AppendError, ChannelBatch, Checkpoint, IdempotencyRecord, NewToken, Store, StoreError, StoredBot, Token};
+use super::{
+    AppendError, ChannelBatch, Checkpoint, Exchange, IdempotencyRecord, NewToken, Store, StoreError, StoredBot, Token,
+};
 
 /// Channels in one SQLite file.
 ///
@@ -113,6 +116,14 @@ impl Store for SqliteStore {
 
     fn lookup_bot(&self, channel_id: ChannelId, bot_id: BotId) -> BoxFuture<'_, Result<Option<StoredBot>, StoreError>> {
         self.readers.long(move |connection| bot::lookup(connection, channel_id, &bot_id)).boxed()
+    }
+
+    fn list_exchanges(&self, channel_id: ChannelId) -> BoxFuture<'_, Result<Vec<Exchange>, StoreError>> {
+        self.readers.long(move |connection| exchange::list(connection, channel_id)).boxed()
+    }
+
+    fn list_bots(&self, channel_id: ChannelId) -> BoxFuture<'_, Result<Vec<StoredBot>, StoreError>> {
+        self.readers.long(move |connection| bot::list(connection, channel_id)).boxed()
     }
 
     fn list_channels_with_due_bots(&self) -> BoxFuture<'_, Result<Vec<ChannelId>, StoreError>> {

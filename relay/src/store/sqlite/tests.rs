@@ -69,7 +69,7 @@ fn a_database_of_a_newer_program_is_refused() {
     drop(store);
     beside.pragma_update(None, "user_version", 99).unwrap();
     let refused = SqliteStore::open(&folder.path().join("relay.db")).unwrap_err();
-    assert!(message(&refused).contains("is of version 99, this program knows versions up to 1"), "{refused}");
+    assert!(message(&refused).contains("is of version 99, this program knows versions up to 2"), "{refused}");
 }
 
 #[test]
@@ -222,7 +222,8 @@ fn reads_go_through_an_index() {
         while let Some(step) = steps.next().unwrap() {
             let step: String = step.get(3).unwrap();
             // `own` is the page of channel numbers that an index has given.
-            let whole = step.starts_with("SCAN") && !step.contains("channel_hooks_due") && step != "SCAN own";
+            let partial = ["channel_hooks_due", "bot_cursor_next_timer"].iter().any(|index| step.contains(index));
+            let whole = step.starts_with("SCAN") && !partial && step != "SCAN own";
             assert!(!whole, "{sql}: {step}");
         }
     }
