@@ -14,7 +14,7 @@ How it keeps itself honest:
    commitment of its own, to [place, card]; when it is turned, text and salt come with it.
 4. After each round the whole shoe is opened, the cards never dealt included. Check that it has
    the posted commitment, that it is `decks` whole decks, and that each card shown lies where
-   the dealer said. examples/blackjack/check.py does all that.
+   the dealer said. examples/blackjack/cards.py does all that.
 5. Then the seed is revealed, so that anybody can replay the shuffle itself.
 
 The dealer's rules, which nobody can change in the middle of a game:

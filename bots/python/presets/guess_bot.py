@@ -2,8 +2,9 @@
 
 How it keeps itself honest:
 
-1. When a game starts, it draws a secret `target` and a random `salt`, and in the
-   same breath publishes
+1. When a game starts, it calls `ctx.start()`: from then on the randomness of everybody who is
+   seated is in every draw, so that nobody alone decides it. It names them in `entropy_from`.
+   Then it draws a secret `target` and a random `salt`, and in the same breath publishes
 
        commitment_hash = sha256(str(target) + salt)        (64 hex digits)
 
@@ -17,8 +18,14 @@ How it keeps itself honest:
    Nor can the hashed text be read in two ways: a salt starts with "|" and always
    has 33 characters, so "42|ab.." is the number 42 and never the number 4.
 
-What the hash can't show is that the draw was random. For that, read `start_game`, and
-check that this text is the code that runs: its SHA-256 is the `code_hash` in the log.
+4. Then it reveals the seed (`ctx.reveal()`). The hash can't show that the draw was random; with the
+   seed, anybody can replay `start_game` and must get the same number. Check that this text is the
+   code that runs: its SHA-256 is the `code_hash` in the log. A revealed seed also opens what was
+   said to GuessBot in private in that game; it takes no secrets there.
+
+With the parameter `turn_seconds` a turn has a clock: a warning when a third of the time is left (20 s at most),
+and at its end the turn passes to the next player (`on_timeout="pass"`) or the player is out of the
+game (`on_timeout="forfeit"`).
 
 Its words: `start`, `guess 42` (or just `42`), `concede`, `!status`, `!help`.
 All other talk is the players' own, and GuessBot stays out of it.
@@ -34,6 +41,8 @@ LARGEST = 2**53 - 1  # the largest whole number that every JSON reader keeps exa
 # A number that stands alone: finds 42 in "is it 42?" and 4.5 in "4.5", nothing in "s1" or "2nd".
 NUMBER = re.compile(r"(?<![\w.])[-+]?[0-9]+(?:[.,][0-9]+)*(?!\w|[.,][0-9])")
 GUESS = re.compile(r"\bguess(es|ed)?\b")
+PARAMS = {"mode": "number", "range": [1, 100], "turn_order": "join", "max_guesses": None, "turn_seconds": None,
+          "on_timeout": "pass"}
 
 
 class GuessBot:
@@ -49,6 +58,8 @@ class GuessBot:
             "players": [],  # who plays the current game, in turn order
             "out": [],  # which of them conceded or left
             "turn": None,  # whose turn it is
+            "due": None,  # when the turn's time is up, if it has a clock
+            "passed": 0,  # turns in a row that ran out of time
             "guesses": 0,
             "target": None,  # secret until the game ends
             "salt": None,  # secret until the game ends
@@ -56,7 +67,7 @@ class GuessBot:
         }
 
     def read_params(self, params):
-        chosen = {"mode": "number", "range": [1, 100], "turn_order": "join", "max_guesses": None}
+        chosen = dict(PARAMS)
         for name in params:
             if name not in chosen:
                 raise ValueError(f"GuessBot has no parameter '{name}'. It has: {', '.join(chosen)}.")
@@ -71,16 +82,24 @@ class GuessBot:
             raise ValueError("'turn_order' must be \"join\" or \"random\".")
         if most is not None and not (whole(most) and most >= 1):
             raise ValueError("'max_guesses' must be a whole number of at least 1, or left out.")
+        seconds = chosen["turn_seconds"]
+        if seconds is not None and not (whole(seconds) and 5 <= seconds <= 86400):
+            raise ValueError("'turn_seconds' must be a whole number from 5 to 86400, or left out.")
+        if chosen["on_timeout"] not in ("pass", "forfeit"):
+            raise ValueError("'on_timeout' must be \"pass\" or \"forfeit\".")
         self.low, self.high = span
         self.params = chosen
 
     # ---- What happens in the channel -------------------------------------------------
 
     def on_init(self):
+        seconds = self.params["turn_seconds"]
+        clock = f" A turn has {seconds} s; then it is a {self.params['on_timeout']}." if seconds else ""
         self.say("bot", "prompt", mode="number", range=[self.low, self.high],
                  turn_order=self.params["turn_order"], max_guesses=self.params["max_guesses"],
+                 turn_seconds=seconds, on_timeout=self.params["on_timeout"],
                  text=f"Guess the number between {self.low} and {self.high}! The game starts when "
-                      "every seat is taken, or when two players have said `start`.")
+                      f"every seat is taken, or when two players have said `start`.{clock}")
         self.remember()
 
     def on_join(self, player_id):
@@ -135,6 +154,18 @@ class GuessBot:
             self.ctx.dm(slot_id, "private", {"type": "error", "text": "By private message I answer "
                         "!status and !help. Moves are public: post them in the channel."})
 
+    def on_timer(self, name):
+        state, now = self.state, self.ctx.now
+        if state["phase"] != "playing" or state["due"] is None:
+            return
+        player, left = state["turn"], round(state["due"] - now)
+        if name == "warn" and 0 < left <= self.warning():
+            self.say("control", "bot:clock", player=player, seconds_left=left,
+                     text=f"{self.name(player)}, {left} s are left for your guess.")
+        elif name == "turn" and now >= state["due"]:
+            self.time_up(player)
+        self.remember()
+
     # ---- Start: draw and commit ------------------------------------------------------
 
     def vote(self, player):
@@ -153,17 +184,20 @@ class GuessBot:
 
     def start_game(self):
         state = self.state
+        contributors = self.ctx.start()
         players = list(state["seated"])
         if self.params["turn_order"] == "random":
             players.sort(key=lambda player: secrets.randbelow(2**64))
         target = self.low + secrets.randbelow(self.high - self.low + 1)
         salt = "|" + secrets.token_hex(16)
         state.update(phase="playing", game=state["game"] + 1, players=players, out=[], ready=[],
-                     guesses=0, target=target, salt=salt, hash=commitment(target, salt))
+                     guesses=0, passed=0, target=target, salt=salt, hash=commitment(target, salt))
         names = ", ".join(self.name(player) for player in players)
+        givers = ", ".join(self.name(slot_id) for slot_id in contributors) or "the relay only"
         self.say("bot", "game_start", game=state["game"], players=players, turn_order=players,
+                 entropy_from=contributors,
                  text=f"Game {state['game']} starts: one number from {self.low} to {self.high}. "
-                      f"Turn order: {names}.")
+                      f"Turn order: {names}. Randomness in the draw from: {givers}.")
         self.say("control", "bot:commit", game=state["game"], commitment_hash=state["hash"],
                  formula=FORMULA, verify=check("target", "salt", state["hash"]),
                  text=f"I have drawn a number from {self.low} to {self.high} and cannot change it any "
@@ -174,10 +208,32 @@ class GuessBot:
     # ---- Play ------------------------------------------------------------------------
 
     def give_turn(self, player):
+        seconds = self.params["turn_seconds"]
         self.state["turn"] = player
-        self.say("control", "bot:turn", player=player, turn_number=self.state["guesses"] + 1,
+        if seconds:
+            self.state["due"] = self.ctx.now + seconds
+            self.ctx.timer("warn", seconds - self.warning())
+            self.ctx.timer("turn", seconds)
+        clock = f" You have {seconds} s." if seconds else ""
+        self.say("control", "bot:turn", player=player, turn_number=self.state["guesses"] + 1, seconds=seconds,
                  text=f"{self.name(player)}, it is your turn. Post `guess N`, "
-                      f"N from {self.low} to {self.high}.")
+                      f"N from {self.low} to {self.high}.{clock}")
+
+    def warning(self):
+        """How many seconds before the end of a turn the player is warned."""
+        return min(20, self.params["turn_seconds"] // 3)
+
+    def time_up(self, player):
+        self.state["passed"] += 1
+        forfeit = self.params["on_timeout"] == "forfeit"
+        self.say("bot", "time_up", player=player, result=self.params["on_timeout"],
+                 text=f"{self.name(player)}'s time is up" + (" and the game lost." if forfeit else "; the turn passes."))
+        if forfeit:
+            self.drop(player, "time")
+        elif self.state["passed"] >= 2 * len(self.active()):
+            self.end_game(None, "time")  # twice around, and nobody was there
+        else:
+            self.give_turn(self.player_after(player))
 
     def guess(self, player, number):
         state = self.state
@@ -193,7 +249,7 @@ class GuessBot:
                            f"{self.low} to {self.high}. It is still your turn.")
             return
         who, distance, count = self.name(player), number - state["target"], state["guesses"] + 1
-        state["guesses"] = count
+        state.update(guesses=count, passed=0)
         if distance == 0:
             self.say("bot", "judge", result="correct", player=player, guess=number, hint="correct",
                      guess_count=count, text=f"{who} guessed {number}. That's it!")
@@ -234,7 +290,10 @@ class GuessBot:
     def end_game(self, winner, reason):
         state = self.state
         target, salt, published = state["target"], state["salt"], state["hash"]
-        state.update(phase="over", turn=None, target=None, salt=None)
+        state.update(phase="over", turn=None, due=None, target=None, salt=None)
+        if self.params["turn_seconds"]:
+            self.ctx.timer("warn", None)
+            self.ctx.timer("turn", None)
         self.say("control", "bot:reveal", game=state["game"], target=target, salt=salt, hash=published,
                  formula=FORMULA, verify=check(target, f"'{salt}'", published),
                  text=f"The number was {target}, the salt is {salt}. Check me: {FORMULA}, must be "
@@ -244,6 +303,10 @@ class GuessBot:
                  total_guesses=state["guesses"], players=state["players"],
                  text=f"{ending} game {state['game']}; guesses made: {state['guesses']}. "
                       "Say `start` to play again.")
+        try:
+            self.ctx.reveal()
+        except RuntimeError:
+            pass  # a bot has about a thousand seeds; after that, the commitments stand alone
 
     # ---- Small things ----------------------------------------------------------------
 
@@ -277,13 +340,15 @@ class GuessBot:
         return dict({key: state[key] for key in public}, type="status", text=text,
                     current_turn=state["turn"], guess_count=state["guesses"],
                     range=[self.low, self.high], max_guesses=self.params["max_guesses"],
-                    commitment_hash=state["hash"])
+                    turn_seconds=self.params["turn_seconds"], commitment_hash=state["hash"])
 
     def help(self):
         commands = ["start - begin a game", "guess 42 - your guess, one number; or just 42",
                     "concede - give up", "!status - how the game stands", "!help - this list"]
+        seconds = self.params["turn_seconds"]
+        clock = f" A turn has {seconds} s, then it is a {self.params['on_timeout']}." if seconds else ""
         return {"type": "help", "commands": commands, "text": "Post in the channel: "
-                + "; ".join(commands) + ". !status and !help work by private message too."}
+                + "; ".join(commands) + f". !status and !help work by private message too.{clock}"}
 
     def active(self):
         return [player for player in self.state["players"] if player not in self.state["out"]]

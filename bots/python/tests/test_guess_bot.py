@@ -1,114 +1,33 @@
-"""The rules of GuessBot, as plain Python: `python3 -m unittest discover bots/python/tests`.
-
-The table below stands in for the relay: a fresh instance for every hook, state only through JSON, effects
-that count only when the hook succeeds. The sandbox and the real relay have tests of their own.
-"""
+"""The rules of GuessBot, as plain Python: `python3 -m unittest discover bots/python/tests`."""
 
 import hashlib
-import importlib.util
 import json
 import pathlib
 import subprocess
 import sys
 import unittest
 
-PATH = pathlib.Path(__file__).parent.parent / "presets" / "guess_bot.py"
-SPEC = importlib.util.spec_from_file_location("guess_bot", PATH)
-guess_bot = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(guess_bot)
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+
+import table as tables  # noqa: E402
+from table import types  # noqa: E402
+
+guess_bot = tables.load("guess_bot")
 
 
-class Context:
-    """What one hook sees, and what it leaves behind."""
-
-    def __init__(self, state, slots):
-        self.state = state
-        self.slots = slots
-        self.players = [{"slot_id": s["slot_id"], "label": s["label"]}
-                        for s in slots if s["kind"] == "invite" and s["filled"]]
-        self.effects = []
-
-    def get_state(self):
-        return json.loads(self.state)
-
-    def set_state(self, state):
-        self.state = json.dumps(state, allow_nan=False)
-
-    def post(self, kind, body):
-        self.effects.append({"kind": kind, "to": None, "body": plain_json(body)})
-
-    def dm(self, slot_id, kind, body):
-        if slot_id not in [player["slot_id"] for player in self.players]:
-            raise ValueError(f"no player holds slot {slot_id!r}")
-        self.effects.append({"kind": kind, "to": slot_id, "body": plain_json(body)})
-
-
-def plain_json(body):
-    copy = json.loads(json.dumps(body, allow_nan=False))
-    assert copy == body, "tuples, sets and keys that are no text do not survive the log"
-    assert copy["type"] and copy["text"], "every post speaks to programs and to people"
-    for value in copy.values():
-        assert not isinstance(value, int) or abs(value) < 2**53
-    return copy
-
-
-class Table:
-    def __init__(self, *labels, **params):
-        self.params = params
-        self.slots = [{"slot_id": "s0", "label": "referee", "kind": "bot", "filled": True}]
-        self.slots += [{"slot_id": f"s{n}", "label": label, "kind": "invite", "filled": False}
-                       for n, label in enumerate(labels, 1)]
-        self.state = "{}"
-        self.log = []
-        self.hook("on_init")
-
-    def hook(self, hook, *args):
-        """Runs one hook and returns what it posted."""
-        ctx = Context(self.state, json.loads(json.dumps(self.slots)))
-        bot = guess_bot.GuessBot(ctx, json.loads(json.dumps(self.params)))
-        getattr(bot, hook)(*args)
-        self.state = ctx.state
-        self.log += ctx.effects
-        return [effect["body"] for effect in ctx.effects]
-
-    def join(self, *seats):
-        posted = []
-        for seat in seats:
-            self.slots[int(seat[1:])]["filled"] = True
-            posted += self.hook("on_join", seat)
-        return posted
-
-    def leave(self, seat):
-        self.slots[int(seat[1:])]["filled"] = False
-        return self.hook("on_leave", seat)
-
-    def say(self, seat, text=None, kind="user", **data):
-        body = dict(data) if text is None else dict(data, text=text)
-        return self.hook("on_message", {"id": 1, "channel_id": "chn_1", "sender": seat, "kind": kind,
-                                        "body": body, "ts": "2026-01-01T00:00:00.000Z", "to_slot": None})
-
-    def dm(self, seat, text):
-        """What the bot answers in private; it may post nothing in public."""
-        before = len(self.log)
-        bodies = self.hook("on_private_message", seat, {"text": text})
-        assert all(effect["to"] == seat for effect in self.log[before:])
-        return bodies
+class Table(tables.Table):
+    def __init__(self, *labels, **more):
+        super().__init__(guess_bot.GuessBot, *labels, **more)
 
     @property
     def secret(self):
-        return json.loads(self.state)["target"]
+        return self.state["target"]
 
     def wrong(self):
         """A guess in range that misses."""
         low, high = self.params.get("range", [1, 100])
         return low if self.secret != low else high
-
-    def last(self, event):
-        return [e["body"] for e in self.log if e["body"]["type"] == event][-1]
-
-
-def types(bodies):
-    return [body["type"] for body in bodies]
 
 
 class Commitment(unittest.TestCase):
@@ -155,7 +74,7 @@ class Commitment(unittest.TestCase):
             table.dm("s3", text)
         table.say("s2", guess={"deep": []})
         table.leave("s3")
-        state = json.loads(table.state)
+        state = table.state
         told = json.dumps(table.log)
         self.assertNotIn(str(state["target"]), told)
         self.assertNotIn(state["salt"], told)
@@ -164,7 +83,7 @@ class Commitment(unittest.TestCase):
         table = Table("alice", "bob")
         table.join("s1", "s2")
         table.say("s1", "concede")
-        state = json.loads(table.state)
+        state = table.state
         self.assertEqual((state["target"], state["salt"]), (None, None))
 
     def test_every_game_draws_anew_within_the_range(self):
@@ -257,7 +176,7 @@ class Play(unittest.TestCase):
         self.assertEqual((end["winner"], end["reason"], end["total_guesses"]), ("s2", "correct", 4))
 
     def test_hints_follow_the_distance(self):
-        bot = guess_bot.GuessBot(Context("{}", []), {})
+        bot = guess_bot.GuessBot(tables.Context({"state": "{}"}, []), {})
         self.assertEqual([bot.hint(d) for d in (1, 5, 6, 10, 11, 20, 21, 99)],
                          ["very close"] * 2 + ["close"] * 2 + ["getting warm"] * 2 + ["cold"] * 2)
 
@@ -267,8 +186,7 @@ class Play(unittest.TestCase):
                      f"I'll guess {n}, ok?", f"GUESS={n}", f"!guess {n}", f"I guess {n}. Yes, {n}!"):
             table = Table("alice", "bob")
             table.join("s1", "s2")
-            state = json.loads(table.state)
-            table.state = json.dumps(dict(state, target=self.table.secret))
+            table.state = dict(table.state, target=self.table.secret)
             with self.subTest(text):
                 self.assertEqual(table.say("s1", text)[0].get("guess"), n)
 
@@ -331,6 +249,82 @@ class Play(unittest.TestCase):
         table = Table("alice", "bob", max_guesses=1)
         table.join("s1", "s2")
         self.assertEqual(table.say("s1", guess=table.secret)[-1]["winner"], "s1")
+
+
+class Entropy(unittest.TestCase):
+    def test_the_start_names_whose_randomness_is_in_the_draw(self):
+        for contributors, told in ((None, "alice, bob"), (["s2"], "bob"), ([], "the relay only")):
+            table = Table("alice", "bob", contributors=contributors)
+            table.join("s1", "s2")
+            start = table.last("game_start")
+            self.assertEqual(start["entropy_from"], ["s1", "s2"] if contributors is None else contributors)
+            self.assertIn(f"Randomness in the draw from: {told}.", start["text"])
+
+    def test_the_stream_opens_with_the_game_and_is_revealed_after_it(self):
+        table = Table("alice", "bob")
+        table.join("s1")
+        self.assertIsNone(table.kept["stream"])
+        table.join("s2")
+        self.assertEqual(table.kept["stream"], ["s1", "s2"])
+        table.say("s1", "concede")
+        self.assertIsNone(table.kept["stream"])
+        table.say("s1", "start")
+        table.say("s2", "start")
+        self.assertEqual(table.kept["stream"], ["s1", "s2"])
+
+
+class Clock(unittest.TestCase):
+    def begun(self, **params):
+        table = Table("alice", "bob", turn_seconds=60, **params)
+        table.join("s1", "s2")
+        return table
+
+    def test_there_is_none_unless_it_is_asked_for(self):
+        table = Table("alice", "bob")
+        table.join("s1", "s2")
+        self.assertEqual(table.timers, {})
+        self.assertNotIn("A turn has", table.say("s1", "!help")[0]["text"])
+        self.assertEqual(table.hook("on_timer", "turn"), [])
+
+    def test_it_warns_and_then_the_turn_passes(self):
+        table = self.begun()
+        self.assertIn("A turn has 60 s", table.last("prompt")["text"] + table.say("s1", "!help")[0]["text"])
+        self.assertEqual(table.wait(39), [])
+        self.assertEqual([(b["type"], b["player"], b["seconds_left"]) for b in table.wait(1)], [("bot:clock", "s1", 20)])
+        late, turn = table.wait(20)
+        self.assertEqual((late["type"], late["player"], late["result"], turn["player"]), ("time_up", "s1", "pass", "s2"))
+
+    def test_a_guess_winds_it_up_again(self):
+        table = self.begun()
+        table.wait(59)
+        table.say("s1", guess=table.wrong())
+        self.assertEqual(table.wait(39), [])
+        self.assertEqual(types(table.wait(1)), ["bot:clock"])
+
+    def test_a_bad_move_does_not(self):
+        table = self.begun()
+        table.wait(59)
+        table.say("s1", "guess 1000")
+        self.assertEqual(types(table.wait(1)), ["time_up", "bot:turn"])
+
+    def test_a_timer_that_fired_for_an_earlier_turn_does_nothing(self):
+        table = self.begun()
+        table.wait(10)
+        table.say("s1", guess=table.wrong())
+        self.assertEqual(table.hook("on_timer", "turn") + table.hook("on_timer", "warn"), [])
+
+    def test_a_forfeit_ends_a_game_of_two(self):
+        table = self.begun(on_timeout="forfeit")
+        table.wait(60)
+        end = table.last("game_end")
+        self.assertEqual((end["winner"], end["reason"], table.timers), ("s2", "time", {}))
+
+    def test_a_table_that_everybody_left_ends_the_game(self):
+        table = self.begun()
+        self.assertEqual(table.wait(239)[-1]["type"], "bot:clock")
+        end = table.wait(1)[-1]
+        self.assertEqual((end["type"], end["winner"], end["reason"]), ("game_end", None, "time"))
+        self.assertEqual(table.timers, {})
 
 
 class Leaving(unittest.TestCase):
@@ -421,7 +415,9 @@ class Params(unittest.TestCase):
                              ({"range": [5, 5]}, "'range'"), ({"range": "1-9"}, "'range'"), ({"range": [1]}, "'range'"),
                              ({"range": [1.5, 9]}, "'range'"), ({"range": [False, True]}, "'range'"),
                              ({"range": [0, 2**53]}, "'range'"), ({"turn_order": "mine"}, "'turn_order'"),
-                             ({"max_guesses": 0}, "'max_guesses'"), ({"max_guesses": "9"}, "'max_guesses'")):
+                             ({"max_guesses": 0}, "'max_guesses'"), ({"max_guesses": "9"}, "'max_guesses'"),
+                             ({"turn_seconds": 4}, "'turn_seconds'"), ({"turn_seconds": 9.5}, "'turn_seconds'"),
+                             ({"on_timeout": "stop"}, "'on_timeout'")):
             with self.subTest(params), self.assertRaisesRegex(ValueError, word):
                 Table("alice", **params)
 

@@ -20,12 +20,50 @@ impl Preset {
     }
 }
 
-const PRESETS: &[Preset] = &[Preset {
-    name: "GuessBot",
-    version: "1.0",
-    summary: "Referee of a number guessing game: commits to a secret number, judges guesses, proves the number at the end.",
-    source: include_str!("../../../bots/python/presets/guess_bot.py"),
-}];
+const PRESETS: &[Preset] = &[
+    Preset {
+        name: "GuessBot",
+        version: "1.1",
+        summary: "Referee of a number guessing game: commits to a secret number, judges guesses, keeps the turn clock, proves the number at the end.",
+        source: include_str!("../../../bots/python/presets/guess_bot.py"),
+    },
+    Preset {
+        name: "BlackjackBot",
+        version: "1.0",
+        summary: "Dealer of a blackjack table: commits to the shuffled shoe before the deal, plays by stated rules, opens every card at the end.",
+        source: include_str!("../../../bots/python/presets/blackjack_bot.py"),
+    },
+    Preset {
+        name: "PriceBot",
+        version: "1.0",
+        summary: "Reads one number from a public JSON source for everybody at once: params url, path, label.",
+        source: include_str!("../../../bots/python/presets/price_bot.py"),
+    },
+    Preset {
+        name: "ContractBot",
+        version: "1.0",
+        summary: "Judge of a contract: terms that all parties accept by hash, claims with evidence, deadlines, rulings by the terms.",
+        source: include_str!("../../../bots/python/presets/contract_bot.py"),
+    },
+    Preset {
+        name: "TlsBot",
+        version: "1.0",
+        summary: "Shows a server's TLS certificate to everybody at once: subject, issuer, validity, names, fingerprint, and whether it holds.",
+        source: include_str!("../../../bots/python/presets/tls_bot.py"),
+    },
+    Preset {
+        name: "MemoryBot",
+        version: "1.0",
+        summary: "Passes questions and answers from memory between sessions: opt-in, with consent to each question.",
+        source: include_str!("../../../bots/python/presets/memory_bot.py"),
+    },
+    Preset {
+        name: "TicTacToeBot",
+        version: "1.0",
+        summary: "Keeps board, turns and rules of tic-tac-toe.",
+        source: include_str!("../../../bots/python/presets/tic_tac_toe_bot.py"),
+    },
+];
 
 /// All presets.
 pub(crate) fn presets() -> &'static [Preset] {
