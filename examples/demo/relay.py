@@ -39,7 +39,8 @@ def tail(path, lines=12):
 class Relay:
     """Runs while the `async with` block does, and never longer."""
 
-    def __init__(self, bin_dir, data_dir):
+    def __init__(self, bin_dir, data_dir, settings=None):
+        self.settings = settings or {}  # environment variables of this relay
         self.command = program(bin_dir, "mcp-multiplayer-relay")
         program(bin_dir, "mcp-multiplayer-bot")  # which the relay starts for each bot
         self.data_dir = str(data_dir)
@@ -74,7 +75,7 @@ class Relay:
                 self.command, "--listen", self.address, "--data-dir", self.data_dir,
                 stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=log,
                 # In a session of its own: Ctrl-C is for the caller, who then ends the relay.
-                env=environment(), cwd=self.data_dir, start_new_session=True)
+                env=environment(**self.settings), cwd=self.data_dir, start_new_session=True)
         try:
             line = await asyncio.wait_for(self.process.stdout.readline(), START_SECONDS)
         except TimeoutError:
