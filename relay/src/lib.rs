@@ -9,6 +9,7 @@ mod channel;
 pub mod clock;
 pub mod config;
 mod error;
+mod export;
 mod failpoint;
 mod http;
 mod mcp;
@@ -20,6 +21,8 @@ pub mod store;
 pub mod telemetry;
 mod ws;
 
+pub use export::export;
 pub use operation::Session;
+pub use secret::RelayKey;
 pub use serve::serve;
 pub use state::Relay;

@@ -4,11 +4,12 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use mcp_multiplayer_protocol::ChannelId;
 use mcp_multiplayer_relay::clock::{Clock, Random};
 use mcp_multiplayer_relay::config::{self, Config, Settings};
 use mcp_multiplayer_relay::store::Store as _;
 use mcp_multiplayer_relay::store::sqlite::SqliteStore;
-use mcp_multiplayer_relay::{Relay, auth, serve, telemetry};
+use mcp_multiplayer_relay::{Relay, RelayKey, auth, export, serve, telemetry};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -34,6 +35,17 @@ enum Command {
     Token {
         #[command(subcommand)]
         command: TokenCommand,
+    },
+    /// Write a channel to a file, from which its bots can be run again: mcp-multiplayer-bot replay
+    Export {
+        /// The channel, chn_…
+        channel_id: ChannelId,
+        /// The file to write, readable by its owner alone; standard output without it
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+        /// Leave out what is not for everybody: private messages, and seeds that were not revealed
+        #[arg(long)]
+        public: bool,
     },
     /// Print the configuration, and where each value comes from
     Config,
@@ -73,6 +85,7 @@ async fn main() -> Result<()> {
             Ok(())
         }
         Command::Token { command } => token(&loaded.config, command).await,
+        Command::Export { channel_id, out, public } => write_export(&loaded.config, channel_id, out, public).await,
         Command::Serve => run(loaded.config).await,
     }
 }
@@ -106,6 +119,25 @@ async fn run(mut config: Config) -> Result<()> {
         shutdown.cancel();
     });
     serve(listeners, relay).await
+}
+
+async fn write_export(config: &Config, channel_id: ChannelId, out: Option<PathBuf>, public: bool) -> Result<()> {
+    anyhow::ensure!(config.database().exists(), "there is no database {}", config.database().display());
+    let store = SqliteStore::open_shared(&config.database()).context("cannot open the relay's database")?;
+    let key = RelayKey::open(&config.key_file(), &Random::system()).context("cannot open the relay's key")?;
+    let export = export(&store, &key, config, channel_id, public).await?;
+    let text = serde_json::to_string(&export)?;
+    let Some(path) = out else {
+        println!("{text}");
+        return Ok(());
+    };
+    let mut options = std::fs::OpenOptions::new();
+    let file = std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600).write(true).create_new(true).open(&path);
+    let mut file = file.with_context(|| format!("cannot make {}", path.display()))?;
+    std::io::Write::write_all(&mut file, text.as_bytes())
+        .with_context(|| format!("cannot write {}", path.display()))?;
+    eprintln!("{} entries of {channel_id} are in {}", export.entries.len(), path.display());
+    Ok(())
 }
 
 async fn token(config: &Config, command: TokenCommand) -> Result<()> {

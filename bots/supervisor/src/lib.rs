@@ -32,6 +32,7 @@ mod outside;
 mod program;
 mod record;
 pub mod referee;
+pub mod replay;
 mod report;
 mod supervisor;
 mod worker;

@@ -74,7 +74,7 @@ impl Worker {
 
         let mut command = Command::new(&config.worker);
         command
-            .arg("--workspace")
+            .args(["serve", "--workspace"])
             .arg(workspace.path())
             .args(["--memory-bytes", &config.limits.memory_bytes.to_string()])
             .args(["--file-bytes", &config.limits.workspace_bytes.to_string()])

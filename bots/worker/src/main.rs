@@ -1,80 +1,38 @@
-//! The process that runs one bot, for a relay that started it.
-//!
-//! Its standard input is a Unix stream socket to the relay, over which it answers one request after
-//! another: see [`runtime`]. It must never outlive the relay, nor hold anything that its bot should
-//! not have: see [`sandbox`].
+//! Runs bots: one for a relay that started it, or, for people, those of an exported channel again.
 
 mod frame;
 mod interpreter;
 mod lifeline;
+mod replay;
 mod runtime;
 mod sandbox;
+mod serve;
 mod socket;
 
-use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
 
-use crate::runtime::Runtime;
-use crate::sandbox::Allowance;
-
-/// Runs one bot. Started by mcp-multiplayer-relay, not by hand.
+/// Runs bots of mcp-multiplayer, and shows what they do.
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Arguments {
-    /// The bot's working directory, the one place that it may write to.
-    #[arg(long)]
-    workspace: PathBuf,
+    #[command(subcommand)]
+    command: Command,
+}
 
-    /// Bytes of memory that the process may use.
-    #[arg(long)]
-    memory_bytes: u64,
-
-    /// Bytes that one file of the bot may grow to.
-    #[arg(long)]
-    file_bytes: u64,
-
-    /// The Python executable whose environment holds the bot's packages.
-    #[arg(long, default_value = env!("MCP_MULTIPLAYER_BOT_PYTHON"))]
-    python: PathBuf,
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run one bot. Started by mcp-multiplayer-relay, not by hand.
+    #[command(hide = true)]
+    Serve(serve::Serve),
+    /// Run the bots of an exported channel again, and hold what they do against its log.
+    Replay(replay::Replay),
 }
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    let socket = match socket::from_stdin() {
-        Ok(socket) => Arc::new(socket),
-        Err(error) => {
-            eprintln!("mcp-multiplayer-bot is started by mcp-multiplayer-relay: {error:#}");
-            return ExitCode::from(2);
-        }
-    };
-    match start(&arguments, &socket) {
-        Ok(runtime) => match runtime.serve(&socket) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => {
-                eprintln!("{error:#}");
-                ExitCode::FAILURE
-            }
-        },
-        Err(error) => {
-            let broken = serde_json::json!({"id": 0, "reply": {"broken": {"message": format!("{error:#}")}}});
-            // If the relay is gone there is nobody left to tell.
-            let _ = frame::write(&mut &*socket, broken.to_string().as_bytes());
-            ExitCode::FAILURE
-        }
+    match Arguments::parse().command {
+        Command::Serve(serve) => serve::run(&serve),
+        Command::Replay(replay) => replay::run(&replay),
     }
-}
-
-fn start(arguments: &Arguments, socket: &Arc<UnixStream>) -> anyhow::Result<Runtime> {
-    lifeline::hold(socket)?;
-    let wall = sandbox::enter(&Allowance {
-        memory_bytes: arguments.memory_bytes,
-        file_bytes: arguments.file_bytes,
-        workspace: &arguments.workspace,
-    })?;
-    interpreter::initialize(&arguments.python)?;
-    Runtime::load(&arguments.workspace, socket, wall)
 }

@@ -264,7 +264,23 @@ impl Runner {
         let mut memory = self.memory.clone();
         memory.drop_timer(&name);
         let event = SystemEvent::Timer { bot_id: bot_id.clone(), name };
-        self.step(channel, bot_id, memory, Some((&event, None))).await?;
+        let steps = Steps { stored: self.stored, to: self.cursor };
+        let fired = channel
+            .commit(|proposal| {
+                // A hook that is due by now comes first: it may set the timer anew.
+                let state = proposal.state();
+                let place = state.composition.bots.iter().position(|bot| bot.bot_id == *bot_id);
+                if place.is_none_or(|place| state.head.due[place] >= self.cursor.entry) {
+                    return Ok(false);
+                }
+                proposal.push_event(&event, None)?;
+                proposal.bots.push(advance(bot_id.clone(), steps, &memory));
+                Ok(true)
+            })
+            .await?;
+        if fired {
+            self.advanced(memory);
+        }
         Ok(true)
     }
 
@@ -305,10 +321,14 @@ impl Runner {
                 Ok(())
             })
             .await?;
+        self.advanced(memory);
+        Ok(())
+    }
+
+    fn advanced(&mut self, memory: Memory) {
         self.memory = memory;
         self.memory.stored();
         self.stored = self.cursor;
-        Ok(())
     }
 
     /// Appends what a call came to.

@@ -156,7 +156,6 @@ impl Memory {
             "epoch": self.stream.epoch,
             "open": self.stream.open.is_some(),
             "position": self.stream.position,
-            "timers": self.timers,
         })
     }
 

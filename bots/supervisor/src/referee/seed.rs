@@ -41,6 +41,11 @@ impl Seeds {
         (last < EPOCHS).then_some(Self { last, seed, next })
     }
 
+    /// Whether the seed of this epoch is known here.
+    pub fn reaches(&self, epoch: u32) -> bool {
+        epoch <= self.last
+    }
+
     fn seed(&self, epoch: u32) -> Option<[u8; 32]> {
         let steps = self.last.checked_sub(epoch)?;
         Some((0..steps).fold(self.seed, |seed, _| *Hash::of(&[b"mcp-multiplayer/seed-chain/v1", &seed]).as_bytes()))

@@ -150,7 +150,7 @@ async fn dropping_the_supervisor_kills_all() {
 fn looping_worker(workspace: &std::path::Path) -> (std::process::Child, UnixStream) {
     let (mut ours, theirs) = UnixStream::pair().unwrap();
     let child = Command::new(env!("CARGO_BIN_EXE_mcp-multiplayer-bot"))
-        .arg("--workspace")
+        .args(["serve", "--workspace"])
         .arg(workspace)
         .args(["--memory-bytes", "268435456", "--file-bytes", "1000000"])
         .stdin(Stdio::from(OwnedFd::from(theirs)))
@@ -236,10 +236,10 @@ async fn a_broken_installation_is_not_the_bots_fault() {
 
 #[test]
 fn a_worker_by_hand_says_what_it_is_for() {
-    let arguments = ["--workspace", ".", "--memory-bytes", "1", "--file-bytes", "1"];
+    let arguments = ["serve", "--workspace", ".", "--memory-bytes", "1", "--file-bytes", "1"];
     let by_hand =
         Command::new(env!("CARGO_BIN_EXE_mcp-multiplayer-bot")).args(arguments).stdin(Stdio::null()).output().unwrap();
     assert!(!by_hand.status.success());
     let said = String::from_utf8(by_hand.stderr).unwrap();
-    assert_eq!(said, "mcp-multiplayer-bot is started by mcp-multiplayer-relay: standard input is not a socket\n");
+    assert_eq!(said, "mcp-multiplayer-bot serve is started by mcp-multiplayer-relay: standard input is not a socket\n");
 }

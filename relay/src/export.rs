@@ -1,0 +1,69 @@
+//! A channel as one file, for whoever wants to run its referees again.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context as _, Result, ensure};
+use mcp_multiplayer_bot_supervisor::referee::Memory;
+use mcp_multiplayer_bot_supervisor::replay::{Export, ExportedBot, ExportedExchange, ExportedSeed, FORMAT};
+use mcp_multiplayer_protocol::ChannelId;
+
+use crate::config::Config;
+use crate::secret::RelayKey;
+use crate::store::Store;
+
+/// Entries that are fetched at a time.
+const PAGE: u32 = 1000;
+const PAGE_BYTES: usize = 8 << 20;
+
+/// Everything that the relay knows of a channel but its bots' sealed secrets.
+///
+/// With `public`, what is not for everybody is left out: the bodies of private entries, and the seeds
+/// that were not revealed.
+pub async fn export(
+    store: &dyn Store,
+    key: &RelayKey,
+    config: &Config,
+    channel_id: ChannelId,
+    public: bool,
+) -> Result<Export> {
+    let state = store.lookup_channel(channel_id).await?;
+    let state = state.with_context(|| format!("there is no channel {channel_id}"))?;
+    let mut entries = Vec::new();
+    while (entries.len() as u64) < state.size() {
+        let page = store.list_entries(channel_id, entries.len() as u64, PAGE, PAGE_BYTES).await?;
+        ensure!(!page.is_empty(), "the log of {channel_id} is incomplete");
+        entries.extend(page);
+    }
+    if public {
+        for entry in entries.iter_mut().filter(|entry| entry.envelope.to_slot.is_some()) {
+            entry.content = None;
+        }
+    }
+    let mut bots = BTreeMap::new();
+    for stored in store.list_bots(channel_id).await? {
+        let (bot, state) = (stored.bot, stored.state);
+        let epoch = state.as_deref().and_then(Memory::parse).map_or(0, |memory| memory.epoch());
+        let seed = key.bot_seeds(channel_id, &bot.bot_id).reveal(epoch).filter(|_| !public);
+        let exported = ExportedBot {
+            name: bot.name,
+            source: bot.source.to_string(),
+            params: serde_json::from_str(&bot.params).context("a bot's params")?,
+            has_env: bot.env.is_some(),
+            seed: seed.map(|seed| ExportedSeed { epoch, seed }),
+        };
+        bots.insert(bot.bot_id, exported);
+    }
+    let exchanges = store.list_exchanges(channel_id).await?.into_iter().map(|exchange| {
+        let record = exchange.record.as_deref().map(serde_json::from_str).transpose().context("an exchange")?;
+        let (bot_id, trigger, step) = (exchange.bot_id, exchange.trigger, exchange.step);
+        Ok(ExportedExchange { bot_id, trigger, step, record })
+    });
+    Ok(Export {
+        format: FORMAT.to_owned(),
+        channel_id,
+        body_bytes: config.body_bytes,
+        entries,
+        bots,
+        exchanges: exchanges.collect::<Result<_>>()?,
+    })
+}
