@@ -444,8 +444,8 @@ def read_params(params):
     if not (whole(low) and whole(high) and whole(chips) and 2 <= low <= high <= 10**9 and low <= chips <= 10**12):
         raise ValueError("'min_bet', 'max_bet' and 'chips' must be whole numbers, 2 <= min_bet <= max_bet, min_bet <= chips.")
     seconds = chosen["turn_seconds"]
-    if seconds is not None and not (whole(seconds) and 5 <= seconds <= 86400):
-        raise ValueError("'turn_seconds' must be a whole number from 5 to 86400, or left out.")
+    if seconds is not None and not (whole(seconds) and 1 <= seconds <= 86400):
+        raise ValueError("'turn_seconds' must be a whole number from 1 to 86400, or left out.")
     return chosen
 
 

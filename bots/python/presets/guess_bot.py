@@ -83,8 +83,8 @@ class GuessBot:
         if most is not None and not (whole(most) and most >= 1):
             raise ValueError("'max_guesses' must be a whole number of at least 1, or left out.")
         seconds = chosen["turn_seconds"]
-        if seconds is not None and not (whole(seconds) and 5 <= seconds <= 86400):
-            raise ValueError("'turn_seconds' must be a whole number from 5 to 86400, or left out.")
+        if seconds is not None and not (whole(seconds) and 1 <= seconds <= 86400):
+            raise ValueError("'turn_seconds' must be a whole number from 1 to 86400, or left out.")
         if chosen["on_timeout"] not in ("pass", "forfeit"):
             raise ValueError("'on_timeout' must be \"pass\" or \"forfeit\".")
         self.low, self.high = span
@@ -212,7 +212,7 @@ class GuessBot:
         self.state["turn"] = player
         if seconds:
             self.state["due"] = self.ctx.now + seconds
-            self.ctx.timer("warn", seconds - self.warning())
+            self.ctx.timer("warn", seconds - self.warning() if self.warning() else None)
             self.ctx.timer("turn", seconds)
         clock = f" You have {seconds} s." if seconds else ""
         self.say("control", "bot:turn", player=player, turn_number=self.state["guesses"] + 1, seconds=seconds,

@@ -235,8 +235,8 @@ def read_params(params):
     seconds = chosen["turn_seconds"]
     if chosen["first"] not in ("join", "random"):
         raise ValueError("'first' must be \"join\" or \"random\".")
-    if seconds is not None and not (whole(seconds) and 5 <= seconds <= 86400):
-        raise ValueError("'turn_seconds' must be a whole number from 5 to 86400, or left out.")
+    if seconds is not None and not (whole(seconds) and 1 <= seconds <= 86400):
+        raise ValueError("'turn_seconds' must be a whole number from 1 to 86400, or left out.")
     return chosen
 
 

@@ -248,7 +248,7 @@ class Bets(unittest.TestCase):
     def test_params(self):
         for params, word in (({"deck": 1}, "no parameter 'deck'"), ({"decks": 0}, "'decks'"), ({"decks": 9}, "'decks'"),
                              ({"hit_soft_17": 1}, "'hit_soft_17'"), ({"min_bet": 0}, "'min_bet'"),
-                             ({"max_bet": 5}, "'min_bet'"), ({"chips": "9"}, "'min_bet'"), ({"turn_seconds": 1}, "seconds")):
+                             ({"max_bet": 5}, "'min_bet'"), ({"chips": "9"}, "'min_bet'"), ({"turn_seconds": 0}, "seconds")):
             with self.subTest(params), self.assertRaisesRegex(ValueError, word):
                 Table(blackjack.BlackjackBot, "alice", **params)
         rules = Table(blackjack.BlackjackBot, "alice", hit_soft_17=True).last("rules")

@@ -416,7 +416,7 @@ class Params(unittest.TestCase):
                              ({"range": [1.5, 9]}, "'range'"), ({"range": [False, True]}, "'range'"),
                              ({"range": [0, 2**53]}, "'range'"), ({"turn_order": "mine"}, "'turn_order'"),
                              ({"max_guesses": 0}, "'max_guesses'"), ({"max_guesses": "9"}, "'max_guesses'"),
-                             ({"turn_seconds": 4}, "'turn_seconds'"), ({"turn_seconds": 9.5}, "'turn_seconds'"),
+                             ({"turn_seconds": 0}, "'turn_seconds'"), ({"turn_seconds": 9.5}, "'turn_seconds'"),
                              ({"on_timeout": "stop"}, "'on_timeout'")):
             with self.subTest(params), self.assertRaisesRegex(ValueError, word):
                 Table("alice", **params)

@@ -121,7 +121,7 @@ class Around(unittest.TestCase):
         self.assertEqual((end["winner"], end["reason"], table.timers), ("s1", "time", {}))
 
     def test_params(self):
-        for params, word in (({"size": 4}, "no parameter"), ({"first": "me"}, "'first'"), ({"turn_seconds": 1}, "seconds")):
+        for params, word in (({"size": 4}, "no parameter"), ({"first": "me"}, "'first'"), ({"turn_seconds": 0}, "seconds")):
             with self.assertRaisesRegex(ValueError, word):
                 begun(**params)
 
