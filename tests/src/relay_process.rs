@@ -22,6 +22,7 @@ pub fn binary(name: &str) -> PathBuf {
 pub struct RelayProcess {
     directory: TempDir,
     arguments: Vec<OsString>,
+    variables: Vec<(OsString, OsString)>,
     child: Option<Child>,
     address: String,
     /// Whether it logs all that it can, to a file.
@@ -36,18 +37,24 @@ impl RelayProcess {
 
     /// Starts a relay with further flags.
     pub async fn start_with(arguments: &[&str]) -> Result<Self> {
-        Self::start_as(arguments, false).await
+        Self::start_as(arguments, &[], false).await
+    }
+
+    /// Starts a relay with further flags and environment variables.
+    pub async fn start_in(arguments: &[&str], variables: &[(&str, &str)]) -> Result<Self> {
+        Self::start_as(arguments, variables, false).await
     }
 
     /// Starts a relay that logs at level debug, for [`RelayProcess::logged`].
     pub async fn start_verbose(arguments: &[&str]) -> Result<Self> {
-        Self::start_as(arguments, true).await
+        Self::start_as(arguments, &[], true).await
     }
 
-    async fn start_as(arguments: &[&str], verbose: bool) -> Result<Self> {
+    async fn start_as(arguments: &[&str], variables: &[(&str, &str)], verbose: bool) -> Result<Self> {
         let mut relay = Self {
             directory: tempfile::tempdir()?,
             arguments: arguments.iter().map(OsString::from).collect(),
+            variables: variables.iter().map(|(name, value)| (name.into(), value.into())).collect(),
             child: None,
             address: "127.0.0.1:0".to_owned(),
             verbose,
@@ -140,7 +147,7 @@ impl RelayProcess {
         let mut command = Command::new(binary("mcp-multiplayer-relay"));
         command.args(["--listen", &self.address, "--data-dir"]).arg(self.data_dir());
         command.args(["--log", if self.verbose { "debug" } else { "warn" }]);
-        command.args(&self.arguments).current_dir(self.data_dir());
+        command.args(&self.arguments).envs(self.variables.iter().cloned()).current_dir(self.data_dir());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true);
         if self.verbose {
             let path = self.data_dir().join("stderr");

@@ -12,6 +12,9 @@ import uuid
 
 _BLOCK = 32
 
+# A replay looks for these words.
+UNKNOWN_SEED = "the seed to draw from is not known here"
+
 
 class Stream:
     """The stream of one hook; `drawn` tells what was taken, a stretch for each key."""
@@ -68,6 +71,8 @@ class Stream:
         self._cached = None, b""
 
     def _block(self, number):
+        if self._key is None:
+            raise RuntimeError(UNKNOWN_SEED)
         known, block = self._cached
         if known != number:
             block = hmac.digest(self._key, number.to_bytes(8, "big"), "sha256")

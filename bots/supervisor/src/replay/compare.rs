@@ -1,6 +1,6 @@
 //! Whether a hook did what the log says, and what it means if not.
 
-use mcp_multiplayer_protocol::{Entry, HookOutcome, Sender};
+use mcp_multiplayer_protocol::{Entry, HookOutcome, Sender, SystemEvent};
 
 use super::export::ExportedBot;
 use super::log::outcome;
@@ -53,11 +53,23 @@ fn shown_entry(entry: &Entry) -> String {
     }
 }
 
+/// What the runtime says when a key is asked for that the replay does not have.
+const UNKNOWN_SEED: &str = "the seed to draw from is not known here";
+
+fn tells_of_unknown_seed(verdict: &Verdict) -> bool {
+    verdict.said.iter().any(|said| match said {
+        Said::Relay(event) => matches!(&**event, SystemEvent::BotError { reason, .. } if reason.contains(UNKNOWN_SEED)),
+        Said::Bot { .. } => false,
+    })
+}
+
 /// Why a difference proves nothing, if so.
 pub(super) fn excuse(verdict: &Verdict, logged: &[&Entry], bot: &ExportedBot, sealed: bool) -> Option<String> {
     let timed_out = |outcome| outcome == HookOutcome::Timeout;
     if sealed {
         Some("what the hook exchanged with the outside world held a sealed secret".to_owned())
+    } else if tells_of_unknown_seed(verdict) {
+        Some("the hook failed in the end, after it had drawn from a seed that is not in this file".to_owned())
     } else if bot.has_env {
         Some("the bot has sealed secrets (ctx.env), which are not in this file".to_owned())
     } else if timed_out(verdict.outcome) || outcome(logged).is_some_and(timed_out) {

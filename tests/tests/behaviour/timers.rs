@@ -1,0 +1,77 @@
+//! Bots' timers: they fire while nobody posts, once, and after a restart.
+
+use serde_json::{Value, json};
+
+use crate::table::{Table, of_type, read_until, with_text};
+
+/// Sets a timer by a message `set NAME`, cancels it by `cancel NAME`.
+const ALARM: &str = "
+class Alarm:
+    def on_init(self):
+        self.ctx.timer('start', 1)
+    def on_message(self, msg):
+        what, name = msg['body']['text'].split()
+        self.ctx.timer(name, 1 if what == 'set' else None)
+    def on_timer(self, name):
+        self.ctx.post('bot', {'text': 'it is time: ' + name})
+";
+
+fn is_time(name: &str) -> impl Fn(&Value) -> bool {
+    let text = format!("it is time: {name}");
+    move |message| message["body"]["text"] == text.as_str()
+}
+
+#[tokio::test]
+async fn fire_while_nobody_posts() {
+    let mut table = Table::refereed_by(ALARM).await;
+    let at = table.channel_id.clone();
+    let log = read_until(&mut table.bob, &at, "the first alarm", is_time("start")).await;
+    let set = &of_type(&log, "bot:ran")[0]["body"]["timers"][0];
+    assert_eq!(set["name"], "start");
+    let fired = of_type(&log, "timer");
+    assert_eq!(fired.len(), 1);
+    assert_eq!((&fired[0]["sender"], &fired[0]["kind"]), (&json!("system"), &json!("trace")));
+    assert!(fired[0]["ts"].as_str() >= set["due"].as_str(), "{fired:?} {set}");
+}
+
+#[tokio::test]
+async fn are_replaced_and_cancelled_by_name() {
+    let mut table = Table::refereed_by(ALARM).await;
+    for text in ["set tea", "set tea", "set bread", "cancel bread", "set last"] {
+        table.bob_says(text).await;
+    }
+    let at = table.channel_id.clone();
+    let log = read_until(&mut table.bob, &at, "the last alarm", is_time("last")).await;
+    assert_eq!(with_text(&log, "it is time: tea").len(), 1);
+    assert_eq!(with_text(&log, "it is time: bread").len(), 0);
+}
+
+#[tokio::test]
+async fn outlast_the_relay() {
+    let mut table = Table::refereed_by(ALARM).await;
+    table.bob_says("set tea").await;
+    table.relay.restart(None).await.unwrap();
+    table.bob = table.bob_again().await;
+    let at = table.channel_id.clone();
+    let log = read_until(&mut table.bob, &at, "the alarm after a restart", is_time("tea")).await;
+    assert_eq!(with_text(&log, "it is time: tea").len(), 1);
+    assert_eq!(with_text(&log, "it is time: start").len(), 1);
+}
+
+#[tokio::test]
+async fn are_as_many_as_is_sensible() {
+    let source = "
+class Many:
+    def on_message(self, msg):
+        for n in range(int(msg['body']['text'])):
+            self.ctx.timer(f't{n}', 3600)
+        self.ctx.post('bot', {'text': 'set'})
+";
+    let mut table = Table::refereed_by(source).await;
+    let at = table.channel_id.clone();
+    table.bob_says("17").await;
+    let log = read_until(&mut table.bob, &at, "the refusal", |message| message["body"]["type"] == "bot:error").await;
+    assert!(of_type(&log, "bot:error")[0]["body"]["reason"].as_str().unwrap().contains("at most 16 timers"), "{log:?}");
+    table.bob_says("16").await;
+    read_until(&mut table.bob, &at, "the answer", |message| message["body"]["text"] == "set").await;
+}
