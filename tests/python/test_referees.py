@@ -1,0 +1,155 @@
+"""The referees at a real relay: what their unit tests can't show, such as clocks, restarts and forged logs."""
+
+import asyncio
+import copy
+import sys
+import unittest
+
+import paths
+from personas import local, remote, running_relay
+
+sys.path.insert(0, str(paths.ROOT / "examples/blackjack"))
+
+from cards import CheckFailed, check_round  # noqa: E402
+from check import check_code  # noqa: E402
+from play import play  # noqa: E402
+
+MINUTE = 60
+
+
+async def seated(preset, params, host, *guests):
+    created = await host.call("create_channel", name=preset, bot_preset=preset, bot_params=params, join_as=host.name,
+                              slots=["bot:referee", *[f"invite:{each.name}" for each in (host, *guests)]])
+    assert "bot_errors" not in created, created
+    for guest, invite in zip(guests, created["invites"]):
+        await guest.call("join_channel", invite_code=invite)
+    for player in (host, *guests):
+        await player.sync(timeout_ms=0)
+    return created
+
+
+async def heard(player, kind, count=1):
+    async with asyncio.timeout(MINUTE):
+        while len(player.said(kind)) < count:
+            await player.sync()
+    return player.said(kind)[-1]["body"]
+
+
+def system(player, kind):
+    return [message["body"] for message in player.messages
+            if message["sender"] == "system" and (message["body"] or {}).get("type") == kind]
+
+
+class GuessClockTest(unittest.IsolatedAsyncioTestCase):
+    async def test_turns_pass_while_nobody_posts_until_the_table_is_given_up(self):
+        async with running_relay() as relay, local(relay) as alice, remote(relay) as bob:
+            await seated("GuessBot", {"turn_seconds": 1}, alice, bob)
+            end = await heard(bob, "game_end")
+            self.assertEqual((end["winner"], end["reason"]), (None, "time"))
+            late = [message["body"]["player"] for message in bob.said("time_up")]
+            self.assertEqual(late, ["s1", "s2", "s1", "s2"])
+            self.assertEqual(len(bob.said("bot:reveal")), 1)
+
+    async def test_a_turns_time_is_up_also_when_the_relay_was_down(self):
+        async with running_relay() as relay, local(relay) as alice, local(relay, "bob") as bob:
+            await seated("GuessBot", {"turn_seconds": 2, "on_timeout": "forfeit"}, alice, bob)
+            await relay.kill()
+            await relay.start()
+            end = await heard(bob, "game_end")
+            self.assertEqual((end["winner"], end["reason"]), ("s2", "time"))
+            self.assertEqual(len(bob.said("time_up")), 1)
+
+    async def test_who_is_named_as_giving_randomness_gave_it(self):
+        async with running_relay() as relay, local(relay) as alice, remote(relay) as bob:
+            await seated("GuessBot", {}, alice, bob)
+            [opened] = system(alice, "entropy:open")
+            self.assertEqual(alice.said("game_start")[0]["body"]["entropy_from"],
+                             [given["slot_id"] for given in opened["contributions"]])
+            await alice.post("concede")
+            await alice.sync(timeout_ms=0)
+            self.assertEqual(len(system(alice, "seed:reveal")), 1)
+
+
+class TicTacToeTest(unittest.IsolatedAsyncioTestCase):
+    async def test_a_rejoined_seat_plays_on_and_a_left_one_loses(self):
+        async with running_relay() as relay, local(relay) as alice, remote(relay) as bob, remote(relay, "phone") as phone:
+            await seated("TicTacToeBot", {}, alice, bob)
+            await alice.post("b2")
+            await phone.call("join_channel", invite_code=bob.rejoin_token)
+            self.assertEqual(phone.slot_id, "s2")
+            await phone.post("a1")
+            self.assertEqual(phone.said("placed")[-1]["body"], phone.said("placed")[-1]["body"] | {"player": "s2", "cell": 1})
+            await phone.call("leave_channel", channel_id=phone.channel_id)
+            end = await heard(alice, "game_end")
+            self.assertEqual((end["winner"], end["reason"]), ("s1", "leave"))
+
+
+class BlackjackTest(unittest.IsolatedAsyncioTestCase):
+    async def test_a_round_survives_the_relays_death_and_any_forgery_is_seen(self):
+        async with running_relay() as relay, local(relay) as alice, local(relay, "bob") as bob:
+            await seated("BlackjackBot", {"decks": 1, "hit_soft_17": True}, alice, bob)
+            await alice.post("bet 50")
+            await bob.post("I bet 20 chips.")
+            await heard(alice, "dealt")
+            await relay.kill()
+            await relay.start()
+            async with asyncio.timeout(MINUTE):
+                await asyncio.gather(play(alice, 50), play(bob, 20))
+            for player in (alice, bob):
+                await player.sync(timeout_ms=0)
+                check_code(player.messages, player.referee, await player.read_code())
+                for number in (1, 2):
+                    self.assertEqual(check_round(player.messages, player.referee, number).cards, 52)
+            self.assertEqual(alice.messages, bob.messages)
+            self.forged(bob.messages, bob.referee)
+
+    def forged(self, messages, bot_id):
+        def body(log, kind):
+            return next(message["body"] for message in log if (message["body"] or {}).get("type") == kind)
+
+        def another_card(log):
+            card = body(log, "dealt")["hands"][0]["cards"][0]
+            card["card"] = "2C" if card["card"] != "2C" else "3C"
+
+        def another_order(log):
+            body(log, "shoe_opened")["shoe"].reverse()
+
+        def another_salt(log):
+            body(log, "shoe_opened")["salt"] = "0" * 64
+
+        def a_marked_deck(log):
+            body(log, "shoe_opened")["shoe"][-1] = body(log, "shoe_opened")["shoe"][0]
+
+        def another_commitment(log):
+            body(log, "round_start")["commitment"] = "sha256:" + "0" * 64
+
+        def committed_after_the_deal(log):
+            message = next(each for each in log if (each["body"] or {}).get("type") == "round_start")
+            message["id"] = next(each["id"] for each in log if (each["body"] or {}).get("type") == "dealer") + 1
+
+        def another_hole_card(log):
+            body(log, "dealer")["hole"]["text"] = '[3,"AS"]'
+
+        def a_payment(log):
+            body(log, "round_end")["results"][0]["net"] += 2
+
+        def a_total(log):
+            body(log, "dealer")["total"] -= 1
+
+        def the_hole_card_told_early(log):
+            hole = body(log, "dealer")["cards"][1]
+            body(log, "dealt")["told"] = dict(hole)
+
+        def no_opening(log):
+            log[:] = [message for message in log if (message["body"] or {}).get("type") != "shoe_opened"]
+
+        for forge in (another_card, another_order, another_salt, a_marked_deck, another_commitment, committed_after_the_deal,
+                      another_hole_card, a_payment, a_total, the_hole_card_told_early, no_opening):
+            log = copy.deepcopy(messages)
+            forge(log)
+            with self.subTest(forge.__name__), self.assertRaises(CheckFailed):
+                check_round(log, bot_id)
+
+
+if __name__ == "__main__":
+    unittest.main()
