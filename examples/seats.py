@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent / "demo"))
 from check import CheckFailed  # noqa: E402
 from demo import leaves, newest_build  # noqa: E402
 from player import ToolFailed, over_http  # noqa: E402
-from relay import Relay, Trouble  # noqa: E402
+from relay import Relay, Trouble, environment, program  # noqa: E402
 from stage import Stage  # noqa: E402
 
 
@@ -50,8 +50,33 @@ async def players(chosen, *names, allow=()):
             settings = {"MCP_MULTIPLAYER_BOT_NETWORK_ALLOW": ",".join(allow)} if allow else {}
             relay = await stack.enter_async_context(Relay(chosen.bin_dir, data_dir, settings))
             url, tokens = relay.url, [await relay.create_token(name) for name in names]
-        yield stage, *[await stack.enter_async_context(over_http(name, f"{url}/mcp", token, watch=stage))
-                       for name, token in zip(names, tokens)]
+        seated = [await stack.enter_async_context(over_http(name, f"{url}/mcp", token, watch=stage))
+                  for name, token in zip(names, tokens)]
+        yield stage, *seated
+        if not chosen.relay:
+            await replay(chosen, relay, stage, seated[0])
+
+
+async def replay(chosen, relay, stage, host):
+    """Exports each channel, as the relay's operator can, and runs its referee again from the file alone."""
+    stage.title("The referee, run again from the exported log")
+    for channel in (await host.call("list_channels"))["channels"]:
+        file = Path(relay.data_dir) / f"{channel['channel_id']}.json"
+        await finished(program(chosen.bin_dir, "mcp-multiplayer-relay"), "export", channel["channel_id"], "--out", str(file),
+                       "--data-dir", relay.data_dir)
+        code, text = await finished(program(chosen.bin_dir, "mcp-multiplayer-bot"), "replay", str(file), accepted=(0, 3))
+        for line in text.splitlines():
+            stage.say("replay", line, stage.tick() if code == 0 else " ")
+
+
+async def finished(*command, accepted=(0,)):
+    """Runs a program to its end: its exit code, and what it wrote."""
+    process = await asyncio.create_subprocess_exec(*command, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE,
+                                                   stderr=asyncio.subprocess.STDOUT, env=environment())
+    text = (await process.communicate())[0].decode(errors="replace").strip()
+    if process.returncode not in accepted:
+        raise Trouble(f"{Path(command[0]).name} {command[1]} ended with code {process.returncode}:\n{text}")
+    return process.returncode, text
 
 
 async def sit_down(host, *guests, preset, params=None, env=None):
