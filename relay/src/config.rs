@@ -24,6 +24,7 @@ pub enum LogFormat {
 }
 
 /// All that an operator can choose, with every default filled in.
+#[expect(clippy::struct_excessive_bools, reason = "each is a choice of its own")]
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
@@ -71,6 +72,27 @@ pub struct Config {
     pub bot_idle_seconds: u64,
     /// Whether inline sources are held to the policy; without it they are plain Python, and the process wall alone holds them.
     pub bot_policy: bool,
+    /// Whether bots have a network.
+    pub bot_network: bool,
+    /// Ports that bots may connect to.
+    pub bot_network_ports: Vec<u16>,
+    /// Hosts that bots may reach although they are not public or at another port: `example.com`, `*.example.com`,
+    /// `10.0.0.0/8`, `127.0.0.1:8080`, `[::1]:443`.
+    pub bot_network_allow: Vec<String>,
+    /// Hosts that bots may not reach, whatever allows them.
+    pub bot_network_deny: Vec<String>,
+    /// Whether bots may reach only what is allowed by name.
+    pub bot_network_only: bool,
+    /// Authorities in PEM whose certificates bots trust, besides those that the machine trusts.
+    pub bot_network_ca: Option<PathBuf>,
+    /// Bytes that a hook may exchange, both ways together.
+    pub bot_network_hook_bytes: u64,
+    /// Connections that a hook may open.
+    pub bot_network_hook_connections: u64,
+    /// Bytes that the bots of a channel may exchange in an hour.
+    pub bot_network_hour_bytes: u64,
+    /// Connections that the bots of a channel may open in an hour.
+    pub bot_network_hour_connections: u64,
     /// What is logged: a level, or directives such as `info,mcp_multiplayer_relay=debug`.
     pub log: String,
     /// How log lines are written.
@@ -102,6 +124,16 @@ impl Default for Config {
             bot_workers: 64,
             bot_idle_seconds: 600,
             bot_policy: true,
+            bot_network: true,
+            bot_network_ports: vec![80, 443],
+            bot_network_allow: vec![],
+            bot_network_deny: vec![],
+            bot_network_only: false,
+            bot_network_ca: None,
+            bot_network_hook_bytes: 4 * 1024 * 1024,
+            bot_network_hook_connections: 16,
+            bot_network_hour_bytes: 256 * 1024 * 1024,
+            bot_network_hour_connections: 600,
             log: "info".to_owned(),
             log_format: LogFormat::Text,
         }
@@ -177,6 +209,36 @@ pub struct Settings {
     /// Whether inline sources are held to the policy [default: true]
     #[arg(long, env = "MCP_MULTIPLAYER_BOT_POLICY", value_name = "BOOL", global = true)]
     pub bot_policy: Option<bool>,
+    /// Whether bots have a network [default: true]
+    #[arg(long, env = "MCP_MULTIPLAYER_BOT_NETWORK", value_name = "BOOL", global = true)]
+    pub bot_network: Option<bool>,
+    /// Ports that bots may connect to [default: 80,443]
+    #[arg(long, env = "MCP_MULTIPLAYER_BOT_NETWORK_PORTS", value_name = "PORT", value_delimiter = ',', global = true)]
+    pub bot_network_ports: Option<Vec<u16>>,
+    /// Further hosts that bots may reach, or other ports: example.com, 10.0.0.0/8, 127.0.0.1:8080
+    #[arg(long, env = "MCP_MULTIPLAYER_BOT_NETWORK_ALLOW", value_name = "HOST", value_delimiter = ',', global = true)]
+    pub bot_network_allow: Option<Vec<String>>,
+    /// Hosts that bots may not reach
+    #[arg(long, env = "MCP_MULTIPLAYER_BOT_NETWORK_DENY", value_name = "HOST", value_delimiter = ',', global = true)]
+    pub bot_network_deny: Option<Vec<String>>,
+    /// Whether bots may reach only what --bot-network-allow names [default: false]
+    #[arg(long, env = "MCP_MULTIPLAYER_BOT_NETWORK_ONLY", value_name = "BOOL", global = true)]
+    pub bot_network_only: Option<bool>,
+    /// Authorities in PEM that bots trust, too
+    #[arg(long, env = "MCP_MULTIPLAYER_BOT_NETWORK_CA", value_name = "FILE", global = true)]
+    pub bot_network_ca: Option<PathBuf>,
+    /// Bytes that a hook may exchange [default: 4194304]
+    #[arg(long, env = "MCP_MULTIPLAYER_BOT_NETWORK_HOOK_BYTES", value_name = "N", global = true)]
+    pub bot_network_hook_bytes: Option<u64>,
+    /// Connections that a hook may open [default: 16]
+    #[arg(long, env = "MCP_MULTIPLAYER_BOT_NETWORK_HOOK_CONNECTIONS", value_name = "N", global = true)]
+    pub bot_network_hook_connections: Option<u64>,
+    /// Bytes that the bots of a channel may exchange in an hour [default: 268435456]
+    #[arg(long, env = "MCP_MULTIPLAYER_BOT_NETWORK_HOUR_BYTES", value_name = "N", global = true)]
+    pub bot_network_hour_bytes: Option<u64>,
+    /// Connections that the bots of a channel may open in an hour [default: 600]
+    #[arg(long, env = "MCP_MULTIPLAYER_BOT_NETWORK_HOUR_CONNECTIONS", value_name = "N", global = true)]
+    pub bot_network_hour_connections: Option<u64>,
     /// What is logged: a level, or directives [default: info]
     #[arg(long, env = "MCP_MULTIPLAYER_LOG", value_name = "DIRECTIVES", global = true)]
     pub log: Option<String>,

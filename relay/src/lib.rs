@@ -14,6 +14,7 @@ mod failpoint;
 mod http;
 mod mcp;
 mod operation;
+mod outside;
 pub mod secret;
 mod serve;
 mod state;

@@ -5,7 +5,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use mcp_multiplayer_bot_supervisor::{Limits, Supervisor, SupervisorConfig};
+use mcp_multiplayer_bot_supervisor::{Limits, Outside, Supervisor, SupervisorConfig};
 use tokio_util::sync::CancellationToken;
 
 use crate::auth::{Tokens, open_local_token};
@@ -13,6 +13,7 @@ use crate::bots;
 use crate::channel::{Channels, StartRunner};
 use crate::clock::{Clock, Random};
 use crate::config::Config;
+use crate::outside::Network;
 use crate::secret::RelayKey;
 use crate::store::Store;
 use crate::store::sqlite::SqliteStore;
@@ -42,7 +43,9 @@ impl Relay {
         let database = config.database();
         let store = SqliteStore::open(&database).with_context(|| format!("cannot open {}", database.display()))?;
         let store: Arc<dyn Store> = Arc::new(store);
+        let network = Network::open(&config, clock.clone())?.map(|network| Arc::new(network) as Arc<dyn Outside>);
         let supervisor = Supervisor::new(SupervisorConfig {
+            outside: network,
             python: config.bot_python.clone(),
             limits: Limits {
                 hook: Duration::from_millis(config.hook_ms),
