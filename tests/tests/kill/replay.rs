@@ -96,6 +96,12 @@ fn causes(log: &[Message]) -> Vec<Option<u64>> {
                 assert_eq!(sender, bot_id, "the effects of a hook and its bot:ran are one batch: {message:?}");
                 *cause = Some(*trigger);
             }
+            // What the relay says for a bot that opens its stream or reveals its seed stands among its posts.
+            (_, Some(SystemEvent::EntropyOpened { bot_id: of, .. } | SystemEvent::SeedRevealed { bot_id: of, .. })) => {
+                let (bot_id, trigger) = call.as_ref().expect("a stream's change is followed by its bot:ran");
+                assert_eq!(&of, bot_id, "the effects of a hook and its bot:ran are one batch: {message:?}");
+                *cause = Some(*trigger);
+            }
             (Sender::System, Some(SystemEvent::BotError { .. })) => panic!("no hook fails: {message:?}"),
             _ => call = None,
         }
