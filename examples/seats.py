@@ -58,13 +58,13 @@ async def players(chosen, *names, allow=()):
 
 
 async def replay(chosen, relay, stage, host):
-    """Exports each channel, as the relay's operator can, and runs its referee again from the file alone."""
+    """Exports each channel, as the relay's operator can, and runs its referee again from the file alone, in new processes."""
     stage.title("The referee, run again from the exported log")
     for channel in (await host.call("list_channels"))["channels"]:
         file = Path(relay.data_dir) / f"{channel['channel_id']}.json"
         await finished(program(chosen.bin_dir, "mcp-multiplayer-relay"), "export", channel["channel_id"], "--out", str(file),
                        "--data-dir", relay.data_dir)
-        code, text = await finished(program(chosen.bin_dir, "mcp-multiplayer-bot"), "replay", str(file), accepted=(0, 3))
+        code, text = await finished(program(chosen.bin_dir, "mcp-multiplayer-bot"), "replay", "--fresh", str(file), accepted=(0, 3))
         for line in text.splitlines():
             stage.say("replay", line, stage.tick() if code == 0 else " ")
 
