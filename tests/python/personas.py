@@ -16,13 +16,13 @@ INITIALIZE = ("2025-06-18", "2025-11-25")
 
 
 @asynccontextmanager
-async def running_relay(reaching=None):
-    """A relay of the test's own; its bots may reach one address of this machine, if the test names it."""
+async def running_relay(reaching=None, settings=None):
+    """A relay of the test's own; its bots may reach an address of this machine, if the test names it."""
     # unittest turns the loop's debugging on, which would remark on every slow step of a busy machine.
     asyncio.get_running_loop().slow_callback_duration = GAME_SECONDS
     with tempfile.TemporaryDirectory(prefix="mcp-multiplayer-test-") as data_dir:
-        settings = {"MCP_MULTIPLAYER_BOT_NETWORK_ALLOW": reaching} if reaching else {}
-        async with Relay(paths.BIN_DIR, data_dir, settings) as relay:
+        allowed = {"MCP_MULTIPLAYER_BOT_NETWORK_ALLOW": reaching} if reaching else {}
+        async with Relay(paths.BIN_DIR, data_dir, allowed | (settings or {})) as relay:
             yield relay
 
 

@@ -8,13 +8,15 @@ import unittest
 import paths
 from personas import local, remote, running_relay
 
-sys.path.insert(0, str(paths.ROOT / "examples/blackjack"))
+sys.path[:0] = [str(paths.ROOT / "examples"), str(paths.ROOT / "examples/blackjack")]
 
 from cards import CheckFailed, check_round  # noqa: E402
 from check import check_code  # noqa: E402
+from loopback import tls_server  # noqa: E402
 from play import play  # noqa: E402
 
 MINUTE = 60
+TLS = paths.ROOT / "examples/tls"
 
 
 async def seated(preset, params, host, *guests):
@@ -82,6 +84,22 @@ class TicTacToeTest(unittest.IsolatedAsyncioTestCase):
             await phone.call("leave_channel", channel_id=phone.channel_id)
             end = await heard(alice, "game_end")
             self.assertEqual((end["winner"], end["reason"]), ("s1", "leave"))
+
+
+class TlsTest(unittest.IsolatedAsyncioTestCase):
+    async def test_a_certificate_by_an_authority_that_the_relay_trusts(self):
+        with tls_server(TLS / "loopback.pem") as address:
+            port = address.partition(":")[2]
+            settings = {"MCP_MULTIPLAYER_BOT_NETWORK_CA": str(TLS / "loopback-ca.pem")}
+            async with running_relay(reaching=f"{address},localhost:{port}", settings=settings) as relay, remote(relay) as bob:
+                await seated("TlsBot", {}, bob)
+                await bob.post(f"!cert localhost:{port}")
+                shown = await heard(bob, "certificate")
+                self.assertEqual((shown["verified"], shown["problem"]), (True, None))
+                self.assertEqual(shown["issuer"], [["organizationName", "Example Authority"], ["commonName", "Example CA"]])
+                self.assertIn("TLSv1.", shown["tls"])
+                await bob.post(f"!cert localhost:{int(port) ^ 1}")
+                self.assertEqual((await heard(bob, "certificate_error"))["reason"], "UNREACHABLE")
 
 
 class BlackjackTest(unittest.IsolatedAsyncioTestCase):
