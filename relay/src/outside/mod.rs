@@ -8,6 +8,7 @@ mod block;
 mod budget;
 mod connection;
 mod failure;
+mod lookup;
 mod rules;
 #[cfg(test)]
 mod tests;
@@ -21,6 +22,7 @@ use mcp_multiplayer_bot_supervisor::{Outside, Visit};
 use tokio::time::Instant;
 
 use self::budget::{Amount, Budget};
+use self::lookup::Lookups;
 use self::rules::{HostRule, Rules};
 use self::tls::Trust;
 use self::visit::HookVisit;
@@ -37,6 +39,7 @@ struct Shared {
     rules: Rules,
     per_hook: Amount,
     budget: Budget,
+    lookups: Lookups,
     trust: Trust,
 }
 
@@ -65,6 +68,7 @@ impl Network {
             rules,
             per_hook: amount(config.bot_network_hook_connections, config.bot_network_hook_bytes),
             budget: Budget::new(clock, per_hour),
+            lookups: Lookups::new(),
             trust: Trust::open(config.bot_network_ca.as_deref()).context("bot_network_ca")?,
         }))))
     }

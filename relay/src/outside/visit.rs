@@ -139,15 +139,9 @@ impl HookVisit {
         if !self.shared.budget.take_lookup(&self.channel_id) {
             return Err(self.hour_is_up("look-ups of names"));
         }
-        let found = timeout_at(until, tokio::net::lookup_host((name.as_str(), 0))).await;
+        let found = timeout_at(until, self.shared.lookups.look_up(&self.channel_id, name.clone())).await;
         let found = found.map_err(|_| self.late(&name))?;
-        let mut addresses: Vec<SocketAddr> = Vec::new();
-        let found = found.map_err(|_| Failure::new(FailKind::Resolve, format!("there is no host {name}")))?;
-        for address in found.take(16) {
-            if !addresses.contains(&address) {
-                addresses.push(address);
-            }
-        }
+        let addresses = found.map_err(|_| Failure::new(FailKind::Resolve, format!("there is no host {name}")))?;
         for address in &addresses {
             let names = self.names.entry(address.ip().to_canonical()).or_default();
             if !names.contains(&name) {
