@@ -31,6 +31,7 @@ def options(about, *more):
     parser.add_argument("--slow", action="store_true", help="with pauses, to read along")
     parser.add_argument("--relay", help="a relay that runs, such as http://127.0.0.1:8100; else one is started")
     parser.add_argument("--token", action="append", default=[], help="with --relay: a token for each player, in order")
+    parser.add_argument("--keep", type=Path, metavar="DIRECTORY", help="where to keep the exported channels")
     for name, help_text in more:
         parser.add_argument(name, help=help_text)
     return parser.parse_args()
@@ -61,7 +62,7 @@ async def replay(chosen, relay, stage, host):
     """Exports each channel, as the relay's operator can, and runs its referee again from the file alone, in new processes."""
     stage.title("The referee, run again from the exported log")
     for channel in (await host.call("list_channels"))["channels"]:
-        file = Path(relay.data_dir) / f"{channel['channel_id']}.json"
+        file = (chosen.keep or Path(relay.data_dir)) / f"{channel['name']}-{channel['channel_id']}.json"
         await finished(program(chosen.bin_dir, "mcp-multiplayer-relay"), "export", channel["channel_id"], "--out", str(file),
                        "--data-dir", relay.data_dir)
         code, text = await finished(program(chosen.bin_dir, "mcp-multiplayer-bot"), "replay", "--fresh", str(file), accepted=(0, 3))
