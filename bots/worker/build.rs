@@ -13,4 +13,7 @@ fn main() {
         .or_else(|| pyo3_build_config::get().executable().map(str::to_owned))
         .expect("pyo3 was configured from a Python executable");
     println!("cargo:rustc-env=MCP_MULTIPLAYER_BOT_PYTHON={python}");
+    // Where libpython is, which the bots' own root has to show.
+    let base = pyo3_build_config::get().lib_dir().unwrap_or_default();
+    println!("cargo:rustc-env=MCP_MULTIPLAYER_BOT_BASE={base}");
 }

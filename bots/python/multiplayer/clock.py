@@ -102,6 +102,8 @@ def install():
     time.process_time_ns = time.thread_time_ns = _clock.look
     time.time = time.monotonic = time.perf_counter = lambda: _clock.look() / 1e9
     time.process_time = time.thread_time = time.time
+    time.clock_gettime = lambda clock: _clock.look() / 1e9
+    time.clock_gettime_ns = lambda clock: _clock.look()
     time.sleep = _clock.sleep
     time.gmtime = time.localtime = lambda seconds=None: _real["gmtime"](_seconds(seconds))
     time.ctime = lambda seconds=None: _real["asctime"](_real["gmtime"](_seconds(seconds)))

@@ -1,5 +1,8 @@
 """The modules that a bot gets in another form, because their own would hand it the interpreter or the disk."""
 
+import dataclasses
+import enum
+import functools
 import io
 import operator
 import os
@@ -8,7 +11,10 @@ import sys
 import traceback
 import typing
 import warnings
+import zoneinfo
+from types import FunctionType
 
+from multiplayer import names
 from multiplayer.guards import Formatter, guarded_getattr
 from multiplayer.modules import public_names, replace
 
@@ -22,6 +28,11 @@ def install(log, workspace, filename):
     replace("typing", lambda: _without(typing, "get_type_hints", "ForwardRef", "evaluate_forward_ref"))
     replace("string", lambda: public_names(string) | {"Formatter": Formatter})
     replace("operator", _operator)
+    replace("functools", _functools)
+    replace("dataclasses", _dataclasses)
+    # They would write into any module, and read zones from anywhere.
+    replace("enum", lambda: _without(enum, "global_enum"))
+    replace("zoneinfo", lambda: _without(zoneinfo, "reset_tzpath"))
 
 
 def _without(module, *left_out):
@@ -125,3 +136,76 @@ def _operator():
         return lambda value: guarded_getattr(value, name)(*args, **kwargs)
 
     return public_names(operator) | {"attrgetter": attrgetter, "methodcaller": methodcaller}
+
+
+def _functools():
+    copied = functools.WRAPPER_ASSIGNMENTS
+
+    def update_wrapper(wrapper, wrapped, assigned=copied, updated=functools.WRAPPER_UPDATES):
+        # It reads and sets whatever it is told to, past the guards.
+        assigned = [name for name in assigned if type(name) is str and name in copied]
+        is_own = type(wrapped) is FunctionType and wrapped.__module__ == names.BOT_MODULE
+        return functools.update_wrapper(wrapper, wrapped, assigned, functools.WRAPPER_UPDATES if is_own else ())
+
+    def wraps(wrapped, assigned=copied, updated=functools.WRAPPER_UPDATES):
+        return functools.partial(update_wrapper, wrapped=wrapped, assigned=assigned)
+
+    def singledispatch(function):
+        dispatched = functools.singledispatch(function)
+        register = dispatched.register
+
+        def checked_register(cls, func=None):
+            if func is None and not isinstance(cls, type):
+                # Annotations that are text would be evaluated, past the policy.
+                found = [hint for name, hint in getattr(cls, "__annotations__", {}).items() if name != "return"]
+                if not found or not isinstance(found[0], type):
+                    raise TypeError("register takes the class as an argument: @function.register(int)")
+                cls, func = found[0], cls
+            return register(cls, func)
+
+        dispatched.register = checked_register
+        return dispatched
+
+    class singledispatchmethod:
+        def __init__(self, func):
+            self.func = func
+            self.dispatcher = singledispatch(func)
+
+        def register(self, cls, method=None):
+            return self.dispatcher.register(cls, method)
+
+        def __get__(self, instance, owner=None):
+            def method(*args, **kwargs):
+                return self.dispatcher.dispatch(type(args[0])).__get__(instance, owner)(*args, **kwargs)
+
+            return method
+
+    return public_names(functools) | {
+        "update_wrapper": update_wrapper,
+        "wraps": wraps,
+        "singledispatch": singledispatch,
+        "singledispatchmethod": singledispatchmethod,
+    }
+
+
+def _dataclasses():
+    def checked(found):
+        # They become source that is run, past the policy.
+        for name in found:
+            if type(name) is not str or not name.isidentifier():
+                raise TypeError(f"field names must be valid identifiers, not {name!r:.60}")
+
+    def dataclass(cls=None, /, **options):
+        if cls is None:
+            return lambda cls: dataclass(cls, **options)
+        for base in type.mro(cls):
+            checked(vars(base).get("__annotations__", ()))
+            checked(field.name for field in vars(base).get("__dataclass_fields__", {}).values())
+        return dataclasses.dataclass(cls, **options)
+
+    def make_dataclass(cls_name, fields, **options):
+        fields = [field if type(field) is str else tuple(field) for field in fields]
+        checked(field if type(field) is str else field[0] for field in fields)
+        return dataclasses.make_dataclass(cls_name, fields, **options)
+
+    return public_names(dataclasses) | {"dataclass": dataclass, "make_dataclass": make_dataclass}

@@ -3,7 +3,7 @@
 import builtins
 import functools
 import string
-from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
+from types import BuiltinFunctionType, BuiltinMethodType, FunctionType, MethodType, ModuleType
 
 from RestrictedPython.transformer import INSPECT_ATTRIBUTES
 
@@ -21,11 +21,17 @@ def guarded_getattr(owner, name, *default):
     elif name in INSPECT_ATTRIBUTES:
         raise AttributeError(f'"{name}" is a restricted name of frames and code')
     elif name in FORMATTERS:
-        if isinstance(owner, str):
-            return functools.partial(_FORMATS[name], owner)
-        if isinstance(owner, type) and issubclass(owner, str):
-            return _FORMATS[name]
+        return _checked_format(getattr(owner, name, *default), name)
     return getattr(owner, name, *default)
+
+
+def _checked_format(found, name):
+    # Whichever way it was found: of a text, of a class, or by `super`.
+    if found is getattr(str, name):
+        return _FORMATS[name]
+    if isinstance(found, BuiltinMethodType) and isinstance(found.__self__, str):
+        return functools.partial(_FORMATS[name], found.__self__)
+    return found
 
 
 def _check_private(owner, name):
@@ -94,15 +100,18 @@ def guarded_hasattr(owner, name):
     return True
 
 
-class Formatter(string.Formatter):
-    """`str.format`, with the policy's eye on the attributes that a field names."""
+def _get_field(self, field_name, args, kwargs):
+    first, rest = string._string.formatter_field_name_split(field_name)
+    value = self.get_value(first, args, kwargs)
+    for is_attribute, key in rest:
+        value = guarded_getattr(value, key) if is_attribute else value[key]
+    return value, first
 
-    def get_field(self, field_name, args, kwargs):
-        first, rest = string._string.formatter_field_name_split(field_name)
-        value = self.get_value(first, args, kwargs)
-        for is_attribute, key in rest:
-            value = guarded_getattr(value, key) if is_attribute else value[key]
-        return value, first
+
+# `string.Formatter`, with the policy's eye on the attributes that a field names. It has the methods and
+# is no subclass: there `super` would find the unguarded one.
+_methods = {name: method for name, method in vars(string.Formatter).items() if isinstance(method, FunctionType)}
+Formatter = type("Formatter", (), _methods | {"get_field": _get_field})
 
 
 _FORMATS = {

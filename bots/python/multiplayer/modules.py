@@ -5,6 +5,7 @@ is how `os` would be reached), and it can't be written to, so that one hook leav
 next.
 """
 
+import decimal
 import importlib
 import sys
 from types import ModuleType
@@ -30,6 +31,10 @@ class Facade(ModuleType):
 _replacements = {}
 _served = {}
 
+# Of these a bot has copies, new ones in each hook: it could change them for the next.
+_CHANGEABLE = (dict, list, set, bytearray, decimal.Context)
+_originals = {}
+
 
 def replace(module, make):
     """Serves `make()`, a dict of names, in place of the module's own."""
@@ -43,6 +48,12 @@ def is_allowed(module):
 def imported(module):
     """Whether the bot has imported this module in this process."""
     return module in _served
+
+
+def freshen():
+    """Begins anew, for another hook."""
+    for module, originals in _originals.items():
+        vars(_served[module]).update({name: value.copy() for name, value in originals.items()})
 
 
 def bot_import(name, globals=None, locals=None, fromlist=(), level=0):
@@ -74,7 +85,12 @@ def _serve(name):
         real = importlib.import_module(name)
         facade = Facade(name, real.__doc__)
         make = _replacements.get(name)
-        vars(facade).update(make() if make else public_names(real))
+        names_of_it = make() if make else public_names(real)
+        changeable = {name: value for name, value in names_of_it.items() if type(value) in _CHANGEABLE}
+        if changeable:
+            _originals[name] = changeable
+        copies = {name: value.copy() for name, value in changeable.items()}
+        vars(facade).update(names_of_it | copies)
         _served[name] = facade
     return facade
 

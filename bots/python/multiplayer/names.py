@@ -12,6 +12,13 @@ MODULES = frozenset(
     """.split()
 )
 
+# What those import late, or what is needed when something goes wrong: behind the wall no native code can be loaded.
+PREPARED = """
+    _strptime array calendar collections.abc email.mime.multipart email.mime.text email.utils encodings.idna encodings.latin_1
+    http.client http.cookiejar http.cookies ipaddress locale mimetypes numbers queue select selectors stringprep struct tempfile
+    threading urllib.error urllib.parse urllib.request urllib.response xml.etree.ElementTree zipfile zlib
+""".split()
+
 # Built-ins that a bot sees as they are. `type` and `super` included: what they could reach goes
 # through names that the policy refuses.
 BUILTINS = """

@@ -52,6 +52,11 @@ class Program:
     @staticmethod
     def _freshen_libraries():
         # What one hook did to a library's own state must not reach the next.
+        modules.freshen()
+        if modules.imported("urllib.request"):
+            sys.modules["urllib.request"]._opener = None
+        if modules.imported("socket"):
+            sys.modules["socket"].setdefaulttimeout(None)
         if modules.imported("random"):
             random.seed()
         if modules.imported("decimal"):

@@ -10,11 +10,11 @@ answered by {"id": 3, "answer": ...}.
 """
 
 import gc
+import importlib
 import json
-import os
 import signal
 
-from multiplayer import clock, facades, modules, stream
+from multiplayer import clock, facades, modules, names, stream
 from multiplayer.context import Context, Effects
 from multiplayer.guards import bot_builtins
 from multiplayer.log import Log
@@ -25,22 +25,27 @@ from multiplayer.wall import raise_wall
 _REASON_CHARACTERS = 1000
 
 
+def prepare(all):
+    """Makes this process one that bots can run in; with `all`, whatever they may import is there already."""
+    clock.install()
+    stream.install()
+    if all:
+        for name in sorted(names.MODULES) + names.PREPARED:
+            importlib.import_module(name)
+    gc.collect()
+    gc.freeze()
+
+
 class Worker:
     """The one bot of this process."""
 
-    def __init__(self, workspace, socket, exchange):
+    def __init__(self, workspace, exchange):
         self._exchange = exchange
         self._hook_id = None
-        clock.install()
-        stream.install()
         self._workspace = workspace
         self._program = None
         # A file that grows past the limit is an OSError then, not the end of the process.
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        os.closerange(3, socket)
-        os.closerange(socket + 1, 256)
-        gc.collect()
-        gc.freeze()
 
     def answer(self, frame):
         frame = json.loads(frame)

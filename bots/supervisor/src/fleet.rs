@@ -1,13 +1,14 @@
 //! The live workers: at most so many, each in the seat of its bot, idle ones retired.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{Mutex as AsyncMutex, OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Duration, Instant};
 
 use crate::program::{BotKey, Program};
+use crate::supervisor::Inner;
 use crate::worker::Worker;
 
 /// Workers that have inspected a source and wait to become its bot.
@@ -21,6 +22,9 @@ pub(crate) type Seat = Arc<AsyncMutex<Option<Worker>>>;
 pub(crate) struct Fleet {
     seats: Mutex<HashMap<BotKey, Seat>>,
     inspected: Mutex<Vec<Worker>>,
+    /// Workers without a bot, ready for the next one.
+    spares: Mutex<Vec<Worker>>,
+    refilling: AtomicBool,
     permits: Arc<Semaphore>,
     waiting: AtomicUsize,
 }
@@ -30,6 +34,8 @@ impl Fleet {
         Self {
             seats: Mutex::default(),
             inspected: Mutex::default(),
+            spares: Mutex::default(),
+            refilling: AtomicBool::new(false),
             permits: Arc::new(Semaphore::new(max_workers.max(1))),
             waiting: AtomicUsize::new(0),
         }
@@ -73,6 +79,37 @@ impl Fleet {
         let mut inspected = self.inspected();
         let found = inspected.iter().position(|worker| worker.is_fit_for(program))?;
         Some(inspected.remove(found))
+    }
+
+    /// A worker without a bot, if one is ready.
+    pub(crate) fn take_spare(&self) -> Option<Worker> {
+        let mut spares = self.spares.lock().unwrap_or_else(PoisonError::into_inner);
+        while let Some(spare) = spares.pop() {
+            if spare.is_silent() {
+                return Some(spare);
+            }
+        }
+        None
+    }
+
+    /// Has spares made, beside whatever else goes on.
+    pub(crate) fn refill(&self, inner: &Arc<Inner>) {
+        let missing = self.spares.lock().unwrap_or_else(PoisonError::into_inner).len() < inner.spares();
+        if !missing || self.refilling.swap(true, Ordering::SeqCst) {
+            return;
+        }
+        let inner = Arc::downgrade(inner);
+        tokio::spawn(async move {
+            while let Some(inner) = inner.upgrade() {
+                let full = inner.fleet().spares.lock().unwrap_or_else(PoisonError::into_inner).len() >= inner.spares();
+                let spare = if full { None } else { inner.new_worker().await.ok() };
+                let Some(spare) = spare else {
+                    inner.fleet().refilling.store(false, Ordering::SeqCst);
+                    return;
+                };
+                inner.fleet().spares.lock().unwrap_or_else(PoisonError::into_inner).push(spare);
+            }
+        });
     }
 
     /// Ends workers that have not been used for so long, and forgets the seats of bots without one.

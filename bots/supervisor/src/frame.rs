@@ -4,6 +4,7 @@
 //! speaks first, with id 0.
 
 use std::io;
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -16,6 +17,7 @@ use mcp_multiplayer_protocol::channel::Hook;
 use crate::hook::HookCall;
 use crate::outside::{Answer, Ask};
 use crate::report::RuntimeInfo;
+use crate::wall::Act;
 
 #[derive(Debug, Serialize)]
 struct RequestFrame<'a> {
@@ -28,6 +30,7 @@ struct RequestFrame<'a> {
 pub(crate) enum Request<'a> {
     Load { name: &'a str, source: &'a str, params: String, policy: bool, limits: LoadLimits },
     Inspect {},
+    SelfTest { canary: &'a Path },
     Hook(&'a HookCall),
 }
 
@@ -71,6 +74,7 @@ pub(crate) enum Reply {
     Ready(RuntimeInfo),
     Broken { message: String },
     Loaded {},
+    SelfTested { acts: Vec<Act> },
     Inspected { class_name: String, hooks: Vec<Hook> },
     Rejected { message: String, line: Option<u32>, hint: Option<String> },
     Done { effects: Vec<SentEffect>, state: Option<String>, kept: Option<String>, drawn: Vec<Drawn>, log: Vec<String> },

@@ -29,14 +29,18 @@ mod frame;
 mod hook;
 mod limits;
 mod outside;
+mod process;
 mod program;
 mod record;
 pub mod referee;
 pub mod replay;
 mod report;
 mod supervisor;
+mod wall;
 mod worker;
 mod workspace;
+#[cfg(target_os = "linux")]
+mod zygote;
 
 pub use mcp_multiplayer_protocol::channel::Hook;
 
@@ -48,3 +52,4 @@ pub use crate::program::{BotKey, Program};
 pub use crate::record::{Record, Step};
 pub use crate::report::{Done, Effect, FailureKind, HookReport, Inspected, Outcome, RuntimeInfo};
 pub use crate::supervisor::{Supervisor, SupervisorConfig};
+pub use crate::wall::{Act, Layer, Wall};

@@ -7,6 +7,7 @@ use mcp_multiplayer_protocol::Drawn;
 use mcp_multiplayer_protocol::channel::Hook;
 
 use crate::record::Record;
+use crate::wall::Layer;
 
 /// A bot's source was found fit to attach.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,9 +30,11 @@ pub struct RuntimeInfo {
     pub python: String,
     /// SHA-256 of the pinned package list, `sha256:<hex>`.
     pub lock_hash: String,
-    /// How far the wall around a bot reaches: `process` is a process of its own with limits, and no
-    /// kernel sandbox.
+    /// How far the wall around the bot reaches, as [`Wall::level`](crate::Wall::level) has it.
     pub wall: String,
+    /// Its layers.
+    #[serde(default)]
+    pub layers: Vec<Layer>,
 }
 
 /// What a hook did.

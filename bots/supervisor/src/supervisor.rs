@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Weak};
 
+use tokio::sync::OnceCell;
 use tokio::time::{Duration, Instant, sleep};
 
 use crate::check;
@@ -14,9 +15,12 @@ use crate::limits::Limits;
 use crate::outside::Outside;
 use crate::program::{BotKey, Program};
 use crate::record::{LAST_WORDS, Recorder};
-use crate::report::{FailureKind, HookReport, Inspected, Outcome};
+use crate::report::{FailureKind, HookReport, Inspected, Outcome, RuntimeInfo};
+use crate::wall::Wall;
 use crate::worker::{CallError, Worker};
 use crate::workspace::Workspaces;
+#[cfg(target_os = "linux")]
+use crate::zygote::Zygote;
 
 /// How workers are run.
 #[derive(Debug, Clone)]
@@ -35,6 +39,10 @@ pub struct SupervisorConfig {
     pub max_workers: usize,
     /// How long a worker waits for its bot's next hook: 10 minutes.
     pub idle_after: Duration,
+    /// Layers of the wall to do without, by name, as if the platform refused them: none. For tests of the others.
+    pub refuse: Vec<String>,
+    /// Workers that are kept ready for new bots: 1.
+    pub spares: usize,
     /// How bots reach the outside world; `None`: not at all.
     pub outside: Option<Arc<dyn Outside>>,
 }
@@ -49,6 +57,8 @@ impl SupervisorConfig {
             limits: Limits::default(),
             max_workers: 64,
             idle_after: Duration::from_mins(10),
+            refuse: Vec::new(),
+            spares: 1,
             outside: None,
         }
     }
@@ -61,10 +71,14 @@ pub struct Supervisor {
 }
 
 #[derive(Debug)]
-struct Inner {
+pub(crate) struct Inner {
     config: SupervisorConfig,
     workspaces: Workspaces,
     fleet: Fleet,
+    /// What workers are forked from; none before the first, and after it has died.
+    #[cfg(target_os = "linux")]
+    zygote: tokio::sync::Mutex<Option<Zygote>>,
+    wall: OnceCell<Wall>,
 }
 
 /// What came of one try at a hook.
@@ -82,6 +96,9 @@ impl Supervisor {
         let inner = Arc::new(Inner {
             workspaces: Workspaces::new(&config.workspaces)?,
             fleet: Fleet::new(config.max_workers),
+            #[cfg(target_os = "linux")]
+            zygote: tokio::sync::Mutex::default(),
+            wall: OnceCell::new(),
             config,
         });
         tokio::spawn(retire_idle(Arc::downgrade(&inner), inner.config.idle_after));
@@ -189,10 +206,34 @@ impl Supervisor {
         Ok(Attempt::Reported(report))
     }
 
+    /// How far the wall around bots reaches; tried once, with a worker of its own.
+    pub async fn wall(&self) -> Result<Wall, Unavailable> {
+        self.inner.wall.get_or_try_init(|| self.try_wall()).await.cloned()
+    }
+
+    async fn try_wall(&self) -> Result<Wall, Unavailable> {
+        let mut worker = self.start().await?;
+        let RuntimeInfo { wall: level, layers, .. } = worker.runtime().clone();
+        let canary = self.inner.workspaces.canary()?;
+        let acts = if layers.is_empty() {
+            Vec::new()
+        } else {
+            let tested = worker.self_test(&canary, self.limits()).await;
+            tested.map_err(|error| Unavailable::Broken(reason(&error, "the self-test", self.limits())))?
+        };
+        worker.kill().await;
+        Ok(Wall::judged(&level, layers, acts))
+    }
+
     async fn start(&self) -> Result<Worker, Unavailable> {
         let permit = self.inner.fleet.permit().await;
-        let workspace = self.inner.workspaces.make()?;
-        Worker::start(&self.inner.config, workspace, permit).await
+        let spare = self.inner.fleet.take_spare();
+        let worker = match spare {
+            Some(spare) => spare,
+            None => self.inner.new_worker().await?,
+        };
+        self.inner.fleet.refill(&self.inner);
+        Ok(worker.admitted(permit))
     }
 
     /// A worker that has loaded the program, or how that failed.
@@ -207,6 +248,31 @@ impl Supervisor {
             Ok(_) => Err(check::failed("the bot's process answered something else".to_owned(), FailureKind::Refused)),
             Err(error) => Err(check::failed(reason(&error, "compiling the source", self.limits()), kind(&error))),
         })
+    }
+}
+
+impl Inner {
+    /// A worker without a bot; it counts for nothing yet.
+    pub(crate) async fn new_worker(&self) -> Result<Worker, Unavailable> {
+        let workspace = self.workspaces.make()?;
+        #[cfg(target_os = "linux")]
+        if !self.config.refuse.iter().any(|layer| layer == "zygote") {
+            let mut zygote = self.zygote.lock().await;
+            if zygote.is_none() {
+                *zygote = Some(Zygote::start(&self.config, &self.workspaces.stage()?)?);
+            }
+            drop(zygote);
+            return Worker::fork(&self.config, &self.zygote, workspace).await;
+        }
+        Worker::execute(&self.config, workspace).await
+    }
+
+    pub(crate) fn fleet(&self) -> &Fleet {
+        &self.fleet
+    }
+
+    pub(crate) fn spares(&self) -> usize {
+        self.config.spares
     }
 }
 

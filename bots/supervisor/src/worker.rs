@@ -3,6 +3,7 @@
 //! Whoever gets an error from it drops it: a worker is either between two requests or dead.
 
 use std::os::fd::OwnedFd;
+use std::path::Path;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,11 +18,17 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 use crate::error::Unavailable;
 use crate::frame::{self, LoadLimits, ReadError, Reply, Request, Spoken};
 use crate::limits::Limits;
+#[cfg(target_os = "linux")]
+use crate::process::Forked;
+use crate::process::Process;
 use crate::program::Program;
 use crate::record::Recorder;
 use crate::report::RuntimeInfo;
 use crate::supervisor::SupervisorConfig;
+use crate::wall::Act;
 use crate::workspace::Workspace;
+#[cfg(target_os = "linux")]
+use crate::zygote::Zygote;
 
 /// How often the size of a workspace is looked at while a hook runs.
 const QUOTA_CHECK: Duration = Duration::from_millis(250);
@@ -31,7 +38,7 @@ const STDERR_BYTES: usize = 4096;
 
 #[derive(Debug)]
 pub(crate) struct Worker {
-    child: Child,
+    process: Process,
     socket: UnixStream,
     buffer: Vec<u8>,
     last_id: u64,
@@ -39,7 +46,7 @@ pub(crate) struct Worker {
     runtime: RuntimeInfo,
     program: Option<Arc<Program>>,
     last_used: Instant,
-    _permit: OwnedSemaphorePermit,
+    _permit: Option<OwnedSemaphorePermit>,
 }
 
 /// Why a worker gave no answer.
@@ -61,17 +68,9 @@ impl From<ReadError> for CallError {
 }
 
 impl Worker {
-    /// Starts a process and waits until it is ready.
-    pub(crate) async fn start(
-        config: &SupervisorConfig,
-        workspace: Workspace,
-        permit: OwnedSemaphorePermit,
-    ) -> Result<Self, Unavailable> {
-        let spawn = |source| Unavailable::Spawn { worker: config.worker.clone(), source };
-        let (ours, theirs) = std::os::unix::net::UnixStream::pair().map_err(spawn)?;
-        ours.set_nonblocking(true).map_err(spawn)?;
-        let socket = UnixStream::from_std(ours).map_err(spawn)?;
-
+    /// Starts a process of its own and waits until it is ready.
+    pub(crate) async fn execute(config: &SupervisorConfig, workspace: Workspace) -> Result<Self, Unavailable> {
+        let (socket, theirs) = socket_pair(config)?;
         let mut command = Command::new(&config.worker);
         command
             .args(["serve", "--workspace"])
@@ -80,7 +79,7 @@ impl Worker {
             .args(["--file-bytes", &config.limits.workspace_bytes.to_string()])
             .env_clear()
             .current_dir(workspace.path())
-            .stdin(Stdio::from(OwnedFd::from(theirs)))
+            .stdin(Stdio::from(theirs))
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             // Not in the terminal's group: Ctrl-C is for the relay, which finishes its hooks.
@@ -89,47 +88,93 @@ impl Worker {
         if let Some(python) = &config.python {
             command.arg("--python").arg(python);
         }
+        let spawn = |source| Unavailable::Spawn { worker: config.worker.clone(), source };
         let mut child = command.spawn().map_err(spawn)?;
         // The command holds the worker's end of the socket: while it does, the worker's death is no
         // end of file.
         drop(command);
         let stderr = tokio::spawn(drain(child.stderr.take().expect("stderr is piped"), child.id()));
-
-        let mut worker = Self {
-            child,
-            socket,
-            buffer: Vec::new(),
-            last_id: 0,
-            workspace,
-            runtime: RuntimeInfo {
-                worker: String::new(),
-                python: String::new(),
-                lock_hash: String::new(),
-                wall: String::new(),
-            },
-            program: None,
-            last_used: Instant::now(),
-            _permit: permit,
-        };
-        let ready = frame::read(&mut worker.socket, 0, config.limits.reply_bytes(), &mut worker.buffer);
-        let reply =
-            timeout(config.limits.startup, ready).await.map_err(|_| Unavailable::NotReady(config.limits.startup))?;
-        match reply {
-            Ok(Spoken::Reply(Reply::Ready(runtime))) => {
-                worker.runtime = runtime;
-                Ok(worker)
+        match Self::ready(config, Process::Executed(child), socket, workspace).await {
+            Err((Process::Executed(mut child), Unavailable::Broken(message))) if message.is_empty() => {
+                Err(Unavailable::Broken(last_words(&mut child, Some(stderr)).await))
             }
-            Ok(Spoken::Reply(Reply::Broken { message })) => Err(Unavailable::Broken(message)),
-            Ok(_) | Err(ReadError::Protocol(_)) => Err(Unavailable::Broken("it is not a bot worker".to_owned())),
-            Err(ReadError::Closed) => Err(Unavailable::Broken(worker.last_words(stderr).await)),
+            Err((_, error)) => Err(error),
+            Ok(worker) => Ok(worker),
         }
     }
 
-    async fn last_words(mut self, stderr: JoinHandle<String>) -> String {
-        let ended = self.child.wait().await.map_or_else(|error| error.to_string(), |status| status.to_string());
-        match stderr.await {
-            Ok(text) if !text.trim().is_empty() => format!("{ended}: {}", text.trim()),
-            _ => ended,
+    /// Has the zygote fork a process, and waits until it is ready.
+    #[cfg(target_os = "linux")]
+    pub(crate) async fn fork(
+        config: &SupervisorConfig,
+        zygote: &tokio::sync::Mutex<Option<Zygote>>,
+        workspace: Workspace,
+    ) -> Result<Self, Unavailable> {
+        let (socket, theirs) = socket_pair(config)?;
+        let process = {
+            let mut zygote = zygote.lock().await;
+            let live = zygote.as_mut().ok_or_else(|| Unavailable::Broken("there is no zygote".to_owned()))?;
+            match live.fork(config, workspace.path(), theirs).await {
+                Ok(process) => process,
+                Err(error) => {
+                    *zygote = None;
+                    return Err(error);
+                }
+            }
+        };
+        let spawn = |source| Unavailable::Spawn { worker: config.worker.clone(), source };
+        let process = Process::Forked(Forked::new(process).map_err(spawn)?);
+        Self::ready(config, process, socket, workspace).await.map_err(|(_, error)| match error {
+            Unavailable::Broken(message) if message.is_empty() => {
+                Unavailable::Broken("a worker ended before it was ready".to_owned())
+            }
+            other => other,
+        })
+    }
+
+    /// Waits for a worker's first words; the message of `Broken` is empty when it said none.
+    async fn ready(
+        config: &SupervisorConfig,
+        process: Process,
+        mut socket: UnixStream,
+        workspace: Workspace,
+    ) -> Result<Self, (Process, Unavailable)> {
+        let mut buffer = Vec::new();
+        let startup = config.limits.startup;
+        let ready = frame::read(&mut socket, 0, config.limits.reply_bytes(), &mut buffer);
+        let failure = match timeout(startup, ready).await {
+            Err(_) => Unavailable::NotReady(startup),
+            Ok(Ok(Spoken::Reply(Reply::Ready(runtime)))) => {
+                let (program, last_used) = (None, Instant::now());
+                return Ok(Self {
+                    process,
+                    socket,
+                    buffer,
+                    last_id: 0,
+                    workspace,
+                    runtime,
+                    program,
+                    last_used,
+                    _permit: None,
+                });
+            }
+            Ok(Ok(Spoken::Reply(Reply::Broken { message }))) => Unavailable::Broken(message),
+            Ok(Ok(_) | Err(ReadError::Protocol(_))) => Unavailable::Broken("it is not a bot worker".to_owned()),
+            Ok(Err(ReadError::Closed)) => Unavailable::Broken(String::new()),
+        };
+        Err((process, failure))
+    }
+
+    /// Counts it among the workers from here on.
+    pub(crate) fn admitted(self, permit: OwnedSemaphorePermit) -> Self {
+        Self { _permit: Some(permit), ..self }
+    }
+
+    /// Has the worker try the forbidden acts.
+    pub(crate) async fn self_test(&mut self, canary: &Path, limits: &Limits) -> Result<Vec<Act>, CallError> {
+        match self.call(&Request::SelfTest { canary }, limits, None).await? {
+            Reply::SelfTested { acts } => Ok(acts),
+            _ => Err(CallError::Protocol("something else")),
         }
     }
 
@@ -205,10 +250,13 @@ impl Worker {
 
     /// Whether it waits for a request to this program, as far as can be seen from here.
     pub(crate) fn is_fit_for(&self, program: &Arc<Program>) -> bool {
-        // Anything but silence is a corpse or a reply that nobody asked for.
-        let silent =
-            matches!(self.socket.try_read(&mut [0]), Err(error) if error.kind() == std::io::ErrorKind::WouldBlock);
-        silent && self.program.as_ref().is_some_and(|loaded| Arc::ptr_eq(loaded, program) || loaded == program)
+        self.is_silent()
+            && self.program.as_ref().is_some_and(|loaded| Arc::ptr_eq(loaded, program) || loaded == program)
+    }
+
+    /// Whether it says nothing: anything else is a corpse, or a reply that nobody asked for.
+    pub(crate) fn is_silent(&self) -> bool {
+        matches!(self.socket.try_read(&mut [0]), Err(error) if error.kind() == std::io::ErrorKind::WouldBlock)
     }
 
     pub(crate) fn workspace(&self) -> &Workspace {
@@ -224,15 +272,30 @@ impl Worker {
     }
 
     /// Kills the process and waits until it is gone.
-    pub(crate) async fn kill(mut self) {
-        if let Err(error) = self.child.kill().await {
-            tracing::warn!(bot.pid = self.child.id(), %error, "a bot's process could not be killed");
-        }
+    pub(crate) async fn kill(self) {
+        self.process.kill().await;
     }
 }
 
+fn socket_pair(config: &SupervisorConfig) -> Result<(UnixStream, OwnedFd), Unavailable> {
+    let spawn = |source| Unavailable::Spawn { worker: config.worker.clone(), source };
+    let (ours, theirs) = std::os::unix::net::UnixStream::pair().map_err(spawn)?;
+    ours.set_nonblocking(true).map_err(spawn)?;
+    Ok((UnixStream::from_std(ours).map_err(spawn)?, OwnedFd::from(theirs)))
+}
+
+/// Why a process ended, in its own words if it had any.
+pub(crate) async fn last_words(child: &mut Child, stderr: Option<JoinHandle<String>>) -> String {
+    let ended = child.wait().await.map_or_else(|error| error.to_string(), |status| status.to_string());
+    let said = match stderr {
+        Some(stderr) => stderr.await.unwrap_or_default(),
+        None => String::new(),
+    };
+    if said.trim().is_empty() { ended } else { said.trim().to_owned() }
+}
+
 /// Reads a worker's stderr to its end, so that it never blocks, and gives the beginning.
-async fn drain(mut stderr: ChildStderr, pid: Option<u32>) -> String {
+pub(crate) async fn drain(mut stderr: ChildStderr, pid: Option<u32>) -> String {
     let mut kept = Vec::new();
     let mut chunk = [0; 1024];
     while let Ok(length @ 1..) = stderr.read(&mut chunk).await {

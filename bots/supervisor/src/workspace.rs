@@ -38,9 +38,27 @@ impl Workspaces {
     }
 }
 
+impl Workspaces {
+    /// An empty directory for the zygote.
+    pub(crate) fn stage(&self) -> Result<PathBuf, Unavailable> {
+        let path = self.root.join("stage");
+        make_private(&path).map_err(failed(&path))?;
+        Ok(path)
+    }
+
+    /// A file that no bot may read, for the wall's self-test.
+    pub(crate) fn canary(&self) -> Result<PathBuf, Unavailable> {
+        let path = self.root.join("canary");
+        fs::write(&path, "no bot reads this").map_err(failed(&path))?;
+        Ok(path)
+    }
+}
+
 impl Drop for Workspaces {
     fn drop(&mut self) {
         // Fails while another supervisor of this process still uses it, and rightly.
+        let _ = fs::remove_file(self.root.join("canary"));
+        let _ = fs::remove_dir(self.root.join("stage"));
         let _ = fs::remove_dir(&self.root);
     }
 }

@@ -4,10 +4,40 @@
 use std::ffi::{CStr, CString};
 use std::mem::MaybeUninit;
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail, ensure};
 use pyo3::ffi;
+
+/// What Python, its packages and the libraries that both need are made of: files and directories to be read.
+#[cfg(target_os = "linux")]
+pub(crate) fn library(python: &Path) -> Vec<PathBuf> {
+    let base = env!("MCP_MULTIPLAYER_BOT_BASE");
+    let environment = python.parent().and_then(Path::parent).map(Path::to_owned);
+    let real = python.canonicalize().ok();
+    let prefix = real.as_deref().and_then(Path::parent).and_then(Path::parent).map(Path::to_owned);
+    // Where Python is the system's own, its prefix is all of /usr: only the libraries then.
+    let prefix = prefix.filter(|prefix| !["/", "/usr", "/usr/local"].iter().any(|wide| prefix == Path::new(wide)));
+    let system = [
+        base,
+        "/lib",
+        "/lib64",
+        "/usr/lib",
+        "/usr/lib64",
+        "/usr/local/lib",
+        "/etc/ld.so.cache",
+        "/etc/ssl",
+        "/etc/pki",
+        "/etc/mime.types",
+        "/usr/share/zoneinfo",
+        "/usr/share/ca-certificates",
+        "/dev/null",
+        "/dev/urandom",
+    ];
+    let system = system.into_iter().map(PathBuf::from);
+    let found = environment.into_iter().chain(prefix).chain(system);
+    found.filter(|path| !path.as_os_str().is_empty() && path.exists()).collect()
+}
 
 /// Initialises Python from the environment that `python` is the executable of.
 ///

@@ -4,9 +4,8 @@
 //! them. The first frame of a worker is its own: `ready` with what it runs, or `broken` with why not.
 
 use std::ffi::CString;
-use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
@@ -41,24 +40,46 @@ const MODULES: [(&str, &str); 15] = [
 /// What the packages of the environment are pinned to.
 const LOCK: &str = include_str!("../../python/requirements.txt");
 
+/// The Python package, loaded; no worker yet, and no bot.
+#[derive(Debug)]
+pub(crate) struct Package {
+    worker: Py<PyAny>,
+}
+
+impl Package {
+    /// Checks the environment and loads the package; `all` also imports whatever bots may import.
+    pub(crate) fn load(all: bool) -> anyhow::Result<Self> {
+        Python::attach(|py| {
+            py.import("RestrictedPython")
+                .map_err(|error| anyhow!("{error}"))
+                .context("the Python environment is incomplete: run bots/python/setup.sh")?;
+            let broken = |error| anyhow!("the worker's own Python is broken: {error}");
+            let module = load_package(py).map_err(broken)?;
+            module.getattr("prepare").and_then(|prepare| prepare.call1((all,))).map_err(broken)?;
+            Ok(Self { worker: module.getattr("Worker").map_err(broken)?.unbind() })
+        })
+    }
+}
+
 /// The loaded worker.
 #[derive(Debug)]
 pub(crate) struct Runtime {
     answer: Py<PyAny>,
     ready: String,
+    workspace: PathBuf,
 }
 
 impl Runtime {
-    /// Checks the environment and loads the package; no bot is there yet.
-    pub(crate) fn load(workspace: &Path, socket: &Arc<UnixStream>, wall: Wall) -> anyhow::Result<Self> {
+    /// Starts the worker over a socket; no bot is there yet.
+    pub(crate) fn start(
+        package: &Package,
+        workspace: &Path,
+        socket: &Arc<UnixStream>,
+        wall: &Wall,
+    ) -> anyhow::Result<Self> {
         Python::attach(|py| {
-            py.import("RestrictedPython")
-                .map_err(|error| anyhow!("{error}"))
-                .context("the Python environment is incomplete: run bots/python/setup.sh")?;
-            let worker = load_package(py).map_err(|error| anyhow!("the worker's own Python is broken: {error}"))?;
+            let worker = package.worker.bind(py).call1((workspace.as_os_str(), exchange(py, socket)?));
             let answer = worker
-                .getattr("Worker")
-                .and_then(|class| class.call1((workspace.as_os_str(), socket.as_raw_fd(), exchange(py, socket)?)))
                 .and_then(|worker| worker.getattr("answer"))
                 .map_err(|error| anyhow!("the worker could not start: {error}"))?;
             let version = py.version_info();
@@ -66,9 +87,10 @@ impl Runtime {
                 "worker": env!("CARGO_PKG_VERSION"),
                 "python": format!("{}.{}.{}", version.major, version.minor, version.patch),
                 "lock_hash": lock_hash(),
-                "wall": wall.to_string(),
+                "wall": wall.level(),
+                "layers": wall.layers(),
             }}});
-            Ok(Self { answer: answer.unbind(), ready: ready.to_string() })
+            Ok(Self { answer: answer.unbind(), ready: ready.to_string(), workspace: workspace.to_owned() })
         })
     }
 
@@ -78,6 +100,12 @@ impl Runtime {
         let mut request = Vec::new();
         while frame::read(&mut socket, &mut request)? {
             let text = std::str::from_utf8(&request)?;
+            empty(&self.workspace)?;
+            #[cfg(target_os = "linux")]
+            if let Some(reply) = self_test(text) {
+                frame::write(&mut socket, reply.as_bytes())?;
+                continue;
+            }
             Python::attach(|py| -> anyhow::Result<()> {
                 let reply = self.answer.call1(py, (text,)).map_err(|error| anyhow!("{error}"))?;
                 let reply = reply.bind(py).cast::<PyString>().map_err(|error| anyhow!("{error}"))?;
@@ -86,6 +114,31 @@ impl Runtime {
         }
         Ok(())
     }
+}
+
+/// What the wall's self-test found, if that is what is asked for.
+#[cfg(target_os = "linux")]
+fn self_test(request: &str) -> Option<String> {
+    if !request.contains("self_test") {
+        return None;
+    }
+    let request: serde_json::Value = serde_json::from_str(request).ok()?;
+    let canary = request["request"]["self_test"]["canary"].as_str()?;
+    let acts = crate::sandbox::self_test::run(canary);
+    Some(json!({"id": request["id"], "reply": {"self_tested": {"acts": acts}}}).to_string())
+}
+
+/// Removes whatever the last hook has left.
+fn empty(workspace: &Path) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(workspace)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            std::fs::remove_dir_all(entry.path())?;
+        } else {
+            std::fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 /// What Python calls to ask the relay something in the midst of a request: a frame for a frame, as texts.

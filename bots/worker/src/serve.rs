@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use clap::Args;
 
-use crate::runtime::Runtime;
+use crate::runtime::{Package, Runtime};
 use crate::sandbox::{self, Allowance};
 use crate::{frame, interpreter, lifeline, socket};
 
@@ -62,11 +62,8 @@ pub(crate) fn run(arguments: &Serve) -> ExitCode {
 
 fn start(arguments: &Serve, socket: &Arc<UnixStream>) -> anyhow::Result<Runtime> {
     lifeline::hold(socket)?;
-    let wall = sandbox::enter(&Allowance {
-        memory_bytes: arguments.memory_bytes,
-        file_bytes: arguments.file_bytes,
-        workspace: &arguments.workspace,
-    })?;
+    let (memory_bytes, file_bytes) = (arguments.memory_bytes, arguments.file_bytes);
+    let wall = sandbox::limit(&Allowance { memory_bytes, file_bytes, refuse: Vec::new() }, &arguments.workspace)?;
     interpreter::initialize(&arguments.python)?;
-    Runtime::load(&arguments.workspace, socket, wall)
+    Runtime::start(&Package::load(false)?, &arguments.workspace, socket, &wall)
 }

@@ -1,45 +1,159 @@
-//! The wall around a bot: what this process gives up before any bot byte reaches it.
+//! The wall around a bot: what a process gives up before any bot byte reaches it.
 //!
-//! Entered after the socket is in place and before Python starts. Each means of the wall is a file
-//! here; [`Wall`] says how far it reaches on this platform.
+//! In two steps. The zygote, which all workers are forked from, goes [`apart`] from the rest of the
+//! machine: namespaces, and a root that holds little but the Python library. A worker then [`seal`]s
+//! itself: a workspace of its own, no capabilities, limits, Landlock, a system call filter. Each means is
+//! a file here, and each reports whether it holds; what the platform refuses is left out, and said.
 
+#[cfg(target_os = "linux")]
+mod capabilities;
+#[cfg(target_os = "linux")]
+mod landlock;
+#[cfg(target_os = "linux")]
+mod namespaces;
 mod rlimits;
+#[cfg(target_os = "linux")]
+mod root;
+#[cfg(target_os = "linux")]
+pub(crate) mod seccomp;
+#[cfg(target_os = "linux")]
+pub(crate) mod self_test;
 
-use std::fmt;
-use std::path::Path;
+use std::path::PathBuf;
 
-use anyhow::Context;
+use mcp_multiplayer_bot_supervisor::Layer;
 
 /// What the bot may have.
-#[derive(Debug)]
-pub(crate) struct Allowance<'a> {
+#[derive(Debug, Clone)]
+pub(crate) struct Allowance {
     /// Bytes of private memory.
     pub(crate) memory_bytes: u64,
-    /// Bytes that one file may grow to.
+    /// Bytes that one file may grow to, and all files of a workspace in memory.
     pub(crate) file_bytes: u64,
-    /// The directory to work in.
-    pub(crate) workspace: &'a Path,
+    /// Layers to do without, as if the platform refused them.
+    pub(crate) refuse: Vec<String>,
 }
 
-/// How much of a wall stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Wall {
-    /// A process of its own, with limits and an empty environment; no kernel sandbox.
-    Process,
+/// Which layers of the wall stand.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Wall {
+    layers: Vec<Layer>,
 }
 
-impl fmt::Display for Wall {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Process => "process",
-        })
+impl Wall {
+    /// Notes what became of a layer; whether it holds.
+    fn layer(&mut self, name: &str, held: anyhow::Result<()>) -> bool {
+        let reason = held.err().map(|error| format!("{error:#}"));
+        let held = reason.is_none();
+        self.layers.push(Layer { name: name.to_owned(), held, reason });
+        held
+    }
+
+    /// Tries to raise a layer, unless it is to be done without.
+    fn raise(&mut self, name: &str, allowance: &Allowance, raise: impl FnOnce() -> anyhow::Result<()>) -> bool {
+        let refused = allowance.refuse.iter().any(|refused| refused == name);
+        let held = if refused { Err(anyhow::anyhow!("switched off")) } else { raise() };
+        self.layer(name, held)
+    }
+
+    /// Every layer, in the order in which they were raised.
+    pub(crate) fn layers(&self) -> &[Layer] {
+        &self.layers
+    }
+
+    fn holds(&self, name: &str) -> bool {
+        self.layers.iter().any(|layer| layer.name == name && layer.held)
+    }
+
+    /// How far it reaches.
+    ///
+    /// `full`: all layers. `kernel`: the filter of system calls, and files out of reach by Landlock or by a
+    /// root of its own. `process`: a process of its own, with limits.
+    pub(crate) fn level(&self) -> &'static str {
+        let files = self.holds("landlock") || self.holds("root");
+        if !self.layers.is_empty() && self.layers.iter().all(|layer| layer.held) && files {
+            "full"
+        } else if self.holds("seccomp") && files {
+            "kernel"
+        } else {
+            "process"
+        }
     }
 }
 
-/// Raises the wall around this process, for good.
-pub(crate) fn enter(allowance: &Allowance<'_>) -> anyhow::Result<Wall> {
-    std::env::set_current_dir(allowance.workspace)
-        .with_context(|| format!("workspace {}", allowance.workspace.display()))?;
+/// Where a worker's bot may write.
+#[derive(Debug, Clone)]
+pub(crate) enum Room {
+    /// A tmpfs of its own at this path, which the zygote's root holds for that.
+    Memory(PathBuf),
+    /// A directory that the supervisor made and watches.
+    Directory(PathBuf),
+}
+
+/// Takes the zygote apart from the machine. Called once, by a process with one thread.
+///
+/// Returns with a process that workers can be forked from: where there is a namespace of processes, its first.
+/// `visible` are the paths that the root of its own shows, to be read.
+#[cfg(target_os = "linux")]
+pub(crate) fn apart(
+    allowance: &Allowance,
+    stage: &std::path::Path,
+    visible: &[PathBuf],
+) -> anyhow::Result<(Wall, Option<PathBuf>)> {
+    let mut wall = Wall::default();
+    let separate = wall.raise("namespaces", allowance, namespaces::unshare);
+    if separate {
+        namespaces::become_first()?;
+    }
+    let mut room = None;
+    let rooted = wall.raise("root", allowance, || {
+        anyhow::ensure!(separate, "needs namespaces");
+        room = Some(root::pivot(stage, visible)?);
+        Ok(())
+    });
+    if !rooted {
+        room = None;
+    }
+    Ok((wall, room))
+}
+
+/// Raises what is left of the wall around this worker, for good. Python is loaded, the bot is not there yet.
+#[cfg(target_os = "linux")]
+pub(crate) fn seal(
+    wall: &mut Wall,
+    allowance: &Allowance,
+    room: &Room,
+    readable: &[PathBuf],
+    filter: &anyhow::Result<seccomp::Filter>,
+) -> anyhow::Result<()> {
+    let workspace = match room {
+        Room::Memory(path) => {
+            let mounted = wall.raise("workspace in memory", allowance, || namespaces::mount_workspace(path, allowance));
+            anyhow::ensure!(mounted, "{:?}", wall.layers);
+            path
+        }
+        Room::Directory(path) => {
+            wall.layer(
+                "workspace in memory",
+                Err(anyhow::anyhow!("needs namespaces; the supervisor watches its size")),
+            );
+            path
+        }
+    };
+    std::env::set_current_dir(workspace)?;
+    wall.raise("capabilities", allowance, capabilities::drop_all);
     rlimits::set(allowance)?;
-    Ok(Wall::Process)
+    wall.raise("landlock", allowance, || landlock::restrict(readable, workspace));
+    wall.raise("seccomp", allowance, || match filter {
+        Ok(filter) => filter.apply(),
+        Err(error) => Err(anyhow::anyhow!("{error:#}")),
+    });
+    Ok(())
+}
+
+/// Limits this process, where the platform has no more to offer.
+pub(crate) fn limit(allowance: &Allowance, workspace: &std::path::Path) -> anyhow::Result<Wall> {
+    std::env::set_current_dir(workspace)?;
+    rlimits::set(allowance)?;
+    Ok(Wall::default())
 }

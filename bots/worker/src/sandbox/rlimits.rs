@@ -8,7 +8,7 @@ use super::Allowance;
 const OPEN_FILES: u64 = 64;
 
 /// Sets the limits, soft and hard alike, so that nothing in the process can raise them.
-pub(super) fn set(allowance: &Allowance<'_>) -> anyhow::Result<()> {
+pub(super) fn set(allowance: &Allowance) -> anyhow::Result<()> {
     let limits = [
         // Heap and private mappings: huge strings and lists become a MemoryError. macOS ignores it.
         (Resource::Data, allowance.memory_bytes),

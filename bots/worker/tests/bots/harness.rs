@@ -22,6 +22,8 @@ pub(crate) const SHORT: Duration = Duration::from_millis(500);
 pub(crate) struct Bots {
     pub(crate) supervisor: Supervisor,
     directory: TempDir,
+    /// Whether the zygote has a namespace of processes, and so is a child of the process that was started.
+    nested: bool,
 }
 
 impl Bots {
@@ -40,8 +42,19 @@ impl Bots {
         config.workspaces = directory.path().into();
         // The machine may be busy with other tests.
         config.limits.startup = Duration::from_mins(1);
+        // Tests count processes.
+        config.spares = 0;
         adjust(&mut config);
-        Self { supervisor: Supervisor::new(config).unwrap(), directory }
+        let nested = !config.refuse.iter().any(|layer| layer == "namespaces");
+        Self { supervisor: Supervisor::new(config).unwrap(), directory, nested }
+    }
+
+    /// Where the platform refuses namespaces: workspaces are directories that can be looked into.
+    pub(crate) fn contained(adjust: impl FnOnce(&mut SupervisorConfig)) -> Self {
+        Self::with(|config| {
+            config.refuse = vec!["namespaces".to_owned()];
+            adjust(config);
+        })
     }
 
     pub(crate) async fn inspect(&self, source: &str) -> Result<Inspected, InspectError> {
@@ -73,18 +86,20 @@ impl Bots {
             .any(|workspace| workspace.join(name).exists())
     }
 
-    /// The process ids of the live workers.
+    /// The process ids of the live workers: those that the zygote has forked.
     pub(crate) fn pids(&self) -> Vec<String> {
-        let listed = Command::new("ps").args(["-axo", "pid=,stat=,args="]).output().unwrap();
+        let listed = Command::new("ps").args(["-axo", "pid=,ppid=,stat=,args="]).output().unwrap();
         let directory = self.directory.path().to_str().unwrap();
-        let lines = String::from_utf8(listed.stdout).unwrap();
-        let ours = lines.lines().filter(|line| line.contains(directory) && line.contains("--workspace"));
-        let fields = ours.map(|line| line.split_whitespace());
-        fields
-            .filter_map(|mut fields| Some((fields.next()?.to_owned(), fields.next()?)))
-            .filter(|(_, state)| !state.starts_with('Z'))
-            .map(|(pid, _)| pid)
-            .collect()
+        let listed = String::from_utf8(listed.stdout).unwrap();
+        let ours = listed.lines().filter(|line| line.contains(directory) && line.contains("zygote --stage"));
+        let ours: Vec<Vec<&str>> = ours.map(|line| line.split_whitespace().take(3).collect()).collect();
+        let parent = |pid: &str| ours.iter().find(|process| process[0] == pid).map(|process| process[1]);
+        let is_worker = |process: &&Vec<&str>| match parent(process[1]) {
+            Some(above) => !self.nested || parent(above).is_some(),
+            None => false,
+        };
+        let live = ours.iter().filter(|process| !process[2].starts_with('Z'));
+        live.filter(is_worker).map(|process| process[0].to_owned()).collect()
     }
 }
 

@@ -50,7 +50,7 @@ async fn a_worker_killed_from_outside_is_replaced() {
 
 #[tokio::test]
 async fn a_worker_killed_in_a_hook_fails_that_hook() {
-    let bots = Arc::new(Bots::with(|config| config.limits.hook = Duration::from_mins(1)));
+    let bots = Arc::new(Bots::contained(|config| config.limits.hook = Duration::from_mins(1)));
     let source = LOOPS.replace("while True", "io.open('running', 'w').close()\n        while True");
     let source = format!("import io\n{source}");
     let running = tokio::spawn({
@@ -191,6 +191,7 @@ async fn relay_with_a_looping_bot() {
     let mut config = SupervisorConfig::new(env!("CARGO_BIN_EXE_mcp-multiplayer-bot"));
     config.workspaces = std::env::var_os("RELAY_WORKSPACES").unwrap().into();
     config.limits.hook = Duration::from_mins(10);
+    config.spares = 0;
     let supervisor = Supervisor::new(config).unwrap();
     supervisor.run(&BotKey::new("chn_1", "bot_1"), &program(LOOPS), on_init()).await.unwrap();
 }

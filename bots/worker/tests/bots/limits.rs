@@ -1,9 +1,9 @@
 //! Limits and bad values: each is an error at the line that broke it.
 
-use mcp_multiplayer_bot_supervisor::{FailureKind, Limits};
+use mcp_multiplayer_bot_supervisor::{FailureKind, Hook, Limits};
 use serde_json::json;
 
-use crate::harness::{Bots, Told, bot_of_cases, init_bot, on_init, on_message};
+use crate::harness::{Bots, Told, bot_of_cases, call, init_bot, on_init, on_message};
 
 #[tokio::test]
 async fn values_that_json_lacks_are_refused_by_path() {
@@ -132,8 +132,35 @@ class Bot:
 }
 
 #[tokio::test]
-async fn the_workspace_is_limited() {
+async fn the_workspace_in_memory_is_limited() {
     let bots = Bots::with(|config| config.limits = Limits { workspace_bytes: 1 << 20, ..Limits::default() });
+    let source = "
+import io
+class Bot:
+    def on_init(self):
+        for n in range(100):
+            with io.open(f'{n}', 'wb') as file: file.write(b'x' * 100_000)
+    def on_message(self, msg):
+        for n in range(10_000):
+            io.open(f'{n}', 'w').close()
+    def on_leave(self, player):
+        with io.open('fits', 'wb') as file: file.write(b'x' * 900_000)
+        self.ctx.post('bot', 'it fits')
+";
+    for call in [on_init(), on_message("many")] {
+        let report = bots.run(source, call).await;
+        let (reason, _, kind) = report.failure();
+        assert_eq!(kind, FailureKind::Error);
+        assert!(reason.starts_with("OSError: [Errno 28] No space left on device"), "{reason}");
+    }
+    // What a hook has left takes nothing from the next.
+    let report = bots.run(source, call(Hook::OnLeave, vec![json!("s1")])).await;
+    assert_eq!(report.bodies(), [json!({"text": "it fits"})]);
+}
+
+#[tokio::test]
+async fn the_workspace_in_a_directory_is_limited() {
+    let bots = Bots::contained(|config| config.limits = Limits { workspace_bytes: 1 << 20, ..Limits::default() });
     let several = "
 import io
 class Bot:

@@ -11,3 +11,4 @@ mod ordinary_python;
 mod presets;
 mod refusal;
 mod seed_bots;
+mod wall;

@@ -60,7 +60,6 @@ async fn echo_bot_echoes() {
     let inspected = bots.inspect(ECHO).await.unwrap();
     assert_eq!(inspected.class_name, "EchoBot");
     assert_eq!(inspected.hooks, [Hook::OnInit, Hook::OnMessage]);
-    assert_eq!(inspected.runtime.wall, "process");
     assert!(inspected.runtime.python.starts_with("3."), "{:?}", inspected.runtime);
     assert_eq!(inspected.runtime.lock_hash.len(), "sha256:".len() + 64);
 

@@ -1,0 +1,516 @@
+"""Reads a bot's source for `check`: what the policy refuses, and what is likely not what its author meant.
+
+It is itself a program of the worker and runs behind the same wall, as a bot whose one message is the source
+to look at. It never runs that source.
+
+A finding is {"level", "rule", "line", "message", "hint"}. Levels: an `error` is refused by a relay, or fails
+whenever it runs; a `warning` is most likely a mistake; a `note` is worth a thought.
+"""
+
+import ast
+import difflib
+
+from multiplayer import names
+from multiplayer.context import Context
+from multiplayer.policy import Policy
+
+# Hooks and how many arguments each gets besides self.
+ARGUMENTS = {"on_init": (), "on_join": ("player_id",), "on_leave": ("player_id",), "on_message": ("msg",),
+             "on_private_message": ("slot_id", "msg"), "on_timer": ("name",)}
+
+# What authors call hooks elsewhere.
+OTHER_NAMES = {
+    "on_start": "on_init", "on_create": "on_init", "on_attach": "on_init", "on_ready": "on_init", "init": "on_init",
+    "on_player_join": "on_join", "on_member_join": "on_join", "on_enter": "on_join",
+    "on_player_leave": "on_leave", "on_exit": "on_leave", "on_quit": "on_leave", "on_kick": "on_leave",
+    "on_post": "on_message", "on_text": "on_message", "on_public_message": "on_message", "message": "on_message",
+    "on_dm": "on_private_message", "on_private": "on_private_message", "on_direct_message": "on_private_message",
+    "on_whisper": "on_private_message", "on_tick": "on_timer", "on_timeout": "on_timer", "on_alarm": "on_timer",
+}
+
+# What authors call parts of ctx elsewhere.
+OTHER_CALLS = {"send": "post", "say": "post", "reply": "post", "send_message": "post", "whisper": "dm", "tell": "dm",
+               "state": "get_state", "save_state": "set_state", "set_timer": "timer", "sleep": "timer", "time": "now"}
+
+CONTEXT = sorted(name for name in vars(Context) if not name.startswith("_"))
+
+# Methods that change a list, dict or set in place.
+CHANGING = {"append", "extend", "insert", "remove", "pop", "popitem", "clear", "update", "setdefault", "add",
+            "discard", "sort", "reverse", "appendleft", "popleft", "__setitem__"}
+
+# Calls that draw randomness: by module, or by the bare name that was imported from it.
+DRAWING = {
+    "random": {"random", "randint", "randrange", "choice", "choices", "sample", "shuffle", "uniform", "gauss",
+               "getrandbits", "randbytes", "normalvariate", "triangular", "betavariate"},
+    "secrets": {"choice", "randbelow", "randbits", "token_bytes", "token_hex", "token_urlsafe", "SystemRandom"},
+    "uuid": {"uuid4", "uuid1"},
+    "os": {"urandom"},
+}
+
+
+class Lint:
+    """The program; `on_message` gets the source."""
+
+    def __init__(self, ctx, params):
+        self.ctx = ctx
+
+    def on_message(self, source):
+        found = [{"level": level, "rule": rule, "line": line, "message": message, "hint": hint}
+                 for level, rule, line, message, hint in findings(source)]
+        self.ctx.set_state({"findings": found})
+
+
+def findings(source):
+    """All findings of a source, by line."""
+    try:
+        tree = ast.parse(source)
+    except SyntaxError as error:
+        return [("error", "syntax", error.lineno, f"{type(error).__name__}: {error.msg}", None)]
+    except (ValueError, RecursionError, MemoryError) as error:
+        return [("error", "syntax", None, str(error) or "the source is nested too deeply", None)]
+    found = []
+    # The policy rewrites what it checks, so it gets a tree of its own.
+    policy = Policy(tree)
+    policy.visit(ast.parse(source))
+    for line, message, hint in policy.problems:
+        found.append(("error", "policy", line, message, hint))
+    found.extend(Source(tree).findings())
+    return sorted(dict.fromkeys(found), key=lambda finding: (finding[2] or 0, finding[1]))
+
+
+class Source:
+    """A module and its bot class."""
+
+    def __init__(self, tree):
+        self.tree = tree
+        self.functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
+        self.classes = [node for node in tree.body if isinstance(node, ast.ClassDef)]
+        self.imported = {}  # local name -> (module, name) or (module, None)
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Import):
+                for alias in node.names:
+                    self.imported[alias.asname or alias.name.partition(".")[0]] = (alias.name, None)
+            elif isinstance(node, ast.ImportFrom):
+                for alias in node.names:
+                    self.imported[alias.asname or alias.name] = (node.module, alias.name)
+
+    def findings(self):
+        for node in self.functions.values():
+            if node.name in ARGUMENTS and not self.is_called(node.name):
+                yield ("warning", "unused-hook", node.lineno, f"{node.name} is not in a class, so nobody calls it",
+                       "make it a method of the bot's class, with self as its first argument")
+        bots = [node for node in self.classes if self.looks_like_a_bot(node)]
+        with_hooks = [node for node in bots if any(name in ARGUMENTS for name in self.methods(node))]
+        bot = next(iter(reversed(with_hooks or bots)), None)
+        for other in with_hooks[:-1]:
+            if not self.is_mentioned(other.name):
+                yield ("note", "unused-hook", other.lineno,
+                       f"{other.name} has hooks, too; the bot is {bot.name}, the last of the classes",
+                       f"unless the bot is attached under the name {other.name}, delete it or make it a base class")
+        yield from self.calls()
+        yield from self.globals()
+        if bot is not None:
+            yield from BotClass(self, bot).findings()
+
+    def looks_like_a_bot(self, node):
+        return any(name in ARGUMENTS or meant(name) for name in self.methods(node))
+
+    def methods(self, node, seen=()):
+        """The methods of a class and of its bases in this source, by name."""
+        found = {}
+        for base in node.bases:
+            for other in self.classes:
+                if isinstance(base, ast.Name) and base.id == other.name and other.name not in seen and other is not node:
+                    found.update(self.methods(other, (*seen, node.name)))
+        found.update({item.name: item for item in node.body if isinstance(item, (ast.FunctionDef, ast.AsyncFunctionDef))})
+        return found
+
+    def is_called(self, name):
+        return any(isinstance(node, ast.Call) and last_name(node.func) == name for node in ast.walk(self.tree))
+
+    def is_mentioned(self, name):
+        return any(isinstance(node, ast.Name) and node.id == name for node in ast.walk(self.tree))
+
+    def module_of(self, call):
+        """What is called, as (module, function), where that can be seen: secrets.token_hex."""
+        function = call.func
+        if isinstance(function, ast.Name):
+            module, name = self.imported.get(function.id, (None, None))
+            return (module, name) if name else (None, None)
+        if isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name):
+            module, name = self.imported.get(function.value.id, (None, None))
+            if module and name is None:
+                return module, function.attr
+            if module and name:  # from datetime import datetime
+                return f"{module}.{name}", function.attr
+        return None, None
+
+    def draws(self, call):
+        module, name = self.module_of(call)
+        if name in DRAWING.get(module, ()):
+            return f"{module}.{name}"
+        return "ctx.commit" if is_ctx_call(call, "commit") else None
+
+    def calls(self):
+        for node in ast.walk(self.tree):
+            if not isinstance(node, ast.Call):
+                continue
+            if self.module_of(node) == ("time", "sleep"):
+                yield ("warning", "sleep", node.lineno,
+                       "time.sleep waits for nobody: it moves the bot's own clock and returns at once",
+                       "ctx.timer(name, seconds) has on_timer(name) called later")
+            if self.module_of(node) == ("random", "seed"):
+                yield ("warning", "seed", node.lineno, "random.seed changes nothing: draws come from the bot's keystream",
+                       "random.Random(seed) gives a generator of its own")
+
+    def globals(self):
+        held = {target.id: node for node in self.tree.body if isinstance(node, (ast.Assign, ast.AnnAssign))
+                for target in targets_of(node) if isinstance(target, ast.Name)}
+        for function in (node for node in ast.walk(self.tree) if isinstance(node, ast.FunctionDef)):
+            local = {node.id for node in ast.walk(function) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+            local |= {argument.arg for argument in ast.walk(function) if isinstance(argument, ast.arg)}
+            shared = {name for node in ast.walk(function) if isinstance(node, ast.Global) for name in node.names}
+            local -= shared
+            for node, name in changes_in(function, lambda value: value.id if isinstance(value, ast.Name) else None):
+                if name in shared or (name in held and name not in local and not is_rebinding(node)):
+                    yield ("warning", "lost-state", node.lineno,
+                           f"what is kept in the global '{name}' is gone when the hook is over",
+                           "globals are fresh for each hook: keep what must last with ctx.set_state")
+
+
+class BotClass:
+    """The class that a relay would take for the bot."""
+
+    def __init__(self, source, node):
+        self.source = source
+        self.node = node
+        self.methods = source.methods(node)
+        self.hooks = [name for name in ARGUMENTS if name in self.methods]
+
+    def findings(self):
+        for name, method in self.methods.items():
+            yield from self.signature(name, method)
+            yield from self.context_use(method)
+            yield from self.posts(method)
+            yield from self.swallowed(name, method)
+        yield from self.timers()
+        yield from self.shapes()
+        yield from self.lost_state()
+        yield from self.early_draws()
+
+    def signature(self, name, method):
+        hook = meant(name)
+        if hook and hook not in self.methods and not self.source.is_called(name):
+            yield ("warning", "misspelt-hook", method.lineno, f"{name} is not a hook, so nobody calls it",
+                   f"did you mean {hook}({', '.join(('self', *ARGUMENTS[hook]))})?")
+        expected = ("ctx", "params") if name == "__init__" else ARGUMENTS.get(name)
+        if expected is None:
+            return
+        if isinstance(method, ast.AsyncFunctionDef):
+            return  # the policy says so
+        static = any(isinstance(item, ast.Name) and item.id == "staticmethod" for item in method.decorator_list)
+        given = len(expected) + (0 if static else 1)
+        arguments = method.args
+        positional = len(arguments.posonlyargs) + len(arguments.args)
+        least = positional - len(arguments.defaults)
+        required = [argument.arg for argument, default in zip(arguments.kwonlyargs, arguments.kw_defaults) if default is None]
+        if least > given or (positional < given and not arguments.vararg) or required:
+            wanted = ", ".join(("self", *expected))
+            yield ("error", "hook-arguments", method.lineno,
+                   f"{name} is called with other arguments than it takes, and so fails every time",
+                   f"write def {name}({wanted})")
+        if name in ARGUMENTS and any(isinstance(node, (ast.Yield, ast.YieldFrom)) for node in own_nodes(method)):
+            yield ("error", "hook-yields", method.lineno, f"{name} is a generator: calling it runs none of it",
+                   "a hook returns; take the yield out")
+
+    def context_use(self, method):
+        for node in ast.walk(method):
+            if isinstance(node, ast.Attribute) and is_ctx(node.value) and node.attr not in CONTEXT:
+                near = difflib.get_close_matches(node.attr, [*CONTEXT, *OTHER_CALLS], 1, 0.6)
+                better = OTHER_CALLS.get(near[0], near[0]) if near else None
+                yield ("error", "unknown-ctx", node.lineno, f"ctx has no {node.attr}",
+                       f"did you mean ctx.{better}?" if better else "it has " + ", ".join(CONTEXT))
+
+    def posts(self, method):
+        secret = self.secret_names(method)
+        for node in ast.walk(method):
+            if not isinstance(node, ast.Call) or not (is_ctx_call(node, "post") or is_ctx_call(node, "dm")):
+                continue
+            said = [*node.args, *(keyword.value for keyword in node.keywords)]
+            if any(tells(part, secret) for part in said):
+                yield ("warning", "tells-secret", node.lineno, "a post that holds a secret of ctx.env is refused",
+                       "use the secret to ask, and post the answer")
+            place = 2 if is_ctx_call(node, "dm") else 1
+            body = node.args[place] if len(node.args) > place else None
+            body = next((keyword.value for keyword in node.keywords if keyword.arg == "body"), body)
+            if isinstance(body, ast.Dict) and None not in body.keys:
+                keys = [key.value for key in body.keys if isinstance(key, ast.Constant)]
+                if len(keys) == len(body.keys) and "text" not in keys:
+                    yield ("note", "no-text", node.lineno, "this post has no text for people",
+                           "add a 'text' that says the same in words")
+
+    @staticmethod
+    def secret_names(method):
+        names_ = set()
+        for node in ast.walk(method):
+            if isinstance(node, ast.Assign) and tells(node.value, names_):
+                names_ |= {target.id for target in node.targets if isinstance(target, ast.Name)}
+        return names_
+
+    def swallowed(self, name, method):
+        if name not in ARGUMENTS:
+            return
+        body = [node for node in method.body
+                if not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))]
+        if not body or not isinstance(body[-1], ast.Try) or len(body) > 2:
+            return
+        for handler in body[-1].handlers:
+            everything = handler.type is None or last_name(handler.type) in ("Exception", "BaseException")
+            if everything and not any(isinstance(node, ast.Raise) for node in ast.walk(handler)):
+                yield ("warning", "catch-all", handler.lineno,
+                       f"this catches every failure of {name}, so what was done halfway stays done",
+                       "a hook that fails is undone as a whole, and players are told why; catch only what you expect")
+
+    def timers(self):
+        calls = [node for method in self.methods.values() for node in ast.walk(method)
+                 if isinstance(node, ast.Call) and is_ctx_call(node, "timer")]
+        if calls and "on_timer" not in self.methods:
+            yield ("warning", "unheard-timer", calls[0].lineno, "a timer is set, and the bot has no on_timer",
+                   "add def on_timer(self, name)")
+        if not calls and "on_timer" in self.methods and not self.source.is_called("timer"):
+            yield ("note", "unused-hook", self.methods["on_timer"].lineno, "on_timer is never called: no timer is set",
+                   "ctx.timer(name, seconds) sets one")
+
+    def shapes(self):
+        for name, place, wrong, why in (
+            ("on_message", 1, ("text",), "msg of on_message holds the text in msg[\"body\"][\"text\"]"),
+            ("on_private_message", 2, ("body", "sender", "sender_label", "kind"),
+             "msg of on_private_message is the body itself: msg[\"text\"]; slot_id says who sent it"),
+        ):
+            method = self.methods.get(name)
+            arguments = [argument.arg for argument in method.args.args] if method else []
+            if len(arguments) <= place:
+                continue
+            for node in ast.walk(method):
+                key = None
+                if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant) and isinstance(node.ctx, ast.Load):
+                    owner, key = node.value, node.slice.value
+                elif (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "get"
+                      and len(node.args) == 1 and isinstance(node.args[0], ast.Constant)):
+                    owner, key = node.func.value, node.args[0].value
+                if key in wrong and isinstance(owner, ast.Name) and owner.id == arguments[place]:
+                    yield ("warning", "message-shape", node.lineno, f"{arguments[place]} has no {key!r} here", why)
+
+    # State in self
+
+    def lost_state(self):
+        saved = self.saved()
+        first = self.methods.get("__init__")
+        begun = {name for _, name in changes_in(first, self_attribute)} if first else set()
+        begun |= {target.id for item in self.node.body if isinstance(item, (ast.Assign, ast.AnnAssign))
+                  for target in targets_of(item) if isinstance(target, ast.Name)}
+        reported = set()
+        for hook in self.hooks:
+            reached = self.reached(hook)
+            changed = [(node, name) for method in reached for node, name in changes_in(method, self_attribute)]
+            rebuilt = {name for node, name in changed if is_rebinding(node)}
+            for node, name in sorted(changed, key=lambda change: change[0].lineno):
+                if name in saved or name in reported or name in ("ctx", "params"):
+                    continue
+                if is_rebinding(node):
+                    lost = any(name in self.read_by(other) and name not in self.bound_by(other)
+                               for other in self.hooks) and self.is_needed_elsewhere(name, hook)
+                else:
+                    lost = name in begun and name not in rebuilt
+                if lost:
+                    reported.add(name)
+                    yield ("warning", "lost-state", node.lineno,
+                           f"what {hook} keeps in self.{name} is gone when the hook is over",
+                           "each hook gets a new instance: keep what must last with ctx.set_state")
+
+    def is_needed_elsewhere(self, name, hook):
+        return any(name in self.read_by(other) and name not in self.bound_by(other) for other in self.hooks if other != hook
+                   ) or name in self.read_before_bound(hook)
+
+    def read_before_bound(self, hook):
+        """Attributes that a hook's own body reads in an earlier line than it binds them."""
+        method = self.methods[hook]
+        bound = {}
+        for node, name in changes_in(method, self_attribute):
+            if is_rebinding(node):
+                bound[name] = min(node.lineno, bound.get(name, node.lineno))
+        return {node.attr for node in ast.walk(method) if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load)
+                and is_self(node.value) and node.lineno < bound.get(node.attr, 0)}
+
+    def bound_by(self, hook):
+        return {name for method in self.reached(hook) for node, name in changes_in(method, self_attribute)
+                if is_rebinding(node)}
+
+    def read_by(self, hook):
+        return {node.attr for method in self.reached(hook) for node in ast.walk(method)
+                if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load) and is_self(node.value)}
+
+    def reached(self, name):
+        """The methods that a method may call, itself included."""
+        found, open_ = {}, [name]
+        while open_:
+            name = open_.pop()
+            method = self.methods.get(name)
+            if method is None or name in found:
+                continue
+            found[name] = method
+            open_.extend(node.attr for node in ast.walk(method) if isinstance(node, ast.Attribute) and is_self(node.value))
+        return list(found.values())
+
+    def saved(self):
+        """Attributes of self that go into set_state, as far as that can be seen."""
+        found, open_, seen = set(), [], set()
+        for method in self.methods.values():
+            for node in ast.walk(method):
+                if isinstance(node, ast.Call) and last_name(node.func) == "set_state":
+                    open_.extend((part, method) for part in [*node.args, *(word.value for word in node.keywords)])
+        while open_:
+            part, method = open_.pop()
+            for node in ast.walk(part):
+                if isinstance(node, ast.Attribute) and is_self(node.value):
+                    found.add(node.attr)
+                    if node.attr in self.methods and node.attr not in seen:
+                        seen.add(node.attr)
+                        open_.append((self.methods[node.attr], self.methods[node.attr]))
+                elif isinstance(node, ast.Name) and (id(method), node.id) not in seen:
+                    seen.add((id(method), node.id))
+                    open_.extend((other.value, method) for other in ast.walk(method) if isinstance(other, ast.Assign)
+                                 and any(isinstance(target, ast.Name) and target.id == node.id for target in other.targets))
+        # self.state = state; ...; ctx.set_state(state): the same dict under two names.
+        for method in self.methods.values():
+            for node in ast.walk(method):
+                if isinstance(node, ast.Assign) and isinstance(node.value, ast.Name):
+                    if (id(method), node.value.id) in seen:
+                        found |= {target.attr for target in node.targets
+                                  if isinstance(target, ast.Attribute) and is_self(target.value)}
+        return found
+
+    # Randomness
+
+    def early_draws(self):
+        methods = list(self.methods.values())
+        starts = [node for method in methods for node in ast.walk(method)
+                  if isinstance(node, ast.Call) and is_ctx_call(node, "start")]
+        hint = "call ctx.start() when the players are there, and draw after it"
+        for method in methods:
+            started = min((node.lineno for node in starts if method.lineno <= node.lineno <= method.end_lineno), default=None)
+            early = method in self.reached("on_init") and not self.reaches_start("on_init")
+            for node in ast.walk(method):
+                drawn = self.source.draws(node) if isinstance(node, ast.Call) else None
+                if drawn and (not starts or early or (started is not None and node.lineno < started)):
+                    yield ("note", "early-draw", node.lineno,
+                           f"{drawn} before ctx.start() draws from the relay's randomness alone", hint)
+
+    def reaches_start(self, name):
+        return any(isinstance(node, ast.Call) and is_ctx_call(node, "start")
+                   for method in self.reached(name) for node in ast.walk(method))
+
+
+def meant(name):
+    """The hook that a method's name was probably meant to be, if it is none."""
+    if name in ARGUMENTS or name.startswith("__"):
+        return None
+    if name in OTHER_NAMES:
+        return OTHER_NAMES[name]
+    plain = {hook.replace("_", ""): hook for hook in ARGUMENTS}
+    bare = name.lower().replace("_", "")
+    if bare in plain:
+        return plain[bare]
+    if not bare.startswith("on"):
+        return None
+    near = difflib.get_close_matches(bare, plain, 1, 0.8)
+    return plain[near[0]] if near else None
+
+
+def changes_in(function, named):
+    """Statements that change something: (node, name), where `named` names what is changed, or gives None."""
+    for node in ast.walk(function):
+        if isinstance(node, (ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Delete)):
+            if isinstance(node, ast.AnnAssign) and node.value is None:
+                continue
+            for target in targets_of(node):
+                base = target
+                while isinstance(base, ast.Subscript):
+                    base = base.value
+                name = named(base)
+                if name:
+                    change = Change(node, isinstance(node, (ast.Assign, ast.AnnAssign)) and base is target)
+                    yield change, name
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in CHANGING:
+            base = node.func.value
+            while isinstance(base, ast.Subscript):
+                base = base.value
+            name = named(base)
+            if name:
+                yield Change(node, False), name
+
+
+class Change:
+    def __init__(self, node, rebinds):
+        self.lineno, self.rebinds = node.lineno, rebinds
+
+
+def is_rebinding(change):
+    """Whether the name gets a new value altogether, whatever it had."""
+    return change.rebinds
+
+
+def targets_of(node):
+    targets = node.targets if isinstance(node, (ast.Assign, ast.Delete)) else [node.target]
+    for target in targets:
+        if isinstance(target, (ast.Tuple, ast.List)):
+            yield from target.elts
+        else:
+            yield target
+
+
+def own_nodes(function):
+    """The nodes of a function without those of functions in it."""
+    open_ = list(function.body)
+    while open_:
+        node = open_.pop()
+        yield node
+        if not isinstance(node, (ast.FunctionDef, ast.Lambda, ast.ClassDef)):
+            open_.extend(ast.iter_child_nodes(node))
+
+
+def last_name(node):
+    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else None
+
+
+def is_self(node):
+    return isinstance(node, ast.Name) and node.id == "self"
+
+
+def self_attribute(node):
+    return node.attr if isinstance(node, ast.Attribute) and is_self(node.value) else None
+
+
+def is_ctx(node):
+    return (isinstance(node, ast.Name) and node.id == "ctx") or self_attribute(node) == "ctx"
+
+
+def is_ctx_call(call, name):
+    return isinstance(call.func, ast.Attribute) and call.func.attr == name and is_ctx(call.func.value)
+
+
+def tells(node, secret):
+    """Whether an expression shows a secret: not where it is only handed to a function, or compared."""
+    if isinstance(node, ast.Attribute):
+        return node.attr == "env" and is_ctx(node.value)
+    if isinstance(node, ast.Name):
+        return node.id in secret
+    if isinstance(node, (ast.Compare, ast.BoolOp)):
+        return False
+    if isinstance(node, ast.Call):
+        if isinstance(node.func, ast.Attribute):
+            shows = node.func.attr in ("get", "format", "join", "strip", "values", "items", "copy")
+            parts = [node.func.value, *(node.args if node.func.attr in ("format", "join") else [])]
+            return shows and any(tells(part, secret) for part in parts)
+        return last_name(node.func) in ("str", "repr", "dict", "list") and any(tells(part, secret) for part in node.args)
+    return any(tells(part, secret) for part in ast.iter_child_nodes(node))

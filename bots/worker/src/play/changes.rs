@@ -1,0 +1,91 @@
+//! What became different in a state, in lines for people.
+
+use serde_json::Value;
+
+/// Lines at most.
+const LINES: usize = 24;
+/// Characters of a value at most.
+const VALUE: usize = 120;
+
+/// The differences between two JSON texts; `None` is an empty object.
+pub(crate) fn changes(before: Option<&str>, after: Option<&str>) -> Vec<String> {
+    let parse = |text: Option<&str>| {
+        text.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_else(|| Value::Object(serde_json::Map::new()))
+    };
+    let mut lines = Vec::new();
+    compare("", &parse(before), &parse(after), &mut lines);
+    if lines.len() > LINES {
+        let more = lines.len() - LINES;
+        lines.truncate(LINES);
+        lines.push(format!("… and {more} more; `state` shows all"));
+    }
+    lines
+}
+
+fn compare(path: &str, before: &Value, after: &Value, lines: &mut Vec<String>) {
+    match (before, after) {
+        _ if before == after => {}
+        (Value::Object(old), Value::Object(new)) => {
+            let below = |key: &str| if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
+            for (key, value) in old {
+                match new.get(key) {
+                    Some(other) => compare(&below(key), value, other, lines),
+                    None => lines.push(format!("- {}", below(key))),
+                }
+            }
+            for (key, value) in new.iter().filter(|(key, _)| !old.contains_key(*key)) {
+                lines.push(format!("+ {}: {}", below(key), short(value)));
+            }
+        }
+        (Value::Array(old), Value::Array(new)) if new.starts_with(old) => {
+            for (place, value) in new.iter().enumerate().skip(old.len()) {
+                lines.push(format!("+ {path}[{place}]: {}", short(value)));
+            }
+        }
+        (Value::Array(old), Value::Array(new)) if old.len() == new.len() => {
+            for (place, (old, new)) in old.iter().zip(new).enumerate() {
+                compare(&format!("{path}[{place}]"), old, new, lines);
+            }
+        }
+        _ => lines.push(format!("{path}: {} → {}", short(before), short(after))),
+    }
+}
+
+/// A value as JSON, cut where it gets long.
+pub(crate) fn short(value: &Value) -> String {
+    cut(&value.to_string(), VALUE)
+}
+
+/// A text of at most so many characters.
+pub(crate) fn cut(text: &str, characters: usize) -> String {
+    match text.char_indices().nth(characters) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_new_gone_and_different_is_told_by_path() {
+        let before = r#"{"a": 1, "b": {"c": [1], "d": "x"}, "gone": 0, "same": [1, 2]}"#;
+        let after = r#"{"a": 2, "b": {"c": [1, 2], "d": "y"}, "same": [1, 2], "new": {"e": null}}"#;
+        assert_eq!(
+            changes(Some(before), Some(after)),
+            ["a: 1 → 2", "+ b.c[1]: 2", r#"b.d: "x" → "y""#, "- gone", r#"+ new: {"e":null}"#]
+        );
+        assert_eq!(changes(None, Some(r#"{"a": [1, 2]}"#)), ["+ a: [1,2]"]);
+        assert_eq!(changes(Some(after), Some(after)), Vec::<String>::new());
+    }
+
+    #[test]
+    fn long_values_and_many_lines_are_cut() {
+        let many: String = (0..99).map(|n| format!(r#""k{n}": "{}","#, "é".repeat(300))).collect();
+        let found = changes(None, Some(&format!("{{{}}}", many.trim_end_matches(','))));
+        assert_eq!(found.len(), LINES + 1);
+        assert!(found[LINES].contains("75 more"), "{}", found[LINES]);
+        assert!(found.iter().all(|line| line.chars().count() < VALUE + 20));
+    }
+}

@@ -1,0 +1,216 @@
+//! What a game looks like in a terminal.
+
+use std::fmt::{Display, Write as _};
+use std::io::{self, IsTerminal, Write};
+
+use mcp_multiplayer_protocol::channel::HookCall;
+use mcp_multiplayer_protocol::{Drawn, Entry, Sender, SystemEvent, TimerSet, Timestamp};
+use serde_json::{Map, Value};
+
+use super::changes::{changes, cut, short};
+use super::table::{Ran, Table};
+
+/// Characters of a post's data.
+const DATA: usize = 400;
+
+/// The terminal, or whatever stands for it.
+#[derive(Debug)]
+pub(crate) struct Screen {
+    out: io::Stdout,
+    colours: bool,
+}
+
+/// How a line is painted.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Tone {
+    Plain,
+    Strong,
+    Faint,
+    Alarm,
+}
+
+impl Screen {
+    pub(crate) fn new() -> Self {
+        let out = io::stdout();
+        let colours = out.is_terminal() && std::env::var_os("NO_COLOR").is_none();
+        Self { out, colours }
+    }
+
+    pub(crate) fn line(&mut self, tone: Tone, text: impl Display) -> io::Result<()> {
+        let code = match tone {
+            Tone::Plain => None,
+            Tone::Strong => Some("1"),
+            Tone::Faint => Some("2"),
+            Tone::Alarm => Some("31"),
+        };
+        // What bots and players say must not move the cursor or paint over what stands here.
+        let text = harmless(&text.to_string());
+        match code.filter(|_| self.colours) {
+            Some(code) => writeln!(self.out, "\x1b[{code}m{text}\x1b[0m"),
+            None => writeln!(self.out, "{text}"),
+        }
+    }
+
+    /// A text under a name: `name  text`, further lines under the first.
+    pub(crate) fn item(&mut self, tone: Tone, name: &str, text: &str) -> io::Result<()> {
+        for (place, line) in text.lines().enumerate() {
+            let name = if place == 0 { name } else { "" };
+            self.line(tone, format_args!("  {name:<9} {line}"))?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn prompt(&mut self, who: &str) -> io::Result<()> {
+        write!(self.out, "\n[{who}] ")?;
+        self.out.flush()
+    }
+
+    /// A hook, and what it did.
+    pub(crate) fn hook(&mut self, ran: &Ran, table: &Table, file: &str, source: &str) -> io::Result<()> {
+        let entries = table.channel.entries();
+        let mut quiet = ran.printed.is_empty() && ran.hosts.is_empty() && ran.before == ran.after;
+        let since = usize::try_from(ran.trigger).expect("an entry in memory") - 1;
+        let trigger = &entries[since];
+        self.line(Tone::Strong, format_args!("{}  {}", clock(trigger.envelope.ts), called(ran, trigger, table)))?;
+        for line in &ran.printed {
+            self.item(Tone::Faint, "printed", line)?;
+        }
+        if let Some((reason, line)) = &ran.failure {
+            self.item(Tone::Alarm, "FAILED", reason)?;
+            if let Some(line) = line {
+                let place = usize::try_from(*line).unwrap_or(usize::MAX).saturating_sub(1);
+                let code = source.lines().nth(place).unwrap_or_default().trim();
+                self.item(Tone::Alarm, "", &format!("{file}:{line}: {code}"))?;
+            }
+            self.item(Tone::Plain, "", "nothing that this hook did counts; the state is as before")?;
+        } else {
+            let first = usize::try_from(ran.first).expect("an entry in memory") - 1;
+            for entry in &entries[first..] {
+                quiet &= !self.effect(entry, trigger.envelope.ts, table)?;
+            }
+            for (place, line) in changes(ran.before.as_deref(), ran.after.as_deref()).iter().enumerate() {
+                self.item(Tone::Faint, if place == 0 { "state" } else { "" }, line)?;
+            }
+        }
+        for host in &ran.hosts {
+            self.item(Tone::Alarm, "network", &format!("{host} was not asked: there is no network here"))?;
+        }
+        if quiet && ran.failure.is_none() {
+            self.item(Tone::Faint, "", "nothing came of it")?;
+        }
+        Ok(())
+    }
+
+    /// Shows an entry that a hook led to; whether there was something to show.
+    fn effect(&mut self, entry: &Entry, began: Timestamp, table: &Table) -> io::Result<bool> {
+        let body: Map<String, Value> = entry.body().and_then(|body| body.parse().ok()).unwrap_or_default();
+        match &entry.envelope.sender {
+            Sender::System => match serde_json::from_value(Value::Object(body)) {
+                Ok(SystemEvent::EntropyOpened { contributions, .. }) => {
+                    let who: Vec<&str> = contributions.iter().map(|given| table.channel.label(given.slot_id)).collect();
+                    let who = if who.is_empty() { "nobody but the relay".to_owned() } else { who.join(", ") };
+                    self.item(Tone::Plain, "start", &format!("from here on, randomness from {who} is in every draw"))?;
+                }
+                Ok(SystemEvent::SeedRevealed { seed, .. }) => {
+                    self.item(Tone::Plain, "reveal", &format!("the seed so far was {seed}"))?;
+                }
+                Ok(SystemEvent::BotRan { drawn, timers, .. }) => {
+                    self.used(&drawn, &timers, began)?;
+                    return Ok(!drawn.is_empty() || !timers.is_empty());
+                }
+                _ => return Ok(false),
+            },
+            _ => {
+                let whom = entry.envelope.to_slot.map(|slot_id| format!("to {} alone: ", table.channel.label(slot_id)));
+                self.said(&format!("[{}] {}", entry.envelope.kind, whom.unwrap_or_default()), body)?;
+            }
+        }
+        Ok(true)
+    }
+
+    fn said(&mut self, lead: &str, mut body: Map<String, Value>) -> io::Result<()> {
+        match body.remove("text") {
+            Some(Value::String(text)) => self.item(Tone::Plain, "posted", &format!("{lead}{text}"))?,
+            Some(other) => self.item(Tone::Plain, "posted", &format!("{lead}{}", short(&other)))?,
+            None => self.item(Tone::Plain, "posted", &format!("{lead}(without text)"))?,
+        }
+        if body.is_empty() {
+            return Ok(());
+        }
+        self.item(Tone::Faint, "", &cut(&Value::Object(body).to_string(), DATA))
+    }
+
+    fn used(&mut self, drawn: &[Drawn], timers: &[TimerSet], began: Timestamp) -> io::Result<()> {
+        for Drawn { open, from, to, .. } in drawn {
+            let whose = if *open { "with the players' entropy" } else { "relay-only: before ctx.start()" };
+            self.item(Tone::Faint, "drew", &format!("{} random bytes, {whose}", to - from))?;
+        }
+        for TimerSet { name, due } in timers {
+            let when = match due {
+                Some(due) => format!("fires at {}, in {}", clock(*due), seconds_between(began, *due)),
+                None => "cancelled".to_owned(),
+            };
+            self.item(Tone::Faint, "timer", &format!("{name}: {when}"))?;
+        }
+        Ok(())
+    }
+
+    /// The log, an entry a line.
+    pub(crate) fn log(&mut self, table: &Table) -> io::Result<()> {
+        for entry in table.channel.entries() {
+            let envelope = &entry.envelope;
+            let sender = table.channel.composition().sender_label(&envelope.sender).unwrap_or("system");
+            let whom = envelope.to_slot.map(|slot_id| format!(" → {}", table.channel.label(slot_id)));
+            let body = entry.body().map_or("", |body| body.as_str());
+            self.line(
+                Tone::Plain,
+                format_args!(
+                    "{:>4}  {}  {sender}{} [{}]  {body}",
+                    envelope.id,
+                    clock(envelope.ts),
+                    whom.unwrap_or_default(),
+                    envelope.kind
+                ),
+            )?;
+        }
+        Ok(())
+    }
+}
+
+fn called(ran: &Ran, trigger: &Entry, table: &Table) -> String {
+    let name = ran.call.hook().name();
+    let label = |slot_id| table.channel.label(slot_id);
+    match ran.call {
+        HookCall::Init => format!("{name}()"),
+        HookCall::Join(slot_id) | HookCall::Leave(slot_id) => format!("{name}(\"{slot_id}\") of {}", label(slot_id)),
+        HookCall::PrivateMessage(slot_id) => format!("{name}(\"{slot_id}\", msg) from {}", label(slot_id)),
+        HookCall::Message => {
+            let from = table.channel.composition().sender_label(&trigger.envelope.sender);
+            format!("{name}(msg) from {}", from.unwrap_or_default())
+        }
+        HookCall::Timer => match trigger.body().and_then(|body| body.parse().ok()) {
+            Some(SystemEvent::Timer { name: timer, .. }) => format!("{name}({timer:?})"),
+            _ => name.to_owned(),
+        },
+    }
+}
+
+/// The time of day; with the date, unless it is the first.
+pub(crate) fn clock(moment: Timestamp) -> String {
+    let text = moment.to_string();
+    let text = text.strip_prefix("2026-01-01T").unwrap_or(&text).trim_end_matches('Z');
+    text.strip_suffix(".000").unwrap_or(text).replace('T', " ")
+}
+
+fn seconds_between(from: Timestamp, to: Timestamp) -> String {
+    let millis = to.as_millis() - from.as_millis();
+    let mut text = format!("{}", millis / 1000);
+    if millis % 1000 != 0 {
+        write!(text, ".{:03}", millis % 1000).expect("writing to a String can't fail");
+    }
+    text + " s"
+}
+
+fn harmless(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}

@@ -1,0 +1,61 @@
+//! Tries the forbidden acts, from within the wall and without Python, as code that has taken the worker over would.
+#![expect(unsafe_code, reason = "the acts are system calls, made as an attacker makes them")]
+
+use std::ffi::CString;
+
+use mcp_multiplayer_bot_supervisor::Act;
+
+/// Tries everything; `canary` is a file of the relay's that no bot may read.
+pub(crate) fn run(canary: &str) -> Vec<Act> {
+    let canary = CString::new(canary).unwrap_or_default();
+    let open = |path: &std::ffi::CStr, flags| {
+        // SAFETY: a string that ends with zero, and no pointer besides.
+        unsafe { libc::open(path.as_ptr(), flags, 0o600) }
+    };
+    // SAFETY: each call gets numbers, valid pointers or null, and none of them may succeed.
+    let acts: [(&str, i64); 18] = unsafe {
+        [
+            ("read the relay's files", open(&canary, libc::O_RDONLY).into()),
+            ("read /etc/passwd", open(c"/etc/passwd", libc::O_RDONLY).into()),
+            ("read another process's environment", open(c"/proc/1/environ", libc::O_RDONLY).into()),
+            ("write its own memory through /proc", open(c"/proc/self/mem", libc::O_RDWR).into()),
+            (
+                "write outside its workspace",
+                open(c"/tmp/mcp-multiplayer-self-test", libc::O_CREAT | libc::O_WRONLY).into(),
+            ),
+            ("make a network socket", libc::socket(libc::AF_INET, libc::SOCK_STREAM, 0).into()),
+            ("make a local socket", libc::socket(libc::AF_UNIX, libc::SOCK_STREAM, 0).into()),
+            ("run a program", libc::execv(c"/bin/true".as_ptr(), std::ptr::null()).into()),
+            ("start a process", fork()),
+            ("signal the relay", libc::kill(libc::getppid(), 0).into()),
+            ("trace a process", libc::ptrace(libc::PTRACE_TRACEME, 0, 0, 0)),
+            ("enter new namespaces", libc::unshare(libc::CLONE_NEWUSER).into()),
+            ("mount", libc::mount(c"none".as_ptr(), c"/".as_ptr(), c"tmpfs".as_ptr(), 0, std::ptr::null()).into()),
+            ("become another user", libc::syscall(libc::SYS_setuid, 12_345)),
+            ("map memory to run", map_executable()),
+            ("make an anonymous file", libc::syscall(libc::SYS_memfd_create, c"x".as_ptr(), 0)),
+            ("set up io_uring", libc::syscall(libc::SYS_io_uring_setup, 1, std::ptr::null::<u8>())),
+            ("load a BPF program", libc::syscall(libc::SYS_bpf, 0, std::ptr::null::<u8>(), 0)),
+        ]
+    };
+    acts.into_iter().map(|(name, result)| Act { name: name.to_owned(), stopped: result < 0 }).collect()
+}
+
+unsafe fn fork() -> i64 {
+    // SAFETY: the child, if there is one, ends at once.
+    unsafe {
+        let child = libc::fork();
+        if child == 0 {
+            libc::_exit(0);
+        }
+        child.into()
+    }
+}
+
+unsafe fn map_executable() -> i64 {
+    let access = libc::PROT_READ | libc::PROT_WRITE | libc::PROT_EXEC;
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
+    // SAFETY: an anonymous mapping of a page, at an address of the kernel's choice.
+    let address = unsafe { libc::mmap(std::ptr::null_mut(), 4096, access, flags, -1, 0) };
+    if address == libc::MAP_FAILED { -1 } else { 0 }
+}
