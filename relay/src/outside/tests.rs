@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use mcp_multiplayer_bot_supervisor::{Answer, Ask, Bytes, FailKind, Outside, Visit};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
-use rustls::ServerConfig;
 use rustls::pki_types::PrivateKeyDer;
+use rustls::version::TLS12;
+use rustls::{ALL_VERSIONS, ServerConfig, SupportedProtocolVersion};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -101,6 +102,15 @@ impl Authority {
 
     /// A server that greets over TLS, with a certificate for `name`, valid in these years.
     async fn server(&self, name: &str, years: (i32, i32)) -> SocketAddr {
+        self.server_of(name, years, ALL_VERSIONS).await
+    }
+
+    async fn server_of(
+        &self,
+        name: &str,
+        years: (i32, i32),
+        versions: &[&'static SupportedProtocolVersion],
+    ) -> SocketAddr {
         let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
         params.not_before = date_time_ymd(years.0, 1, 1);
         params.not_after = date_time_ymd(years.1, 1, 1);
@@ -108,7 +118,7 @@ impl Authority {
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
         let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
         let mut config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .with_safe_default_protocol_versions()
+            .with_protocol_versions(versions)
             .unwrap()
             .with_no_client_auth()
             .with_single_cert(vec![certificate.der().clone()], key)
@@ -297,14 +307,21 @@ async fn a_channel_has_its_share_of_an_hour() {
 #[tokio::test]
 async fn tls_shows_what_was_agreed_on() {
     let authority = Authority::new("ours");
-    let address = authority.server("localhost", (2020, 2100)).await;
-    let network = network(&Config { bot_network_ca: Some(authority.file()), ..allowing(address) });
-    for (server_name, host) in [(Some("localhost"), "127.0.0.1"), (None, "localhost")] {
+    let new = authority.server("localhost", (2020, 2100)).await;
+    let old = authority.server_of("localhost", (2020, 2100), &[&TLS12]).await;
+    let allow = vec![new.to_string(), old.to_string()];
+    let ca = Some(authority.file());
+    let network = network(&Config { bot_network_ca: ca, bot_network_allow: allow, ..Config::default() });
+    for (address, server_name, host, agreed) in [
+        (new, Some("localhost"), "127.0.0.1", ("TLSv1.3", "TLS_AES_256_GCM_SHA384")),
+        (new, None, "localhost", ("TLSv1.3", "TLS_AES_256_GCM_SHA384")),
+        (old, Some("localhost"), "127.0.0.1", ("TLSv1.2", "ECDHE-ECDSA-AES256-GCM-SHA384")),
+    ] {
         let mut visit = visit(&network);
         connect(&mut *visit, host, address.port()).await;
         match secure(&mut *visit, server_name, true).await {
             Answer::Secured { version, cipher, alpn, certificates } => {
-                assert_eq!((version.as_str(), cipher.as_str()), ("TLSv1.3", "TLS_AES_256_GCM_SHA384"));
+                assert_eq!((version.as_str(), cipher.as_str()), agreed);
                 assert_eq!((alpn.as_deref(), certificates.len()), (Some("http/1.1"), 1));
             }
             other => panic!("{other:?}"),
