@@ -104,26 +104,25 @@ impl Screen {
     /// Shows an entry that a hook led to; whether there was something to show.
     fn effect(&mut self, entry: &Entry, began: Timestamp, table: &Table) -> io::Result<bool> {
         let body: Map<String, Value> = entry.body().and_then(|body| body.parse().ok()).unwrap_or_default();
-        match &entry.envelope.sender {
-            Sender::System => match serde_json::from_value(Value::Object(body)) {
-                Ok(SystemEvent::EntropyOpened { contributions, .. }) => {
-                    let who: Vec<&str> = contributions.iter().map(|given| table.channel.label(given.slot_id)).collect();
-                    let who = if who.is_empty() { "nobody but the relay".to_owned() } else { who.join(", ") };
-                    self.item(Tone::Plain, "start", &format!("from here on, randomness from {who} is in every draw"))?;
-                }
-                Ok(SystemEvent::SeedRevealed { seed, .. }) => {
-                    self.item(Tone::Plain, "reveal", &format!("the seed so far was {seed}"))?;
-                }
-                Ok(SystemEvent::BotRan { drawn, timers, .. }) => {
-                    self.used(&drawn, &timers, began)?;
-                    return Ok(!drawn.is_empty() || !timers.is_empty());
-                }
-                _ => return Ok(false),
-            },
-            _ => {
-                let whom = entry.envelope.to_slot.map(|slot_id| format!("to {} alone: ", table.channel.label(slot_id)));
-                self.said(&format!("[{}] {}", entry.envelope.kind, whom.unwrap_or_default()), body)?;
+        if entry.envelope.sender != Sender::System {
+            let whom = entry.envelope.to_slot.map(|slot_id| format!("to {} alone: ", table.channel.label(slot_id)));
+            self.said(&format!("[{}] {}", entry.envelope.kind, whom.unwrap_or_default()), body)?;
+            return Ok(true);
+        }
+        match serde_json::from_value(Value::Object(body)) {
+            Ok(SystemEvent::EntropyOpened { contributions, .. }) => {
+                let who: Vec<&str> = contributions.iter().map(|given| table.channel.label(given.slot_id)).collect();
+                let who = if who.is_empty() { "nobody but the relay".to_owned() } else { who.join(", ") };
+                self.item(Tone::Plain, "start", &format!("from here on, randomness from {who} is in every draw"))?;
             }
+            Ok(SystemEvent::SeedRevealed { seed, .. }) => {
+                self.item(Tone::Plain, "reveal", &format!("the seed so far was {seed}"))?;
+            }
+            Ok(SystemEvent::BotRan { drawn, timers, .. }) => {
+                self.used(&drawn, &timers, began)?;
+                return Ok(!drawn.is_empty() || !timers.is_empty());
+            }
+            _ => return Ok(false),
         }
         Ok(true)
     }

@@ -66,12 +66,12 @@ impl Table {
         seed: Hash,
     ) -> Result<Self> {
         let Newcomer { program, inspected, env } = newcomer;
-        let mut channel = Channel::create(seats, start, seed).map_err(in_words)?;
+        let mut channel = Channel::create(seats, start, seed).map_err(|error| in_words(&error))?;
         let seeds = Seeds::new(*Hash::of(&[b"bot", seed.as_bytes()]).as_bytes());
         let bot_id = BotId::new(&program.name, 0);
         channel
             .append(|step| attach(step, &program, &inspected, &bot_id, &seeds))
-            .map_err(in_words)
+            .map_err(|error| in_words(&error))
             .context("the bot cannot be attached")?;
         let composition = Arc::new(channel.composition().clone());
         let bot = composition.bot(&bot_id).expect("attached just now").clone();
@@ -135,7 +135,7 @@ impl Table {
         let first = self.channel.entries().len() as u64 + 1;
         if let Err(error) = self.channel.append(|step| propose(step, &turn, &verdict)) {
             verdict = turn.refused(&error.message, verdict.record);
-            self.channel.append(|step| propose(step, &turn, &verdict)).map_err(in_words)?;
+            self.channel.append(|step| propose(step, &turn, &verdict)).map_err(|error| in_words(&error))?;
         }
         if verdict.outcome != HookOutcome::Ok && failure.is_none() {
             failure = Some((reason_of(&verdict), None));
@@ -158,7 +158,7 @@ impl Table {
             return Ok(false);
         }
         let event = SystemEvent::Timer { bot_id: self.bot.bot_id.clone(), name: name.clone() };
-        self.channel.append(|step| step.push_event(&event, None)).map_err(in_words)?;
+        self.channel.append(|step| step.push_event(&event, None)).map_err(|error| in_words(&error))?;
         self.memory.drop_timer(&name);
         Ok(true)
     }
@@ -236,16 +236,16 @@ fn propose(step: &mut Step, turn: &Turn<'_>, verdict: &Verdict) -> Result<(), Er
 }
 
 fn reason_of(verdict: &Verdict) -> String {
-    let reasons = verdict.said.iter().filter_map(|said| match said {
+    let mut reasons = verdict.said.iter().filter_map(|said| match said {
         Said::Relay(event) => match &**event {
             SystemEvent::BotError { reason, .. } => Some(reason.clone()),
             _ => None,
         },
         Said::Bot { .. } => None,
     });
-    reasons.last().unwrap_or_default()
+    reasons.next_back().unwrap_or_default()
 }
 
-fn in_words(error: Error) -> anyhow::Error {
+fn in_words(error: &Error) -> anyhow::Error {
     anyhow!("{} {}", error.message, error.hint)
 }
