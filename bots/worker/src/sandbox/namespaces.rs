@@ -17,8 +17,7 @@ const INODES: u32 = 4096;
 /// Leaves the machine's namespaces, as whoever this process runs as.
 pub(super) fn unshare() -> Result<()> {
     let (uid, gid) = (getuid().as_raw(), getgid().as_raw());
-    let others =
-        UnshareFlags::NEWNS | UnshareFlags::NEWNET | UnshareFlags::NEWIPC | UnshareFlags::NEWUTS | UnshareFlags::NEWPID;
+    let others = UnshareFlags::NEWNS | UnshareFlags::NEWNET | UnshareFlags::NEWIPC | UnshareFlags::NEWUTS;
     // SAFETY: the process has one thread and shares nothing with others that it would lose here.
     let unshared = unsafe { unshare_unsafe(UnshareFlags::NEWUSER | others) };
     match unshared {
@@ -33,7 +32,11 @@ pub(super) fn unshare() -> Result<()> {
         Err(_) if uid == 0 && unsafe { unshare_unsafe(others) }.is_ok() => {}
         Err(error) => return Err(error).context("unshare"),
     }
-    mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC).context("private mounts")
+    mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC).context("private mounts")?;
+    // Last: after it the next child is the first process of the namespace, and whoever fails must not leave that to a
+    // worker, with whose end no other could be forked.
+    // SAFETY: as above.
+    unsafe { unshare_unsafe(UnshareFlags::NEWPID) }.context("unshare processes")
 }
 
 /// Goes on as the first process of the new namespace of processes; the old process waits for its end.

@@ -7,11 +7,18 @@ use super::Allowance;
 /// Descriptors that a process needs: standard streams, the socket, and files of its bot.
 const OPEN_FILES: u64 = 64;
 
+/// Addresses that the interpreter and its libraries take beside a bot's memory.
+#[cfg(target_os = "linux")]
+const LIBRARY_BYTES: u64 = 256 << 20;
+
 /// Sets the limits, soft and hard alike, so that nothing in the process can raise them.
 pub(super) fn set(allowance: &Allowance) -> anyhow::Result<()> {
     let limits = [
         // Heap and private mappings: huge strings and lists become a MemoryError. macOS ignores it.
         (Resource::Data, allowance.memory_bytes),
+        // Mappings of any kind: what is shared or only read counts as no data, but its page tables take memory too.
+        #[cfg(target_os = "linux")]
+        (Resource::As, allowance.memory_bytes + LIBRARY_BYTES),
         // A core file would hold what players wrote.
         (Resource::Core, 0),
         (Resource::Nofile, OPEN_FILES),
