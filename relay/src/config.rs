@@ -23,6 +23,29 @@ pub enum LogFormat {
     Json,
 }
 
+/// How far the wall around bots reaches; docs/TRUST.md says what each stops.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum WallLevel {
+    /// Every layer holds.
+    Full,
+    /// System calls are filtered, and files out of reach.
+    Kernel,
+    /// A process of its own, with limits.
+    Process,
+}
+
+impl WallLevel {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Kernel => "kernel",
+            Self::Process => "process",
+        }
+    }
+}
+
 /// All that an operator can choose, with every default filled in.
 #[expect(clippy::struct_excessive_bools, reason = "each is a choice of its own")]
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -70,6 +93,12 @@ pub struct Config {
     pub bot_workers: usize,
     /// Time after which an idle bot's process is retired, in seconds.
     pub bot_idle_seconds: u64,
+    /// How far the wall around bots must reach for people to bring code of their own: `full`, `kernel` or `process`.
+    pub bot_wall_minimum: WallLevel,
+    /// Whether people may bring code even where the wall does not reach that far.
+    pub allow_unsandboxed_bots: bool,
+    /// Layers of the wall to do without, by name, as if the platform refused them.
+    pub bot_wall_refuse: Vec<String>,
     /// Whether inline sources are held to the policy; without it they are plain Python, and the process wall alone holds them.
     pub bot_policy: bool,
     /// Whether bots have a network.
@@ -123,6 +152,9 @@ impl Default for Config {
             bot_memory_bytes: 256 * 1024 * 1024,
             bot_workers: 64,
             bot_idle_seconds: 600,
+            bot_wall_minimum: WallLevel::Kernel,
+            allow_unsandboxed_bots: false,
+            bot_wall_refuse: vec![],
             bot_policy: true,
             bot_network: true,
             bot_network_ports: vec![80, 443],
@@ -206,6 +238,15 @@ pub struct Settings {
     /// Seconds after which an idle bot's process is retired [default: 600]
     #[arg(long, env = "MCP_MULTIPLAYER_BOT_IDLE_SECONDS", value_name = "N", global = true)]
     pub bot_idle_seconds: Option<u64>,
+    /// How far the wall around bots must reach for people to bring code of their own [default: kernel]
+    #[arg(long, env = "MCP_MULTIPLAYER_BOT_WALL_MINIMUM", value_name = "LEVEL", global = true)]
+    pub bot_wall_minimum: Option<WallLevel>,
+    /// Whether people may bring code even where the wall does not reach that far [default: false]
+    #[arg(long, env = "MCP_MULTIPLAYER_ALLOW_UNSANDBOXED_BOTS", value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", global = true)]
+    pub allow_unsandboxed_bots: Option<bool>,
+    /// Layers of the wall to do without: namespaces, landlock, seccomp, zygote
+    #[arg(long, env = "MCP_MULTIPLAYER_BOT_WALL_REFUSE", value_name = "LAYER", value_delimiter = ',', global = true)]
+    pub bot_wall_refuse: Option<Vec<String>>,
     /// Whether inline sources are held to the policy [default: true]
     #[arg(long, env = "MCP_MULTIPLAYER_BOT_POLICY", value_name = "BOOL", global = true)]
     pub bot_policy: Option<bool>,

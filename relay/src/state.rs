@@ -5,7 +5,9 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use mcp_multiplayer_bot_supervisor::{Limits, Outside, Supervisor, SupervisorConfig};
+use mcp_multiplayer_bot_supervisor::{Limits, Outside, Supervisor, SupervisorConfig, Unavailable, Wall};
+use mcp_multiplayer_protocol::WallReport;
+use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
 use crate::auth::{Tokens, open_local_token};
@@ -27,6 +29,7 @@ pub struct Relay {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) channels: Channels,
     pub(crate) supervisor: Supervisor,
+    wall: OnceCell<KnownWall>,
     pub(crate) tokens: Tokens,
     /// Cancelled when the relay is to stop: waits end, nothing new is begun.
     pub(crate) shutdown: CancellationToken,
@@ -55,6 +58,7 @@ impl Relay {
             },
             workspaces: config.data_dir.join("workspaces"),
             max_workers: config.bot_workers,
+            refuse: config.bot_wall_refuse.clone(),
             idle_after: Duration::from_secs(config.bot_idle_seconds),
             ..SupervisorConfig::new(config.worker())
         })?;
@@ -64,7 +68,13 @@ impl Relay {
             let relay = relay.clone();
             let start: StartRunner = Box::new(move |channel, bot_id| bots::start(relay.clone(), channel, bot_id));
             let channels = Channels::new(Arc::clone(&store), clock.clone(), random.clone(), capacity, start);
-            Self { config, clock, random, key, store, channels, supervisor, tokens, shutdown }
+            Self { config, clock, random, key, store, channels, supervisor, wall: OnceCell::new(), tokens, shutdown }
+        });
+        let early = Arc::clone(&relay);
+        tokio::spawn(async move {
+            if let Err(error) = early.known_wall().await {
+                tracing::error!(error.cause = %error, "bots cannot be run");
+            }
         });
         let due = relay.store.list_channels_with_due_bots().await?;
         tracing::info!(channels = due.len(), "taking up hooks that were due");
@@ -72,6 +82,69 @@ impl Relay {
             relay.channels.get(channel_id).await?;
         }
         Ok(relay)
+    }
+}
+
+/// The wall around bots, once it was tried.
+struct KnownWall {
+    wall: Wall,
+    report: WallReport,
+}
+
+impl Relay {
+    /// Has the wall tried, the first time; nothing but what concerns bots waits for it.
+    async fn known_wall(&self) -> Result<&KnownWall, Unavailable> {
+        self.wall
+            .get_or_try_init(|| async {
+                let wall = self.supervisor.wall().await?;
+                tell_operator(&wall, &self.config);
+                Ok(KnownWall { report: report(&wall), wall })
+            })
+            .await
+    }
+
+    /// How far the wall reaches.
+    pub(crate) async fn wall_level(&self) -> Result<&str, Unavailable> {
+        Ok(&self.known_wall().await?.wall.level)
+    }
+
+    /// What it consists of, as everybody may know.
+    pub(crate) async fn wall_report(&self) -> Result<&WallReport, Unavailable> {
+        Ok(&self.known_wall().await?.report)
+    }
+
+    /// Whether people may bring bots of their own.
+    pub(crate) async fn takes_inline_code(&self) -> Result<bool, Unavailable> {
+        let wall = &self.known_wall().await?.wall;
+        Ok(self.config.allow_unsandboxed_bots || wall.reaches(self.config.bot_wall_minimum.name()))
+    }
+}
+
+fn tell_operator(wall: &Wall, config: &Config) {
+    for layer in wall.layers.iter().filter(|layer| !layer.held) {
+        let reason = layer.reason.as_deref().unwrap_or_default();
+        tracing::warn!(layer = layer.name, reason, "a layer of the wall around bots is refused here");
+    }
+    tracing::info!(level = wall.level, self_test = wall.verdict(), "the wall around bots");
+    let minimum = config.bot_wall_minimum.name();
+    if config.allow_unsandboxed_bots {
+        tracing::warn!("people may bring bots whatever the wall holds; they run as this relay's user");
+    } else if !wall.reaches(minimum) {
+        tracing::warn!(minimum, "the wall does not reach as far as it must: only presets run");
+    }
+    if !config.bot_policy {
+        tracing::warn!("inline bots are not held to the policy");
+    }
+}
+
+fn report(wall: &Wall) -> WallReport {
+    let refused = wall.layers.iter().filter(|layer| !layer.held);
+    WallReport {
+        held: wall.layers.iter().filter(|layer| layer.held).map(|layer| layer.name.clone()).collect(),
+        refused: refused
+            .map(|layer| format!("{}: {}", layer.name, layer.reason.as_deref().unwrap_or("refused")))
+            .collect(),
+        self_test: wall.verdict(),
     }
 }
 

@@ -26,11 +26,6 @@ impl Principal {
     pub fn as_str(&self) -> &str {
         &self.0
     }
-
-    /// Whether it is a user of this machine.
-    pub fn is_local(&self) -> bool {
-        &*self.0 == "local"
-    }
 }
 
 impl fmt::Debug for Principal {

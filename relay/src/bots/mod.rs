@@ -9,6 +9,3 @@ mod runner;
 
 pub(crate) use preset::{find_preset, presets};
 pub(crate) use runner::start;
-
-/// How strongly bots are walled in: a process each, with limits, killed when it takes too long.
-pub(crate) const WALL: &str = "process";

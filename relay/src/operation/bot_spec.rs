@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mcp_multiplayer_bot_supervisor::referee::Memory;
-use mcp_multiplayer_bot_supervisor::{InspectError, Inspected, Program};
+use mcp_multiplayer_bot_supervisor::{InspectError, Inspected, Program, Unavailable};
 use mcp_multiplayer_protocol::channel::{Hook, SlotKind};
 use mcp_multiplayer_protocol::operation::BotSpec;
 use mcp_multiplayer_protocol::{
-    Actor, BotId, Error, ErrorCode, Hash, HookOutcome, Runtime, Secret, Sender, SlotId, SystemEvent, canonical_text,
-    limits,
+    Actor, BotId, Error, ErrorCode, Hash, HookOutcome, Runtime, Secret, Sender, SlotId, SystemEvent, WallReport,
+    canonical_text, limits,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -38,6 +38,7 @@ pub(super) struct Loaded {
     hooks: Vec<Hook>,
     runtime: Runtime,
     wall: String,
+    wall_report: WallReport,
     env: BTreeMap<String, Secret>,
 }
 
@@ -74,7 +75,7 @@ impl Session {
                 (Some(preset.code_ref()), preset.source(), preset.name, preset.version, preset.summary)
             }
             (None, Some(source)) => {
-                self.may_attach_inline_code()?;
+                self.may_attach_inline_code().await?;
                 (None, Arc::from(source), "CustomBot", "1.0", "An inline bot.")
             }
         };
@@ -99,6 +100,9 @@ impl Session {
         manifest.entry("summary").or_insert_with(|| json!(summary));
         manifest.entry("hooks").or_insert_with(|| json!(hooks));
         let manifest_text = text_of("manifest", &Value::Object(manifest.clone()))?;
+        let unavailable = |error: Unavailable| internal(&error);
+        let wall = self.relay.wall_level().await.map_err(unavailable)?.to_owned();
+        let wall_report = self.relay.wall_report().await.map_err(unavailable)?.clone();
         let lock_hash = runtime.lock_hash.parse().map_err(|error| internal(&error))?;
         Ok(Loaded {
             name,
@@ -111,23 +115,26 @@ impl Session {
             params_text,
             hooks,
             runtime: Runtime { worker: runtime.worker, python: runtime.python, lock_hash },
-            wall: runtime.wall,
+            wall,
+            wall_report,
             env,
         })
     }
 
-    /// Until the wall around bots holds against hostile code, only the machine's own user brings code.
-    fn may_attach_inline_code(&self) -> Result<(), Error> {
-        if self.principal.is_local() {
+    /// Code of people's own runs only behind a wall that holds.
+    async fn may_attach_inline_code(&self) -> Result<(), Error> {
+        if self.relay.takes_inline_code().await.map_err(|error| internal(&error))? {
             return Ok(());
         }
+        let presets: Vec<&str> = presets().iter().map(|preset| preset.name).collect();
         Err(Error::new(
             ErrorCode::BotRejected,
-            "This relay runs inline code only for the user of its own machine.",
             format!(
-                "Use a preset ({}), or run your own relay and connect to it with its local token.",
-                presets().iter().map(|preset| preset.name).collect::<Vec<_>>().join(", ")
+                "This relay runs presets only: the wall around its bots is '{}', and its operator asks for '{}'.",
+                self.relay.wall_level().await.unwrap_or("none"),
+                self.relay.config.bot_wall_minimum.name()
             ),
+            format!("Use a preset ({}), or another relay; health_check shows the wall.", presets.join(", ")),
         ))
     }
 
@@ -177,7 +184,7 @@ impl Session {
             hooks: loaded.hooks.clone(),
             runtime: loaded.runtime.clone(),
             wall: loaded.wall.clone(),
-            wall_report: None,
+            wall_report: Some(loaded.wall_report.clone()),
             policy_off: !self.relay.config.bot_policy && loaded.code_ref.is_none(),
             seed_commitment: seeds.commitment(0).ok_or_else(Error::internal)?,
             by,

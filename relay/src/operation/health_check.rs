@@ -5,14 +5,13 @@ use super::Session;
 
 impl Session {
     /// Is the relay there, and which one is it?
-    #[expect(clippy::unused_async, reason = "all operations are called alike")]
     pub(super) async fn health_check(&self) -> Result<Health, Error> {
         Ok(Health {
             status: "ok".to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             protocol: frame::SUBPROTOCOL.to_owned(),
-            sandbox: crate::bots::WALL.to_owned(),
-            wall: None,
+            sandbox: self.relay.wall_level().await.unwrap_or("none").to_owned(),
+            wall: self.relay.wall_report().await.ok().cloned(),
         })
     }
 }

@@ -40,11 +40,33 @@ async fn workshop(client: &mut WsClient) -> Value {
 }
 
 #[tokio::test]
-async fn only_the_machines_own_user_brings_code() {
+async fn everybody_brings_code_where_the_wall_holds() {
     let mut table = Table::set().await;
     let at = workshop(&mut table.bob).await;
+    let attach = with(at, json!({ "name": "Echo", "inline_code": ECHO }));
+    assert_eq!(table.bob.call("attach_bot", attach).await["bot_id"], "bot_Echo_0");
+
+    // What the wall is, is told to everybody, and stands in the log.
+    let health = table.bob.call("health_check", json!({})).await;
+    assert_eq!(health["wall"]["self_test"], "passed", "{health}");
+    let log = read(&mut table.bob, &table.channel_id).await;
+    assert!(of_type(&log, "bot:attach").is_empty());
+    let mut refereed = Table::refereed_by(ECHO).await;
+    let log = refereed.bob_reads().await;
+    let attached = &of_type(&log, "bot:attach")[0]["body"];
+    assert_eq!((&attached["wall"], &attached["wall_report"]), (&health["sandbox"], &health["wall"]));
+}
+
+#[tokio::test]
+async fn where_it_does_not_only_presets_run() {
+    // As on a platform that has no wall to offer: every layer is refused.
+    let flags = ["--bot-wall-refuse", "zygote"];
+    let mut table = Table::set_with(&flags, json!({})).await;
+    let health = table.bob.call("health_check", json!({})).await;
+    assert_eq!((&health["sandbox"], &health["wall"]["self_test"]), (&json!("process"), &json!("not tried")));
+    let at = workshop(&mut table.bob).await;
     let attach = with(at.clone(), json!({ "name": "Echo", "inline_code": ECHO }));
-    let refused = error(&mut table.bob, "attach_bot", attach).await;
+    let refused = error(&mut table.bob, "attach_bot", attach.clone()).await;
     assert_eq!(refused["code"], "BOT_REJECTED");
     assert!(refused["hint"].as_str().unwrap().contains("GuessBot"), "{refused}");
     let ops = json!([{ "type": "set_bot", "slot_id": "s0", "bot": { "inline_code": ECHO } }]);
@@ -53,10 +75,32 @@ async fn only_the_machines_own_user_brings_code() {
     let create = json!({ "name": "x", "slots": ["bot:r", "invite:a"], "bot_code": ECHO });
     let created = table.bob.call("create_channel", create).await;
     assert_eq!(created["bots"], json!([]));
-    assert!(created["bot_errors"][0].as_str().unwrap().contains("inline code"), "{created}");
+    assert!(created["bot_errors"][0].as_str().unwrap().contains("presets only"), "{created}");
     // A preset is everybody's.
-    let attach = with(at, json!({ "name": "GuessBot", "code_ref": "builtin://GuessBot" }));
-    assert_eq!(table.bob.call("attach_bot", attach).await["bot_id"], "bot_GuessBot_0");
+    let attach_preset = with(at, json!({ "name": "GuessBot", "code_ref": "builtin://GuessBot" }));
+    assert_eq!(table.bob.call("attach_bot", attach_preset).await["bot_id"], "bot_GuessBot_0");
+
+    // Layer by layer: without namespaces the kernel's filters are enough, unless the operator asks for more.
+    let contained = ["--bot-wall-refuse", "namespaces"];
+    let mut table = Table::set_with(&contained, json!({})).await;
+    let at = workshop(&mut table.bob).await;
+    let attach = with(at, json!({ "name": "Echo", "inline_code": ECHO }));
+    assert_eq!(table.bob.call("attach_bot", attach).await["bot_id"], "bot_Echo_0");
+    let health = table.bob.call("health_check", json!({})).await;
+    assert_eq!(health["sandbox"], "kernel");
+    assert!(health["wall"]["refused"][0].as_str().unwrap().starts_with("namespaces: "), "{health}");
+    let strict = [&contained[..], &["--bot-wall-minimum", "full"]].concat();
+    let mut table = Table::set_with(&strict, json!({})).await;
+    let at = workshop(&mut table.bob).await;
+    let attach = with(at, json!({ "name": "Echo", "inline_code": ECHO }));
+    assert_eq!(error(&mut table.bob, "attach_bot", attach).await["code"], "BOT_REJECTED");
+
+    // The operator may decide otherwise.
+    let open = [&flags[..], &["--allow-unsandboxed-bots"]].concat();
+    let mut table = Table::set_with(&open, json!({})).await;
+    let at = workshop(&mut table.bob).await;
+    let attach = with(at, json!({ "name": "Echo", "inline_code": ECHO }));
+    assert_eq!(table.bob.call("attach_bot", attach).await["bot_id"], "bot_Echo_0");
 }
 
 #[tokio::test]
