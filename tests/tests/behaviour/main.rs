@@ -12,6 +12,7 @@ mod bots;
 mod configuration;
 mod door;
 mod health;
+mod network;
 mod paging;
 mod privacy;
 mod randomness;

@@ -1,0 +1,192 @@
+//! Bots on the network: what they reach, what they may not, and that it is recorded.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+use rustls::ServerConfig;
+use rustls::pki_types::PrivateKeyDer;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWrite, AsyncWriteExt as _, BufReader};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+
+use crate::table::{Table, read_until};
+
+/// Fetches what it is told to, and tells what came.
+const FETCHER: &str = "
+import requests
+
+class Fetcher:
+    def __init__(self, ctx, params):
+        self.ctx = ctx
+
+    def on_message(self, msg):
+        if msg['sender'].startswith('bot:'):
+            return
+        try:
+            for url in msg['body']['text'].split():
+                answer = requests.get(url, timeout=2)
+            self.ctx.post('bot', {'status': answer.status_code, 'text': answer.text[:200], 'bytes': len(answer.content)})
+        except Exception as error:
+            self.ctx.post('bot', {'error': type(error).__name__, 'text': str(error)[:1000]})
+";
+
+/// A web server on loopback, over TLS if it has a certificate.
+async fn web_server(tls: Option<TlsAcceptor>) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let tls = tls.clone();
+            tokio::spawn(async move {
+                match tls {
+                    Some(tls) => answer(tls.accept(stream).await?).await,
+                    None => answer(stream).await,
+                }
+            });
+        }
+    });
+    address
+}
+
+/// Answers one request: `/to?URL` leads elsewhere, `/slow` never ends, `/big` is 5 MiB.
+async fn answer(stream: impl AsyncRead + AsyncWrite + Unpin) -> std::io::Result<()> {
+    let mut stream = BufReader::new(stream);
+    let mut request = String::new();
+    while !request.ends_with("\r\n\r\n") {
+        if stream.read_line(&mut request).await? == 0 {
+            return Ok(());
+        }
+    }
+    let path = request.split(' ').nth(1).unwrap_or_default();
+    let ok =
+        |body: String| format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len());
+    let response = match path.split_once('?') {
+        Some(("/to", url)) => {
+            format!("HTTP/1.1 302 Found\r\nLocation: {url}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        }
+        _ if path == "/slow" => std::future::pending().await,
+        _ if path == "/big" => ok("x".repeat(5 << 20)),
+        _ => ok(format!("you asked for {path}")),
+    };
+    stream.write_all(response.as_bytes()).await?;
+    stream.shutdown().await
+}
+
+/// A certificate for `localhost`, and the file of the authority that issued it.
+fn certificate() -> (TempDir, PathBuf, TlsAcceptor) {
+    let mut authority = CertificateParams::new(vec![]).unwrap();
+    authority.distinguished_name.push(DnType::CommonName, "The table's own authority");
+    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let key = KeyPair::generate().unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("ca.pem");
+    std::fs::write(&file, authority.self_signed(&key).unwrap().pem()).unwrap();
+    let issuer = Issuer::new(authority, key);
+    let key = KeyPair::generate().unwrap();
+    let params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+    let certificate = params.signed_by(&key, &issuer).unwrap();
+    let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.der().clone()], PrivateKeyDer::try_from(key.serialize_der()).unwrap())
+        .unwrap();
+    (directory, file, TlsAcceptor::from(Arc::new(config)))
+}
+
+/// A table whose bot fetches what players say, at a relay with these flags.
+async fn table(flags: &[&str]) -> Table {
+    Table::set_with(flags, json!({ "bot_code": FETCHER })).await
+}
+
+/// Says something, and returns what the bot posted, and the record of its hook.
+async fn fetch(table: &mut Table, url: &str) -> (Value, Value) {
+    let said = table.bob_says(url).await;
+    let ran = |message: &Value| message["body"]["type"] == "bot:ran" && message["body"]["trigger"] == said;
+    let log = read_until(&mut table.bob, &table.channel_id, url, ran).await;
+    let mut after = log.iter().skip_while(|message| message["id"] != said);
+    let posted = after.find(|message| message["kind"] == "bot").expect("the bot answers everything");
+    let ran = log.iter().find(|message| ran(message)).unwrap();
+    (posted["body"].clone(), ran["body"].clone())
+}
+
+#[tokio::test]
+async fn a_bot_fetches_what_the_operator_allows_and_it_is_recorded() {
+    let (_directory, authority, tls) = certificate();
+    let (http, https) = (web_server(None).await, web_server(Some(tls)).await);
+    let allow = format!("{http},127.0.0.1:{}", https.port());
+    let flags = ["--bot-network-allow", &allow, "--bot-network-ca", authority.to_str().unwrap()];
+    let mut table = table(&flags).await;
+    let (posted, ran) = fetch(&mut table, &format!("http://{http}/plain")).await;
+    assert_eq!((&posted["status"], &posted["text"]), (&json!(200), &json!("you asked for /plain")), "{posted}");
+    assert_eq!(ran["exchanged"]["hosts"], json!([http.to_string()]), "{ran}");
+    assert_ne!(ran["exchanged"]["sealed"], true);
+    assert_eq!(ran["exchanged"]["record_hash"].as_str().unwrap().len(), "sha256:".len() + 64);
+
+    let (posted, ran) = fetch(&mut table, &format!("https://localhost:{}/secret", https.port())).await;
+    assert_eq!((&posted["status"], &posted["text"]), (&json!(200), &json!("you asked for /secret")), "{posted}");
+    assert!(ran["exchanged"]["hosts"].as_array().is_some_and(|hosts| hosts.len() == 1), "{ran}");
+
+    // The certificate is for localhost.
+    let (posted, _) = fetch(&mut table, &format!("https://127.0.0.1:{}/", https.port())).await;
+    assert_eq!(posted["error"], "SSLError", "{posted}");
+    assert!(posted["text"].as_str().unwrap().contains("certificate is not valid for '127.0.0.1'"), "{posted}");
+
+    let (posted, _) = fetch(&mut table, &format!("http://{http}/to?http://{http}/moved")).await;
+    assert_eq!(posted["text"], "you asked for /moved", "{posted}");
+}
+
+#[tokio::test]
+async fn a_bot_does_not_reach_the_relays_own_network() {
+    let http = web_server(None).await;
+    let other = web_server(None).await;
+    let mut table = table(&["--bot-network-allow", &http.to_string()]).await;
+    for host in [
+        "127.0.0.1",
+        "localhost",
+        "[::1]",
+        "[::ffff:127.0.0.1]",
+        "169.254.169.254",
+        "0.0.0.0",
+        "2130706433",
+        "0x7f.1",
+        "10.0.0.1",
+    ] {
+        let (posted, _) = fetch(&mut table, &format!("http://{host}/")).await;
+        assert_eq!(posted["error"], "ConnectionError", "{host}: {posted}");
+    }
+    for url in [format!("http://{other}/"), format!("http://{http}/to?http://{other}/")] {
+        let (posted, ran) = fetch(&mut table, &url).await;
+        assert_eq!(posted["error"], "ConnectionError", "{posted}");
+        assert!(posted["text"].as_str().unwrap().contains(&format!("operator can allow {other}")), "{posted}");
+        assert!(ran["exchanged"]["hosts"].as_array().unwrap().contains(&json!(other.to_string())), "{ran}");
+    }
+    let (posted, _) = fetch(&mut table, &format!("http://{http}/to?http://169.254.169.254/latest/meta-data")).await;
+    assert!(posted["text"].as_str().unwrap().contains("not an address of the public internet"), "{posted}");
+}
+
+#[tokio::test]
+async fn a_bot_that_waits_or_takes_too_much_is_told_and_stays() {
+    let http = web_server(None).await;
+    let mut table = table(&["--bot-network-allow", &http.to_string(), "--bot-network-hook-connections", "3"]).await;
+    let (posted, _) = fetch(&mut table, &format!("http://{http}/slow")).await;
+    assert!(posted["error"].as_str().is_some_and(|error| error.contains("Timeout")), "{posted}");
+    let (posted, _) = fetch(&mut table, &format!("http://{http}/big")).await;
+    assert!(posted["text"].as_str().unwrap().contains("a hook may exchange at most 4194304 bytes"), "{posted}");
+    let (posted, _) = fetch(&mut table, &format!("http://{http}/ ").repeat(4)).await;
+    assert!(posted["text"].as_str().unwrap().contains("a hook may open at most 3 connections"), "{posted}");
+    let (posted, _) = fetch(&mut table, &format!("http://{http}/after")).await;
+    assert_eq!(posted["text"], "you asked for /after", "{posted}");
+}
+
+#[tokio::test]
+async fn without_a_network_a_bot_is_told_so() {
+    let http = web_server(None).await;
+    let mut table = table(&["--bot-network", "false"]).await;
+    let (posted, _) = fetch(&mut table, &format!("http://{http}/")).await;
+    assert!(posted["text"].as_str().unwrap().contains("bots have no network on this relay"), "{posted}");
+}
