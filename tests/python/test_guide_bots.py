@@ -1,16 +1,27 @@
 """The bots in the guides do what the guides say: each is attached as it stands there, and plays."""
 
+import json
 import re
+import subprocess
+import sys
+import tempfile
+import time
 import unittest
+from pathlib import Path
 
 import paths
 from personas import local, running_relay
 
-from check import check_code, code_hash
+sys.path.append(str(paths.ROOT / "examples"))
 
-GUIDES = [*sorted((paths.ROOT / "mcp/src/resources").glob("*.md")), paths.ROOT / "docs/BOTS.md"]
+from check import check_code, code_hash  # noqa: E402
+from loopback import json_server  # noqa: E402
 
-# What to say to a bot (as a post, or as a whisper to it), and the type or field that an answer must have.
+BOTS = paths.ROOT / "docs/BOTS.md"
+GUIDES = [*sorted((paths.ROOT / "mcp/src/resources").glob("*.md")), BOTS]
+PROGRAM = paths.BIN_DIR / "mcp-multiplayer-bot"
+
+# What to say to a bot (as a post, with data or not, or as a whisper to it) or to wait for, and fields that an answer must have.
 EXERCISES = {
     "EchoBot": [("post", "hello", {"echo": "hello", "count": 1}), ("post", "again", {"echo": "again", "count": 2})],
     "CoinBot": [("post", "heads", {"type": "bot:reveal"}), ("post", "tails", {"type": "bot:reveal"})],
@@ -18,32 +29,46 @@ EXERCISES = {
     "HandBot": [("dm", "!hand", {"type": "hand"}), ("dm", "what?", {"type": "error"})],
     "ScoreBot": [("post", "!add 3", {"type": "added", "total": 3}), ("post", "!score", {"scores": {"s1": 3}}),
                  ("dm", "!note mine", {"type": "noted"}), ("post", "!note mine", {"type": "error"})],
-    "GreetBot": [],
+    "GreetBot": [("post", "hello", {"type": "hello", "count": 1}), ("post", "Hello", {"type": "hello", "count": 2})],
+    "RockBot": [("dm", "lizard", {"type": "error"}), ("dm", "rock", {"type": "moved", "player": "s1"}),
+                ("dm", "paper", {"type": "error", "text": "You have moved already."})],
+    "FairDiceBot": [("post", "roll", {"type": "roll", "entropy_from": ["s1"]}), ("post", "done", {"type": "done"}),
+                    ("post", "roll", {"type": "roll", "entropy_from": ["s1"]})],
+    "CardBot": [("post", "draw", {"type": "bot:commit", "id": "c1"}), ("post", "show", {"type": "bot:open"})],
+    "TeaBot": [("post", "tea 1", {"type": "brewing", "seconds": 1}), ("wait", None, {"type": "ready", "text": "alice, the tea is ready."}),
+               ("post", "stop", {"type": "stopped"})],
+    "QuoteBot": [("post", "!price", {"type": "price", "price": 12.5})],
+    "TallyBot": [("post", "!tally", {"type": "tally", "said": {}})],
 }
 
 
 def bots_in_guides():
     """Each fenced block of Python that defines a bot: (guide, name, source)."""
     for guide in GUIDES:
-        for source in re.findall(r"^```python\n(.*?)^```", guide.read_text(), re.MULTILINE | re.DOTALL):
+        for source in blocks(guide, "python"):
             found = re.search(r"^class (\w+Bot)\b", source, re.MULTILINE)
             if found:
                 yield guide.name, found[1], source
+
+
+def blocks(guide, language):
+    return re.findall(rf"^```{language}\n(.*?)^```", guide.read_text(), re.MULTILINE | re.DOTALL)
 
 
 class GuideBotsTest(unittest.IsolatedAsyncioTestCase):
     async def test_every_bot_of_the_guides_runs(self):
         bots = list(bots_in_guides())
         self.assertEqual({name for _, name, _ in bots}, set(EXERCISES))
-        async with running_relay() as relay, local(relay) as alice:
-            for guide, name, source in bots:
-                with self.subTest(guide=guide, bot=name):
-                    await self.exercise(alice, name, source)
+        with json_server(lambda *request: (200, {"price": 12.5})) as address:
+            async with running_relay(reaching=address) as relay, local(relay) as alice:
+                for guide, name, source in bots:
+                    with self.subTest(guide=guide, bot=name):
+                        await self.exercise(alice, name, source, {"url": f"http://{address}/price.json"})
 
-    async def exercise(self, alice, name, source):
+    async def exercise(self, alice, name, source, params):
         alice.cursor, alice.messages = 0, []
         created = await alice.call("create_channel", name=name, slots=["bot:it", "invite:alice"],
-                                   bot_code=source, join_as="alice")
+                                   bot_code=source, bot_params=params, join_as="alice")
         self.assertNotIn("bot_errors", created)
         [bot] = created["bots"]
         self.assertEqual(bot["code_hash"], code_hash(source))
@@ -53,14 +78,81 @@ class GuideBotsTest(unittest.IsolatedAsyncioTestCase):
             if how == "dm":
                 await alice.call("dm_bot", channel_id=alice.channel_id, bot_id=bot["bot_id"], message=words,
                                  cursor=alice.cursor, wait_ms=10_000)
-            else:
+            elif how == "post":
                 await alice.post(words, wait_ms=10_000)
-            answers = [message for message in alice.messages[seen:] if message["sender"] == f"bot:{bot['bot_id']}"]
+            until = time.monotonic() + 10
+            answers = self.answers(alice, bot, seen)
+            while how == "wait" and not answers and time.monotonic() < until:
+                await alice.sync(timeout_ms=5_000)
+                answers = self.answers(alice, bot, seen)
             self.assertTrue(any(message["body"].items() >= expected.items() for message in answers), (words, answers))
-            self.assertEqual({message["to_slot"] for message in answers}, {"s1" if how == "dm" else None})
         await alice.sync(timeout_ms=0)
         failed = [message["body"] for message in alice.messages if (message["body"] or {}).get("type") == "bot:error"]
         self.assertEqual(failed, [])
+
+    @staticmethod
+    def answers(player, bot, seen):
+        return [message for message in player.messages[seen:] if message["sender"] == f"bot:{bot['bot_id']}"]
+
+    async def test_a_bot_hears_the_others(self):
+        sources = {name: source for _, name, source in bots_in_guides()}
+        async with running_relay() as relay, local(relay) as alice:
+            bots = [{"name": name, "inline_code": sources[name]} for name in ("TallyBot", "FairDiceBot")]
+            await alice.call("create_channel", name="Two", slots=["invite:alice"], bots=bots, join_as="alice")
+            for _ in range(2):
+                await alice.post("roll", wait_ms=10_000)
+            until = time.monotonic() + 10
+            told = []
+            while told != {"FairDiceBot": 2} and time.monotonic() < until:
+                await alice.post("!tally", wait_ms=10_000)
+                tallies = [message["body"] for message in alice.messages if (message["body"] or {}).get("type") == "tally"]
+                told = tallies[-1]["said"] if tallies else []
+            self.assertEqual(told, {"FairDiceBot": 2})
+
+
+class GuideToolsTest(unittest.TestCase):
+    def test_check_finds_nothing_to_mend_in_the_guides(self):
+        for guide, name, source in bots_in_guides():
+            with self.subTest(guide=guide, bot=name), tempfile.TemporaryDirectory() as directory:
+                file = Path(directory) / "bot.py"
+                file.write_text(source)
+                done = subprocess.run([PROGRAM, "check", file, "--json"], capture_output=True, text=True, timeout=60)
+                found = json.loads(done.stdout)
+                self.assertEqual([finding for finding in found["findings"] if finding["level"] != "note"], [])
+                self.assertEqual((done.returncode, found["class_name"], found["code_hash"]), (0, name, code_hash(source)))
+
+    def test_what_is_shown_of_play_is_what_it_shows(self):
+        [commands], [shown] = blocks(BOTS, "sh"), blocks(BOTS, "text")
+        script = "".join(f"{line[2:]}\n" for line in shown.splitlines() if line.startswith("> "))
+        with tempfile.TemporaryDirectory() as directory:
+            for source in blocks(BOTS, "python"):
+                (Path(directory) / source.splitlines()[0].removeprefix("# ")).write_text(source)
+            for command in commands.splitlines():
+                program, *arguments = command.split()
+                self.assertEqual(program, PROGRAM.name)
+                done = subprocess.run([PROGRAM, *arguments], cwd=directory, input=script, capture_output=True, text=True, timeout=60)
+                self.assertEqual((done.returncode, done.stderr), (0, ""), done.stdout)
+        self.assertTrue(done.stdout.endswith(shown), done.stdout)
+
+    def test_the_allow_list_is_the_policys(self):
+        names = (paths.ROOT / "bots/python/multiplayer/names.py").read_text()
+        allowed = set(re.search(r'MODULES = frozenset\(\s*"""(.*?)"""', names, re.DOTALL)[1].split())
+        line = re.search(r"^\*\*Imports:\*\* (.*?)\. Modules", BOTS.read_text(), re.MULTILINE | re.DOTALL)[1]
+        self.assertEqual(set(re.findall(r"`(\w+)`", line)), allowed - {"__future__"})
+
+    def test_the_limits_are_the_supervisors(self):
+        source = (paths.ROOT / "bots/supervisor/src/limits.rs").read_text()
+        defaults = dict(re.findall(r"^            (\w+): (.+),$", source, re.MULTILINE))
+        said = BOTS.read_text()
+        for name, value, words in [
+            ("hook", "Duration::from_secs(5)", "| 5 s, both wall clock and CPU |"), ("memory_bytes", "256 << 20", "| memory | 256 MiB |"),
+            ("workspace_bytes", "100_000_000", "| workspace, all files together | 100 MB |"), ("posts", "100", "| 100, together 1 MiB |"),
+            ("body_bytes", "32 << 10", "| one post or DM | 32 KiB of JSON |"), ("post_bytes", "1 << 20", "| 100, together 1 MiB |"),
+            ("state_bytes", "1 << 20", "| state | 1 MiB of JSON |"), ("kept_bytes", "256 << 10", "| 256 KiB of JSON, all values together |"),
+            ("source_bytes", "256 << 10", "| source | 256 KiB |"), ("log_bytes", "16 << 10", "| prints of one hook | 16 KiB;"),
+        ]:
+            self.assertEqual(defaults[name], value)
+            self.assertIn(words, said)
 
 
 if __name__ == "__main__":

@@ -3,8 +3,8 @@
 use serde_json::{Map, Value};
 
 /// For people, as `help` shows it.
-pub(crate) const HELP: &str = "\
-  alice: guess 42                 alice posts it; a line without a name is the last player's
+pub(crate) const HELP: &str =
+    "  alice: guess 42                 alice posts it; a line without a name is the last player's
   alice: hit + {\"action\": \"hit\"}  the same, with data for programs beside the text
   alice> my secret                alice tells the bot alone (dm_bot)
   join carol · leave bob          takes a seat, gives it up; seats that start empty: --later carol

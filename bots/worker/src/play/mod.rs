@@ -70,7 +70,8 @@ pub(crate) struct Play {
     seed: Option<u64>,
 }
 
-/// Exits with 0, with 1 when a hook failed or a line was not understood, and with 2 when there is nothing to play.
+/// Exits with 0, with 2 when there is nothing to play, and, where nobody looks on, with 1 when a hook failed or a line
+/// was not understood.
 pub(crate) fn run(arguments: &Play) -> ExitCode {
     let outcome = prepare(arguments).and_then(|mut game| game.play(arguments));
     match outcome {
@@ -173,7 +174,7 @@ impl Game {
             }
             let channel = &self.table.channel;
             match command::parse(&line, |name| channel.seat(name).is_some()) {
-                Ok(Command::Quit) => return Ok(self.well),
+                Ok(Command::Quit) => break,
                 Ok(command) => self.obey(command)?,
                 Err(reason) => self.complain(&reason)?,
             }
@@ -181,7 +182,7 @@ impl Game {
                 self.screen.prompt(self.speaker.as_deref().unwrap_or("nobody"))?;
             }
         }
-        Ok(self.well)
+        Ok(self.well || prompts)
     }
 
     fn obey(&mut self, command: Command) -> Result<()> {

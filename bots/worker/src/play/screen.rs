@@ -142,7 +142,7 @@ impl Screen {
     fn used(&mut self, drawn: &[Drawn], timers: &[TimerSet], began: Timestamp) -> io::Result<()> {
         for Drawn { open, from, to, .. } in drawn {
             let whose = if *open { "with the players' entropy" } else { "relay-only: before ctx.start()" };
-            self.item(Tone::Faint, "drew", &format!("{} random bytes, {whose}", to - from))?;
+            self.item(Tone::Faint, "drew", &format!("random bytes: {}, {whose}", to - from))?;
         }
         for TimerSet { name, due } in timers {
             let when = match due {

@@ -27,7 +27,7 @@ fn a_game_is_played_from_a_script() {
         "  wall ",
         "on_join(\"s2\") of bob",
         "from here on, randomness from alice, bob is in every draw",
-        "random bytes, with the players' entropy",
+        ", with the players' entropy",
         "> bob: guess 1\n12:00:03  on_message(msg) from bob\n  posted    [control] bob: it is alice's turn.",
         "alice: a guess is one whole number from 1 to 100.",
         &format!("alice guessed {number}. That's it!"),
