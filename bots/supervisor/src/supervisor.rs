@@ -254,17 +254,31 @@ impl Supervisor {
 impl Inner {
     /// A worker without a bot; it counts for nothing yet.
     pub(crate) async fn new_worker(&self) -> Result<Worker, Unavailable> {
-        let workspace = self.workspaces.make()?;
         #[cfg(target_os = "linux")]
         if !self.config.refuse.iter().any(|layer| layer == "zygote") {
-            let mut zygote = self.zygote.lock().await;
-            if zygote.is_none() {
-                *zygote = Some(Zygote::start(&self.config, &self.workspaces.stage()?)?);
-            }
-            drop(zygote);
-            return Worker::fork(&self.config, &self.zygote, workspace).await;
+            return match self.fork_worker().await {
+                // The next request is what shows that a zygote has died; there is another one to be had.
+                Err((_, had_zygote)) if had_zygote => self.fork_worker().await.map_err(|(error, _)| error),
+                forked => forked.map_err(|(error, _)| error),
+            };
         }
-        Worker::execute(&self.config, workspace).await
+        Worker::execute(&self.config, self.workspaces.make()?).await
+    }
+
+    /// A worker from the zygote, or why not and whether the zygote was there before.
+    ///
+    /// Where it fails there is none: a process of its own, which has no wall, is no substitute.
+    #[cfg(target_os = "linux")]
+    async fn fork_worker(&self) -> Result<Worker, (Unavailable, bool)> {
+        let mut zygote = self.zygote.lock().await;
+        let had_zygote = zygote.is_some();
+        let failed = |error| (error, had_zygote);
+        let workspace = self.workspaces.make().map_err(failed)?;
+        if zygote.is_none() {
+            let stage = self.workspaces.stage().map_err(failed)?;
+            *zygote = Some(Zygote::start(&self.config, &stage).map_err(failed)?);
+        }
+        Worker::fork(&self.config, zygote, workspace).await.map_err(failed)
     }
 
     pub(crate) fn fleet(&self) -> &Fleet {

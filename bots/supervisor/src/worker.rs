@@ -107,21 +107,20 @@ impl Worker {
     #[cfg(target_os = "linux")]
     pub(crate) async fn fork(
         config: &SupervisorConfig,
-        zygote: &tokio::sync::Mutex<Option<Zygote>>,
+        mut zygote: tokio::sync::MutexGuard<'_, Option<Zygote>>,
         workspace: Workspace,
     ) -> Result<Self, Unavailable> {
         let (socket, theirs) = socket_pair(config)?;
-        let process = {
-            let mut zygote = zygote.lock().await;
-            let live = zygote.as_mut().ok_or_else(|| Unavailable::Broken("there is no zygote".to_owned()))?;
-            match live.fork(config, workspace.path(), theirs).await {
-                Ok(process) => process,
-                Err(error) => {
-                    *zygote = None;
-                    return Err(error);
-                }
+        let live = zygote.as_mut().ok_or_else(|| Unavailable::Broken("there is no zygote".to_owned()))?;
+        let process = match live.fork(config, workspace.path(), theirs).await {
+            Ok(forked) => forked?,
+            Err(error) => {
+                *zygote = None;
+                return Err(error);
             }
         };
+        // The next one can be forked while this one gets ready.
+        drop(zygote);
         let spawn = |source| Unavailable::Spawn { worker: config.worker.clone(), source };
         let process = Process::Forked(Forked::new(process).map_err(spawn)?);
         Self::ready(config, process, socket, workspace).await.map_err(|(_, error)| match error {

@@ -29,6 +29,15 @@ pub(crate) struct Zygote {
     control: UnixStream,
     child: Child,
     stderr: Option<JoinHandle<String>>,
+    /// Whether the answer to a request is still to come: whoever made it has been dropped meanwhile.
+    unanswered: bool,
+}
+
+/// What a zygote answers.
+enum Answer {
+    Forked(OwnedFd),
+    /// It could not, and is there all the same.
+    Refused(String),
 }
 
 impl Zygote {
@@ -62,33 +71,47 @@ impl Zygote {
         // The command holds the zygote's end of the socket.
         drop(command);
         let stderr = tokio::spawn(drain(child.stderr.take().expect("stderr is piped"), child.id()));
-        Ok(Self { control, child, stderr: Some(stderr) })
+        Ok(Self { control, child, stderr: Some(stderr), unanswered: false })
     }
 
     /// Has a worker forked, which answers on `socket` and works in `directory`, and returns a descriptor of its process.
     ///
-    /// After an error the zygote is of no use.
+    /// After an outer error the zygote is of no use.
     pub(crate) async fn fork(
         &mut self,
         config: &SupervisorConfig,
         directory: &Path,
         socket: OwnedFd,
-    ) -> Result<OwnedFd, Unavailable> {
+    ) -> Result<Result<OwnedFd, Unavailable>, Unavailable> {
         let limit = config.limits.startup;
         let forked =
             timeout(limit, self.exchange(directory, socket)).await.map_err(|_| Unavailable::NotReady(limit))?;
-        if let Ok(Some(process)) = forked {
-            return Ok(process);
+        match forked {
+            Ok(Some(Answer::Forked(process))) => return Ok(Ok(process)),
+            Ok(Some(Answer::Refused(why))) => return Ok(Err(Unavailable::Broken(why))),
+            Ok(None) | Err(_) => {}
         }
         let stderr = self.stderr.take();
         Err(Unavailable::Broken(last_words(&mut self.child, stderr).await))
     }
 
-    async fn exchange(&mut self, directory: &Path, socket: OwnedFd) -> io::Result<Option<OwnedFd>> {
+    async fn exchange(&mut self, directory: &Path, socket: OwnedFd) -> io::Result<Option<Answer>> {
+        // Left from a request that was given up: that worker ends by itself, its socket has no other end.
+        if self.unanswered && self.answer().await?.is_none() {
+            return Ok(None);
+        }
         let text = directory.as_os_str().as_encoded_bytes();
         self.control.async_io(Interest::WRITABLE, || Ok(send(&self.control, text, &socket)?)).await?;
+        self.unanswered = true;
         drop(socket);
-        self.control.async_io(Interest::READABLE, || Ok(receive(&self.control)?)).await
+        self.answer().await
+    }
+
+    /// The answer to a request; `None` at the zygote's end.
+    async fn answer(&mut self) -> io::Result<Option<Answer>> {
+        let answer = self.control.async_io(Interest::READABLE, || Ok(receive(&self.control)?)).await?;
+        self.unanswered = false;
+        Ok(answer)
     }
 }
 
@@ -102,14 +125,20 @@ fn send(control: &UnixStream, text: &[u8], socket: &OwnedFd) -> Result<(), Errno
     sendmsg(control, &[IoSlice::new(text)], &mut ancillary, SendFlags::NOSIGNAL).map(drop)
 }
 
-/// The descriptor that came; `None` at the zygote's end.
-fn receive(control: &UnixStream) -> Result<Option<OwnedFd>, Errno> {
-    let mut bytes = [0; 16];
+/// What came; `None` at the zygote's end.
+fn receive(control: &UnixStream) -> Result<Option<Answer>, Errno> {
+    let mut bytes = [0; 256];
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut ancillary = RecvAncillaryBuffer::new(&mut space);
-    recvmsg(control, &mut [IoSliceMut::new(&mut bytes)], &mut ancillary, RecvFlags::CMSG_CLOEXEC)?;
-    Ok(ancillary.drain().find_map(|message| match message {
+    let received = recvmsg(control, &mut [IoSliceMut::new(&mut bytes)], &mut ancillary, RecvFlags::CMSG_CLOEXEC)?;
+    let descriptor = ancillary.drain().find_map(|message| match message {
         RecvAncillaryMessage::ScmRights(mut descriptors) => descriptors.next(),
         _ => None,
-    }))
+    });
+    let text = &bytes[..received.bytes];
+    Ok(match descriptor {
+        Some(process) => Some(Answer::Forked(process)),
+        None if text.is_empty() => None,
+        None => Some(Answer::Refused(String::from_utf8_lossy(text).into_owned())),
+    })
 }

@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 use clap::Args;
 use pyo3::prelude::*;
 use rustix::io::Errno;
@@ -22,7 +22,7 @@ use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags,
     recvmsg, sendmsg,
 };
-use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, set_parent_process_death_signal};
+use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions, pidfd_open, set_parent_process_death_signal, wait};
 
 use crate::runtime::{Package, Runtime};
 use crate::sandbox::seccomp::Filter;
@@ -114,11 +114,12 @@ fn start(arguments: &Zygote) -> Result<Ready> {
 impl Ready {
     /// Forks a worker for each request, until the supervisor closes its end.
     fn serve(self, control: &OwnedFd) -> Result<()> {
-        // Workers are reaped by nobody; the supervisor waits for their descriptors.
-        // SAFETY: no handler is set that could be interrupted.
-        unsafe { libc::signal(libc::SIGCHLD, libc::SIG_IGN) };
         loop {
+            // Workers are reaped by nobody; the supervisor waits for their descriptors.
+            keep_dead_children(false);
             let Some((directory, theirs)) = receive(control)? else { return Ok(()) };
+            // One that ends at once must still be there when its descriptor is made.
+            keep_dead_children(true);
             // SAFETY: one thread, and Python is told before and after. The child never returns from `work`.
             let child = Python::attach(|_| unsafe {
                 pyo3::ffi::PyOS_BeforeFork();
@@ -133,7 +134,8 @@ impl Ready {
             match child {
                 0 => self.work(&directory, theirs),
                 1.. => answer(control, Pid::from_raw(child).context("a process id")?)?,
-                _ => bail!("fork: {}", std::io::Error::last_os_error()),
+                // Those that run go on; the machine may have room for another one later.
+                _ => refuse(control, &format!("fork: {}", std::io::Error::last_os_error()))?,
             }
         }
     }
@@ -211,6 +213,21 @@ fn receive(control: &OwnedFd) -> Result<Option<(String, OwnedFd)>> {
         // The supervisor sends no packet without one: it has closed its end.
         None => Ok(None),
     }
+}
+
+/// Whether children that have ended wait to be looked at; if not, those that wait are gone.
+fn keep_dead_children(keep: bool) {
+    let action = if keep { libc::SIG_DFL } else { libc::SIG_IGN };
+    // SAFETY: neither action is a handler that could run.
+    unsafe { libc::signal(libc::SIGCHLD, action) };
+    while !keep && wait(WaitOptions::NOHANG).is_ok_and(|ended| ended.is_some()) {}
+}
+
+/// Tells why there is no worker: an answer without a descriptor.
+fn refuse(control: &OwnedFd, why: &str) -> Result<()> {
+    let mut nothing = SendAncillaryBuffer::default();
+    sendmsg(control, &[IoSlice::new(why.as_bytes())], &mut nothing, SendFlags::NOSIGNAL)?;
+    Ok(())
 }
 
 fn answer(control: &OwnedFd, worker: Pid) -> Result<()> {
