@@ -7,7 +7,7 @@ Against code that has broken out of the interpreter it is no protection.
 import os
 import sys
 
-NO_NETWORK = "bots have no network on this relay"
+NO_NETWORK = "a bot's connections are made by the relay"
 
 _NETWORK = frozenset(
     "socket." + name

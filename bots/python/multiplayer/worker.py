@@ -14,7 +14,7 @@ import importlib
 import json
 import signal
 
-from multiplayer import clock, facades, modules, names, stream
+from multiplayer import clock, facades, modules, names, sockets, stream, tls
 from multiplayer.context import Context, Effects
 from multiplayer.guards import bot_builtins
 from multiplayer.log import Log
@@ -44,6 +44,8 @@ class Worker:
         self._hook_id = None
         self._workspace = workspace
         self._program = None
+        sockets.install(self.ask)
+        tls.install(workspace)
         # A file that grows past the limit is an OSError then, not the end of the process.
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 
@@ -85,6 +87,7 @@ class Worker:
         clock.set_time(call["now_ms"], self._limits["hook_ms"])
         stream.use(keystream)
         self._log.take()
+        sockets.begin()
         try:
             bot = instance(self._program.bot_class(), Context(effects, facts))
             hook = getattr(bot, call["hook"], None)
@@ -99,6 +102,8 @@ class Worker:
                 "log": self._log.take(),
             }
             return json.dumps({"failed": failed})
+        finally:
+            sockets.end()
         effects.close()
         state = None if effects.state == effects.before else effects.state
         kept = None if effects.kept == effects.kept_before else effects.kept

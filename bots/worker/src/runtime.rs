@@ -19,13 +19,15 @@ use crate::frame;
 use crate::sandbox::Wall;
 
 /// The package's modules, each after those that it imports.
-const MODULES: [(&str, &str); 15] = [
+const MODULES: [(&str, &str); 17] = [
     ("multiplayer", include_str!("../../python/multiplayer/__init__.py")),
     ("multiplayer.names", include_str!("../../python/multiplayer/names.py")),
     ("multiplayer.policy", include_str!("../../python/multiplayer/policy.py")),
     ("multiplayer.identity", include_str!("../../python/multiplayer/identity.py")),
     ("multiplayer.clock", include_str!("../../python/multiplayer/clock.py")),
     ("multiplayer.stream", include_str!("../../python/multiplayer/stream.py")),
+    ("multiplayer.sockets", include_str!("../../python/multiplayer/sockets.py")),
+    ("multiplayer.tls", include_str!("../../python/multiplayer/tls.py")),
     ("multiplayer.guards", include_str!("../../python/multiplayer/guards.py")),
     ("multiplayer.modules", include_str!("../../python/multiplayer/modules.py")),
     ("multiplayer.facades", include_str!("../../python/multiplayer/facades.py")),

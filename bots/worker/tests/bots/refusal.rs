@@ -93,8 +93,14 @@ async fn what_only_shows_when_it_runs_is_refused_then() {
             "import urllib.request; urllib.request.urlopen('file:///etc/passwd')",
             "URLError: <urlopen error [Errno 2] No such file or directory: '/etc/passwd'>",
         ),
-        ("import socket; socket.create_connection(('127.0.0.1', 80))", "OSError: bots have no network on this relay"),
-        ("import socket; socket.getaddrinfo('localhost', 80)", "OSError: bots have no network on this relay"),
+        (
+            "import socket; socket.create_connection(('127.0.0.1', 80))",
+            "ConnectionRefusedError: bots have no network on this relay",
+        ),
+        (
+            "import socket; socket.gethostbyname('localhost')",
+            "ConnectionRefusedError: bots have no network on this relay",
+        ),
         (
             "import urllib.request; urllib.request.urlopen('http://localhost')",
             "URLError: <urlopen error bots have no network on this relay>",
@@ -102,7 +108,7 @@ async fn what_only_shows_when_it_runs_is_refused_then() {
         ("import urllib3; urllib3.PoolManager(retries=False).request('GET', 'http://localhost')", "NewConnectionError"),
         (
             "import http.client; http.client.HTTPSConnection('localhost').request('GET', '/')",
-            "OSError: bots have no network on this relay",
+            "ConnectionRefusedError: bots have no network on this relay",
         ),
     ];
     let (source, lines) = bot_of_cases(cases.map(|(statement, _)| statement));
