@@ -34,6 +34,41 @@ class Fetcher:
             self.ctx.post('bot', {'error': type(error).__name__, 'text': str(error)[:1000]})
 ";
 
+/// Asks the same page by every library that is there, and tells what the certificate says.
+const LIBRARIES: &str = "
+import http.client
+import requests
+import socket
+import ssl
+import urllib.request
+import urllib3
+
+class Libraries:
+    def __init__(self, ctx, params):
+        self.ctx = ctx
+
+    def on_message(self, msg):
+        if msg['sender'].startswith('bot:'):
+            return
+        port = int(msg['body']['text'])
+        url = f'https://localhost:{port}/'
+        with urllib.request.urlopen(url + 'urllib') as answer:
+            texts = [answer.read().decode()]
+        connection = http.client.HTTPSConnection('localhost', port)
+        connection.request('GET', '/http.client')
+        texts.append(connection.getresponse().read().decode())
+        texts.append(urllib3.PoolManager().request('GET', url + 'urllib3').data.decode())
+        with requests.Session() as session:
+            texts.append(session.post(url + 'session').text)
+        pem = ssl.get_server_certificate(('localhost', port))
+        with socket.create_connection(('localhost', port), timeout=2) as plain:
+            with ssl.create_default_context().wrap_socket(plain, server_hostname='localhost') as secured:
+                names = secured.getpeercert()['subjectAltName']
+                same = ssl.PEM_cert_to_DER_cert(pem) == secured.getpeercert(binary_form=True)
+                version = secured.version()
+        self.ctx.post('bot', {'texts': texts, 'names': names, 'same': same, 'version': version})
+";
+
 /// A web server on loopback, over TLS if it has a certificate.
 async fn web_server(tls: Option<TlsAcceptor>) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -138,6 +173,20 @@ async fn a_bot_fetches_what_the_operator_allows_and_it_is_recorded() {
 
     let (posted, _) = fetch(&mut table, &format!("http://{http}/to?http://{http}/moved")).await;
     assert_eq!(posted["text"], "you asked for /moved", "{posted}");
+}
+
+#[tokio::test]
+async fn every_library_works_as_it_does_elsewhere() {
+    let (_directory, authority, tls) = certificate();
+    let https = web_server(Some(tls)).await;
+    let allow = format!("127.0.0.1:{}", https.port());
+    let flags = ["--bot-network-allow", &allow, "--bot-network-ca", authority.to_str().unwrap()];
+    let mut table = Table::set_with(&flags, json!({ "bot_code": LIBRARIES })).await;
+    let (posted, _) = fetch(&mut table, &https.port().to_string()).await;
+    let pages = ["urllib", "http.client", "urllib3", "session"].map(|page| format!("you asked for /{page}"));
+    assert_eq!(posted["texts"], json!(pages), "{posted}");
+    assert_eq!(posted["names"], json!([["DNS", "localhost"]]));
+    assert_eq!((&posted["same"], &posted["version"]), (&json!(true), &json!("TLSv1.3")));
 }
 
 #[tokio::test]
