@@ -10,6 +10,7 @@ pub(crate) const HELP: &str =
   join carol · leave bob          takes a seat, gives it up; seats that start empty: --later carol
   timer · wait 90                 time jumps to the next timer; 90 seconds pass
   state · log · code              what the bot remembers; the whole log; the bot's source
+  save game.json                  the channel as a file, for mcp-multiplayer-bot replay
   help · quit                     every other command takes a second of the channel's time
 ";
 
@@ -32,6 +33,8 @@ pub(crate) enum Command {
     State,
     Log,
     Code,
+    /// Writes the channel to a file.
+    Save(String),
     Help,
     Quit,
     /// An empty line or a remark.
@@ -61,6 +64,8 @@ pub(crate) fn parse(line: &str, is_player: impl Fn(&str) -> bool) -> Result<Comm
                 _ => Err(format!("wait how long? For example: wait 90 (seconds; at most {LONGEST_WAIT})")),
             };
         }
+        ("save", "") => return Err("save to which file? For example: save game.json".to_owned()),
+        ("save", file) => return Ok(Command::Save(file.to_owned())),
         ("timer", "") => return Ok(Command::Timer),
         ("state", "") => return Ok(Command::State),
         ("log", "") => return Ok(Command::Log),
@@ -131,6 +136,7 @@ mod tests {
         assert_eq!(parsed("timer"), Ok(Command::Timer));
         assert_eq!(parsed("join carol"), Ok(Command::Join("carol".to_owned())));
         assert_eq!(parsed("# a remark"), Ok(Command::Nothing));
+        assert_eq!(parsed("save a b.json"), Ok(Command::Save("a b.json".to_owned())));
         assert!(parsed("join").is_err());
         assert!(parsed("wait for it").is_err());
         assert!(parsed("wait 0").is_err());

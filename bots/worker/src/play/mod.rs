@@ -192,6 +192,7 @@ impl Game {
             Command::State => self.state(),
             Command::Log => Ok(self.screen.log(&self.table)?),
             Command::Code => self.code(),
+            Command::Save(path) => self.save(&path),
             Command::As(name) => {
                 self.speaker = Some(name);
                 Ok(())
@@ -320,6 +321,14 @@ impl Game {
             self.screen.line(Tone::Plain, format_args!("{:>4}  {line}", place + 1))?;
         }
         Ok(())
+    }
+
+    fn save(&mut self, path: &str) -> Result<()> {
+        let export = serde_json::to_string(&self.table.export()).expect("an export is plain JSON");
+        match std::fs::write(path, export) {
+            Ok(()) => Ok(self.screen.item(Tone::Plain, "saved", path)?),
+            Err(error) => self.complain(&format!("cannot write {path}: {error}")),
+        }
     }
 
     fn complain(&mut self, reason: &str) -> Result<()> {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result, anyhow};
 use mcp_multiplayer_bot_supervisor::referee::{Memory, Said, Seeds, Turn, Verdict};
+use mcp_multiplayer_bot_supervisor::replay::{Export, ExportedBot, ExportedExchange, ExportedSeed, FORMAT};
 use mcp_multiplayer_bot_supervisor::{BotKey, Inspected, Outcome, Program, Supervisor};
 use mcp_multiplayer_protocol::channel::{Bot, HookCall, plan};
 use mcp_multiplayer_protocol::{
@@ -28,6 +29,8 @@ pub(crate) struct Table {
     /// The entry that is looked at next, and how many of its hooks have run.
     cursor: (u64, usize),
     attached: bool,
+    /// What hooks asked of a network that there is not.
+    exchanges: Vec<ExportedExchange>,
 }
 
 /// What came of a hook.
@@ -77,7 +80,19 @@ impl Table {
         let bot = composition.bot(&bot_id).expect("attached just now").clone();
         let key = BotKey::new(&composition.channel_id.to_string(), bot_id.as_str());
         let (memory, cursor) = (Memory::new(composition), (bot.attached, 0));
-        Ok(Self { channel, supervisor, program, key, bot, seeds, env, memory, cursor, attached: true })
+        Ok(Self {
+            channel,
+            supervisor,
+            program,
+            key,
+            bot,
+            seeds,
+            env,
+            memory,
+            cursor,
+            attached: true,
+            exchanges: vec![],
+        })
     }
 
     pub(crate) fn bot(&self) -> &Bot {
@@ -140,6 +155,11 @@ impl Table {
         if verdict.outcome != HookOutcome::Ok && failure.is_none() {
             failure = Some((reason_of(&verdict), None));
         }
+        if let Some(record) = &verdict.record {
+            let (bot_id, step) = (turn.bot.bot_id.clone(), turn.step);
+            let steps = (!record.is_sealed()).then(|| serde_json::from_str(record.text())).transpose()?;
+            self.exchanges.push(ExportedExchange { bot_id, trigger: trigger.id(), step, record: steps });
+        }
         self.attached &= verdict.outcome == HookOutcome::Ok || call != HookCall::Init;
         if let Some(memory) = verdict.memory {
             self.memory = memory;
@@ -161,6 +181,26 @@ impl Table {
         self.channel.append(|step| step.push_event(&event, None)).map_err(|error| in_words(&error))?;
         self.memory.drop_timer(&name);
         Ok(true)
+    }
+
+    /// The channel as a relay would export it.
+    pub(crate) fn export(&self) -> Export {
+        let epoch = self.memory.epoch();
+        let bot = ExportedBot {
+            name: self.program.name.clone(),
+            source: self.program.source.to_string(),
+            params: self.program.params.as_object().cloned().unwrap_or_default(),
+            has_env: !self.env.is_empty(),
+            seed: self.seeds.reveal(epoch).map(|seed| ExportedSeed { epoch, seed }),
+        };
+        Export {
+            format: FORMAT.to_owned(),
+            channel_id: self.channel.composition().channel_id,
+            body_bytes: limits::BODY_BYTES,
+            entries: self.channel.entries().to_vec(),
+            bots: [(self.bot.bot_id.clone(), bot)].into(),
+            exchanges: self.exchanges.clone(),
+        }
     }
 
     /// How many bot posts led to an entry, itself included.

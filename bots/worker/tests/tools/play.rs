@@ -208,3 +208,29 @@ fn every_preset_can_be_played() {
         assert_eq!(told.code, 0, "{name}: {told:?}");
     }
 }
+
+#[test]
+fn a_saved_game_is_what_a_replay_gets() {
+    let desk = Desk::new();
+    let net = desk.write(
+        "net.py",
+        "import random, requests\n\nclass NetBot:\n    def on_message(self, msg):\n        self.ctx.set_state({'n': random.random()})\n\
+         \x20       self.ctx.timer('again', 5)\n        if 'fail' in msg['body']['text']:\n            1 / 0\n        try:\n\
+         \x20           requests.get('https://example.com/')\n        except OSError as error:\n            self.ctx.post('bot', str(type(error)))\n\
+         \x20   def on_timer(self, name):\n        self.ctx.start()\n        self.ctx.commit(random.random())\n        self.ctx.reveal()\n",
+    );
+    let game = desk.write("game.json", "");
+    for (bot_of_it, lines) in [
+        (vec!["--preset", "GuessBot"], "alice: guess 50\nbob> !status\nleave bob\njoin bob\nstart\nalice: start\n"),
+        (vec![net.as_str()], "go\nalice: fail\nbob: go\ntimer\ngo\n"),
+    ] {
+        let script = format!("{lines}save {game}\n");
+        let mut arguments = vec!["play"];
+        arguments.extend(bot_of_it);
+        let told = bot_with(&arguments, &script, &[]);
+        assert!(told.out.contains(&format!("  saved     {game}")), "{}", told.out);
+        let told = bot(&["replay", &game]);
+        assert_eq!(told.code, 0, "{}{}", told.out, told.err);
+        assert!(told.out.contains(" hooks did again exactly what the log says"), "{}", told.out);
+    }
+}
