@@ -11,6 +11,8 @@
 //! HOSTILE=forged_,workspace_ cargo nextest run -p mcp-multiplayer-tests --test hostile --no-capture
 //! ```
 
+#![cfg(test)]
+
 #[path = "hostile/arena.rs"]
 mod arena;
 #[path = "hostile/fixture.rs"]
@@ -41,17 +43,22 @@ enum Policy {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn hostile_programs_are_stopped_with_the_policy_on() {
-    stopped(Policy::On).await;
+    stopped(Policy::On, &[]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn hostile_programs_are_stopped_by_the_process_wall_alone() {
-    stopped(Policy::Off).await;
+    stopped(Policy::Off, &[]).await;
 }
 
-async fn stopped(policy: Policy) {
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn hostile_programs_are_stopped_where_the_platform_has_no_namespaces() {
+    stopped(Policy::Off, &["--bot-wall-refuse", "namespaces"]).await;
+}
+
+async fn stopped(policy: Policy, flags: &[&str]) {
     let fixtures = Fixture::all();
-    let arena = Arena::set(policy).await;
+    let arena = Arena::set(policy, flags).await;
     if policy == Policy::Off && !arena.has_process_wall() {
         eprintln!("NOT RUN: this platform gives no wall around processes: {}", arena.wall());
         return;
@@ -66,12 +73,15 @@ async fn stopped(policy: Policy) {
         .buffer_unordered(ABREAST)
         .collect()
         .await;
-    let mut broken: Vec<String> = met
-        .iter()
-        .filter_map(|(fixture, met)| Some(format!("{}: {}", fixture.name, met.as_ref().err()?)))
-        .collect();
+    let mut broken: Vec<String> =
+        met.iter().filter_map(|(fixture, met)| Some(format!("{}: {}", fixture.name, met.as_ref().err()?))).collect();
     println!("{total} programs in {:?}; the neighbour's round trips: {}", began.elapsed(), arena.pace().await);
     broken.extend(arena.close().await);
     broken.sort();
-    assert!(broken.is_empty(), "{} of {total} programs were not stopped as they should be:\n{}", broken.len(), broken.join("\n"));
+    assert!(
+        broken.is_empty(),
+        "{} of {total} programs were not stopped as they should be:\n{}",
+        broken.len(),
+        broken.join("\n")
+    );
 }

@@ -1,0 +1,60 @@
+# tries: what the runtime keeps behind ctx, by names made at run time, copies and descriptors
+# on: guards; held
+# off: process; held
+import copy
+import operator
+
+
+def own(found):
+    """Under the policy this is out of reach; without, a bot finds its own facts there, and no others."""
+    REACHED.append("ctx")
+    raise LookupError(str(found)[:20])
+
+
+def by_getattr(ctx):
+    return own(getattr(ctx, "_eff" + "ects"))
+
+
+def by_facts(ctx):
+    return own(operator.attrgetter("_facts")(ctx))
+
+
+def by_slot(ctx):
+    return own(getattr(type(ctx), "_facts"))
+
+
+def by_copy(ctx):
+    return own(getattr(copy.deepcopy(ctx), "_effects"))
+
+
+def by_bound_method(ctx):
+    return own(getattr(ctx.post, "__self__"))
+
+
+def by_function(ctx):
+    return own(getattr(ctx.post, "__func__"))
+
+
+def by_property(ctx):
+    return own(getattr(type(ctx).params.fget, "__globals__"))
+
+
+def by_foreign_slot(ctx):
+    ctx.dm("s2", "bot", "to nobody")
+
+
+def by_state_that_is_none(ctx):
+    ctx.set_state([])
+
+
+ATTEMPTS = [
+    by_getattr,
+    by_facts,
+    by_slot,
+    by_copy,
+    by_bound_method,
+    by_function,
+    by_property,
+    by_foreign_slot,
+    by_state_that_is_none,
+]

@@ -1,0 +1,10 @@
+# tries: to leave, as if the process were its own
+# on: python; fails "SystemExit: 3"
+# off: python; fails "SystemExit: 3"
+import sys
+
+class Bot:
+    def on_message(self, msg):
+        self.ctx.set_state({"discarded": True})
+        self.ctx.post("bot", {"text": "discarded"})
+        sys.exit(3)

@@ -1,0 +1,10 @@
+# tries: to keep more state than a bot may
+# on: ctx; fails "at most 1048576"
+# off: ctx; fails "at most 1048576"
+
+
+class Bot:
+    def on_message(self, msg):
+        self.ctx.set_state({"discarded": True})
+        self.ctx.post("bot", {"text": "discarded"})
+        self.ctx.set_state({"x": "y" * 2_000_000})

@@ -1,0 +1,10 @@
+# tries: to fail with more words than anybody reads
+# on: limits; fails "ValueError: xxx"
+# off: limits; fails "ValueError: xxx"
+
+
+class Bot:
+    def on_message(self, msg):
+        self.ctx.set_state({"discarded": True})
+        self.ctx.post("bot", {"text": "discarded"})
+        raise ValueError("x" * 50_000_000)

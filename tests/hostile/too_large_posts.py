@@ -1,0 +1,11 @@
+# tries: to post more bytes than a hook may
+# on: ctx; fails "at most 1048576 bytes"
+# off: ctx; fails "at most 1048576 bytes"
+
+
+class Bot:
+    def on_message(self, msg):
+        self.ctx.set_state({"discarded": True})
+        self.ctx.post("bot", {"text": "discarded"})
+        for number in range(99):
+            self.ctx.post("bot", {"text": "x" * 30_000})

@@ -1,0 +1,11 @@
+# tries: to post more than a hook may
+# on: ctx; fails "at most 100 messages"
+# off: ctx; fails "at most 100 messages"
+
+
+class Bot:
+    def on_message(self, msg):
+        self.ctx.set_state({"discarded": True})
+        self.ctx.post("bot", {"text": "discarded"})
+        for number in range(1_000_000):
+            self.ctx.post("bot", {"n": number})
