@@ -311,6 +311,9 @@ struct Ran {
     timers: Vec<TimerSet>,
 }
 
+/// Bytes of a stream that can be drawn: what every reader of the log can count.
+const MOST_DRAWN: u64 = (1 << 53) - 1;
+
 /// Takes over what was drawn from the stream as it now stands.
 fn take_over(
     stream: &mut StreamState,
@@ -319,7 +322,7 @@ fn take_over(
 ) -> Result<(), String> {
     let here = |drawn: &Drawn| drawn.epoch == stream.epoch && drawn.open == stream.open.is_some();
     if let Some(drawn) = draws.next_if(here) {
-        if drawn.from != stream.position || drawn.to <= drawn.from {
+        if drawn.from != stream.position || drawn.to <= drawn.from || drawn.to > MOST_DRAWN {
             return Err("the bot's process drew from its stream out of order".to_owned());
         }
         stream.position = drawn.to;
