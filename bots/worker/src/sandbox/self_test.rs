@@ -13,7 +13,7 @@ pub(crate) fn run(canary: &str) -> Vec<Act> {
         unsafe { libc::open(path.as_ptr(), flags, 0o600) }
     };
     // SAFETY: each call gets numbers, valid pointers or null, and none of them may succeed.
-    let acts: [(&str, i64); 18] = unsafe {
+    let acts: [(&str, i64); 22] = unsafe {
         [
             ("read the relay's files", open(&canary, libc::O_RDONLY).into()),
             ("read /etc/passwd", open(c"/etc/passwd", libc::O_RDONLY).into()),
@@ -32,7 +32,11 @@ pub(crate) fn run(canary: &str) -> Vec<Act> {
             ("enter new namespaces", libc::unshare(libc::CLONE_NEWUSER).into()),
             ("mount", libc::mount(c"none".as_ptr(), c"/".as_ptr(), c"tmpfs".as_ptr(), 0, std::ptr::null()).into()),
             ("become another user", libc::syscall(libc::SYS_setuid, 12_345)),
-            ("map memory to run", map_executable()),
+            ("map memory to run", map(4096, READ | libc::PROT_WRITE | libc::PROT_EXEC, libc::MAP_PRIVATE)),
+            ("share memory, which is not counted", map(4096, READ, libc::MAP_SHARED)),
+            ("grow a stack, which is not counted", map(4096, READ, libc::MAP_PRIVATE | libc::MAP_GROWSDOWN)),
+            ("fill page tables, which are not counted", map(1 << 36, READ, libc::MAP_PRIVATE | libc::MAP_NORESERVE)),
+            ("have the kernel send signals", libc::fcntl(0, libc::F_SETOWN, libc::getpid()).into()),
             ("make an anonymous file", libc::syscall(libc::SYS_memfd_create, c"x".as_ptr(), 0)),
             ("set up io_uring", libc::syscall(libc::SYS_io_uring_setup, 1, std::ptr::null::<u8>())),
             ("load a BPF program", libc::syscall(libc::SYS_bpf, 0, std::ptr::null::<u8>(), 0)),
@@ -52,10 +56,11 @@ unsafe fn fork() -> i64 {
     }
 }
 
-unsafe fn map_executable() -> i64 {
-    let access = libc::PROT_READ | libc::PROT_WRITE | libc::PROT_EXEC;
-    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
-    // SAFETY: an anonymous mapping of a page, at an address of the kernel's choice.
-    let address = unsafe { libc::mmap(std::ptr::null_mut(), 4096, access, flags, -1, 0) };
+const READ: libc::c_int = libc::PROT_READ;
+
+/// Maps so many bytes of anonymous memory, at an address of the kernel's choice.
+unsafe fn map(length: usize, access: libc::c_int, flags: libc::c_int) -> i64 {
+    // SAFETY: no memory that is in use is touched.
+    let address = unsafe { libc::mmap(std::ptr::null_mut(), length, access, flags | libc::MAP_ANONYMOUS, -1, 0) };
     if address == libc::MAP_FAILED { -1 } else { 0 }
 }

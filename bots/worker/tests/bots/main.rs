@@ -8,6 +8,8 @@ mod freshness;
 mod lifecycle;
 mod limits;
 mod ordinary_python;
+#[cfg(target_os = "linux")]
+mod plain_python;
 mod presets;
 mod refusal;
 mod seed_bots;
