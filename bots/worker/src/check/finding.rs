@@ -30,6 +30,10 @@ impl Finding {
         Self { level: Level::Error, rule: rule.to_owned(), line, message: message.into(), hint }
     }
 
+    pub(super) fn note(rule: &str, line: Option<u32>, message: String, hint: &str) -> Self {
+        Self { level: Level::Note, rule: rule.to_owned(), line, message, hint: Some(hint.to_owned()) }
+    }
+
     /// Whether it has to be mended.
     pub(super) fn is_problem(&self) -> bool {
         self.level != Level::Note

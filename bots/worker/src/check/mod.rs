@@ -26,6 +26,9 @@ use crate::play::{self, START_MS, Seats};
 /// The program that reads the source. It runs as a bot does, behind the same wall.
 const LINT: &str = include_str!("lint.py");
 
+/// The rule that a bot which cannot start breaks.
+const ON_INIT_FAILS: &str = "on-init-fails";
+
 /// What to check.
 #[derive(Debug, Args)]
 pub(crate) struct Check {
@@ -37,6 +40,9 @@ pub(crate) struct Check {
     /// The name that the bot is attached under
     #[arg(long, default_value = "CustomBot")]
     name: String,
+    /// An environment variable that the bot gets as a sealed secret, in ctx.env
+    #[arg(long = "env", value_name = "NAME")]
+    env: Vec<String>,
     /// Say what was found as JSON
     #[arg(long)]
     json: bool,
@@ -82,13 +88,16 @@ fn check(arguments: &Check) -> Result<Checked> {
     let params = Value::Object(play::object(&arguments.params)?);
     let program =
         Arc::new(Program { name: arguments.name.clone(), source: source.as_str().into(), params, policy: true });
+    let env = play::secrets(&arguments.env)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let (findings, inspected) = runtime.block_on(async {
         let supervisor = Supervisor::new(SupervisorConfig::new(std::env::current_exe()?))?;
         let mut findings = lint(&supervisor, &source).await?;
         let inspected = match supervisor.inspect(&program).await {
             Ok(inspected) => {
-                findings.extend(begin(&supervisor, &program, &inspected).await?);
+                let program = Arc::clone(&program);
+                let newcomer = Newcomer { program, inspected: inspected.clone(), env };
+                findings.extend(begin(&supervisor, newcomer).await?);
                 Some(inspected)
             }
             Err(InspectError::Rejected { message, line, hint }) => {
@@ -174,22 +183,24 @@ fn message(source: &str) -> HookCall {
 }
 
 /// Attaches the bot to a channel that nobody has joined: a bot whose `on_init` fails is taken out again.
-async fn begin(supervisor: &Supervisor, program: &Arc<Program>, inspected: &Inspected) -> Result<Option<Finding>> {
-    if !inspected.hooks.contains(&Hook::OnInit) {
+async fn begin(supervisor: &Supervisor, newcomer: Newcomer) -> Result<Option<Finding>> {
+    if !newcomer.inspected.hooks.contains(&Hook::OnInit) {
         return Ok(None);
     }
-    let newcomer = Newcomer { program: Arc::clone(program), inspected: inspected.clone(), env: BTreeMap::new() };
     let seats = Seats { bot: "referee".to_owned(), players: vec!["alice".to_owned(), "bob".to_owned()] };
     let seed = Hash::of(&[b"mcp-multiplayer/check/v1"]);
     let mut table = Table::set(supervisor.clone(), newcomer, &seats, Timestamp::from_millis(START_MS), seed)?;
     let Some(ran) = table.run_next().await? else { bail!("on_init was not run") };
-    Ok(ran.failure.map(|(reason, line)| {
-        let hint = if ran.hosts.is_empty() {
-            "a bot whose on_init fails is not attached; --params gives it parameters"
-        } else {
-            "there is no network here: see that on_init gets over that, or ask the network in a later hook"
-        };
-        Finding::error("on-init-fails", line, reason, Some(hint.to_owned()))
+    Ok(ran.failure.map(|(reason, line)| match ran.hosts.first() {
+        None => {
+            let hint = "a bot whose on_init fails is not attached; --params and --env give it what it needs";
+            Finding::error(ON_INIT_FAILS, line, reason, Some(hint.to_owned()))
+        }
+        Some(host) => {
+            let message = format!("on_init asks {host}, which cannot be tried here: {reason}");
+            let hint = "where that fails on a relay, the bot is not attached: see that on_init gets over it";
+            Finding::note("not-tried", line, message, hint)
+        }
     }))
 }
 
@@ -208,7 +219,8 @@ impl fmt::Display for Checked {
         if !self.findings.is_empty() {
             writeln!(f)?;
         }
-        match (&self.class_name, problems.len()) {
+        let starts = !problems.iter().any(|found| found.rule == ON_INIT_FAILS);
+        match (self.class_name.as_ref().filter(|_| starts), problems.len()) {
             (Some(name), 0) => writeln!(f, "{name} is fit to be attached")?,
             (Some(name), count) => writeln!(f, "{name} can be attached, but look at {}", several(count))?,
             (None, count) => writeln!(f, "a relay refuses this bot: {}", several(count))?,

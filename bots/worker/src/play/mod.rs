@@ -356,7 +356,7 @@ pub(crate) fn object(text: &str) -> Result<Map<String, Value>> {
 }
 
 /// The values of environment variables.
-fn secrets(names: &[String]) -> Result<BTreeMap<String, Secret>> {
+pub(crate) fn secrets(names: &[String]) -> Result<BTreeMap<String, Secret>> {
     let secret = |name: &String| {
         let value = std::env::var(name).with_context(|| format!("--env {name}: there is no such variable"))?;
         Ok((name.clone(), Secret::new(value)))

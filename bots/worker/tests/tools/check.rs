@@ -3,7 +3,7 @@
 use mcp_multiplayer_protocol::Hash;
 use serde_json::Value;
 
-use super::{Desk, bot, presets};
+use super::{Desk, bot, bot_with, presets};
 
 const ECHO: &str = "\
 class EchoBot:
@@ -124,6 +124,17 @@ class RangeBot:
     assert_eq!(told.code, 1);
     assert!(told.out.contains(&format!("{file}:3: on-init-fails: KeyError: 'low'")), "{}", told.out);
     assert_eq!(bot(&["check", &file, "--params", r#"{"low": 1}"#]).code, 0);
+
+    let key = desk.write("key.py", "class A:\n    def on_init(self):\n        self.ctx.env['API_KEY']\n");
+    assert!(bot(&["check", &key]).out.contains("on-init-fails: KeyError: 'API_KEY'"));
+    assert_eq!(bot_with(&["check", &key, "--env", "API_KEY"], "", &[("API_KEY", "sk-0123456789")]).code, 0);
+
+    // What only a relay can tell is no problem.
+    let source = "import requests\n\nclass A:\n    def on_init(self):\n        requests.get('https://example.com/')\n";
+    let file = desk.write("net.py", source);
+    let told = bot(&["check", &file]);
+    assert_eq!(told.code, 0, "{}", told.out);
+    assert!(told.out.contains(&format!("{file}:5: not-tried: on_init asks example.com:443")), "{}", told.out);
 }
 
 #[test]
