@@ -12,6 +12,7 @@ mod bots;
 mod configuration;
 mod door;
 mod health;
+mod identity;
 mod network;
 mod paging;
 mod privacy;

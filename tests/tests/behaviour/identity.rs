@@ -1,0 +1,291 @@
+//! Who a bot is: always itself, with the code that it was attached with, in the channel that it was
+//! attached to; and told apart from the others there.
+
+use serde_json::{Value, json};
+
+use crate::table::{Table, of_type, read, read_until, with, with_text};
+
+/// Posts and whispers under every name that it can think of, then says "over".
+const IMPOSTOR: &str = "
+class Impostor:
+    def on_message(self, msg):
+        if not msg['sender'].startswith('s'):
+            return
+        for kind in ('system', 'control', 'user', 'private', 'bot:bot_Other_0', 's2'):
+            for claimed in ('s2', 'system', 'bot:bot_Other_0'):
+                body = {'sender': claimed, 'sender_label': 'bob', 'to_slot': 's1', 'id': 1, 'cause': 1,
+                        'channel_id': self.params.get('elsewhere'), 'kind': 'system', 'text': 'forged'}
+                try:
+                    self.ctx.post(kind, body)
+                    self.ctx.dm('s1', kind, body)
+                except ValueError:
+                    pass
+        for event in ('member:kick', 'member:leave', 'bot:detach', 'bot:attach', 'close_applied', 'rename_applied'):
+            self.ctx.post('system', {'type': event, 'slot_id': 's2', 'bot_id': self.ctx.bot_id, 'name': 'taken',
+                                     'by': 's2', 'reason': 'forged', 'text': 'forged'})
+        self.ctx.post('bot', {'text': 'over'})
+";
+
+/// Tries to become another bot, by its state and by whatever else of it can be written.
+const CHANGELING: &str = "
+class Changeling:
+    name = 'Changeling'
+    def on_message(self, msg):
+        if not msg['sender'].startswith('s'):
+            return
+        refused = 0
+        for write in (self.by_ctx, self.by_class, self.by_params, self.by_library):
+            try:
+                write()
+            except (AttributeError, TypeError):
+                refused += 1
+        Changeling.on_message = lambda self, msg: self.ctx.post('bot', {'text': 'another'})
+        self.ctx.set_state({'source': 'another', 'bot_id': 'bot_Other_0', 'code_hash': 'sha256:0', 'seen': msg['id']})
+        self.ctx.post('bot', {'text': 'still me', 'bot_id': self.ctx.bot_id, 'channel_id': self.ctx.channel_id,
+                              'params': self.params, 'refused': refused})
+    def by_ctx(self):
+        self.ctx.bot_id = 'bot_Other_0'
+    def by_class(self):
+        type(self.ctx).bot_id = 'bot_Other_0'
+    def by_params(self):
+        self.ctx.params['stakes'] = 100
+        self.ctx.params = {}
+    def by_library(self):
+        import json
+        json.loads = lambda text: {}
+";
+
+/// Says who it is and what it remembers, when it is asked or whispered to.
+const WITNESS: &str = "
+class Witness:
+    def on_message(self, msg):
+        if msg['body']['text'] == 'who?':
+            self.tell(0)
+    def on_private_message(self, slot_id, msg):
+        self.tell(1)
+    def tell(self, whispers):
+        state = self.ctx.get_state()
+        state = {'asked': state.get('asked', 0) + 1, 'whispers': state.get('whispers', 0) + whispers}
+        self.ctx.set_state(state)
+        own = [slot for slot in self.ctx.slots if slot['kind'] == 'bot']
+        self.ctx.post('bot', {'text': 'I', 'bot_id': self.ctx.bot_id, 'channel_id': self.ctx.channel_id, 'state': state,
+                              'slots': [slot['label'] for slot in own]})
+";
+
+/// What a bot posted under the text `I`, the last time.
+fn last_word<'a>(log: &'a [Value], bot_id: &str) -> Option<&'a Value> {
+    let sender = format!("bot:{bot_id}");
+    log.iter().rev().find(|message| message["sender"] == sender.as_str() && message["body"]["text"] == "I")
+}
+
+/// Bots, slots and senders of a channel name each other.
+fn assert_agree(info: &Value, log: &[Value]) {
+    let (slots, bots) = (info["view"]["slots"].as_array().unwrap(), info["bots"].as_array().unwrap());
+    let mut ids: Vec<&str> = bots.iter().map(|bot| bot["bot_id"].as_str().unwrap()).collect();
+    for bot in bots {
+        let slot = slots.iter().find(|slot| slot["slot_id"] == bot["slot_id"]).unwrap();
+        assert_eq!(slot["kind"], "bot", "{bot}");
+        assert_eq!(slot["filled_by"], format!("bot:{}", bot["bot_id"].as_str().unwrap()), "{bot}");
+    }
+    let filled = slots.iter().filter_map(|slot| slot["filled_by"].as_str()).filter(|holder| *holder != "player");
+    assert_eq!(filled.count(), bots.len(), "each bot has a slot of its own: {info}");
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len(), bots.len(), "each bot has an id of its own: {info}");
+    // Whoever has spoken as a bot was attached under that id.
+    let attached: Vec<&Value> = of_type(log, "bot:attach").into_iter().filter(|m| m["sender"] == "system").collect();
+    for message in log.iter().filter(|message| message["sender"].as_str().unwrap().starts_with("bot:")) {
+        let bot_id = message["sender"].as_str().unwrap().trim_start_matches("bot:");
+        let attach = attached.iter().find(|attach| attach["body"]["bot_id"] == bot_id).unwrap();
+        assert!(attach["id"].as_u64() < message["id"].as_u64(), "{message}");
+        // A label is that of the present: those who are gone have none.
+        let present = bots.iter().any(|bot| bot["bot_id"] == bot_id);
+        let label = if present { &attach["body"]["name"] } else { &Value::Null };
+        assert_eq!(&message["sender_label"], label, "{message}");
+    }
+}
+
+#[tokio::test]
+async fn a_bot_speaks_as_itself_alone() {
+    let elsewhere = json!({ "name": "Elsewhere", "slots": ["bot:r", "invite:a"], "join_as": "a" });
+    let mut table = Table::set().await;
+    let elsewhere = table.alice.call("create_channel", elsewhere).await["channel_id"].clone();
+    let bot = json!({ "name": "Impostor", "inline_code": IMPOSTOR, "params": { "elsewhere": elsewhere } });
+    let create =
+        json!({ "name": "Masks", "slots": ["bot:r", "invite:alice", "invite:bob"], "join_as": "alice", "bots": [bot] });
+    let created = table.alice.call("create_channel", create).await;
+    let at = json!({ "channel_id": created["channel_id"] });
+    let channel_id = created["channel_id"].as_str().unwrap();
+    table.bob.call("join_channel", json!({ "invite_code": created["invites"][0] })).await;
+    let before = table.alice.call("get_channel_info", at.clone()).await;
+
+    table.bob.call("post_message", with(at.clone(), json!({ "body": "who is who?" }))).await;
+    let log = read_until(&mut table.alice, channel_id, "the masks", |m| m["body"]["text"] == "over").await;
+    let forged = with_text(&log, "forged");
+    assert!(forged.len() > 30, "it tried: {}", forged.len());
+    for message in forged {
+        assert_eq!(message["sender"], "bot:bot_Impostor_0", "{message}");
+        assert_eq!(message["sender_label"], "Impostor", "{message}");
+        assert_eq!(message["channel_id"], channel_id, "{message}");
+        assert!(message["to_slot"] == "s1" || message["to_slot"].is_null(), "{message}");
+    }
+    let ids: Vec<u64> = log.iter().map(|message| message["id"].as_u64().unwrap()).collect();
+    assert!(ids.is_sorted_by(|one, next| one < next), "entries are numbered by the relay: {ids:?}");
+    assert_eq!(table.alice.call("get_channel_info", at.clone()).await, before, "nobody was moved by its words");
+    assert_agree(&before, &log);
+
+    // What it whispered to alice is not bob's, and what it said of another channel is not there.
+    let bobs = read(&mut table.bob, channel_id).await;
+    assert!(bobs.iter().all(|message| message["to_slot"] != "s1"), "{bobs:?}");
+    let there = read(&mut table.alice, elsewhere.as_str().unwrap()).await;
+    assert_eq!(with_text(&there, "forged"), Vec::<&Value>::new());
+    table.bob.call("post_message", with(at, json!({ "body": "and I still speak as myself" }))).await;
+    let log = read(&mut table.alice, channel_id).await;
+    assert_eq!(with_text(&log, "and I still speak as myself")[0]["sender"], "s2");
+}
+
+#[tokio::test]
+async fn a_bot_keeps_the_code_and_the_id_that_it_was_attached_with() {
+    let bot = json!({ "name": "Changeling", "inline_code": CHANGELING, "params": { "stakes": 1 } });
+    let mut table = Table::set_with(&[], json!({ "bots": [bot] })).await;
+    let attach = of_type(&table.bob_reads().await, "bot:attach")[0]["body"].clone();
+    let at = table.here(json!({ "bot_id": "bot_Changeling_0" }));
+    let before = table.bob.call("get_bot_code", at.clone()).await;
+    assert_eq!(before["inline_code"], CHANGELING);
+    for field in ["code_hash", "manifest_hash", "params_hash"] {
+        assert_eq!(before[field], attach[field], "{field}");
+    }
+
+    for round in 1..=3 {
+        table.bob_says("are you still you?").await;
+        let told = |log: &[Value]| with_text(log, "still me").len();
+        let channel_id = table.channel_id.clone();
+        let log = loop {
+            let log =
+                read_until(&mut table.bob, &channel_id, "the changeling", |m| m["body"]["text"] == "still me").await;
+            if told(&log) == round {
+                break log;
+            }
+        };
+        let answer = with_text(&log, "still me")[round - 1];
+        assert_eq!(answer["sender"], "bot:bot_Changeling_0");
+        assert_eq!(answer["body"]["bot_id"], "bot_Changeling_0");
+        assert_eq!(answer["body"]["channel_id"], channel_id.as_str());
+        assert_eq!((&answer["body"]["params"], &answer["body"]["refused"]), (&json!({ "stakes": 1 }), &json!(4)));
+        assert_eq!(with_text(&log, "another"), Vec::<&Value>::new());
+        assert_eq!(table.bob.call("get_bot_code", at.clone()).await, before);
+        if round == 2 {
+            table.relay.restart(None).await.unwrap();
+            table.alice = table.relay.connect().await.unwrap();
+            table.bob = table.bob_again().await;
+        }
+    }
+    // Those who play with it cannot change it either.
+    let ops = json!([{ "type": "set_bot", "slot_id": "s0", "bot": { "inline_code": WITNESS } }]);
+    assert_eq!(table.update(ops).await, Err("BAD_OP".to_owned()));
+    assert_eq!(table.bob.call("get_bot_code", at).await, before);
+}
+
+#[tokio::test]
+async fn bots_of_one_id_in_two_channels_know_nothing_of_each_other() {
+    let mut table = Table::set().await;
+    let mut channels = vec![];
+    for name in ["left", "right"] {
+        let bot = json!({ "name": "Witness", "inline_code": WITNESS });
+        let create =
+            json!({ "name": name, "slots": [format!("bot:{name}"), "invite:a"], "join_as": "a", "bots": [bot] });
+        let created = table.alice.call("create_channel", create).await;
+        assert_eq!(created["bots"][0]["bot_id"], "bot_Witness_0");
+        channels.push((name, created["channel_id"].as_str().unwrap().to_owned()));
+    }
+    for (asked, (name, channel_id)) in channels.iter().enumerate() {
+        for _ in 0..=asked {
+            table.alice.call("post_message", json!({ "channel_id": channel_id, "body": "who?" })).await;
+        }
+        let count = asked + 1;
+        let log = read_until(&mut table.alice, channel_id, name, |m| m["body"]["state"]["asked"] == count).await;
+        let told = &last_word(&log, "bot_Witness_0").unwrap()["body"];
+        assert_eq!((&told["channel_id"], &told["slots"]), (&json!(channel_id), &json!([name])));
+        assert!(log.iter().all(|message| message["channel_id"] == channel_id.as_str()), "{log:?}");
+    }
+    let log = read(&mut table.alice, &channels[0].1).await;
+    assert_eq!(with_text(&log, "I").len(), 1, "what the other was asked is not this one's");
+}
+
+#[tokio::test]
+async fn several_bots_of_a_channel_are_told_apart() {
+    let mut table = Table::set().await;
+    let witness = |slot: &str| json!({ "name": "Witness", "inline_code": WITNESS, "slot": slot });
+    let create = json!({ "name": "Three", "slots": ["bot:one", "bot:two", "bot:three", "invite:a"], "join_as": "a",
+        "bots": [witness("bot:three"), witness("bot:one"), { "name": "Other", "inline_code": WITNESS }] });
+    let created = table.alice.call("create_channel", create).await;
+    let channel_id = created["channel_id"].as_str().unwrap().to_owned();
+    let at = json!({ "channel_id": channel_id });
+    let seats: Vec<(&str, &str)> = created["bots"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|bot| (bot["bot_id"].as_str().unwrap(), bot["slot_id"].as_str().unwrap()))
+        .collect();
+    assert_eq!(seats, [("bot_Witness_0", "s2"), ("bot_Witness_1", "s0"), ("bot_Other_2", "s1")]);
+
+    table.alice.call("post_message", with(at.clone(), json!({ "body": "who?" }))).await;
+    let whisper = with(at.clone(), json!({ "bot_id": "bot_Witness_1", "message": "only you" }));
+    assert_eq!(table.alice.call("dm_bot", whisper).await["delivered_to"], "bot_Witness_1");
+    let log = read_until(&mut table.alice, &channel_id, "the whisper", |m| m["body"]["state"]["whispers"] == 1).await;
+    let log = if with_text(&log, "I").len() == 4 {
+        log
+    } else {
+        table.alice.call("post_message", with(at.clone(), json!({ "body": "who?" }))).await;
+        read_until(&mut table.alice, &channel_id, "all of them", |m| {
+            m["sender"] == "bot:bot_Witness_1" && m["body"]["state"]["asked"] == 3
+        })
+        .await
+    };
+    assert_agree(&table.alice.call("get_channel_info", at.clone()).await, &log);
+    for message in with_text(&log, "I") {
+        let bot_id = message["body"]["bot_id"].as_str().unwrap();
+        assert_eq!(message["sender"], format!("bot:{bot_id}"));
+        let whispers = message["body"]["state"]["whispers"].as_u64().unwrap();
+        assert!(whispers == 0 || bot_id == "bot_Witness_1", "a whisper reached {bot_id}");
+    }
+}
+
+#[tokio::test]
+async fn a_bot_in_anothers_place_is_another_bot() {
+    let mut table = Table::set_with(&[], json!({ "mutable": true, "bot_code": WITNESS })).await;
+    table.bob_says("who?").await;
+    let channel_id = table.channel_id.clone();
+    read_until(&mut table.bob, &channel_id, "the first", |m| m["body"]["state"]["asked"] == 1).await;
+    let first = table.here(json!({ "bot_id": "bot_CustomBot_0" }));
+    let code = table.bob.call("get_bot_code", first.clone()).await;
+
+    let successor = WITNESS.replace("'I'", "'I' + ''");
+    let ops = json!([{ "type": "set_bot", "slot_id": "s0", "bot": { "name": "CustomBot", "inline_code": successor } }]);
+    table.update(ops).await.unwrap();
+    table.bob_says("who?").await;
+    let log = read_until(&mut table.bob, &channel_id, "the second", |m| m["sender"] == "bot:bot_CustomBot_1").await;
+    let told = last_word(&log, "bot_CustomBot_1").unwrap();
+    assert_eq!(told["body"]["state"]["asked"], 1, "it has not inherited what the first remembered");
+    assert_eq!(last_word(&log, "bot_CustomBot_0").unwrap()["body"]["state"]["asked"], 1, "the first is gone");
+    let here = table.here(json!({}));
+    let info = table.bob.call("get_channel_info", here.clone()).await;
+    assert_agree(&info, &log);
+    assert_eq!(info["bots"].as_array().unwrap().len(), 1);
+    assert_eq!((&info["bots"][0]["bot_id"], &info["bots"][0]["slot_id"]), (&json!("bot_CustomBot_1"), &json!("s0")));
+    let second = table.here(json!({ "bot_id": "bot_CustomBot_1" }));
+    assert_ne!(table.bob.call("get_bot_code", second).await["code_hash"], code["code_hash"]);
+
+    // What is gone is gone: it hears nothing, and its id is nobody else's.
+    let whisper = with(first.clone(), json!({ "message": "are you there?" }));
+    assert_eq!(table.bob.refusal("dm_bot", whisper).await, "BOT_NOT_FOUND");
+    table.update(json!([{ "type": "remove_bot", "slot_id": "s0" }])).await.unwrap();
+    let info = table.bob.call("get_channel_info", here.clone()).await;
+    assert_eq!((&info["bots"], &info["view"]["slots"][0]["filled_by"]), (&json!([]), &Value::Null));
+    let attach = table.here(json!({ "name": "CustomBot", "inline_code": WITNESS }));
+    assert_eq!(table.alice.call("attach_bot", attach).await["bot_id"], "bot_CustomBot_2");
+    table.bob_says("who?").await;
+    let log = read_until(&mut table.bob, &channel_id, "the third", |m| m["sender"] == "bot:bot_CustomBot_2").await;
+    assert_agree(&table.bob.call("get_channel_info", here).await, &log);
+    assert_eq!(with_text(&log, "I").len(), 3, "each was asked once and answered once");
+}
