@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use mcp_multiplayer_bot_supervisor::{
     BotKey, Effect, FailureKind, Hook, HookCall, HookReport, InspectError, Inspected, Limits, Outcome, Player, Program,
@@ -86,6 +86,18 @@ impl Bots {
             .any(|workspace| workspace.join(name).exists())
     }
 
+    /// The process id of the live zygote.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn zygote(&self) -> String {
+        let listed = Command::new("ps").args(["-axo", "pid=,ppid=,stat=,args="]).output().unwrap();
+        let (directory, parent) = (self.directory.path().to_str().unwrap(), std::process::id().to_string());
+        let listed = String::from_utf8(listed.stdout).unwrap();
+        let ours = listed.lines().filter(|line| line.contains(directory) && line.contains("zygote --stage"));
+        let mut ours = ours.map(|line| line.split_whitespace().take(3).collect::<Vec<_>>());
+        let zygote = ours.find(|process| process[1] == parent && !process[2].starts_with('Z')).unwrap();
+        zygote[0].to_owned()
+    }
+
     /// The process ids of the live workers: those that the zygote has forked.
     pub(crate) fn pids(&self) -> Vec<String> {
         let listed = Command::new("ps").args(["-axo", "pid=,ppid=,stat=,args="]).output().unwrap();
@@ -100,6 +112,15 @@ impl Bots {
         };
         let live = ours.iter().filter(|process| !process[2].starts_with('Z'));
         live.filter(is_worker).map(|process| process[0].to_owned()).collect()
+    }
+}
+
+/// Waits for something that happens outside of this process, and fails when it takes too long.
+pub(crate) async fn eventually(what: &str, happened: impl Fn() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !happened() {
+        assert!(Instant::now() < deadline, "{what} did not happen");
+        tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
 

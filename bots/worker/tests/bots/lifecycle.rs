@@ -10,19 +10,10 @@ use std::time::{Duration, Instant};
 use mcp_multiplayer_bot_supervisor::{BotKey, FailureKind, InspectError, Supervisor, SupervisorConfig, Unavailable};
 use serde_json::json;
 
-use crate::harness::{Bots, Told, init_bot, on_init, program};
+use crate::harness::{Bots, Told, eventually, init_bot, on_init, program};
 
 const HELLO: &str = "class Bot:\n    def on_init(self): self.ctx.post('bot', 'hello')";
 const LOOPS: &str = "class Bot:\n    def on_init(self):\n        while True: pass";
-
-/// Waits for something that happens outside of this process, and fails when it takes too long.
-async fn eventually(what: &str, happened: impl Fn() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(30);
-    while !happened() {
-        assert!(Instant::now() < deadline, "{what} did not happen");
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-}
 
 fn kill(pid: &str) {
     assert!(Command::new("kill").args(["-KILL", pid]).status().unwrap().success());

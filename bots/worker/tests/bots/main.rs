@@ -14,3 +14,5 @@ mod presets;
 mod refusal;
 mod seed_bots;
 mod wall;
+#[cfg(target_os = "linux")]
+mod zygote;

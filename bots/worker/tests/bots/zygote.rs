@@ -1,0 +1,63 @@
+//! The process that workers are forked from may die, and so may hooks while they wait for it.
+
+use std::process::Command;
+use std::time::Duration;
+
+use mcp_multiplayer_bot_supervisor::{BotKey, FailureKind};
+use serde_json::json;
+use tokio::time::timeout;
+
+use crate::harness::{Bots, Told, eventually, on_init, program};
+
+const LOOPS: &str = "class Bot:\n    def on_init(self):\n        while True: pass";
+const HELLO: &str = "class Bot:\n    def on_init(self): self.ctx.post('bot', 'hello')";
+
+#[tokio::test]
+async fn a_zygote_that_dies_is_replaced_unnoticed() {
+    let bots = Bots::new();
+    bots.run(HELLO, on_init()).await;
+    let zygote = bots.zygote();
+    assert!(Command::new("kill").args(["-KILL", &zygote]).status().unwrap().success());
+    eventually("the end of its workers", || bots.pids().is_empty()).await;
+    assert_eq!(bots.run(HELLO, on_init()).await.bodies(), [json!({"text": "hello"})]);
+    assert_ne!(bots.zygote(), zygote);
+    assert_eq!(bots.pids().len(), 1);
+}
+
+#[tokio::test]
+async fn hooks_given_up_at_any_time_leave_every_other_its_own_process() {
+    let bots = Bots::impatient();
+    let hello = program(HELLO);
+    for micros in (0..6000).step_by(150) {
+        let key = BotKey::new("chn_1", &format!("given_up_{micros}"));
+        // Some are given up before the worker is asked for, some before it is there, some not at all.
+        let _ = timeout(Duration::from_micros(micros), bots.supervisor.run(&key, &hello, on_init())).await;
+        bots.supervisor.retire(&key).await;
+    }
+    // Only a signal ends this one, and it must be the one that gets it.
+    let report = bots.run(LOOPS, on_init()).await;
+    assert_eq!(report.failure().2, FailureKind::Timeout);
+    eventually("the end of every worker", || bots.pids().is_empty()).await;
+}
+
+#[tokio::test]
+async fn bots_are_kept_when_there_is_no_namespace_for_them() {
+    for refuse in ["namespaces", "root"] {
+        let bots = Bots::with(|config| config.refuse = vec![refuse.to_owned()]);
+        let wall = bots.supervisor.wall().await.unwrap();
+        assert_eq!((wall.level.as_str(), wall.verdict().as_str()), ("kernel", "passed"), "{wall:?}");
+        let missing: Vec<&str> =
+            wall.layers.iter().filter(|layer| !layer.held).map(|layer| layer.name.as_str()).collect();
+        assert!(missing.contains(&refuse) && !missing.contains(&"landlock"), "{missing:?}");
+        assert_eq!(bots.run(HELLO, on_init()).await.bodies(), [json!({"text": "hello"})]);
+    }
+}
+
+#[tokio::test]
+async fn without_the_filter_of_system_calls_there_is_no_wall() {
+    let bots = Bots::with(|config| config.refuse = vec!["seccomp".to_owned()]);
+    let wall = bots.supervisor.wall().await.unwrap();
+    assert_eq!(wall.level, "process");
+    assert!(wall.verdict().starts_with("not stopped: "), "{}", wall.verdict());
+    assert_eq!(bots.run(HELLO, on_init()).await.bodies(), [json!({"text": "hello"})]);
+}
