@@ -9,6 +9,7 @@ mod channels;
 mod http;
 mod load;
 mod stdio;
+mod workers;
 
 use anyhow::Result;
 use mcp_multiplayer_tests::RelayProcess;
@@ -22,6 +23,9 @@ const UNLIMITED: [&str; 4] = ["--posts-per-second", "1000000", "--posts-burst", 
 async fn main() -> Result<()> {
     if std::env::args().nth(1).as_deref() == Some("bare") {
         return bare::serve().await;
+    }
+    if std::env::args().nth(1).as_deref() == Some("workers") {
+        return workers::measure().await;
     }
     let seconds: f64 = std::env::var("BENCH_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(3.0);
     println!("each load runs {seconds} s (BENCH_SECONDS); latencies in µs; targets in brackets\n");
@@ -58,6 +62,8 @@ async fn main() -> Result<()> {
     stdio::measure(&relay).await?;
     println!();
     drop(relay);
+    workers::measure().await?;
+    println!();
     channels::measure().await
 }
 

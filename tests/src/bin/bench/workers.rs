@@ -1,0 +1,222 @@
+use std::io::{BufRead, BufReader, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::time::Instant;
+
+use anyhow::{Context as _, Result, ensure};
+use futures::future::try_join_all;
+use mcp_multiplayer_bot_supervisor::{BotKey, Hook, HookCall, Outcome, Program, Stream, Supervisor, SupervisorConfig};
+use mcp_multiplayer_protocol::Secret;
+use mcp_multiplayer_tests::{RelayProcess, binary};
+use serde_json::{Value, json};
+
+use crate::load::{Timing, micros, resident};
+use crate::{UNLIMITED, line, ratio};
+
+const ECHO: &str = "
+class EchoBot:
+    def on_message(self, msg):
+        self.ctx.set_state({'n': self.ctx.get_state().get('n', 0) + 1})
+        self.ctx.post('bot', {'echo': msg['body']['text']})
+";
+
+/// The least that a hook can cost: Python reads a line of JSON from a socket and writes one back.
+const BARE: &str = "
+import json, socket
+stream = socket.socket(fileno=0).makefile('rw', buffering=1)
+for line in stream:
+    stream.write(json.dumps(json.loads(line)) + '\\n')
+    stream.flush()
+";
+
+const ROUNDS: usize = 3_000;
+
+/// Hooks in warm workers, starts of cold ones, and what they cost in memory.
+pub(crate) async fn measure() -> Result<()> {
+    let bare = bare()?;
+    line("bare round trip with a Python process", &bare);
+
+    let directory = tempfile::tempdir()?;
+    let start = |spares: usize| {
+        let mut config = SupervisorConfig::new(binary("mcp-multiplayer-bot"));
+        config.workspaces = directory.path().join(spares.to_string());
+        config.spares = spares;
+        Supervisor::new(config).context("a supervisor")
+    };
+    let supervisor = start(0)?;
+    let wall = supervisor.wall().await?;
+    println!("wall: {}, self-test {}", wall.level, wall.verdict());
+    let key = BotKey::new("chn_1", "bot_1");
+    let program = program(0);
+    run(&supervisor, &key, &program).await?;
+    let mut took = vec![];
+    for _ in 0..ROUNDS {
+        let start = Instant::now();
+        run(&supervisor, &key, &program).await?;
+        took.push(micros(start));
+    }
+    let warm = Timing::new(took);
+    line("warm hook, fresh instance and globals", &warm);
+    ratio("warm hook p50, of the bare round trip's", warm.p50() / bare.p50(), "reported");
+    ratio("warm hook p99, of the bare round trip's", warm.p99() / bare.p99(), "reported");
+
+    line("a new bot's first hook, forked for it", &cold(&supervisor, 1).await?);
+    let spared = start(2)?;
+    spared.wall().await?;
+    line("a new bot's first hook, with a warm spare", &cold(&spared, 1_000).await?);
+    drop((supervisor, spared));
+
+    channels().await
+}
+
+fn program(number: usize) -> Arc<Program> {
+    let source = format!("{ECHO}\n# {number}\n").into();
+    Arc::new(Program { name: "EchoBot".to_owned(), source, params: json!({}), policy: true })
+}
+
+async fn run(supervisor: &Supervisor, key: &BotKey, program: &Arc<Program>) -> Result<()> {
+    let report = supervisor.run(key, program, call()).await?;
+    ensure!(matches!(report.outcome, Outcome::Completed(_)), "{:?}", report.outcome);
+    Ok(())
+}
+
+fn call() -> HookCall {
+    let key = || Secret::new("11".repeat(32));
+    HookCall {
+        hook: Hook::OnMessage,
+        channel_id: "chn_1".to_owned(),
+        bot_id: "bot_1".to_owned(),
+        now_ms: 1_700_000_000_000,
+        state: Some(r#"{"n":41}"#.to_owned()),
+        kept: None,
+        players: vec![],
+        slots: vec![],
+        stream: Stream {
+            epoch: 0,
+            last: false,
+            open: None,
+            position: 0,
+            seated: vec![],
+            key: key(),
+            start_key: key(),
+            next_key: Some(key()),
+            next_start_key: Some(key()),
+        },
+        env: std::collections::BTreeMap::new(),
+        args: vec![json!({ "id": 7, "sender": "s1", "kind": "user", "body": { "text": "hello" } })],
+    }
+}
+
+async fn cold(supervisor: &Supervisor, first: usize) -> Result<Timing> {
+    let mut took = vec![];
+    for number in first..first + 40 {
+        let (key, program) = (BotKey::new("chn_1", &format!("bot_{number}")), program(number));
+        // As people come: not all at once, so that a spare can be made meanwhile.
+        tokio::time::sleep(std::time::Duration::from_millis(30)).await;
+        let start = Instant::now();
+        run(supervisor, &key, &program).await?;
+        took.push(micros(start));
+    }
+    Ok(Timing::new(took))
+}
+
+fn bare() -> Result<Timing> {
+    let (ours, theirs) = UnixStream::pair()?;
+    let mut child = Command::new("python3").args(["-c", BARE]).stdin(Stdio::from(OwnedFd::from(theirs))).spawn()?;
+    let (mut writer, mut reader) = (ours.try_clone()?, BufReader::new(ours));
+    let request = serde_json::to_string(&call())? + "\n";
+    let (mut took, mut reply) = (vec![], String::new());
+    for _ in 0..ROUNDS {
+        let start = Instant::now();
+        writer.write_all(request.as_bytes())?;
+        reply.clear();
+        reader.read_line(&mut reply)?;
+        took.push(micros(start));
+    }
+    child.kill()?;
+    child.wait()?;
+    Ok(Timing::new(took))
+}
+
+/// A thousand channels, each with a bot: more than may have a process at a time.
+async fn channels() -> Result<()> {
+    const CHANNELS: usize = 1_000;
+    let relay = RelayProcess::start_with(&UNLIMITED).await?;
+    let mut alice = relay.connect().await?;
+    let mut tables: Vec<Value> = vec![];
+    let start = Instant::now();
+    for number in 0..CHANNELS {
+        let arguments = json!({
+            "name": "many", "slots": ["bot:echo", "invite:a"], "join_as": "a", "bot_code": format!("{ECHO}\n# {number}\n"),
+        });
+        let created = alice.call("create_channel", arguments).await;
+        ensure!(created["bot_errors"].is_null(), "{created}");
+        tables.push(created);
+    }
+    println!("{CHANNELS} channels with a bot of their own, each made in {:>5.1} ms", start.elapsed().as_secs_f64());
+    let (mut took, mut clients) = (vec![], vec![]);
+    for table in &tables {
+        let start = Instant::now();
+        let post = json!({
+            "channel_id": table["channel_id"], "body": "hello", "wait_ms": 30_000, "cursor": table["cursor"],
+        });
+        let posted = alice.call("post_message", post).await;
+        took.push(micros(start));
+        ensure!(posted["messages"].as_array().is_some_and(|messages| messages.len() == 2), "{posted}");
+    }
+    line("a round through all of them, in turn", &Timing::new(took));
+    for _ in 0..8 {
+        clients.push(relay.connect().await?);
+    }
+    let (tables, share) = (&tables, CHANNELS / clients.len());
+    let start = Instant::now();
+    try_join_all(clients.into_iter().enumerate().map(|(number, mut client)| async move {
+        for table in &tables[number * share..(number + 1) * share] {
+            let post = json!({
+                "channel_id": table["channel_id"], "body": "again", "wait_ms": 30_000, "cursor": table["cursor"],
+            });
+            let posted = client.call("post_message", post).await;
+            ensure!(posted["messages"].as_array().is_some_and(|messages| !messages.is_empty()), "{posted}");
+        }
+        anyhow::Ok(())
+    }))
+    .await?;
+    println!("a round through all of them, by 8 clients at once   {:>6.1} s", start.elapsed().as_secs_f64());
+    let (workers, private) = workers(relay.pid())?;
+    println!("live workers {workers}, private memory of each {:>5.1} MB", private / f64::from(workers.max(1)));
+    println!("resident memory of the relay {:>6.1} MB", resident(relay.pid()));
+    ratio("live workers, of the limit", f64::from(workers) / 64.0, "about 1: a zygote and spares besides");
+    Ok(())
+}
+
+/// How many processes descend from the relay's, and their private memory in MB.
+fn workers(relay: Option<u32>) -> Result<(u32, f64)> {
+    let listed = Command::new("ps").args(["-axo", "pid=,ppid=,args="]).output()?;
+    let listed = String::from_utf8(listed.stdout)?;
+    let processes: Vec<(u32, u32)> = listed
+        .lines()
+        .filter(|line| line.contains("mcp-multiplayer-bot zygote"))
+        .filter_map(|line| {
+            let mut fields = line.split_whitespace();
+            Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
+        })
+        .collect();
+    let parent = |pid| processes.iter().find(|(own, _)| *own == pid).map(|(_, parent)| *parent);
+    let relay = relay.context("the relay runs")?;
+    // The relay's child waits for the zygote, whose children the workers are.
+    let forked = processes.iter().filter(|(_, zygote)| parent(*zygote).and_then(parent) == Some(relay));
+    let (mut count, mut private) = (0, 0.0);
+    for (pid, _) in forked {
+        let rollup = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();
+        let kib: f64 = rollup
+            .lines()
+            .filter(|line| line.starts_with("Private_"))
+            .filter_map(|line| line.split_whitespace().nth(1)?.parse::<f64>().ok())
+            .sum();
+        count += 1;
+        private += kib / 1024.0;
+    }
+    Ok((count, private))
+}
