@@ -41,7 +41,7 @@ pub(crate) enum Command {
     Nothing,
 }
 
-/// A day short of what a timer may be set to at most, so that `wait` steps over none unseen.
+/// Seconds: the longest time that a timer may be set to.
 const LONGEST_WAIT: u64 = 30 * 24 * 60 * 60;
 
 /// Understands a line; `is_player` knows the names of the seats. The error says what to write instead.
