@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -80,7 +80,7 @@ impl Workspace {
             return Ok(());
         }
         let path = self.path.clone();
-        let emptied = spawn_blocking(move || fs::read_dir(&path)?.try_for_each(|entry| remove(&entry?)));
+        let emptied = spawn_blocking(move || clear(&path));
         flatten(emptied.await).map_err(failed(&self.path))
     }
 
@@ -102,7 +102,7 @@ impl Workspace {
 impl Drop for Workspace {
     fn drop(&mut self) {
         let path = std::mem::take(&mut self.path);
-        let remove = move || drop(fs::remove_dir_all(path));
+        let remove = move || remove(&path);
         match Handle::try_current() {
             Ok(runtime) if self.has_files() => drop(runtime.spawn_blocking(remove)),
             _ => remove(),
@@ -122,22 +122,75 @@ fn remove_left_over(parent: &Path) {
         let name = entry.file_name();
         let pid = name.to_str().and_then(|name| name.strip_prefix(PREFIX)?.parse().ok()).and_then(Pid::from_raw);
         if pid.is_some_and(|pid| test_kill_process(pid) == Err(rustix::io::Errno::SRCH)) {
-            let _ = fs::remove_dir_all(entry.path());
+            remove(&entry.path());
         }
     }
 }
 
-fn remove(entry: &fs::DirEntry) -> io::Result<()> {
-    if entry.file_type()?.is_dir() { fs::remove_dir_all(entry.path()) } else { fs::remove_file(entry.path()) }
+/// Removes a directory; what can't be removed is left to the next relay.
+fn remove(directory: &Path) {
+    let _ = clear(directory).and_then(|()| fs::remove_dir(directory));
 }
 
+/// Removes whatever is in a directory, which a bot may have nested as deeply as it could.
+///
+/// What is in a subdirectory is moved up before that is removed: `remove_dir_all` holds a descriptor for each level.
+fn clear(directory: &Path) -> io::Result<()> {
+    let mut names = (0_u64..).map(|number| directory.join(format!("moved-up-{number}")));
+    loop {
+        let entries = fs::read_dir(directory)?.collect::<io::Result<Vec<_>>>()?;
+        if entries.is_empty() {
+            return Ok(());
+        }
+        for entry in entries {
+            if !entry.file_type()?.is_dir() {
+                fs::remove_file(entry.path())?;
+                continue;
+            }
+            make_ours(&entry)?;
+            for inner in fs::read_dir(entry.path())?.collect::<io::Result<Vec<_>>>()? {
+                make_ours(&inner)?;
+                let free = names.find(|name| name.symlink_metadata().is_err()).expect("numbers do not end");
+                fs::rename(inner.path(), free)?;
+            }
+            fs::remove_dir(entry.path())?;
+        }
+    }
+}
+
+/// Gives the relay back the right to look into a directory, and to move it.
+fn make_ours(entry: &fs::DirEntry) -> io::Result<()> {
+    if entry.file_type()?.is_dir() {
+        fs::set_permissions(entry.path(), fs::Permissions::from_mode(0o700))?;
+    }
+    Ok(())
+}
+
+/// What the smallest file or directory takes.
+const NODE_BYTES: u64 = 4096;
+
+/// The bytes of all files below a directory; more than any limit where it can't be looked into.
 fn bytes_below(directory: &Path) -> u64 {
-    let Ok(entries) = fs::read_dir(directory) else { return 0 };
-    let sizes = entries.flatten().filter_map(|entry| {
-        let metadata = entry.metadata().ok()?;
-        Some(if metadata.is_dir() { bytes_below(&entry.path()) } else { metadata.len() })
-    });
-    sizes.fold(0, u64::saturating_add)
+    let mut bytes = 0_u64;
+    let mut directories = vec![directory.to_owned()];
+    // Not recursive: it is the bot that decides how deep this goes.
+    while let Some(directory) = directories.pop() {
+        let entries = match fs::read_dir(directory) {
+            Ok(entries) => entries,
+            // It may have been removed meanwhile.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            // Nested more deeply than a path is long, or locked.
+            Err(_) => return u64::MAX,
+        };
+        for entry in entries.flatten() {
+            let Ok(metadata) = entry.metadata() else { continue };
+            bytes = bytes.saturating_add(metadata.len().max(NODE_BYTES));
+            if metadata.is_dir() {
+                directories.push(entry.path());
+            }
+        }
+    }
+    bytes
 }
 
 fn flatten(joined: Result<io::Result<()>, tokio::task::JoinError>) -> io::Result<()> {
@@ -147,4 +200,28 @@ fn flatten(joined: Result<io::Result<()>, tokio::task::JoinError>) -> io::Result
 fn failed(path: &Path) -> impl FnOnce(io::Error) -> Unavailable {
     let path = path.to_owned();
     move |source| Unavailable::Workspace { path, source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_a_bot_nests_and_locks_is_counted_and_removed() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let (pile, next) = (directory.path().join("pile"), directory.path().join("next"));
+        fs::create_dir(&pile).expect("a directory");
+        fs::write(pile.join("file"), "x").expect("a file");
+        // Deeper than a path is long, and than the relay has descriptors.
+        for _ in 0..3 {
+            let bottom = next.join("d/".repeat(900));
+            fs::create_dir_all(&bottom).expect("nested directories");
+            fs::set_permissions(&pile, fs::Permissions::from_mode(0o300)).expect("locked");
+            fs::rename(&pile, bottom.join("pile")).expect("moved below");
+            fs::rename(&next, &pile).expect("renamed");
+        }
+        assert_eq!(bytes_below(directory.path()), u64::MAX);
+        clear(directory.path()).expect("cleared");
+        assert_eq!(fs::read_dir(directory.path()).expect("the directory").count(), 0);
+    }
 }

@@ -21,7 +21,8 @@ async fn out(bots: &Bots, lines: &str) -> Value {
 
 /// Tries each expression, and appends those that did not raise an `OSError` or `ImportError`.
 fn trying(setup: &str, acts: &[&str]) -> String {
-    let acts = acts.iter().map(|act| format!("    ({act:?}, lambda: {act}),\n")).collect::<String>();
+    let acts: Vec<String> = acts.iter().map(|act| format!("    ({act:?}, lambda: {act}),\n")).collect();
+    let acts = acts.concat();
     format!(
         "{setup}\nacts = [\n{acts}]\nfor name, act in acts:\n    try:\n        act()\n        out.append(name)\n    except (OSError, ImportError):\n        pass\n"
     )
