@@ -19,22 +19,16 @@ def by_objects(ctx):
     return found
 
 
-def by_map(ctx):
-    needle = "canary".encode() + b"-" + b"vault"
-    found = []
-    with open("/proc/self/maps") as maps, open("/proc/self/mem", "rb") as memory:
-        for line in maps:
-            if "rw" not in line.split()[1]:
-                continue
-            start, end = (int(place, 16) for place in line.split()[0].split("-"))
-            memory.seek(start)
-            try:
-                held = memory.read(end - start)
-            except (OSError, MemoryError):
-                continue
-            place = held.find(needle)
-            if place >= 0 and held[place + len(needle) : place + len(needle) + 8] == b"-hostile":
-                found.append(held[place : place + 60].decode(errors="replace"))
+def by_arenas(ctx):
+    # All memory between Python's objects, also what is free by now.
+    seized, needle, places, found = Seized(), b"canary-vault-hostile", {}, []
+    for held in gc.get_objects():
+        if type(held) in (dict, list, tuple):
+            places.setdefault(id(held) >> 20, []).append(id(held))
+    for held in places.values():
+        held = bytes(seized.memory[min(held) : max(held)])
+        # What it looks for is there itself; a secret goes on.
+        found += [rest[:40] for rest in held.split(needle)[1:] if rest.startswith(b"-tmp")]
     if not found:
         raise LookupError("none")
     return found
@@ -54,4 +48,4 @@ def by_descriptors(ctx):
     return found
 
 
-ATTEMPTS = [by_objects, by_map, by_descriptors]
+ATTEMPTS = [by_objects, by_arenas, by_descriptors]

@@ -5,63 +5,84 @@
 import errno
 import json
 import os
-import platform
 import struct
 import sys
-
-# System calls by their numbers: x86-64 and arm64.
-NUMBERS = {
-    "openat": (257, 56), "socket": (41, 198), "socketpair": (53, 199), "connect": (42, 203), "bind": (49, 200),
-    "execve": (59, 221), "execveat": (322, 281), "ptrace": (101, 117), "process_vm_readv": (310, 270),
-    "process_vm_writev": (311, 271), "mount": (165, 40), "umount2": (166, 39), "unshare": (272, 97),
-    "setns": (308, 268), "bpf": (321, 280), "io_uring_setup": (425, 425), "keyctl": (250, 219),
-    "add_key": (248, 217), "request_key": (249, 218), "memfd_create": (319, 279), "userfaultfd": (323, 282),
-    "perf_event_open": (298, 241), "pidfd_open": (434, 434), "pidfd_send_signal": (424, 424), "kill": (62, 129),
-    "tgkill": (234, 131), "chroot": (161, 51), "pivot_root": (155, 41), "init_module": (175, 105),
-    "finit_module": (313, 273), "kexec_load": (246, 104), "swapon": (167, 224), "acct": (163, 89),
-    "open_by_handle_at": (304, 265), "name_to_handle_at": (303, 264), "fanotify_init": (300, 262),
-    "shmget": (29, 194), "msgget": (68, 186), "semget": (64, 190), "mq_open": (240, 180), "fork": (57, None),
-    "vfork": (58, None), "clone": (56, 220), "clone3": (435, 435), "setuid": (105, 146), "setgid": (106, 144),
-    "setgroups": (116, 159), "sethostname": (170, 161), "settimeofday": (164, 170), "clock_settime": (227, 112),
-    "quotactl": (179, 60), "personality": (135, 92), "syslog": (103, 116), "mknodat": (259, 33),
-    "symlinkat": (266, 36), "linkat": (265, 37), "open_tree": (428, 428), "fsopen": (430, 430),
-    "move_mount": (429, 429), "pidfd_getfd": (438, 438), "process_madvise": (440, 440), "kcmp": (312, 272),
-    "lookup_dcookie": (212, 18), "vhangup": (153, 58), "ioperm": (173, None), "iopl": (172, None),
-    "modify_ldt": (154, None), "reboot": (169, 142), "seccomp": (317, 277), "capset": (126, 91),
-    "sched_setscheduler": (144, 119), "setpriority": (141, 140), "prlimit64": (302, 261),
-}
-
 
 # How a wall says no: to a call that it knows, or as if there were no such call.
 FORBIDDEN = (errno.EPERM, errno.EACCES, errno.ENOSYS, errno.EROFS)
 
 
-def number_of(name):
-    number = NUMBERS[name][{"x86_64": 0, "aarch64": 1}[platform.machine()]]
-    if number is None:
-        raise PermissionError(f"{name} does not exist here")
-    return number
+class Seized:
+    """The interpreter, taken over from within: all of the process's memory, and functions of the C library.
 
+    Needs no library: byte code of its own loads a constant from where none is. What it finds there
+    are the bytes of a `bytearray` that begins at address 0 and ends nowhere. Made for CPython 3.11
+    on 64 bits; another version may end here, which is no less a verdict.
+    """
 
-def syscall(name, *arguments):
-    """Calls the kernel, out of native code; raises unless the call got past every filter."""
-    import ctypes
+    def __init__(self):
+        forged = struct.pack("QQqqQQq", 1 << 30, id(bytearray), 1 << 62, 1 << 62, 0, 0, 0)
+        pointer = struct.pack("Q", id(forged) + 32)
+        constants = (None, object())
+        index = (id(pointer) + 32 - id(constants) - 24) // 8 & 0xFFFFFFFF
+        steps = b"".join(bytes([144, index >> shift & 255]) for shift in (24, 16, 8)) + bytes([100, index & 255])
 
-    def given(value):
-        if isinstance(value, (str, bytes)):
-            return ctypes.create_string_buffer(value if isinstance(value, bytes) else value.encode(), 4096)
-        return ctypes.c_long(value or 0)
+        def load():
+            return None
 
-    libc = ctypes.CDLL(None, use_errno=True)
-    libc.syscall.restype = ctypes.c_long
-    ctypes.set_errno(0)
-    result = libc.syscall(ctypes.c_long(number_of(name)), *map(given, arguments))
-    if result == -1:
-        code = ctypes.get_errno()
-        if code in FORBIDDEN:
-            raise OSError(code, os.strerror(code), name)
-        return f"{name} reached the kernel: {errno.errorcode.get(code, code)}"
-    return f"{name} returned {result}"
+        load.__code__ = load.__code__.replace(co_code=bytes([151, 0]) + steps + bytes([83, 0]), co_consts=constants)
+        self.memory, self._kept = load(), (forged, pointer, constants)
+        # What is behind `[].__len__` calls a function with whatever it takes for the list.
+        self._call = [].__len__
+        self._slot = self.word(id(self._call) + 16)
+        self._functions = self._imported("syscall", "__errno_location")
+        self._errno = self.native("__errno_location", 0)
+
+    def word(self, address):
+        return int.from_bytes(self.memory[address : address + 8], "little")
+
+    def put(self, address, value):
+        self.memory[address : address + 8] = value.to_bytes(8, "little")
+
+    def native(self, function, number):
+        """Calls a function of the C library with one number; the other arguments are what happens to be there."""
+        places = (self._slot + 48, id(self._call) + 24)
+        before = [self.word(place) for place in places]
+        self.put(places[0], self._functions[function])
+        self.put(places[1], number)
+        try:
+            return self._call()
+        finally:
+            self.put(places[0], before[0])
+            self.put(places[1], before[1])
+
+    def syscall(self, number):
+        """Calls the kernel, past Python: what it returned, and the error."""
+        self.put(self._errno, 0)
+        result = self.native("syscall", number)
+        return result, self.word(self._errno) & 0xFFFFFFFF
+
+    def _imported(self, *wanted):
+        # The tables by which the interpreter itself finds what it calls.
+        base = self.word(self.word(id(len) + 16) + 8) & ~0xFFF
+        while self.memory[base : base + 4] != b"\x7fELF":
+            base -= 0x1000
+        header, tags = base + self.word(base + 32), {}
+        while self.word(header) & 0xFFFFFFFF != 2:
+            header += 56
+        entry = base + self.word(header + 16)
+        while self.word(entry):
+            tags[self.word(entry)] = self.word(entry + 8)
+            entry += 16
+        found = {}
+        for table, size in ((23, 2), (7, 8)):
+            for entry in range(tags.get(table, 0), tags.get(table, 0) + tags.get(size, 0), 24):
+                symbol = tags[6] + 24 * (self.word(entry + 8) >> 32)
+                start = tags[5] + (self.word(symbol) & 0xFFFFFFFF)
+                name = bytes(self.memory[start : self.memory.index(0, start)]).decode()
+                if name in wanted:
+                    found[name] = self.word(base + self.word(entry))
+        return found
 
 
 def asked(function, *arguments):
