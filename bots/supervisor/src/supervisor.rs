@@ -198,10 +198,13 @@ impl Supervisor {
         };
         report.record = recorder.finish();
         match report.outcome {
-            Outcome::Completed(_) | Outcome::Failed { kind: FailureKind::Error, .. } => {
+            // A file on the disk that it may still have open would be in nobody's count once it is removed.
+            Outcome::Completed(_) | Outcome::Failed { kind: FailureKind::Error, .. }
+                if !worker.workspace().has_files() =>
+            {
                 self.inner.fleet.put_back(seat, worker);
             }
-            Outcome::Failed { .. } => worker.kill().await,
+            _ => worker.kill().await,
         }
         Ok(Attempt::Reported(report))
     }

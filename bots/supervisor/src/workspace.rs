@@ -74,37 +74,52 @@ impl Workspace {
         &self.path
     }
 
-    /// Removes whatever is in it.
+    /// Takes away whatever is in it. It counts until the workspace is dropped: its worker may have it open.
     pub(crate) async fn empty(&self) -> Result<(), Unavailable> {
         if !self.has_files() {
             return Ok(());
         }
-        let path = self.path.clone();
-        let emptied = spawn_blocking(move || clear(&path));
+        let (path, taken) = (self.path.clone(), self.taken());
+        let emptied = spawn_blocking(move || {
+            make_private(&taken)?;
+            fs::read_dir(&path)?.try_for_each(|entry| {
+                let entry = entry?;
+                make_ours(&entry)?;
+                fs::rename(entry.path(), taken.join(entry.file_name()))
+            })
+        });
         flatten(emptied.await).map_err(failed(&self.path))
     }
 
-    /// The bytes of all files in it.
+    /// Where what was taken away is.
+    fn taken(&self) -> PathBuf {
+        self.path.with_extension("taken")
+    }
+
+    /// The bytes of all files in it, and of those that were taken away.
     pub(crate) async fn bytes(&self) -> u64 {
-        if !self.has_files() {
+        let taken = self.taken();
+        if !self.has_files() && !taken.exists() {
             return 0;
         }
         let path = self.path.clone();
-        spawn_blocking(move || bytes_below(&path)).await.unwrap_or(u64::MAX)
+        let counted = spawn_blocking(move || bytes_below(&path).saturating_add(bytes_below(&taken)));
+        counted.await.unwrap_or(u64::MAX)
     }
 
     // What most hooks need to know, without a trip to another thread.
-    fn has_files(&self) -> bool {
+    pub(crate) fn has_files(&self) -> bool {
         fs::read_dir(&self.path).map_or(true, |mut entries| entries.next().is_some())
     }
 }
 
 impl Drop for Workspace {
     fn drop(&mut self) {
+        let (used, taken) = (self.has_files(), self.taken());
         let path = std::mem::take(&mut self.path);
-        let remove = move || remove(&path);
+        let remove = move || [path, taken].iter().for_each(|path| remove(path));
         match Handle::try_current() {
-            Ok(runtime) if self.has_files() => drop(runtime.spawn_blocking(remove)),
+            Ok(runtime) if used => drop(runtime.spawn_blocking(remove)),
             _ => remove(),
         }
     }

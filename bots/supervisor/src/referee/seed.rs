@@ -1,6 +1,7 @@
 //! The secret seeds of a bot, and what is derived from them.
 
 use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use data_encoding::HEXLOWER;
 use hkdf::Hkdf;
@@ -21,6 +22,8 @@ pub struct Seeds {
     seed: [u8; 32],
     /// What is known of the one after the last.
     next: Option<Hash>,
+    /// The seed after the one that was asked for last: the way along the chain is long.
+    near: Arc<Mutex<(u32, [u8; 32])>>,
 }
 
 impl fmt::Debug for Seeds {
@@ -31,14 +34,18 @@ impl fmt::Debug for Seeds {
 
 impl Seeds {
     /// All seeds of a bot, from a secret of its own.
-    pub const fn new(secret: [u8; 32]) -> Self {
-        Self { last: EPOCHS - 1, seed: secret, next: None }
+    pub fn new(secret: [u8; 32]) -> Self {
+        Self::up_to(EPOCHS - 1, secret, None)
+    }
+
+    fn up_to(last: u32, seed: [u8; 32], next: Option<Hash>) -> Self {
+        Self { last, seed, next, near: Arc::new(Mutex::new((last, seed))) }
     }
 
     /// Those up to epoch `last`, from its seed as hex and the commitment to the one after it.
     pub fn revealed(last: u32, seed: &str, next: Option<Hash>) -> Option<Self> {
         let seed = HEXLOWER.decode(seed.as_bytes()).ok()?.try_into().ok()?;
-        (last < EPOCHS).then_some(Self { last, seed, next })
+        (last < EPOCHS).then(|| Self::up_to(last, seed, next))
     }
 
     /// Whether the seed of this epoch is known here.
@@ -47,8 +54,17 @@ impl Seeds {
     }
 
     fn seed(&self, epoch: u32) -> Option<[u8; 32]> {
-        let steps = self.last.checked_sub(epoch)?;
-        Some((0..steps).fold(self.seed, |seed, _| *Hash::of(&[b"mcp-multiplayer/seed-chain/v1", &seed]).as_bytes()))
+        if epoch > self.last {
+            return None;
+        }
+        let mut near = self.near.lock().unwrap_or_else(PoisonError::into_inner);
+        if near.0 < epoch {
+            *near = (self.last, self.seed);
+        }
+        // Kept one step away: what comes after a seed is asked for with it.
+        let kept = (epoch + 1).min(near.0);
+        *near = (kept, along(near.1, near.0 - kept));
+        Some(along(near.1, kept - epoch))
     }
 
     /// The seed of an epoch as hex, to be published.
@@ -95,6 +111,11 @@ impl Seeds {
     }
 }
 
+/// The seed so many epochs before this one.
+fn along(seed: [u8; 32], steps: u32) -> [u8; 32] {
+    (0..steps).fold(seed, |seed, _| *Hash::of(&[b"mcp-multiplayer/seed-chain/v1", &seed]).as_bytes())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -114,6 +135,18 @@ mod tests {
         assert_eq!(format!("{all:?}"), "[secret]");
         assert!(Seeds::revealed(EPOCHS, &"00".repeat(32), None).is_none());
         assert!(Seeds::revealed(0, "00", None).is_none());
+    }
+
+    #[test]
+    fn the_order_of_questions_changes_nothing() {
+        let all = Seeds::new([7; 32]);
+        let forward: Vec<_> = (0..5).map(|epoch| all.reveal(epoch)).collect();
+        let anew = Seeds::new([7; 32]);
+        let backward: Vec<_> = (0..5).rev().map(|epoch| anew.reveal(epoch)).collect();
+        assert!(forward.iter().eq(backward.iter().rev()));
+        let last = EPOCHS - 1;
+        assert_eq!(all.reveal(last), Seeds::new([7; 32]).reveal(last));
+        assert_eq!((all.reveal(EPOCHS), all.commitment(EPOCHS)), (None, None));
     }
 
     #[test]
