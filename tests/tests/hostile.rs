@@ -32,7 +32,7 @@ use arena::Arena;
 use fixture::Fixture;
 
 /// Programs at a time.
-const ABREAST: usize = 6;
+const ABREAST: usize = 4;
 
 /// Whether inline sources are held to the policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
