@@ -68,7 +68,8 @@ impl Package {
 pub(crate) struct Runtime {
     answer: Py<PyAny>,
     ready: String,
-    workspace: PathBuf,
+    /// The workspace, where it is this process's to empty.
+    own_workspace: Option<PathBuf>,
 }
 
 impl Runtime {
@@ -92,7 +93,11 @@ impl Runtime {
                 "wall": wall.level(),
                 "layers": wall.layers(),
             }}});
-            Ok(Self { answer: answer.unbind(), ready: ready.to_string(), workspace: workspace.to_owned() })
+            Ok(Self {
+                answer: answer.unbind(),
+                ready: ready.to_string(),
+                own_workspace: wall.has_own_workspace().then(|| workspace.to_owned()),
+            })
         })
     }
 
@@ -102,7 +107,7 @@ impl Runtime {
         let mut request = Vec::new();
         while frame::read(&mut socket, &mut request)? {
             let text = std::str::from_utf8(&request)?;
-            empty(&self.workspace)?;
+            self.own_workspace.as_deref().map_or(Ok(()), empty)?;
             #[cfg(target_os = "linux")]
             if let Some(reply) = self_test(text) {
                 frame::write(&mut socket, reply.as_bytes())?;

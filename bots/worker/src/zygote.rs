@@ -108,7 +108,8 @@ fn start(arguments: &Zygote) -> Result<Ready> {
     let (wall, room) = sandbox::apart(&allowance, &arguments.stage, &readable)?;
     interpreter::initialize(&arguments.python)?;
     let package = Package::load(true)?;
-    Ok(Ready { allowance, wall, room, readable, filter: Filter::compile(), package })
+    let filter = Filter::compile(room.is_some());
+    Ok(Ready { allowance, wall, room, readable, filter, package })
 }
 
 impl Ready {

@@ -61,6 +61,11 @@ impl Wall {
         &self.layers
     }
 
+    /// Whether the workspace is seen by nobody else.
+    pub(crate) fn has_own_workspace(&self) -> bool {
+        self.holds("workspace in memory")
+    }
+
     fn holds(&self, name: &str) -> bool {
         self.layers.iter().any(|layer| layer.name == name && layer.held)
     }

@@ -22,6 +22,8 @@ pub(super) fn set(allowance: &Allowance) -> anyhow::Result<()> {
         // A core file would hold what players wrote.
         (Resource::Core, 0),
         (Resource::Nofile, OPEN_FILES),
+        // No process and no thread more, where there is no filter that says so. Does not hold for root.
+        (Resource::Nproc, 0),
         (Resource::Fsize, allowance.file_bytes),
     ];
     for (resource, limit) in limits {

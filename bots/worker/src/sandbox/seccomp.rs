@@ -12,17 +12,23 @@ const SYSCALLS: &str = include_str!("syscalls.json");
 pub(crate) struct Filter(BpfProgram);
 
 impl Filter {
-    /// Compiles the list for this machine.
-    pub(crate) fn compile() -> Result<Self> {
+    /// Compiles the list for this machine, and for where workspaces are.
+    pub(crate) fn compile(in_memory: bool) -> Result<Self> {
         let arch: TargetArch = std::env::consts::ARCH.try_into().map_err(|error| anyhow!("{error}"))?;
-        let mut listed: Value = serde_json::from_str(SYSCALLS).context("syscalls.json")?;
-        let legacy = listed.as_object_mut().and_then(|filters| filters.remove("x86_64")).unwrap_or_default();
-        if let (TargetArch::x86_64, Some(legacy)) = (arch, legacy["filter"].as_array())
-            && let Some(filter) = listed["worker"]["filter"].as_array_mut()
-        {
-            filter.extend(legacy.iter().cloned());
+        let listed: Value = serde_json::from_str(SYSCALLS).context("syscalls.json")?;
+        let legacy = matches!(arch, TargetArch::x86_64);
+        let mut worker = listed["worker"].clone();
+        let rules = worker["filter"].as_array_mut().context("syscalls.json has no filter 'worker'")?;
+        for (section, applies) in [
+            ("x86_64", legacy),
+            ("workspace in memory", in_memory),
+            ("workspace in memory, x86_64", in_memory && legacy),
+        ] {
+            let more = listed[section]["filter"].as_array().with_context(|| format!("no filter {section:?}"))?;
+            rules.extend(more.iter().filter(|_| applies).cloned());
         }
-        let mut compiled = compile_from_json(listed.to_string().as_bytes(), arch).context("syscalls.json")?;
+        let listed = serde_json::json!({ "worker": worker }).to_string();
+        let mut compiled = compile_from_json(listed.as_bytes(), arch).context("syscalls.json")?;
         Ok(Self(compiled.remove("worker").context("syscalls.json has no filter 'worker'")?))
     }
 
@@ -39,11 +45,12 @@ mod tests {
     #[test]
     fn every_call_on_the_list_says_why() {
         let listed: Value = serde_json::from_str(SYSCALLS).unwrap();
-        for filter in ["worker", "x86_64"] {
-            for rule in listed[filter]["filter"].as_array().unwrap() {
-                assert!(rule["comment"].as_str().is_some_and(|why| why.len() > 3), "{rule}");
+        for (section, filter) in listed.as_object().unwrap() {
+            for rule in filter["filter"].as_array().unwrap() {
+                assert!(rule["comment"].as_str().is_some_and(|why| why.len() > 3), "{section}: {rule}");
             }
         }
-        Filter::compile().unwrap();
+        Filter::compile(true).unwrap();
+        Filter::compile(false).unwrap();
     }
 }

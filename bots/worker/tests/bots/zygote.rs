@@ -61,3 +61,21 @@ async fn without_the_filter_of_system_calls_there_is_no_wall() {
     assert!(wall.verdict().starts_with("not stopped: "), "{}", wall.verdict());
     assert_eq!(bots.run(HELLO, on_init()).await.bodies(), [json!({"text": "hello"})]);
 }
+
+#[tokio::test]
+async fn files_on_the_disk_count_however_they_are_hidden() {
+    let bots = Bots::contained(|config| config.limits.workspace_bytes = 1 << 20);
+    let inspected = "import io\nHELD = [io.open('loaded', 'w')]\nHELD[0].write('x' * 300_000)\n";
+    // Each hook starts with the source anew: what the inspection left is out of its sight, and counts.
+    let small = "class Bot:\n    def on_init(self):\n        HELD.append(io.open('small', 'w'))\n        self.ctx.post('bot', 'hello')";
+    let source = format!("{inspected}{small}");
+    bots.inspect(&source).await.unwrap();
+    assert_eq!(bots.run(&source, on_init()).await.bodies(), [json!({"text": "hello"})]);
+    // A worker that may have a file open is not used again.
+    assert_eq!(bots.pids(), Vec::<String>::new());
+    assert!(!bots.has_file("small"));
+    let large = source.replace("HELD.append(io.open('small', 'w'))", "io.open('small', 'w').write('x' * 600_000)");
+    bots.inspect(&large).await.unwrap();
+    let report = bots.run(&large, on_init()).await;
+    assert_eq!(report.failure().0, "the bot's files grew over 1048576 bytes");
+}
