@@ -2,6 +2,7 @@
 # on: guards; held
 # off: process; held
 import copy
+import dataclasses
 import operator
 
 
@@ -39,6 +40,15 @@ def by_property(ctx):
     return own(getattr(type(ctx).params.fget, "__globals__"))
 
 
+def by_dataclass(ctx):
+    # A generated method reads whatever attributes it was made for, of any object.
+    for name in ("_facts", "_effects"):
+        told = dataclasses.make_dataclass("Made", [name]).__repr__(ctx)
+        if "start_key" in told:
+            own(told)
+    raise LookupError("no key")
+
+
 def by_foreign_slot(ctx):
     ctx.dm("s2", "bot", "to nobody")
 
@@ -55,6 +65,7 @@ ATTEMPTS = [
     by_bound_method,
     by_function,
     by_property,
+    by_dataclass,
     by_foreign_slot,
     by_state_that_is_none,
 ]

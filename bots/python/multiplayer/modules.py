@@ -29,11 +29,13 @@ class Facade(ModuleType):
 
 # Facades written by hand or changed, by module: `facades` fills it.
 _replacements = {}
-_served = {}
 
-# Of these a bot has copies, new ones in each hook: it could change them for the next.
+# What each module offers: its names, and those of them that a bot could change for its next hook.
+_offered = {}
 _CHANGEABLE = (dict, list, set, bytearray, decimal.Context)
-_originals = {}
+
+# The facades of this hook. The next one gets others: there are ways to write into any object.
+_served = {}
 
 
 def replace(module, make):
@@ -47,13 +49,12 @@ def is_allowed(module):
 
 def imported(module):
     """Whether the bot has imported this module in this process."""
-    return module in _served
+    return module in _offered
 
 
 def freshen():
     """Begins anew, for another hook."""
-    for module, originals in _originals.items():
-        vars(_served[module]).update({name: value.copy() for name, value in originals.items()})
+    _served.clear()
 
 
 def bot_import(name, globals=None, locals=None, fromlist=(), level=0):
@@ -82,17 +83,22 @@ def _import_attribute(facade, module, attribute):
 def _serve(name):
     facade = _served.get(name)
     if facade is None:
-        real = importlib.import_module(name)
-        facade = Facade(name, real.__doc__)
-        make = _replacements.get(name)
-        names_of_it = make() if make else public_names(real)
-        changeable = {name: value for name, value in names_of_it.items() if type(value) in _CHANGEABLE}
-        if changeable:
-            _originals[name] = changeable
-        copies = {name: value.copy() for name, value in changeable.items()}
-        vars(facade).update(names_of_it | copies)
-        _served[name] = facade
+        offered, changeable = _offered.get(name) or _offer(name)
+        facade = _served[name] = Facade(name, sys.modules[name].__doc__)
+        inside = vars(facade)
+        inside.update(offered)
+        for changed in changeable:
+            inside[changed] = offered[changed].copy()
     return facade
+
+
+def _offer(name):
+    real = importlib.import_module(name)
+    make = _replacements.get(name)
+    offered = make() if make else public_names(real)
+    changeable = [name for name, value in offered.items() if type(value) in _CHANGEABLE]
+    _offered[name] = offered, changeable
+    return _offered[name]
 
 
 def public_names(module):

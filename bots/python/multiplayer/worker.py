@@ -24,6 +24,9 @@ from multiplayer.wall import raise_wall
 
 _REASON_CHARACTERS = 1000
 
+# What `ctx` tells of a call.
+_FACTS = ("channel_id", "bot_id", "now_ms", "players", "slots", "env")
+
 
 def prepare(all):
     """Makes this process one that bots can run in; with `all`, whatever they may import is there already."""
@@ -81,7 +84,8 @@ class Worker:
             return _rejected(_reason(error), self._program.line_of(error), None)
 
     def _hook(self, call):
-        facts = call | {"params": self._params, "workspace": self._workspace}
+        # Not the keys of the stream: what an author's object holds can be shown.
+        facts = {name: call[name] for name in _FACTS} | {"params": self._params, "workspace": self._workspace}
         keystream = stream.Stream(call["stream"])
         effects = Effects(call["state"], call["kept"], keystream, self._limits)
         clock.set_time(call["now_ms"], self._limits["hook_ms"])
