@@ -11,6 +11,10 @@ const OPEN_FILES: u64 = 64;
 #[cfg(target_os = "linux")]
 const LIBRARY_BYTES: u64 = 256 << 20;
 
+/// Seconds that the process may work in all. A hook has less than that; what works on when its hook is over, where
+/// nobody waits for it, ends here. A bot whose hooks take that much together gets another process, unnoticed.
+const CPU_SECONDS: u64 = 60;
+
 /// Sets the limits, soft and hard alike, so that nothing in the process can raise them.
 pub(super) fn set(allowance: &Allowance) -> anyhow::Result<()> {
     let limits = [
@@ -22,6 +26,7 @@ pub(super) fn set(allowance: &Allowance) -> anyhow::Result<()> {
         // A core file would hold what players wrote.
         (Resource::Core, 0),
         (Resource::Nofile, OPEN_FILES),
+        (Resource::Cpu, CPU_SECONDS),
         // No process and no thread more, where there is no filter that says so. Does not hold for root.
         (Resource::Nproc, 0),
         (Resource::Fsize, allowance.file_bytes),
