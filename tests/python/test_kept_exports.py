@@ -17,7 +17,7 @@ import paths
 from relay import program
 
 EXPORTS = sorted((paths.ROOT / "tests/exports").glob("*.json"))
-PRESETS = re.findall(r'name: "(\w+Bot)"', (paths.ROOT / "relay/src/bots/preset.rs").read_text())
+PRESETS = re.findall(r'name: "(\w+Bot)"', (paths.ROOT / "bots/supervisor/src/preset.rs").read_text())
 
 
 def replay(file, *options):

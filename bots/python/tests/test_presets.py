@@ -12,7 +12,7 @@ from multiplayer.policy import compile_bot  # noqa: E402
 
 ROOT = pathlib.Path(__file__).parents[3]
 PRESETS = sorted((ROOT / "bots/python/presets").glob("*.py"))
-REGISTRY = (ROOT / "relay/src/bots/preset.rs").read_text()
+REGISTRY = (ROOT / "bots/supervisor/src/preset.rs").read_text()
 
 
 class EveryPreset(unittest.TestCase):

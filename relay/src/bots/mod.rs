@@ -4,8 +4,6 @@
 //! the supervisor and appends their effects; what a bot is and may do is the supervisor's business.
 
 mod hook;
-mod preset;
 mod runner;
 
-pub(crate) use preset::{find_preset, presets};
 pub(crate) use runner::start;

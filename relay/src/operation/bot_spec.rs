@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mcp_multiplayer_bot_supervisor::referee::Memory;
-use mcp_multiplayer_bot_supervisor::{InspectError, Inspected, Program, Unavailable};
+use mcp_multiplayer_bot_supervisor::{InspectError, Inspected, Program, Unavailable, find_preset, presets};
 use mcp_multiplayer_protocol::channel::{Hook, SlotKind};
 use mcp_multiplayer_protocol::operation::BotSpec;
 use mcp_multiplayer_protocol::{
@@ -16,7 +16,6 @@ use serde_json::{Map, Value, json};
 use tokio::time::{Instant, timeout_at};
 
 use super::{Session, checked_name, too_large};
-use crate::bots::{find_preset, presets};
 use crate::channel::{LiveChannel, Proposal};
 use crate::error::{internal, store_failed};
 use crate::store::{BotChange, BotCursor, NewBot};

@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use mcp_multiplayer_bot_supervisor::find_preset;
 use mcp_multiplayer_protocol::channel::SlotKind;
 use mcp_multiplayer_protocol::operation::{BotSpec, ChannelCreated, CreateChannel, View};
 use mcp_multiplayer_protocol::{
@@ -11,7 +12,6 @@ use super::bot_spec::{Attached, Loaded};
 use super::join_channel::Seat;
 use super::repeat::Keyed;
 use super::{Session, checked_name};
-use crate::bots::find_preset;
 use crate::channel::{CommitError, LiveChannel, Proposal};
 use crate::error::{internal, store_failed};
 use crate::secret::Grant;

@@ -8,7 +8,6 @@ mod changes;
 mod channel;
 mod command;
 mod game;
-mod preset;
 mod screen;
 pub(crate) mod table;
 
@@ -21,7 +20,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use clap::Args;
-use mcp_multiplayer_bot_supervisor::{InspectError, Program, Supervisor, SupervisorConfig};
+use mcp_multiplayer_bot_supervisor::{InspectError, Program, Supervisor, SupervisorConfig, find_preset, presets};
 use mcp_multiplayer_protocol::{Hash, Secret, Timestamp};
 use serde_json::{Map, Value};
 
@@ -130,10 +129,11 @@ fn prepare(arguments: &Play) -> Result<Game> {
 /// What the bot is called in messages, its name, and its source.
 fn source(arguments: &Play) -> Result<(String, String, Arc<str>)> {
     if let Some(wanted) = &arguments.preset {
-        let found = preset::find(wanted);
-        let (name, source) =
-            found.with_context(|| format!("there is no preset {wanted}; the presets are {}", preset::names()))?;
-        return Ok((format!("builtin://{name}"), name.to_owned(), source.into()));
+        let found = find_preset(wanted).with_context(|| {
+            let names: Vec<&str> = presets().iter().map(|preset| preset.name).collect();
+            format!("there is no preset {wanted}; the presets are {}", names.join(", "))
+        })?;
+        return Ok((found.code_ref(), found.name.to_owned(), found.source()));
     }
     let path = arguments.file.as_ref().expect("required without a preset");
     let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;

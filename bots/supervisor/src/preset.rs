@@ -1,21 +1,27 @@
+//! The bots that ship with the product, compiled in.
+
 use std::sync::Arc;
 
 /// A bot that ships with the product.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Preset {
-    pub(crate) name: &'static str,
-    pub(crate) version: &'static str,
+pub struct Preset {
+    /// Its name, which is that of its class.
+    pub name: &'static str,
+    /// Its version.
+    pub version: &'static str,
     /// What it does, in a line.
-    pub(crate) summary: &'static str,
+    pub summary: &'static str,
     source: &'static str,
 }
 
 impl Preset {
-    pub(crate) fn code_ref(&self) -> String {
+    /// What refers to it: `builtin://NAME`.
+    pub fn code_ref(&self) -> String {
         format!("builtin://{}", self.name)
     }
 
-    pub(crate) fn source(&self) -> Arc<str> {
+    /// Its source text.
+    pub fn source(&self) -> Arc<str> {
         self.source.into()
     }
 }
@@ -25,53 +31,53 @@ const PRESETS: &[Preset] = &[
         name: "GuessBot",
         version: "1.1",
         summary: "Referee of a number guessing game: commits to a secret number, judges guesses, keeps the turn clock, proves the number at the end.",
-        source: include_str!("../../../bots/python/presets/guess_bot.py"),
+        source: include_str!("../../python/presets/guess_bot.py"),
     },
     Preset {
         name: "BlackjackBot",
         version: "1.0",
         summary: "Dealer of a blackjack table: commits to the shuffled shoe before the deal, plays by stated rules, opens every card at the end.",
-        source: include_str!("../../../bots/python/presets/blackjack_bot.py"),
+        source: include_str!("../../python/presets/blackjack_bot.py"),
     },
     Preset {
         name: "PriceBot",
         version: "1.0",
         summary: "Reads one number from a public JSON source for everybody at once: params url, path, label.",
-        source: include_str!("../../../bots/python/presets/price_bot.py"),
+        source: include_str!("../../python/presets/price_bot.py"),
     },
     Preset {
         name: "ContractBot",
         version: "1.0",
         summary: "Judge of a contract: terms that all parties accept by hash, claims with evidence, deadlines, rulings by the terms.",
-        source: include_str!("../../../bots/python/presets/contract_bot.py"),
+        source: include_str!("../../python/presets/contract_bot.py"),
     },
     Preset {
         name: "TlsBot",
         version: "1.0",
         summary: "Shows a server's TLS certificate to everybody at once: subject, issuer, validity, names, fingerprint, and whether it holds.",
-        source: include_str!("../../../bots/python/presets/tls_bot.py"),
+        source: include_str!("../../python/presets/tls_bot.py"),
     },
     Preset {
         name: "MemoryBot",
         version: "1.0",
         summary: "Passes questions and answers from memory between sessions: opt-in, with consent to each question.",
-        source: include_str!("../../../bots/python/presets/memory_bot.py"),
+        source: include_str!("../../python/presets/memory_bot.py"),
     },
     Preset {
         name: "TicTacToeBot",
         version: "1.0",
         summary: "Keeps board, turns and rules of tic-tac-toe.",
-        source: include_str!("../../../bots/python/presets/tic_tac_toe_bot.py"),
+        source: include_str!("../../python/presets/tic_tac_toe_bot.py"),
     },
 ];
 
 /// All presets.
-pub(crate) fn presets() -> &'static [Preset] {
+pub fn presets() -> &'static [Preset] {
     PRESETS
 }
 
 /// The preset of this name, with or without `builtin://` in front.
-pub(crate) fn find_preset(name: &str) -> Option<&'static Preset> {
+pub fn find_preset(name: &str) -> Option<&'static Preset> {
     let name = name.strip_prefix("builtin://").unwrap_or(name);
     PRESETS.iter().find(|preset| preset.name == name)
 }
