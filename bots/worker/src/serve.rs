@@ -1,8 +1,8 @@
 //! One bot's process, as a relay's supervisor starts it.
 //!
 //! Its standard input is a Unix stream socket to the relay, over which it answers one request after
-//! another: see [`runtime`](crate::runtime). It must never outlive the relay, nor hold anything that its
-//! bot should not have: see [`sandbox`](crate::sandbox).
+//! another: see `runtime`. It must never outlive the relay, nor hold anything that its
+//! bot should not have: see `sandbox`.
 
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
