@@ -16,6 +16,7 @@
 //! The seed fixes where the blows fall and what players do, not how the processes interleave.
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -77,7 +78,7 @@ async fn nothing_is_lost_and_nothing_happens_twice() {
     let no_limit = ["--posts-per-second", "100000", "--posts-burst", "100000", "--hook-ms", "60000"];
     let mut relay = RelayProcess::start_with(&no_limit).await.unwrap();
     relay.kill().await.unwrap();
-    let _reserved = reserve(relay.address());
+    let _reserved = timeout(STALLED, reserve(relay.address())).await.unwrap();
     let (alice, bob) = (relay.local_token().unwrap(), relay.create_token("bob").await.unwrap());
     let world = World::new(relay.address().to_owned(), [("alice", alice), ("bob", bob)]);
 
@@ -118,13 +119,18 @@ async fn nothing_is_lost_and_nothing_happens_twice() {
 /// Keeps others, such as a client that looks for a free port, from taking the relay's while it is dead.
 ///
 /// On Linux a bound socket does that without keeping the relay from listening.
-fn reserve(address: &str) -> Option<TcpSocket> {
-    cfg!(target_os = "linux").then(|| {
-        let socket = TcpSocket::new_v4().expect("a socket");
-        socket.set_reuseaddr(true).expect("the relay does so too");
-        socket.bind(address.parse().expect("an address")).expect("the relay has just left it");
-        socket
-    })
+async fn reserve(address: &str) -> Option<TcpSocket> {
+    if !cfg!(target_os = "linux") {
+        return None;
+    }
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.set_reuseaddr(true).expect("the relay does so too");
+    // As in `released`, a child of the dead relay may listen for a moment.
+    while let Err(error) = socket.bind(address.parse().expect("an address")) {
+        assert_eq!(error.kind(), ErrorKind::AddrInUse, "{error}");
+        yield_now().await;
+    }
+    Some(socket)
 }
 
 /// Returns when nothing listens on a dead relay's port any more. A process that it was about to start as a bot's
