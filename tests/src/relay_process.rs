@@ -1,12 +1,15 @@
 use std::ffi::OsString;
 use std::fs::OpenOptions;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use anyhow::{Context as _, Result, bail};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
+use tokio::task::yield_now;
 
 use crate::{HttpClient, WsClient};
 
@@ -140,6 +143,10 @@ impl RelayProcess {
     /// Starts it again, on the same data and the same port; `failpoint` is `name@n`.
     pub async fn restart(&mut self, failpoint: Option<&str>) -> Result<()> {
         self.kill().await?;
+        // A child that a dead relay was about to make a bot's worker has the listener, too, until it becomes one.
+        while TcpListener::bind(&self.address).await.is_err_and(|error| error.kind() == ErrorKind::AddrInUse) {
+            yield_now().await;
+        }
         self.spawn(failpoint).await
     }
 

@@ -22,7 +22,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mcp_multiplayer_tests::RelayProcess;
-use tokio::net::{TcpListener, TcpSocket};
+use tokio::net::TcpSocket;
 use tokio::task::{JoinSet, yield_now};
 use tokio::time::timeout;
 
@@ -97,8 +97,7 @@ async fn nothing_is_lost_and_nothing_happens_twice() {
     }
 
     let tally = slay(&mut relay, &world, &mut parties, kills, &mut prng).await;
-    timeout(STALLED, released(relay.address())).await.unwrap();
-    relay.restart(None).await.unwrap();
+    timeout(STALLED, relay.restart(None)).await.unwrap().unwrap();
     world.announce_last();
     let mut ledger = Ledger::default();
     while let Some(party) = timeout(STALLED, parties.join_next()).await.expect("the games go on to their ends") {
@@ -125,20 +124,12 @@ async fn reserve(address: &str) -> Option<TcpSocket> {
     }
     let socket = TcpSocket::new_v4().expect("a socket");
     socket.set_reuseaddr(true).expect("the relay does so too");
-    // As in `released`, a child of the dead relay may listen for a moment.
+    // A child of the dead relay may listen for a moment.
     while let Err(error) = socket.bind(address.parse().expect("an address")) {
         assert_eq!(error.kind(), ErrorKind::AddrInUse, "{error}");
         yield_now().await;
     }
     Some(socket)
-}
-
-/// Returns when nothing listens on a dead relay's port any more. A process that it was about to start as a bot's
-/// worker has the listener, too, until it becomes one.
-async fn released(address: &str) {
-    while TcpListener::bind(address).await.is_err() {
-        yield_now().await;
-    }
 }
 
 /// Kills the relay so often; says how often where, and how often of that before it listened.
@@ -163,7 +154,6 @@ async fn slay(
         let count = tally.get_mut(&place).expect("all places are in the tally");
         count.0 += 1;
         let blow = async {
-            released(relay.address()).await;
             match &place {
                 Place::Failpoint(name) => {
                     let failpoint = format!("{name}@{}", 1 + prng.below(8));
