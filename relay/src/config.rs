@@ -46,6 +46,18 @@ impl WallLevel {
     }
 }
 
+/// Who may use the relay by OAuth. Tokens that the operator makes work in any case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum Access {
+    /// Anyone who can reach it.
+    Open,
+    /// Whoever has an access code that the operator made.
+    Invite,
+    /// Nobody.
+    Closed,
+}
+
 /// All that an operator can choose, with every default filled in.
 #[expect(clippy::struct_excessive_bools, reason = "each is a choice of its own")]
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -65,6 +77,42 @@ pub struct Config {
     pub allowed_origins: Vec<String>,
     /// Whether users of this machine get in by the token file in the data directory.
     pub local_token: bool,
+    /// Who may use the relay by OAuth: `open`, `invite` or `closed`; left out, `open` while it listens on loopback only, else `invite`.
+    pub access: Option<Access>,
+    /// How long an access token is valid, in seconds.
+    pub access_token_seconds: u64,
+    /// How long a refresh token may lie unused, in seconds.
+    pub refresh_token_seconds: u64,
+    /// Certificates in PEM, the relay's own first; with `tls_key`, the relay speaks TLS. Read again when they change.
+    pub tls_cert: Option<PathBuf>,
+    /// The key of the certificate, in PEM.
+    pub tls_key: Option<PathBuf>,
+    /// Domains for which the relay gets certificates by itself (ACME, RFC 8555).
+    pub acme_domain: Vec<String>,
+    /// An e-mail address that the certificate authority may write to.
+    pub acme_contact: Option<String>,
+    /// The certificate authority's directory.
+    pub acme_directory: String,
+    /// Proxies whose word on a caller's address is taken: `127.0.0.1`, `10.0.0.0/8`.
+    pub trusted_proxies: Vec<String>,
+    /// Requests a second of a principal, on average.
+    pub requests_per_second: u32,
+    /// Requests of a principal at once.
+    pub requests_burst: u32,
+    /// Requests a second from an address, on average.
+    pub address_requests_per_second: u32,
+    /// Requests from an address at once.
+    pub address_requests_burst: u32,
+    /// OAuth clients that an address may register in an hour.
+    pub registrations_per_hour: u32,
+    /// Connections that are served at a time.
+    pub connections: usize,
+    /// Connections from one address at a time.
+    pub connections_per_address: usize,
+    /// How long a client may take to send a request's head, or let a transfer stand still, in seconds.
+    pub slow_client_seconds: u64,
+    /// Channels that a principal may make in a day.
+    pub channels_per_day: u32,
     /// Largest body of an entry, in bytes.
     pub body_bytes: usize,
     /// Longest wait of a long-poll, in milliseconds.
@@ -138,6 +186,24 @@ impl Default for Config {
             allowed_hosts: vec![],
             allowed_origins: vec![],
             local_token: true,
+            access: None,
+            access_token_seconds: 3_600,
+            refresh_token_seconds: 30 * 24 * 3_600,
+            tls_cert: None,
+            tls_key: None,
+            acme_domain: vec![],
+            acme_contact: None,
+            acme_directory: "https://acme-v02.api.letsencrypt.org/directory".to_owned(),
+            trusted_proxies: vec![],
+            requests_per_second: 100,
+            requests_burst: 400,
+            address_requests_per_second: 400,
+            address_requests_burst: 1_600,
+            registrations_per_hour: 60,
+            connections: 10_000,
+            connections_per_address: 512,
+            slow_client_seconds: 20,
+            channels_per_day: 1_000,
             body_bytes: limits::BODY_BYTES,
             wait_ms: limits::WAIT_MS,
             posts_per_second: 20,
@@ -196,6 +262,60 @@ pub struct Settings {
     /// Whether users of this machine get in by the token file [default: true]
     #[arg(long, env = "MCP_MULTIPLAYER_LOCAL_TOKEN", value_name = "BOOL", global = true)]
     pub local_token: Option<bool>,
+    /// Who may use the relay by OAuth [default: open on loopback, else invite]
+    #[arg(long, env = "MCP_MULTIPLAYER_ACCESS", value_name = "POLICY", global = true)]
+    pub access: Option<Access>,
+    /// Seconds that an access token is valid [default: 3600]
+    #[arg(long, env = "MCP_MULTIPLAYER_ACCESS_TOKEN_SECONDS", value_name = "N", global = true)]
+    pub access_token_seconds: Option<u64>,
+    /// Seconds that a refresh token may lie unused [default: 2592000]
+    #[arg(long, env = "MCP_MULTIPLAYER_REFRESH_TOKEN_SECONDS", value_name = "N", global = true)]
+    pub refresh_token_seconds: Option<u64>,
+    /// Certificates in PEM; with --tls-key, the relay speaks TLS
+    #[arg(long, env = "MCP_MULTIPLAYER_TLS_CERT", value_name = "FILE", global = true)]
+    pub tls_cert: Option<PathBuf>,
+    /// The key of the certificate, in PEM
+    #[arg(long, env = "MCP_MULTIPLAYER_TLS_KEY", value_name = "FILE", global = true)]
+    pub tls_key: Option<PathBuf>,
+    /// Domain for which the relay gets a certificate by itself (ACME); it must be reached at port 443
+    #[arg(long, env = "MCP_MULTIPLAYER_ACME_DOMAIN", value_name = "DOMAIN", value_delimiter = ',', global = true)]
+    pub acme_domain: Option<Vec<String>>,
+    /// E-mail address that the certificate authority may write to
+    #[arg(long, env = "MCP_MULTIPLAYER_ACME_CONTACT", value_name = "EMAIL", global = true)]
+    pub acme_contact: Option<String>,
+    /// The certificate authority's directory [default: Let's Encrypt]
+    #[arg(long, env = "MCP_MULTIPLAYER_ACME_DIRECTORY", value_name = "URL", global = true)]
+    pub acme_directory: Option<String>,
+    /// Proxies whose X-Forwarded-For is believed: 127.0.0.1, 10.0.0.0/8
+    #[arg(long, env = "MCP_MULTIPLAYER_TRUSTED_PROXIES", value_name = "ADDRESS", value_delimiter = ',', global = true)]
+    pub trusted_proxies: Option<Vec<String>>,
+    /// Requests a second of a principal, on average [default: 100]
+    #[arg(long, env = "MCP_MULTIPLAYER_REQUESTS_PER_SECOND", value_name = "N", global = true)]
+    pub requests_per_second: Option<u32>,
+    /// Requests of a principal at once [default: 400]
+    #[arg(long, env = "MCP_MULTIPLAYER_REQUESTS_BURST", value_name = "N", global = true)]
+    pub requests_burst: Option<u32>,
+    /// Requests a second from an address, on average [default: 400]
+    #[arg(long, env = "MCP_MULTIPLAYER_ADDRESS_REQUESTS_PER_SECOND", value_name = "N", global = true)]
+    pub address_requests_per_second: Option<u32>,
+    /// Requests from an address at once [default: 1600]
+    #[arg(long, env = "MCP_MULTIPLAYER_ADDRESS_REQUESTS_BURST", value_name = "N", global = true)]
+    pub address_requests_burst: Option<u32>,
+    /// OAuth clients that an address may register in an hour [default: 60]
+    #[arg(long, env = "MCP_MULTIPLAYER_REGISTRATIONS_PER_HOUR", value_name = "N", global = true)]
+    pub registrations_per_hour: Option<u32>,
+    /// Connections that are served at a time [default: 10000]
+    #[arg(long, env = "MCP_MULTIPLAYER_CONNECTIONS", value_name = "N", global = true)]
+    pub connections: Option<usize>,
+    /// Connections from one address at a time [default: 512]
+    #[arg(long, env = "MCP_MULTIPLAYER_CONNECTIONS_PER_ADDRESS", value_name = "N", global = true)]
+    pub connections_per_address: Option<usize>,
+    /// Seconds that a client may let a transfer stand still [default: 20]
+    #[arg(long, env = "MCP_MULTIPLAYER_SLOW_CLIENT_SECONDS", value_name = "N", global = true)]
+    pub slow_client_seconds: Option<u64>,
+    /// Channels that a principal may make in a day [default: 1000]
+    #[arg(long, env = "MCP_MULTIPLAYER_CHANNELS_PER_DAY", value_name = "N", global = true)]
+    pub channels_per_day: Option<u32>,
     /// Largest body of an entry, in bytes [default: 32768]
     #[arg(long, env = "MCP_MULTIPLAYER_BODY_BYTES", value_name = "N", global = true)]
     pub body_bytes: Option<usize>,
@@ -311,6 +431,13 @@ impl Config {
             Some(own.parent()?.join("mcp-multiplayer-bot"))
         };
         self.bot_worker.clone().or_else(beside).unwrap_or_else(|| PathBuf::from("mcp-multiplayer-bot"))
+    }
+
+    /// Who may use the relay by OAuth.
+    pub fn access(&self) -> Access {
+        let reachable = |address: &SocketAddr| !address.ip().is_loopback();
+        let public = std::iter::once(&self.listen).chain(&self.also_listen).any(reachable);
+        self.access.unwrap_or(if public { Access::Invite } else { Access::Open })
     }
 
     pub(crate) fn ping(&self) -> Duration {

@@ -13,13 +13,16 @@ mod export;
 mod failpoint;
 mod http;
 mod mcp;
+mod oauth;
 mod operation;
 mod outside;
+mod rest;
 pub mod secret;
 mod serve;
 mod state;
 pub mod store;
 pub mod telemetry;
+mod web;
 mod ws;
 
 pub use export::export;

@@ -22,6 +22,21 @@ impl Principal {
         Self(format!("token:{id}").into())
     }
 
+    /// A person who came by OAuth.
+    pub fn person(id: &str) -> Self {
+        Self(format!("person:{id}").into())
+    }
+
+    /// A client that acts for itself (`client_credentials`).
+    pub fn client(id: &str) -> Self {
+        Self(format!("client:{id}").into())
+    }
+
+    /// A principal by the name it is stored under.
+    pub fn stored(name: &str) -> Self {
+        Self(name.into())
+    }
+
     /// Its name inside the relay; in channels it goes by a pseudonym.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::state::Relay;
-use crate::{mcp, ws};
+use crate::{mcp, oauth, rest, web, ws};
 
 /// All doors, over one relay.
 pub(crate) fn router(relay: &Arc<Relay>, connections: &TaskTracker, cut_off: &CancellationToken) -> Router {
@@ -26,12 +26,15 @@ pub(crate) fn router(relay: &Arc<Relay>, connections: &TaskTracker, cut_off: &Ca
         .layer(from_fn(mcp::accept_anything))
         .route("/ws", get(ws::upgrade))
         .with_state(ws::Door::new(Arc::clone(relay), connections.clone()))
+        .merge(rest::router())
         .layer(from_fn_with_state(Arc::clone(relay), authenticate::bearer));
     Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
         .with_state(Arc::clone(relay))
         .merge(authenticated)
+        .merge(oauth::router(relay))
+        .merge(web::router(relay))
         .layer(from_fn_with_state(guard::Allowed::new(&relay.config), guard::check))
 }
 

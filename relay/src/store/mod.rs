@@ -7,6 +7,7 @@
 mod batch;
 #[cfg(test)]
 mod contract;
+pub mod oauth;
 pub mod sqlite;
 
 use futures::future::BoxFuture;

@@ -1,0 +1,38 @@
+//! The authorization server (OAuth 2.1), one file for each endpoint.
+
+use std::sync::Arc;
+
+use axum::Router;
+
+use crate::state::Relay;
+
+/// Its endpoints.
+pub(crate) fn router(relay: &Arc<Relay>) -> Router {
+    Router::new().merge(grant::router(relay)).merge(authorize::router(relay))
+}
+
+/// Metadata, registration, tokens and their revocation.
+mod grant {
+    use std::sync::Arc;
+
+    use axum::Router;
+
+    use crate::state::Relay;
+
+    pub(super) fn router(_: &Arc<Relay>) -> Router {
+        Router::new()
+    }
+}
+
+/// The authorization endpoint, and who comes to it.
+mod authorize {
+    use std::sync::Arc;
+
+    use axum::Router;
+
+    use crate::state::Relay;
+
+    pub(super) fn router(_: &Arc<Relay>) -> Router {
+        Router::new()
+    }
+}
