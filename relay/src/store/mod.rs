@@ -19,9 +19,10 @@ pub use batch::{
     BotChange, BotCursor, ChannelBatch, Checkpoint, Exchange, IdempotencyRecord, Membership, NewBot, NewToken,
     StoredBot, Token,
 };
+pub use oauth::{AccessCode, Client, Code, Grant, NewCode, NewTokens, OAuthStore, RefreshToken, Rotated};
 
-/// A place that keeps channels; one process or many may share it.
-pub trait Store: Send + Sync + 'static {
+/// A place that keeps channels, and what the authorization server keeps; one process or many may share it.
+pub trait Store: OAuthStore {
     /// Appends a batch to a channel: all of it, durably, or nothing.
     ///
     /// The future may be dropped; the batch is then appended all the same. Batches are taken in the order of

@@ -11,6 +11,7 @@ mod entry;
 mod exchange;
 mod idempotency;
 mod membership;
+mod oauth;
 mod reader;
 mod row;
 mod schema;

@@ -69,7 +69,7 @@ fn a_database_of_a_newer_program_is_refused() {
     drop(store);
     beside.pragma_update(None, "user_version", 99).unwrap();
     let refused = SqliteStore::open(&folder.path().join("relay.db")).unwrap_err();
-    assert!(message(&refused).contains("is of version 99, this program knows versions up to 2"), "{refused}");
+    assert!(message(&refused).contains("is of version 99, this program knows versions up to 3"), "{refused}");
 }
 
 #[test]

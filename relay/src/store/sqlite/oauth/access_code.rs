@@ -1,0 +1,65 @@
+use mcp_multiplayer_protocol::{Hash, Timestamp};
+use rusqlite::{Connection, params};
+
+use super::super::row::Row;
+use super::{execute, find_one, grant, list_all};
+use crate::auth::Principal;
+use crate::store::StoreError;
+use crate::store::oauth::AccessCode;
+
+const INSERT: &str = "INSERT INTO access_code (id, code_hash, name, principal, created_at, revoked)
+    VALUES (?1, ?2, ?3, ?4, ?5, 0)";
+
+const FIND: &str = "SELECT id, name, created_at FROM access_code WHERE code_hash = ?1 AND revoked = 0";
+
+const LOOKUP: &str = "SELECT id, name, created_at FROM access_code WHERE id = ?1 AND revoked = 0";
+
+const LIST: &str = "SELECT id, name, created_at FROM access_code WHERE revoked = 0 ORDER BY created_at, no";
+
+const REVOKE: &str = "UPDATE access_code SET revoked = 1 WHERE id = ?1 AND revoked = 0";
+
+const FIND_REVOKED: &str = "SELECT no FROM access_code WHERE principal = ?1 AND revoked = 1";
+
+/// Records an access code.
+pub(super) fn insert(connection: &Connection, code: &AccessCode, code_hash: Hash) -> Result<(), StoreError> {
+    let principal = Principal::person(&code.id);
+    let values = params![code.id, code_hash.as_bytes(), code.name, principal.as_str(), code.created_at.as_millis()];
+    execute(connection, "insert an access code", INSERT, values)?;
+    Ok(())
+}
+
+/// The access code with this hash, unless it was revoked.
+pub(super) fn find(connection: &Connection, code_hash: Hash) -> Result<Option<AccessCode>, StoreError> {
+    find_one(connection, "find an access code", FIND, [code_hash.as_bytes()], read)
+}
+
+/// The access code of this id, unless it was revoked.
+pub(super) fn lookup(connection: &Connection, id: &str) -> Result<Option<AccessCode>, StoreError> {
+    find_one(connection, "look up an access code", LOOKUP, [id], read)
+}
+
+/// The access codes that were not revoked, the oldest first.
+pub(super) fn list(connection: &Connection) -> Result<Vec<AccessCode>, StoreError> {
+    list_all(connection, "list access codes", LIST, read)
+}
+
+/// Revokes an access code, and all grants of its principal; `false` when there is none.
+pub(super) fn revoke(connection: &Connection, id: &str) -> Result<bool, StoreError> {
+    let revoked = execute(connection, "revoke an access code", REVOKE, [id])? == 1;
+    if revoked {
+        grant::revoke_of_principal(connection, Principal::person(id).as_str())?;
+    }
+    Ok(revoked)
+}
+
+/// Whether the principal came by an access code that was revoked since.
+pub(super) fn is_revoked(connection: &Connection, principal: &str) -> Result<bool, StoreError> {
+    Ok(find_one(connection, "find a revoked access code", FIND_REVOKED, [principal], |_| Ok(()))?.is_some())
+}
+
+fn read(row: &rusqlite::Row<'_>) -> Result<AccessCode, StoreError> {
+    let id: String = Row::new("access_code", &"a valid one", row).get(0, "id")?;
+    let row = Row::new("access_code", &id, row);
+    let (name, created_at) = (row.get(1, "name")?, Timestamp::from_millis(row.get(2, "created_at")?));
+    Ok(AccessCode { name, created_at, id: id.clone() })
+}
