@@ -1,5 +1,7 @@
 //! `mcp-multiplayer-relay`: parses, wires, reports.
 
+mod admin;
+
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
@@ -7,12 +9,13 @@ use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use mcp_multiplayer_protocol::ChannelId;
 use mcp_multiplayer_relay::clock::{Clock, Random};
 use mcp_multiplayer_relay::config::{self, Config, Settings};
-use mcp_multiplayer_relay::store::Store as _;
 use mcp_multiplayer_relay::store::sqlite::SqliteStore;
-use mcp_multiplayer_relay::{Relay, RelayKey, auth, export, serve, telemetry};
+use mcp_multiplayer_relay::{Relay, RelayKey, export, serve, telemetry};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
+
+use self::admin::{AccessCodeCommand, GrantCommand, TokenCommand};
 
 /// Hosts channels in which AI sessions of different people meet, and the bots that referee them.
 #[derive(Parser)]
@@ -36,6 +39,16 @@ enum Command {
         #[command(subcommand)]
         command: TokenCommand,
     },
+    /// Make, list and revoke access codes, with which people let apps act for them
+    AccessCode {
+        #[command(subcommand)]
+        command: AccessCodeCommand,
+    },
+    /// List and revoke what people have allowed apps
+    Grant {
+        #[command(subcommand)]
+        command: GrantCommand,
+    },
     /// Write a channel to a file, from which its bots can be run again: mcp-multiplayer-bot replay
     Export {
         /// The channel, chn_…
@@ -49,23 +62,6 @@ enum Command {
     },
     /// Print the configuration, and where each value comes from
     Config,
-}
-
-#[derive(Subcommand)]
-enum TokenCommand {
-    /// Make a token and print it, this once
-    Create {
-        /// Whose it is
-        #[arg(long)]
-        name: String,
-    },
-    /// List tokens, without their secrets
-    List,
-    /// Revoke a token
-    Revoke {
-        /// Its id, as list shows it
-        id: String,
-    },
 }
 
 #[tokio::main]
@@ -84,7 +80,9 @@ async fn main() -> Result<()> {
             print!("{loaded}");
             Ok(())
         }
-        Command::Token { command } => token(&loaded.config, command).await,
+        Command::Token { command } => admin::token(&loaded.config, command).await,
+        Command::AccessCode { command } => admin::access_code(&loaded.config, command).await,
+        Command::Grant { command } => admin::grant(&loaded.config, command).await,
         Command::Export { channel_id, out, public } => write_export(&loaded.config, channel_id, out, public).await,
         Command::Serve => run(loaded.config).await,
     }
@@ -137,29 +135,5 @@ async fn write_export(config: &Config, channel_id: ChannelId, out: Option<PathBu
     std::io::Write::write_all(&mut file, text.as_bytes())
         .with_context(|| format!("cannot write {}", path.display()))?;
     eprintln!("{} entries of {channel_id} are in {}", export.entries.len(), path.display());
-    Ok(())
-}
-
-async fn token(config: &Config, command: TokenCommand) -> Result<()> {
-    std::fs::create_dir_all(&config.data_dir)?;
-    let store = SqliteStore::open_shared(&config.database()).context("cannot open the relay's database")?;
-    match command {
-        TokenCommand::Create { name } => {
-            let (id, token) = auth::create_token(&store, &Clock::system(), &Random::system(), &name).await?;
-            eprintln!("Token {id} for {name}. It is shown only now; keep it secret:");
-            println!("{token}");
-        }
-        TokenCommand::List => {
-            for token in store.list_tokens().await? {
-                println!("{}  {}  {}", token.id, token.created_at, token.name);
-            }
-        }
-        TokenCommand::Revoke { id } => {
-            if !store.revoke_token(id.clone()).await? {
-                anyhow::bail!("there is no token {id}; 'token list' shows them");
-            }
-            eprintln!("Token {id} is revoked; a running relay forgets it within seconds.");
-        }
-    }
     Ok(())
 }

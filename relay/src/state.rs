@@ -17,8 +17,8 @@ use crate::clock::{Clock, Random};
 use crate::config::Config;
 use crate::outside::Network;
 use crate::secret::RelayKey;
-use crate::store::Store;
 use crate::store::sqlite::SqliteStore;
+use crate::store::{Store, forget_hourly};
 
 /// A relay at work. Dropping the last reference ends its bots.
 pub struct Relay {
@@ -76,6 +76,7 @@ impl Relay {
                 tracing::error!(error.cause = %error, "bots cannot be run");
             }
         });
+        tokio::spawn(forget_hourly(Arc::downgrade(&relay.store), relay.clock.clone(), relay.shutdown.clone()));
         let due = relay.store.list_channels_with_due_bots().await?;
         tracing::info!(channels = due.len(), "taking up hooks that were due");
         for channel_id in due {

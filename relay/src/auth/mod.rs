@@ -1,10 +1,13 @@
 //! Who calls. What a caller may do in a channel is decided where the channel's rules are.
 
+mod access_code;
 mod token;
 
 use std::fmt;
 use std::sync::Arc;
 
+pub use access_code::create as create_access_code;
+pub(crate) use token::token_hash;
 pub use token::{Tokens, create as create_token, open_local as open_local_token};
 
 /// Who authenticated. Seats belong to principals, never to a connection.

@@ -30,13 +30,13 @@ pub struct Tokens {
 impl Tokens {
     /// Recognizes the store's tokens, and the local one where there is one.
     pub fn new(store: Arc<dyn Store>, clock: Clock, local_token: Option<&str>) -> Self {
-        Self { store, clock, local: local_token.map(hash), believed: Mutex::default() }
+        Self { store, clock, local: local_token.map(token_hash), believed: Mutex::default() }
     }
 
     /// Who holds this token.
     pub async fn authenticate(&self, token: &str) -> Result<Principal, Error> {
         // Only hashes are compared, so the time it takes tells nothing of a token.
-        let token_hash = hash(token);
+        let token_hash = token_hash(token);
         if self.local == Some(token_hash) {
             return Ok(Principal::local());
         }
@@ -84,22 +84,25 @@ pub async fn create(
     name: &str,
 ) -> Result<(String, String), StoreError> {
     let id = ChannelId::encode_base32(&random.bytes::<5>());
-    let token = fresh(random);
-    let new = NewToken { id: id.clone(), token_hash: hash(&token), name: name.to_owned(), created_at: clock.now() };
+    let token = fresh("mm_", random);
+    let new =
+        NewToken { id: id.clone(), token_hash: token_hash(&token), name: name.to_owned(), created_at: clock.now() };
     store.insert_token(new).await?;
     Ok((id, token))
 }
 
 /// Reads the local token, or makes it.
 pub fn open_local(path: &Path, random: &Random) -> io::Result<String> {
-    let text = read_or_create(path, || fresh(random))?;
+    let text = read_or_create(path, || fresh("mm_", random))?;
     Ok(text.trim().to_owned())
 }
 
-fn fresh(random: &Random) -> String {
-    format!("mm_{}", ChannelId::encode_base32(&random.bytes::<30>()))
+/// A text that nobody can guess, after a prefix that tells what it is.
+pub(super) fn fresh(prefix: &str, random: &Random) -> String {
+    format!("{prefix}{}", ChannelId::encode_base32(&random.bytes::<30>()))
 }
 
-fn hash(token: &str) -> Hash {
+/// What is kept of a token, code or secret, and what it is found by. They are random: a plain hash tells nothing of them.
+pub(crate) fn token_hash(token: &str) -> Hash {
     Hash::of(&[b"mcp-multiplayer/token/v1", token.as_bytes()])
 }

@@ -7,6 +7,7 @@
 mod batch;
 #[cfg(test)]
 mod contract;
+mod forget;
 pub mod oauth;
 pub mod sqlite;
 
@@ -19,6 +20,7 @@ pub use batch::{
     BotChange, BotCursor, ChannelBatch, Checkpoint, Exchange, IdempotencyRecord, Membership, NewBot, NewToken,
     StoredBot, Token,
 };
+pub(crate) use forget::forget_hourly;
 pub use oauth::{AccessCode, Client, Code, Grant, NewCode, NewTokens, OAuthStore, RefreshToken, Rotated};
 
 /// A place that keeps channels, and what the authorization server keeps; one process or many may share it.
