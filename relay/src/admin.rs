@@ -7,7 +7,7 @@ use mcp_multiplayer_relay::auth;
 use mcp_multiplayer_relay::clock::{Clock, Random};
 use mcp_multiplayer_relay::config::Config;
 use mcp_multiplayer_relay::store::sqlite::SqliteStore;
-use mcp_multiplayer_relay::store::{OAuthStore as _, Store as _};
+use mcp_multiplayer_relay::store::{Grant, OAuthStore as _, Store as _};
 
 #[derive(Subcommand)]
 pub(crate) enum TokenCommand {
@@ -110,10 +110,7 @@ pub(crate) async fn grant(config: &Config, command: GrantCommand) -> Result<()> 
     match command {
         GrantCommand::List => {
             for grant in store.list_grants().await? {
-                // The name comes last: a client chooses it, and could imitate what comes after it.
-                let columns = [&grant.principal, &grant.client_id, &grant.scope, &grant.client_name];
-                let [principal, client_id, scope, client_name] = columns.map(|column| printable(column));
-                println!("{}  {}  {principal}  {client_id}  {scope}  {client_name}", grant.id, grant.created_at);
+                println!("{}", grant_line(&grant));
             }
         }
         GrantCommand::Revoke { id } => {
@@ -124,6 +121,13 @@ pub(crate) async fn grant(config: &Config, command: GrantCommand) -> Result<()> 
         }
     }
     Ok(())
+}
+
+fn grant_line(grant: &Grant) -> String {
+    // The name comes last: a client chooses it, and could imitate what comes after it.
+    let columns = [&grant.principal, &grant.client_id, &grant.scope, &grant.client_name];
+    let columns = columns.map(|column| printable(column)).join("  ");
+    format!("{}  {}  {columns}", grant.id, grant.created_at)
 }
 
 fn open(config: &Config) -> Result<SqliteStore> {
@@ -149,7 +153,26 @@ fn printable(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{checked_name, printable};
+    use mcp_multiplayer_protocol::Timestamp;
+    use mcp_multiplayer_relay::store::Grant;
+
+    use super::{checked_name, grant_line, printable};
+
+    #[test]
+    fn a_grant_is_one_line() {
+        let grant = Grant {
+            id: "g1".into(),
+            principal: "person:p1".into(),
+            client_id: "https://client.example/oauth.json".into(),
+            client_name: "Claude\n\u{1b}[31mg2  person:p2".into(),
+            scope: "multiplayer offline_access".into(),
+            resource: "https://relay.example/mcp".into(),
+            created_at: Timestamp::from_millis(0),
+        };
+        let line = "g1  1970-01-01T00:00:00.000Z  person:p1  https://client.example/oauth.json  \
+            multiplayer offline_access  Claude\\n\\u{1b}[31mg2  person:p2";
+        assert_eq!(grant_line(&grant), line);
+    }
 
     #[test]
     fn nothing_that_is_printed_instructs_a_terminal() {

@@ -3,6 +3,7 @@
 //! A backend gives an async function that makes a [`Subject`]: an empty store, and a way to close it
 //! and open it again.
 
+pub(crate) mod access_codes;
 pub(crate) mod atomicity;
 pub(crate) mod bots;
 pub(crate) mod channels;
@@ -10,6 +11,13 @@ pub(crate) mod entries;
 pub(crate) mod idempotency;
 mod log;
 pub(crate) mod memberships;
+mod oauth;
+pub(crate) mod oauth_access_tokens;
+pub(crate) mod oauth_clients;
+pub(crate) mod oauth_codes;
+pub(crate) mod oauth_expiry;
+pub(crate) mod oauth_grants;
+pub(crate) mod oauth_refresh_tokens;
 pub(crate) mod tokens;
 
 use std::sync::Arc;
@@ -95,6 +103,48 @@ macro_rules! store_contract {
                 are_found_by_their_hash
                 are_gone_once_revoked
                 stay_when_the_store_is_opened_again
+            }
+            oauth_clients {
+                come_back_as_they_registered
+                need_not_have_registered
+            }
+            oauth_codes {
+                come_back_as_they_were_written
+                become_their_grant
+                redeemed_twice_revoke_what_was_issued
+                let_one_of_many_redeem_and_none_keep
+                are_not_redeemed_when_there_is_none_or_it_has_ended
+                are_worth_nothing_once_their_person_must_stay_out
+            }
+            oauth_access_tokens {
+                stand_for_their_grant_until_they_end
+                of_a_client_make_their_grant_once
+                are_not_added_to_the_grant_of_another
+                are_revoked_alone
+            }
+            oauth_refresh_tokens {
+                are_replaced_by_new_tokens
+                may_be_replaced_by_nothing
+                serve_two_refreshes_under_way
+                used_again_revoke_all_of_their_grant
+                used_again_after_their_end_revoke_all_the_same
+                are_invalid_when_there_is_none_or_it_has_ended
+                are_revoked_with_their_grant
+            }
+            oauth_grants {
+                are_listed_the_newest_first
+                are_revoked_with_all_their_tokens
+            }
+            access_codes {
+                are_found_by_their_hash_and_their_id
+                are_revoked_with_the_grants_of_their_person
+            }
+            oauth_expiry {
+                takes_codes_after_their_end
+                takes_tokens_after_their_end_and_grants_after_their_tokens
+                takes_grants_of_clients_that_act_for_themselves
+                keeps_revocations_for_as_long_as_tokens_last
+                takes_clients_that_nobody_uses
             }
         }
     };

@@ -4,6 +4,7 @@ use futures::FutureExt;
 use rusqlite::{Connection, StatementStatus, params};
 use tempfile::TempDir;
 
+use super::oauth::{access_token, client, code, grant, refresh_token};
 use super::row::integer;
 use super::{SqliteStore, channel, entry};
 use crate::store::contract::{Log, Subject, store_contract};
@@ -212,11 +213,20 @@ async fn a_channel_of_100_000_entries_opens_as_a_short_one_does() {
     assert_eq!(store.lookup_channel(long.channel_id()).await.unwrap(), Some(long.state));
 }
 
-/// No read that happens at each start or at each call goes through a whole table.
+/// Nothing that happens at each start, each hour or each call goes through a whole table.
 #[test]
 fn reads_go_through_an_index() {
     let (_store, _folder, beside) = beside();
-    for sql in [channel::LOOKUP, channel::LIST, channel::LIST_WITH_HOOKS_DUE, entry::LIST] {
+    let of_oauth = [
+        access_token::FIND,
+        access_token::FORGET,
+        client::FORGET,
+        code::FORGET,
+        grant::REVOKE_OF_PRINCIPAL,
+        refresh_token::FIND,
+        refresh_token::FORGET,
+    ];
+    for sql in [channel::LOOKUP, channel::LIST, channel::LIST_WITH_HOOKS_DUE, entry::LIST].into_iter().chain(of_oauth) {
         let mut plan = beside.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
         let mut steps = plan.raw_query();
         while let Some(step) = steps.next().unwrap() {
