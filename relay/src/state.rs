@@ -15,6 +15,7 @@ use crate::bots;
 use crate::channel::{Channels, StartRunner};
 use crate::clock::{Clock, Random};
 use crate::config::Config;
+use crate::oauth;
 use crate::outside::Network;
 use crate::secret::RelayKey;
 use crate::store::sqlite::SqliteStore;
@@ -31,6 +32,7 @@ pub struct Relay {
     pub(crate) supervisor: Supervisor,
     wall: OnceCell<KnownWall>,
     pub(crate) tokens: Tokens,
+    pub(crate) client_documents: oauth::Documents,
     /// Cancelled when the relay is to stop: waits end, nothing new is begun.
     pub(crate) shutdown: CancellationToken,
 }
@@ -62,13 +64,15 @@ impl Relay {
             idle_after: Duration::from_secs(config.bot_idle_seconds),
             ..SupervisorConfig::new(config.worker())
         })?;
-        let tokens = Tokens::new(Arc::clone(&store), clock.clone(), local.as_deref());
+        let tokens = Tokens::new(Arc::clone(&store), clock.clone(), config.clone(), local.as_deref());
+        let client_documents = oauth::Documents::open(&config, clock.clone())?;
         let capacity = config.live_channels;
         let relay = Arc::new_cyclic(|relay: &Weak<Self>| {
             let relay = relay.clone();
             let start: StartRunner = Box::new(move |channel, bot_id| bots::start(relay.clone(), channel, bot_id));
             let channels = Channels::new(Arc::clone(&store), clock.clone(), random.clone(), capacity, start);
-            Self { config, clock, random, key, store, channels, supervisor, wall: OnceCell::new(), tokens, shutdown }
+            let wall = OnceCell::new();
+            Self { config, clock, random, key, store, channels, supervisor, wall, tokens, client_documents, shutdown }
         });
         let early = Arc::clone(&relay);
         tokio::spawn(async move {

@@ -1,12 +1,14 @@
 //! Who calls. What a caller may do in a channel is decided where the channel's rules are.
 
 mod access_code;
+mod admission;
 mod token;
 
 use std::fmt;
 use std::sync::Arc;
 
 pub use access_code::create as create_access_code;
+pub(crate) use admission::is_admitted;
 pub(crate) use token::token_hash;
 pub use token::{Tokens, create as create_token, open_local as open_local_token};
 

@@ -1,4 +1,4 @@
-//! Bearer tokens (RFC 6750): the local one in a file, and those that an operator makes.
+//! Bearer tokens (RFC 6750): the local one in a file, those that an operator makes, and OAuth's.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -8,9 +8,11 @@ use std::sync::{Arc, Mutex};
 
 use mcp_multiplayer_protocol::{ChannelId, Error, ErrorCode, Hash, Timestamp};
 
-use super::Principal;
+use super::{Principal, is_admitted};
 use crate::clock::{Clock, Random};
+use crate::config::{Access, Config};
 use crate::error::store_failed;
+use crate::oauth::Resource;
 use crate::secret::read_or_create;
 use crate::store::{NewToken, Store, StoreError};
 
@@ -23,14 +25,15 @@ const BELIEVED: usize = 10_000;
 pub struct Tokens {
     store: Arc<dyn Store>,
     clock: Clock,
+    config: Config,
     local: Option<Hash>,
     believed: Mutex<HashMap<Hash, (Principal, Timestamp)>>,
 }
 
 impl Tokens {
     /// Recognizes the store's tokens, and the local one where there is one.
-    pub fn new(store: Arc<dyn Store>, clock: Clock, local_token: Option<&str>) -> Self {
-        Self { store, clock, local: local_token.map(token_hash), believed: Mutex::default() }
+    pub fn new(store: Arc<dyn Store>, clock: Clock, config: Config, local_token: Option<&str>) -> Self {
+        Self { store, clock, config, local: local_token.map(token_hash), believed: Mutex::default() }
     }
 
     /// Who holds this token.
@@ -47,22 +50,58 @@ impl Tokens {
         {
             return Ok(principal.clone());
         }
-        match self.store.find_token(token_hash).await.map_err(store_failed)? {
-            Some(token) => {
-                let principal = Principal::token(&token.id);
-                let mut believed = self.believed();
-                if believed.len() >= BELIEVED {
-                    believed.retain(|_, (_, at)| fresh(*at));
-                }
-                believed.insert(token_hash, (principal.clone(), now));
-                Ok(principal)
+        let (principal, lasts) = if token.starts_with("mma_") {
+            self.granted(token_hash, now).await.map_err(store_failed)?.ok_or_else(|| self.ended())?
+        } else {
+            let token = self.store.find_token(token_hash).await.map_err(store_failed)?;
+            (Principal::token(&token.ok_or_else(|| self.invalid())?.id), true)
+        };
+        if lasts {
+            let mut believed = self.believed();
+            if believed.len() >= BELIEVED {
+                believed.retain(|_, (_, at)| fresh(*at));
             }
-            None => Err(Error::new(
-                ErrorCode::Unauthenticated,
-                "This token is not valid on this relay.",
-                "Ask the relay's operator for a token (mcp-multiplayer-relay token create --name NAME) and send it as 'Authorization: Bearer …'.",
-            )),
+            believed.insert(token_hash, (principal.clone(), now));
         }
+        Ok(principal)
+    }
+
+    /// For whom an access token of OAuth is, if it is one for this relay and they may still in; and whether it lasts as
+    /// long as it would be believed.
+    async fn granted(&self, token_hash: Hash, now: Timestamp) -> Result<Option<(Principal, bool)>, StoreError> {
+        let later = Timestamp::from_millis(now.as_millis() + BELIEVED_MS);
+        let (grant, lasts) = match self.store.find_access_token(token_hash, later).await? {
+            Some(grant) => (Some(grant), true),
+            None => (self.store.find_access_token(token_hash, now).await?, false),
+        };
+        // One that was made for another public URL is for another relay.
+        let Some(grant) = grant.filter(|grant| Resource::valid(&self.config, &grant.resource).is_some()) else {
+            return Ok(None);
+        };
+        let admitted = is_admitted(&*self.store, self.config.access(), &grant.principal).await?;
+        Ok(admitted.then(|| (Principal::stored(&grant.principal), lasts)))
+    }
+
+    fn ended(&self) -> Error {
+        let hint = if self.config.access() == Access::Closed {
+            "This relay lets nobody in by OAuth. Ask its operator for a token."
+        } else {
+            "Refresh it, or sign in again by OAuth; an MCP client does so by itself when it is connected anew."
+        };
+        Error::new(
+            ErrorCode::Unauthenticated,
+            "This access token has ended, was revoked, or is for another relay.",
+            hint,
+        )
+    }
+
+    fn invalid(&self) -> Error {
+        let hint = if self.config.access() == Access::Closed {
+            "Ask the relay's operator for a token (mcp-multiplayer-relay token create --name NAME) and send it as 'Authorization: Bearer …'."
+        } else {
+            "Sign in by OAuth, as MCP clients do when they have no token; or ask the relay's operator for a token (mcp-multiplayer-relay token create --name NAME) and send it as 'Authorization: Bearer …'."
+        };
+        Error::new(ErrorCode::Unauthenticated, "This token is not valid on this relay.", hint)
     }
 
     fn believed(&self) -> std::sync::MutexGuard<'_, HashMap<Hash, (Principal, Timestamp)>> {

@@ -4,17 +4,26 @@ use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
-use axum::http::{HeaderMap, HeaderValue};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::Response;
 use mcp_multiplayer_protocol::{Error, ErrorCode};
 
 use super::problem::{problem, status};
 use crate::auth::Principal;
+use crate::config::Access;
 use crate::state::Relay;
 
 /// Lets a request with a valid token pass, with its [`Principal`] among the extensions.
 pub(super) async fn bearer(State(relay): State<Arc<Relay>>, mut request: Request, next: Next) -> Response {
+    // URLs are logged, remembered and passed on (RFC 9700, section 4.3.2).
+    if request.uri().query().is_some_and(names_a_token) {
+        let error = Error::invalid(
+            "A token in a URL is not taken.",
+            "Send it as 'Authorization: Bearer …', and think of this one as known to others.",
+        );
+        return refused(&relay, &request, StatusCode::BAD_REQUEST, &error, Some("invalid_request"));
+    }
     match principal(&relay, request.headers()).await {
         Ok(principal) => {
             request.extensions_mut().insert(principal);
@@ -22,30 +31,52 @@ pub(super) async fn bearer(State(relay): State<Arc<Relay>>, mut request: Request
             request.headers_mut().remove(AUTHORIZATION);
             next.run(request).await
         }
-        Err((error, challenge)) => {
-            let mut response = problem(status(&error), &error);
-            if error.code == ErrorCode::Unauthenticated {
-                response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
-            }
-            response
-        }
+        Err((error, code)) => refused(&relay, &request, status(&error), &error, code),
     }
 }
 
-async fn principal(relay: &Relay, headers: &HeaderMap) -> Result<Principal, (Error, &'static str)> {
-    let Some(token) = token(headers) else {
-        let error = Error::new(
-            ErrorCode::Unauthenticated,
-            "This relay answers only callers with a token.",
-            "Send 'Authorization: Bearer …' with the token in the relay's local-token file, or one from 'mcp-multiplayer-relay token create --name NAME'.",
+/// A refusal, with what a client needs to get a token (RFC 9728, section 5.1) if it is one that a token would mend.
+fn refused(relay: &Relay, request: &Request, status: StatusCode, error: &Error, code: Option<&str>) -> Response {
+    let mut response = problem(status, error);
+    if error.code == ErrorCode::Unauthenticated || code.is_some() {
+        let suffix = if request.uri().path().starts_with("/mcp") { "/mcp" } else { "" };
+        let base = relay.config.public_url.trim_end_matches('/');
+        let mut challenge = format!(
+            "Bearer realm=\"mcp-multiplayer\", resource_metadata=\"{base}/.well-known/oauth-protected-resource{suffix}\", scope=\"multiplayer\"",
         );
-        return Err((error, "Bearer realm=\"mcp-multiplayer\""));
+        if let Some(code) = code {
+            challenge = format!("{challenge}, error=\"{code}\"");
+        }
+        // A public URL that no header can hold is one that nobody reaches.
+        if let Ok(challenge) = HeaderValue::try_from(challenge) {
+            response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+        }
+    }
+    response
+}
+
+async fn principal(relay: &Relay, headers: &HeaderMap) -> Result<Principal, (Error, Option<&'static str>)> {
+    let Some(token) = token(headers) else {
+        let hint = if relay.config.access() == Access::Closed {
+            "Send 'Authorization: Bearer …' with the token in the relay's local-token file, or one from 'mcp-multiplayer-relay token create --name NAME'."
+        } else {
+            "Sign in by OAuth, as MCP clients do by themselves; or send 'Authorization: Bearer …' with the token in the relay's local-token file, or one from 'mcp-multiplayer-relay token create --name NAME'."
+        };
+        let error = Error::new(ErrorCode::Unauthenticated, "This relay answers only callers with a token.", hint);
+        return Err((error, None));
     };
     let authenticated = relay.tokens.authenticate(token).await;
-    authenticated.map_err(|error| (error, "Bearer realm=\"mcp-multiplayer\", error=\"invalid_token\""))
+    authenticated.map_err(|error| {
+        let code = (error.code == ErrorCode::Unauthenticated).then_some("invalid_token");
+        (error, code)
+    })
 }
 
 fn token(headers: &HeaderMap) -> Option<&str> {
     let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+fn names_a_token(query: &str) -> bool {
+    url::form_urlencoded::parse(query.as_bytes()).any(|(name, _)| name == "access_token")
 }

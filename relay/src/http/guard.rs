@@ -14,6 +14,7 @@ use mcp_multiplayer_protocol::Error;
 
 use super::problem::problem;
 use crate::config::Config;
+use crate::oauth;
 
 /// What is answered.
 #[derive(Clone, Debug)]
@@ -68,7 +69,8 @@ fn refusal(allowed: &Allowed, request: &Request) -> Option<Error> {
             "Use its public URL; an operator adds names with --allowed-hosts or --public-url.",
         ));
     }
-    if header(ORIGIN).is_some_and(|origin| !allowed.origin(origin)) {
+    let any_origin = oauth::answers_any_origin(request.uri().path());
+    if header(ORIGIN).is_some_and(|origin| !any_origin && !allowed.origin(origin)) {
         return Some(Error::invalid(
             "This relay does not answer pages of that origin.",
             "An operator adds origins with --allowed-origins.",

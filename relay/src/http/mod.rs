@@ -2,7 +2,7 @@
 
 mod authenticate;
 mod guard;
-mod problem;
+pub(crate) mod problem;
 
 use std::sync::Arc;
 

@@ -5,7 +5,7 @@ use mcp_multiplayer_protocol::{Error, ErrorCode};
 use serde_json::json;
 
 /// An error as the answer to an HTTP request: `{"error": {code, message, hint}}`.
-pub(super) fn problem(status: StatusCode, error: &Error) -> Response {
+pub(crate) fn problem(status: StatusCode, error: &Error) -> Response {
     (status, Json(json!({ "error": error }))).into_response()
 }
 

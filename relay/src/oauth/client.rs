@@ -1,15 +1,22 @@
 //! Who asks for access to the relay on somebody's behalf.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use mcp_multiplayer_protocol::Hash;
 use thiserror::Error;
 
 use super::redirect;
+use crate::error::store_failed;
 use crate::state::Relay;
 
 /// Longest id of a client.
 const LONGEST_ID: usize = 500;
+/// Longest name that is shown, in characters.
+const LONGEST_NAME: usize = 80;
+
+/// What a client without a name is called.
+pub(super) const UNNAMED: &str = "Unnamed client";
 
 /// A client, registered or described by its own document.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,16 +60,47 @@ pub(super) enum ClientError {
 }
 
 /// The client of this id: as it registered, or as its document says if the id is an https URL.
-pub(super) async fn find(_relay: &Arc<Relay>, client_id: &str) -> Result<KnownClient, ClientError> {
+pub(super) async fn find(relay: &Arc<Relay>, client_id: &str) -> Result<KnownClient, ClientError> {
+    find_for(relay, client_id, None).await
+}
+
+/// The same, for a caller at this address, who may have only so many documents fetched.
+pub(super) async fn find_for(relay: &Relay, client_id: &str, from: Option<IpAddr>) -> Result<KnownClient, ClientError> {
     if client_id.len() > LONGEST_ID {
         return Err(ClientError::Unknown);
     }
-    Err(ClientError::Unknown)
+    if client_id.starts_with("https://") {
+        return relay.client_documents.find(client_id, from).await;
+    }
+    let client = relay.store.find_client(client_id.to_owned()).await.map_err(|error| {
+        let _ = store_failed(error);
+        ClientError::Failed
+    })?;
+    let client = client.ok_or(ClientError::Unknown)?;
+    Ok(KnownClient {
+        id: client.id,
+        name: client.name,
+        redirect_uris: client.redirect_uris,
+        secret_hash: client.secret_hash,
+        document_host: None,
+    })
+}
+
+/// A name as it may be shown: without what is not seen, or turns the text around it; `None` if nothing is left.
+pub(super) fn shown_name(name: &str) -> Option<String> {
+    let hidden = |character: char| {
+        character.is_control()
+            || matches!(character, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
+    };
+    let name: String = name.chars().filter(|character| !hidden(*character)).take(LONGEST_NAME).collect();
+    let name = name.trim();
+    (!name.is_empty()).then(|| name.to_owned())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::KnownClient;
+    use super::{KnownClient, shown_name};
 
     #[test]
     fn codes_go_where_the_client_said() {
@@ -77,5 +115,12 @@ mod tests {
         assert!(client.redirects_to("http://localhost:4711/cb"));
         assert!(!client.redirects_to("https://app.example/cb2"));
         assert!(!client.redirects_to(""));
+    }
+
+    #[test]
+    fn names_show_what_they_are() {
+        assert_eq!(shown_name(" Bücher\u{202e}\u{200b}\n app ").as_deref(), Some("Bücher app"));
+        assert_eq!(shown_name("\u{feff} \u{7}"), None);
+        assert_eq!(shown_name(&"é".repeat(200)).unwrap().chars().count(), 80);
     }
 }

@@ -3,10 +3,36 @@
 use std::sync::Arc;
 
 use axum::Router;
+use axum::http::Method;
+use axum::routing::post;
+use tower_http::cors::{AllowHeaders, Any, CorsLayer};
 
+use super::{metadata, register, revoke, token};
+use crate::config::Access;
 use crate::state::Relay;
 
-/// What clients call by themselves.
-pub(super) fn router(_: &Arc<Relay>) -> Router {
-    Router::new()
+/// What clients call by themselves. Programs in browsers may, from any page: no cookie is read here, so a page can do no
+/// more than its server could.
+pub(super) fn router(relay: &Arc<Relay>) -> Router {
+    let doors = if relay.config.access() == Access::Closed {
+        let absent = || async { metadata::absent() };
+        ["/register", "/oauth/register", "/oauth/token", "/token", "/oauth/revoke"]
+            .into_iter()
+            .fold(Router::new(), |router, path| router.route(path, post(absent)))
+    } else {
+        Router::new().merge(register::router(relay)).merge(token::router()).merge(revoke::router())
+    };
+    let anyone = CorsLayer::new()
+        .allow_origin(Any)
+        .allow_methods([Method::GET, Method::POST])
+        .allow_headers(AllowHeaders::mirror_request());
+    doors.merge(metadata::router()).layer(anyone).with_state(Arc::clone(relay))
+}
+
+/// Whether a path is one of these, which answer pages of any origin.
+pub(super) fn answers_any_origin(path: &str) -> bool {
+    matches!(path, "/register" | "/oauth/register" | "/oauth/token" | "/token" | "/oauth/revoke")
+        || path.starts_with("/.well-known/oauth-")
+        || path.starts_with("/.well-known/openid-configuration")
+        || path == "/mcp/.well-known/openid-configuration"
 }

@@ -1,20 +1,39 @@
 //! The authorization server (OAuth 2.1), one file for each endpoint.
 
+mod authentication;
+mod caller;
 mod client;
+mod document;
+mod form;
 mod grant;
+mod metadata;
 mod redirect;
+mod refusal;
+mod register;
 mod resource;
+mod revoke;
 mod scope;
+#[cfg(test)]
+mod tests;
+mod token;
 
 use std::sync::Arc;
 
 use axum::Router;
+
+pub(crate) use document::Documents;
+pub(crate) use resource::Resource;
 
 use crate::state::Relay;
 
 /// Its endpoints.
 pub(crate) fn router(relay: &Arc<Relay>) -> Router {
     Router::new().merge(grant::router(relay)).merge(authorize::router(relay))
+}
+
+/// Whether pages of any origin may call what is at a path.
+pub(crate) fn answers_any_origin(path: &str) -> bool {
+    grant::answers_any_origin(path)
 }
 
 /// The authorization endpoint, and who comes to it.

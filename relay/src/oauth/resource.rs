@@ -21,6 +21,11 @@ impl Resource {
         format!("{}/mcp", config.public_url.trim_end_matches('/'))
     }
 
+    /// Whether two identifiers are spellings of the same.
+    pub(crate) fn is_same(one: &str, other: &str) -> bool {
+        Self::normal(one).is_some_and(|one| Self::normal(other) == Some(one))
+    }
+
     /// One text for all spellings of an identifier: an absolute http(s) URL without user, query and fragment.
     fn normal(text: &str) -> Option<String> {
         // The parser drops tabs and line ends, takes backslashes for slashes, and resolves dots.

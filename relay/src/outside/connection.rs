@@ -9,7 +9,8 @@ use tokio_rustls::TlsConnector;
 use super::failure::Failure;
 use super::tls::{self, Trust};
 
-trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+/// What bytes go over.
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 
 /// A bot's connection to a host, with TLS once the bot asked for it.
@@ -64,6 +65,11 @@ impl Connection {
             certificates: certificates.iter().map(|certificate| Bytes(certificate.to_vec())).collect(),
         };
         Ok((Self { stream: Box::new(stream), is_secure: true, host: self.host, peer: self.peer }, answer))
+    }
+
+    /// What its bytes go over.
+    pub(super) fn into_stream(self) -> Box<dyn Stream> {
+        self.stream
     }
 
     pub(super) async fn send(&mut self, data: &[u8]) -> Result<(), Failure> {

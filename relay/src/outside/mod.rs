@@ -1,12 +1,14 @@
-//! Bots' way to the internet: connections that the relay opens, judges and counts for them.
+//! The way to the internet: connections that the relay opens, judges and counts for bots, and its own.
 //!
-//! A bot's process has no sockets; it asks, and [`Network`] does what the operator's rules allow. It must
-//! never connect to an address that was not judged, and never look a name up twice on the way.
+//! A bot's process has no sockets; it asks, and [`Network`] does what the operator's rules allow; [`Errands`] keeps
+//! the relay itself to them. Neither must ever connect to an address that was not judged, or look a name up twice on
+//! the way.
 
 mod address;
 mod block;
 mod budget;
 mod connection;
+mod errand;
 mod failure;
 mod lookup;
 mod rules;
@@ -22,6 +24,7 @@ use mcp_multiplayer_bot_supervisor::{Outside, Visit};
 use tokio::time::Instant;
 
 use self::budget::{Amount, Budget};
+pub(crate) use self::errand::{Errands, Unreached};
 use self::lookup::Lookups;
 use self::rules::{HostRule, Rules};
 use self::tls::Trust;
@@ -49,16 +52,10 @@ impl Network {
         if !config.bot_network {
             return Ok(None);
         }
-        let parse = |rules: &[String], setting: &'static str| -> Result<Vec<HostRule>> {
-            // A variable that is set to nothing is a list of one empty text.
-            let rules = rules.iter().map(|rule| rule.trim()).filter(|rule| !rule.is_empty());
-            let parsed = rules.map(|rule| HostRule::parse(rule).map_err(anyhow::Error::msg));
-            parsed.collect::<Result<_>>().context(setting)
-        };
         let rules = Rules {
             ports: config.bot_network_ports.clone(),
-            allow: parse(&config.bot_network_allow, "bot_network_allow")?,
-            deny: parse(&config.bot_network_deny, "bot_network_deny")?,
+            allow: host_rules(&config.bot_network_allow, "bot_network_allow")?,
+            deny: host_rules(&config.bot_network_deny, "bot_network_deny")?,
             only: config.bot_network_only,
         };
         // A bot may look a name up to show it, and again to connect to it.
@@ -69,9 +66,20 @@ impl Network {
             per_hook: amount(config.bot_network_hook_connections, config.bot_network_hook_bytes),
             budget: Budget::new(clock, per_hour),
             lookups: Lookups::new(),
-            trust: Trust::open(config.bot_network_ca.as_deref()).context("bot_network_ca")?,
+            trust: Trust::open(config.bot_network_ca.as_deref()).context(CA)?,
         }))))
     }
+}
+
+/// The setting that names further authorities.
+const CA: &str = "bot_network_ca";
+
+/// The rules of a setting.
+fn host_rules(rules: &[String], setting: &'static str) -> Result<Vec<HostRule>> {
+    // A variable that is set to nothing is a list of one empty text.
+    let rules = rules.iter().map(|rule| rule.trim()).filter(|rule| !rule.is_empty());
+    let parsed = rules.map(|rule| HostRule::parse(rule).map_err(anyhow::Error::msg));
+    parsed.collect::<Result<_>>().context(setting)
 }
 
 impl Outside for Network {

@@ -10,9 +10,12 @@ use crate::clock::Clock;
 
 const HOUR: Duration = Duration::from_hours(1);
 
-/// How long codes and tokens are kept after their end, so that whoever shows a stolen one is recognized; and
-/// how long a client is kept that nobody uses. A day, in milliseconds.
+/// How long codes and tokens are kept after their end, so that whoever shows a stolen one is recognized.
+/// A day, in milliseconds.
 const KEPT_MS: i64 = 24 * 60 * 60 * 1_000;
+
+/// How long a client is kept that nobody uses: apps keep the id that they were once given. 30 days.
+const UNUSED_MS: i64 = 30 * KEPT_MS;
 
 /// Has the store forget what the authorization server no longer needs, now and every hour until `shutdown`.
 pub(crate) async fn forget_hourly(store: Weak<dyn Store>, clock: Clock, shutdown: CancellationToken) {
@@ -34,8 +37,8 @@ async fn forget_every(pause: Duration, store: Weak<dyn Store>, clock: Clock, shu
 }
 
 async fn forget(store: &dyn Store, now: Timestamp) -> Result<(), StoreError> {
-    let since = Timestamp::from_millis(now.as_millis() - KEPT_MS);
-    store.forget_expired(since, since).await
+    let ago = |millis| Timestamp::from_millis(now.as_millis() - millis);
+    store.forget_expired(ago(KEPT_MS), ago(UNUSED_MS)).await
 }
 
 #[cfg(test)]
@@ -48,7 +51,7 @@ mod tests {
     use tempfile::TempDir;
     use tokio_util::sync::CancellationToken;
 
-    use super::{KEPT_MS, forget_every, forget_hourly};
+    use super::{UNUSED_MS, forget_every, forget_hourly};
     use crate::clock::Clock;
     use crate::store::sqlite::SqliteStore;
     use crate::store::{Client, Store};
@@ -71,9 +74,9 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_day_is_kept() {
+    async fn clients_that_nobody_uses_for_long() {
         let (store, _folder) = store();
-        let (old, young) = (client(NOW - KEPT_MS - 1), client(NOW - KEPT_MS));
+        let (old, young) = (client(NOW - UNUSED_MS - 1), client(NOW - UNUSED_MS));
         store.insert_client(old.clone()).await.unwrap();
         store.insert_client(young.clone()).await.unwrap();
         let shutdown = CancellationToken::new();
