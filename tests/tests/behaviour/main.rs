@@ -6,6 +6,7 @@
 
 mod smoke;
 
+mod access_codes;
 mod bad_arguments;
 mod bad_requests;
 mod bots;

@@ -1,0 +1,103 @@
+//! Access codes and grants: what the operator makes, lists and revokes beside a running relay.
+
+use std::process::Output;
+
+use mcp_multiplayer_tests::{RelayProcess, WsClient, binary};
+use tokio::process::Command;
+
+async fn command(relay: &RelayProcess, args: &[&str]) -> Output {
+    let mut command = Command::new(binary("mcp-multiplayer-relay"));
+    command.args(args).env("DATA_DIR", relay.data_dir()).current_dir(relay.data_dir());
+    command.output().await.unwrap()
+}
+
+async fn lines(relay: &RelayProcess, args: &[&str]) -> Vec<String> {
+    let output = command(relay, args).await;
+    assert!(output.status.success(), "{}", said(&output));
+    String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+async fn create(relay: &RelayProcess, name: &str) -> String {
+    let output = command(relay, &["access-code", "create", "--name", name]).await;
+    assert!(output.status.success(), "{}", said(&output));
+    let code = String::from_utf8(output.stdout.clone()).unwrap().trim_end().to_owned();
+    assert!(!said(&output).contains(&code), "only stdout has it, for scripts");
+    code
+}
+
+#[tokio::test]
+async fn access_codes_are_made_listed_and_revoked() {
+    let mut relay = RelayProcess::start().await.unwrap();
+    assert_eq!(lines(&relay, &["access-code", "list"]).await, Vec::<String>::new());
+    let (alices, bobs) = (create(&relay, "alice").await, create(&relay, "Bob's friends").await);
+    for code in [&alices, &bobs] {
+        let random = code.strip_prefix("mmp_").unwrap();
+        assert_eq!(random.len(), 48, "30 bytes in base32");
+        assert!(random.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'2'..=b'7' | b'0'..=b'9')), "{random}");
+    }
+    assert_ne!(alices, bobs);
+    relay.restart(None).await.unwrap();
+    let listed = lines(&relay, &["access-code", "list"]).await;
+    assert_eq!(listed.len(), 2);
+    assert!(listed[0].ends_with("  alice") && listed[1].ends_with("  Bob's friends"), "{listed:?}");
+    assert!(listed.iter().all(|line| !line.contains("mmp_")), "{listed:?}");
+
+    let id = listed[1].split_whitespace().next().unwrap();
+    assert!(command(&relay, &["access-code", "revoke", id]).await.status.success());
+    assert_eq!(lines(&relay, &["access-code", "list"]).await, listed[..1]);
+    let again = command(&relay, &["access-code", "revoke", id]).await;
+    assert!(!again.status.success() && said(&again).contains("access-code list"), "{}", said(&again));
+}
+
+#[tokio::test]
+async fn the_database_does_not_have_them() {
+    let mut relay = RelayProcess::start().await.unwrap();
+    let code = create(&relay, "alice").await;
+    assert!(relay.terminate().await.unwrap());
+    for file in std::fs::read_dir(relay.data_dir()).unwrap() {
+        let path = file.unwrap().path();
+        if path.is_file() {
+            let bytes = std::fs::read(&path).unwrap();
+            let random = code.strip_prefix("mmp_").unwrap().as_bytes();
+            assert!(!bytes.windows(random.len()).any(|window| window == random), "{}", path.display());
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_access_code_is_no_token() {
+    let relay = RelayProcess::start().await.unwrap();
+    let code = create(&relay, "alice").await;
+    assert!(WsClient::connect(relay.address(), &code).await.is_err());
+}
+
+#[tokio::test]
+async fn names_are_printable_and_not_long() {
+    let relay = RelayProcess::start().await.unwrap();
+    let long = "a".repeat(101);
+    for noun in ["access-code", "token"] {
+        for name in ["", " ", "alice\nbob", "\u{1b}[2Jalice", &long] {
+            let output = command(&relay, &[noun, "create", "--name", name]).await;
+            assert!(!output.status.success() && output.stdout.is_empty(), "{name:?}");
+            assert!(said(&output).contains("1 to 100 printable characters"), "{}", said(&output));
+        }
+        assert_eq!(lines(&relay, &[noun, "list"]).await, Vec::<String>::new());
+    }
+    // What turns text around is shown, not done.
+    create(&relay, "alice\u{202e}bob").await;
+    let listed = lines(&relay, &["access-code", "list"]).await;
+    assert!(listed[0].ends_with(r"  alice\u{202e}bob"), "{listed:?}");
+}
+
+#[tokio::test]
+async fn a_grant_that_is_not_there_cannot_be_revoked() {
+    let relay = RelayProcess::start().await.unwrap();
+    assert_eq!(lines(&relay, &["grant", "list"]).await, Vec::<String>::new());
+    let output = command(&relay, &["grant", "revoke", "none\u{1b}[2J"]).await;
+    assert!(!output.status.success());
+    assert!(said(&output).contains(r"there is no grant none\u{1b}[2J; 'grant list' shows them"), "{}", said(&output));
+}
