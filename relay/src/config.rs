@@ -440,6 +440,15 @@ impl Config {
         self.access.unwrap_or(if public { Access::Invite } else { Access::Open })
     }
 
+    /// Whether the relay speaks TLS itself.
+    pub fn speaks_tls(&self) -> bool {
+        self.tls_cert.is_some() || !self.acme_domain.is_empty()
+    }
+
+    pub(crate) fn slow_client(&self) -> Duration {
+        Duration::from_secs(self.slow_client_seconds.max(1))
+    }
+
     pub(crate) fn ping(&self) -> Duration {
         Duration::from_secs(self.ping_seconds.max(1))
     }

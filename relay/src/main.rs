@@ -10,7 +10,11 @@ use mcp_multiplayer_protocol::ChannelId;
 use mcp_multiplayer_relay::clock::{Clock, Random};
 use mcp_multiplayer_relay::config::{self, Config, Settings};
 use mcp_multiplayer_relay::store::sqlite::SqliteStore;
+<<<<<<< HEAD
 use mcp_multiplayer_relay::{Relay, RelayKey, export, serve, telemetry};
+=======
+use mcp_multiplayer_relay::{Encryption, Relay, RelayKey, auth, export, serve, telemetry};
+>>>>>>> c5bb947 (relay: Take connections in over HTTP/1.1 and HTTP/2, encrypted, admitted, counted and at a pace)
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -90,6 +94,8 @@ async fn main() -> Result<()> {
 
 async fn run(mut config: Config) -> Result<()> {
     telemetry::start(&config)?;
+    let encryption = Encryption::open(&config)?;
+    let scheme = if encryption.is_some() { "https" } else { "http" };
     let mut listeners = vec![];
     for address in std::iter::once(config.listen).chain(config.also_listen) {
         let listener = TcpListener::bind(address).await;
@@ -99,14 +105,14 @@ async fn run(mut config: Config) -> Result<()> {
         listeners.push(listener);
     }
     if config.listen.port() == 0 && config.public_url.ends_with(":0") {
-        config.public_url = format!("http://{}", listeners[0].local_addr()?);
+        config.public_url = format!("{scheme}://{}", listeners[0].local_addr()?);
     }
     let shutdown = CancellationToken::new();
     let relay = Relay::open(config.clone(), Clock::system(), Random::system(), shutdown.clone()).await?;
     for listener in &listeners {
         tracing::info!(listen.address = %listener.local_addr()?, data_dir = %config.data_dir.display(), "listening");
         // For whoever started the relay on port 0.
-        println!("listening on http://{}", listener.local_addr()?);
+        println!("listening on {scheme}://{}", listener.local_addr()?);
     }
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     tokio::spawn(async move {
@@ -116,7 +122,7 @@ async fn run(mut config: Config) -> Result<()> {
         }
         shutdown.cancel();
     });
-    serve(listeners, relay).await
+    serve(listeners, encryption, relay).await
 }
 
 async fn write_export(config: &Config, channel_id: ChannelId, out: Option<PathBuf>, public: bool) -> Result<()> {

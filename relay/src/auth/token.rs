@@ -50,11 +50,16 @@ impl Tokens {
         {
             return Ok(principal.clone());
         }
-        let (principal, lasts) = if token.starts_with("mma_") {
-            self.granted(token_hash, now).await.map_err(store_failed)?.ok_or_else(|| self.ended())?
+        let by_oauth = token.starts_with("mma_");
+        let found = if by_oauth {
+            self.granted(token_hash, now).await.map_err(store_failed)?
         } else {
             let token = self.store.find_token(token_hash).await.map_err(store_failed)?;
-            (Principal::token(&token.ok_or_else(|| self.invalid())?.id), true)
+            token.map(|token| (Principal::token(&token.id), true))
+        };
+        let Some((principal, lasts)) = found else {
+            self.believed().remove(&token_hash);
+            return Err(if by_oauth { self.ended() } else { self.invalid() });
         };
         if lasts {
             let mut believed = self.believed();
@@ -102,6 +107,12 @@ impl Tokens {
             "Sign in by OAuth, as MCP clients do when they have no token; or ask the relay's operator for a token (mcp-multiplayer-relay token create --name NAME) and send it as 'Authorization: Bearer …'."
         };
         Error::new(ErrorCode::Unauthenticated, "This token is not valid on this relay.", hint)
+    }
+
+    /// Whether this token was good when it was last seen, which the store is not asked for.
+    pub(crate) fn knows(&self, token: &str) -> bool {
+        let token_hash = hash(token);
+        self.local == Some(token_hash) || self.believed().contains_key(&token_hash)
     }
 
     fn believed(&self) -> std::sync::MutexGuard<'_, HashMap<Hash, (Principal, Timestamp)>> {

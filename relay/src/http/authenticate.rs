@@ -9,6 +9,8 @@ use axum::middleware::Next;
 use axum::response::Response;
 use mcp_multiplayer_protocol::{Error, ErrorCode};
 
+use super::ClientAddress;
+use super::limit::too_many;
 use super::problem::{problem, status};
 use crate::auth::Principal;
 use crate::config::Access;
@@ -24,13 +26,18 @@ pub(super) async fn bearer(State(relay): State<Arc<Relay>>, mut request: Request
         );
         return refused(&relay, &request, StatusCode::BAD_REQUEST, &error, Some("invalid_request"));
     }
-    match principal(&relay, request.headers()).await {
+    let address = request.extensions().get::<ClientAddress>().copied();
+    match principal(&relay, address, request.headers()).await {
         Ok(principal) => {
+            if let Err(error) = relay.quotas.request_of(&principal) {
+                return too_many(&error);
+            }
             request.extensions_mut().insert(principal);
             // What lies behind may log headers; the token has done its work.
             request.headers_mut().remove(AUTHORIZATION);
             next.run(request).await
         }
+        Err((error, _)) if error.code == ErrorCode::RateLimit => too_many(&error),
         Err((error, code)) => refused(&relay, &request, status(&error), &error, code),
     }
 }
@@ -55,7 +62,11 @@ fn refused(relay: &Relay, request: &Request, status: StatusCode, error: &Error, 
     response
 }
 
-async fn principal(relay: &Relay, headers: &HeaderMap) -> Result<Principal, (Error, Option<&'static str>)> {
+async fn principal(
+    relay: &Relay,
+    address: Option<ClientAddress>,
+    headers: &HeaderMap,
+) -> Result<Principal, (Error, Option<&'static str>)> {
     let Some(token) = token(headers) else {
         let hint = if relay.config.access() == Access::Closed {
             "Send 'Authorization: Bearer …' with the token in the relay's local-token file, or one from 'mcp-multiplayer-relay token create --name NAME'."
@@ -65,7 +76,18 @@ async fn principal(relay: &Relay, headers: &HeaderMap) -> Result<Principal, (Err
         let error = Error::new(ErrorCode::Unauthenticated, "This relay answers only callers with a token.", hint);
         return Err((error, None));
     };
+    if let Some(ClientAddress(address)) = address
+        && let Err(error) = relay.quotas.may_try_token(address)
+        && !relay.tokens.knows(token)
+    {
+        return Err((error, None));
+    }
     let authenticated = relay.tokens.authenticate(token).await;
+    if let (Err(error), Some(ClientAddress(address))) = (&authenticated, address)
+        && error.code == ErrorCode::Unauthenticated
+    {
+        relay.quotas.wrong_token(address);
+    }
     authenticated.map_err(|error| {
         let code = (error.code == ErrorCode::Unauthenticated).then_some("invalid_token");
         (error, code)

@@ -4,15 +4,12 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::header::{HOST, ORIGIN};
 use axum::http::uri::Authority;
-use axum::http::{StatusCode, Uri};
-use axum::middleware::Next;
-use axum::response::Response;
+use axum::http::{HeaderName, HeaderValue, Uri};
 use mcp_multiplayer_protocol::Error;
 
-use super::problem::problem;
 use crate::config::Config;
 use crate::oauth;
 
@@ -29,7 +26,8 @@ struct Lists {
 impl Allowed {
     pub(super) fn new(config: &Config) -> Self {
         let public: Option<Uri> = config.public_url.parse().ok();
-        let mut hosts: Vec<String> = config.allowed_hosts.iter().map(|host| host.to_ascii_lowercase()).collect();
+        let mut hosts: Vec<String> =
+            config.allowed_hosts.iter().chain(&config.acme_domain).map(|host| host.to_ascii_lowercase()).collect();
         hosts.extend(public.as_ref().and_then(Uri::host).map(str::to_ascii_lowercase));
         let mut origins: Vec<String> =
             config.allowed_origins.iter().map(|origin| origin.trim_end_matches('/').to_ascii_lowercase()).collect();
@@ -50,37 +48,40 @@ impl Allowed {
     fn origin(&self, origin: &str) -> bool {
         self.0.origins.contains(&origin.to_ascii_lowercase())
     }
+
+    /// Why a request that names a foreign host, or comes from a foreign page, is turned away.
+    ///
+    /// HTTP/2 names the host in `:authority`, and may in `Host`, too (RFC 9113, section 8.3.1); whatever is named must be ours.
+    pub(super) fn refusal(&self, request: &Request) -> Option<Error> {
+        let said = |name: HeaderName| request.headers().get_all(name).iter().map(text);
+        let authority = request.uri().authority().map(Authority::as_str);
+        let mut hosts = said(HOST).chain(authority).peekable();
+        if hosts.peek().is_none() || !hosts.all(|host| self.host(host)) {
+            return Some(Error::invalid(
+                "This relay is not known by that host name.",
+                "Use its public URL; an operator adds names with --allowed-hosts or --public-url.",
+            ));
+        }
+        let any_origin = oauth::answers_any_origin(request.uri().path());
+        if !any_origin && !said(ORIGIN).all(|origin| self.origin(origin)) {
+            return Some(Error::invalid(
+                "This relay does not answer pages of that origin.",
+                "An operator adds origins with --allowed-origins.",
+            ));
+        }
+        None
+    }
 }
 
-/// Turns away what names a foreign host or comes from a foreign page.
-pub(super) async fn check(State(allowed): State<Allowed>, request: Request, next: Next) -> Response {
-    match refusal(&allowed, &request) {
-        Some(error) => problem(StatusCode::FORBIDDEN, &error),
-        None => next.run(request).await,
-    }
-}
-
-fn refusal(allowed: &Allowed, request: &Request) -> Option<Error> {
-    let header = |name| request.headers().get(name).map(|value| value.to_str().unwrap_or_default());
-    let host = header(HOST).or_else(|| request.uri().authority().map(Authority::as_str));
-    if !host.is_some_and(|host| allowed.host(host)) {
-        return Some(Error::invalid(
-            "This relay is not known by that host name.",
-            "Use its public URL; an operator adds names with --allowed-hosts or --public-url.",
-        ));
-    }
-    let any_origin = oauth::answers_any_origin(request.uri().path());
-    if header(ORIGIN).is_some_and(|origin| !any_origin && !allowed.origin(origin)) {
-        return Some(Error::invalid(
-            "This relay does not answer pages of that origin.",
-            "An operator adds origins with --allowed-origins.",
-        ));
-    }
-    None
+fn text(value: &HeaderValue) -> &str {
+    value.to_str().unwrap_or_default()
 }
 
 #[cfg(test)]
 mod tests {
+    use axum::body::Body;
+    use axum::http::Request;
+
     use super::Allowed;
     use crate::config::Config;
 
@@ -98,5 +99,23 @@ mod tests {
         for origin in ["http://relay.example.org", "https://relay.example.org:444", "null", "http://localhost", ""] {
             assert!(!allowed.origin(origin), "{origin}");
         }
+    }
+
+    #[test]
+    fn every_host_that_a_request_names_must_be_ours() {
+        let config = Config { public_url: "https://relay.example.org".into(), ..Config::default() };
+        let allowed = Allowed::new(&config);
+        let refused = |uri: &str, hosts: &[&str]| {
+            let request = hosts.iter().fold(Request::post(uri), |request, host| request.header("host", *host));
+            allowed.refusal(&request.body(Body::empty()).unwrap()).is_some()
+        };
+        assert!(!refused("/mcp", &["relay.example.org"]));
+        assert!(!refused("https://relay.example.org/mcp", &[]), "HTTP/2");
+        assert!(!refused("https://relay.example.org/mcp", &["relay.example.org"]));
+        assert!(refused("/mcp", &[]));
+        assert!(refused("https://evil.example/mcp", &[]));
+        assert!(refused("https://evil.example/mcp", &["relay.example.org"]));
+        assert!(refused("https://relay.example.org/mcp", &["evil.example"]));
+        assert!(refused("/mcp", &["relay.example.org", "evil.example"]));
     }
 }

@@ -1,11 +1,17 @@
 //! The HTTP front door: which path leads where, and what every request must show first.
 
 mod authenticate;
+mod client_address;
+mod entrance;
 mod guard;
+mod limit;
 pub(crate) mod problem;
+mod request_body;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
+use anyhow::Result;
 use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -14,11 +20,17 @@ use axum::routing::{any_service, get};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+pub(crate) use self::client_address::Proxies;
+use self::entrance::Entrance;
 use crate::state::Relay;
 use crate::{mcp, oauth, rest, web, ws};
 
+/// Whom a request comes from, among its extensions: who connected, or, through trusted proxies, whom they name.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ClientAddress(pub(crate) IpAddr);
+
 /// All doors, over one relay.
-pub(crate) fn router(relay: &Arc<Relay>, connections: &TaskTracker, cut_off: &CancellationToken) -> Router {
+pub(crate) fn router(relay: &Arc<Relay>, connections: &TaskTracker, cut_off: &CancellationToken) -> Result<Router> {
     let door = mcp::Door::new(relay, cut_off);
     let authenticated = Router::new()
         .route("/mcp", any_service(door.json()))
@@ -28,14 +40,15 @@ pub(crate) fn router(relay: &Arc<Relay>, connections: &TaskTracker, cut_off: &Ca
         .with_state(ws::Door::new(Arc::clone(relay), connections.clone()))
         .merge(rest::router())
         .layer(from_fn_with_state(Arc::clone(relay), authenticate::bearer));
-    Router::new()
+    let router = Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
         .with_state(Arc::clone(relay))
         .merge(authenticated)
         .merge(oauth::router(relay))
         .merge(web::router(relay))
-        .layer(from_fn_with_state(guard::Allowed::new(&relay.config), guard::check))
+        .layer(from_fn_with_state(Arc::new(Entrance::new(relay)?), entrance::enter));
+    Ok(router)
 }
 
 /// Whether the relay can take a post.

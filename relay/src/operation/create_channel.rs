@@ -53,6 +53,9 @@ impl Session {
     }
 
     async fn create_once(&self, plan: Plan, keyed: Option<Keyed>) -> Result<(Arc<LiveChannel>, Outcome), Error> {
+        if !self.is_repeat(keyed.as_ref()).await? {
+            self.relay.quotas.channel_of(&self.principal)?;
+        }
         let channel_id = ChannelId::from_bytes(self.relay.random.bytes());
         let bot_errors = plan.bot_errors.clone();
         let mut outcome = Outcome { channel_id, seat: None, bot_errors, attached: vec![] };

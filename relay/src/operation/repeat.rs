@@ -109,6 +109,13 @@ impl Session {
         }
     }
 
+    /// Whether this key was used before, by the principal and outside of a seat.
+    pub(super) async fn is_repeat(&self, keyed: Option<&Keyed>) -> Result<bool, Error> {
+        let Some(keyed) = keyed else { return Ok(false) };
+        let found = self.relay.store.find_idempotency(self.own_scope(), keyed.key.clone()).await;
+        Ok(found.map_err(store_failed)?.is_some())
+    }
+
     /// Answers a repeat with what was done first, whatever has become of the caller's seat meanwhile;
     /// for a request that was not a repeat, `refused` stands.
     pub(super) async fn or_repeat<T: DeserializeOwned>(

@@ -3,7 +3,7 @@ use std::net::IpAddr;
 
 /// Addresses that begin with the same bits (CIDR, RFC 4632).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Block {
+pub(crate) struct Block {
     base: IpAddr,
     length: u8,
 }
@@ -19,7 +19,7 @@ impl Block {
     }
 
     /// Reads `10.0.0.0/8`, or an address, which is a block of its own.
-    pub(super) fn parse(text: &str) -> Result<Self, String> {
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let not_an_address = |part: &str| format!("`{part}` is not an IP address");
         let Some((base, length)) = text.split_once('/') else {
             return text.parse().map(Self::single).map_err(|_| not_an_address(text));
@@ -37,7 +37,7 @@ impl Block {
         Ok(block)
     }
 
-    pub(super) fn contains(&self, address: IpAddr) -> bool {
+    pub(crate) fn contains(&self, address: IpAddr) -> bool {
         let rest = u32::from(width(self.base) - self.length);
         self.base.is_ipv4() == address.is_ipv4()
             && bits(self.base).checked_shr(rest).unwrap_or(0) == bits(address).checked_shr(rest).unwrap_or(0)

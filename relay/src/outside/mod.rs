@@ -23,6 +23,7 @@ use anyhow::{Context as _, Result};
 use mcp_multiplayer_bot_supervisor::{Outside, Visit};
 use tokio::time::Instant;
 
+pub(crate) use self::block::Block;
 use self::budget::{Amount, Budget};
 pub(crate) use self::errand::{Errands, Unreached};
 use self::lookup::Lookups;

@@ -12,6 +12,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::{self, AbortHandle, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
+use crate::auth::Principal;
 use crate::operation::Session;
 use crate::state::Relay;
 
@@ -21,7 +22,7 @@ const QUEUE: usize = 64;
 const SILENT_PINGS: u32 = 3;
 
 /// Serves one connection until either end is done with it.
-pub(super) async fn serve(socket: WebSocket, session: Session, relay: Arc<Relay>) {
+pub(super) async fn serve(socket: WebSocket, session: Session, principal: Principal, relay: Arc<Relay>) {
     if socket.protocol().is_none() {
         close(socket, close_code::PROTOCOL, "offer the subprotocol multiplayer.v1").await;
         return;
@@ -31,6 +32,8 @@ pub(super) async fn serve(socket: WebSocket, session: Session, relay: Arc<Relay>
     let writer = tokio::spawn(write(sink, queue));
     let mut connection = Connection {
         session,
+        principal,
+        relay: Arc::clone(&relay),
         answers: answers.clone(),
         running: JoinSet::new(),
         by_id: Arc::default(),
@@ -87,6 +90,8 @@ struct UnderWay {
 /// The requests of one client that are under way.
 struct Connection {
     session: Session,
+    principal: Principal,
+    relay: Arc<Relay>,
     answers: mpsc::Sender<Message>,
     running: JoinSet<()>,
     by_id: Arc<Mutex<ById>>,
@@ -132,7 +137,8 @@ impl Connection {
         if lock(&self.by_id).contains_key(&id) {
             return Err("this id is in use for a request under way");
         }
-        let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| crowded());
+        let counted = self.relay.quotas.request_of(&self.principal);
+        let place = counted.and_then(|()| Arc::clone(&self.places).try_acquire_owned().map_err(|_| crowded()));
         let (place, request) = match place.and_then(|place| Ok((place, Request::parse(op, args)?))) {
             Ok(accepted) => accepted,
             Err(error) => {

@@ -46,8 +46,8 @@ pub(crate) async fn upgrade(
 ) -> Response {
     upgrade.protocols([SUBPROTOCOL]).max_message_size(FRAME_BYTES).max_frame_size(FRAME_BYTES).on_upgrade(
         move |socket| {
-            let session = Session::new(Arc::clone(&door.relay), principal);
-            door.connections.track_future(connection::serve(socket, session, door.relay))
+            let session = Session::new(Arc::clone(&door.relay), principal.clone());
+            door.connections.track_future(connection::serve(socket, session, principal, door.relay))
         },
     )
 }

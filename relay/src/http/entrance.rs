@@ -1,0 +1,56 @@
+//! What every request passes first, whatever door it is for and whoever sends it.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use anyhow::Result;
+use axum::extract::{ConnectInfo, Request, State};
+use axum::http::StatusCode;
+use axum::middleware::Next;
+use axum::response::Response;
+use mcp_multiplayer_protocol::Error;
+
+use super::ClientAddress;
+use super::client_address::Proxies;
+use super::guard::Allowed;
+use super::limit::too_many;
+use super::problem::problem;
+use super::request_body::Bounds;
+use crate::state::Relay;
+
+/// Who is let in, and how far.
+#[derive(Debug)]
+pub(super) struct Entrance {
+    relay: Arc<Relay>,
+    proxies: Proxies,
+    allowed: Allowed,
+    bounds: Bounds,
+}
+
+impl Entrance {
+    pub(super) fn new(relay: &Arc<Relay>) -> Result<Self> {
+        let config = &relay.config;
+        Ok(Self {
+            proxies: Proxies::of(config)?,
+            allowed: Allowed::new(config),
+            bounds: Bounds { bytes: config.request_bytes, patience: config.slow_client() },
+            relay: Arc::clone(relay),
+        })
+    }
+}
+
+/// Finds out whom a request comes from, and turns away what comes too often, names a foreign host or comes from a foreign page.
+pub(super) async fn enter(State(entrance): State<Arc<Entrance>>, mut request: Request, next: Next) -> Response {
+    let Some(ConnectInfo(peer)) = request.extensions().get::<ConnectInfo<SocketAddr>>() else {
+        return problem(StatusCode::INTERNAL_SERVER_ERROR, &Error::internal());
+    };
+    let address = entrance.proxies.client(peer.ip(), request.headers());
+    if let Err(error) = entrance.relay.quotas.request_from(address) {
+        return too_many(&error);
+    }
+    if let Some(error) = entrance.allowed.refusal(&request) {
+        return problem(StatusCode::FORBIDDEN, &error);
+    }
+    request.extensions_mut().insert(ClientAddress(address));
+    entrance.bounds.run(request, next).await
+}
