@@ -169,6 +169,7 @@ impl RelayProcess {
         let line = BufReader::new(stdout).lines().next_line().await?;
         let line = line.context("the relay ended before it listened")?;
         line.strip_prefix("listening on http://")
+            .or_else(|| line.strip_prefix("listening on https://"))
             .context("the relay says where it listens")?
             .clone_into(&mut self.address);
         Ok(())

@@ -75,7 +75,19 @@ impl std::fmt::Display for Place {
 async fn nothing_is_lost_and_nothing_happens_twice() {
     let (kills, seed) = (variable("KILLS", 25), variable("SEED", 1));
     let began = Instant::now();
-    let no_limit = ["--posts-per-second", "100000", "--posts-burst", "100000", "--hook-ms", "60000"];
+    let mut no_limit = vec!["--hook-ms", "60000"];
+    for flag in [
+        "--posts-per-second",
+        "--posts-burst",
+        "--requests-per-second",
+        "--requests-burst",
+        "--address-requests-per-second",
+        "--address-requests-burst",
+        "--channels-per-day",
+        "--connections-per-address",
+    ] {
+        no_limit.extend([flag, "100000"]);
+    }
     let mut relay = RelayProcess::start_with(&no_limit).await.unwrap();
     relay.kill().await.unwrap();
     let _reserved = timeout(STALLED, reserve(relay.address())).await.unwrap();

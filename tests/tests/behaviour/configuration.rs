@@ -64,6 +64,14 @@ async fn links_show_the_address_that_was_chosen() {
     let directory = TempDir::new().unwrap();
     let found = settings(directory.path(), &["--listen", "0.0.0.0:9000"], &[]).await;
     assert_eq!(setting(&found, "public_url"), (r#""http://127.0.0.1:9000""#, "listen"));
+    let tls = ["--tls-cert", "c.pem", "--tls-key", "k.pem"];
+    let found = settings(directory.path(), &tls, &[]).await;
+    assert_eq!(setting(&found, "public_url"), (r#""https://127.0.0.1:8100""#, "tls_cert"));
+    let found = settings(directory.path(), &[&tls[..], &["--listen", "0.0.0.0:443"]].concat(), &[]).await;
+    assert_eq!(setting(&found, "public_url"), (r#""https://127.0.0.1:443""#, "listen"));
+    let args = ["--listen", "0.0.0.0:443", "--acme-domain", "relay.example.org"];
+    let found = settings(directory.path(), &args, &[]).await;
+    assert_eq!(setting(&found, "public_url"), (r#""https://relay.example.org""#, "acme_domain"));
     let args = ["--listen", "0.0.0.0:9000", "--public-url", "https://relay.example.org"];
     let found = settings(directory.path(), &args, &[]).await;
     assert_eq!(setting(&found, "public_url"), (r#""https://relay.example.org""#, "flag --public-url"));
@@ -101,6 +109,18 @@ async fn what_is_wrong_is_named_with_its_source() {
         ("", vec!["--listen", "here"], vec![], vec!["--listen", "here"]),
         ("", vec!["--public-url", "relay.example.org"], vec![], vec!["public_url", "https://"]),
         ("", vec!["--no-such-flag"], vec![], vec!["--no-such-flag"]),
+        ("", vec!["--tls-cert", "a.pem"], vec![], vec!["tls_cert", "without tls_key"]),
+        ("", vec!["--tls-key", "a.pem"], vec![], vec!["tls_key", "without tls_cert"]),
+        (
+            "tls_key = \"k.pem\"",
+            vec!["--config", &path, "--tls-cert", "c.pem", "--acme-domain", "relay.example.org"],
+            vec![],
+            vec!["tls_cert", "acme_domain", "choose"],
+        ),
+        ("", vec!["--acme-directory", "http://ca.example"], vec![], vec!["acme_directory", "https://"]),
+        ("", vec!["--trusted-proxies", "127.0.0.1,proxy"], vec![], vec!["trusted_proxies", "`proxy`"]),
+        ("", vec!["--requests-burst", "0"], vec![], vec!["requests_burst", "at least 1"]),
+        ("", vec!["--connections", "0"], vec![], vec!["connections", "at least 1"]),
         ("", vec![], vec![("MCP_MULTIPLAYER_HOOK_MS", "soon")], vec!["soon"]),
         ("", vec![], vec![("PROXY_PORT", "many")], vec!["listen", "original"]),
     ] {

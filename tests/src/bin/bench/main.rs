@@ -16,8 +16,25 @@ use mcp_multiplayer_tests::RelayProcess;
 
 use crate::load::Timing;
 
-/// Seats post as fast as they can; the limit on posts would measure itself.
-const UNLIMITED: [&str; 4] = ["--posts-per-second", "1000000", "--posts-burst", "1000000"];
+/// Everything is done as fast as it goes; limits would measure themselves.
+const UNLIMITED: [&str; 16] = [
+    "--posts-per-second",
+    "1000000",
+    "--posts-burst",
+    "1000000",
+    "--requests-per-second",
+    "1000000",
+    "--requests-burst",
+    "1000000",
+    "--address-requests-per-second",
+    "1000000",
+    "--address-requests-burst",
+    "1000000",
+    "--channels-per-day",
+    "1000000",
+    "--connections-per-address",
+    "10000",
+];
 
 #[tokio::main]
 async fn main() -> Result<()> {

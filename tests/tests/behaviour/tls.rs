@@ -1,0 +1,294 @@
+//! TLS: with certificate files that are replaced while the relay runs, or with an authority's (ACME).
+
+use std::path::Path;
+use std::process::Stdio;
+use std::sync::Arc;
+
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Bytes;
+use hyper::client::conn::{http1, http2};
+use hyper::{Request, StatusCode, Version};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use mcp_multiplayer_tests::{RelayProcess, binary};
+use rcgen::CertifiedKey;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::{ClientConfig, RootCertStore, ServerConfig};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::process::Command;
+use tokio::task::yield_now;
+use tokio_rustls::client::TlsStream;
+use tokio_rustls::{TlsAcceptor, TlsConnector};
+use tokio_tungstenite::client_async;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
+
+use crate::table::in_time;
+
+/// A certificate and its key, in files.
+pub(crate) struct Pair {
+    directory: TempDir,
+}
+
+impl Pair {
+    pub(crate) fn new(names: &[&str]) -> Self {
+        let pair = Self { directory: TempDir::new().unwrap() };
+        pair.replace(names);
+        pair
+    }
+
+    /// Puts another certificate with another key into the same files.
+    fn replace(&self, names: &[&str]) {
+        let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
+        let CertifiedKey { cert, signing_key } = rcgen::generate_simple_self_signed(names).unwrap();
+        std::fs::write(self.path("cert.pem"), cert.pem()).unwrap();
+        std::fs::write(self.path("key.pem"), signing_key.serialize_pem()).unwrap();
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.directory.path().join(name).to_str().unwrap().to_owned()
+    }
+
+    pub(crate) fn flags(&self) -> [&'static str; 4] {
+        // The tests that use them live as long as these texts.
+        let path = |name| Box::leak(self.path(name).into_boxed_str()) as &'static str;
+        ["--tls-cert", path("cert.pem"), "--tls-key", path("key.pem")]
+    }
+
+    fn certificate(&self) -> CertificateDer<'static> {
+        CertificateDer::from_pem_file(self.path("cert.pem")).unwrap()
+    }
+
+    fn connector(&self, alpn: &str) -> TlsConnector {
+        let mut roots = RootCertStore::empty();
+        roots.add(self.certificate()).unwrap();
+        let mut config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        config.alpn_protocols = vec![alpn.as_bytes().to_vec()];
+        TlsConnector::from(Arc::new(config))
+    }
+
+    /// A connection whose certificate is the one now in the files.
+    async fn connect(&self, relay: &RelayProcess, alpn: &str) -> std::io::Result<TlsStream<TcpStream>> {
+        let stream = TcpStream::connect(relay.address()).await?;
+        self.connector(alpn).connect(ServerName::try_from("localhost").unwrap(), stream).await
+    }
+}
+
+/// The port of a relay, under the name that its certificate has.
+fn by_name(relay: &RelayProcess) -> String {
+    relay.address().replace("127.0.0.1", "localhost")
+}
+
+const HEALTH: &str =
+    r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"health_check","arguments":{}}}"#;
+
+#[tokio::test]
+async fn http_1_and_http_2_are_spoken_over_tls() {
+    let pair = Pair::new(&["localhost"]);
+    let relay = RelayProcess::start_with(&pair.flags()).await.unwrap();
+    let token = relay.local_token().unwrap();
+    let request = |uri: &str| {
+        Request::post(uri)
+            .header("authorization", format!("Bearer {token}"))
+            .header("content-type", "application/json")
+            .header("accept", "application/json, text/event-stream")
+    };
+
+    let stream = pair.connect(&relay, "http/1.1").await.unwrap();
+    assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"http/1.1"[..]));
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
+    tokio::spawn(connection);
+    let body = Full::<Bytes>::from(HEALTH);
+    let response =
+        sender.send_request(request("/mcp").header("host", by_name(&relay)).body(body).unwrap()).await.unwrap();
+    assert_eq!((response.status(), response.version()), (StatusCode::OK, Version::HTTP_11));
+
+    let stream = pair.connect(&relay, "h2").await.unwrap();
+    assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"h2"[..]));
+    let (mut sender, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+    tokio::spawn(connection);
+    // There is no Host here, only :authority.
+    let uri = format!("https://{}/mcp", by_name(&relay));
+    let response = sender.send_request(request(&uri).body(Full::<Bytes>::from(HEALTH)).unwrap()).await.unwrap();
+    assert_eq!((response.status(), response.version()), (StatusCode::OK, Version::HTTP_2));
+    let answer: Value = serde_json::from_slice(&response.into_body().collect().await.unwrap().to_bytes()).unwrap();
+    assert!(answer["result"]["content"][0]["text"].as_str().unwrap().contains("\"ok\""), "{answer}");
+    for (uri, host) in [("https://evil.example/mcp", None), (uri.as_str(), Some("evil.example"))] {
+        let request = host.into_iter().fold(request(uri), |request, host| request.header("host", host));
+        let response = sender.send_request(request.body(Full::<Bytes>::from(HEALTH)).unwrap()).await.unwrap();
+        assert_eq!(response.status(), StatusCode::FORBIDDEN, "{uri} {host:?}");
+    }
+    assert!(pair.connect(&relay, "spdy/1").await.is_err());
+}
+
+#[tokio::test]
+async fn links_name_the_scheme() {
+    let pair = Pair::new(&["localhost"]);
+    let relay = RelayProcess::start_with(&pair.flags()).await.unwrap();
+    let stream = pair.connect(&relay, "http/1.1").await.unwrap();
+    let mut request = format!("wss://{}/ws", by_name(&relay)).into_client_request().unwrap();
+    let bearer = format!("Bearer {}", relay.local_token().unwrap());
+    request.headers_mut().insert("authorization", bearer.parse().unwrap());
+    request.headers_mut().insert("sec-websocket-protocol", "multiplayer.v1".parse().unwrap());
+    let (mut socket, _) = client_async(request, stream).await.unwrap();
+    let create = json!({ "id": 1, "op": "create_channel", "args": { "name": "Table", "slots": ["invite:alice"] } });
+    futures::SinkExt::send(&mut socket, create.to_string().into()).await.unwrap();
+    let answer = in_time("an answer", futures::StreamExt::next(&mut socket)).await.unwrap().unwrap();
+    let answer: Value = serde_json::from_str(answer.to_text().unwrap()).unwrap();
+    let link = answer["ok"]["invite_links"][0].as_str().unwrap_or_default();
+    assert!(link.starts_with(&format!("https://{}/join#", relay.address())), "{answer}");
+}
+
+#[tokio::test]
+async fn the_stdio_server_connects_with_an_operators_own_authority() {
+    let pair = Pair::new(&["localhost"]);
+    let relay = RelayProcess::start_with(&pair.flags()).await.unwrap();
+    for (trusted, expected) in [(true, "\\\"ok\\\""), (false, "RELAY_UNREACHABLE")] {
+        let mut command = Command::new(binary("mcp-multiplayer"));
+        command.args(["--relay", &format!("https://{}", by_name(&relay))]).env("DATA_DIR", relay.data_dir());
+        let unrelated = Pair::new(&["localhost"]);
+        command.env("SSL_CERT_FILE", if trusted { &pair } else { &unrelated }.path("cert.pem"));
+        let child =
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true).spawn();
+        let mut child = child.unwrap();
+        let (mut stdin, stdout) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+        let info = json!({ "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": { "name": "t", "version": "1" } });
+        for message in [
+            json!({ "jsonrpc": "2.0", "id": 0, "method": "initialize", "params": info }),
+            json!({ "jsonrpc": "2.0", "method": "notifications/initialized" }),
+            serde_json::from_str(HEALTH).unwrap(),
+        ] {
+            stdin.write_all(format!("{message}\n").as_bytes()).await.unwrap();
+        }
+        let mut lines = BufReader::new(stdout).lines();
+        let answer = in_time("an answer", async {
+            loop {
+                let line = lines.next_line().await.unwrap().unwrap();
+                if line.contains("\"id\":1") {
+                    return line;
+                }
+            }
+        })
+        .await;
+        assert!(answer.contains(expected), "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_new_pair_is_taken_up_and_a_broken_one_is_not() {
+    let pair = Pair::new(&["localhost"]);
+    let relay = RelayProcess::start_verbose(&pair.flags()).await.unwrap();
+    let hang_up =
+        async || Command::new("kill").args(["-HUP", &relay.pid().unwrap().to_string()]).status().await.unwrap();
+    let stream = pair.connect(&relay, "http/1.1").await.unwrap();
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
+    tokio::spawn(connection);
+
+    let first = pair.certificate();
+    pair.replace(&["localhost"]);
+    assert_ne!(first, pair.certificate());
+    hang_up().await;
+    in_time("the new certificate", async { while pair.connect(&relay, "http/1.1").await.is_err() {} }).await;
+
+    for (file, content) in [("key.pem", "no key at all"), ("cert.pem", "")] {
+        let good = std::fs::read(pair.path(file)).unwrap();
+        let told = relay.logged().unwrap().matches("the new certificate is no good").count();
+        std::fs::write(pair.path(file), content).unwrap();
+        hang_up().await;
+        let seen = async {
+            while relay.logged().unwrap().matches("is no good").count() == told {
+                yield_now().await
+            }
+        };
+        in_time("the complaint", seen).await;
+        std::fs::write(pair.path(file), good).unwrap();
+        pair.connect(&relay, "http/1.1").await.unwrap();
+    }
+    // A certificate whose key is not yet there is no good either.
+    let old_key = std::fs::read(pair.path("key.pem")).unwrap();
+    let old = pair.certificate();
+    let connector = pair.connector("http/1.1");
+    pair.replace(&["localhost"]);
+    let new_key = std::fs::read(pair.path("key.pem")).unwrap();
+    std::fs::write(pair.path("key.pem"), old_key).unwrap();
+    hang_up().await;
+    in_time("the complaint", async {
+        while !relay.logged().unwrap().contains("do not fit") {
+            yield_now().await
+        }
+    })
+    .await;
+    let stream = TcpStream::connect(relay.address()).await.unwrap();
+    let stream = connector.connect(ServerName::try_from("localhost").unwrap(), stream).await.unwrap();
+    assert_eq!(stream.get_ref().1.peer_certificates().unwrap(), [old]);
+    std::fs::write(pair.path("key.pem"), new_key).unwrap();
+    hang_up().await;
+    in_time("the newest certificate", async { while pair.connect(&relay, "http/1.1").await.is_err() {} }).await;
+
+    let request = Request::get("/healthz").header("host", "localhost").body(Full::<Bytes>::default()).unwrap();
+    assert_eq!(sender.send_request(request).await.unwrap().status(), StatusCode::OK, "the first connection lives on");
+    let key = std::fs::read_to_string(pair.path("key.pem")).unwrap();
+    let line = key.lines().nth(1).unwrap();
+    assert!(!relay.logged().unwrap().contains(line), "the key is in the log");
+}
+
+#[tokio::test]
+async fn a_pair_that_is_no_good_at_the_start_is_told() {
+    let pair = Pair::new(&["localhost"]);
+    let other = Pair::new(&["localhost"]);
+    let data = TempDir::new().unwrap();
+    for (certificate, key, said) in [
+        (pair.path("cert.pem"), pair.path("nowhere.pem"), "nowhere.pem"),
+        (pair.path("cert.pem"), other.path("key.pem"), "do not fit"),
+        (pair.path("key.pem"), pair.path("key.pem"), "no certificate"),
+        (pair.path("cert.pem"), pair.path("cert.pem"), "no private key"),
+    ] {
+        let mut command = Command::new(binary("mcp-multiplayer-relay"));
+        command.args(["--listen", "127.0.0.1:0", "--tls-cert", &certificate, "--tls-key", &key, "--data-dir"]);
+        let output = in_time("an error", command.arg(data.path()).output()).await.unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success() && stderr.contains(said), "{certificate} {key}: {stderr}");
+    }
+}
+
+#[tokio::test]
+async fn an_authority_is_asked_for_a_certificate() {
+    let authority = Pair::new(&["localhost"]);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let directory = format!("https://localhost:{}/directory", listener.local_addr().unwrap().port());
+    let asked = tokio::spawn(first_request(listener, authority.path("cert.pem"), authority.path("key.pem")));
+    let certificate = authority.path("cert.pem");
+    let flags =
+        ["--acme-domain", "relay.example.org", "--acme-contact", "alice@example.org", "--acme-directory", &directory];
+    let relay = RelayProcess::start_in(&flags, &[("SSL_CERT_FILE", &certificate)]).await.unwrap();
+    let asked = in_time("the authority is asked", asked).await.unwrap();
+    assert!(asked.starts_with("GET /directory HTTP/1.1\r\n"), "{asked}");
+    let mode =
+        std::os::unix::fs::PermissionsExt::mode(&relay.data_dir().join("acme").metadata().unwrap().permissions());
+    assert_eq!(mode & 0o777, 0o700);
+    // It listens; but without a certificate there is nothing to shake hands with.
+    assert!(authority.connect(&relay, "http/1.1").await.is_err());
+}
+
+/// What the first client of a TLS server says.
+async fn first_request(listener: TcpListener, certificate: impl AsRef<Path>, key: impl AsRef<Path>) -> String {
+    let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(
+            vec![CertificateDer::from_pem_file(certificate).unwrap()],
+            PrivateKeyDer::from_pem_file(key).unwrap(),
+        );
+    let (stream, _) = listener.accept().await.unwrap();
+    let mut stream = TlsAcceptor::from(Arc::new(config.unwrap())).accept(stream).await.unwrap();
+    let mut said = [0; 4_096];
+    let length = stream.read(&mut said).await.unwrap();
+    String::from_utf8_lossy(&said[..length]).into_owned()
+}
