@@ -1,6 +1,6 @@
 //! Input schemas as models read them: every word that says nothing is a token that each session pays.
 
-use mcp_multiplayer_protocol::Request;
+use mcp_multiplayer_protocol::{Request, limits};
 use rmcp::model::JsonObject;
 use serde_json::Value;
 
@@ -28,12 +28,18 @@ pub(crate) fn of(name: &str) -> JsonObject {
     schema
 }
 
-/// Drops titles, number formats, what is so by default, and the `null` that stands for "left out". The relay still
+/// Drops titles, formats and limits, what is so by default, and the `null` that stands for "left out". The relay still
 /// takes the latter.
 fn lean(schema: &mut Value) {
     let Value::Object(map) = schema else { return };
-    for key in ["title", "format", "minLength", "default"] {
+    for key in ["title", "format", "minLength", "maxLength", "minItems", "maxItems", "default"] {
         map.remove(key);
+    }
+    // Said in words, and refused in words.
+    if map.get("pattern").is_some_and(|pattern| {
+        [limits::NAME_PATTERN, limits::SLOT_PATTERN].contains(&pattern.as_str().unwrap_or_default())
+    }) {
+        map.remove("pattern");
     }
     if map.get("additionalProperties").is_some_and(|others| *others == true) {
         map.remove("additionalProperties");

@@ -136,6 +136,20 @@ impl<'de> Deserialize<'de> for Body {
     }
 }
 
+impl schemars::JsonSchema for Body {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Body".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "type": "object" })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::Body;

@@ -61,6 +61,20 @@ impl<'de> Deserialize<'de> for Sender {
     }
 }
 
+impl schemars::JsonSchema for Sender {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Sender".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "type": "string", "pattern": "^(system|s[0-9]{1,2}|bot:bot_[0-9A-Za-z_-]{1,48})$" })
+    }
+}
+
 /// Who vouches for the sender.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Author {

@@ -44,7 +44,7 @@ pub enum ErrorCode {
 }
 
 /// Why an operation was not done, in a form that says what to do next.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema, thiserror::Error)]
 pub struct Error {
     /// What went wrong, for programs.
     pub code: ErrorCode,

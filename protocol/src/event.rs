@@ -126,7 +126,7 @@ pub struct Exchanged {
 }
 
 /// How far the wall around a bot reaches, as its relay states it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct WallReport {
     /// The layers that hold, by name.
     pub held: Vec<String>,

@@ -177,9 +177,9 @@ macro_rules! text_id {
     };
 }
 
-text_id!(ChannelId, "^chn_[0-9a-z]{16}$");
-text_id!(SlotId, "^s[0-9]{1,2}$");
-text_id!(BotId, "^bot_[0-9A-Za-z_-]+$");
+text_id!(ChannelId, "^chn_[0-9a-hjkmnp-tv-z]{16}$");
+text_id!(SlotId, "^s([12]?[0-9]|3[01])$");
+text_id!(BotId, "^bot_[0-9A-Za-z_-]{1,48}$");
 
 #[cfg(test)]
 mod tests {

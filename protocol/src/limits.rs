@@ -2,6 +2,11 @@
 
 /// Longest `name` of a channel, a bot or a slot label, in characters.
 pub const NAME_CHARS: usize = 100;
+/// What a name looks like, as a regular expression of JSON Schema: something to see, and no control character.
+pub const NAME_PATTERN: &str = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$";
+/// What a slot of `create_channel` looks like: its kind, and a label that is a name, or none.
+pub const SLOT_PATTERN: &str =
+    r"^(bot|invite)(:([^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*)?)?$";
 /// Most slots of a channel.
 pub const SLOTS: usize = 32;
 /// Largest body of a player's entry, in bytes of canonical JSON (*default*).

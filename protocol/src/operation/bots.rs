@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::IdempotencyKey;
-use crate::{BotId, ChannelId, Hash, Secret, SlotId};
+use crate::{BotId, ChannelId, Hash, Secret, SlotId, limits};
 
 /// A bot to be attached: a preset by `code_ref`, or source text by `inline_code`.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -13,9 +13,11 @@ use crate::{BotId, ChannelId, Hash, Secret, SlotId};
 pub struct BotSpec {
     /// The bot's name, up to 100 characters; by default the preset's, else 'CustomBot'.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = limits::NAME_CHARS), regex(pattern = limits::NAME_PATTERN))]
     pub name: Option<String>,
     /// The bot's version, as its author counts; by default '1.0'.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = limits::NAME_CHARS), regex(pattern = limits::NAME_PATTERN))]
     pub version: Option<String>,
     /// A preset: 'builtin://GuessBot'.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -44,6 +46,7 @@ pub struct AttachBot {
     /// The channel, 'chn_…'.
     pub channel_id: ChannelId,
     /// The bot's name, up to 100 characters.
+    #[schemars(length(max = limits::NAME_CHARS), regex(pattern = limits::NAME_PATTERN))]
     pub name: String,
     /// A preset: 'builtin://GuessBot'. Either this or inline_code.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -69,7 +72,7 @@ pub struct AttachBot {
 }
 
 /// What [`AttachBot`] returns, once the bot's `on_init` is durable.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct BotAttached {
     /// The bot's id.
     pub bot_id: BotId,
@@ -95,7 +98,7 @@ pub struct GetBotCode {
 }
 
 /// What [`GetBotCode`] returns.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct BotCode {
     /// The bot.
     pub bot_id: BotId,

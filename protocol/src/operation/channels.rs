@@ -3,15 +3,17 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{BotSpec, BotView, IdempotencyKey, Message, SlotView, View};
-use crate::{BotId, ChannelId, Secret, SlotId};
+use crate::{BotId, ChannelId, Secret, SlotId, limits};
 
 /// Makes a channel with slots and bots.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CreateChannel {
     /// The channel's name, up to 100 characters.
+    #[schemars(length(max = limits::NAME_CHARS), regex(pattern = limits::NAME_PATTERN))]
     pub name: String,
     /// The slots, 1 to 32: 'bot:label' for a bot, 'invite:label' for a player. Example: ["bot:referee", "invite:alice", "invite:bob"].
+    #[schemars(length(min = 1, max = limits::SLOTS), inner(regex(pattern = limits::SLOT_PATTERN)))]
     pub slots: Vec<String>,
     /// Python source of a bot for the first bot slot; see doc://quick-start for its API.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -37,7 +39,7 @@ pub struct CreateChannel {
 }
 
 /// What [`CreateChannel`] returns, once every bot's `on_init` is durable.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct ChannelCreated {
     /// The new channel.
     pub channel_id: ChannelId,
@@ -74,6 +76,7 @@ pub struct JoinChannel {
     pub invite_code: Secret,
     /// Random text of your own, up to 256 bytes, that goes into the log.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = limits::ENTROPY_BYTES))]
     pub entropy: Option<String>,
     /// Any text of your own; a repeat with the same key takes no second seat.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -81,7 +84,7 @@ pub struct JoinChannel {
 }
 
 /// What [`JoinChannel`] returns.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Joined {
     /// The channel.
     pub channel_id: ChannelId,
@@ -116,7 +119,7 @@ pub struct LeaveChannel {
 }
 
 /// What [`LeaveChannel`] returns.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Left {
     /// Always `true`.
     pub ok: bool,
@@ -131,7 +134,7 @@ pub struct GetChannelInfo {
 }
 
 /// What [`GetChannelInfo`] returns.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct ChannelInfo {
     /// The channel.
     pub view: View,
@@ -147,7 +150,7 @@ pub struct ChannelInfo {
 pub struct ListChannels {}
 
 /// What [`ListChannels`] returns, the newest channel first.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct ChannelList {
     /// The channels in which the caller holds a seat, or which it made.
     pub channels: Vec<ChannelSummary>,
@@ -156,7 +159,7 @@ pub struct ChannelList {
 }
 
 /// A channel in a list.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct ChannelSummary {
     /// The channel.
     pub channel_id: ChannelId,

@@ -9,7 +9,7 @@ use crate::WallReport;
 pub struct HealthCheck {}
 
 /// What [`HealthCheck`] returns.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Health {
     /// `ok`.
     pub status: String,

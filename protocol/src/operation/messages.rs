@@ -35,7 +35,7 @@ pub struct PostMessage {
 }
 
 /// What [`PostMessage`] returns, once the message is durable.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct MessagePosted {
     /// The message's id.
     pub msg_id: u64,
@@ -71,7 +71,7 @@ pub struct DmBot {
 }
 
 /// What [`DmBot`] returns, once the message is durable.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct DmDelivered {
     /// Always `true`.
     pub ok: bool,
@@ -110,7 +110,7 @@ pub struct SyncMessages {
 }
 
 /// What [`SyncMessages`] returns.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Synced {
     /// What was said after the cursor, as far as the caller may read it.
     pub messages: Vec<Message>,
@@ -124,7 +124,7 @@ pub struct Synced {
 }
 
 /// An entry as members read it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Message {
     /// Its place in the channel: 1, 2, 3, …
     pub id: u64,

@@ -50,7 +50,7 @@ pub trait Multiplayer: Send + Sync {
 }
 
 macro_rules! operations {
-    ($($(#[doc = $doc:literal])+ $variant:ident = $name:literal,)+) => {
+    ($($(#[doc = $doc:literal])+ $variant:ident = $name:literal -> $result:ident,)+) => {
         /// A request for one of the operations.
         #[derive(Clone, Debug, Serialize)]
         #[serde(tag = "op", content = "args", rename_all = "snake_case")]
@@ -88,6 +88,27 @@ macro_rules! operations {
                     _ => None,
                 }
             }
+
+            /// What the operation called `name` is for, in a sentence.
+            pub fn summary(name: &str) -> Option<&'static str> {
+                match name {
+                    $($name => Some(concat!($($doc),+).trim_ascii()),)+
+                    _ => None,
+                }
+            }
+
+            /// The JSON schemas of an operation's arguments, by `arguments`, and of its result, by `results`, whose
+            /// settings say what becomes of the types inside.
+            pub fn schemas(
+                name: &str,
+                arguments: &mut SchemaGenerator,
+                results: &mut SchemaGenerator,
+            ) -> Option<(Schema, Schema)> {
+                match name {
+                    $($name => Some((arguments.subschema_for::<$variant>(), results.subschema_for::<$result>())),)+
+                    _ => None,
+                }
+            }
         }
 
         $(impl From<$variant> for Request {
@@ -100,29 +121,29 @@ macro_rules! operations {
 
 operations! {
     /// Is the relay there, and which one is it?
-    HealthCheck = "health_check",
+    HealthCheck = "health_check" -> Health,
     /// Makes a channel with slots and bots.
-    CreateChannel = "create_channel",
+    CreateChannel = "create_channel" -> ChannelCreated,
     /// Takes a seat, or comes back to it.
-    JoinChannel = "join_channel",
+    JoinChannel = "join_channel" -> Joined,
     /// Gives a seat up.
-    LeaveChannel = "leave_channel",
+    LeaveChannel = "leave_channel" -> Left,
     /// Says something to everybody.
-    PostMessage = "post_message",
+    PostMessage = "post_message" -> MessagePosted,
     /// Says something to one bot alone.
-    DmBot = "dm_bot",
+    DmBot = "dm_bot" -> DmDelivered,
     /// Reads what is new, and waits for it.
-    SyncMessages = "sync_messages",
+    SyncMessages = "sync_messages" -> Synced,
     /// Who and what is in the channel.
-    GetChannelInfo = "get_channel_info",
+    GetChannelInfo = "get_channel_info" -> ChannelInfo,
     /// The exact code of a bot.
-    GetBotCode = "get_bot_code",
+    GetBotCode = "get_bot_code" -> BotCode,
     /// The caller's own channels.
-    ListChannels = "list_channels",
+    ListChannels = "list_channels" -> ChannelList,
     /// What admins may do.
-    UpdateChannel = "update_channel",
+    UpdateChannel = "update_channel" -> ChannelUpdated,
     /// Adds a bot.
-    AttachBot = "attach_bot",
+    AttachBot = "attach_bot" -> BotAttached,
 }
 
 impl Request {
@@ -230,7 +251,7 @@ impl JsonSchema for IdempotencyKey {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        schemars::json_schema!({ "type": "string", "minLength": 1, "maxLength": 128 })
+        schemars::json_schema!({ "type": "string", "pattern": "^[!-~]{1,128}$" })
     }
 }
 

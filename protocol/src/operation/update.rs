@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{BotSpec, IdempotencyKey, View};
 use crate::channel::SlotKind;
-use crate::{ChannelId, Secret, SlotId};
+use crate::{ChannelId, Secret, SlotId, limits};
 
 /// What admins may do to a channel: all of the operations, or none.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -12,6 +12,7 @@ pub struct UpdateChannel {
     /// The channel, 'chn_…'.
     pub channel_id: ChannelId,
     /// The operations, 1 to 32, applied in order, all or none.
+    #[schemars(length(min = 1, max = limits::UPDATE_OPS))]
     pub ops: Vec<UpdateOp>,
     /// Your seat, if you hold several in this channel.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -55,6 +56,7 @@ pub enum UpdateOp {
     /// Renames the channel.
     Rename {
         /// The new name, up to 100 characters.
+        #[schemars(length(max = limits::NAME_CHARS), regex(pattern = limits::NAME_PATTERN))]
         name: String,
     },
     /// Takes a player's seat away.
@@ -81,7 +83,7 @@ fn yes() -> bool {
 }
 
 /// What [`UpdateChannel`] returns.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct ChannelUpdated {
     /// Always `true`.
     pub ok: bool,

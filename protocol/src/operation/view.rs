@@ -1,3 +1,4 @@
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -5,7 +6,7 @@ use crate::channel::{Composition, Holder, SlotKind};
 use crate::{BotId, ChannelId, Hash, SlotId, Timestamp};
 
 /// A channel as its members see it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct View {
     /// The channel.
     pub channel_id: ChannelId,
@@ -24,7 +25,7 @@ pub struct View {
 }
 
 /// A slot as members see it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SlotView {
     /// The slot.
     pub slot_id: SlotId,
@@ -42,7 +43,7 @@ pub struct SlotView {
 }
 
 /// A bot as members see it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct BotView {
     /// Its id, for `get_bot_code` and `dm_bot`.
     pub bot_id: BotId,

@@ -38,13 +38,14 @@ pub(crate) fn router(relay: &Arc<Relay>, connections: &TaskTracker, cut_off: &Ca
         .layer(from_fn(mcp::accept_anything))
         .route("/ws", get(ws::upgrade))
         .with_state(ws::Door::new(Arc::clone(relay), connections.clone()))
-        .merge(rest::router())
+        .merge(rest::router(relay))
         .layer(from_fn_with_state(Arc::clone(relay), authenticate::bearer));
     let router = Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
         .with_state(Arc::clone(relay))
         .merge(authenticated)
+        .merge(rest::description(relay))
         .merge(oauth::router(relay))
         .merge(web::router(relay))
         .layer(from_fn_with_state(Arc::new(Entrance::new(relay)?), entrance::enter));

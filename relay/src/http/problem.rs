@@ -1,19 +1,83 @@
+//! Errors as answers to HTTP requests: `application/problem+json` (RFC 9457).
+
 use axum::Json;
-use axum::http::StatusCode;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
+use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use mcp_multiplayer_protocol::{Error, ErrorCode};
-use serde_json::json;
+use serde::Serialize;
 
-/// An error as the answer to an HTTP request: `{"error": {code, message, hint}}`.
-pub(crate) fn problem(status: StatusCode, error: &Error) -> Response {
-    (status, Json(json!({ "error": error }))).into_response()
+/// The media type of problems.
+pub(crate) const MEDIA_TYPE: &str = "application/problem+json";
+
+/// The members of a problem (RFC 9457, section 3.1), and ours.
+#[derive(Serialize)]
+struct Problem<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    title: &'a str,
+    status: u16,
+    detail: &'a str,
+    code: ErrorCode,
+    /// The same as every other door says it.
+    error: &'a Error,
 }
 
-/// The status that fits an error which kept a request from reaching any operation.
-pub(super) fn status(error: &Error) -> StatusCode {
+/// An error as the answer to an HTTP request: `{type, title, status, detail, code, error: {code, message, hint}}`, with
+/// `Retry-After` (RFC 9110, section 10.2.3) in whole seconds where waiting helps.
+pub(crate) fn problem(status: StatusCode, error: &Error) -> Response {
+    let problem = Problem {
+        kind: "about:blank",
+        title: &error.message,
+        status: status.as_u16(),
+        detail: &error.hint,
+        code: error.code,
+        error,
+    };
+    let mut response = (status, Json(problem)).into_response();
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if let Some(millis) = error.retry_after_ms {
+        headers.insert(RETRY_AFTER, HeaderValue::from(millis.div_ceil(1_000).max(1)));
+    }
+    response
+}
+
+/// The status that fits an error, when nothing is known but its code.
+pub(crate) fn status(error: &Error) -> StatusCode {
     match error.code {
+        ErrorCode::InvalidRequest => StatusCode::BAD_REQUEST,
         ErrorCode::Unauthenticated => StatusCode::UNAUTHORIZED,
+        ErrorCode::NotMember | ErrorCode::NotAdmin => StatusCode::FORBIDDEN,
+        ErrorCode::InviteInvalid | ErrorCode::RejoinTokenInvalid | ErrorCode::BotNotFound => StatusCode::NOT_FOUND,
+        ErrorCode::SlotAlreadyFilled | ErrorCode::SeatAmbiguous | ErrorCode::Conflict | ErrorCode::ChannelClosed => {
+            StatusCode::CONFLICT
+        }
+        ErrorCode::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        ErrorCode::BotRejected | ErrorCode::BadOp => StatusCode::UNPROCESSABLE_ENTITY,
+        ErrorCode::RateLimit => StatusCode::TOO_MANY_REQUESTS,
         ErrorCode::InternalError => StatusCode::INTERNAL_SERVER_ERROR,
-        _ => StatusCode::BAD_REQUEST,
+        ErrorCode::RelayUnreachable => StatusCode::SERVICE_UNAVAILABLE,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::StatusCode;
+    use mcp_multiplayer_protocol::{Error, ErrorCode};
+
+    use super::{problem, status};
+
+    #[test]
+    fn says_when_to_come_back_in_whole_seconds() {
+        for (millis, seconds) in [(1, "1"), (1_000, "1"), (1_001, "2"), (250, "1")] {
+            let error = Error::new(ErrorCode::RateLimit, "Too many.", "Wait.").retry_after(millis);
+            let response = problem(status(&error), &error);
+            assert_eq!(response.status(), StatusCode::TOO_MANY_REQUESTS);
+            assert_eq!(response.headers()["retry-after"], seconds);
+            assert_eq!(response.headers()["content-type"], super::MEDIA_TYPE);
+        }
+        assert!(!problem(StatusCode::FORBIDDEN, &Error::not_admin()).headers().contains_key("retry-after"));
     }
 }
