@@ -2,10 +2,11 @@
 # make test    everything that is tested
 # make relay   a relay for daily use
 # make bench   the figures, measured here
+# make schemathesis   the REST door, tried with what its description allows and forbids
 # make lint    what .ci/run demands of the code, without the tests
 # make setup   the Python environment that bots run in; the others do this by themselves
 
-.PHONY: help demo test relay bench lint setup clients tools
+.PHONY: help demo test relay bench schemathesis lint setup clients tools
 .DEFAULT_GOAL := help
 
 PYTHON_ENV := .venv/bin/python
@@ -62,6 +63,10 @@ relay: setup
 bench: setup
 	cargo build --release --workspace
 	target/release/bench
+
+schemathesis: setup
+	cargo build --workspace --bins
+	sh tests/schemathesis/run.sh
 
 lint: setup
 	cargo fmt --all --check

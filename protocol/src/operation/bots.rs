@@ -13,11 +13,9 @@ use crate::{BotId, ChannelId, Hash, Secret, SlotId, limits};
 pub struct BotSpec {
     /// The bot's name, up to 100 characters; by default the preset's, else 'CustomBot'.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = limits::NAME_CHARS), regex(pattern = limits::NAME_PATTERN))]
     pub name: Option<String>,
     /// The bot's version, as its author counts; by default '1.0'.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = limits::NAME_CHARS), regex(pattern = limits::NAME_PATTERN))]
     pub version: Option<String>,
     /// A preset: 'builtin://GuessBot'.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -22,8 +22,8 @@ use std::pin::Pin;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use serde_json::value::RawValue;
+use serde_json::{Map, Value};
 
 pub use bots::{AttachBot, BotAttached, BotCode, BotSpec, GetBotCode};
 pub use channels::{
@@ -185,14 +185,22 @@ impl Request {
 }
 
 fn arguments<T: DeserializeOwned>(args: Value) -> Result<T, Error> {
-    // A client that has nothing to say may leave the arguments out.
-    let args = if args.is_null() { Value::Object(serde_json::Map::new()) } else { args };
-    if !args.is_object() {
-        return Err(Error::invalid(
-            "The arguments must be a JSON object.",
-            "Send them by name, as the tool's input schema says.",
-        ));
+    let mut args = match args {
+        // A client that has nothing to say may leave the arguments out.
+        Value::Null => Map::new(),
+        Value::Object(args) => args,
+        _ => {
+            return Err(Error::invalid(
+                "The arguments must be a JSON object.",
+                "Send them by name, as the tool's input schema says.",
+            ));
+        }
+    };
+    for (name, value) in &mut args {
+        as_integer(value);
+        only_objects(name, value)?;
     }
+    let args = Value::Object(args);
     serde_path_to_error::deserialize(args).map_err(|error| {
         let path = error.path().to_string();
         let reason = error.into_inner().to_string();
@@ -203,6 +211,44 @@ fn arguments<T: DeserializeOwned>(args: Value) -> Result<T, Error> {
             "Compare the call with the tool's input schema and send it again.",
         )
     })
+}
+
+/// Takes `7.0` for the integer that it is to JSON Schema. Numbers inside of arguments are the caller's own, and stay.
+fn as_integer(value: &mut Value) {
+    const END: f64 = 18_446_744_073_709_551_616.0;
+    if let Some(number) = value.as_f64().filter(|_| value.is_f64())
+        && number.fract() == 0.0
+        && (0.0..END).contains(&number)
+    {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "whole, and within the bounds of u64"
+        )]
+        let integer = number as u64;
+        *value = integer.into();
+    }
+}
+
+/// Refuses lists where bots and operations of `update_channel` are objects: serde would take their values by place. A
+/// word given as an object, which serde takes for a word, is refused, too.
+fn only_objects(name: &str, value: &Value) -> Result<(), Error> {
+    for (place, item) in value.as_array().into_iter().flatten().enumerate() {
+        let wrong = if item.is_array() {
+            ""
+        } else if item.get("bot").is_some_and(Value::is_array) {
+            ".bot"
+        } else if item.get("to").is_some_and(Value::is_object) {
+            ".to"
+        } else {
+            continue;
+        };
+        return Err(Error::invalid(
+            format!("Argument '{name}[{place}]{wrong}' has the wrong type.").chars().take(600).collect::<String>(),
+            "Compare the call with the tool's input schema and send it again.",
+        ));
+    }
+    Ok(())
 }
 
 fn schema_of<T: JsonSchema>() -> Schema {
@@ -286,6 +332,25 @@ mod tests {
                 "explode",
             ),
             ("create_channel", json!([1, 2]), "arguments"),
+            ("create_channel", json!({ "name": "x", "slots": ["bot"], "bots": [[null, null]] }), "'bots[0]'"),
+            (
+                "update_channel",
+                json!({ "channel_id": "chn_0123456789abcdef", "ops": [{ "type": "rename", "name": "x" }, ["close"]] }),
+                "'ops[1]'",
+            ),
+            (
+                "update_channel",
+                json!({ "channel_id": "chn_0123456789abcdef", "ops": [{ "type": "set_bot", "slot_id": "s0", "bot": [] }] }),
+                "'ops[0].bot'",
+            ),
+            (
+                "update_channel",
+                json!({ "channel_id": "chn_0123456789abcdef",
+                    "ops": [{ "type": "yield_slot", "slot_id": "s0", "to": { "bot": null } }] }),
+                "'ops[0].to'",
+            ),
+            ("sync_messages", json!({ "channel_id": "chn_0123456789abcdef", "cursor": 1.5 }), "'cursor'"),
+            ("sync_messages", json!({ "channel_id": "chn_0123456789abcdef", "cursor": 1e20 }), "'cursor'"),
             ("no_such", json!({}), "no_such"),
         ];
         for (name, args, named) in cases {
@@ -293,6 +358,13 @@ mod tests {
             assert_eq!(error.code, ErrorCode::InvalidRequest, "{name} {args}");
             assert!(error.message.contains(named), "{name} {args}: {}", error.message);
         }
+    }
+
+    #[test]
+    fn a_whole_number_is_an_integer_however_it_is_written() {
+        let args = json!({ "channel_id": "chn_0123456789abcdef", "cursor": 7.0, "body": "x", "data": { "n": 7.5 } });
+        let request = Request::parse("post_message", args).unwrap();
+        assert_eq!(serde_json::to_value(request).unwrap()["args"]["cursor"], 7);
     }
 
     #[test]
