@@ -1,4 +1,4 @@
-//! The door's description: OpenAPI 3.1, made from the very types that are parsed and answered.
+//! The door's description: `OpenAPI` 3.1, made from the very types that are parsed and answered.
 
 use mcp_multiplayer_protocol::{Error, Request as Operation};
 use schemars::SchemaGenerator;
@@ -55,7 +55,7 @@ pub(super) fn document(config: &Config) -> Value {
     schemas.extend(results.take_definitions(false));
     schemas.insert("Problem".to_owned(), problem);
     schemas.values_mut().for_each(finish);
-    let (schemes, security) = security(config);
+    let (ways_in, security) = security(config);
     json!({
         "openapi": "3.1.0",
         "info": {
@@ -68,7 +68,7 @@ pub(super) fn document(config: &Config) -> Value {
         "servers": [{ "url": config.public_url.trim_end_matches('/') }],
         "security": security,
         "paths": described,
-        "components": { "schemas": schemas, "securitySchemes": schemes },
+        "components": { "schemas": schemas, "securitySchemes": ways_in },
     })
 }
 

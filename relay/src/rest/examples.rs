@@ -24,7 +24,7 @@ pub(super) fn arguments(name: &str) -> Option<Value> {
     })
 }
 
-/// What to go on with after the operation called `name` (OpenAPI 3.1, section 4.8.20).
+/// What to go on with after the operation called `name` (`OpenAPI` 3.1, section 4.8.20).
 pub(super) fn links(name: &str) -> Option<Value> {
     let here = |operation: &str, more: Value| {
         let mut body = json!({ "channel_id": "$response.body#/channel_id" });

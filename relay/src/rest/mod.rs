@@ -39,7 +39,7 @@ pub(crate) fn router(relay: &Arc<Relay>) -> Router {
     routes.method_not_allowed_fallback(method_not_allowed).with_state(Arc::clone(relay))
 }
 
-/// What the door takes and answers, as OpenAPI 3.1 says it; for everybody.
+/// What the door takes and answers, as `OpenAPI` 3.1 says it; for everybody.
 pub(crate) fn description(relay: &Arc<Relay>) -> Router {
     let document = Arc::new(description::document(&relay.config));
     let answer = get(async move || Json(Arc::clone(&document)));
