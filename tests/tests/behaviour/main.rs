@@ -21,6 +21,7 @@ mod privacy;
 mod randomness;
 mod repeats;
 mod replay;
+mod rest;
 mod rights;
 mod sealed;
 mod seats;
