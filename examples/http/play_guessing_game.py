@@ -100,8 +100,8 @@ def main():
         alice.wait()
     play((alice, bob), 1, 100)
     for player in (alice, bob):
-        reveal = player.told("bot:reveal")[-1]
-        if hashlib.sha256(f"{reveal['target']}{reveal['salt']}".encode()).hexdigest() != reveal["hash"]:
+        committed, reveal = player.told("bot:commit")[0]["commitment_hash"], player.told("bot:reveal")[-1]
+        if hashlib.sha256(f"{reveal['target']}{reveal['salt']}".encode()).hexdigest() != committed:
             sys.exit(f"{player.name}: the number is not the one that the referee committed to.")
         print(f"{player.name}: the number was {reveal['target']}, as committed to before the first guess ✓")
 
