@@ -1,8 +1,10 @@
 """The scripts of examples/http, each in a process of its own, against a relay of the test's."""
 
 import asyncio
+import json
 import os
 import re
+import stat
 import sys
 import tempfile
 import unittest
@@ -50,6 +52,34 @@ class HttpExamplesTest(unittest.IsolatedAsyncioTestCase):
         self.assertEqual(os.listdir(self.directory), [])  # nothing is kept
         game = await self.run_script("play_guessing_game.py", MCP_TOKEN=token)
         self.assertEqual(game.count("✓"), 2)
+
+    async def test_with_clients_that_register_themselves(self):
+        await self.tell()
+        file = self.directory / "mcp_tokens.json"
+        self.assertEqual(stat.S_IMODE(file.stat().st_mode), 0o600)
+        kept = json.loads(file.read_text())[self.relay.url]
+        self.assertEqual(list(kept), ["MCP Script Client"])
+        game = await self.run_script("play_guessing_game.py")
+        self.assertEqual(game.count("✓"), 2)
+        after = json.loads(file.read_text())[self.relay.url]
+        self.assertEqual(set(after), {"MCP Script Client", "MCP Script Client (alice)", "MCP Script Client (bob)"})
+        self.assertEqual(after["MCP Script Client"], kept["MCP Script Client"])  # used again, not got again
+        self.assertEqual(os.listdir(self.directory), [file.name])
+
+    async def test_a_token_is_renewed(self):
+        file = self.directory / "tokens.json"
+        self.settings["MCP_TOKEN_FILE"] = str(file)
+        await self.tell()
+        first = json.loads(file.read_text())[self.relay.url]["MCP Script Client"]
+        for spoilt in ({"access_token": "mma_nonsense"}, {"expires_at": 0}, {"expires_at": 0, "client_id": "nobody"}):
+            file.write_text(json.dumps({self.relay.url: {"MCP Script Client": first | spoilt}}))
+            listed = await self.run_script("list_channels.py")
+            now = json.loads(file.read_text())[self.relay.url]["MCP Script Client"]
+            self.assertNotEqual(now["access_token"], first["access_token"])
+            # The same client is the same principal; one that the relay does not know is registered anew.
+            same = "client_id" not in spoilt
+            self.assertEqual(now["client_id"] == first["client_id"], same)
+            self.assertEqual("My Game" in listed, same)
 
     async def test_settings_may_stand_in_a_file(self):
         token = await self.relay.create_token("alice")
