@@ -32,7 +32,7 @@ SETTINGS = {
 async def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--bin-dir", type=Path, default=ROOT / "target/debug", help="where the programs are")
-    parser.add_argument("--max-examples", default="40", help="test cases for each operation and phase")
+    parser.add_argument("--max-examples", default="20", help="test cases for each operation and phase")
     parser.add_argument("--seed", help="of an earlier run, to see the same again")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="mcp-multiplayer-schemathesis-") as data_dir:

@@ -279,8 +279,8 @@ async fn a_wait_ends_with_what_is_said_and_with_the_relay() {
     let path = format!("/sync_messages?channel_id={}&cursor={head}&timeout_ms=45000", table.channel_id);
     let token = table.bob_token.clone();
     let args = table.here(json!({ "body": "wake up" }));
-    let (heard, _) = tokio::join!(get(&table.relay, &token, &path), table.alice.call("post_message", args));
-    assert_eq!(done(&heard)["messages"][0]["body"]["text"], "wake up");
+    let (answered, _) = tokio::join!(get(&table.relay, &token, &path), table.alice.call("post_message", args));
+    assert_eq!(done(&answered)["messages"][0]["body"]["text"], "wake up");
     let path = format!("/sync_messages?channel_id={}&cursor={}&timeout_ms=45000", table.channel_id, head + 1);
     let mut http = HttpClient::connect(table.relay.address(), "").await.unwrap();
     let request = Request::get(path).header("host", "127.0.0.1").header("authorization", format!("Bearer {token}"));
