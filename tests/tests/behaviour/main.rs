@@ -16,6 +16,7 @@ mod health;
 mod identity;
 mod limits;
 mod network;
+mod oauth;
 mod paging;
 mod privacy;
 mod randomness;

@@ -112,7 +112,7 @@ async fn answer(stream: impl AsyncRead + AsyncWrite + Unpin) -> std::io::Result<
 }
 
 /// A certificate for `localhost`, and the file of the authority that issued it.
-fn certificate() -> (TempDir, PathBuf, TlsAcceptor) {
+pub(crate) fn certificate() -> (TempDir, PathBuf, TlsAcceptor) {
     let mut authority = CertificateParams::new(vec![]).unwrap();
     authority.distinguished_name.push(DnType::CommonName, "The table's own authority");
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
