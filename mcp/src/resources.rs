@@ -1,9 +1,26 @@
-//! The documentation that a model can open: how to play, and how messages and bots work.
+//! What a model can open: how to play, how messages and bots work, and what was said last in its channels.
 
-use rmcp::model::{ErrorData, ReadResourceResult, Resource, ResourceContents};
+use std::time::Duration;
+
+use mcp_multiplayer_protocol::operation::{ListChannels, SyncMessages};
+use mcp_multiplayer_protocol::{ChannelId, Error, Multiplayer, Reply, Request};
+use rmcp::model::{ErrorData, ReadResourceResult, Resource, ResourceContents, ResourceTemplate};
+use serde::Deserialize;
+use tokio::time::timeout;
+
+use crate::channel_uri::ChannelUri;
+use crate::following::head;
+use crate::result;
 
 /// The type of all documents (RFC 7763).
 const MARKDOWN: &str = "text/markdown";
+/// The type of channels (RFC 8259).
+const JSON: &str = "application/json";
+
+/// How many of a channel's newest messages are read, if they fit.
+const NEWEST: u32 = 50;
+/// How long a list of resources waits for the relay; the documents are there without it.
+const PATIENCE: Duration = Duration::from_millis(500);
 
 struct Document {
     uri: &'static str,
@@ -27,7 +44,7 @@ const DOCUMENTS: [Document; 2] = [
     },
 ];
 
-pub(crate) fn all() -> Vec<Resource> {
+pub(crate) fn documents() -> Vec<Resource> {
     let resource = |document: &Document| {
         Resource::new(document.uri, document.name)
             .with_title(document.name)
@@ -38,10 +55,79 @@ pub(crate) fn all() -> Vec<Resource> {
     DOCUMENTS.iter().map(resource).collect()
 }
 
+/// The caller's own channels; none when the relay does not answer soon.
+pub(crate) async fn channels(multiplayer: &dyn Multiplayer) -> Vec<Resource> {
+    #[derive(Deserialize)]
+    struct List {
+        channels: Vec<Channel>,
+    }
+    #[derive(Deserialize)]
+    struct Channel {
+        channel_id: ChannelId,
+        name: String,
+    }
+    let listed = timeout(PATIENCE, multiplayer.perform(Request::from(ListChannels {}))).await;
+    let Ok(Ok(reply)) = listed else { return vec![] };
+    let Ok(List { channels }) = serde_json::from_str(reply.get()) else { return vec![] };
+    let resource = |channel: Channel| {
+        Resource::new(ChannelUri::of(channel.channel_id), channel.channel_id.to_string())
+            .with_title(channel.name)
+            .with_mime_type(JSON)
+    };
+    channels.into_iter().map(resource).collect()
+}
+
+/// How channels are named.
+pub(crate) fn template() -> ResourceTemplate {
+    ResourceTemplate::new(ChannelUri::TEMPLATE, "Channel")
+        .with_title("A channel's newest messages")
+        .with_description(
+            "What was said last in a channel that you are in, as sync_messages returns it. Can be subscribed to: an \
+             update says that there is something new for you to read.",
+        )
+        .with_mime_type(JSON)
+}
+
+/// The newest messages of a channel, as many as fit.
+pub(crate) async fn newest(
+    multiplayer: &dyn Multiplayer,
+    channel: ChannelUri,
+    uri: &str,
+) -> Result<ReadResourceResult, Error> {
+    #[derive(Deserialize)]
+    struct Page {
+        has_more: bool,
+    }
+    let end = head(multiplayer, channel).await?;
+    let mut count = NEWEST;
+    let reply: Reply = loop {
+        let request = Request::from(SyncMessages {
+            channel_id: channel.channel_id,
+            cursor: Some(end.saturating_sub(u64::from(count))),
+            timeout_ms: Some(0),
+            limit: None,
+            include_trace: None,
+            slot_id: channel.slot_id,
+        });
+        let reply = multiplayer.perform(request).await?;
+        let page: Page = serde_json::from_str(reply.get()).map_err(|_| Error::internal())?;
+        if !page.has_more || count == 1 {
+            break reply;
+        }
+        // Pages are filled from their start; a shorter one reaches the end.
+        count /= 2;
+    };
+    let contents = ResourceContents::text(result::mark_messages(reply), uri).with_mime_type(JSON);
+    Ok(ReadResourceResult::new(vec![contents]))
+}
+
 pub(crate) fn read(uri: &str) -> Result<ReadResourceResult, ErrorData> {
     let Some(document) = DOCUMENTS.iter().find(|document| document.uri == uri) else {
         let known = DOCUMENTS.map(|document| document.uri).join(", ");
-        return Err(ErrorData::resource_not_found(format!("Unknown resource. There are: {known}"), None));
+        return Err(ErrorData::resource_not_found(
+            format!("Unknown resource. There are: {known}, {}", ChannelUri::TEMPLATE),
+            None,
+        ));
     };
     let contents = ResourceContents::text(document.text, document.uri).with_mime_type(MARKDOWN);
     Ok(ReadResourceResult::new(vec![contents]))
@@ -51,7 +137,7 @@ pub(crate) fn read(uri: &str) -> Result<ReadResourceResult, ErrorData> {
 mod tests {
     #[test]
     fn every_document_can_be_read() {
-        for resource in super::all() {
+        for resource in super::documents() {
             let contents = serde_json::to_value(super::read(&resource.uri).unwrap()).unwrap();
             assert_eq!(contents["contents"][0]["mimeType"], "text/markdown");
             assert!(contents["contents"][0]["text"].as_str().is_some_and(|text| text.starts_with("# ")));

@@ -27,6 +27,8 @@ mod web;
 mod ws;
 
 pub use export::export;
+pub use http::mcp_router;
+pub use mcp::Handler as McpHandler;
 pub use operation::Session;
 pub use secret::RelayKey;
 pub use serve::{Encryption, serve};

@@ -10,11 +10,7 @@ use mcp_multiplayer_protocol::ChannelId;
 use mcp_multiplayer_relay::clock::{Clock, Random};
 use mcp_multiplayer_relay::config::{self, Config, Settings};
 use mcp_multiplayer_relay::store::sqlite::SqliteStore;
-<<<<<<< HEAD
-use mcp_multiplayer_relay::{Relay, RelayKey, export, serve, telemetry};
-=======
-use mcp_multiplayer_relay::{Encryption, Relay, RelayKey, auth, export, serve, telemetry};
->>>>>>> c5bb947 (relay: Take connections in over HTTP/1.1 and HTTP/2, encrypted, admitted, counted and at a pace)
+use mcp_multiplayer_relay::{Encryption, Relay, RelayKey, export, serve, telemetry};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;

@@ -33,11 +33,8 @@ pub struct Relay {
     pub(crate) supervisor: Supervisor,
     wall: OnceCell<KnownWall>,
     pub(crate) tokens: Tokens,
-<<<<<<< HEAD
     pub(crate) client_documents: oauth::Documents,
-=======
     pub(crate) quotas: Quotas,
->>>>>>> c5bb947 (relay: Take connections in over HTTP/1.1 and HTTP/2, encrypted, admitted, counted and at a pace)
     /// Cancelled when the relay is to stop: waits end, nothing new is begun.
     pub(crate) shutdown: CancellationToken,
 }
@@ -69,22 +66,14 @@ impl Relay {
             idle_after: Duration::from_secs(config.bot_idle_seconds),
             ..SupervisorConfig::new(config.worker())
         })?;
-<<<<<<< HEAD
         let tokens = Tokens::new(Arc::clone(&store), clock.clone(), config.clone(), local.as_deref());
         let client_documents = oauth::Documents::open(&config, clock.clone())?;
-=======
-        let tokens = Tokens::new(Arc::clone(&store), clock.clone(), local.as_deref());
         let quotas = Quotas::new(&config, &clock);
->>>>>>> c5bb947 (relay: Take connections in over HTTP/1.1 and HTTP/2, encrypted, admitted, counted and at a pace)
         let capacity = config.live_channels;
         let relay = Arc::new_cyclic(|relay: &Weak<Self>| {
             let relay = relay.clone();
             let start: StartRunner = Box::new(move |channel, bot_id| bots::start(relay.clone(), channel, bot_id));
             let channels = Channels::new(Arc::clone(&store), clock.clone(), random.clone(), capacity, start);
-<<<<<<< HEAD
-            let wall = OnceCell::new();
-            Self { config, clock, random, key, store, channels, supervisor, wall, tokens, client_documents, shutdown }
-=======
             Self {
                 config,
                 clock,
@@ -95,10 +84,10 @@ impl Relay {
                 supervisor,
                 wall: OnceCell::new(),
                 tokens,
+                client_documents,
                 quotas,
                 shutdown,
             }
->>>>>>> c5bb947 (relay: Take connections in over HTTP/1.1 and HTTP/2, encrypted, admitted, counted and at a pace)
         });
         let early = Arc::clone(&relay);
         tokio::spawn(async move {

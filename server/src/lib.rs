@@ -23,7 +23,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mcp_multiplayer_mcp::McpServer;
+use mcp_multiplayer_mcp::{McpServer, PipeService};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::CancellationToken;
 
@@ -48,7 +48,7 @@ where
     let server = McpServer::over(Arc::new(RelayClient::new(dialer)));
     // rmcp's own handshake ends the server at a notification that comes before `initialize`. Without
     // it, `initialize` and `server/discover` are requests like any others, in any order.
-    let service = rmcp::service::serve_directly(server, transport, None);
+    let service = rmcp::service::serve_directly(PipeService::new(server), transport, None);
     let cut_short = async {
         end_of_input.cancelled().await;
         tokio::time::sleep(GRACE).await;

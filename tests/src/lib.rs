@@ -3,10 +3,12 @@
 //! The tests are in `tests/`, one file for each behaviour. They drive real processes over real
 //! sockets; the binaries are those that `cargo build` made beside the test.
 
+mod event_stream;
 mod http_client;
 mod relay_process;
 mod ws_client;
 
+pub use event_stream::EventStream;
 pub use http_client::{HttpClient, ToolCall};
 pub use relay_process::{RelayProcess, binary};
 pub use ws_client::{Failure, WsClient};

@@ -111,7 +111,7 @@ impl Tokens {
 
     /// Whether this token was good when it was last seen, which the store is not asked for.
     pub(crate) fn knows(&self, token: &str) -> bool {
-        let token_hash = hash(token);
+        let token_hash = token_hash(token);
         self.local == Some(token_hash) || self.believed().contains_key(&token_hash)
     }
 

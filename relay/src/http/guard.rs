@@ -4,12 +4,15 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::http::header::{HOST, ORIGIN};
 use axum::http::uri::Authority;
-use axum::http::{HeaderName, HeaderValue, Uri};
+use axum::http::{HeaderName, HeaderValue, StatusCode, Uri};
+use axum::middleware::Next;
+use axum::response::Response;
 use mcp_multiplayer_protocol::Error;
 
+use super::problem::problem;
 use crate::config::Config;
 use crate::oauth;
 
@@ -70,6 +73,14 @@ impl Allowed {
             ));
         }
         None
+    }
+}
+
+/// Turns such requests away where nothing else is to be seen to.
+pub(super) async fn check(State(allowed): State<Allowed>, request: Request, next: Next) -> Response {
+    match allowed.refusal(&request) {
+        Some(error) => problem(StatusCode::FORBIDDEN, &error),
+        None => next.run(request).await,
     }
 }
 

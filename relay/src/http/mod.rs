@@ -22,6 +22,7 @@ use tokio_util::task::TaskTracker;
 
 pub(crate) use self::client_address::Proxies;
 use self::entrance::Entrance;
+use crate::config::Config;
 use crate::state::Relay;
 use crate::{mcp, oauth, rest, web, ws};
 
@@ -50,6 +51,16 @@ pub(crate) fn router(relay: &Arc<Relay>, connections: &TaskTracker, cut_off: &Ca
         .merge(web::router(relay))
         .layer(from_fn_with_state(Arc::new(Entrance::new(relay)?), entrance::enter));
     Ok(router)
+}
+
+/// The MCP door with another handler behind it, for whoever comes: what tests of the protocol itself run against.
+pub fn mcp_router<H: mcp::Handler>(handler: H, config: &Config, cut_off: &CancellationToken) -> Router {
+    let door = mcp::Door::to(handler, config, cut_off);
+    Router::new()
+        .route("/mcp", any_service(door.json()))
+        .route("/", any_service(door.event_stream()))
+        .layer(from_fn(mcp::accept_anything))
+        .layer(from_fn_with_state(guard::Allowed::new(config), guard::check))
 }
 
 /// Whether the relay can take a post.

@@ -1,35 +1,44 @@
 //! The MCP front door: streamable HTTP for every protocol era, without sessions.
 
+mod handler;
+
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use axum::body::Body;
+use axum::body::{Body, to_bytes};
 use axum::extract::Request;
-use axum::http::HeaderValue;
 use axum::http::header::ACCEPT;
 use axum::http::request::Parts;
+use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::Next;
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use mcp_multiplayer_mcp::McpServer;
 use mcp_multiplayer_protocol::{Error, Multiplayer};
+use rmcp::model::{Extensions, SubscriptionFilter};
 use rmcp::transport::streamable_http_server::session::never::NeverSessionManager;
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
+use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 use tower::{Service, ServiceExt as _, service_fn};
 
+pub use handler::Handler;
+
 use crate::auth::Principal;
+use crate::config::Config;
 use crate::operation::Session;
 use crate::state::Relay;
 
-type Mcp = StreamableHttpService<McpServer, NeverSessionManager>;
+type Mcp<H> = StreamableHttpService<H, NeverSessionManager>;
 
-/// The relay as an MCP server.
-pub(crate) struct Door {
-    server: McpServer,
+/// An MCP server behind HTTP: the relay's, unless a test puts another there.
+#[derive(Clone)]
+pub(crate) struct Door<H> {
+    handler: H,
     config: StreamableHttpServerConfig,
 }
 
-impl Door {
+impl Door<McpServer> {
+    /// The relay as an MCP server.
     pub(crate) fn new(relay: &Arc<Relay>, cut_off: &CancellationToken) -> Self {
         let relay_for_calls = Arc::clone(relay);
         let server = McpServer::new(move |extensions| {
@@ -38,19 +47,29 @@ impl Door {
             let session: Arc<dyn Multiplayer> = Arc::new(Session::new(Arc::clone(&relay_for_calls), principal));
             Ok(session)
         });
+        Self::to(server.until(relay.shutdown.clone()), &relay.config, cut_off)
+    }
+}
+
+impl<H: Handler> Door<H> {
+    /// The way to this handler.
+    pub(crate) fn to(handler: H, config: &Config, cut_off: &CancellationToken) -> Self {
         let config = StreamableHttpServerConfig::default()
             .with_legacy_session_mode(false)
-            .with_max_request_body_bytes(relay.config.request_bytes)
+            .with_max_request_body_bytes(config.request_bytes)
             .with_cancellation_token(cut_off.child_token())
             // Host and Origin are checked for all doors alike, in http/guard.rs.
             .disable_allowed_hosts()
             .disable_allowed_origins();
-        Self { server, config }
+        Self { handler, config }
     }
 
     /// Answers in JSON.
-    pub(crate) fn json(&self) -> Mcp {
-        self.mcp(true)
+    pub(crate) fn json(
+        &self,
+    ) -> impl Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + Sync + 'static
+    {
+        self.service(true)
     }
 
     /// Answers older clients as an event stream, which those of the original system expect, and
@@ -59,18 +78,58 @@ impl Door {
         &self,
     ) -> impl Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + Sync + 'static
     {
-        let (json, stream) = (self.mcp(true), self.mcp(false));
+        self.service(false)
+    }
+
+    fn service(
+        &self,
+        json_for_all: bool,
+    ) -> impl Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + Sync + 'static
+    {
+        let (json, stream) = (self.mcp(self.handler.clone(), true), self.mcp(self.handler.clone(), false));
+        let door = self.clone();
         service_fn(move |request: Request| {
-            let modern = request.headers().get("mcp-protocol-version").is_some_and(|version| version >= "2026-07-28");
-            let mcp = if modern { json.clone() } else { stream.clone() };
-            async move { mcp.oneshot(request).await.map(|response| response.map(Body::new)) }
+            let header = |name| request.headers().get(name);
+            let modern = header("mcp-protocol-version").is_some_and(|version| version >= "2026-07-28");
+            let listens = modern && header("mcp-method").is_some_and(|method| method == "subscriptions/listen");
+            let mcp = if modern || json_for_all { json.clone() } else { stream.clone() };
+            let door = listens.then(|| door.clone());
+            async move {
+                match door {
+                    Some(door) => Ok(Box::pin(door.listen(request)).await),
+                    None => mcp.oneshot(request).await.map(|response| response.map(Body::new)),
+                }
+            }
         })
     }
 
-    fn mcp(&self, json: bool) -> Mcp {
-        let server = self.server.clone();
+    /// Answers a `subscriptions/listen`: what of it can be had is known before it is acknowledged.
+    async fn listen(self, request: Request) -> Response {
+        #[derive(Default, Deserialize)]
+        struct Message {
+            params: Params,
+        }
+        #[derive(Default, Deserialize)]
+        struct Params {
+            notifications: SubscriptionFilter,
+        }
+        let (parts, body) = request.into_parts();
+        let Ok(body) = to_bytes(body, self.config.max_request_body_bytes).await else {
+            return StatusCode::PAYLOAD_TOO_LARGE.into_response();
+        };
+        // What is no such message is refused further on.
+        let Message { params } = serde_json::from_slice(&body).unwrap_or_default();
+        let mut extensions = Extensions::new();
+        extensions.insert(parts.clone());
+        let handler = self.handler.admitting(&extensions, &params.notifications).await;
+        let request = Request::from_parts(parts, Body::from(body));
+        let Ok(response) = self.mcp(handler, true).oneshot(request).await;
+        response.map(Body::new)
+    }
+
+    fn mcp(&self, handler: H, json: bool) -> Mcp<H> {
         let config = self.config.clone().with_json_response(json);
-        StreamableHttpService::new(move || Ok(server.clone()), Arc::default(), config)
+        StreamableHttpService::new(move || Ok(handler.clone()), Arc::default(), config)
     }
 }
 

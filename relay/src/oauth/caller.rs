@@ -1,20 +1,21 @@
 //! Where a caller is, and how much it may ask for from there.
 
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use axum::extract::ConnectInfo;
 use axum::http::Extensions;
 use governor::clock::{Clock as _, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+
+use crate::http::ClientAddress;
 
 /// Addresses that are remembered before those that have waited long enough are forgotten.
 const REMEMBERED: usize = 10_000;
 
 /// The address that a request came from, if it is known.
 pub(super) fn address(extensions: &Extensions) -> Option<IpAddr> {
-    extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(address)| address.ip())
+    extensions.get::<ClientAddress>().map(|ClientAddress(address)| *address)
 }
 
 /// Something that each address may have so often in a while.

@@ -27,7 +27,7 @@ async fn everything_but_tool_calls_is_answered_without_a_relay() {
         assert_eq!(result["protocolVersion"], version);
         assert_eq!(result["serverInfo"]["name"], "mcp-multiplayer");
         assert!(result["instructions"].as_str().unwrap().len() < 2_048);
-        assert!(result["capabilities"]["resources"]["subscribe"].is_null());
+        assert_eq!(result["capabilities"]["resources"]["subscribe"], true);
     }
     server.notify("notifications/initialized", json!({})).await;
     let tools = server.ask("tools/list", json!({})).await;

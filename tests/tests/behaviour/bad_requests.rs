@@ -274,7 +274,7 @@ async fn frames_that_are_none_end_the_connection() {
 
 #[tokio::test]
 async fn an_id_in_use_ends_the_connection() {
-    let mut table = Table::set().await;
+    let mut table = Table::set_with(&["--requests-burst", "10000"], json!({})).await;
     let size = table.size().await;
     let mut bob = table.bob_again().await;
     let wait = json!({ "channel_id": table.channel_id, "cursor": 1_000, "timeout_ms": 45_000 });

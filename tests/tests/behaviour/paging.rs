@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use crate::table::{Table, in_time, of_type};
 
 /// So that a test may post as fast as it can.
-const UNHURRIED: [&str; 4] = ["--posts-per-second", "1000000", "--posts-burst", "1000000"];
+const UNHURRIED: [&str; 6] =
+    ["--posts-per-second", "1000000", "--posts-burst", "1000000", "--requests-burst", "1000000"];
 
 /// Posts this many messages, many at a time.
 async fn post_many(client: &mut WsClient, channel_id: &str, count: usize) {

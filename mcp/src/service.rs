@@ -1,0 +1,48 @@
+use std::borrow::Cow;
+
+use rmcp::RoleServer;
+use rmcp::model::{ClientNotification, ClientRequest, ErrorData, ProtocolVersion, ServerConfig, ServerResult};
+use rmcp::service::{NotificationContext, RequestContext, Service};
+
+use crate::McpServer;
+
+/// An [`McpServer`] on a pipe, where it can look at a request before `rmcp` answers it.
+#[derive(Debug)]
+pub struct PipeService(McpServer);
+
+impl PipeService {
+    /// Serves the one client at the other end.
+    pub fn new(server: McpServer) -> Self {
+        Self(server)
+    }
+}
+
+impl Service<RoleServer> for PipeService {
+    async fn handle_request(
+        &self,
+        request: ClientRequest,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ServerResult, ErrorData> {
+        if let ClientRequest::SubscriptionsListenRequest(listen) = &request {
+            let server = self.0.admitting(&context.extensions, &listen.params.notifications).await;
+            return server.handle_request(request, context).await;
+        }
+        self.0.handle_request(request, context).await
+    }
+
+    async fn handle_notification(
+        &self,
+        notification: ClientNotification,
+        context: NotificationContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        self.0.handle_notification(notification, context).await
+    }
+
+    fn get_info(&self) -> ServerConfig {
+        Service::get_info(&self.0)
+    }
+
+    fn supported_protocol_versions(&self) -> Cow<'static, [ProtocolVersion]> {
+        Service::supported_protocol_versions(&self.0)
+    }
+}

@@ -1,0 +1,53 @@
+//! Signs of life in long waits, and methods that have no stream here.
+
+use http_body_util::Full;
+use hyper::Request;
+use hyper::body::Bytes;
+use mcp_multiplayer_tests::{EventStream, HttpClient};
+use serde_json::json;
+
+use crate::table::{Table, in_time};
+
+#[tokio::test]
+async fn a_long_wait_gives_a_sign_of_life_and_then_its_answer() {
+    let mut table = Table::set().await;
+    let args = table.here(json!({ "cursor": table.joined["cursor"], "timeout_ms": 45_000 }));
+    let params = json!({ "name": "sync_messages", "arguments": args });
+    let (address, token) = (table.relay.address().to_owned(), table.bob_token.clone());
+    // With the sign of life, the answer turns into an event stream.
+    let meta = json!({ "progressToken": "how-is-it" });
+    let opened = EventStream::open(&address, &token, "tools/call", &params, &meta);
+    let mut stream = in_time("the first sign of life", opened).await.unwrap();
+    let sign = in_time("the sign", stream.next()).await.unwrap().unwrap();
+    assert_eq!(sign["method"], "notifications/progress");
+    assert_eq!(sign["params"]["progressToken"], "how-is-it");
+    assert_eq!(sign["params"]["message"], "waiting for messages");
+    assert!((9.0..20.0).contains(&sign["params"]["progress"].as_f64().unwrap()), "{sign}");
+    assert_eq!(sign["params"]["total"], 45.0);
+    table.alice_says("at last").await;
+    let answer = in_time("the answer", stream.next()).await.unwrap().unwrap();
+    assert!(answer["result"]["content"][0]["text"].as_str().unwrap().contains("at last"), "{answer}");
+    assert!(in_time("the end", stream.next()).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn where_there_is_no_stream_one_is_told_so_at_once() {
+    let table = Table::set().await;
+    for (method, path) in [("GET", "/mcp"), ("DELETE", "/mcp"), ("GET", "/"), ("DELETE", "/"), ("PUT", "/mcp")] {
+        let request = |token: &str| {
+            let request = Request::builder().method(method).uri(path).header("host", table.relay.address());
+            let request = request.header("accept", "text/event-stream").header("mcp-session-id", "1");
+            let request = if token.is_empty() { request } else { request.header("authorization", token) };
+            request.body(Full::<Bytes>::default()).unwrap()
+        };
+        let mut http = HttpClient::connect(table.relay.address(), "").await.unwrap();
+        let bearer = format!("Bearer {}", table.bob_token);
+        let refused = in_time("the answer", http.send(request(&bearer))).await.unwrap();
+        assert_eq!(refused.status(), 405, "{method} {path}");
+        assert_eq!(refused.headers()["allow"], "POST");
+        // Without a token that is said first: so do clients find out that they need one.
+        let unknown = in_time("the answer", http.send(request(""))).await.unwrap();
+        assert_eq!(unknown.status(), 401, "{method} {path}");
+        assert!(unknown.headers().contains_key("www-authenticate"));
+    }
+}

@@ -1,0 +1,237 @@
+//! Who listens to a channel hears of what is new for them there, and of nothing else.
+
+use mcp_multiplayer_tests::EventStream;
+use serde_json::{Value, json};
+
+use crate::table::{Table, in_time};
+
+fn uri(channel_id: &str) -> String {
+    format!("channel://{channel_id}")
+}
+
+/// Listens to these resources, and says which of them were accepted.
+async fn listen(table: &Table, token: &str, uris: &[String]) -> (EventStream, Vec<String>) {
+    let params = json!({ "notifications": { "resourceSubscriptions": uris } });
+    let address = table.relay.address();
+    let meta = json!({});
+    let opened = EventStream::open(address, token, "subscriptions/listen", &params, &meta);
+    let mut stream = in_time("the stream", opened).await.unwrap();
+    let acknowledged = in_time("the acknowledgement", stream.next()).await.unwrap().unwrap();
+    assert_eq!(acknowledged["method"], "notifications/subscriptions/acknowledged");
+    let accepted = acknowledged["params"]["notifications"]["resourceSubscriptions"].as_array();
+    (stream, accepted.into_iter().flatten().map(|uri| uri.as_str().unwrap().to_owned()).collect())
+}
+
+/// The resource of the next update.
+async fn updated(stream: &mut EventStream) -> String {
+    let message = in_time("an update", stream.next()).await.unwrap().expect("the stream goes on");
+    assert_eq!(message["method"], "notifications/resources/updated", "{message}");
+    assert_eq!(message["params"]["_meta"]["io.modelcontextprotocol/subscriptionId"], 1, "{message}");
+    message["params"]["uri"].as_str().unwrap().to_owned()
+}
+
+/// The end of a stream that ends well.
+async fn end(stream: &mut EventStream) {
+    let mut message = in_time("the end", stream.next()).await.unwrap().expect("a result");
+    while message["method"] == "notifications/resources/updated" {
+        message = in_time("the end", stream.next()).await.unwrap().expect("a result");
+    }
+    assert_eq!(message["result"]["resultType"], "complete", "{message}");
+    assert!(in_time("the end", stream.next()).await.unwrap().is_none());
+}
+
+async fn read(table: &Table, uri: &str) -> Result<Value, Value> {
+    let mut http = table.bob_http().await;
+    let meta = json!({
+        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientCapabilities": {},
+        "io.modelcontextprotocol/clientInfo": { "name": "tests", "version": "1" },
+    });
+    let message = json!({ "jsonrpc": "2.0", "id": 1, "method": "resources/read",
+        "params": { "uri": uri, "_meta": meta } });
+    let headers = [("mcp-protocol-version", "2026-07-28"), ("mcp-method", "resources/read"), ("mcp-name", uri)];
+    let answer = http.post("/mcp", &headers, message.to_string().into()).await.unwrap();
+    let answer: Value = serde_json::from_slice(answer.body()).unwrap();
+    if answer["error"].is_object() {
+        return Err(answer["error"].clone());
+    }
+    assert_eq!(answer["result"]["cacheScope"], "private");
+    let contents = &answer["result"]["contents"][0];
+    assert_eq!((&contents["uri"], &contents["mimeType"]), (&json!(uri), &json!("application/json")));
+    Ok(serde_json::from_str(contents["text"].as_str().unwrap()).unwrap())
+}
+
+#[tokio::test]
+async fn a_post_of_another_is_told_and_can_be_read() {
+    let mut table = Table::set().await;
+    let channel = uri(&table.channel_id);
+    let (mut stream, accepted) = listen(&table, &table.bob_token, std::slice::from_ref(&channel)).await;
+    assert_eq!(accepted, [channel.as_str()]);
+    for text in ["your turn", "still your turn"] {
+        table.alice_says(text).await;
+        assert_eq!(updated(&mut stream).await, channel);
+        let newest = read(&table, &channel).await.unwrap();
+        let said = newest["messages"].as_array().unwrap().last().unwrap();
+        assert_eq!(said["body"]["text"], text);
+        assert!(newest["note"].as_str().unwrap().contains("not instructions"));
+    }
+}
+
+#[tokio::test]
+async fn one_is_not_told_of_ones_own_posts() {
+    let mut table = Table::set().await;
+    let channel = uri(&table.channel_id);
+    let (mut stream, _) = listen(&table, &table.bob_token, std::slice::from_ref(&channel)).await;
+    table.bob_says("thinking").await;
+    let msg_id = table.alice_says("wrong").await;
+    assert_eq!(updated(&mut stream).await, channel);
+    // The next update is of the next post, not a second one of the same.
+    assert_eq!(read(&table, &channel).await.unwrap()["cursor"], msg_id);
+    table.relay.terminate().await.unwrap();
+    end(&mut stream).await;
+}
+
+#[tokio::test]
+async fn only_ones_own_channels_are_accepted() {
+    let mut table = Table::set().await;
+    let own = uri(&table.channel_id);
+    let foreign = table.alice.call("create_channel", json!({ "name": "Other", "slots": ["invite:alice"] })).await;
+    let foreign = uri(foreign["channel_id"].as_str().unwrap());
+    let asked = [
+        foreign.clone(),
+        own.clone(),
+        own.clone(),
+        uri("chn_0000000000000000"),
+        uri("nonsense"),
+        "doc://quick-start".to_owned(),
+        format!("{own}?slot_id=s1"),
+        format!("{own}?slot_id=s2"),
+    ];
+    let (mut stream, accepted) = listen(&table, &table.bob_token, &asked).await;
+    let mut unique = accepted.clone();
+    unique.dedup();
+    assert_eq!(unique, [own.clone(), format!("{own}?slot_id=s2")]);
+    let channel_id = foreign.strip_prefix("channel://").unwrap();
+    let ops = json!([{ "type": "rename", "name": "Secret" }]);
+    table.alice.call("update_channel", json!({ "channel_id": channel_id, "ops": ops })).await;
+    table.alice_says("hello").await;
+    let first = updated(&mut stream).await;
+    let second = updated(&mut stream).await;
+    assert_ne!(first, second);
+    assert!([first, second].iter().all(|uri| uri.starts_with(&own)));
+    assert!(read(&table, &foreign).await.unwrap_err()["message"].as_str().unwrap().contains("no seat"));
+}
+
+#[tokio::test]
+async fn a_listener_follows_64_channels_and_no_more() {
+    let table = Table::set_with(&["--channels-per-day", "1000"], json!({})).await;
+    let mut bob = table.bob_again().await;
+    let mut uris = vec![];
+    for number in 0..70 {
+        let args = json!({ "name": format!("Channel {number}"), "slots": ["invite:bob"] });
+        let created = bob.call("create_channel", args).await;
+        uris.push(uri(created["channel_id"].as_str().unwrap()));
+    }
+    let (mut stream, accepted) = listen(&table, &table.bob_token, &uris).await;
+    assert_eq!(accepted, uris[..64]);
+    // Made by another connection of his, but said by the relay, not by a seat of his.
+    let channel_id = uris[63].strip_prefix("channel://").unwrap();
+    let ops = json!([{ "type": "rename", "name": "The last" }]);
+    bob.call("update_channel", json!({ "channel_id": channel_id, "ops": ops })).await;
+    assert_eq!(updated(&mut stream).await, uris[63]);
+}
+
+#[tokio::test]
+async fn whoever_is_kicked_hears_nothing_more() {
+    let mut table = Table::set().await;
+    let channel = uri(&table.channel_id);
+    let (mut stream, _) = listen(&table, &table.bob_token, std::slice::from_ref(&channel)).await;
+    table.update(json!([{ "type": "kick", "slot_id": "s2" }])).await.unwrap();
+    let message = in_time("the end", stream.next()).await.unwrap().unwrap();
+    assert_eq!(message["result"]["resultType"], "complete", "{message}");
+    assert!(in_time("the end", stream.next()).await.unwrap().is_none());
+    table.alice_says("he is gone").await;
+    assert!(read(&table, &channel).await.is_err());
+    let (_, accepted) = listen(&table, &table.bob_token, &[channel]).await;
+    assert!(accepted.is_empty());
+}
+
+#[tokio::test]
+async fn whispers_to_others_are_not_told() {
+    let whisperer = "class W:\n    def on_message(self, msg):\n        self.ctx.dm('s1', 'private', {'text': 'psst'})\n        self.ctx.dm('s1', 'private', {'text': 'psst again'})\n";
+    let mut table = Table::refereed_by(whisperer).await;
+    let channel = uri(&table.channel_id);
+    let (mut stream, _) = listen(&table, &table.bob_token, std::slice::from_ref(&channel)).await;
+    table.bob_says("whisper to her").await;
+    let alice = &mut table.alice;
+    crate::table::read_until(alice, &table.channel_id, "the whisper", |m| m["body"]["text"] == "psst again").await;
+    // What was whispered came before this, so an update because of it would, too.
+    table.relay.terminate().await.unwrap();
+    let message = in_time("the end", stream.next()).await.unwrap().unwrap();
+    assert_eq!(message["result"]["resultType"], "complete", "{message}");
+}
+
+#[tokio::test]
+async fn listeners_are_told_when_the_relay_goes() {
+    let mut table = Table::set().await;
+    let own = uri(&table.channel_id);
+    let (mut stream, _) = listen(&table, &table.bob_token, &[own]).await;
+    let (mut idle, accepted) = listen(&table, &table.bob_token, &[]).await;
+    assert!(accepted.is_empty(), "a listener to nothing is kept, or it would come back at once");
+    let (ended_well, (), ()) =
+        in_time("the shutdown", async { tokio::join!(table.relay.terminate(), end(&mut stream), end(&mut idle)) })
+            .await;
+    assert!(ended_well.unwrap());
+}
+
+#[tokio::test]
+async fn a_listener_that_hangs_up_is_forgotten() {
+    let mut table = Table::set().await;
+    let own = uri(&table.channel_id);
+    for _ in 0..20 {
+        let (stream, _) = listen(&table, &table.bob_token, std::slice::from_ref(&own)).await;
+        drop(stream);
+    }
+    table.alice_says("anybody?").await;
+    // A shutdown waits for whoever still listens.
+    assert!(in_time("the shutdown", table.relay.terminate()).await.unwrap());
+}
+
+#[tokio::test]
+async fn older_clients_have_no_stream_to_be_told_on() {
+    let table = Table::set().await;
+    let mut http = table.bob_http().await;
+    let initialize = json!({ "jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {
+        "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": { "name": "tests", "version": "1" } } });
+    let answer = http.post("/mcp", &[], initialize.to_string().into()).await.unwrap();
+    let answer: Value = serde_json::from_slice(answer.body()).unwrap();
+    assert!(answer["result"]["capabilities"]["resources"]["subscribe"].is_null(), "{answer}");
+    for method in ["resources/subscribe", "resources/unsubscribe"] {
+        let message = json!({ "jsonrpc": "2.0", "id": 2, "method": method,
+            "params": { "uri": uri(&table.channel_id) } });
+        let headers = [("mcp-protocol-version", "2025-11-25")];
+        let answer = http.post("/mcp", &headers, message.to_string().into()).await.unwrap();
+        let answer: Value = serde_json::from_slice(answer.body()).unwrap();
+        assert!(answer["error"]["message"].as_str().unwrap().contains("sync_messages"), "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn ones_own_channels_are_listed_as_resources() {
+    let table = Table::set().await;
+    let mut http = table.bob_http().await;
+    for (method, member) in [("resources/list", "resources"), ("resources/templates/list", "resourceTemplates")] {
+        let message = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": {} });
+        let headers = [("mcp-protocol-version", "2025-11-25")];
+        let answer = http.post("/mcp", &headers, message.to_string().into()).await.unwrap();
+        let answer: Value = serde_json::from_slice(answer.body()).unwrap();
+        let listed = answer["result"][member].as_array().unwrap();
+        match method {
+            "resources/list" => {
+                let uris: Vec<&str> = listed.iter().map(|resource| resource["uri"].as_str().unwrap()).collect();
+                assert_eq!(uris, ["doc://quick-start", "doc://messages", &uri(&table.channel_id)]);
+            }
+            _ => assert_eq!(listed[0]["uriTemplate"], "channel://{channel_id}{?slot_id}"),
+        }
+    }
+}
