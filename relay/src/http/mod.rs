@@ -40,7 +40,8 @@ pub(crate) fn router(relay: &Arc<Relay>, connections: &TaskTracker, cut_off: &Ca
         .route("/ws", get(ws::upgrade))
         .with_state(ws::Door::new(Arc::clone(relay), connections.clone()))
         .merge(rest::router(relay))
-        .layer(from_fn_with_state(Arc::clone(relay), authenticate::bearer));
+        .layer(from_fn_with_state(Arc::clone(relay), authenticate::bearer))
+        .layer(from_fn_with_state(Arc::clone(relay), web::front_page));
     let router = Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))

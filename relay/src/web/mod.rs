@@ -1,12 +1,24 @@
-//! Pages for people.
+//! Pages for people: what this is and how to set it up, how to join, and the frame of the consent page.
+
+mod join;
+mod landing;
+mod page;
 
 use std::sync::Arc;
 
 use axum::Router;
+use axum::routing::get;
 
 use crate::state::Relay;
 
+pub(crate) use landing::front_page;
+pub(crate) use page::{Site, private_page};
+
 /// Their routes, for everybody.
-pub(crate) fn router(_: &Arc<Relay>) -> Router {
+pub(crate) fn router(relay: &Arc<Relay>) -> Router {
     Router::new()
+        .route("/join", get(join::join))
+        .with_state(Arc::clone(relay))
+        .route("/join.js", get(|| async { page::asset("text/javascript; charset=utf-8", include_str!("join.js")) }))
+        .route("/style.css", get(|| async { page::asset("text/css; charset=utf-8", include_str!("style.css")) }))
 }

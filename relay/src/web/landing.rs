@@ -1,0 +1,110 @@
+//! The page at `/`: what this is, and how to set up each client for this relay.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::extract::{Request, State};
+use axum::http::header::{ACCEPT, AUTHORIZATION, VARY};
+use axum::http::{HeaderValue, Method};
+use axum::middleware::Next;
+use axum::response::Response;
+use data_encoding::BASE64;
+use serde_json::json;
+use url::form_urlencoded::byte_serialize;
+
+use super::page::{Site, public_page};
+use crate::config::Access;
+use crate::state::Relay;
+
+#[derive(Debug, Template)]
+#[template(path = "landing.html")]
+struct Landing {
+    site: Site,
+    access: Access,
+    /// The address for the stdio server: `wss://…`.
+    socket: String,
+    /// Opens Cursor, and has it add this relay.
+    cursor: String,
+    /// Opens VS Code, and has it add this relay.
+    vscode: String,
+}
+
+impl Landing {
+    fn of(relay: &Relay) -> Self {
+        let site = Site::of(&relay.config);
+        let mcp = format!("{}/mcp", site.url);
+        let cursor = BASE64.encode(json!({ "url": mcp }).to_string().as_bytes());
+        let vscode = json!({ "name": "multiplayer", "type": "http", "url": mcp }).to_string();
+        Self {
+            access: relay.config.access(),
+            socket: site.url.replacen("http", "ws", 1),
+            cursor: format!(
+                "cursor://anysphere.cursor-deeplink/mcp/install?name=multiplayer&config={}",
+                encoded(&cursor)
+            ),
+            vscode: format!("vscode:mcp/install?{}", encoded(&vscode)),
+            site,
+        }
+    }
+}
+
+/// For the query of a link. What is encoded here has no spaces, of which forms would make pluses.
+fn encoded(text: &str) -> String {
+    byte_serialize(text.as_bytes()).collect()
+}
+
+/// Shows the page to browsers that come to `/` without a token; everything else goes where it went.
+pub(crate) async fn front_page(State(relay): State<Arc<Relay>>, request: Request, next: Next) -> Response {
+    if request.uri().path() != "/" || !is_browser(&request) {
+        return next.run(request).await;
+    }
+    let mut response = public_page(&Landing::of(&relay), false);
+    response.headers_mut().insert(VARY, HeaderValue::from_static("accept, authorization"));
+    response
+}
+
+fn is_browser(request: &Request) -> bool {
+    let headers = request.headers();
+    let accepts_html = headers.get_all(ACCEPT).iter().any(|accept| {
+        accept.to_str().is_ok_and(|accept| {
+            accept
+                .split(',')
+                .any(|range| range.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("text/html")))
+        })
+    });
+    matches!(*request.method(), Method::GET | Method::HEAD) && accepts_html && !headers.contains_key(AUTHORIZATION)
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+    use axum::extract::Request;
+
+    use super::is_browser;
+
+    fn request(method: &str, headers: &[(&str, &str)]) -> Request {
+        let mut request = Request::builder().method(method).uri("/");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        request.body(Body::empty()).unwrap()
+    }
+
+    #[test]
+    fn only_a_browser_without_a_token_gets_the_page() {
+        let html = ("accept", "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8");
+        assert!(is_browser(&request("GET", &[html])));
+        assert!(is_browser(&request("GET", &[("accept", "application/json, TEXT/HTML;q=0.9")])));
+        assert!(is_browser(&request("HEAD", &[html])));
+        for other in [
+            request("GET", &[]),
+            request("GET", &[("accept", "*/*")]),
+            request("GET", &[("accept", "text/event-stream")]),
+            request("GET", &[("accept", "text/htmlx")]),
+            request("GET", &[html, ("authorization", "Bearer x")]),
+            request("POST", &[html]),
+        ] {
+            assert!(!is_browser(&other), "{other:?}");
+        }
+    }
+}
