@@ -13,6 +13,7 @@ use std::path::Path;
 
 use chacha20poly1305::ChaCha20Poly1305;
 use chacha20poly1305::aead::{Aead as _, Payload};
+use data_encoding::BASE64URL_NOPAD;
 use hkdf::Hkdf;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use mcp_multiplayer_bot_supervisor::referee::Seeds;
@@ -43,6 +44,8 @@ pub struct RelayKey {
     bots: [u8; 32],
     env: [u8; 32],
     requests: [u8; 32],
+    cookies: [u8; 64],
+    consents: [u8; 32],
 }
 
 impl fmt::Debug for RelayKey {
@@ -60,6 +63,8 @@ impl RelayKey {
             hkdf.expand(purpose.as_bytes(), &mut key).expect("32 bytes are not too many");
             key
         };
+        let mut cookies = [0; 64];
+        hkdf.expand(b"mcp-multiplayer/cookie/v1", &mut cookies).expect("64 bytes are not too many");
         Self {
             invites: derive("mcp-multiplayer/invite/v1"),
             rejoins: derive("mcp-multiplayer/rejoin/v1"),
@@ -67,6 +72,8 @@ impl RelayKey {
             bots: derive("mcp-multiplayer/bot/v1"),
             env: derive("mcp-multiplayer/env/v1"),
             requests: derive("mcp-multiplayer/request/v1"),
+            cookies,
+            consents: derive("mcp-multiplayer/consent/v1"),
         }
     }
 
@@ -141,6 +148,24 @@ impl RelayKey {
     /// Stands for a secret in the hash of a request, which is kept: nobody can try secrets against it.
     pub(crate) fn blind(&self, secret: &Secret) -> Hash {
         Hash::from_bytes(mac(&self.requests, &[secret.expose().as_bytes()]))
+    }
+
+    /// What signs the cookies by which the relay knows people again.
+    pub(crate) fn cookies(&self) -> &[u8; 64] {
+        &self.cookies
+    }
+
+    /// Signs what a page shown to this visitor sends back, so that it comes back unchanged and from that visitor alone.
+    pub(crate) fn sign_consent(&self, visitor: &str, content: &[u8]) -> String {
+        let tag = mac(&self.consents, &[visitor.as_bytes(), content]);
+        BASE64URL_NOPAD.encode(&[&tag[..], content].concat())
+    }
+
+    /// What was signed for this visitor; `None` when it is altered, or was signed for another.
+    pub(crate) fn open_consent(&self, visitor: &str, signed: &str) -> Option<Vec<u8>> {
+        let bytes = BASE64URL_NOPAD.decode(signed.as_bytes()).ok()?;
+        let (tag, content) = bytes.split_first_chunk::<32>()?;
+        bool::from(mac(&self.consents, &[visitor.as_bytes(), content]).ct_eq(tag)).then(|| content.to_vec())
     }
 
     /// The secret seeds of a bot, from which its salts and its randomness come.
@@ -280,6 +305,23 @@ mod tests {
         *sealed.last_mut().unwrap() ^= 1;
         assert_eq!(key.open_env(here, &bot, &sealed), None);
         assert_eq!(key.open_env(here, &bot, &[0; 5]), None);
+    }
+
+    #[test]
+    fn what_a_page_sends_back_is_what_was_signed_for_its_visitor() {
+        let key = RelayKey::new(&[1; 32]);
+        let signed = key.sign_consent("alice", b"a request");
+        assert_eq!(key.open_consent("alice", &signed).as_deref(), Some(&b"a request"[..]));
+        assert_eq!(key.open_consent("bob", &signed), None);
+        assert_eq!(RelayKey::new(&[2; 32]).open_consent("alice", &signed), None);
+        for place in 0..signed.len() {
+            let mut altered = signed.clone().into_bytes();
+            altered[place] = if altered[place] == b'A' { b'B' } else { b'A' };
+            assert_eq!(key.open_consent("alice", std::str::from_utf8(&altered).unwrap()), None);
+        }
+        for text in ["", "AAAA", "é", &signed[1..], &format!("{signed}=")] {
+            assert_eq!(key.open_consent("alice", text), None, "{text}");
+        }
     }
 
     #[test]

@@ -1,15 +1,24 @@
 //! The authorization server (OAuth 2.1), one file for each endpoint.
 
+mod answer;
 mod authentication;
+mod authorize;
 mod caller;
 mod client;
+mod consent;
+mod decision;
+mod destination;
 mod document;
 mod form;
 mod grant;
 mod metadata;
+mod notice;
+mod parameters;
+mod person;
 mod redirect;
 mod refusal;
 mod register;
+mod request;
 mod resource;
 mod revoke;
 mod scope;
@@ -34,17 +43,4 @@ pub(crate) fn router(relay: &Arc<Relay>) -> Router {
 /// Whether pages of any origin may call what is at a path.
 pub(crate) fn answers_any_origin(path: &str) -> bool {
     grant::answers_any_origin(path)
-}
-
-/// The authorization endpoint, and who comes to it.
-mod authorize {
-    use std::sync::Arc;
-
-    use axum::Router;
-
-    use crate::state::Relay;
-
-    pub(super) fn router(_: &Arc<Relay>) -> Router {
-        Router::new()
-    }
 }
