@@ -7,9 +7,11 @@
 mod smoke;
 
 mod access_codes;
+mod authorize;
 mod bad_arguments;
 mod bad_requests;
 mod bots;
+mod browser;
 mod configuration;
 mod door;
 mod health;
@@ -17,6 +19,7 @@ mod identity;
 mod limits;
 mod network;
 mod oauth;
+mod pages;
 mod paging;
 mod privacy;
 mod progress;

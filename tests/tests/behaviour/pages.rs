@@ -1,0 +1,94 @@
+//! Pages for everybody: what this is, how to set it up, how to join.
+
+use hyper::Method;
+use mcp_multiplayer_tests::RelayProcess;
+
+use crate::browser::Browser;
+
+#[tokio::test]
+async fn the_front_page_sets_up_clients_for_this_relay() {
+    let relay =
+        RelayProcess::start_with(&["--public-url", "https://relay.example/", "--access", "open"]).await.unwrap();
+    let mut anyone = Browser::new(&relay);
+    let page = anyone.get("/").await;
+    assert_eq!((page.status, page.header("content-type")), (200, "text/html; charset=utf-8"));
+    assert!(page.header("cache-control").contains("max-age") && page.header("vary").contains("accept"), "{page:?}");
+    let policy = page.header("content-security-policy");
+    assert!(policy.starts_with("default-src 'none'") && policy.contains("frame-ancestors 'none'"), "{policy}");
+    assert!(!policy.contains("script") && !page.text.contains("<script"), "{policy}");
+    for said in [
+        "https://relay.example/mcp",
+        "wss://relay.example",
+        "claude mcp add --transport http multiplayer https://relay.example/mcp",
+        "claude_desktop_config.json",
+        "ChatGPT",
+        // {"url":"https://relay.example/mcp"}
+        "cursor://anysphere.cursor-deeplink/mcp/install?name=multiplayer&#38;config=eyJ1cmwiOiJodHRwczovL3JlbGF5LmV4YW1wbGUvbWNwIn0%3D",
+        "vscode:mcp/install?%7B%22",
+    ] {
+        assert!(page.text.contains(said), "{said}\n{}", page.text);
+    }
+    assert!(!page.text.contains(relay.address()), "the public URL is never guessed from Host");
+    assert_eq!(anyone.cookie, None, "nobody is followed");
+
+    // Everybody else at this path is answered as before.
+    for headers in [&[][..], &[("accept", "*/*")], &[("accept", "text/html"), ("authorization", "Bearer x")]] {
+        assert_eq!(anyone.send(Method::GET, "/", headers, String::new()).await.status, 401, "{headers:?}");
+    }
+    assert_eq!(anyone.send(Method::POST, "/", &[("accept", "text/html")], String::new()).await.status, 401);
+    assert_eq!(anyone.get("/mcp").await.status, 401);
+}
+
+#[tokio::test]
+async fn the_front_page_says_who_may_in() {
+    for (access, says, does_not) in [
+        ("open", "No account is needed", "access code"),
+        ("invite", "access code", "No account is needed"),
+        ("closed", "Bearer TOKEN", "Add custom connector"),
+    ] {
+        let relay = RelayProcess::start_with(&["--access", access, "--public-url", "https://r.example"]).await.unwrap();
+        let page = Browser::new(&relay).get("/").await;
+        assert!(page.text.contains(says) && !page.text.contains(does_not), "{access} {}", page.text);
+    }
+    let relay = RelayProcess::start().await.unwrap();
+    let page = Browser::new(&relay).get("/").await;
+    assert!(page.text.contains("Only programs on this computer") && !page.text.contains("Developer mode"));
+}
+
+#[tokio::test]
+async fn the_join_page_never_hears_of_the_invite() {
+    let relay = RelayProcess::start().await.unwrap();
+    let mut anyone = Browser::new(&relay);
+    let page = anyone.get("/join").await;
+    assert_eq!(page.status, 200);
+    assert!(page.header("x-robots-tag").contains("noindex") && page.text.contains("content=\"noindex\""));
+    assert_eq!(page.header("referrer-policy"), "no-referrer");
+    let policy = page.header("content-security-policy");
+    // No script can send anything anywhere: there is no connect-src, img-src or form-action to send it by.
+    assert_eq!(
+        policy,
+        "default-src 'none'; style-src 'self'; script-src 'self'; form-action 'none'; frame-ancestors 'none'; base-uri 'none'"
+    );
+    assert!(page.text.contains("Copy the <em>whole</em> link"), "it works without a script");
+    let script = anyone.get("/join.js").await;
+    assert_eq!(script.header("content-type"), "text/javascript; charset=utf-8");
+    for forbidden in ["innerHTML", "fetch", "XMLHttp", "eval", "document.write", "localStorage"] {
+        assert!(!script.text.contains(forbidden), "{forbidden}");
+    }
+    let style = anyone.get("/style.css").await;
+    assert_eq!(style.header("content-type"), "text/css; charset=utf-8");
+    assert!(!style.text.contains("url(") && !style.text.contains("@import"));
+    for asset in [script, style] {
+        assert_eq!((asset.status, asset.header("x-content-type-options")), (200, "nosniff"));
+        assert!(asset.header("cache-control").contains("max-age"));
+    }
+}
+
+#[tokio::test]
+async fn pages_find_their_way_below_a_path() {
+    let relay = RelayProcess::start_with(&["--public-url", "https://example.org/table"]).await.unwrap();
+    let page = Browser::new(&relay).get("/join").await;
+    for link in ["\"/table/style.css\"", "\"/table/join.js\"", "\"/table/#set-up\""] {
+        assert!(page.text.contains(link), "{link}");
+    }
+}
