@@ -1,7 +1,6 @@
 //! Who asks for access to the relay on somebody's behalf.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 
 use mcp_multiplayer_protocol::Hash;
 use thiserror::Error;
@@ -59,12 +58,8 @@ pub(super) enum ClientError {
     Failed,
 }
 
-/// The client of this id: as it registered, or as its document says if the id is an https URL.
-pub(super) async fn find(relay: &Arc<Relay>, client_id: &str) -> Result<KnownClient, ClientError> {
-    find_for(relay, client_id, None).await
-}
-
-/// The same, for a caller at this address, who may have only so many documents fetched.
+/// The client of this id: as it registered, or as its document says if the id is an https URL; for a caller at this
+/// address, who may have only so many documents fetched.
 pub(super) async fn find_for(relay: &Relay, client_id: &str, from: Option<IpAddr>) -> Result<KnownClient, ClientError> {
     if client_id.len() > LONGEST_ID {
         return Err(ClientError::Unknown);
