@@ -92,13 +92,17 @@ class Relay:
 
     async def create_token(self, name):
         """A token for somebody else, as an operator makes it."""
+        return await self.administer("token", "create", "--name", name)
+
+    async def administer(self, *command):
+        """What an operator's command prints."""
         process = await asyncio.create_subprocess_exec(
-            self.command, "token", "create", "--name", name, "--data-dir", self.data_dir,
+            self.command, *command, "--data-dir", self.data_dir,
             stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
             env=environment(), cwd=self.data_dir)
         out, err = await process.communicate()
         if process.returncode != 0:
-            raise Trouble(f"No token could be made for {name}:\n{err.decode(errors='replace').strip()}")
+            raise Trouble(f"{' '.join(command[:2])} failed:\n{err.decode(errors='replace').strip()}")
         return out.decode().strip()
 
     async def kill(self):
