@@ -107,7 +107,7 @@ class NodeClientsTest(unittest.IsolatedAsyncioTestCase):
         async with running_relay(settings=SHORT) as relay:
             kept, browser = str(self.home / "kept.json"), Browser()
             async with typescript_app(relay.url + "/mcp", kept, browser) as app, asyncio.timeout(PATIENCE):
-                first = (await app.call("create_channel", name="Mine", slots=["invite:alice"], join_as="bob"))
+                first = (await app.call("create_channel", name="Mine", slots=["invite:alice", "invite:bob"], join_as="bob"))
                 while (await app.call("health_check"))["token"] == first["token"]:
                     pass
                 self.assertEqual(app.logins, 1)
@@ -122,7 +122,7 @@ class NodeClientsTest(unittest.IsolatedAsyncioTestCase):
         async with running_relay(settings=SHORT) as relay:
             browser = Browser()
             async with mcp_remote(relay.url + "/mcp", self.home, browser) as player, asyncio.timeout(PATIENCE):
-                created = await player.call("create_channel", name="Mine", slots=["invite:bob"], join_as="alice")
+                created = await player.call("create_channel", name="Mine", slots=["invite:alice", "invite:bob"], join_as="alice")
                 # Long enough for its first token to end.
                 for _ in range(3):
                     await player.call("sync_messages", channel_id=created["channel_id"], cursor=created["cursor"], timeout_ms=1_500)

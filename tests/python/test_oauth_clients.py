@@ -52,8 +52,8 @@ class App:
         """A session of its own, as apps open one for every conversation or even every call."""
         metadata = OAuthClientMetadata(client_name=f"{self.name}'s app", redirect_uris=[CALLBACK],
                                        grant_types=["authorization_code", "refresh_token"])
-        auth = OAuthClientProvider(self.url, metadata, self.storage, self._login, self._callback)
-        async with httpx2.AsyncClient(auth=auth, trust_env=False, timeout=ANSWER_SECONDS) as http:
+        self.auth = OAuthClientProvider(self.url, metadata, self.storage, self._login, self._callback)
+        async with httpx2.AsyncClient(auth=self.auth, trust_env=False, timeout=ANSWER_SECONDS) as http:
             async with speaking(era) as mode:
                 async with connected(self.name, streamable_http_client(self.url, http_client=http), mode, None) as player:
                     yield player
@@ -85,7 +85,7 @@ class OAuthClientsTest(unittest.IsolatedAsyncioTestCase):
         async with running_relay() as relay:
             laptop = App("alice", relay.url + "/mcp")
             async with laptop.session() as player:
-                created = await player.call("create_channel", name="Mine", slots=["invite:bob"], join_as="alice")
+                created = await player.call("create_channel", name="Mine", slots=["invite:alice", "invite:bob"], join_as="alice")
             other = App("alice", relay.url + "/mcp")
             other.browser = laptop.browser
             async with other.session() as player:
@@ -98,17 +98,21 @@ class OAuthClientsTest(unittest.IsolatedAsyncioTestCase):
         async with running_relay(settings={"MCP_MULTIPLAYER_ACCESS_TOKEN_SECONDS": "1"}) as relay:
             app = App("alice", relay.url + "/mcp")
             async with app.session() as player, asyncio.timeout(PATIENCE):
+                await player.call("health_check")
                 first = app.storage.tokens.access_token
-                while app.storage.tokens.access_token == first:
-                    await player.call("health_check")
-                await player.call("create_channel", name="Mine", slots=["invite:bob"], join_as="alice")
+                # This client renews what has ended by its own clock; it asks the person again about what is refused.
+                while app.auth.context.is_token_valid():
+                    await asyncio.sleep(0)
+                await player.call("health_check")
+                self.assertNotEqual(app.storage.tokens.access_token, first)
+                await player.call("create_channel", name="Mine", slots=["invite:alice", "invite:bob"], join_as="alice")
             self.assertEqual(app.logins, 1)
 
     async def test_an_app_is_still_known_after_the_relay_was_restarted(self):
         async with running_relay() as relay:
             app = App("alice", relay.url + "/mcp")
             async with app.session() as player:
-                created = await player.call("create_channel", name="Mine", slots=["invite:bob"], join_as="alice")
+                created = await player.call("create_channel", name="Mine", slots=["invite:alice", "invite:bob"], join_as="alice")
             await relay.stop()
             await relay.start()
             async with app.session() as player:
@@ -125,8 +129,8 @@ class OAuthClientsTest(unittest.IsolatedAsyncioTestCase):
             self.assertEqual(app.browser.clicks, 1)
             stranger = App("bob", relay.url + "/mcp", access_code="mmp_" + "0" * 48)
             with self.assertRaises(BaseExceptionGroup):
-                async with stranger.session():
-                    pass
+                async with stranger.session() as player:
+                    await player.call("health_check")
             self.assertIsNone(stranger.storage.tokens)
 
 

@@ -5,12 +5,14 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
-use axum::http::header::{HOST, ORIGIN};
+use axum::http::header::{HOST, ORIGIN, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::request::Parts;
 use axum::http::uri::Authority;
-use axum::http::{HeaderName, HeaderValue, StatusCode, Uri};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, Uri};
 use axum::middleware::Next;
 use axum::response::Response;
 use mcp_multiplayer_protocol::Error;
+use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
 use super::problem::problem;
 use crate::config::Config;
@@ -74,6 +76,18 @@ impl Allowed {
         }
         None
     }
+}
+
+/// Lets pages of the origins that are answered read the answers (CORS); what the metadata say, any page.
+pub(super) fn cors(allowed: Allowed) -> CorsLayer {
+    let may_read = move |origin: &HeaderValue, request: &Parts| {
+        oauth::answers_any_origin(request.uri.path()) || allowed.origin(text(origin))
+    };
+    CorsLayer::new()
+        .allow_origin(AllowOrigin::predicate(may_read))
+        .allow_methods([Method::GET, Method::POST])
+        .allow_headers(AllowHeaders::mirror_request())
+        .expose_headers([WWW_AUTHENTICATE, RETRY_AFTER])
 }
 
 /// Turns such requests away where nothing else is to be seen to.

@@ -50,7 +50,8 @@ pub(crate) fn router(relay: &Arc<Relay>, connections: &TaskTracker, cut_off: &Ca
         .merge(rest::description(relay))
         .merge(oauth::router(relay))
         .merge(web::router(relay))
-        .layer(from_fn_with_state(Arc::new(Entrance::new(relay)?), entrance::enter));
+        .layer(from_fn_with_state(Arc::new(Entrance::new(relay)?), entrance::enter))
+        .layer(guard::cors(guard::Allowed::new(&relay.config)));
     Ok(router)
 }
 

@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::http::Method;
 use axum::routing::post;
-use tower_http::cors::{AllowHeaders, Any, CorsLayer};
 
 use super::{metadata, register, revoke, token};
 use crate::config::Access;
@@ -22,17 +20,12 @@ pub(super) fn router(relay: &Arc<Relay>) -> Router {
     } else {
         Router::new().merge(register::router(relay)).merge(token::router()).merge(revoke::router())
     };
-    let anyone = CorsLayer::new()
-        .allow_origin(Any)
-        .allow_methods([Method::GET, Method::POST])
-        .allow_headers(AllowHeaders::mirror_request());
-    doors.merge(metadata::router()).layer(anyone).with_state(Arc::clone(relay))
+    doors.merge(metadata::router()).with_state(Arc::clone(relay))
 }
 
-/// Whether a path is one of these, which answer pages of any origin.
+/// Whether what is at a path is the same for everybody, and may be read by pages of any origin.
 pub(super) fn answers_any_origin(path: &str) -> bool {
-    matches!(path, "/register" | "/oauth/register" | "/oauth/token" | "/token" | "/oauth/revoke")
-        || path.starts_with("/.well-known/oauth-")
+    path.starts_with("/.well-known/oauth-")
         || path.starts_with("/.well-known/openid-configuration")
         || path == "/mcp/.well-known/openid-configuration"
 }

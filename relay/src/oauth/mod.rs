@@ -40,7 +40,7 @@ pub(crate) fn router(relay: &Arc<Relay>) -> Router {
     Router::new().merge(grant::router(relay)).merge(authorize::router(relay))
 }
 
-/// Whether pages of any origin may call what is at a path.
+/// Whether pages of any origin may read what is at a path.
 pub(crate) fn answers_any_origin(path: &str) -> bool {
     grant::answers_any_origin(path)
 }

@@ -129,35 +129,40 @@ async fn who_has_no_token_hears_where_to_get_one() {
 }
 
 #[tokio::test]
-async fn programs_in_browsers_may_ask_from_any_page_but_do_nothing_else() {
-    let relay = RelayProcess::start().await.unwrap();
-    let page = ("origin", "https://play.example");
-    let response = send(&relay, Method::GET, "/.well-known/oauth-authorization-server", &[page], "").await;
-    assert_eq!(
-        (response.status(), &response.headers()["access-control-allow-origin"]),
-        (StatusCode::OK, &"*".parse().unwrap())
-    );
-    for path in ["/token", "/oauth/token", "/register", "/oauth/revoke", "/.well-known/oauth-protected-resource/mcp"] {
-        let asks = [
-            page,
-            ("access-control-request-method", "POST"),
-            ("access-control-request-headers", "authorization, mcp-protocol-version"),
-        ];
-        let response = send(&relay, Method::OPTIONS, path, &asks, "").await;
+async fn pages_of_other_origins_may_read_the_metadata_and_nothing_else() {
+    let relay = RelayProcess::start_with(&["--allowed-origins", "https://inspector.example"]).await.unwrap();
+    let (foreign, known) = (("origin", "https://play.example"), ("origin", "https://inspector.example"));
+    let metadata = ["/.well-known/oauth-authorization-server", "/.well-known/oauth-protected-resource/mcp"];
+    let doors = ["/token", "/oauth/token", "/register", "/oauth/revoke", "/mcp", "/", "/create_channel"];
+    let preflight = |page| {
+        let asked = ("access-control-request-headers", "authorization, mcp-protocol-version");
+        [page, ("access-control-request-method", "POST"), asked]
+    };
+    for (page, path, may) in metadata
+        .map(|path| (foreign, path, true))
+        .into_iter()
+        .chain(doors.map(|path| (foreign, path, false)))
+        .chain(doors.map(|path| (known, path, true)))
+    {
+        let response = send(&relay, Method::OPTIONS, path, &preflight(page), "").await;
         assert_eq!(response.status(), StatusCode::OK, "{path}");
-        assert_eq!(response.headers()["access-control-allow-origin"], "*");
+        let allowed = response.headers().get("access-control-allow-origin").map(|origin| origin.to_str().unwrap());
+        assert_eq!(allowed, may.then_some(page.1), "{path}");
         assert_eq!(response.headers()["access-control-allow-headers"], "authorization, mcp-protocol-version");
         assert!(!response.headers().contains_key("access-control-allow-credentials"));
     }
-    let answer = token(&relay, "/token", &[page], "grant_type=client_credentials").await;
-    assert_eq!(
-        (answer.status(), &answer.headers()["access-control-allow-origin"]),
-        (StatusCode::UNAUTHORIZED, &"*".parse().unwrap())
-    );
-    for path in ["/mcp", "/", "/ws", "/.well-known/other", "/mcp/.well-known/oauth-protected-resource"] {
-        let response = send(&relay, Method::POST, path, &[page], "").await;
+    for path in metadata {
+        let response = send(&relay, Method::GET, path, &[foreign], "").await;
+        assert_eq!(response.status(), StatusCode::OK, "{path}");
+        assert_eq!(response.headers()["access-control-allow-origin"], foreign.1);
+    }
+    for path in doors.into_iter().chain(["/ws", "/.well-known/other"]) {
+        let response = send(&relay, Method::POST, path, &[foreign], "").await;
         assert_eq!(response.status(), StatusCode::FORBIDDEN, "{path}");
     }
+    let answer = token(&relay, "/token", &[known], "grant_type=client_credentials").await;
+    assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
+    assert_eq!(answer.headers()["access-control-allow-origin"], known.1);
     // The host's name is looked at all the same.
     let request = Request::get("/.well-known/oauth-authorization-server").header("host", "evil.example");
     let mut http = HttpClient::connect(relay.address(), "").await.unwrap();
