@@ -60,7 +60,7 @@ mod tests {
 
     #[test]
     fn each_address_has_its_own_share() {
-        let shares = PerAddress::new(2, Duration::from_secs(3_600));
+        let shares = PerAddress::new(2, Duration::from_hours(1));
         let at = |address: &str| Some(address.parse().unwrap());
         assert!(shares.take(at("192.0.2.1")).is_ok() && shares.take(at("192.0.2.1")).is_ok());
         let wait = shares.take(at("192.0.2.1")).unwrap_err();

@@ -70,7 +70,7 @@ impl Documents {
             clock,
             known: Mutex::default(),
             slots: Semaphore::new(AT_A_TIME),
-            per_minute: PerAddress::new(PER_MINUTE, Duration::from_secs(60)),
+            per_minute: PerAddress::new(PER_MINUTE, Duration::from_mins(1)),
         })
     }
 
@@ -78,33 +78,38 @@ impl Documents {
     pub(super) async fn find(&self, id: &str, from: Option<IpAddr>) -> Result<KnownClient, ClientError> {
         let url = client_url(id).map_err(ClientError::Document)?;
         // Who comes while it is fetched waits for that, and goes on with it should the first caller leave.
-        let known = self.known(id);
-        let found = known.get_or_try_init(|| self.fetch(id, &url, from)).await?;
+        let known = self.known(id, from)?;
+        let found = known.get_or_try_init(|| self.fetch(id, &url)).await?;
         found.client.clone().map_err(ClientError::Document)
     }
 
-    fn known(&self, id: &str) -> Arc<OnceCell<Found>> {
+    /// What is known of a client, or a place for it, which counts as a fetch.
+    fn known(&self, id: &str, from: Option<IpAddr>) -> Result<Arc<OnceCell<Found>>, ClientError> {
         let now = self.clock.now();
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_over = |found: &Arc<OnceCell<Found>>| found.get().is_some_and(|found| found.until <= now);
+        let is_over = |found: &Arc<OnceCell<Found>>| match found.get() {
+            Some(found) => found.until <= now,
+            // A fetch that was given up, if nobody else waits for it.
+            None => Arc::strong_count(found) == 1,
+        };
         if let Some(found) = known.get(id).filter(|found| !is_over(found)) {
-            return Arc::clone(found);
+            return Ok(Arc::clone(found));
         }
+        self.per_minute.take(from).map_err(ClientError::Busy)?;
         if known.len() >= REMEMBERED {
             known.retain(|_, found| !is_over(found));
         }
         if known.len() >= REMEMBERED {
-            let ends = |found: &Arc<OnceCell<Found>>| found.get().map(|found| found.until);
-            let first = known.iter().min_by_key(|(_, found)| ends(found)).map(|(id, _)| id.clone());
+            let ends = known.iter().filter_map(|(id, found)| Some((found.get()?.until, id)));
+            let first = ends.min().map(|(_, id)| id.clone());
             first.and_then(|first| known.remove(&first));
         }
         let new = Arc::new(OnceCell::new());
         known.insert(id.to_owned(), Arc::clone(&new));
-        new
+        Ok(new)
     }
 
-    async fn fetch(&self, id: &str, url: &Url, from: Option<IpAddr>) -> Result<Found, ClientError> {
-        self.per_minute.take(from).map_err(ClientError::Busy)?;
+    async fn fetch(&self, id: &str, url: &Url) -> Result<Found, ClientError> {
         let _slot = self.slots.try_acquire().map_err(|_| ClientError::Busy(2))?;
         let fetched = timeout(IN_TIME, self.get(url)).await;
         let fetched =
@@ -191,7 +196,10 @@ struct Document {
 }
 
 fn read(id: &str, url: &Url, body: &[u8]) -> Result<KnownClient, String> {
-    let document: Document = serde_json::from_slice(body).map_err(|error| format!("it does not parse: {error}"))?;
+    let document: Document = serde_json::from_slice(body).map_err(|error| {
+        // The error's own words may quote what is at the URL.
+        format!("it is no JSON object that describes a client (line {}, column {})", error.line(), error.column())
+    })?;
     if document.client_id != id {
         return Err("its client_id is not the URL it is at".to_owned());
     }

@@ -40,8 +40,11 @@ impl Form {
     }
 
     fn from_json(bytes: &[u8]) -> Result<Self, Refusal> {
-        let Fields(fields) = serde_json::from_slice(bytes)
-            .map_err(|error| Refusal::invalid_request(format!("The body is not a JSON object: {error}.")))?;
+        // The error's own words may quote a secret.
+        let Fields(fields) = serde_json::from_slice(bytes).map_err(|error| {
+            let (line, column) = (error.line(), error.column());
+            Refusal::invalid_request(format!("The body is not a JSON object (line {line}, column {column})."))
+        })?;
         let texts = fields.into_iter().map(|(name, value)| match value {
             Value::String(text) => Ok((name, text)),
             Value::Null => Ok((name, String::new())),

@@ -31,7 +31,7 @@ const MOST_URIS: usize = 32;
 
 /// The endpoint, at both of its paths.
 pub(super) fn router(relay: &Arc<Relay>) -> Router<Arc<Relay>> {
-    let per_hour = PerAddress::new(relay.config.registrations_per_hour, Duration::from_secs(3_600));
+    let per_hour = PerAddress::new(relay.config.registrations_per_hour, Duration::from_hours(1));
     let per_hour = Arc::new(per_hour);
     let register = move |State(relay): State<Arc<Relay>>, request: Request| async move {
         register(&relay, &per_hour, request).await

@@ -203,7 +203,7 @@ async fn a_redemption_that_fails_leaves_the_code_to_its_client() {
         assert_eq!(answer.error(), error, "{changed:?}: {}", answer.body);
         let status = if error == "invalid_client" { StatusCode::UNAUTHORIZED } else { StatusCode::BAD_REQUEST };
         assert_eq!((answer.status, &answer.headers["cache-control"]), (status, &"no-store".parse().unwrap()));
-        assert!(answer.body["error_description"].as_str().is_some_and(|text| text.is_ascii()));
+        assert!(answer.body["error_description"].as_str().is_some_and(str::is_ascii));
     }
     let twice = desk.redeem("mmc_1", &[("resource", &mcp), ("resource", &mcp)]).await;
     assert_eq!(twice.error(), "invalid_request");
