@@ -1,6 +1,6 @@
 //! Where a caller is, and how much it may ask for from there.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
@@ -9,6 +9,7 @@ use governor::clock::{Clock as _, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 
 use crate::http::ClientAddress;
+use crate::quota::AddressKey;
 
 /// Addresses that are remembered before those that have waited long enough are forgotten.
 const REMEMBERED: usize = 10_000;
@@ -20,7 +21,7 @@ pub(super) fn address(extensions: &Extensions) -> Option<IpAddr> {
 
 /// Something that each address may have so often in a while.
 pub(super) struct PerAddress {
-    limiter: DefaultKeyedRateLimiter<IpAddr>,
+    limiter: DefaultKeyedRateLimiter<Option<AddressKey>>,
 }
 
 impl PerAddress {
@@ -36,19 +37,10 @@ impl PerAddress {
         if self.limiter.len() >= REMEMBERED {
             self.limiter.retain_recent();
         }
-        let place = address.map_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED), neighbourhood);
-        self.limiter.check_key(&place).map_err(|wait| {
+        self.limiter.check_key(&address.map(AddressKey::of)).map_err(|wait| {
             let wait = wait.wait_time_from(DefaultClock::default().now());
             wait.as_secs() + 1
         })
-    }
-}
-
-/// The address itself, or the /64 of an IPv6 one: whoever has one address of that has them all.
-fn neighbourhood(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64).into(),
-        v4 @ IpAddr::V4(_) => v4,
     }
 }
 
