@@ -46,10 +46,11 @@ pub(crate) fn router(relay: &Arc<Relay>, connections: &TaskTracker, cut_off: &Ca
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
         .with_state(Arc::clone(relay))
-        .merge(authenticated)
         .merge(rest::description(relay))
         .merge(oauth::router(relay))
         .merge(web::router(relay))
+        // Last, so that its answer for paths which do not exist is everybody's: without a token nobody learns which do.
+        .merge(authenticated)
         .layer(from_fn_with_state(Arc::new(Entrance::new(relay)?), entrance::enter))
         .layer(guard::cors(guard::Allowed::new(&relay.config)));
     Ok(router)
