@@ -6,6 +6,8 @@ use mcp_multiplayer_protocol::operation::{ListChannels, SyncMessages};
 use mcp_multiplayer_protocol::{ChannelId, Error, Multiplayer, Reply, Request};
 use rmcp::model::{ErrorData, ReadResourceResult, Resource, ResourceContents, ResourceTemplate};
 use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde_json::json;
 use tokio::time::timeout;
 
 use crate::channel_uri::ChannelUri;
@@ -18,7 +20,11 @@ const MARKDOWN: &str = "text/markdown";
 const JSON: &str = "application/json";
 
 /// How many of a channel's newest messages are read, if they fit.
-const NEWEST: u32 = 50;
+const NEWEST: u64 = 50;
+/// How many of them are too few, if there are others.
+const FEW: usize = 10;
+/// How many channels are listed, the newest first.
+const LISTED: usize = 100;
 /// How long a list of resources waits for the relay; the documents are there without it.
 const PATIENCE: Duration = Duration::from_millis(500);
 
@@ -74,7 +80,7 @@ pub(crate) async fn channels(multiplayer: &dyn Multiplayer) -> Vec<Resource> {
             .with_title(channel.name)
             .with_mime_type(JSON)
     };
-    channels.into_iter().map(resource).collect()
+    channels.into_iter().take(LISTED).map(resource).collect()
 }
 
 /// How channels are named.
@@ -96,14 +102,18 @@ pub(crate) async fn newest(
 ) -> Result<ReadResourceResult, Error> {
     #[derive(Deserialize)]
     struct Page {
+        messages: Vec<IgnoredAny>,
         has_more: bool,
     }
     let end = head(multiplayer, channel).await?;
-    let mut count = NEWEST;
-    let reply: Reply = loop {
+    // A page is filled from its start. What is looked for is one that begins far enough back to hold something, but
+    // not so far that it does not reach the end.
+    let (mut window, mut reaching, mut exceeding) = (NEWEST, 0, None);
+    let mut found: Option<Reply> = None;
+    let reply = loop {
         let request = Request::from(SyncMessages {
             channel_id: channel.channel_id,
-            cursor: Some(end.saturating_sub(u64::from(count))),
+            cursor: Some(end.saturating_sub(window)),
             timeout_ms: Some(0),
             limit: None,
             include_trace: None,
@@ -111,11 +121,24 @@ pub(crate) async fn newest(
         });
         let reply = multiplayer.perform(request).await?;
         let page: Page = serde_json::from_str(reply.get()).map_err(|_| Error::internal())?;
-        if !page.has_more || count == 1 {
+        if page.has_more && window > 1 {
+            exceeding = Some(window);
+        } else if page.messages.len() >= FEW || window >= end {
             break reply;
+        } else {
+            (reaching, found) = (window, Some(reply));
         }
-        // Pages are filled from their start; a shorter one reaches the end.
-        count /= 2;
+        window = match (exceeding, found.take()) {
+            (Some(exceeding), Some(found)) if exceeding - reaching <= 1 => break found,
+            (Some(exceeding), kept) => {
+                found = kept;
+                reaching + (exceeding - reaching) / 2
+            }
+            (None, kept) => {
+                found = kept;
+                window * 8
+            }
+        };
     };
     let contents = ResourceContents::text(result::mark_messages(reply), uri).with_mime_type(JSON);
     Ok(ReadResourceResult::new(vec![contents]))
@@ -124,10 +147,8 @@ pub(crate) async fn newest(
 pub(crate) fn read(uri: &str) -> Result<ReadResourceResult, ErrorData> {
     let Some(document) = DOCUMENTS.iter().find(|document| document.uri == uri) else {
         let known = DOCUMENTS.map(|document| document.uri).join(", ");
-        return Err(ErrorData::resource_not_found(
-            format!("Unknown resource. There are: {known}, {}", ChannelUri::TEMPLATE),
-            None,
-        ));
+        let message = format!("Unknown resource. There are: {known}, {}", ChannelUri::TEMPLATE);
+        return Err(ErrorData::resource_not_found(message, Some(json!({ "uri": uri }))));
     };
     let contents = ResourceContents::text(document.text, document.uri).with_mime_type(MARKDOWN);
     Ok(ReadResourceResult::new(vec![contents]))

@@ -12,7 +12,7 @@ use rmcp::model::{
 };
 use rmcp::service::{RequestContext, SubscriptionContext};
 use rmcp::{RoleServer, ServerHandler};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
@@ -247,8 +247,10 @@ impl ServerHandler for McpServer {
         context: RequestContext<RoleServer>,
     ) -> Result<ReadResourceResponse, ErrorData> {
         if let Ok(channel) = request.uri.parse() {
-            let refused =
-                |error: Error| ErrorData::resource_not_found(format!("{} {}", error.message, error.hint), None);
+            let refused = |error: Error| {
+                let message = format!("{} {}", error.message, error.hint);
+                ErrorData::resource_not_found(message, Some(json!({ "uri": request.uri })))
+            };
             let multiplayer = (self.resolve)(&context.extensions).map_err(refused)?;
             let mut contents = resources::newest(&*multiplayer, channel, &request.uri).await.map_err(refused)?;
             if knows_cache_hints(&context) {

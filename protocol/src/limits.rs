@@ -27,6 +27,8 @@ pub const DEFAULT_WAIT_MS: u64 = 25_000;
 pub const PAGE_ENTRIES: u32 = 500;
 /// Largest page of messages or of source, in bytes of JSON, so that an MCP result stays under 60,000 characters.
 pub const PAGE_BYTES: usize = 40_000;
+/// Largest answer that is put together from several such things, in bytes of JSON, for the same reason.
+pub const ANSWER_BYTES: usize = 55_000;
 /// Most operations in one `update_channel`.
 pub const UPDATE_OPS: usize = 32;
 /// How many bot posts may follow from one another before bots stop being told.

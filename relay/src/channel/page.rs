@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use mcp_multiplayer_protocol::channel::Composition;
 use mcp_multiplayer_protocol::operation::{Message, Synced, View};
-use mcp_multiplayer_protocol::{Entry, Error, limits};
+use mcp_multiplayer_protocol::{Entry, Error, Sender, limits};
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
@@ -14,7 +14,7 @@ use crate::error::store_failed;
 /// How long a reader waits for the hooks that are due on what it is about to read, so that a move
 /// comes with its judgement.
 const HOOK_GRACE: Duration = Duration::from_millis(250);
-/// What a message weighs besides its body.
+/// What a message weighs besides its body and its sender's and kind's names.
 const MESSAGE_BYTES: usize = 200;
 
 /// What a reader asks for.
@@ -26,12 +26,14 @@ pub(crate) struct Page {
     pub(crate) wait: Duration,
     /// At most so many messages.
     pub(crate) limit: usize,
+    /// At most so many bytes of them, in JSON, but at least one message.
+    pub(crate) bytes: usize,
 }
 
 impl Page {
-    /// Everything there is, without a wait for more.
-    pub(crate) fn from_start() -> Self {
-        Self { cursor: 0, wait: Duration::ZERO, limit: limits::PAGE_ENTRIES as usize }
+    /// As much as fits from the start on, without a wait for more.
+    pub(crate) fn from_start(bytes: usize) -> Self {
+        Self { cursor: 0, wait: Duration::ZERO, limit: limits::PAGE_ENTRIES as usize, bytes }
     }
 }
 
@@ -108,14 +110,15 @@ impl LiveChannel {
             }
             for entry in entries {
                 if reader.sees(&entry) {
-                    let weight = entry.body().map_or(0, |body| body.as_str().len()) + MESSAGE_BYTES;
-                    let full = messages.len() >= page.limit || bytes + weight > limits::PAGE_BYTES;
+                    let message = message(composition, &entry);
+                    let weight = weight(&message);
+                    let full = messages.len() >= page.limit || bytes + weight > page.bytes;
                     if full && !messages.is_empty() {
                         has_more = true;
                         break 'reading;
                     }
                     bytes += weight;
-                    messages.push(message(composition, &entry));
+                    messages.push(message);
                 }
                 cursor = entry.id();
             }
@@ -123,6 +126,18 @@ impl LiveChannel {
         let view = (composition.revision > page.cursor).then(|| View::of(composition));
         Ok(Synced { messages, cursor, has_more, view })
     }
+}
+
+/// About how many bytes a message takes in JSON, rather too many than too few.
+fn weight(message: &Message) -> usize {
+    let sender = match &message.sender {
+        Sender::Bot(bot_id) => bot_id.as_str().len(),
+        _ => 0,
+    };
+    let label = message.sender_label.as_deref().unwrap_or_default();
+    let escapes = label.bytes().filter(|byte| matches!(byte, b'"' | b'\\')).count();
+    let body = message.body.as_ref().map_or(0, |body| body.as_str().len());
+    body + sender + label.len() + escapes + message.kind.as_str().len() + MESSAGE_BYTES
 }
 
 fn message(composition: &Composition, entry: &Arc<Entry>) -> Message {

@@ -11,11 +11,14 @@ use serde::{Deserialize, Serialize};
 use super::bot_spec::{Attached, Loaded};
 use super::join_channel::Seat;
 use super::repeat::Keyed;
-use super::{Session, checked_name};
+use super::{Session, checked_name, json_bytes};
 use crate::channel::{CommitError, LiveChannel, Proposal};
 use crate::error::{internal, store_failed};
 use crate::secret::Grant;
 use crate::store::Membership;
+
+/// Most that is said of why a bot does not run, in characters.
+const ERROR_CHARS: usize = 600;
 
 /// What a repeat is answered with; all else is computed afresh.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -109,13 +112,9 @@ impl Session {
                 bot_errors.push(format!("{}: {} {}", bot.bot_id, error.message, error.hint));
             }
         }
-        let (rejoin_token, messages, cursor) = match outcome.seat {
-            Some(seat) => {
-                let joined = self.joined(channel, seat).await?;
-                (Some(joined.rejoin_token), Some(joined.messages), Some(joined.cursor))
-            }
-            None => (None, None, None),
-        };
+        for error in &mut bot_errors {
+            *error = error.chars().take(ERROR_CHARS).collect();
+        }
         let composition = channel.composition();
         let slot_id = outcome.seat.map(|seat| seat.slot_id);
         let invites: Vec<Secret> = composition
@@ -125,9 +124,18 @@ impl Session {
                 self.relay.key.invite_code(Grant { channel_id: outcome.channel_id, slot_id, number: 0 })
             })
             .collect();
+        let invite_links = self.invite_links(&invites);
+        let (rejoin_token, messages, cursor) = match outcome.seat {
+            Some(seat) => {
+                let more = json_bytes(&invites)? + json_bytes(&invite_links)? + json_bytes(&bot_errors)?;
+                let joined = self.joined(channel, seat, more).await?;
+                (Some(joined.rejoin_token), Some(joined.messages), Some(joined.cursor))
+            }
+            None => (None, None, None),
+        };
         Ok(ChannelCreated {
             channel_id: outcome.channel_id,
-            invite_links: self.invite_links(&invites),
+            invite_links,
             invites,
             view: View::of(&composition),
             bots: self.bot_views(&composition).await?,

@@ -63,7 +63,7 @@ impl Session {
 /// `get_bot_code` has the whole.
 fn abridged(manifest: &Map<String, Value>) -> Map<String, Value> {
     let summary = manifest.get("summary").and_then(Value::as_str).unwrap_or_default();
-    let summary: String = summary.chars().take(300).collect();
+    let summary: String = summary.chars().take(100).collect();
     [("summary".to_owned(), json!(summary)), ("abridged".to_owned(), json!(true))].into_iter().collect()
 }
 

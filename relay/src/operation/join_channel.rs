@@ -6,7 +6,7 @@ use mcp_multiplayer_protocol::{ChannelId, Error, ErrorCode, Hash, Secret, SlotId
 use serde::{Deserialize, Serialize};
 
 use super::repeat::Keyed;
-use super::{Session, too_large};
+use super::{Session, json_bytes, too_large};
 use crate::channel::{CommitError, LiveChannel, Page, Proposal};
 use crate::error::store_failed;
 use crate::secret::Grant;
@@ -40,7 +40,7 @@ impl Session {
             Err(refused) => self.or_repeat(keyed.as_ref(), None, refused).await?,
         };
         let channel = self.relay.channels.get(seat.channel_id).await.map_err(store_failed)?;
-        self.joined(&channel.ok_or_else(Error::not_member)?, seat).await
+        self.joined(&channel.ok_or_else(Error::not_member)?, seat, 0).await
     }
 
     async fn join_once(&self, args: &JoinChannel, keyed: Option<&Keyed>) -> Result<Seat, CommitError> {
@@ -129,20 +129,29 @@ impl Session {
         proposal.memberships.push(Membership { principal, seat: Some((slot_id, tenure)) });
     }
 
-    /// What somebody who has just taken a seat is told.
-    pub(super) async fn joined(&self, channel: &Arc<LiveChannel>, seat: Seat) -> Result<Joined, Error> {
+    /// What somebody who has just taken a seat is told, in an answer that holds `more` bytes besides.
+    pub(super) async fn joined(&self, channel: &Arc<LiveChannel>, seat: Seat, more: usize) -> Result<Joined, Error> {
         let player = self.player(seat.channel_id);
         let shutdown = &self.relay.shutdown;
-        let synced = channel
-            .sync(Page::from_start(), shutdown, |composition| super::reader(composition, &player, Some(seat.slot_id)))
-            .await?;
         let composition = channel.composition();
+        let (mut view, mut bots) = (View::of(&composition), self.bot_views(&composition).await?);
+        let room = limits::ANSWER_BYTES.saturating_sub(more + json_bytes(&view)? + json_bytes(&bots)?);
+        let synced = channel
+            .sync(Page::from_start(room.min(limits::PAGE_BYTES)), shutdown, |composition| {
+                super::reader(composition, &player, Some(seat.slot_id))
+            })
+            .await?;
+        let now = channel.composition();
+        if now.revision != composition.revision {
+            // What is shown is no older than what was said.
+            (view, bots) = (View::of(&now), self.bot_views(&now).await?);
+        }
         Ok(Joined {
             channel_id: seat.channel_id,
             slot_id: seat.slot_id,
             rejoin_token: self.rejoin_token(seat),
-            view: View::of(&composition),
-            bots: self.bot_views(&composition).await?,
+            view,
+            bots,
             messages: synced.messages,
             cursor: synced.cursor,
             has_more: synced.has_more,

@@ -80,6 +80,11 @@ fn checked_name(argument: &str, name: &str) -> Result<String, Error> {
     Ok(name.to_owned())
 }
 
+/// How long a part of an answer is.
+fn json_bytes(part: &impl Serialize) -> Result<usize, Error> {
+    Ok(serde_json::to_vec(part).map_err(|error| internal(&error))?.len())
+}
+
 fn too_large(what: &str, size: usize, limit: usize) -> Error {
     Error::new(
         ErrorCode::TooLarge,

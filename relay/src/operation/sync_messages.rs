@@ -18,6 +18,7 @@ impl Session {
             cursor: cursor.unwrap_or(0),
             wait: Duration::from_millis(wait_ms.min(self.relay.config.wait_ms)),
             limit: limit.unwrap_or(limits::PAGE_ENTRIES).clamp(1, limits::PAGE_ENTRIES) as usize,
+            bytes: limits::PAGE_BYTES,
         }
     }
 

@@ -31,6 +31,7 @@ mod rights;
 mod sealed;
 mod seats;
 mod secrecy;
+mod sizes;
 mod slow;
 mod subscriptions;
 mod table;
