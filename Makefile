@@ -3,10 +3,11 @@
 # make relay   a relay for daily use
 # make bench   the figures, measured here
 # make schemathesis   the REST door, tried with what its description allows and forbids
+# make conformance   the protocol's own test suite, which npm fetches
 # make lint    what .ci/run demands of the code, without the tests
 # make setup   the Python environment that bots run in; the others do this by themselves
 
-.PHONY: help demo test relay bench schemathesis lint setup clients tools
+.PHONY: help demo test relay bench schemathesis conformance lint setup clients tools
 .DEFAULT_GOAL := help
 
 PYTHON_ENV := .venv/bin/python
@@ -67,6 +68,10 @@ bench: setup
 schemathesis: setup
 	cargo build --workspace --bins
 	sh tests/schemathesis/run.sh
+
+conformance: setup
+	cargo build --workspace --bins
+	@sh tests/conformance/run.sh
 
 lint: setup
 	cargo fmt --all --check

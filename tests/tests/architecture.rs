@@ -25,7 +25,8 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
     (SUPERVISOR, &[PROTOCOL]),
     // Its commands for people (check, play, replay) run bots as a relay does.
     (WORKER, &[PROTOCOL, SUPERVISOR]),
-    (TESTS, &[MCP, PROTOCOL, SUPERVISOR]),
+    // The conformance suite's fixtures stand behind the relay's own door.
+    (TESTS, &[MCP, PROTOCOL, RELAY, SUPERVISOR]),
 ];
 
 /// Each crate, and what must not be in it, not even by way of another.
