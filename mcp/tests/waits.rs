@@ -1,0 +1,196 @@
+//! What a client on a pipe hears while a call waits, and of channels that it subscribed to.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use mcp_multiplayer_mcp::{McpServer, PipeService};
+use mcp_multiplayer_protocol::operation::ReplyFuture;
+use mcp_multiplayer_protocol::{Error, Multiplayer, Request};
+use rmcp::service::serve_directly;
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, DuplexStream, split};
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout};
+
+const CHANNEL: &str = "channel://chn_0123456789abcdef";
+const FOREIGN: &str = "channel://chn_fedcba9876543210";
+
+/// One channel, whose log has as many entries as `entries` says; kicked when it says 0.
+#[derive(Clone)]
+struct Channel {
+    entries: watch::Receiver<u64>,
+    /// How many waits are under way.
+    waits: Arc<AtomicU64>,
+}
+
+struct Waiting(Arc<AtomicU64>);
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+impl Multiplayer for Channel {
+    fn perform(&self, request: Request) -> ReplyFuture<'_> {
+        let mut entries = self.entries.clone();
+        Box::pin(async move {
+            let Request::SyncMessages(args) = request else { return Err(Error::internal()) };
+            if !CHANNEL.ends_with(&args.channel_id.to_string()) {
+                return Err(Error::not_member());
+            }
+            self.waits.fetch_add(1, Ordering::SeqCst);
+            let _waiting = Waiting(Arc::clone(&self.waits));
+            let cursor = args.cursor.unwrap_or_default().min(*entries.borrow());
+            let wait = Duration::from_millis(args.timeout_ms.unwrap_or(25_000));
+            let _ = timeout(wait, entries.wait_for(|size| *size == 0 || *size > cursor)).await;
+            let size = *entries.borrow();
+            if size == 0 {
+                return Err(Error::not_member());
+            }
+            let messages: Vec<u64> = (cursor + 1..=size).collect();
+            let reply = json!({ "messages": messages, "cursor": size, "has_more": false }).to_string();
+            Ok(serde_json::from_str(&reply).expect("it was written as JSON"))
+        })
+    }
+}
+
+struct Client {
+    pipe: BufReader<DuplexStream>,
+    entries: watch::Sender<u64>,
+    waits: Arc<AtomicU64>,
+    _running: rmcp::service::RunningService<rmcp::RoleServer, PipeService>,
+}
+
+impl Client {
+    fn connected() -> Self {
+        let (entries, receiver) = watch::channel(1);
+        let waits = Arc::<AtomicU64>::default();
+        let server = McpServer::over(Arc::new(Channel { entries: receiver, waits: Arc::clone(&waits) }));
+        let (near, far) = tokio::io::duplex(65_536);
+        let running = serve_directly(PipeService::new(server), split(far), None);
+        Self { pipe: BufReader::new(near), entries, waits, _running: running }
+    }
+
+    async fn send(&mut self, message: Value) {
+        self.pipe.write_all(format!("{message}\n").as_bytes()).await.expect("the server reads");
+    }
+
+    async fn request(&mut self, id: u64, method: &str, params: Value) {
+        self.send(json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params })).await;
+    }
+
+    async fn next(&mut self) -> Value {
+        let mut line = String::new();
+        self.pipe.read_line(&mut line).await.expect("the server answers");
+        serde_json::from_str(&line).expect("it answers in JSON")
+    }
+
+    /// Returns once no wait is under way.
+    async fn all_waits_ended(&self) {
+        while self.waits.load(Ordering::SeqCst) > 0 {
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+fn call(meta: &Value, timeout_ms: u64) -> Value {
+    let channel_id = CHANNEL.strip_prefix("channel://");
+    json!({ "name": "sync_messages", "_meta": meta,
+        "arguments": { "channel_id": channel_id, "cursor": 1, "timeout_ms": timeout_ms } })
+}
+
+fn modern() -> Value {
+    json!({
+        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientInfo": { "name": "alice", "version": "1" },
+        "io.modelcontextprotocol/clientCapabilities": {},
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_gives_a_sign_of_life_every_ten_seconds() {
+    let mut client = Client::connected();
+    let began = Instant::now();
+    client.request(1, "tools/call", call(&json!({ "progressToken": 7 }), 35_000)).await;
+    for seconds in [10.0, 20.0, 30.0] {
+        let beat = client.next().await;
+        assert_eq!(beat["method"], "notifications/progress");
+        assert_eq!(beat["params"]["progressToken"], 7);
+        assert!((beat["params"]["progress"].as_f64().unwrap() - seconds).abs() < 0.5, "{beat}");
+        assert_eq!(beat["params"]["total"], 35.0);
+    }
+    assert!(client.next().await["result"]["content"].is_array());
+    assert!((35..37).contains(&began.elapsed().as_secs()));
+    // Nobody asked for it.
+    client.request(2, "tools/call", call(&json!({}), 35_000)).await;
+    assert_eq!(client.next().await["id"], 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cancelled_call_waits_no_longer() {
+    let mut client = Client::connected();
+    client.request(1, "tools/call", call(&json!({}), 45_000)).await;
+    while client.waits.load(Ordering::SeqCst) == 0 {
+        tokio::task::yield_now().await;
+    }
+    client.send(json!({ "jsonrpc": "2.0", "method": "notifications/cancelled", "params": { "requestId": 1 } })).await;
+    client.all_waits_ended().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_older_client_subscribes_and_unsubscribes() {
+    let mut client = Client::connected();
+    client.request(1, "resources/subscribe", json!({ "uri": FOREIGN })).await;
+    assert!(client.next().await["error"]["message"].as_str().unwrap().contains("no seat"));
+    client.request(2, "resources/subscribe", json!({ "uri": "doc://quick-start" })).await;
+    assert!(client.next().await["error"]["message"].as_str().unwrap().contains("channel://"));
+    for id in [3, 4] {
+        client.request(id, "resources/subscribe", json!({ "uri": CHANNEL })).await;
+        assert_eq!(client.next().await["id"], id);
+    }
+    for size in [2, 5] {
+        client.entries.send(size).unwrap();
+        let updated = client.next().await;
+        assert_eq!(
+            (&updated["method"], &updated["params"]["uri"]),
+            (&json!("notifications/resources/updated"), &json!(CHANNEL))
+        );
+    }
+    client.request(5, "resources/unsubscribe", json!({ "uri": CHANNEL })).await;
+    assert_eq!(client.next().await["id"], 5);
+    client.all_waits_ended().await;
+    client.entries.send(9).unwrap();
+    client.request(6, "ping", json!({})).await;
+    assert_eq!(client.next().await["id"], 6);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_listener_on_a_pipe_is_told_until_it_is_kicked_or_has_enough() {
+    let mut client = Client::connected();
+    let notifications = json!({ "resourceSubscriptions": [CHANNEL, FOREIGN], "toolsListChanged": true });
+    for id in [1, 2] {
+        client.request(id, "subscriptions/listen", json!({ "notifications": notifications, "_meta": modern() })).await;
+        let acknowledged = client.next().await;
+        assert_eq!(acknowledged["method"], "notifications/subscriptions/acknowledged");
+        assert_eq!(acknowledged["params"]["notifications"], json!({ "resourceSubscriptions": [CHANNEL] }));
+    }
+    client.entries.send(2).unwrap();
+    let mut told: Vec<u64> = vec![];
+    for _ in 0..2 {
+        let updated = client.next().await;
+        assert_eq!(updated["params"]["uri"], CHANNEL);
+        told.push(updated["params"]["_meta"]["io.modelcontextprotocol/subscriptionId"].as_u64().unwrap());
+    }
+    told.sort_unstable();
+    assert_eq!(told, [1, 2]);
+    client.send(json!({ "jsonrpc": "2.0", "method": "notifications/cancelled", "params": { "requestId": 1 } })).await;
+    client.entries.send(0).unwrap();
+    let mut ended = client.next().await;
+    if ended["id"] == 1 {
+        ended = client.next().await;
+    }
+    assert_eq!((&ended["id"], &ended["result"]["resultType"]), (&json!(2), &json!("complete")));
+    client.all_waits_ended().await;
+}
