@@ -2,6 +2,7 @@
 
 mod access_code;
 mod admission;
+mod resource;
 mod token;
 
 use std::fmt;
@@ -9,6 +10,7 @@ use std::sync::Arc;
 
 pub use access_code::create as create_access_code;
 pub(crate) use admission::is_admitted;
+pub(crate) use resource::Resource;
 pub(crate) use token::token_hash;
 pub use token::{Tokens, create as create_token, open_local as open_local_token};
 

@@ -8,11 +8,11 @@ use std::sync::{Arc, Mutex};
 
 use mcp_multiplayer_protocol::{ChannelId, Error, ErrorCode, Hash, Timestamp};
 
+use super::Resource;
 use super::{Principal, is_admitted};
 use crate::clock::{Clock, Random};
 use crate::config::{Access, Config};
 use crate::error::store_failed;
-use crate::oauth::Resource;
 use crate::secret::read_or_create;
 use crate::store::{NewToken, Store, StoreError};
 

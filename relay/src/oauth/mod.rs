@@ -19,7 +19,6 @@ mod redirect;
 mod refusal;
 mod register;
 mod request;
-mod resource;
 mod revoke;
 mod scope;
 #[cfg(test)]
@@ -31,7 +30,6 @@ use std::sync::Arc;
 use axum::Router;
 
 pub(crate) use document::Documents;
-pub(crate) use resource::Resource;
 
 use crate::state::Relay;
 

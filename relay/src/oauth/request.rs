@@ -13,8 +13,8 @@ use super::answer::Denial;
 use super::client::{self, ClientError, KnownClient};
 use super::notice::Notice;
 use super::parameters::{Parameters, Repeated};
-use super::resource::Resource;
 use super::scope::Scope;
+use crate::auth::Resource;
 use crate::config::Config;
 use crate::state::Relay;
 

@@ -1,5 +1,6 @@
 //! The authorization server, as programs meet it: what it says of itself, registration, tokens, clients' documents.
 
+use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -69,7 +70,7 @@ async fn metadata_says_where_everything_is() {
     for path in ["oauth-authorization-server", "oauth-protected-resource", "oauth-protected-resource/mcp"] {
         let response = get(&relay, &format!("/.well-known/{path}")).await;
         assert_eq!(response.headers()["content-type"], "application/json");
-        text += &format!("{path}\n{:#}\n\n", parsed(&response));
+        write!(text, "{path}\n{:#}\n\n", parsed(&response)).unwrap();
     }
     insta::assert_snapshot!(text.replace(relay.address(), "HOST"));
 

@@ -203,7 +203,7 @@ async fn a_new_pair_is_taken_up_and_a_broken_one_is_not() {
         hang_up().await;
         let seen = async {
             while relay.logged().unwrap().matches("is no good").count() == told {
-                yield_now().await
+                yield_now().await;
             }
         };
         in_time("the complaint", seen).await;
@@ -220,7 +220,7 @@ async fn a_new_pair_is_taken_up_and_a_broken_one_is_not() {
     hang_up().await;
     in_time("the complaint", async {
         while !relay.logged().unwrap().contains("do not fit") {
-            yield_now().await
+            yield_now().await;
         }
     })
     .await;
