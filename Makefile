@@ -4,10 +4,11 @@
 # make bench   the figures, measured here
 # make schemathesis   the REST door, tried with what its description allows and forbids
 # make conformance   the protocol's own test suite, which npm fetches
+# make node-clients   OAuth clients of others, which npm fetches
 # make lint    what .ci/run demands of the code, without the tests
 # make setup   the Python environment that bots run in; the others do this by themselves
 
-.PHONY: help demo test relay bench schemathesis conformance lint setup clients tools
+.PHONY: help demo test relay bench schemathesis conformance node-clients lint setup clients tools
 .DEFAULT_GOAL := help
 
 PYTHON_ENV := .venv/bin/python
@@ -72,6 +73,10 @@ schemathesis: setup
 conformance: setup
 	cargo build --workspace --bins
 	@sh tests/conformance/run.sh
+
+node-clients: clients
+	cargo build --workspace --bins
+	@sh tests/node/run.sh
 
 lint: setup
 	cargo fmt --all --check

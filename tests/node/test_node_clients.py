@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import re
 import sys
 import tempfile
@@ -20,8 +21,8 @@ from relay import environment  # noqa: E402
 from mcp.client.stdio import StdioServerParameters, stdio_client  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
-MODULES = ROOT / "target" / "node" / "node_modules"
-NODE = str(MODULES / "node" / "bin" / "node")
+MODULES = ROOT / "target" / "node-clients" / "node_modules"
+NODE = os.environ["NODE"]
 PATIENCE = 60
 SHORT = {"MCP_MULTIPLAYER_ACCESS_TOKEN_SECONDS": "2"}
 
@@ -79,7 +80,7 @@ async def mcp_remote(url, home, browser):
     server = StdioServerParameters(
         command=NODE, args=[str(MODULES / "mcp-remote" / "dist" / "proxy.js"), url],
         # No browser of this machine's: the address it would open is in its log, too.
-        env=environment(MCP_REMOTE_CONFIG_DIR=str(home), BROWSER="true", PATH=f"{Path(NODE).parent}:/nonexistent"))
+        env=environment(MCP_REMOTE_CONFIG_DIR=str(home), BROWSER="true", PATH=str(Path(NODE).parent)))
 
     async def log_in():
         while not (found := re.search(r"(http\S*/oauth/authorize\?\S+)", log.read_text()[at:])):
@@ -98,7 +99,6 @@ async def mcp_remote(url, home, browser):
 
 class NodeClientsTest(unittest.IsolatedAsyncioTestCase):
     def setUp(self):
-        asyncio.get_running_loop().slow_callback_duration = PATIENCE
         home = tempfile.TemporaryDirectory()
         self.addCleanup(home.cleanup)
         self.home = Path(home.name)

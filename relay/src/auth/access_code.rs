@@ -2,6 +2,7 @@
 
 use mcp_multiplayer_protocol::ChannelId;
 
+use super::Principal;
 use super::token::fresh;
 use super::token_hash;
 use crate::clock::{Clock, Random};
@@ -16,7 +17,12 @@ pub async fn create(
 ) -> Result<(String, String), StoreError> {
     let id = ChannelId::encode_base32(&random.bytes::<5>());
     let text = fresh("mmp_", random);
-    let code = AccessCode { id: id.clone(), name: name.to_owned(), created_at: clock.now() };
+    let code = AccessCode {
+        id: id.clone(),
+        name: name.to_owned(),
+        principal: Principal::person(&id).as_str().to_owned(),
+        created_at: clock.now(),
+    };
     store.insert_access_code(code, token_hash(&text)).await?;
     Ok((id, text))
 }

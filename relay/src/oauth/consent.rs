@@ -12,7 +12,6 @@ use super::destination::Destination;
 use super::notice::Notice;
 use super::person::Visitor;
 use super::request::Asked;
-use super::scope::Scope;
 use crate::secret::RelayKey;
 use crate::state::Relay;
 use crate::web::{Site, private_page};
@@ -48,8 +47,8 @@ struct Consent<'a> {
     name: &'a str,
     document_host: Option<&'a str>,
     destination: &'a Destination,
-    /// Days that the program stays connected unused, if it does.
-    offline_days: Option<u64>,
+    /// Days that the program stays connected unused.
+    offline_days: u64,
     known: &'a Known,
     problem: Option<&'a str>,
     request: &'a str,
@@ -68,13 +67,13 @@ pub(super) fn page(
         let text = "It would send you to a place that browsers do not understand (redirect_uri).";
         return Notice::broken_link(relay, text.to_owned()).page(StatusCode::BAD_REQUEST);
     };
-    let days = relay.config.refresh_token_seconds.div_ceil(24 * 60 * 60);
+    let offline_days = relay.config.refresh_token_seconds.div_ceil(24 * 60 * 60);
     let consent = Consent {
         site: Site::of(&relay.config),
         name: &asked.client_name,
         document_host: asked.document_host.as_deref(),
         destination: &destination,
-        offline_days: Scope::stored(&asked.scope).offline.then_some(days),
+        offline_days,
         known,
         problem,
         request: field,

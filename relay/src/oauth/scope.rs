@@ -4,7 +4,7 @@ use std::fmt;
 
 /// All operations.
 const MULTIPLAYER: &str = "multiplayer";
-/// A refresh token.
+/// A refresh token, by the name that clients ask for it. A person's grant comes with one in any case.
 const OFFLINE_ACCESS: &str = "offline_access";
 
 /// Scopes that are offered, as metadata lists them.
@@ -13,7 +13,7 @@ pub(super) const OFFERED: [&str; 2] = [MULTIPLAYER, OFFLINE_ACCESS];
 /// What is asked for, or granted: `multiplayer`, which is always in it, and maybe `offline_access`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Scope {
-    /// Whether a refresh token comes with it.
+    /// Whether `offline_access` is in it.
     pub(super) offline: bool,
 }
 

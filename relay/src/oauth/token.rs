@@ -78,7 +78,9 @@ async fn redeem(relay: &Relay, client: &KnownClient, form: &Form) -> Result<Valu
         return Err(invalid());
     }
     let scope = Scope::stored(&code.grant.scope);
-    let issued = Issued::new(relay, scope.offline);
+    // Whether it asked for offline_access or not: many clients do not know that they have to, and would send
+    // their people back here every hour.
+    let issued = Issued::new(relay, true);
     if !relay.store.redeem_code(code_hash, issued.kept(relay)).await? {
         return Err(Refusal::invalid_grant("This code was redeemed before."));
     }

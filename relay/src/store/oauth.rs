@@ -172,6 +172,8 @@ pub struct AccessCode {
     pub id: String,
     /// Whose it is, in the operator's words.
     pub name: String,
+    /// The principal that it stands for.
+    pub principal: String,
     /// When it was made.
     pub created_at: Timestamp,
 }

@@ -3,7 +3,12 @@ use super::oauth::{allow, at, bearer, grant, hash, listed, refresh};
 use crate::store::AccessCode;
 
 fn access_code(id: &str, created: i64) -> AccessCode {
-    AccessCode { id: id.into(), name: format!("{id} of Berlin"), created_at: at(created) }
+    AccessCode {
+        id: id.into(),
+        name: format!("{id} of Berlin"),
+        principal: format!("person:{id}"),
+        created_at: at(created),
+    }
 }
 
 pub(crate) async fn are_found_by_their_hash_and_their_id(store: Subject) {

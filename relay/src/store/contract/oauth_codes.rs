@@ -66,7 +66,8 @@ pub(crate) async fn are_not_redeemed_when_there_is_none_or_it_has_ended(store: S
 }
 
 pub(crate) async fn are_worth_nothing_once_their_person_must_stay_out(store: Subject) {
-    let access_code = AccessCode { id: "alice".into(), name: "Alice".into(), created_at: at(0) };
+    let access_code =
+        AccessCode { id: "alice".into(), name: "Alice".into(), principal: "person:alice".into(), created_at: at(0) };
     store.insert_access_code(access_code, hash("alice's")).await.unwrap();
     for id in ["before", "after"] {
         if id == "after" {

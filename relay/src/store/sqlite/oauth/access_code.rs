@@ -3,27 +3,25 @@ use rusqlite::{Connection, params};
 
 use super::super::row::Row;
 use super::{execute, find_one, grant, list_all};
-use crate::auth::Principal;
 use crate::store::StoreError;
 use crate::store::oauth::AccessCode;
 
 const INSERT: &str = "INSERT INTO access_code (id, code_hash, name, principal, created_at, revoked)
     VALUES (?1, ?2, ?3, ?4, ?5, 0)";
 
-const FIND: &str = "SELECT id, name, created_at FROM access_code WHERE code_hash = ?1 AND revoked = 0";
+const FIND: &str = "SELECT id, name, created_at, principal FROM access_code WHERE code_hash = ?1 AND revoked = 0";
 
-const LOOKUP: &str = "SELECT id, name, created_at FROM access_code WHERE id = ?1 AND revoked = 0";
+const LOOKUP: &str = "SELECT id, name, created_at, principal FROM access_code WHERE id = ?1 AND revoked = 0";
 
-const LIST: &str = "SELECT id, name, created_at FROM access_code WHERE revoked = 0 ORDER BY created_at, no";
+const LIST: &str = "SELECT id, name, created_at, principal FROM access_code WHERE revoked = 0 ORDER BY created_at, no";
 
-const REVOKE: &str = "UPDATE access_code SET revoked = 1 WHERE id = ?1 AND revoked = 0";
+const REVOKE: &str = "UPDATE access_code SET revoked = 1 WHERE id = ?1 AND revoked = 0 RETURNING principal";
 
 const FIND_REVOKED: &str = "SELECT no FROM access_code WHERE principal = ?1 AND revoked = 1";
 
 /// Records an access code.
 pub(super) fn insert(connection: &Connection, code: &AccessCode, code_hash: Hash) -> Result<(), StoreError> {
-    let principal = Principal::person(&code.id);
-    let values = params![code.id, code_hash.as_bytes(), code.name, principal.as_str(), code.created_at.as_millis()];
+    let values = params![code.id, code_hash.as_bytes(), code.name, code.principal, code.created_at.as_millis()];
     execute(connection, "insert an access code", INSERT, values)?;
     Ok(())
 }
@@ -45,11 +43,10 @@ pub(super) fn list(connection: &Connection) -> Result<Vec<AccessCode>, StoreErro
 
 /// Revokes an access code, and all grants of its principal; `false` when there is none.
 pub(super) fn revoke(connection: &Connection, id: &str) -> Result<bool, StoreError> {
-    let revoked = execute(connection, "revoke an access code", REVOKE, [id])? == 1;
-    if revoked {
-        grant::revoke_of_principal(connection, Principal::person(id).as_str())?;
-    }
-    Ok(revoked)
+    let read = |row: &rusqlite::Row<'_>| Row::new("access_code", &id, row).get::<String>(0, "principal");
+    let Some(principal) = find_one(connection, "revoke an access code", REVOKE, [id], read)? else { return Ok(false) };
+    grant::revoke_of_principal(connection, &principal)?;
+    Ok(true)
 }
 
 /// Whether the principal came by an access code that was revoked since.
@@ -61,5 +58,5 @@ fn read(row: &rusqlite::Row<'_>) -> Result<AccessCode, StoreError> {
     let id: String = Row::new("access_code", &"a valid one", row).get(0, "id")?;
     let row = Row::new("access_code", &id, row);
     let (name, created_at) = (row.get(1, "name")?, Timestamp::from_millis(row.get(2, "created_at")?));
-    Ok(AccessCode { name, created_at, id: id.clone() })
+    Ok(AccessCode { name, created_at, principal: row.get(3, "principal")?, id: id.clone() })
 }
