@@ -195,11 +195,11 @@ impl Default for Config {
             acme_contact: None,
             acme_directory: "https://acme-v02.api.letsencrypt.org/directory".to_owned(),
             trusted_proxies: vec![],
-            requests_per_second: 100,
-            requests_burst: 400,
-            address_requests_per_second: 400,
-            address_requests_burst: 1_600,
-            registrations_per_hour: 60,
+            requests_per_second: 1_000,
+            requests_burst: 4_000,
+            address_requests_per_second: 2_000,
+            address_requests_burst: 8_000,
+            registrations_per_hour: 300,
             connections: 10_000,
             connections_per_address: 512,
             slow_client_seconds: 20,
@@ -289,19 +289,19 @@ pub struct Settings {
     /// Proxies whose X-Forwarded-For is believed: 127.0.0.1, 10.0.0.0/8
     #[arg(long, env = "MCP_MULTIPLAYER_TRUSTED_PROXIES", value_name = "ADDRESS", value_delimiter = ',', global = true)]
     pub trusted_proxies: Option<Vec<String>>,
-    /// Requests a second of a principal, on average [default: 100]
+    /// Requests a second of a principal, on average [default: 1000]
     #[arg(long, env = "MCP_MULTIPLAYER_REQUESTS_PER_SECOND", value_name = "N", global = true)]
     pub requests_per_second: Option<u32>,
-    /// Requests of a principal at once [default: 400]
+    /// Requests of a principal at once [default: 4000]
     #[arg(long, env = "MCP_MULTIPLAYER_REQUESTS_BURST", value_name = "N", global = true)]
     pub requests_burst: Option<u32>,
-    /// Requests a second from an address, on average [default: 400]
+    /// Requests a second from an address, on average [default: 2000]
     #[arg(long, env = "MCP_MULTIPLAYER_ADDRESS_REQUESTS_PER_SECOND", value_name = "N", global = true)]
     pub address_requests_per_second: Option<u32>,
-    /// Requests from an address at once [default: 1600]
+    /// Requests from an address at once [default: 8000]
     #[arg(long, env = "MCP_MULTIPLAYER_ADDRESS_REQUESTS_BURST", value_name = "N", global = true)]
     pub address_requests_burst: Option<u32>,
-    /// OAuth clients that an address may register in an hour [default: 60]
+    /// OAuth clients that an address may register in an hour [default: 300]
     #[arg(long, env = "MCP_MULTIPLAYER_REGISTRATIONS_PER_HOUR", value_name = "N", global = true)]
     pub registrations_per_hour: Option<u32>,
     /// Connections that are served at a time [default: 10000]
