@@ -70,7 +70,7 @@ schemathesis: setup
 	cargo build --workspace --bins
 	sh tests/schemathesis/run.sh
 
-conformance: setup
+conformance: clients
 	cargo build --workspace --bins
 	@sh tests/conformance/run.sh
 

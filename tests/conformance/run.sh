@@ -10,6 +10,9 @@ home="$root/target/conformance"
 node=$(sh "$root/tests/node/node.sh")
 sh "$root/tests/node/packages.sh" "$here" "$home/suite"
 
+suite="$home/suite/node_modules/@modelcontextprotocol/conformance/dist/index.js"
+
 # The suite writes its findings where it is run.
 cd "$home"
-exec "$root/target/debug/conformance" "$node" "$home/suite/node_modules/@modelcontextprotocol/conformance/dist/index.js" "$here"
+"$root/.venv-clients/bin/python" "$here/authorization.py" "$node" "$suite"
+exec "$root/target/debug/conformance" "$node" "$suite" "$here"
