@@ -1,6 +1,6 @@
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use mcp_multiplayer_tests::{HttpClient, RelayProcess, ToolCall};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
@@ -19,10 +19,26 @@ pub(crate) async fn measure(address: &str, token: &str, tool: &str, seconds: f64
     run(clients, seconds).await
 }
 
+/// An access token, as a program that acts for itself gets it (OAuth 2.1, `client_credentials`).
+pub(crate) async fn oauth_token(address: &str) -> Result<String> {
+    let mut http = HttpClient::connect(address, "").await?;
+    let client = json!({
+        "client_name": "bench", "grant_types": ["client_credentials"], "token_endpoint_auth_method": "client_secret_post",
+    });
+    let registered = http.post("/register", &[], client.to_string().into()).await?;
+    let registered: Value = serde_json::from_slice(registered.body())?;
+    let asked = json!({
+        "grant_type": "client_credentials", "client_id": registered["client_id"], "client_secret": registered["client_secret"],
+    });
+    let issued = http.post("/oauth/token", &[], asked.to_string().into()).await?;
+    let issued: Value = serde_json::from_slice(issued.body())?;
+    Ok(issued["access_token"].as_str().with_context(|| format!("no access token: {issued}"))?.to_owned())
+}
+
 /// Posts to channels of four seats each, every connection from a seat of its own.
-pub(crate) async fn measure_posts(relay: &RelayProcess, seconds: f64, keyed: bool) -> Result<Load> {
+pub(crate) async fn measure_posts(address: &str, token: &str, seconds: f64, keyed: bool) -> Result<Load> {
     let mut clients = vec![];
-    let mut setup = relay.http().await?;
+    let mut setup = HttpClient::connect(address, token).await?;
     for channel in 0..CONNECTIONS / 4 {
         let slots: Vec<String> = (0..4).map(|seat| format!("invite:p{seat}")).collect();
         let created =
@@ -39,7 +55,7 @@ pub(crate) async fn measure_posts(relay: &RelayProcess, seconds: f64, keyed: boo
                 }
                 ("post_message".to_owned(), arguments)
             };
-            clients.push((relay.http().await?, arguments));
+            clients.push((HttpClient::connect(address, token).await?, arguments));
         }
     }
     run(clients, seconds).await

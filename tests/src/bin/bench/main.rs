@@ -53,11 +53,12 @@ async fn main() -> Result<()> {
     let relay = RelayProcess::start_with(&UNLIMITED).await?;
     let yardstick = http::measure(&bare.address, "", "nothing", seconds).await?;
     yardstick.print("bare rmcp, one empty tool");
-    let health = http::measure(relay.address(), &relay.local_token()?, "health_check", seconds).await?;
-    health.print("relay, health_check");
-    let posts = http::measure_posts(&relay, seconds, false).await?;
+    let token = http::oauth_token(relay.address()).await?;
+    let health = http::measure(relay.address(), &token, "health_check", seconds).await?;
+    health.print("relay, health_check, with OAuth");
+    let posts = http::measure_posts(relay.address(), &token, seconds, false).await?;
     posts.print("relay, post_message");
-    let keyed = http::measure_posts(&relay, seconds, true).await?;
+    let keyed = http::measure_posts(relay.address(), &token, seconds, true).await?;
     keyed.print("relay, post_message with a key");
     println!();
     ratio("health_check/s, of the bare tool's", health.rate / yardstick.rate, ">= 0.80");
