@@ -1,16 +1,15 @@
 //! Following a channel: who subscribed to its resource hears when there is something new for them to read.
 //!
 //! An adapter over [`Multiplayer`] alone: `sync_messages` from where the log ended when the client asked, again and
-//! again. What a sync would not return, nobody is notified of.
+//! again. What a sync would not return, nobody is notified of; nor of what they said themselves.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use mcp_multiplayer_protocol::operation::SyncMessages;
-use mcp_multiplayer_protocol::{Error, ErrorCode, Multiplayer, Request, limits};
+use mcp_multiplayer_protocol::operation::{GetChannelInfo, SyncMessages};
+use mcp_multiplayer_protocol::{Error, ErrorCode, Multiplayer, Request, Sender, SlotId, limits};
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 use tokio::sync::Semaphore;
 use tokio::time::sleep;
 
@@ -29,8 +28,17 @@ pub(crate) struct Followed {
     /// As the client writes it.
     pub(crate) uri: String,
     channel: ChannelUri,
-    /// How far the log had come; unknown while the relay cannot be reached.
-    head: Option<u64>,
+    /// Unknown while the relay cannot be reached.
+    known: Option<Known>,
+}
+
+/// Where a follower stands.
+#[derive(Clone, Copy, Debug)]
+struct Known {
+    /// How far the log had come.
+    head: u64,
+    /// Whose posts are the follower's own; none for an owner without a seat.
+    seat: Option<SlotId>,
 }
 
 /// How many waits may be under way at a time for all who follow something.
@@ -64,9 +72,20 @@ impl Drop for Counted<'_> {
 /// What matters of the answer to a `sync_messages`.
 #[derive(Deserialize)]
 struct Synced {
-    messages: Vec<IgnoredAny>,
+    messages: Vec<Said>,
     cursor: u64,
     has_more: bool,
+}
+
+#[derive(Deserialize)]
+struct Said {
+    sender: Sender,
+}
+
+/// What matters of the answer to a `get_channel_info`.
+#[derive(Deserialize)]
+struct Info {
+    your_slots: Vec<SlotId>,
 }
 
 impl Followed {
@@ -75,23 +94,23 @@ impl Followed {
         let channel: ChannelUri = uri.parse().map_err(|()| {
             Error::invalid("Only channels can be subscribed to.", "Their resources are channel://{channel_id}.")
         })?;
-        let head = match head(multiplayer, channel).await {
-            Ok(head) => Some(head),
+        let known = match Known::ask(multiplayer, channel).await {
+            Ok(known) => Some(known),
             // Whether the caller may is found out as soon as somebody can say.
             Err(error) if is_passing(&error) => None,
             Err(error) => return Err(error),
         };
-        Ok(Self { uri: uri.to_owned(), channel, head })
+        Ok(Self { uri: uri.to_owned(), channel, known })
     }
 
     /// Whether the relay could not be asked about it.
     pub(crate) const fn is_uncertain(&self) -> bool {
-        self.head.is_none()
+        self.known.is_none()
     }
 
     /// The same of another resource, without asking.
     pub(crate) fn uncertain(uri: &str) -> Option<Self> {
-        Some(Self { uri: uri.to_owned(), channel: uri.parse().ok()?, head: None })
+        Some(Self { uri: uri.to_owned(), channel: uri.parse().ok()?, known: None })
     }
 
     /// Calls `notify` whenever there is something new, until that fails or the caller may no longer read the channel.
@@ -126,16 +145,34 @@ impl Followed {
 
     /// Waits for something new, and moves on to the end of the log.
     async fn news(&mut self, multiplayer: &dyn Multiplayer, wait_ms: u64) -> Result<bool, Error> {
-        let Some(cursor) = self.head else {
+        let Some(known) = &mut self.known else {
             // Nobody knows what was missed meanwhile.
-            self.head = Some(head(multiplayer, self.channel).await?);
+            self.known = Some(Known::ask(multiplayer, self.channel).await?);
             return Ok(true);
         };
-        let synced = sync(multiplayer, self.channel, cursor, wait_ms, limits::PAGE_ENTRIES).await?;
+        let synced = sync(multiplayer, self.channel, known.head, wait_ms, limits::PAGE_ENTRIES).await?;
         // Whoever reads now reads up to the end, so no more than this is news.
-        let head = if synced.has_more { head(multiplayer, self.channel).await? } else { synced.cursor };
-        self.head = Some(head);
-        Ok(!synced.messages.is_empty())
+        known.head = if synced.has_more { head(multiplayer, self.channel).await? } else { synced.cursor };
+        // A wait that ends with nothing from others still returns what the caller said.
+        let own = known.seat.map(Sender::Slot);
+        Ok(synced.has_more || synced.messages.iter().any(|said| Some(&said.sender) != own.as_ref()))
+    }
+}
+
+impl Known {
+    async fn ask(multiplayer: &dyn Multiplayer, channel: ChannelUri) -> Result<Self, Error> {
+        let head = head(multiplayer, channel).await?;
+        let seat = match channel.slot_id {
+            Some(slot_id) => Some(slot_id),
+            None => {
+                let request = Request::from(GetChannelInfo { channel_id: channel.channel_id });
+                let reply = multiplayer.perform(request).await?;
+                let info: Info = serde_json::from_str(reply.get()).map_err(|_| Error::internal())?;
+                // Who holds several says which one, or could not sync.
+                info.your_slots.first().copied()
+            }
+        };
+        Ok(Self { head, seat })
     }
 }
 
