@@ -1,5 +1,6 @@
 //! Who listens to a channel hears of what is new for them there, and of nothing else.
 
+use futures::FutureExt as _;
 use mcp_multiplayer_tests::EventStream;
 use serde_json::{Value, json};
 
@@ -91,11 +92,12 @@ async fn one_is_not_told_of_ones_own_posts() {
     let (mut stream, _) = listen(&table, &table.bob_token, std::slice::from_ref(&channel)).await;
     let cursor = table.bob_says("thinking").await - 1;
     // While he waits in vain, so does his listener.
-    for _ in 0..4 {
+    for _ in 0..6 {
         let wait = table.here(json!({ "cursor": cursor, "timeout_ms": 50 }));
         let synced = table.bob.call("sync_messages", wait).await;
         assert_eq!(synced["messages"].as_array().unwrap().len(), 1);
     }
+    assert!(stream.next().now_or_never().is_none(), "nothing has been said by another");
     let msg_id = table.alice_says("wrong").await;
     assert_eq!(updated(&mut stream).await, channel);
     assert_eq!(read(&table, &channel).await.unwrap()["cursor"], msg_id);
