@@ -162,16 +162,14 @@ impl Followed {
 impl Known {
     async fn ask(multiplayer: &dyn Multiplayer, channel: ChannelUri) -> Result<Self, Error> {
         let head = head(multiplayer, channel).await?;
-        let seat = match channel.slot_id {
-            Some(slot_id) => Some(slot_id),
-            None => {
-                let request = Request::from(GetChannelInfo { channel_id: channel.channel_id });
-                let reply = multiplayer.perform(request).await?;
-                let info: Info = serde_json::from_str(reply.get()).map_err(|_| Error::internal())?;
-                // Who holds several says which one, or could not sync.
-                info.your_slots.first().copied()
-            }
-        };
+        if let seat @ Some(_) = channel.slot_id {
+            return Ok(Self { head, seat });
+        }
+        let request = Request::from(GetChannelInfo { channel_id: channel.channel_id });
+        let reply = multiplayer.perform(request).await?;
+        let info: Info = serde_json::from_str(reply.get()).map_err(|_| Error::internal())?;
+        // Who holds several says which one, or could not sync.
+        let seat = info.your_slots.first().copied();
         Ok(Self { head, seat })
     }
 }

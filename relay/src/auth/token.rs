@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::io;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use mcp_multiplayer_protocol::{ChannelId, Error, ErrorCode, Hash, Timestamp};
 
@@ -16,7 +16,8 @@ use crate::error::store_failed;
 use crate::secret::read_or_create;
 use crate::store::{NewToken, Store, StoreError};
 
-/// How long a token is believed without asking the store; a revocation takes effect within this time.
+/// How long a token is believed without asking the store; what the operator revokes beside the relay takes effect
+/// within this time, what the relay itself revokes at once.
 const BELIEVED_MS: i64 = 2_000;
 /// How many tokens are believed at a time.
 const BELIEVED: usize = 10_000;
@@ -27,7 +28,15 @@ pub struct Tokens {
     clock: Clock,
     config: Config,
     local: Option<Hash>,
-    believed: Mutex<HashMap<Hash, (Principal, Timestamp)>>,
+    believed: Mutex<Believed>,
+}
+
+/// Tokens that were good a moment ago.
+#[derive(Default)]
+struct Believed {
+    tokens: HashMap<Hash, (Principal, Timestamp)>,
+    /// How often all were doubted: what the store said before counts no more.
+    doubts: u64,
 }
 
 impl Tokens {
@@ -45,11 +54,15 @@ impl Tokens {
         }
         let now = self.clock.now();
         let fresh = |at: Timestamp| (0..BELIEVED_MS).contains(&(now.as_millis() - at.as_millis()));
-        if let Some((principal, at)) = self.believed().get(&token_hash)
-            && fresh(*at)
-        {
-            return Ok(principal.clone());
-        }
+        let doubts = {
+            let believed = self.believed();
+            if let Some((principal, at)) = believed.tokens.get(&token_hash)
+                && fresh(*at)
+            {
+                return Ok(principal.clone());
+            }
+            believed.doubts
+        };
         let by_oauth = token.starts_with("mma_");
         let found = if by_oauth {
             self.granted(token_hash, now).await.map_err(store_failed)?
@@ -58,16 +71,17 @@ impl Tokens {
             token.map(|token| (Principal::token(&token.id), true))
         };
         let Some((principal, lasts)) = found else {
-            self.believed().remove(&token_hash);
+            self.believed().tokens.remove(&token_hash);
             return Err(if by_oauth { self.ended() } else { self.invalid() });
         };
-        if lasts {
-            let mut believed = self.believed();
-            if believed.len() >= BELIEVED {
-                believed.retain(|_, (_, at)| fresh(*at));
+        let mut believed = self.believed();
+        if lasts && believed.doubts == doubts {
+            if believed.tokens.len() >= BELIEVED {
+                believed.tokens.retain(|_, (_, at)| fresh(*at));
             }
-            believed.insert(token_hash, (principal.clone(), now));
+            believed.tokens.insert(token_hash, (principal.clone(), now));
         }
+        drop(believed);
         Ok(principal)
     }
 
@@ -112,10 +126,17 @@ impl Tokens {
     /// Whether this token was good when it was last seen, which the store is not asked for.
     pub(crate) fn knows(&self, token: &str) -> bool {
         let token_hash = token_hash(token);
-        self.local == Some(token_hash) || self.believed().contains_key(&token_hash)
+        self.local == Some(token_hash) || self.believed().tokens.contains_key(&token_hash)
     }
 
-    fn believed(&self) -> std::sync::MutexGuard<'_, HashMap<Hash, (Principal, Timestamp)>> {
+    /// Has the store asked again for every token: some were revoked.
+    pub(crate) fn doubt(&self) {
+        let mut believed = self.believed();
+        believed.tokens.clear();
+        believed.doubts += 1;
+    }
+
+    fn believed(&self) -> MutexGuard<'_, Believed> {
         self.believed.lock().expect("no code panics while it holds this lock")
     }
 }

@@ -32,5 +32,7 @@ async fn accept(relay: &Relay, request: Request) -> Result<(), Refusal> {
     let (parts, form) = Form::read(request).await?;
     let client = authentication::client(relay, &parts, &form).await?;
     let token_hash = token_hash(form.require("token")?);
-    Ok(relay.store.revoke_oauth_token(token_hash, client.id).await?)
+    relay.store.revoke_oauth_token(token_hash, client.id).await?;
+    relay.tokens.doubt();
+    Ok(())
 }

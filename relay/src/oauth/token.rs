@@ -26,7 +26,7 @@ use crate::state::Relay;
 use crate::store::oauth::{Grant, NewTokens, Rotated};
 
 /// How long after a refresh the replaced token still works, in milliseconds: for a client that refreshes twice at once.
-const GRACE_MS: i64 = 30_000;
+const GRACE_MS: i64 = 10_000;
 
 /// The endpoint, at both of its paths.
 pub(super) fn router() -> Router<Arc<Relay>> {
@@ -82,6 +82,7 @@ async fn redeem(relay: &Relay, client: &KnownClient, form: &Form) -> Result<Valu
     // their people back here every hour.
     let issued = Issued::new(relay, true);
     if !relay.store.redeem_code(code_hash, issued.kept(relay)).await? {
+        relay.tokens.doubt();
         return Err(Refusal::invalid_grant("This code was redeemed before."));
     }
     Ok(issued.told(relay, scope))
@@ -107,6 +108,7 @@ async fn refresh(relay: &Relay, client: &KnownClient, form: &Form) -> Result<Val
     match relay.store.rotate_refresh_token(refresh_hash, grace_since, issued.kept(relay)).await? {
         Rotated::Done => Ok(issued.told(relay, scope)),
         Rotated::Reused => {
+            relay.tokens.doubt();
             let (grant, id) = (&token.grant.id, &client.id);
             tracing::warn!(
                 oauth.grant_id = grant,

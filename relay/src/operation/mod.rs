@@ -105,6 +105,7 @@ impl Multiplayer for Session {
                 )
                 .retry_after(1_000));
             }
+            let attended = Attended { op, principal: &self.principal, answered: false };
             // What is called often is kept small: the rest is boxed, or every call would move the largest of them.
             let result = match request {
                 Request::HealthCheck(_) => reply(self.health_check().await),
@@ -121,12 +122,34 @@ impl Multiplayer for Session {
                 Request::AttachBot(args) => reply(Box::pin(self.attach_bot(args)).await),
             };
             failpoint::hit("reply");
+            attended.answered();
             match &result {
                 Ok(_) => tracing::debug!(op, principal = ?self.principal, "performed"),
                 Err(error) => tracing::debug!(op, principal = ?self.principal, error.code = ?error.code, "refused"),
             }
             result
         })
+    }
+}
+
+/// An operation that somebody waits for, or did until it says so: a client that hangs up ends its wait.
+struct Attended<'a> {
+    op: &'static str,
+    principal: &'a Principal,
+    answered: bool,
+}
+
+impl Attended<'_> {
+    fn answered(mut self) {
+        self.answered = true;
+    }
+}
+
+impl Drop for Attended<'_> {
+    fn drop(&mut self) {
+        if !self.answered {
+            tracing::debug!(op = self.op, principal = ?self.principal, "abandoned");
+        }
     }
 }
 

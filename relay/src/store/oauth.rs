@@ -27,8 +27,9 @@ pub trait OAuthStore: Send + Sync + 'static {
 
     /// Replaces a refresh token by new tokens.
     ///
-    /// One that was replaced before `grace_since` is a stolen one: its grant is revoked. One that was replaced
-    /// since then is another refresh of the same client under way, and gets tokens of its own.
+    /// One that was replaced before `grace_since`, or whose replacement was replaced in turn, is a stolen one: its
+    /// grant is revoked. Another one that was replaced is another refresh of the same client under way, and gets
+    /// tokens of its own.
     fn rotate_refresh_token(
         &self,
         token_hash: Hash,
@@ -159,7 +160,7 @@ pub struct RefreshToken {
 pub enum Rotated {
     /// The new tokens are valid.
     Done,
-    /// It was replaced too long ago: somebody else has it. The grant is revoked now.
+    /// It should have been given up: somebody else has it. The grant is revoked now.
     Reused,
     /// There is no such token, or it has ended, or its grant was revoked.
     Invalid,

@@ -1,29 +1,29 @@
 //! The authorization endpoint: who is let in, who is asked, and where answers never go.
 
-use std::process::Output;
-
 use hyper::Method;
 use mcp_multiplayer_tests::{HttpClient, RelayProcess, binary};
 use serde_json::json;
 use tokio::process::Command;
 
 use crate::browser::{Browser, CHALLENGE, Page, asking, query, redeem, register};
+use crate::table::in_time;
 
 const APP: &str = "https://app.example/callback";
 const LOCAL: &str = "http://127.0.0.1:4711/callback";
 const CLAUDE: &str = "https://claude.ai/api/mcp/auth_callback";
 const ALLOW: (&str, &str) = ("decision", "allow");
 
-async fn access_code(relay: &RelayProcess, args: &[&str]) -> Output {
+/// What a command of the operator's prints.
+async fn operator(relay: &RelayProcess, args: &[&str]) -> String {
     let mut command = Command::new(binary("mcp-multiplayer-relay"));
-    command.arg("access-code").args(args).env("DATA_DIR", relay.data_dir()).current_dir(relay.data_dir());
+    command.args(args).env("DATA_DIR", relay.data_dir()).current_dir(relay.data_dir());
     let output = command.output().await.unwrap();
     assert!(output.status.success(), "{output:?}");
-    output
+    String::from_utf8(output.stdout).unwrap()
 }
 
 async fn invite(relay: &RelayProcess, name: &str) -> String {
-    String::from_utf8(access_code(relay, &["create", "--name", name]).await.stdout).unwrap().trim().to_owned()
+    operator(relay, &["access-code", "create", "--name", name]).await.trim().to_owned()
 }
 
 /// A page that says what is wrong, and leads nowhere.
@@ -102,6 +102,36 @@ async fn a_person_allows_a_program_and_comes_back_as_the_same() {
     let page = alice.decide(&asking(&client, LOCAL), &[("decision", "deny")]).await;
     went_to(&page, LOCAL, "access_denied");
     assert_eq!(page.answer("state").as_deref(), Some("a state & more"));
+}
+
+#[tokio::test]
+async fn the_operator_sees_who_was_let_in_and_shows_them_out() {
+    let relay = RelayProcess::start().await.unwrap();
+    let client = register(&relay, "My app", &[APP]).await;
+    let mut tokens = vec![];
+    for mut browser in [Browser::new(&relay), Browser::new(&relay)] {
+        let page = browser.decide(&asking(&client, APP), &[ALLOW]).await;
+        tokens.push(redeem(&relay, &client, APP, &page.answer("code").unwrap()).await);
+    }
+    let listed = operator(&relay, &["grant", "list"]).await;
+    assert_eq!(listed.lines().count(), 2, "{listed}");
+    for line in listed.lines() {
+        assert!(line.contains("  person:") && line.contains(&client) && line.ends_with("My app"), "{line}");
+    }
+    assert!(tokens.iter().all(|token| !listed.contains(token)), "{listed}");
+
+    // The newest is the first.
+    let id = listed.split_whitespace().next().unwrap();
+    operator(&relay, &["grant", "revoke", id]).await;
+    let mut http = HttpClient::connect(relay.address(), &tokens[1]).await.unwrap();
+    let shown_out = async { while http.call_tool("health_check", json!({})).await.is_ok() {} };
+    in_time("the revocation", shown_out).await;
+    let mut other = HttpClient::connect(relay.address(), &tokens[0]).await.unwrap();
+    other.call_tool("health_check", json!({})).await.unwrap();
+    assert_eq!(
+        operator(&relay, &["grant", "list"]).await.lines().collect::<Vec<_>>(),
+        [listed.lines().nth(1).unwrap()]
+    );
 }
 
 #[tokio::test]
@@ -292,9 +322,9 @@ async fn invited_people_show_their_code_once() {
     }
 
     // Revoked: neither the cookie nor the code opens anything.
-    let listed = String::from_utf8(access_code(&relay, &["list"]).await.stdout).unwrap();
+    let listed = operator(&relay, &["access-code", "list"]).await;
     let id = listed.lines().find(|line| line.ends_with("alice")).unwrap().split_whitespace().next().unwrap();
-    access_code(&relay, &["revoke", id]).await;
+    operator(&relay, &["access-code", "revoke", id]).await;
     for code in ["", alices.as_str()] {
         let page = alice.decide(&asking(&client, APP), &[ALLOW, ("access_code", code)]).await;
         assert!(page.status == 403 && page.header("location").is_empty(), "{page:?}");

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use mcp_multiplayer_tests::Failure;
+use mcp_multiplayer_tests::{Failure, HttpClient, RelayProcess};
 use serde_json::{Value, json};
 
 use crate::table::{Table, in_time, read_until, with_text};
@@ -277,4 +277,44 @@ async fn the_view_comes_when_the_composition_has_changed() {
     assert_eq!(renamed["view"]["name"], "Finals");
     let after = table.here(json!({ "cursor": renamed["cursor"], "timeout_ms": 0 }));
     assert!(table.bob.call("sync_messages", after).await.get("view").is_none());
+}
+
+/// Some round trips, in which what others have sent reaches the relay.
+async fn calls(client: &mut HttpClient) {
+    for _ in 0..20 {
+        client.call_tool("health_check", json!({})).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn nobody_waits_on_for_a_client_that_has_hung_up() {
+    let relay = RelayProcess::start_verbose(&[]).await.unwrap();
+    let table = Table::set_at(relay, json!({})).await;
+    let wait = table.here(json!({ "cursor": table.joined["cursor"], "timeout_ms": LONG }));
+    let mut beside = table.bob_http().await;
+    let mut hung_up = 0;
+    for over_mcp in [true, false] {
+        let before = hung_up;
+        // A client that hangs up before the relay has begun to wait shows nothing; so again, if need be.
+        let until_seen = async {
+            while hung_up == before {
+                let mut client = table.bob_http().await;
+                let asking = async {
+                    if over_mcp {
+                        client.call_tool("sync_messages", wait.clone()).await.map(drop)
+                    } else {
+                        client.post("/sync_messages", &[], wait.to_string().into()).await.map(drop)
+                    }
+                };
+                tokio::select! {
+                    answer = asking => panic!("it waits: {answer:?}"),
+                    () = calls(&mut beside) => {}
+                }
+                drop(client);
+                calls(&mut beside).await;
+                hung_up = table.relay.logged().unwrap().matches("abandoned").count();
+            }
+        };
+        in_time("the end of the wait", until_seen).await;
+    }
 }

@@ -126,6 +126,7 @@ macro_rules! store_contract {
                 are_replaced_by_new_tokens
                 may_be_replaced_by_nothing
                 serve_two_refreshes_under_way
+                have_no_grace_once_their_replacement_was_used
                 used_again_revoke_all_of_their_grant
                 used_again_after_their_end_revoke_all_the_same
                 are_invalid_when_there_is_none_or_it_has_ended

@@ -53,7 +53,22 @@ pub(crate) async fn serve_two_refreshes_under_way(store: Subject) {
         assert_eq!(rotate(&store, name, &format!("after {name}"), GRACE + 1).await, Rotated::Done);
     }
     // The grace counts from the first replacement, not from the last.
-    assert_eq!(rotate(&store, "g", "four", GRACE + 1).await, Rotated::Reused);
+    allow(&store, &grant("h", "person:alice")).await;
+    for (name, now) in [("h one", 0), ("h two", GRACE)] {
+        assert_eq!(rotate(&store, "h", name, now).await, Rotated::Done);
+    }
+    assert_eq!(rotate(&store, "h", "h three", GRACE + 1).await, Rotated::Reused);
+}
+
+pub(crate) async fn have_no_grace_once_their_replacement_was_used(store: Subject) {
+    allow(&store, &grant("g", "person:alice")).await;
+    assert_eq!(rotate(&store, "g", "one", 0).await, Rotated::Done);
+    assert_eq!(rotate(&store, "g", "two", 0).await, Rotated::Done);
+    assert_eq!(rotate(&store, "one", "after one", 0).await, Rotated::Done);
+    // Two refreshes of a replacement are under way, too.
+    assert_eq!(rotate(&store, "one", "after one, too", 0).await, Rotated::Done);
+    assert_eq!(rotate(&store, "g", "three", 0).await, Rotated::Reused);
+    assert_eq!(rotate(&store, "after one", "more", 0).await, Rotated::Invalid);
 }
 
 pub(crate) async fn used_again_revoke_all_of_their_grant(store: Subject) {

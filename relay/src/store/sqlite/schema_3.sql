@@ -61,6 +61,8 @@ CREATE TABLE oauth_refresh_token (
     token_hash  BLOB    NOT NULL PRIMARY KEY,
     grant_no    INTEGER NOT NULL REFERENCES oauth_grant (no) ON DELETE CASCADE,
     expires_at  INTEGER NOT NULL,
+    -- The token that it replaces; null for a grant's first one.
+    replaces    BLOB,
     -- When it was first replaced; null while it was not.
     replaced_at INTEGER
 ) STRICT, WITHOUT ROWID;

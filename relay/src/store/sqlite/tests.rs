@@ -224,6 +224,7 @@ fn reads_go_through_an_index() {
         code::FORGET,
         grant::REVOKE_OF_PRINCIPAL,
         refresh_token::FIND,
+        refresh_token::OUTLIVED,
         refresh_token::FORGET,
     ];
     for sql in [channel::LOOKUP, channel::LIST, channel::LIST_WITH_HOOKS_DUE, entry::LIST].into_iter().chain(of_oauth) {

@@ -1,4 +1,4 @@
-use mcp_multiplayer_protocol::Timestamp;
+use mcp_multiplayer_protocol::{Hash, Timestamp};
 use rusqlite::{Connection, params};
 
 use super::super::row::Row;
@@ -30,7 +30,7 @@ pub(super) fn insert(connection: &Connection, grant: &Grant, tokens: &NewTokens)
     let Grant { id, principal, client_id, client_name, scope, resource, created_at } = grant;
     let values = params![id, principal, client_id, client_name, scope, resource, created_at.as_millis()];
     execute(connection, "insert a grant", INSERT, values)?;
-    insert_tokens(connection, connection.last_insert_rowid(), tokens)
+    insert_tokens(connection, connection.last_insert_rowid(), tokens, None)
 }
 
 /// Adds tokens to a grant, which is made if need be.
@@ -38,16 +38,21 @@ pub(super) fn extend(connection: &Connection, grant: &Grant, tokens: &NewTokens)
     let key = [&grant.id, &grant.principal, &grant.client_id];
     let read = |row: &rusqlite::Row<'_>| Row::new("oauth_grant", &grant.id, row).get(0, "no");
     match find_one(connection, "find a grant", FIND_NO, key, read)? {
-        Some(no) => insert_tokens(connection, no, tokens),
+        Some(no) => insert_tokens(connection, no, tokens, None),
         None => insert(connection, grant, tokens),
     }
 }
 
 /// Records tokens of the grant with this number.
-pub(super) fn insert_tokens(connection: &Connection, grant_no: i64, tokens: &NewTokens) -> Result<(), StoreError> {
+pub(super) fn insert_tokens(
+    connection: &Connection,
+    grant_no: i64,
+    tokens: &NewTokens,
+    replaces: Option<Hash>,
+) -> Result<(), StoreError> {
     super::access_token::insert(connection, grant_no, tokens.access)?;
     if let Some(refresh) = tokens.refresh {
-        super::refresh_token::insert(connection, grant_no, refresh)?;
+        super::refresh_token::insert(connection, grant_no, refresh, replaces)?;
     }
     Ok(())
 }

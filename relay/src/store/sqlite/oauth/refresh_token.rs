@@ -6,8 +6,8 @@ use super::{execute, find_one, grant};
 use crate::store::StoreError;
 use crate::store::oauth::{NewTokens, RefreshToken, Rotated};
 
-const INSERT: &str =
-    "INSERT INTO oauth_refresh_token (token_hash, grant_no, expires_at, replaced_at) VALUES (?1, ?2, ?3, NULL)";
+const INSERT: &str = "INSERT INTO oauth_refresh_token (token_hash, grant_no, expires_at, replaces, replaced_at)
+    VALUES (?1, ?2, ?3, ?4, NULL)";
 
 pub(in crate::store::sqlite) const FIND: &str =
     "SELECT id, principal, client_id, client_name, scope, resource, created_at, revoked, replaced_at, expires_at, no
@@ -16,12 +16,22 @@ pub(in crate::store::sqlite) const FIND: &str =
 /// The grace counts from the first time: else whoever has an old token could prolong it for ever.
 const REPLACE: &str = "UPDATE oauth_refresh_token SET replaced_at = ?2 WHERE token_hash = ?1 AND replaced_at IS NULL";
 
+/// Whether one that replaces this one was itself replaced: the client has it, and has no more use for this one.
+pub(in crate::store::sqlite) const OUTLIVED: &str = "SELECT 1 FROM oauth_refresh_token
+    WHERE grant_no = ?2 AND replaces = ?1 AND replaced_at IS NOT NULL LIMIT 1";
+
 pub(in crate::store::sqlite) const FORGET: &str = "DELETE FROM oauth_refresh_token WHERE expires_at < ?1";
 
-/// Records a token of the grant with this number: its hash, and when it ends.
-pub(super) fn insert(connection: &Connection, grant_no: i64, token: (Hash, Timestamp)) -> Result<(), StoreError> {
+/// Records a token of the grant with this number, its hash and when it ends, and the one that it replaces.
+pub(super) fn insert(
+    connection: &Connection,
+    grant_no: i64,
+    token: (Hash, Timestamp),
+    replaces: Option<Hash>,
+) -> Result<(), StoreError> {
     let (token_hash, expires_at) = token;
-    let values = params![token_hash.as_bytes(), grant_no, expires_at.as_millis()];
+    let replaces = replaces.as_ref().map(Hash::as_bytes);
+    let values = params![token_hash.as_bytes(), grant_no, expires_at.as_millis(), replaces];
     execute(connection, "insert a refresh token", INSERT, values)?;
     Ok(())
 }
@@ -43,7 +53,9 @@ pub(super) fn rotate(
         return Ok(Rotated::Invalid);
     }
     // Also of one that has ended: a thief who was quicker goes on for ever if the client's return tells nothing.
-    if token.replaced_at.is_some_and(|replaced_at| replaced_at < grace_since) {
+    if let Some(replaced_at) = token.replaced_at
+        && (replaced_at < grace_since || is_outlived(connection, token_hash, grant_no)?)
+    {
         grant::revoke(connection, &token.grant.id)?;
         return Ok(Rotated::Reused);
     }
@@ -52,8 +64,13 @@ pub(super) fn rotate(
     }
     let values = params![token_hash.as_bytes(), tokens.issued_at.as_millis()];
     execute(connection, "replace a refresh token", REPLACE, values)?;
-    grant::insert_tokens(connection, grant_no, tokens)?;
+    grant::insert_tokens(connection, grant_no, tokens, Some(token_hash))?;
     Ok(Rotated::Done)
+}
+
+fn is_outlived(connection: &Connection, token_hash: Hash, grant_no: i64) -> Result<bool, StoreError> {
+    let values = params![token_hash.as_bytes(), grant_no];
+    Ok(find_one(connection, "look for a token's successors", OUTLIVED, values, |_| Ok(()))?.is_some())
 }
 
 /// Revokes the grant of a token of this client.
