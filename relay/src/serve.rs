@@ -6,6 +6,7 @@ mod admission;
 mod certificate;
 mod encryption;
 mod link;
+mod open_files;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -41,6 +42,7 @@ const STREAM_BUFFER_BYTES: usize = 64 * 1024;
 /// Serves the relay's doors on `listeners` until its shutdown token is cancelled, then finishes what
 /// was begun: waits end at once, what was acknowledged is durable, open answers are sent.
 pub async fn serve(listeners: Vec<TcpListener>, encryption: Option<Encryption>, relay: Arc<Relay>) -> Result<()> {
+    open_files::make_room(relay.config.connections);
     let shutdown = relay.shutdown.clone();
     // MCP requests under way are cut off only after they had time to end by themselves.
     let cut_off = CancellationToken::new();

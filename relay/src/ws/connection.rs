@@ -125,10 +125,11 @@ impl Connection {
         let Ok(Named { id, .. }) = serde_json::from_str(frame) else {
             return Err("a frame is {id, op, args} or {cancel}");
         };
-        let error = Error::invalid(
+        let unread = Error::invalid(
             "The arguments cannot be read: a number is out of range, or they are nested too deep.",
             "Compare them with the operation's input schema and send them again.",
         );
+        let error = self.relay.quotas.request_of(&self.principal).err().unwrap_or(unread);
         let _ = self.answers.send(text(&RelayToClient::answer(id, Err(error)))).await;
         Ok(())
     }
