@@ -8,7 +8,9 @@ pub(super) fn make_room(connections: usize) {
     let needed = (connections as u64).saturating_add(OTHERS);
     let limit = getrlimit(Resource::Nofile);
     let raised = raised(limit, needed);
-    if raised != limit && let Err(error) = setrlimit(Resource::Nofile, raised) {
+    if raised != limit
+        && let Err(error) = setrlimit(Resource::Nofile, raised)
+    {
         tracing::warn!(error.cause = %error, "the limit of open files cannot be raised");
     }
     if let Some(most) = raised.current.filter(|most| *most < needed) {

@@ -69,7 +69,8 @@ pub trait OAuthStore: Send + Sync + 'static {
     fn revoke_access_code(&self, id: String) -> BoxFuture<'_, Result<bool, StoreError>>;
 
     /// Forgets what has ended before `now`: codes, access tokens, refresh tokens, and grants that are left
-    /// without any; and clients that were registered before `unused_since` and have no grant.
+    /// without any; and clients that have no grant, and got their last token, or were registered, before
+    /// `unused_since`.
     fn forget_expired(&self, now: Timestamp, unused_since: Timestamp) -> BoxFuture<'_, Result<(), StoreError>>;
 }
 

@@ -84,6 +84,14 @@ pub(crate) async fn takes_clients_that_nobody_uses(store: Subject) {
     assert_eq!(known(&store).await, ["young", "app"]);
     store.forget_expired(at(REFRESH + 1), at(11)).await.unwrap();
     assert_eq!(known(&store).await, Vec::<String>::new());
+    // One that comes every few weeks, with its own credentials, leaves no grant between.
+    store.insert_client(client("unused", 20)).await.unwrap();
+    let own = Grant { client_id: "unused".into(), ..grant("own", "client:unused") };
+    store.insert_access_token(own, NewTokens { refresh: None, ..tokens("own", 30) }).await.unwrap();
+    store.forget_expired(at(30 + REFRESH + 1), at(30)).await.unwrap();
+    assert_eq!((listed(&store).await, known(&store).await), (vec![], vec!["unused".to_owned()]));
+    store.forget_expired(at(30 + REFRESH + 1), at(31)).await.unwrap();
+    assert_eq!(known(&store).await, Vec::<String>::new());
     let store = store.reopen().await;
     assert_eq!(known(&store).await, Vec::<String>::new());
 }

@@ -7,10 +7,12 @@ CREATE TABLE oauth_client (
     redirect_uris TEXT    NOT NULL,
     -- Null for a public client.
     secret_hash   BLOB,
-    registered_at INTEGER NOT NULL
+    registered_at INTEGER NOT NULL,
+    -- When it last got a token; when it was registered, if it never did.
+    used_at       INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX oauth_client_registered_at ON oauth_client (registered_at);
+CREATE INDEX oauth_client_used_at ON oauth_client (used_at);
 
 -- A client that has an id by other means than registration is not in `oauth_client`; hence no reference to it.
 CREATE TABLE oauth_grant (

@@ -6,13 +6,16 @@ use super::{execute, find_one};
 use crate::store::StoreError;
 use crate::store::oauth::Client;
 
-const INSERT: &str =
-    "INSERT INTO oauth_client (id, name, redirect_uris, secret_hash, registered_at) VALUES (?1, ?2, ?3, ?4, ?5)";
+const INSERT: &str = "INSERT INTO oauth_client (id, name, redirect_uris, secret_hash, registered_at, used_at)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?5)";
 
 const FIND: &str = "SELECT id, name, redirect_uris, secret_hash, registered_at FROM oauth_client WHERE id = ?1";
 
+const USE: &str = "UPDATE oauth_client SET used_at = max(used_at, ?2)
+    WHERE id = (SELECT client_id FROM oauth_grant WHERE no = ?1)";
+
 // A code is a grant to be.
-pub(in crate::store::sqlite) const FORGET: &str = "DELETE FROM oauth_client WHERE registered_at < ?1
+pub(in crate::store::sqlite) const FORGET: &str = "DELETE FROM oauth_client WHERE used_at < ?1
     AND NOT EXISTS (SELECT 1 FROM oauth_grant WHERE client_id = oauth_client.id)
     AND NOT EXISTS (SELECT 1 FROM oauth_code WHERE client_id = oauth_client.id)";
 
@@ -30,7 +33,13 @@ pub(super) fn find(connection: &Connection, id: &str) -> Result<Option<Client>, 
     find_one(connection, "find a client", FIND, [id], read)
 }
 
-/// Forgets the clients that were registered before `unused_since` and are of no use to anybody.
+/// Notes that the client of the grant with this number got tokens, if it is one that was registered.
+pub(super) fn note_use(connection: &Connection, grant_no: i64, now: Timestamp) -> Result<(), StoreError> {
+    execute(connection, "note a client's use", USE, params![grant_no, now.as_millis()])?;
+    Ok(())
+}
+
+/// Forgets the clients that were not used after `unused_since` and are of no use to anybody.
 pub(super) fn forget(connection: &Connection, unused_since: Timestamp) -> Result<(), StoreError> {
     execute(connection, "forget clients", FORGET, [unused_since.as_millis()])?;
     Ok(())

@@ -50,6 +50,7 @@ pub(super) fn insert_tokens(
     tokens: &NewTokens,
     replaces: Option<Hash>,
 ) -> Result<(), StoreError> {
+    super::client::note_use(connection, grant_no, tokens.issued_at)?;
     super::access_token::insert(connection, grant_no, tokens.access)?;
     if let Some(refresh) = tokens.refresh {
         super::refresh_token::insert(connection, grant_no, refresh, replaces)?;
