@@ -53,9 +53,9 @@ test: clients
 	cargo build --workspace --bins
 	$(CLIENTS_ENV) -m unittest discover --start-directory tests/python
 	@if cargo nextest --version >/dev/null 2>&1; then \
-	  echo cargo nextest run --workspace; cargo nextest run --workspace; \
+	  echo cargo nextest run --workspace --no-fail-fast; cargo nextest run --workspace --no-fail-fast; \
 	else \
-	  echo cargo test --workspace; cargo test --workspace; \
+	  echo cargo test --workspace --no-fail-fast; cargo test --workspace --no-fail-fast; \
 	fi
 
 relay: setup

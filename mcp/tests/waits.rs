@@ -36,7 +36,12 @@ impl Multiplayer for Channel {
     fn perform(&self, request: Request) -> ReplyFuture<'_> {
         let mut entries = self.entries.clone();
         Box::pin(async move {
-            let Request::SyncMessages(args) = request else { return Err(Error::internal()) };
+            let reply = |reply: Value| Ok(serde_json::from_str(&reply.to_string()).expect("it was written as JSON"));
+            let args = match request {
+                Request::GetChannelInfo(_) => return reply(json!({ "your_slots": ["s1"] })),
+                Request::SyncMessages(args) => args,
+                _ => return Err(Error::internal()),
+            };
             if !CHANNEL.ends_with(&args.channel_id.to_string()) {
                 return Err(Error::not_member());
             }
@@ -49,9 +54,8 @@ impl Multiplayer for Channel {
             if size == 0 {
                 return Err(Error::not_member());
             }
-            let messages: Vec<u64> = (cursor + 1..=size).collect();
-            let reply = json!({ "messages": messages, "cursor": size, "has_more": false }).to_string();
-            Ok(serde_json::from_str(&reply).expect("it was written as JSON"))
+            let messages: Vec<Value> = (cursor + 1..=size).map(|id| json!({ "id": id, "sender": "s0" })).collect();
+            reply(json!({ "messages": messages, "cursor": size, "has_more": false }))
         })
     }
 }
