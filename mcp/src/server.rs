@@ -44,7 +44,8 @@ type Resolve = dyn Fn(&Extensions) -> Result<Arc<dyn Multiplayer>, Error> + Send
 pub struct McpServer {
     resolve: Arc<Resolve>,
     heartbeat: Duration,
-    ending: CancellationToken,
+    /// Shared: clones of the token itself are counted under a lock, and there is one for each request.
+    ending: Arc<CancellationToken>,
     turns: Arc<Turns>,
     /// What this request, a `subscriptions/listen`, may listen to.
     admitted: Arc<[Followed]>,
@@ -67,7 +68,7 @@ impl McpServer {
         Self {
             resolve: Arc::new(resolve),
             heartbeat: HEARTBEAT,
-            ending: CancellationToken::new(),
+            ending: Arc::default(),
             turns: Arc::new(Turns::new(Semaphore::MAX_PERMITS)),
             admitted: Arc::default(),
             subscribed: None,
@@ -83,7 +84,7 @@ impl McpServer {
     /// The same, with subscriptions that end well when `ending` is cancelled.
     #[must_use]
     pub fn until(self, ending: CancellationToken) -> Self {
-        Self { ending, ..self }
+        Self { ending: Arc::new(ending), ..self }
     }
 
     /// The same, with a sign of life this often in calls that wait, instead of every 10 s.

@@ -15,9 +15,14 @@ use super::problem::{problem, status};
 use crate::auth::Principal;
 use crate::config::Access;
 use crate::state::Relay;
+use crate::web;
 
-/// Lets a request with a valid token pass, with its [`Principal`] among the extensions.
+/// Lets a request with a valid token pass, with its [`Principal`] among the extensions; shows browsers that come
+/// without one the front page.
 pub(super) async fn bearer(State(relay): State<Arc<Relay>>, mut request: Request, next: Next) -> Response {
+    if let Some(page) = web::front_page(&relay, &request) {
+        return page;
+    }
     // URLs are logged, remembered and passed on (RFC 9700, section 4.3.2).
     if request.uri().query().is_some_and(names_a_token) {
         let error = Error::invalid(

@@ -15,10 +15,11 @@ use anyhow::Result;
 use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::{any_service, get};
+use axum::middleware::from_fn_with_state;
+use axum::routing::get;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tower::ServiceBuilder;
 
 pub(crate) use self::client_address::Proxies;
 use self::entrance::Entrance;
@@ -34,15 +35,13 @@ pub(crate) struct ClientAddress(pub(crate) IpAddr);
 pub(crate) fn router(relay: &Arc<Relay>, connections: &TaskTracker, cut_off: &CancellationToken) -> Result<Router> {
     let door = mcp::Door::new(relay, cut_off);
     let authenticated = Router::new()
-        .route("/mcp", any_service(door.json()))
-        .route("/", any_service(door.event_stream()))
-        .layer(from_fn(mcp::accept_anything))
+        .route_service("/mcp", door.json())
+        .route_service("/", door.event_stream())
         .route("/ws", get(ws::upgrade))
         .with_state(ws::Door::new(Arc::clone(relay), connections.clone()))
         .merge(rest::router(relay))
-        .layer(from_fn_with_state(Arc::clone(relay), authenticate::bearer))
-        .layer(from_fn_with_state(Arc::clone(relay), web::front_page));
-    let router = Router::new()
+        .layer(from_fn_with_state(Arc::clone(relay), authenticate::bearer));
+    let doors = Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
         .with_state(Arc::clone(relay))
@@ -50,19 +49,22 @@ pub(crate) fn router(relay: &Arc<Relay>, connections: &TaskTracker, cut_off: &Ca
         .merge(oauth::router(relay))
         .merge(web::router(relay))
         // Last, so that its answer for paths which do not exist is everybody's: without a token nobody learns which do.
-        .merge(authenticated)
+        .merge(authenticated);
+    // Around all doors as one: each layer clones what it is around for each request, and a whole router is cloned
+    // more cheaply than a route with all its layers.
+    let guarded = ServiceBuilder::new()
+        .layer(guard::cors(guard::Allowed::new(&relay.config)))
         .layer(from_fn_with_state(Arc::new(Entrance::new(relay)?), entrance::enter))
-        .layer(guard::cors(guard::Allowed::new(&relay.config)));
-    Ok(router)
+        .service(doors);
+    Ok(Router::new().fallback_service(guarded))
 }
 
 /// The MCP door with another handler behind it, for whoever comes: what tests of the protocol itself run against.
 pub fn mcp_router<H: mcp::Handler>(handler: H, config: &Config, cut_off: &CancellationToken) -> Router {
     let door = mcp::Door::to(handler, config, cut_off);
     Router::new()
-        .route("/mcp", any_service(door.json()))
-        .route("/", any_service(door.event_stream()))
-        .layer(from_fn(mcp::accept_anything))
+        .route_service("/mcp", door.json())
+        .route_service("/", door.event_stream())
         .layer(from_fn_with_state(guard::Allowed::new(config), guard::check))
 }
 

@@ -10,7 +10,6 @@ use axum::extract::Request;
 use axum::http::header::ACCEPT;
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode};
-use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use mcp_multiplayer_mcp::McpServer;
 use mcp_multiplayer_protocol::{Error, Multiplayer};
@@ -29,6 +28,13 @@ use crate::operation::Session;
 use crate::state::Relay;
 
 type Mcp<H> = StreamableHttpService<H, NeverSessionManager>;
+
+/// The ways that a request may take.
+struct Ways<H> {
+    json: Mcp<H>,
+    stream: Mcp<H>,
+    door: Door<H>,
+}
 
 /// An MCP server behind HTTP: the relay's, unless a test puts another there.
 #[derive(Clone)]
@@ -86,19 +92,26 @@ impl<H: Handler> Door<H> {
         json_for_all: bool,
     ) -> impl Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + Sync + 'static
     {
-        let (json, stream) = (self.mcp(self.handler.clone(), true), self.mcp(self.handler.clone(), false));
-        let door = self.clone();
-        service_fn(move |request: Request| {
+        // Cloned for each request, and more than once: as one piece.
+        let ways = Arc::new(Ways {
+            json: self.mcp(self.handler.clone(), true),
+            stream: self.mcp(self.handler.clone(), false),
+            door: self.clone(),
+        });
+        service_fn(move |mut request: Request| {
+            // Whoever posts here is answered in the form of this door, whatever it says it accepts: curl says `*/*`,
+            // and some clients name one of the two types that the specification wants named.
+            request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json, text/event-stream"));
             let header = |name| request.headers().get(name);
             let modern = header("mcp-protocol-version").is_some_and(|version| version >= "2026-07-28");
             let listens = modern && header("mcp-method").is_some_and(|method| method == "subscriptions/listen");
-            let mcp = if modern || json_for_all { json.clone() } else { stream.clone() };
-            let door = listens.then(|| door.clone());
+            let ways = Arc::clone(&ways);
             async move {
-                match door {
-                    Some(door) => Ok(Box::pin(door.listen(request)).await),
-                    None => mcp.oneshot(request).await.map(|response| response.map(Body::new)),
+                if listens {
+                    return Ok(Box::pin(ways.door.clone().listen(request)).await);
                 }
+                let mcp = if modern || json_for_all { &ways.json } else { &ways.stream };
+                mcp.clone().oneshot(request).await.map(|response| response.map(Body::new))
             }
         })
     }
@@ -131,11 +144,4 @@ impl<H: Handler> Door<H> {
         let config = self.config.clone().with_json_response(json);
         StreamableHttpService::new(move || Ok(handler.clone()), Arc::default(), config)
     }
-}
-
-/// Whoever posts here is answered in the form of this door, whatever it says it accepts: curl says
-/// `*/*`, and some clients name one of the two types that the specification wants named.
-pub(crate) async fn accept_anything(mut request: Request, next: Next) -> Response {
-    request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json, text/event-stream"));
-    next.run(request).await
 }

@@ -1,12 +1,9 @@
 //! The page at `/`: what this is, and how to set up each client for this relay.
 
-use std::sync::Arc;
-
 use askama::Template;
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::header::{ACCEPT, AUTHORIZATION, VARY};
 use axum::http::{HeaderValue, Method};
-use axum::middleware::Next;
 use axum::response::Response;
 use data_encoding::BASE64;
 use serde_json::json;
@@ -53,14 +50,14 @@ fn encoded(text: &str) -> String {
     byte_serialize(text.as_bytes()).collect()
 }
 
-/// Shows the page to browsers that come to `/` without a token; everything else goes where it went.
-pub(crate) async fn front_page(State(relay): State<Arc<Relay>>, request: Request, next: Next) -> Response {
-    if request.uri().path() != "/" || !is_browser(&request) {
-        return next.run(request).await;
+/// The page, if this is a browser that comes to `/` without a token.
+pub(crate) fn front_page(relay: &Relay, request: &Request) -> Option<Response> {
+    if request.uri().path() != "/" || !is_browser(request) {
+        return None;
     }
-    let mut response = public_page(&Landing::of(&relay), false);
+    let mut response = public_page(&Landing::of(relay), false);
     response.headers_mut().insert(VARY, HeaderValue::from_static("accept, authorization"));
-    response
+    Some(response)
 }
 
 fn is_browser(request: &Request) -> bool {
