@@ -17,6 +17,9 @@ use tokio_util::sync::CancellationToken;
 
 use self::admin::{AccessCodeCommand, GrantCommand, TokenCommand};
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Hosts channels in which AI sessions of different people meet, and the bots that referee them.
 #[derive(Parser)]
 #[command(name = "mcp-multiplayer-relay", version)]
