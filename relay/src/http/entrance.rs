@@ -5,17 +5,17 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::StatusCode;
+use axum::http::{StatusCode, Version};
 use axum::middleware::Next;
 use axum::response::Response;
 use mcp_multiplayer_protocol::Error;
 
-use super::ClientAddress;
 use super::client_address::Proxies;
 use super::guard::Allowed;
 use super::limit::too_many;
 use super::problem::problem;
 use super::request_body::Bounds;
+use super::{ClientAddress, Overdue};
 use crate::state::Relay;
 
 /// Who is let in, and how far.
@@ -52,5 +52,10 @@ pub(super) async fn enter(State(entrance): State<Arc<Entrance>>, mut request: Re
         return problem(StatusCode::FORBIDDEN, &error);
     }
     request.extensions_mut().insert(ClientAddress(address));
-    entrance.bounds.run(request, next).await
+    let overdue = request.extensions_mut().remove::<Overdue>().filter(|_| request.version() == Version::HTTP_2);
+    let response = entrance.bounds.run(request, next).await;
+    match overdue {
+        Some(overdue) => response.map(|body| overdue.watch(body, entrance.bounds.patience)),
+        None => response,
+    }
 }

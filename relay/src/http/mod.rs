@@ -5,6 +5,7 @@ mod client_address;
 mod entrance;
 mod guard;
 mod limit;
+mod overdue;
 pub(crate) mod problem;
 mod request_body;
 
@@ -23,6 +24,7 @@ use tower::ServiceBuilder;
 
 pub(crate) use self::client_address::Proxies;
 use self::entrance::Entrance;
+pub(crate) use self::overdue::Overdue;
 use crate::config::Config;
 use crate::state::Relay;
 use crate::{mcp, oauth, rest, web, ws};

@@ -11,11 +11,13 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::either::Either;
 use tokio_util::sync::CancellationToken;
+use tower_http::add_extension::AddExtension;
 
 use super::acme;
 use super::admission::{Admission, Place};
 use super::link::{Link, socket};
 use crate::config::Config;
+use crate::http::Overdue;
 
 /// Makes of a socket what HTTP is spoken over, or closes it.
 #[derive(Clone)]
@@ -55,8 +57,8 @@ impl Acceptor {
 
 impl<S: Send + 'static> Accept<TcpStream, S> for Acceptor {
     type Stream = Link;
-    type Service = S;
-    type Future = Pin<Box<dyn Future<Output = io::Result<(Link, S)>> + Send>>;
+    type Service = AddExtension<S, Overdue>;
+    type Future = Pin<Box<dyn Future<Output = io::Result<(Link, Self::Service)>> + Send>>;
 
     fn accept(&self, stream: TcpStream, service: S) -> Self::Future {
         let place = stream.peer_addr().map(|peer: SocketAddr| self.admission.admit(peer.ip()));
@@ -66,7 +68,9 @@ impl<S: Send + 'static> Accept<TcpStream, S> for Acceptor {
                 tracing::debug!("a connection was refused: there are as many as there may be");
                 return Err(ErrorKind::ConnectionRefused.into());
             };
-            Ok((acceptor.open(stream, place).await?, service))
+            let link = acceptor.open(stream, place).await?;
+            let overdue = link.overdue();
+            Ok((link, AddExtension::new(service, overdue)))
         })
     }
 }

@@ -11,6 +11,7 @@ use tokio_rustls::server::TlsStream;
 use tokio_util::either::Either;
 
 use super::admission::Place;
+use crate::http::Overdue;
 
 /// A socket whose writes may not stand still for long; how long it has nothing to say is its own affair.
 pub(super) type Socket = Pin<Box<TimeoutStream<TcpStream>>>;
@@ -20,11 +21,13 @@ const OPENING_BYTES: usize = 24;
 
 /// What HTTP is spoken over: a connection with its place, whose client must soon begin to speak.
 ///
-/// From its first bytes on, HTTP's own time limits hold. The place is kept through an upgrade.
+/// From its first bytes on, HTTP's own time limits hold; and it breaks off once an answer is overdue. The place is kept
+/// through an upgrade.
 #[derive(Debug)]
 pub(super) struct Link {
     stream: Either<Socket, Box<TlsStream<Socket>>>,
     opening: Option<Opening>,
+    overdue: Overdue,
     _place: Place,
 }
 
@@ -45,12 +48,21 @@ pub(super) fn socket(stream: TcpStream, patience: Duration) -> Socket {
 impl Link {
     pub(super) fn new(stream: Either<Socket, Box<TlsStream<Socket>>>, patience: Duration, place: Place) -> Self {
         let opening = Opening { missing: OPENING_BYTES, deadline: Box::pin(sleep(patience)) };
-        Self { stream, opening: Some(opening), _place: place }
+        Self { stream, opening: Some(opening), overdue: Overdue::default(), _place: place }
+    }
+
+    /// For the answers of this connection.
+    pub(super) fn overdue(&self) -> Overdue {
+        self.overdue.clone()
     }
 }
 
 impl AsyncRead for Link {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        // HTTP/2 comes by here at least as often as it sends pings.
+        if self.overdue.is_set() {
+            return Poll::Ready(Err(ErrorKind::TimedOut.into()));
+        }
         let before = buf.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(cx, buf);
         if let Some(opening) = &mut self.opening {

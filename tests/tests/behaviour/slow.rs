@@ -1,5 +1,12 @@
 //! Clients that stand still: they are let go, and whoever merely waits is not.
 
+use std::future::pending;
+
+use http_body_util::{BodyExt as _, Empty};
+use hyper::Request;
+use hyper::body::Bytes;
+use hyper::client::conn::http2;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use mcp_multiplayer_tests::RelayProcess;
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -62,6 +69,30 @@ async fn whoever_asks_and_does_not_read_is_let_go() {
     let requests = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".repeat(100);
     // The answers fill the way back, then the requests the way there.
     in_time("the relay hangs up", async { while stream.write_all(&requests).await.is_ok() {} }).await;
+}
+
+#[tokio::test]
+async fn whoever_asks_over_http_2_and_does_not_take_the_answer_is_let_go() {
+    let relay = RelayProcess::start_with(&IMPATIENT).await.unwrap();
+    for window in [0, 1, 100_000_000] {
+        let stream = TcpStream::connect(relay.address()).await.unwrap();
+        let mut client = http2::Builder::new(TokioExecutor::new());
+        let client = client.initial_stream_window_size(window).handshake(TokioIo::new(stream));
+        let (mut sender, connection) = client.await.unwrap();
+        let uri = format!("http://{}/openapi.json", relay.address());
+        let request = Request::get(uri).body(Empty::<Bytes>::new()).unwrap();
+        let taking = async {
+            let response = sender.send_request(request).await.unwrap();
+            if window > 1 { response.into_body().collect().await.is_ok() } else { pending().await }
+        };
+        let answered = in_time("the answer, or its end", async {
+            tokio::select! {
+                _ = connection => false,
+                taken = taking => taken,
+            }
+        });
+        assert_eq!(answered.await, window > 1, "{window}");
+    }
 }
 
 #[tokio::test]
