@@ -10,7 +10,6 @@ use axum::response::Response;
 use mcp_multiplayer_protocol::{Error, ErrorCode};
 
 use super::ClientAddress;
-use super::limit::too_many;
 use super::problem::{problem, status};
 use crate::auth::Principal;
 use crate::config::Access;
@@ -35,14 +34,13 @@ pub(super) async fn bearer(State(relay): State<Arc<Relay>>, mut request: Request
     match principal(&relay, address, request.headers()).await {
         Ok(principal) => {
             if let Err(error) = relay.quotas.request_of(&principal) {
-                return too_many(&error);
+                return problem(status(&error), &error);
             }
             request.extensions_mut().insert(principal);
             // What lies behind may log headers; the token has done its work.
             request.headers_mut().remove(AUTHORIZATION);
             next.run(request).await
         }
-        Err((error, _)) if error.code == ErrorCode::RateLimit => too_many(&error),
         Err((error, code)) => refused(&relay, &request, status(&error), &error, code),
     }
 }

@@ -12,8 +12,7 @@ use mcp_multiplayer_protocol::Error;
 
 use super::client_address::Proxies;
 use super::guard::Allowed;
-use super::limit::too_many;
-use super::problem::problem;
+use super::problem::{problem, status};
 use super::request_body::Bounds;
 use super::{ClientAddress, Overdue};
 use crate::state::Relay;
@@ -46,7 +45,7 @@ pub(super) async fn enter(State(entrance): State<Arc<Entrance>>, mut request: Re
     };
     let address = entrance.proxies.client(peer.ip(), request.headers());
     if let Err(error) = entrance.relay.quotas.request_from(address) {
-        return too_many(&error);
+        return problem(status(&error), &error);
     }
     if let Some(error) = entrance.allowed.refusal(&request) {
         return problem(StatusCode::FORBIDDEN, &error);

@@ -4,7 +4,6 @@ mod authenticate;
 mod client_address;
 mod entrance;
 mod guard;
-mod limit;
 mod overdue;
 pub(crate) mod problem;
 mod request_body;

@@ -71,7 +71,7 @@ mod tests {
 
     #[test]
     fn says_when_to_come_back_in_whole_seconds() {
-        for (millis, seconds) in [(1, "1"), (1_000, "1"), (1_001, "2"), (250, "1")] {
+        for (millis, seconds) in [(0, "1"), (1, "1"), (1_000, "1"), (1_001, "2"), (250, "1")] {
             let error = Error::new(ErrorCode::RateLimit, "Too many.", "Wait.").retry_after(millis);
             let response = problem(status(&error), &error);
             assert_eq!(response.status(), StatusCode::TOO_MANY_REQUESTS);
