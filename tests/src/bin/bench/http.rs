@@ -78,9 +78,8 @@ where
     while let Some(took) = running.join_next().await {
         all.extend(took??);
     }
-    #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52 calls")]
-    let rate = all.len() as f64 / start.elapsed().as_secs_f64();
-    Ok(Load { single, many: Timing::new(all), rate })
+    let seconds = start.elapsed().as_secs_f64();
+    Ok(Load { single, many: Timing::new(all), seconds })
 }
 
 /// Calls one after the other, for so long.

@@ -5,13 +5,18 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 
 /// Latencies of many tries, in microseconds, sorted.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Timing(Vec<f64>);
 
 impl Timing {
     pub(crate) fn new(mut micros: Vec<f64>) -> Self {
         micros.sort_by(f64::total_cmp);
         Self(micros)
+    }
+
+    fn add(&mut self, more: Self) {
+        self.0.extend(more.0);
+        self.0.sort_by(f64::total_cmp);
     }
 
     pub(crate) fn p50(&self) -> f64 {
@@ -28,20 +33,34 @@ impl Timing {
 }
 
 /// A latency at one connection, and what 32 of them get through.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Load {
     pub(crate) single: Timing,
     pub(crate) many: Timing,
-    pub(crate) rate: f64,
+    /// How long the 32 took, in seconds.
+    pub(crate) seconds: f64,
 }
 
 impl Load {
+    pub(crate) fn add(&mut self, more: Self) {
+        self.single.add(more.single);
+        self.many.add(more.many);
+        self.seconds += more.seconds;
+    }
+
+    /// Calls a second of the 32.
+    pub(crate) fn rate(&self) -> f64 {
+        #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52 calls")]
+        let calls = self.many.0.len() as f64;
+        calls / self.seconds
+    }
+
     pub(crate) fn print(&self, what: &str) {
         println!(
             "{what:<40} p50 {:>7.0}   p99 {:>7.0}   32 connections: {:>7.0}/s   p99 {:>7.0}",
             self.single.p50(),
             self.single.p99(),
-            self.rate,
+            self.rate(),
             self.many.p99()
         );
     }
