@@ -44,15 +44,17 @@ pub(super) async fn enter(State(entrance): State<Arc<Entrance>>, mut request: Re
         return problem(StatusCode::INTERNAL_SERVER_ERROR, &Error::internal());
     };
     let address = entrance.proxies.client(peer.ip(), request.headers());
-    if let Err(error) = entrance.relay.quotas.request_from(address) {
-        return problem(status(&error), &error);
-    }
-    if let Some(error) = entrance.allowed.refusal(&request) {
-        return problem(StatusCode::FORBIDDEN, &error);
-    }
+    let refused = match entrance.relay.quotas.request_from(address) {
+        Err(error) => Some(problem(status(&error), &error)),
+        Ok(()) => entrance.allowed.refusal(&request).map(|error| problem(StatusCode::FORBIDDEN, &error)),
+    };
     request.extensions_mut().insert(ClientAddress(address));
     let overdue = request.extensions_mut().remove::<Overdue>().filter(|_| request.version() == Version::HTTP_2);
-    let response = entrance.bounds.run(request, next).await;
+    let answer = async |request| match refused {
+        Some(refusal) => refusal,
+        None => next.run(request).await,
+    };
+    let response = entrance.bounds.run(request, answer).await;
     match overdue {
         Some(overdue) => response.map(|body| overdue.watch(body, entrance.bounds.patience)),
         None => response,

@@ -1,18 +1,22 @@
 //! Bodies of requests: not larger than the relay takes, and not slower.
 
-use std::sync::Arc;
+use std::mem;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use axum::body::{Body, HttpBody as _};
+use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::StatusCode;
 use axum::http::header::{CONNECTION, CONTENT_LENGTH};
 use axum::http::{HeaderValue, Version};
-use axum::middleware::Next;
 use axum::response::Response;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use hyper::body::{Frame, SizeHint};
 use mcp_multiplayer_protocol::{Error, ErrorCode};
+use tokio::time::timeout;
 use tower_http::timeout::{TimeoutBody, TimeoutError};
 
 use super::problem::problem;
@@ -29,20 +33,71 @@ const FINE: u8 = 0;
 const TOO_LARGE: u8 = 1;
 const TOO_SLOW: u8 = 2;
 
+/// How long to wait for the rest of a body that nobody wants. What a client sends in one go is here by then.
+const UNREAD: Duration = Duration::from_secs(1);
+
+/// What became of a body.
+#[derive(Default)]
+struct Fate {
+    verdict: AtomicU8,
+    /// The body, if whoever answered left some of it.
+    unread: Mutex<Option<Body>>,
+}
+
+/// A body that comes back when it is dropped before its end.
+///
+/// Hyper would close the connection, and the client, who hears nothing of it, would send its next request into the void.
+struct Lent {
+    body: Body,
+    fate: Arc<Fate>,
+}
+
+impl HttpBody for Lent {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        if !self.body.is_end_stream() {
+            *self.fate.unread() = Some(mem::take(&mut self.body));
+        }
+    }
+}
+
+impl Fate {
+    fn unread(&self) -> MutexGuard<'_, Option<Body>> {
+        self.unread.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 impl Bounds {
-    /// Lets a request pass whose body says it is small enough, and answers for one that turns out otherwise.
-    pub(super) async fn run(self, request: Request, next: Next) -> Response {
+    /// Has a request answered whose body says it is small enough, and answers for one that turns out otherwise.
+    pub(super) async fn run(self, request: Request, answer: impl AsyncFnOnce(Request) -> Response) -> Response {
         if request.body().is_end_stream() {
-            return next.run(request).await;
+            return answer(request).await;
         }
         let (parts, body) = request.into_parts();
         let told = parts.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
         if told.is_some_and(|told: u64| told > self.bytes as u64) {
-            self.read_away(body).await;
+            self.read_away(body, self.patience).await;
             return self.too_large();
         }
-        let seen = Arc::new(AtomicU8::new(FINE));
-        let note = Arc::clone(&seen);
+        let fate = Arc::<Fate>::default();
+        let note = Arc::clone(&fate);
+        let body = Lent { body, fate: Arc::clone(&fate) };
         let body = Limited::new(TimeoutBody::new(self.patience, body), self.bytes).map_err(move |error| {
             let verdict = if error.is::<LengthLimitError>() {
                 TOO_LARGE
@@ -51,16 +106,22 @@ impl Bounds {
             } else {
                 FINE
             };
-            note.store(verdict, Ordering::Relaxed);
+            note.verdict.store(verdict, Ordering::Relaxed);
             error
         });
         let mut request = Request::from_parts(parts, Body::new(body));
         // One limit, for every door.
         DefaultBodyLimit::disable().apply(&mut request);
         let version = request.version();
-        let mut response = next.run(request).await;
-        match seen.load(Ordering::Relaxed) {
-            FINE => return response,
+        let mut response = answer(request).await;
+        let unread = fate.unread().take();
+        match fate.verdict.load(Ordering::Relaxed) {
+            FINE => {
+                let Some(body) = unread else { return response };
+                if self.read_away(body, UNREAD).await {
+                    return response;
+                }
+            }
             TOO_LARGE => response = self.too_large(),
             _ => response = self.too_slow(),
         }
@@ -71,11 +132,19 @@ impl Bounds {
         response
     }
 
-    /// Reads as much again as would have been taken: whoever is still sending would not see the answer.
-    async fn read_away(self, body: Body) {
-        let body = Limited::new(TimeoutBody::new(self.patience, body), self.bytes.saturating_mul(2));
-        let mut body = std::pin::pin!(body);
-        while let Some(Ok(_)) = body.frame().await {}
+    /// Reads as much again as would have been taken: whoever is still sending would not see the answer. Whether that
+    /// was all of it.
+    async fn read_away(self, body: Body, within: Duration) -> bool {
+        let mut body = Limited::new(body, self.bytes.saturating_mul(2));
+        let reading = async {
+            loop {
+                match body.frame().await {
+                    Some(Ok(_)) => {}
+                    end => return end.is_none(),
+                }
+            }
+        };
+        timeout(within, reading).await.unwrap_or(false)
     }
 
     fn too_large(self) -> Response {

@@ -2,8 +2,10 @@
 
 use http_body_util::Full;
 use hyper::{Request, StatusCode};
-use mcp_multiplayer_tests::{Failure, HttpClient, WsClient};
+use mcp_multiplayer_tests::{Failure, HttpClient, RelayProcess, WsClient};
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 use crate::table::{Table, in_time};
 
@@ -344,4 +346,34 @@ async fn a_client_that_never_reads_harms_nobody() {
     let size = table.size().await;
     stands(&mut table, size).await;
     assert!(in_time("the shutdown", table.relay.terminate()).await.unwrap());
+}
+
+/// A client that hears nothing of its connection's end sends its next request into the void.
+#[tokio::test]
+async fn a_refusal_before_the_body_has_come_keeps_the_connection() {
+    let relay = RelayProcess::start().await.unwrap();
+    let mut beside = relay.http().await.unwrap();
+    let mut stream = TcpStream::connect(relay.address()).await.unwrap();
+    for host in ["127.0.0.1", "evil.example"] {
+        let head = format!(
+            "POST /mcp HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n"
+        );
+        stream.write_all(head.as_bytes()).await.unwrap();
+        // The time of some round trips, in which the head reaches the relay.
+        for _ in 0..10 {
+            beside.call_tool("health_check", json!({})).await.unwrap();
+        }
+        stream.write_all(b"{}GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n").await.unwrap();
+        let mut heard = String::new();
+        in_time("both answers", async {
+            while !heard.contains("\r\n\r\nok\n") {
+                let mut bytes = [0; 4_096];
+                let read = stream.read(&mut bytes).await.unwrap();
+                assert!(read > 0, "{heard}");
+                heard.push_str(&String::from_utf8_lossy(&bytes[..read]));
+            }
+        })
+        .await;
+        assert!(heard.starts_with("HTTP/1.1 40"), "{heard}");
+    }
 }
