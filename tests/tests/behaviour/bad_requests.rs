@@ -364,16 +364,16 @@ async fn a_refusal_before_the_body_has_come_keeps_the_connection() {
             beside.call_tool("health_check", json!({})).await.unwrap();
         }
         stream.write_all(b"{}GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n").await.unwrap();
-        let mut heard = String::new();
+        let mut answers = String::new();
         in_time("both answers", async {
-            while !heard.contains("\r\n\r\nok\n") {
+            while !answers.contains("\r\n\r\nok\n") {
                 let mut bytes = [0; 4_096];
                 let read = stream.read(&mut bytes).await.unwrap();
-                assert!(read > 0, "{heard}");
-                heard.push_str(&String::from_utf8_lossy(&bytes[..read]));
+                assert!(read > 0, "{answers}");
+                answers.push_str(&String::from_utf8_lossy(&bytes[..read]));
             }
         })
         .await;
-        assert!(heard.starts_with("HTTP/1.1 40"), "{heard}");
+        assert!(answers.starts_with("HTTP/1.1 40"), "{answers}");
     }
 }
