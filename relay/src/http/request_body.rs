@@ -90,10 +90,11 @@ impl Bounds {
             return answer(request).await;
         }
         let (parts, body) = request.into_parts();
+        let version = parts.version;
         let told = parts.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
         if told.is_some_and(|told: u64| told > self.bytes as u64) {
-            self.read_away(body, self.patience).await;
-            return self.too_large();
+            let whole = self.read_away(body, self.patience).await;
+            return if whole { self.too_large() } else { closing(self.too_large(), version) };
         }
         let fate = Arc::<Fate>::default();
         let note = Arc::clone(&fate);
@@ -112,24 +113,19 @@ impl Bounds {
         let mut request = Request::from_parts(parts, Body::new(body));
         // One limit, for every door.
         DefaultBodyLimit::disable().apply(&mut request);
-        let version = request.version();
-        let mut response = answer(request).await;
+        let response = answer(request).await;
         let unread = fate.unread().take();
         match fate.verdict.load(Ordering::Relaxed) {
-            FINE => {
-                let Some(body) = unread else { return response };
-                if self.read_away(body, UNREAD).await {
-                    return response;
+            FINE => match unread {
+                Some(body) => {
+                    let whole = self.read_away(body, UNREAD).await;
+                    if whole { response } else { closing(response, version) }
                 }
-            }
-            TOO_LARGE => response = self.too_large(),
-            _ => response = self.too_slow(),
+                None => response,
+            },
+            TOO_LARGE => closing(self.too_large(), version),
+            _ => closing(self.too_slow(), version),
         }
-        if version < Version::HTTP_2 {
-            // What is left of the body is not worth waiting for.
-            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-        }
-        response
     }
 
     /// Reads as much again as would have been taken: whoever is still sending would not see the answer. Whether that
@@ -163,4 +159,13 @@ impl Bounds {
         );
         problem(StatusCode::REQUEST_TIMEOUT, &error)
     }
+}
+
+/// The answer, after which the connection ends: what is left of the body is not worth waiting for.
+fn closing(mut response: Response, version: Version) -> Response {
+    // HTTP/2 ends the stream alone, and has no such header (RFC 9113, section 8.2.2).
+    if version < Version::HTTP_2 {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
 }
