@@ -60,11 +60,10 @@ impl Relay {
                 body_bytes: config.body_bytes,
                 ..Limits::default()
             },
-            workspaces: config.data_dir.join("workspaces"),
             max_workers: config.bot_workers,
             refuse: config.bot_wall_refuse.clone(),
             idle_after: Duration::from_secs(config.bot_idle_seconds),
-            ..SupervisorConfig::new(config.worker())
+            ..SupervisorConfig::new(config.worker(), config.data_dir.join("workspaces"))
         })?;
         let tokens = Tokens::new(Arc::clone(&store), clock.clone(), config.clone(), local.as_deref());
         let client_documents = oauth::Documents::open(&config, clock.clone())?;

@@ -21,14 +21,17 @@ def by_objects(ctx):
 
 def by_arenas(ctx):
     # All memory between Python's objects, also what is free by now.
-    seized, needle, places, found = Seized(), b"canary-vault-hostile", {}, []
-    for held in gc.get_objects():
-        if type(held) in (dict, list, tuple):
-            places.setdefault(id(held) >> 20, []).append(id(held))
-    for held in places.values():
-        held = bytes(seized.memory[min(held) : max(held)])
+    seized, needle, found = Seized(), b"canary-vault-hostile", []
+    containers = [held for held in gc.get_objects() if type(held) in (dict, list, tuple)]
+    # Only pages in which some object lies are there for certain.
+    pages = sorted({id(held) >> 12 for held in containers + gc.get_referents(*containers)})
+    while pages:
+        first, last = pages[0], pages.pop(0)
+        while pages and pages[0] == last + 1:
+            last = pages.pop(0)
+        memory = bytes(seized.memory[first << 12 : last + 1 << 12])
         # What it looks for is there itself; a secret goes on.
-        found += [rest[:40] for rest in held.split(needle)[1:] if rest.startswith(b"-tmp")]
+        found += [rest[:40] for rest in memory.split(needle)[1:] if rest.startswith(b"-tmp")]
     if not found:
         raise LookupError("none")
     return found

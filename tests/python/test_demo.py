@@ -77,7 +77,9 @@ class DemoTest(unittest.TestCase):
         pid_file = Path(directory) / "pid"
         script(directory, known, f'[ "$1" = token ] || echo $$ > {pid_file}', f'exec {paths.BIN_DIR / known} "$@"')
         process = subprocess.Popen([sys.executable, DEMO, "--fast", "--bin-dir", directory],
-                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                   # The shell that runs the tests in the background ignores Ctrl-C; a terminal does not.
+                                   preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
         try:
             for line in process.stdout:
                 if "takes seat s2" in line:

@@ -5,10 +5,13 @@
 
 mod event_stream;
 mod http_client;
+mod processes;
 mod relay_process;
 mod ws_client;
 
 pub use event_stream::EventStream;
 pub use http_client::{HttpClient, ToolCall};
+pub use processes::{Process, processes, send_signal};
 pub use relay_process::{RelayProcess, binary};
+pub use rustix::process::Signal;
 pub use ws_client::{Failure, WsClient};

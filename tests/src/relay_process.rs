@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
 use tokio::task::yield_now;
 
-use crate::{HttpClient, WsClient};
+use crate::{HttpClient, Signal, WsClient, send_signal};
 
 /// A binary that was built beside the running test.
 pub fn binary(name: &str) -> PathBuf {
@@ -128,7 +128,7 @@ impl RelayProcess {
     pub async fn terminate(&mut self) -> Result<bool> {
         let Some(mut child) = self.child.take() else { bail!("the relay does not run") };
         let pid = child.id().context("the relay has ended")?;
-        Command::new("kill").arg(pid.to_string()).status().await?;
+        send_signal(pid, Signal::TERM);
         Ok(child.wait().await?.success())
     }
 

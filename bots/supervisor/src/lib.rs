@@ -8,7 +8,7 @@
 //! # use std::sync::Arc;
 //! # use mcp_multiplayer_bot_supervisor::*;
 //! # async fn example(call: HookCall) -> Result<(), Box<dyn std::error::Error>> {
-//! let supervisor = Supervisor::new(SupervisorConfig::new("target/release/mcp-multiplayer-bot"))?;
+//! let supervisor = Supervisor::new(SupervisorConfig::new("target/release/mcp-multiplayer-bot", "/var/lib/relay/workspaces"))?;
 //! let program = Arc::new(Program {
 //!     name: "EchoBot".to_owned(),
 //!     source: "class EchoBot:\n    def on_init(self):\n        self.ctx.post('bot', 'ready')".into(),

@@ -30,8 +30,7 @@ pub struct SupervisorConfig {
     /// The Python executable whose environment holds the bots' packages; `None`: the one that the
     /// worker was built with.
     pub python: Option<PathBuf>,
-    /// Where the bots' working directories are made: `mcp-multiplayer` under the system's temporary
-    /// directory.
+    /// The directory in which the bots' workspaces are made. It must belong to this process's user alone.
     pub workspaces: PathBuf,
     /// What a hook may use.
     pub limits: Limits,
@@ -48,12 +47,12 @@ pub struct SupervisorConfig {
 }
 
 impl SupervisorConfig {
-    /// The defaults, for a worker executable.
-    pub fn new(worker: impl Into<PathBuf>) -> Self {
+    /// The defaults, for a worker executable and a directory for workspaces.
+    pub fn new(worker: impl Into<PathBuf>, workspaces: impl Into<PathBuf>) -> Self {
         Self {
             worker: worker.into(),
             python: None,
-            workspaces: std::env::temp_dir().join("mcp-multiplayer"),
+            workspaces: workspaces.into(),
             limits: Limits::default(),
             max_workers: 64,
             idle_after: Duration::from_mins(10),

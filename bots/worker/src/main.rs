@@ -8,6 +8,7 @@ mod play;
 mod replay;
 mod runtime;
 mod sandbox;
+mod scratch;
 mod serve;
 mod socket;
 #[cfg(target_os = "linux")]

@@ -9,6 +9,8 @@ use clap::Args;
 use mcp_multiplayer_bot_supervisor::SupervisorConfig;
 use mcp_multiplayer_bot_supervisor::replay::{Export, FORMAT, Replayed, Replayer};
 
+use crate::scratch::Scratch;
+
 /// What to replay.
 #[derive(Debug, Args)]
 pub(crate) struct Replay {
@@ -53,9 +55,10 @@ fn replay(arguments: &Replay) -> Result<Replayed> {
     let export: Export =
         serde_json::from_str(&text).with_context(|| format!("{} is not an exported channel", path.display()))?;
     ensure!(export.format == FORMAT, "{} has the format {}, not {FORMAT}", path.display(), export.format);
+    let scratch = Scratch::new()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let mut replayer = Replayer::new(SupervisorConfig::new(std::env::current_exe()?))?;
+        let mut replayer = Replayer::new(SupervisorConfig::new(std::env::current_exe()?, scratch.path()))?;
         if arguments.fresh {
             replayer = replayer.restarting(|_| true);
         }

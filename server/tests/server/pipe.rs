@@ -1,6 +1,7 @@
 //! What an MCP client sees at the pipe, with no relay at all.
 
-use crate::support::{FarSide, StdioServer, data_dir, in_time};
+use crate::support::{FarSide, StdioServer, data_dir};
+use rustix::process::{Signal, kill_process};
 use serde_json::{Value, json};
 
 /// Port 1 of this machine: nothing listens there.
@@ -138,13 +139,11 @@ async fn the_end_of_input_ends_the_program_though_a_call_waits() {
 #[cfg(unix)]
 #[tokio::test]
 async fn a_signal_ends_the_program() {
-    for signal in ["TERM", "INT"] {
+    for signal in [Signal::TERM, Signal::INT] {
         let dir = tempfile::tempdir().unwrap();
         let mut server = StdioServer::launch(NOBODY, dir.path(), &[]);
         server.ask("initialize", initialize("2025-11-25")).await;
-        let mut kill = tokio::process::Command::new("kill");
-        let sent = in_time("kill", kill.args([format!("-{signal}"), server.pid().to_string()]).status()).await;
-        assert!(sent.unwrap().success());
-        assert_eq!(server.ended().await.0.code(), Some(0), "{signal}");
+        kill_process(server.pid(), signal).unwrap();
+        assert_eq!(server.ended().await.0.code(), Some(0), "{signal:?}");
     }
 }

@@ -5,6 +5,7 @@ use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use futures::{SinkExt as _, StreamExt as _};
+use rustix::process::Pid;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader, Lines};
 use tokio::net::{TcpListener, TcpStream};
@@ -96,8 +97,8 @@ impl StdioServer {
         serde_json::from_str::<Value>(&text).unwrap()["error"].take()
     }
 
-    pub(crate) fn pid(&self) -> u32 {
-        self.child.id().unwrap()
+    pub(crate) fn pid(&self) -> Pid {
+        Pid::from_raw(self.child.id().unwrap().try_into().unwrap()).unwrap()
     }
 
     /// Waits for the end of the program, and returns what it said besides.

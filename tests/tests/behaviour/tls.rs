@@ -9,7 +9,7 @@ use hyper::body::Bytes;
 use hyper::client::conn::{http1, http2};
 use hyper::{Request, StatusCode, Version};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use mcp_multiplayer_tests::{RelayProcess, binary};
+use mcp_multiplayer_tests::{RelayProcess, Signal, binary, send_signal};
 use rcgen::CertifiedKey;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
@@ -184,8 +184,7 @@ async fn the_stdio_server_connects_with_an_operators_own_authority() {
 async fn a_new_pair_is_taken_up_and_a_broken_one_is_not() {
     let pair = Pair::new(&["localhost"]);
     let relay = RelayProcess::start_verbose(&pair.flags()).await.unwrap();
-    let hang_up =
-        async || Command::new("kill").args(["-HUP", &relay.pid().unwrap().to_string()]).status().await.unwrap();
+    let hang_up = || send_signal(relay.pid().unwrap(), Signal::HUP);
     let stream = pair.connect(&relay, "http/1.1").await.unwrap();
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
     tokio::spawn(connection);
@@ -193,14 +192,14 @@ async fn a_new_pair_is_taken_up_and_a_broken_one_is_not() {
     let first = pair.certificate();
     pair.replace(&["localhost"]);
     assert_ne!(first, pair.certificate());
-    hang_up().await;
+    hang_up();
     in_time("the new certificate", async { while pair.connect(&relay, "http/1.1").await.is_err() {} }).await;
 
     for (file, content) in [("key.pem", "no key at all"), ("cert.pem", "")] {
         let good = std::fs::read(pair.path(file)).unwrap();
         let told = relay.logged().unwrap().matches("the new certificate is no good").count();
         std::fs::write(pair.path(file), content).unwrap();
-        hang_up().await;
+        hang_up();
         let seen = async {
             while relay.logged().unwrap().matches("is no good").count() == told {
                 yield_now().await;
@@ -217,7 +216,7 @@ async fn a_new_pair_is_taken_up_and_a_broken_one_is_not() {
     pair.replace(&["localhost"]);
     let new_key = std::fs::read(pair.path("key.pem")).unwrap();
     std::fs::write(pair.path("key.pem"), old_key).unwrap();
-    hang_up().await;
+    hang_up();
     in_time("the complaint", async {
         while !relay.logged().unwrap().contains("do not fit") {
             yield_now().await;
@@ -228,7 +227,7 @@ async fn a_new_pair_is_taken_up_and_a_broken_one_is_not() {
     let stream = connector.connect(ServerName::try_from("localhost").unwrap(), stream).await.unwrap();
     assert_eq!(stream.get_ref().1.peer_certificates().unwrap(), [old]);
     std::fs::write(pair.path("key.pem"), new_key).unwrap();
-    hang_up().await;
+    hang_up();
     in_time("the newest certificate", async { while pair.connect(&relay, "http/1.1").await.is_err() {} }).await;
 
     let request = Request::get("/healthz").header("host", "localhost").body(Full::<Bytes>::default()).unwrap();

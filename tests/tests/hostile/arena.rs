@@ -121,7 +121,7 @@ impl Arena {
             "key": directory.join("relay.key"),
             "database": directory.join("relay.db"),
             "canary": directory.join("canary"),
-            "workspaces": std::env::temp_dir().join("mcp-multiplayer").join(format!("relay-{}", pid.unwrap())),
+            "workspaces": directory.join("workspaces").join(format!("relay-{}", pid.unwrap())),
             "pid": pid,
             "port": address.port(),
             "mark": self.mark,

@@ -4,6 +4,7 @@
 
 import errno
 import json
+import opcode
 import os
 import struct
 import sys
@@ -17,7 +18,7 @@ class Seized:
 
     Needs no library: byte code of its own loads a constant from where none is. What it finds there
     are the bytes of a `bytearray` that begins at address 0 and ends nowhere. Made for CPython 3.11
-    on 64 bits; another version may end here, which is no less a verdict.
+    to 3.13 on 64 bits.
     """
 
     def __init__(self):
@@ -25,12 +26,15 @@ class Seized:
         pointer = struct.pack("Q", id(forged) + 32)
         constants = (None, object())
         index = (id(pointer) + 32 - id(constants) - 24) // 8 & 0xFFFFFFFF
-        steps = b"".join(bytes([144, index >> shift & 255]) for shift in (24, 16, 8)) + bytes([100, index & 255])
+        extended, load_const, resume, leave = (
+            opcode.opmap[name] for name in ("EXTENDED_ARG", "LOAD_CONST", "RESUME", "RETURN_VALUE"))
+        steps = b"".join(bytes([extended, index >> shift & 255]) for shift in (24, 16, 8))
+        steps += bytes([load_const, index & 255])
 
         def load():
             return None
 
-        load.__code__ = load.__code__.replace(co_code=bytes([151, 0]) + steps + bytes([83, 0]), co_consts=constants)
+        load.__code__ = load.__code__.replace(co_code=bytes([resume, 0]) + steps + bytes([leave, 0]), co_consts=constants)
         self.memory, self._kept = load(), (forged, pointer, constants)
         # What is behind `[].__len__` calls a function with whatever it takes for the list.
         self._call = [].__len__

@@ -22,6 +22,7 @@ use serde_json::{Value, json};
 use self::finding::{Finding, Level};
 use crate::play::table::{Newcomer, Table};
 use crate::play::{self, START_MS, Seats};
+use crate::scratch::Scratch;
 
 /// The program that reads the source. It runs as a bot does, behind the same wall.
 const LINT: &str = include_str!("lint.py");
@@ -89,9 +90,10 @@ fn check(arguments: &Check) -> Result<Checked> {
     let program =
         Arc::new(Program { name: arguments.name.clone(), source: source.as_str().into(), params, policy: true });
     let env = play::secrets(&arguments.env)?;
+    let scratch = Scratch::new()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let (findings, inspected) = runtime.block_on(async {
-        let supervisor = Supervisor::new(SupervisorConfig::new(std::env::current_exe()?))?;
+        let supervisor = Supervisor::new(SupervisorConfig::new(std::env::current_exe()?, scratch.path()))?;
         let mut findings = lint(&supervisor, &source).await?;
         let inspected = match supervisor.inspect(&program).await {
             Ok(inspected) => {

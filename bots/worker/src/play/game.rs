@@ -11,6 +11,7 @@ use tokio::runtime::Runtime;
 use super::command::{self, Command};
 use super::screen::{Screen, Tone, clock};
 use super::table::Table;
+use crate::scratch::Scratch;
 
 /// A game under way.
 pub(super) struct Game {
@@ -22,8 +23,10 @@ pub(super) struct Game {
     pub(super) speaker: Option<String>,
     /// Whether everything went well so far.
     pub(super) well: bool,
-    /// Last, so that it outlives the bot's process, which it looks after.
+    /// After the table, so that it outlives the bot's process, which it looks after.
     pub(super) runtime: Runtime,
+    /// Last: the bot's workspace is in it.
+    pub(super) _scratch: Scratch,
 }
 
 impl Game {

@@ -27,6 +27,7 @@ use serde_json::{Map, Value};
 use self::game::Game;
 use self::screen::{Screen, Tone};
 use self::table::{Newcomer, Table};
+use crate::scratch::Scratch;
 
 pub(crate) use self::channel::Seats;
 
@@ -96,10 +97,11 @@ fn prepare(arguments: &Play) -> Result<Game> {
         None => RandomState::new().build_hasher().finish() >> 40,
     };
     let seats = Seats { bot: "referee".to_owned(), players: named(arguments.players.iter().chain(&arguments.later))? };
+    let scratch = Scratch::new()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let program = Arc::new(Program { name, source: Arc::clone(&source), params: Value::Object(params), policy: true });
     let (inspected, supervisor) = runtime.block_on(async {
-        let supervisor = Supervisor::new(SupervisorConfig::new(std::env::current_exe()?))?;
+        let supervisor = Supervisor::new(SupervisorConfig::new(std::env::current_exe()?, scratch.path()))?;
         match supervisor.inspect(&program).await {
             Ok(inspected) => Ok((inspected, supervisor)),
             Err(InspectError::Rejected { message, line, .. }) => {
@@ -123,7 +125,7 @@ fn prepare(arguments: &Play) -> Result<Game> {
     let digest = Hash::of(&[b"mcp-multiplayer/play/v1", &seed.to_be_bytes()]);
     let newcomer = Newcomer { program, inspected, env };
     let table = Table::set(supervisor, newcomer, &seats, Timestamp::from_millis(START_MS), digest)?;
-    Ok(Game { table, screen, file, source, speaker: None, well: true, runtime })
+    Ok(Game { table, screen, file, source, speaker: None, well: true, runtime, _scratch: scratch })
 }
 
 /// What the bot is called in messages, its name, and its source.

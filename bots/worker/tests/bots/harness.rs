@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -13,6 +12,7 @@ use mcp_multiplayer_bot_supervisor::{
     Slot, Stream, Supervisor, SupervisorConfig,
 };
 use mcp_multiplayer_protocol::Secret;
+use mcp_multiplayer_tests::{Process, processes};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -22,8 +22,6 @@ pub(crate) const SHORT: Duration = Duration::from_millis(500);
 pub(crate) struct Bots {
     pub(crate) supervisor: Supervisor,
     directory: TempDir,
-    /// Whether the zygote has a namespace of processes, and so is a child of the process that was started.
-    nested: bool,
 }
 
 impl Bots {
@@ -38,15 +36,13 @@ impl Bots {
 
     pub(crate) fn with(adjust: impl FnOnce(&mut SupervisorConfig)) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let mut config = SupervisorConfig::new(env!("CARGO_BIN_EXE_mcp-multiplayer-bot"));
-        config.workspaces = directory.path().into();
+        let mut config = SupervisorConfig::new(env!("CARGO_BIN_EXE_mcp-multiplayer-bot"), directory.path());
         // The machine may be busy with other tests.
         config.limits.startup = Duration::from_mins(1);
         // Tests count processes.
         config.spares = 0;
         adjust(&mut config);
-        let nested = !config.refuse.iter().any(|layer| layer == "namespaces");
-        Self { supervisor: Supervisor::new(config).unwrap(), directory, nested }
+        Self { supervisor: Supervisor::new(config).unwrap(), directory }
     }
 
     /// Where the platform refuses namespaces: workspaces are directories that can be looked into.
@@ -86,32 +82,26 @@ impl Bots {
             .any(|workspace| workspace.join(name).exists())
     }
 
-    /// The process id of the live zygote.
-    #[cfg(target_os = "linux")]
-    pub(crate) fn zygote(&self) -> String {
-        let listed = Command::new("ps").args(["-axo", "pid=,ppid=,stat=,args="]).output().unwrap();
-        let (directory, parent) = (self.directory.path().to_str().unwrap(), std::process::id().to_string());
-        let listed = String::from_utf8(listed.stdout).unwrap();
-        let ours = listed.lines().filter(|line| line.contains(directory) && line.contains("zygote --stage"));
-        let mut ours = ours.map(|line| line.split_whitespace().take(3).collect::<Vec<_>>());
-        let zygote = ours.find(|process| process[1] == parent && !process[2].starts_with('Z')).unwrap();
-        zygote[0].to_owned()
+    /// The process id of the live zygote, or of the process that waits for its end.
+    pub(crate) fn zygote(&self) -> u32 {
+        let zygote = self.processes().into_iter().find(|process| process.parent == std::process::id());
+        zygote.expect("a zygote runs").pid
     }
 
     /// The process ids of the live workers: those that the zygote has forked.
-    pub(crate) fn pids(&self) -> Vec<String> {
-        let listed = Command::new("ps").args(["-axo", "pid=,ppid=,stat=,args="]).output().unwrap();
+    pub(crate) fn pids(&self) -> Vec<u32> {
+        let ours = self.processes();
+        let forked = ours.iter().filter(|process| ours.iter().any(|other| other.pid == process.parent));
+        // Where there is a namespace of processes, its first is the zygote, forked from the one that waits for its end.
+        forked.filter(|process| process.pid_in_namespace() != Some(1)).map(|process| process.pid).collect()
+    }
+
+    /// The zygote and its workers, and, where there is a namespace of processes, the one that waits for the zygote's end.
+    fn processes(&self) -> Vec<Process> {
         let directory = self.directory.path().to_str().unwrap();
-        let listed = String::from_utf8(listed.stdout).unwrap();
-        let ours = listed.lines().filter(|line| line.contains(directory) && line.contains("zygote --stage"));
-        let ours: Vec<Vec<&str>> = ours.map(|line| line.split_whitespace().take(3).collect()).collect();
-        let parent = |pid: &str| ours.iter().find(|process| process[0] == pid).map(|process| process[1]);
-        let is_worker = |process: &&Vec<&str>| match parent(process[1]) {
-            Some(above) => !self.nested || parent(above).is_some(),
-            None => false,
-        };
-        let live = ours.iter().filter(|process| !process[2].starts_with('Z'));
-        live.filter(is_worker).map(|process| process[0].to_owned()).collect()
+        let is_ours =
+            |process: &Process| process.command.contains(directory) && process.command.contains("zygote --stage");
+        processes().into_iter().filter(is_ours).collect()
     }
 }
 

@@ -8,16 +8,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mcp_multiplayer_bot_supervisor::{BotKey, FailureKind, InspectError, Supervisor, SupervisorConfig, Unavailable};
+use mcp_multiplayer_tests::{Signal, send_signal};
 use serde_json::json;
 
 use crate::harness::{Bots, Told, eventually, init_bot, on_init, program};
 
 const HELLO: &str = "class Bot:\n    def on_init(self): self.ctx.post('bot', 'hello')";
 const LOOPS: &str = "class Bot:\n    def on_init(self):\n        while True: pass";
-
-fn kill(pid: &str) {
-    assert!(Command::new("kill").args(["-KILL", pid]).status().unwrap().success());
-}
 
 #[tokio::test]
 async fn a_worker_is_warm_from_inspection_on() {
@@ -34,7 +31,7 @@ async fn a_worker_killed_from_outside_is_replaced() {
     let bots = Bots::new();
     bots.run(HELLO, on_init()).await;
     let before = bots.pids();
-    kill(&before[0]);
+    send_signal(before[0], Signal::KILL);
     assert_eq!(bots.run(HELLO, on_init()).await.bodies(), [json!({"text": "hello"})]);
     assert_ne!(bots.pids(), before);
 }
@@ -49,7 +46,7 @@ async fn a_worker_killed_in_a_hook_fails_that_hook() {
         async move { bots.run(&source, on_init()).await }
     });
     eventually("the hook", || bots.has_file("running")).await;
-    kill(&bots.pids()[0]);
+    send_signal(bots.pids()[0], Signal::KILL);
     let report = running.await.unwrap();
     assert_eq!(report.failure(), ("the bot's process ended during on_init", None, FailureKind::Died));
     assert_eq!(bots.run(HELLO, on_init()).await.bodies(), [json!({"text": "hello"})]);
@@ -131,9 +128,7 @@ async fn dropping_the_supervisor_kills_all() {
     bots.inspect(&init_bot("pass")).await.unwrap();
     assert_eq!(bots.pids().len(), 2);
     let elsewhere = tempfile::tempdir().unwrap();
-    let mut config = SupervisorConfig::new("nothing");
-    config.workspaces = elsewhere.path().to_owned();
-    bots.supervisor = Supervisor::new(config).unwrap();
+    bots.supervisor = Supervisor::new(SupervisorConfig::new("nothing", elsewhere.path())).unwrap();
     eventually("death", || bots.pids().is_empty()).await;
 }
 
@@ -179,8 +174,8 @@ fn a_worker_ends_with_the_relay_even_when_it_loops() {
 #[tokio::test]
 #[ignore = "started by a_killed_relay_takes_its_workers_along"]
 async fn relay_with_a_looping_bot() {
-    let mut config = SupervisorConfig::new(env!("CARGO_BIN_EXE_mcp-multiplayer-bot"));
-    config.workspaces = std::env::var_os("RELAY_WORKSPACES").unwrap().into();
+    let workspaces = std::env::var_os("RELAY_WORKSPACES").unwrap();
+    let mut config = SupervisorConfig::new(env!("CARGO_BIN_EXE_mcp-multiplayer-bot"), workspaces);
     config.limits.hook = Duration::from_mins(10);
     config.spares = 0;
     let supervisor = Supervisor::new(config).unwrap();
@@ -204,9 +199,7 @@ async fn a_killed_relay_takes_its_workers_along() {
     // A relay that starts again removes what the killed one has left.
     let left = bots.directory().join(format!("relay-{}", relay.id()));
     assert!(left.exists());
-    let mut config = SupervisorConfig::new("nothing");
-    config.workspaces = bots.directory().to_owned();
-    Supervisor::new(config).unwrap();
+    Supervisor::new(SupervisorConfig::new("nothing", bots.directory())).unwrap();
     assert!(!left.exists());
 }
 

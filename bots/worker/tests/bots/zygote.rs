@@ -1,9 +1,9 @@
 //! The process that workers are forked from may die, and so may hooks while they wait for it.
 
-use std::process::Command;
 use std::time::Duration;
 
 use mcp_multiplayer_bot_supervisor::{BotKey, FailureKind};
+use mcp_multiplayer_tests::{Signal, send_signal};
 use serde_json::json;
 use tokio::time::timeout;
 
@@ -17,7 +17,7 @@ async fn a_zygote_that_dies_is_replaced_unnoticed() {
     let bots = Bots::new();
     bots.run(HELLO, on_init()).await;
     let zygote = bots.zygote();
-    assert!(Command::new("kill").args(["-KILL", &zygote]).status().unwrap().success());
+    send_signal(zygote, Signal::KILL);
     eventually("the end of its workers", || bots.pids().is_empty()).await;
     assert_eq!(bots.run(HELLO, on_init()).await.bodies(), [json!({"text": "hello"})]);
     assert_ne!(bots.zygote(), zygote);
@@ -41,23 +41,10 @@ async fn hooks_given_up_at_any_time_leave_every_other_its_own_process() {
 }
 
 #[tokio::test]
-async fn bots_are_kept_when_there_is_no_namespace_for_them() {
-    for refuse in ["namespaces", "root"] {
-        let bots = Bots::with(|config| config.refuse = vec![refuse.to_owned()]);
-        let wall = bots.supervisor.wall().await.unwrap();
-        assert_eq!((wall.level.as_str(), wall.verdict().as_str()), ("kernel", "passed"), "{wall:?}");
-        let missing: Vec<&str> =
-            wall.layers.iter().filter(|layer| !layer.held).map(|layer| layer.name.as_str()).collect();
-        assert!(missing.contains(&refuse) && !missing.contains(&"landlock"), "{missing:?}");
-        assert_eq!(bots.run(HELLO, on_init()).await.bodies(), [json!({"text": "hello"})]);
-    }
-}
-
-#[tokio::test]
 async fn without_the_filter_of_system_calls_there_is_no_wall() {
     let bots = Bots::with(|config| config.refuse = vec!["seccomp".to_owned()]);
     let wall = bots.supervisor.wall().await.unwrap();
-    assert_eq!(wall.level, "process");
+    assert_eq!(wall.level, "process", "{wall:?}");
     assert!(wall.verdict().starts_with("not stopped: "), "{}", wall.verdict());
     assert_eq!(bots.run(HELLO, on_init()).await.bodies(), [json!({"text": "hello"})]);
 }
@@ -72,7 +59,7 @@ async fn files_on_the_disk_count_however_they_are_hidden() {
     bots.inspect(&source).await.unwrap();
     assert_eq!(bots.run(&source, on_init()).await.bodies(), [json!({"text": "hello"})]);
     // A worker that may have a file open is not used again.
-    assert_eq!(bots.pids(), Vec::<String>::new());
+    assert_eq!(bots.pids(), Vec::<u32>::new());
     assert!(!bots.has_file("small"));
     let large = source.replace("HELD.append(io.open('small', 'w'))", "io.open('small', 'w').write('x' * 600_000)");
     bots.inspect(&large).await.unwrap();

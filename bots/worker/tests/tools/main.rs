@@ -4,6 +4,7 @@
 mod check;
 mod lint;
 mod play;
+mod scratch;
 
 use std::fs;
 use std::io::Write as _;

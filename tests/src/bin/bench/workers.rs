@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result, ensure};
 use futures::future::try_join_all;
 use mcp_multiplayer_bot_supervisor::{BotKey, Hook, HookCall, Outcome, Program, Stream, Supervisor, SupervisorConfig};
 use mcp_multiplayer_protocol::Secret;
-use mcp_multiplayer_tests::{RelayProcess, binary};
+use mcp_multiplayer_tests::{RelayProcess, binary, processes};
 use serde_json::{Value, json};
 
 use crate::load::{Timing, micros, resident};
@@ -40,8 +40,8 @@ pub(crate) async fn measure() -> Result<()> {
 
     let directory = tempfile::tempdir()?;
     let start = |spares: usize| {
-        let mut config = SupervisorConfig::new(binary("mcp-multiplayer-bot"));
-        config.workspaces = directory.path().join(spares.to_string());
+        let workspaces = directory.path().join(spares.to_string());
+        let mut config = SupervisorConfig::new(binary("mcp-multiplayer-bot"), workspaces);
         config.spares = spares;
         Supervisor::new(config).context("a supervisor")
     };
@@ -193,15 +193,10 @@ async fn channels() -> Result<()> {
 
 /// How many processes descend from the relay's, and their private memory in MB.
 fn workers(relay: Option<u32>) -> Result<(u32, f64)> {
-    let listed = Command::new("ps").args(["-axo", "pid=,ppid=,args="]).output()?;
-    let listed = String::from_utf8(listed.stdout)?;
-    let processes: Vec<(u32, u32)> = listed
-        .lines()
-        .filter(|line| line.contains("mcp-multiplayer-bot zygote"))
-        .filter_map(|line| {
-            let mut fields = line.split_whitespace();
-            Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
-        })
+    let processes: Vec<(u32, u32)> = processes()
+        .into_iter()
+        .filter(|process| process.command.contains("mcp-multiplayer-bot zygote"))
+        .map(|process| (process.pid, process.parent))
         .collect();
     let parent = |pid| processes.iter().find(|(own, _)| *own == pid).map(|(_, parent)| *parent);
     let relay = relay.context("the relay runs")?;
