@@ -9,17 +9,24 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail, ensure};
 use pyo3::ffi;
 
-/// What Python, its packages and the libraries that both need are made of: files and directories to be read.
+/// The files and directories that Python, its packages and the libraries that both need are made of.
+///
+/// `python` may be the executable of a virtual environment: links to the interpreter that it was made with, or copies
+/// of it. The environment's `pyvenv.cfg` then names the directory of that interpreter.
 #[cfg(target_os = "linux")]
 pub(crate) fn library(python: &Path) -> Vec<PathBuf> {
-    let base = env!("MCP_MULTIPLAYER_BOT_BASE");
-    let environment = python.parent().and_then(Path::parent).map(Path::to_owned);
+    let prefix_of = |executable: &Path| executable.parent().and_then(Path::parent).map(Path::to_owned);
+    let environment = prefix_of(python);
+    let settings = environment.as_ref().map(|environment| environment.join("pyvenv.cfg"));
+    let base = settings.as_deref().and_then(home).and_then(|home| home.parent().map(Path::to_owned));
     let real = python.canonicalize().ok();
-    let prefix = real.as_deref().and_then(Path::parent).and_then(Path::parent).map(Path::to_owned);
-    // Where Python is the system's own, its prefix is all of /usr: only the libraries then.
-    let prefix = prefix.filter(|prefix| !["/", "/usr", "/usr/local"].iter().any(|wide| prefix == Path::new(wide)));
+    let prefixes = [environment, base, real.as_deref().and_then(prefix_of)];
+    // Of a prefix only the libraries: that of the system's own Python is all of /usr.
+    let libraries = prefixes.into_iter().flatten().flat_map(|prefix| [prefix.join("lib"), prefix.join("lib64")]);
+    // Nobody can run the executable there, but Python looks for it to find its library.
+    let own = libraries.chain(settings).chain([python.to_owned()]);
     let system = [
-        base,
+        env!("MCP_MULTIPLAYER_BOT_BASE"),
         "/lib",
         "/lib64",
         "/usr/lib",
@@ -41,8 +48,15 @@ pub(crate) fn library(python: &Path) -> Vec<PathBuf> {
         "/dev/urandom",
     ];
     let system = system.into_iter().map(PathBuf::from);
-    let found = environment.into_iter().chain(prefix).chain(system);
-    found.filter(|path| !path.as_os_str().is_empty() && path.exists()).collect()
+    own.chain(system).filter(|path| !path.as_os_str().is_empty() && path.exists()).collect()
+}
+
+/// The directory of the executable that a virtual environment was made with, as its `pyvenv.cfg` names it.
+#[cfg(target_os = "linux")]
+fn home(settings: &Path) -> Option<PathBuf> {
+    let settings = std::fs::read_to_string(settings).ok()?;
+    let mut settings = settings.lines().filter_map(|line| line.split_once('='));
+    settings.find(|(key, _)| key.trim() == "home").map(|(_, value)| PathBuf::from(value.trim()))
 }
 
 /// Initialises Python from the environment that `python` is the executable of.

@@ -18,6 +18,8 @@ mod root;
 pub(crate) mod seccomp;
 #[cfg(target_os = "linux")]
 pub(crate) mod self_test;
+#[cfg(target_os = "linux")]
+mod trial;
 
 use std::path::PathBuf;
 
@@ -106,19 +108,24 @@ pub(crate) fn apart(
     visible: &[PathBuf],
 ) -> anyhow::Result<(Wall, Option<PathBuf>)> {
     let mut wall = Wall::default();
-    let separate = wall.raise("namespaces", allowance, namespaces::unshare);
+    let separate = wall.raise("namespaces", allowance, || {
+        trial::run(namespaces::unshare)?;
+        namespaces::unshare()
+    });
     if separate {
         namespaces::become_first()?;
     }
     let mut room = None;
-    let rooted = wall.raise("root", allowance, || {
+    wall.raise("root", allowance, || {
         anyhow::ensure!(separate, "needs namespaces");
+        trial::run(|| {
+            namespaces::unshare_mounts()?;
+            let workspace = root::pivot(stage, visible)?;
+            namespaces::mount_workspace(&workspace, allowance)
+        })?;
         room = Some(root::pivot(stage, visible)?);
         Ok(())
     });
-    if !rooted {
-        room = None;
-    }
     Ok((wall, room))
 }
 

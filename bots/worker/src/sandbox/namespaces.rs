@@ -66,11 +66,16 @@ fn close_all_but_stderr() {
     }
 }
 
-/// Gives this worker a workspace in memory that nobody else sees.
-pub(super) fn mount_workspace(path: &Path, allowance: &Allowance) -> Result<()> {
+/// Gives this process a mount table of its own: what it mounts from here on, no other process sees.
+pub(super) fn unshare_mounts() -> Result<()> {
     // SAFETY: the process has one thread.
     unsafe { unshare_unsafe(UnshareFlags::NEWNS) }.context("unshare mounts")?;
-    mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC).context("private mounts")?;
+    mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC).context("private mounts")
+}
+
+/// Gives this worker a workspace in memory that nobody else sees.
+pub(super) fn mount_workspace(path: &Path, allowance: &Allowance) -> Result<()> {
+    unshare_mounts()?;
     let options = format!("size={},nr_inodes={INODES},mode=0700", allowance.file_bytes);
     let options = std::ffi::CString::new(options).expect("digits and letters");
     let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;

@@ -1,5 +1,6 @@
 //! A root directory of the bots' own, which holds the Python library and little else.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -18,7 +19,10 @@ pub(super) fn pivot(stage: &Path, visible: &[PathBuf]) -> Result<PathBuf> {
     let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
     mount("tmpfs", stage, "tmpfs", flags, c"size=1m,mode=0755").context("tmpfs for the root")?;
     for path in visible {
-        show(stage, path).with_context(|| path.display().to_string())?;
+        link_on_the_way(stage, path).with_context(|| path.display().to_string())?;
+    }
+    for path in outermost(visible) {
+        show(stage, &path).with_context(|| path.display().to_string())?;
     }
     for path in [WORKSPACE, "/old"] {
         fs::create_dir(below(stage, Path::new(path)))?;
@@ -35,21 +39,29 @@ fn below(stage: &Path, path: &Path) -> PathBuf {
     stage.join(path.strip_prefix("/").unwrap_or(path))
 }
 
-/// Shows a file or directory under the new root, at the same path; symbolic links on the way are kept.
-fn show(stage: &Path, path: &Path) -> Result<()> {
-    let Ok(real) = path.canonicalize() else { return Ok(()) };
-    link_on_the_way(stage, path)?;
-    let target = below(stage, &real);
-    if target.exists() {
-        return Ok(());
+/// The files and directories that these paths lead to, without those that are inside of another one.
+fn outermost(visible: &[PathBuf]) -> Vec<PathBuf> {
+    // In this order a directory comes before everything that is in it.
+    let real: BTreeSet<PathBuf> = visible.iter().filter_map(|path| path.canonicalize().ok()).collect();
+    let mut outermost: Vec<PathBuf> = Vec::new();
+    for path in real {
+        if !outermost.last().is_some_and(|outer| path.starts_with(outer)) {
+            outermost.push(path);
+        }
     }
+    outermost
+}
+
+/// Shows a file or directory under the new root, at the same path. The path holds no symbolic links.
+fn show(stage: &Path, real: &Path) -> Result<()> {
+    let target = below(stage, real);
     if real.is_dir() {
         fs::create_dir_all(&target)?;
     } else {
         fs::create_dir_all(target.parent().unwrap_or(stage))?;
         fs::write(&target, "")?;
     }
-    mount_bind_recursive(&real, &target).context("bind")?;
+    mount_bind_recursive(real, &target).context("bind")?;
     // What the mount was not allowed before, it must not be allowed now.
     let kept = statvfs(&target)?.f_flag;
     let mut flags = MountFlags::BIND | MountFlags::RDONLY | MountFlags::NOSUID;
@@ -95,4 +107,21 @@ fn normal(path: &Path) -> PathBuf {
         }
         normal
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_stands_for_all_that_is_in_it_in_whatever_order_they_are_named() {
+        let directory = tempfile::tempdir().unwrap();
+        let at = |name: &str| directory.path().canonicalize().unwrap().join(name);
+        fs::create_dir_all(at("usr/lib/x86")).unwrap();
+        fs::create_dir(at("usr/lib-more")).unwrap();
+        fs::write(at("usr/lib/x86/libpython.so"), "").unwrap();
+        symlink("usr/lib", at("lib")).unwrap();
+        let named = ["usr/lib/x86/libpython.so", "usr/lib/x86", "lib", "usr/lib-more", "usr/lib", "missing"];
+        assert_eq!(outermost(&named.map(at)), [at("usr/lib"), at("usr/lib-more")]);
+    }
 }

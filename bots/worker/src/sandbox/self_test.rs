@@ -19,10 +19,7 @@ pub(crate) fn run(canary: &str) -> Vec<Act> {
             ("read /etc/passwd", open(c"/etc/passwd", libc::O_RDONLY).into()),
             ("read another process's environment", open(c"/proc/1/environ", libc::O_RDONLY).into()),
             ("write its own memory through /proc", open(c"/proc/self/mem", libc::O_RDWR).into()),
-            (
-                "write outside its workspace",
-                open(c"/tmp/mcp-multiplayer-self-test", libc::O_CREAT | libc::O_WRONLY).into(),
-            ),
+            ("write outside its workspace", create_in(c"/tmp").into()),
             ("make a network socket", libc::socket(libc::AF_INET, libc::SOCK_STREAM, 0).into()),
             ("make a local socket", libc::socket(libc::AF_UNIX, libc::SOCK_STREAM, 0).into()),
             ("run a program", libc::execv(c"/bin/true".as_ptr(), std::ptr::null()).into()),
@@ -43,6 +40,19 @@ pub(crate) fn run(canary: &str) -> Vec<Act> {
         ]
     };
     acts.into_iter().map(|(name, result)| Act { name: name.to_owned(), stopped: result < 0 }).collect()
+}
+
+/// Makes a file in a directory that everybody may write to, under a name that nobody else has taken.
+unsafe fn create_in(directory: &std::ffi::CStr) -> libc::c_int {
+    // SAFETY: a template that ends with zero, as long as the call demands; the name that it becomes is removed again.
+    unsafe {
+        let mut template = [directory.to_bytes(), b"/mcp-multiplayer-self-test-XXXXXX\0"].concat();
+        let created = libc::mkstemp(template.as_mut_ptr().cast());
+        if created >= 0 {
+            libc::unlink(template.as_ptr().cast());
+        }
+        created
+    }
 }
 
 unsafe fn fork() -> i64 {
