@@ -23,6 +23,8 @@ pub enum ErrorCode {
     BotNotFound,
     /// The bot's code or parameters cannot be run.
     BotRejected,
+    /// The relay cannot run bots at present.
+    BotsUnavailable,
     /// An operation of `update_channel` cannot be applied.
     BadOp,
     /// The arguments are not what the operation takes.
@@ -116,6 +118,16 @@ impl Error {
             "This channel has no bot with this bot_id.",
             "get_channel_info lists the channel's bots.",
         )
+    }
+
+    /// `BOTS_UNAVAILABLE`.
+    pub fn bots_unavailable() -> Self {
+        Self::new(
+            ErrorCode::BotsUnavailable,
+            "This relay cannot run bots at present: its bot worker does not start. Nothing was changed.",
+            "Tell the relay's operator: the relay's log says what is missing. Channels without bots can be used meanwhile.",
+        )
+        .retry_after(10_000)
     }
 
     /// `BAD_OP`.

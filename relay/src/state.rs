@@ -91,7 +91,7 @@ impl Relay {
         let early = Arc::clone(&relay);
         tokio::spawn(async move {
             if let Err(error) = early.known_wall().await {
-                tracing::error!(error.cause = %error, "bots cannot be run");
+                tracing::error!(error.cause = %error, remedy = error.remedy(), "bots cannot be run");
             }
         });
         tokio::spawn(forget_hourly(Arc::downgrade(&relay.store), relay.clock.clone(), relay.shutdown.clone()));

@@ -50,3 +50,19 @@ pub enum Unavailable {
         source: io::Error,
     },
 }
+
+impl Unavailable {
+    /// What the relay's operator can do about it.
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            Self::Spawn { .. } => {
+                "build the worker (cargo build --release --bins), or name the program with --bot-worker; then start the relay again"
+            }
+            Self::Broken(_) => {
+                "run `make setup` for the bots' Python, then build again; the worker must run with the Python that it was built with"
+            }
+            Self::NotReady(_) => "the machine is overloaded or the worker hangs; look at its load, and try again",
+            Self::Workspace { .. } => "give the relay's user the right to write there, or name another --data-dir",
+        }
+    }
+}

@@ -58,7 +58,7 @@ pub(crate) fn status(error: &Error) -> StatusCode {
         ErrorCode::BotRejected | ErrorCode::BadOp => StatusCode::UNPROCESSABLE_ENTITY,
         ErrorCode::RateLimit => StatusCode::TOO_MANY_REQUESTS,
         ErrorCode::InternalError => StatusCode::INTERNAL_SERVER_ERROR,
-        ErrorCode::RelayUnreachable => StatusCode::SERVICE_UNAVAILABLE,
+        ErrorCode::RelayUnreachable | ErrorCode::BotsUnavailable => StatusCode::SERVICE_UNAVAILABLE,
     }
 }
 

@@ -99,9 +99,8 @@ impl Session {
         manifest.entry("summary").or_insert_with(|| json!(summary));
         manifest.entry("hooks").or_insert_with(|| json!(hooks));
         let manifest_text = text_of("manifest", &Value::Object(manifest.clone()))?;
-        let unavailable = |error: Unavailable| internal(&error);
-        let wall = self.relay.wall_level().await.map_err(unavailable)?.to_owned();
-        let wall_report = self.relay.wall_report().await.map_err(unavailable)?.clone();
+        let wall = self.relay.wall_level().await.map_err(no_worker)?.to_owned();
+        let wall_report = self.relay.wall_report().await.map_err(no_worker)?.clone();
         let lock_hash = runtime.lock_hash.parse().map_err(|error| internal(&error))?;
         Ok(Loaded {
             name,
@@ -122,7 +121,7 @@ impl Session {
 
     /// Code of people's own runs only behind a wall that holds.
     async fn may_attach_inline_code(&self) -> Result<(), Error> {
-        if self.relay.takes_inline_code().await.map_err(|error| internal(&error))? {
+        if self.relay.takes_inline_code().await.map_err(no_worker)? {
             return Ok(());
         }
         let presets: Vec<&str> = presets().iter().map(|preset| preset.name).collect();
@@ -237,7 +236,7 @@ impl Session {
             };
             if !waited {
                 return Err(Error::new(
-                    ErrorCode::InternalError,
+                    ErrorCode::BotsUnavailable,
                     format!("{} is attached, but has not started yet; the relay keeps trying.", attached.bot_id),
                     "Read on with sync_messages; if its first message stays away, tell the relay's operator.",
                 ));
@@ -337,8 +336,15 @@ fn text_of(name: &str, value: &Value) -> Result<String, Error> {
 fn rejected(error: InspectError) -> Error {
     match error {
         InspectError::Rejected { message, line, hint } => bot_rejected(&message, line, hint),
-        InspectError::Unavailable(error) => internal(&error),
+        InspectError::Unavailable(error) => no_worker(error),
     }
+}
+
+/// Logs why there is no worker, and makes the error for the caller.
+#[expect(clippy::needless_pass_by_value, reason = "the shape that map_err takes")]
+fn no_worker(error: Unavailable) -> Error {
+    tracing::error!(error.cause = %error, remedy = error.remedy(), "bots cannot be run");
+    Error::bots_unavailable()
 }
 
 fn bot_rejected(reason: &str, line: Option<u32>, hint: Option<String>) -> Error {

@@ -43,7 +43,9 @@ impl Session {
             match self.load_bot(spec).await {
                 Ok(bot) => loaded.push(bot),
                 // The relay's own failure says nothing of the bot: no channel is made without it, the caller tries again.
-                Err(error) if error.code == ErrorCode::InternalError => return Err(error),
+                Err(error) if matches!(error.code, ErrorCode::InternalError | ErrorCode::BotsUnavailable) => {
+                    return Err(error);
+                }
                 Err(error) => bot_errors.push(format!("{name}: {} {}", error.message, error.hint)),
             }
         }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use mcp_multiplayer_tests::{Failure, WsClient};
+use mcp_multiplayer_tests::{Failure, RelayProcess, WsClient};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
@@ -30,6 +30,35 @@ async fn error(client: &mut WsClient, op: &str, args: Value) -> Value {
     match client.try_call(op, args.clone()).await {
         Err(Failure::Refused(error)) => error,
         other => panic!("{op} {args}: {other:?}"),
+    }
+}
+
+/// A broken installation is reported where it can be repaired, and is not called a failure of the request or of the bot.
+#[tokio::test]
+async fn a_worker_that_does_not_start_is_reported_to_operator_and_players() {
+    for (flag, broken, reason) in [
+        ("--bot-worker", "/nonexistent/mcp-multiplayer-bot", "can't start /nonexistent/mcp-multiplayer-bot"),
+        ("--bot-python", "/nonexistent/python3", "/nonexistent/python3 does not exist"),
+    ] {
+        let relay = RelayProcess::start_verbose(&[flag, broken]).await.unwrap();
+        in_time("the report to the operator", async {
+            while !relay.logged().unwrap().contains("bots cannot be run") {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+        let logged = relay.logged().unwrap();
+        assert!(logged.contains(reason) && logged.contains("remedy"), "{logged}");
+
+        let mut alice = relay.connect().await.unwrap();
+        assert_eq!(alice.call("health_check", json!({})).await["sandbox"], "none");
+        let create = json!({ "name": "Game", "slots": ["bot:r", "invite:a"], "bot_preset": "GuessBot" });
+        let refused = error(&mut alice, "create_channel", create).await;
+        assert_eq!(refused["code"], "BOTS_UNAVAILABLE", "{refused}");
+        assert!(refused["hint"].as_str().unwrap().contains("operator"), "{refused}");
+        let at = workshop(&mut alice).await;
+        let refused = error(&mut alice, "attach_bot", with(at, json!({ "name": "E", "inline_code": ECHO }))).await;
+        assert_eq!(refused["code"], "BOTS_UNAVAILABLE", "{refused}");
     }
 }
 

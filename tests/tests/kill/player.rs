@@ -158,5 +158,5 @@ impl Player {
 
 /// Whether the relay says that it failed, which is a reason to repeat a request, and not the request's fault.
 fn is_failure(error: &str) -> bool {
-    error.contains("\"INTERNAL_ERROR\"")
+    error.contains("\"INTERNAL_ERROR\"") || error.contains("\"BOTS_UNAVAILABLE\"")
 }
