@@ -4,11 +4,12 @@
 # make bench   the figures, measured here
 # make schemathesis   the REST door, tried with what its description allows and forbids
 # make conformance   the protocol's own test suite, which npm fetches
+# make fresh   demo and test on a bare Debian, which debootstrap makes (SUITE=bookworm or trixie; needs root)
 # make node-clients   OAuth clients of others, which npm fetches
 # make lint    what .ci/run demands of the code, without the tests
 # make setup   the Python environment that bots run in; the others do this by themselves
 
-.PHONY: help demo test relay bench schemathesis conformance node-clients lint setup clients tools
+.PHONY: help demo test relay bench schemathesis conformance node-clients fresh lint setup clients tools
 .DEFAULT_GOAL := help
 
 PYTHON_ENV := .venv/bin/python
@@ -24,15 +25,19 @@ tools:
 	  'Rust is missing: there is no cargo on the PATH.' \
 	  '  https://rustup.rs has the one line that installs it (1.91 or newer).' \
 	  '  Then open a new shell and run make again.' >&2; exit 1; }
-	@command -v cc >/dev/null || command -v gcc >/dev/null || command -v clang >/dev/null || { printf '%s\n' \
-	  'A C compiler is missing: Rust needs one to link, SQLite to be built.' \
-	  '  Debian, Ubuntu   sudo apt install gcc' \
+	@rustc --version | awk '{ split($$2, v, "."); exit !(v[1] > 1 || v[2] >= 91) }' || { printf '%s\n' \
+	  "Rust is too old: $$(rustc --version); wanted is 1.91 or newer." \
+	  '  rustup update stable' \
+	  "  or, where Rust is the system's own package, https://rustup.rs" >&2; exit 1; }
+	@echo 'int main(void) { return 0; }' | cc -x c -o /dev/null - 2>/dev/null || { printf '%s\n' \
+	  'A C compiler that can link programs is missing: Rust needs one to link, SQLite to be built.' \
+	  '  Debian, Ubuntu   sudo apt install gcc libc6-dev' \
 	  '  Fedora           sudo dnf install gcc' \
 	  '  macOS            xcode-select --install' >&2; exit 1; }
 	@command -v python3 >/dev/null || [ -n "$$PYTHON" ] || { printf '%s\n' \
-	  'Python is missing: bots run in an embedded CPython 3.11 or newer.' \
-	  '  Debian, Ubuntu   sudo apt install gcc python3-dev python3-venv' \
-	  '  Fedora           sudo dnf install gcc python3-devel' \
+	  'Python is missing: bots run in an embedded CPython 3.11 to 3.13.' \
+	  '  Debian, Ubuntu   sudo apt install python3-dev python3-venv' \
+	  '  Fedora           sudo dnf install python3-devel' \
 	  '  macOS            brew install python@3.13' >&2; exit 1; }
 
 # Says by itself what a Python lacks: version, headers, shared library, venv.
@@ -44,8 +49,10 @@ clients: setup
 	@sh examples/demo/setup.sh
 
 demo: clients
+	@echo "Building the programs: about $$(grep -c '^name' Cargo.lock) crates. The first time takes some minutes; cargo names each."
 	cargo build --bins
-	$(CLIENTS_ENV) examples/demo/demo.py --bin-dir target/debug
+	@echo 'Starting a relay and two players.'
+	@$(CLIENTS_ENV) examples/demo/demo.py --bin-dir target/debug
 
 # The last lines are the test runner's own summary.
 test: clients
@@ -77,6 +84,9 @@ conformance: clients
 node-clients: clients
 	cargo build --workspace --bins
 	@sh tests/node/run.sh
+
+fresh:
+	bash tests/fresh/run.sh
 
 lint: setup
 	cargo fmt --all --check

@@ -59,8 +59,8 @@ if [ -z "$chosen" ]; then
 Bots run in an embedded CPython 3.11 to 3.13, and none was found that can be embedded.${seen:+
 Looked at:$seen}
 
-  Debian, Ubuntu   sudo apt install gcc python3-dev python3-venv
-  Fedora           sudo dnf install gcc python3-devel
+  Debian, Ubuntu   sudo apt install python3-dev python3-venv
+  Fedora           sudo dnf install python3-devel
   macOS            brew install python@3.13
 
 Then run this again, or name one: PYTHON=/path/to/python3 $0
@@ -68,9 +68,16 @@ MSG
     exit 1
 fi
 
-echo "bots: making .venv with $chosen"
+echo "Making .venv with $chosen: the Python packages that bots may use. They are downloaded once."
+before=$(cat "$venv/pyvenv.cfg" 2>/dev/null || true)
 rm -rf "$venv"
 "$chosen" -m venv "$venv"
+# The worker is linked to the Python that it was built with, and cargo does not notice that .venv leads to another one.
+if [ -n "$before" ] && [ "$before" != "$(cat "$venv/pyvenv.cfg")" ]; then
+    for profile in dev release; do
+        (cd "$root" && cargo clean --quiet --profile "$profile" -p pyo3-build-config -p pyo3-ffi -p pyo3 -p mcp-multiplayer-bot)
+    done
+fi
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-input \
     --require-hashes --only-binary :all: --requirement "$lock"
 "$venv/bin/python" -c 'import ssl, RestrictedPython, requests'

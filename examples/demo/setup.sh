@@ -16,7 +16,7 @@ fi
 # Finds a Python that will do, or says what is missing: PYTHON=/path/to/python3 chooses another.
 sh "$root/bots/python/setup.sh"
 
-echo "clients: making .venv-clients"
+echo "Making .venv-clients: the MCP client that plays in the demo and the tests. It is downloaded once."
 rm -rf "$venv"
 "$root/.venv/bin/python" -m venv "$venv"
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-input \
