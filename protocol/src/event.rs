@@ -125,15 +125,15 @@ pub struct Exchanged {
     pub sealed: bool,
 }
 
-/// How far the wall around a bot reaches, as its relay states it.
+/// The layers of the sandbox around a bot, as its relay states them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-pub struct WallReport {
-    /// The layers that hold, by name.
-    pub held: Vec<String>,
-    /// The layers that the platform refuses, each with why.
+pub struct SandboxReport {
+    /// Active layers, by name.
+    pub active: Vec<String>,
+    /// Layers that the platform lacks or refuses, each with the reason.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub refused: Vec<String>,
-    /// What became of trying the forbidden acts when the relay started: `passed`, or what was not stopped.
+    pub missing: Vec<String>,
+    /// Result of the self-test at the relay's start: `passed`, `not tried`, or the forbidden acts that succeeded.
     pub self_test: String,
 }
 
@@ -180,9 +180,9 @@ pub enum SystemEvent {
         params_hash: Hash,
         hooks: Vec<Hook>,
         runtime: Runtime,
-        wall: String,
+        sandbox: String,
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        wall_report: Option<WallReport>,
+        sandbox_report: Option<SandboxReport>,
         /// Whether the source was held to the policy; an operator can switch that off.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         policy_off: bool,

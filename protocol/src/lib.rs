@@ -28,8 +28,8 @@ pub use body::{Body, BodyError, canonical_text};
 pub use entry::{Author, Content, Entry, Envelope, Salt, Sender};
 pub use error::{Error, ErrorCode};
 pub use event::{
-    Actor, BotAnnouncement, Contribution, Drawn, Exchanged, HookOutcome, Runtime, SlotSpec, SystemEvent, TimerSet,
-    WallReport,
+    Actor, BotAnnouncement, Contribution, Drawn, Exchanged, HookOutcome, Runtime, SandboxReport, SlotSpec, SystemEvent,
+    TimerSet,
 };
 pub use hash::Hash;
 pub use id::{BotId, ChannelId, IdParseError, SlotId};

@@ -8,7 +8,7 @@ use mcp_multiplayer_bot_supervisor::replay::{Export, ExportedBot, ExportedExchan
 use mcp_multiplayer_protocol::ChannelId;
 
 use crate::config::Config;
-use crate::secret::RelayKey;
+use crate::keys::RelayKey;
 use crate::store::Store;
 
 /// Entries that are fetched at a time.

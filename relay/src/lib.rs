@@ -1,35 +1,41 @@
 //! The relay: hosts channels, and the bots that referee them.
 //!
-//! Front doors (`http`, `mcp`, `ws`) → `auth` → `operation` → `channel` → `store`, and `bots` beside
-//! the channels. docs/ARCHITECTURE.md walks a message through it.
+//! `listener` → `router` → transports and pages (`mcp`, `rest`, `ws`, `oauth`, `web`) → `operation` → `channel` → the
+//! store, with `bots` beside the operations. docs/ARCHITECTURE.md follows a message through them.
 
 pub mod auth;
 mod bots;
 mod channel;
 pub mod clock;
 pub mod config;
+mod egress;
 mod error;
 mod export;
-mod failpoint;
-mod http;
+pub mod keys;
+mod listener;
 mod mcp;
+mod net;
 mod oauth;
 mod operation;
-mod outside;
+mod pace;
+mod problem;
 mod quota;
 mod rest;
-pub mod secret;
-mod serve;
+mod retention;
+mod router;
+mod startup;
 mod state;
-pub mod store;
 pub mod telemetry;
 mod web;
 mod ws;
 
+pub use mcp_multiplayer_relay_store as store;
+
 pub use export::export;
-pub use http::mcp_router;
+pub use keys::RelayKey;
+pub use listener::{Encryption, serve};
 pub use mcp::Handler as McpHandler;
-pub use operation::Session;
-pub use secret::RelayKey;
-pub use serve::{Encryption, serve};
+pub use operation::Caller;
+pub use router::mcp_router;
+pub use startup::open;
 pub use state::Relay;

@@ -10,7 +10,7 @@ use mcp_multiplayer_protocol::ChannelId;
 use mcp_multiplayer_relay::clock::{Clock, Random};
 use mcp_multiplayer_relay::config::{self, Config, Settings};
 use mcp_multiplayer_relay::store::sqlite::SqliteStore;
-use mcp_multiplayer_relay::{Encryption, Relay, RelayKey, export, serve, telemetry};
+use mcp_multiplayer_relay::{Encryption, RelayKey, export, open, serve, telemetry};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -107,7 +107,7 @@ async fn run(mut config: Config) -> Result<()> {
         config.public_url = format!("{scheme}://{}", listeners[0].local_addr()?);
     }
     let shutdown = CancellationToken::new();
-    let relay = Relay::open(config.clone(), Clock::system(), Random::system(), shutdown.clone()).await?;
+    let relay = open(config.clone(), Clock::system(), Random::system(), shutdown.clone()).await?;
     for listener in &listeners {
         tracing::info!(listen.address = %listener.local_addr()?, data_dir = %config.data_dir.display(), "listening");
         // For whoever started the relay on port 0.

@@ -53,14 +53,14 @@ async fn hostile_programs_are_stopped_by_the_process_wall_alone() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn hostile_programs_are_stopped_where_the_platform_has_no_namespaces() {
-    stopped(Policy::Off, &["--bot-wall-refuse", "namespaces"]).await;
+    stopped(Policy::Off, &["--sandbox-disable", "namespaces"]).await;
 }
 
 async fn stopped(policy: Policy, flags: &[&str]) {
     let fixtures = Fixture::all();
     let arena = Arena::set(policy, flags).await;
-    if policy == Policy::Off && !arena.has_process_wall() {
-        eprintln!("NOT RUN: this platform gives no wall around processes: {}", arena.wall());
+    if policy == Policy::Off && !arena.has_process_sandbox() {
+        eprintln!("NOT RUN: this platform gives no sandbox around processes: {}", arena.sandbox());
         return;
     }
     let began = Instant::now();

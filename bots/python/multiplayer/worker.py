@@ -20,7 +20,7 @@ from multiplayer.guards import bot_builtins
 from multiplayer.log import Log
 from multiplayer.policy import Rejected
 from multiplayer.program import Program, hooks_of, instance
-from multiplayer.wall import raise_wall
+from multiplayer.isolation import isolate
 
 _REASON_CHARACTERS = 1000
 
@@ -66,7 +66,7 @@ class Worker:
         # Under the policy a bot gets clean errors from Python, before the kernel says no.
         builtins = bot_builtins(modules.bot_import, self._log) if request["policy"] else None
         if builtins is not None:
-            raise_wall(self._workspace)
+            isolate(self._workspace)
         try:
             self._program = Program(request["name"], request["source"], builtins)
         except Rejected as error:

@@ -4,7 +4,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Number, Value};
 
 use crate::frame::{Reply, SentEffect};
-use crate::hook::HookCall;
+use crate::hook::HookRequest;
 use crate::limits::Limits;
 use crate::report::{Done, Effect, FailureKind, HookReport, Outcome};
 
@@ -30,7 +30,7 @@ const MIN_TIMER_MS: u64 = 1000;
 ///
 /// `secrets` are the bot's own: a message that holds one is refused, and nobody hears of them in a
 /// reason or a log.
-pub(crate) fn report(reply: Reply, call: &HookCall, limits: &Limits, secrets: &[String]) -> HookReport {
+pub(crate) fn report(reply: Reply, call: &HookRequest, limits: &Limits, secrets: &[String]) -> HookReport {
     match reply {
         Reply::Done { effects, state, kept, drawn, log } => {
             let done = completed(effects, state, call, limits, secrets)
@@ -69,7 +69,7 @@ fn refused(reason: String) -> HookReport {
 fn completed(
     sent: Vec<SentEffect>,
     state: Option<String>,
-    call: &HookCall,
+    call: &HookRequest,
     limits: &Limits,
     secrets: &[String],
 ) -> Result<Done, String> {
@@ -223,8 +223,8 @@ mod tests {
 
     use crate::hook::{Player, Stream};
 
-    fn call() -> HookCall {
-        HookCall {
+    fn call() -> HookRequest {
+        HookRequest {
             hook: Hook::OnInit,
             channel_id: "chn_1".to_owned(),
             bot_id: "bot_1".to_owned(),

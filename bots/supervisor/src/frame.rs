@@ -14,10 +14,10 @@ use tokio::net::UnixStream;
 use mcp_multiplayer_protocol::Drawn;
 use mcp_multiplayer_protocol::channel::Hook;
 
-use crate::hook::HookCall;
-use crate::outside::{Answer, Ask};
+use crate::egress::{EgressRequest, EgressResponse};
+use crate::hook::HookRequest;
 use crate::report::RuntimeInfo;
-use crate::wall::Act;
+use crate::sandbox::Act;
 
 #[derive(Debug, Serialize)]
 struct RequestFrame<'a> {
@@ -31,7 +31,7 @@ pub(crate) enum Request<'a> {
     Load { name: &'a str, source: &'a str, params: String, policy: bool, limits: LoadLimits },
     Inspect {},
     SelfTest { canary: &'a Path },
-    Hook(&'a HookCall),
+    Hook(&'a HookRequest),
 }
 
 /// The limits that the worker itself reports on, in better words than the supervisor could.
@@ -52,20 +52,20 @@ pub(crate) struct LoadLimits {
 struct SpokenFrame {
     id: u64,
     reply: Option<Reply>,
-    ask: Option<Ask>,
+    ask: Option<EgressRequest>,
 }
 
 #[derive(Debug, Serialize)]
 struct AnswerFrame<'a> {
     id: u64,
-    answer: &'a Answer,
+    answer: &'a EgressResponse,
 }
 
 /// What a worker said.
 #[derive(Debug)]
 pub(crate) enum Spoken {
     Reply(Reply),
-    Ask(Ask),
+    EgressRequest(EgressRequest),
 }
 
 #[derive(Debug, Deserialize)]
@@ -111,7 +111,7 @@ pub(crate) async fn write(socket: &mut UnixStream, id: u64, request: &Request<'_
 }
 
 /// Answers what the worker asked while it was at request `id`.
-pub(crate) async fn answer(socket: &mut UnixStream, id: u64, answer: &Answer) -> io::Result<()> {
+pub(crate) async fn answer(socket: &mut UnixStream, id: u64, answer: &EgressResponse) -> io::Result<()> {
     send(socket, &AnswerFrame { id, answer }).await
 }
 
@@ -154,7 +154,7 @@ pub(crate) async fn read(
     }
     match (frame.reply, frame.ask) {
         (Some(reply), None) => Ok(Spoken::Reply(reply)),
-        (None, Some(ask)) => Ok(Spoken::Ask(ask)),
+        (None, Some(ask)) => Ok(Spoken::EgressRequest(ask)),
         _ => Err(ReadError::Protocol("an unreadable reply")),
     }
 }

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 /// A hook to run, with all that it may know.
 #[derive(Debug, Clone, Serialize)]
-pub struct HookCall {
+pub struct HookRequest {
     /// Which method.
     pub hook: Hook,
     /// What `ctx.channel_id` says.

@@ -7,7 +7,7 @@
 //! ```no_run
 //! # use std::sync::Arc;
 //! # use mcp_multiplayer_bot_supervisor::*;
-//! # async fn example(call: HookCall) -> Result<(), Box<dyn std::error::Error>> {
+//! # async fn example(call: HookRequest) -> Result<(), Box<dyn std::error::Error>> {
 //! let supervisor = Supervisor::new(SupervisorConfig::new("target/release/mcp-multiplayer-bot", "/var/lib/relay/workspaces"))?;
 //! let program = Arc::new(Program {
 //!     name: "EchoBot".to_owned(),
@@ -23,12 +23,12 @@
 //! ```
 
 mod check;
+mod egress;
 mod error;
 mod fleet;
 mod frame;
 mod hook;
 mod limits;
-mod outside;
 mod preset;
 mod process;
 mod program;
@@ -36,8 +36,8 @@ mod record;
 pub mod referee;
 pub mod replay;
 mod report;
+mod sandbox;
 mod supervisor;
-mod wall;
 mod worker;
 mod workspace;
 #[cfg(target_os = "linux")]
@@ -45,13 +45,13 @@ mod zygote;
 
 pub use mcp_multiplayer_protocol::channel::Hook;
 
+pub use crate::egress::{BoxFuture, Bytes, Egress, EgressErrorKind, EgressRequest, EgressResponse, HookEgress};
 pub use crate::error::{InspectError, Unavailable};
-pub use crate::hook::{HookCall, Player, Slot, Stream};
+pub use crate::hook::{HookRequest, Player, Slot, Stream};
 pub use crate::limits::Limits;
-pub use crate::outside::{Answer, Ask, BoxFuture, Bytes, FailKind, Outside, Visit};
 pub use crate::preset::{Preset, find_preset, presets};
 pub use crate::program::{BotKey, Program};
 pub use crate::record::{Record, Step};
 pub use crate::report::{Done, Effect, FailureKind, HookReport, Inspected, Outcome, RuntimeInfo};
+pub use crate::sandbox::{Act, Layer, Sandbox};
 pub use crate::supervisor::{Supervisor, SupervisorConfig};
-pub use crate::wall::{Act, Layer, Wall};

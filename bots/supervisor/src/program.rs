@@ -14,7 +14,7 @@ pub struct Program {
     pub source: Arc<str>,
     /// What `__init__(ctx, params)` gets.
     pub params: Value,
-    /// Whether the source is held to the policy; without it, it is plain Python behind the process wall.
+    /// Whether the source is held to the policy; without it, it is plain Python behind the process sandbox.
     pub policy: bool,
 }
 

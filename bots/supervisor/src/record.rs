@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::outside::{Answer, Ask, FailKind, Visit};
+use crate::egress::{EgressErrorKind, EgressRequest, EgressResponse, HookEgress};
 
 /// Questions that a hook may ask.
 const MAX_STEPS: usize = 4096;
@@ -17,9 +17,9 @@ const MAX_BYTES: usize = 8 << 20;
 #[serde(deny_unknown_fields)]
 pub struct Step {
     /// What the bot asked.
-    pub ask: Ask,
+    pub ask: EgressRequest,
     /// What came back.
-    pub answer: Answer,
+    pub answer: EgressResponse,
 }
 
 /// All that one hook asked, in order, with the answers.
@@ -49,7 +49,7 @@ impl Record {
 
 /// Carries a hook's questions to the outside world, and notes them.
 pub(crate) struct Recorder<'a> {
-    visit: Option<Box<dyn Visit>>,
+    visit: Option<Box<dyn HookEgress>>,
     secrets: &'a [String],
     steps: Vec<String>,
     bytes: usize,
@@ -59,12 +59,12 @@ pub(crate) struct Recorder<'a> {
 
 impl<'a> Recorder<'a> {
     /// Without a `visit` every question is refused.
-    pub(crate) fn new(visit: Option<Box<dyn Visit>>, secrets: &'a [String]) -> Self {
+    pub(crate) fn new(visit: Option<Box<dyn HookEgress>>, secrets: &'a [String]) -> Self {
         Self { visit, secrets, steps: Vec::new(), bytes: 0, hosts: Vec::new(), sealed: false }
     }
 
-    pub(crate) async fn ask(&mut self, ask: Ask) -> Answer {
-        if let Ask::Connect { host, port, .. } = &ask {
+    pub(crate) async fn ask(&mut self, ask: EgressRequest) -> EgressResponse {
+        if let EgressRequest::Connect { host, port, .. } = &ask {
             let host = format!("{}:{port}", host.chars().take(255).collect::<String>());
             if self.hosts.len() < 64 && !self.hosts.contains(&host) {
                 self.hosts.push(host);
@@ -73,8 +73,10 @@ impl<'a> Recorder<'a> {
         self.sealed |= self.secrets.iter().any(|secret| ask.carries(secret));
         let full = self.steps.len() >= MAX_STEPS || self.bytes >= MAX_BYTES;
         let answer = match &mut self.visit {
-            None => failed(FailKind::Refused, "bots have no network on this relay"),
-            Some(_) if full => failed(FailKind::Limit, "a hook may not exchange more than this with the outside world"),
+            None => failed(EgressErrorKind::Refused, "bots have no network on this relay"),
+            Some(_) if full => {
+                failed(EgressErrorKind::Limit, "a hook may not exchange more than this with the outside world")
+            }
             Some(visit) => visit.ask(ask.clone()).await,
         };
         self.sealed |= self.secrets.iter().any(|secret| answer.carries(secret));
@@ -93,8 +95,8 @@ impl<'a> Recorder<'a> {
     }
 }
 
-fn failed(kind: FailKind, message: &str) -> Answer {
-    Answer::Failed { kind, message: message.to_owned() }
+fn failed(kind: EgressErrorKind, message: &str) -> EgressResponse {
+    EgressResponse::Failed { kind, message: message.to_owned() }
 }
 
 /// How long before a hook's deadline the outside world must have answered, so that the bot can still say why not.

@@ -7,7 +7,7 @@ use mcp_multiplayer_protocol::Drawn;
 use mcp_multiplayer_protocol::channel::Hook;
 
 use crate::record::Record;
-use crate::wall::Layer;
+use crate::sandbox::Layer;
 
 /// A bot's source was found fit to attach.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,8 +30,8 @@ pub struct RuntimeInfo {
     pub python: String,
     /// SHA-256 of the pinned package list, `sha256:<hex>`.
     pub lock_hash: String,
-    /// How far the wall around the bot reaches, as [`Wall::level`](crate::Wall::level) has it.
-    pub wall: String,
+    /// How far the bot sandbox reaches, as [`Sandbox::level`](crate::Sandbox::level) has it.
+    pub sandbox: String,
     /// Its layers.
     #[serde(default)]
     pub layers: Vec<Layer>,

@@ -7,16 +7,16 @@ use tokio::sync::OnceCell;
 use tokio::time::{Duration, Instant, sleep};
 
 use crate::check;
+use crate::egress::Egress;
 use crate::error::{InspectError, Unavailable};
 use crate::fleet::Fleet;
 use crate::frame::{Reply, Request};
-use crate::hook::HookCall;
+use crate::hook::HookRequest;
 use crate::limits::Limits;
-use crate::outside::Outside;
 use crate::program::{BotKey, Program};
 use crate::record::{LAST_WORDS, Recorder};
 use crate::report::{FailureKind, HookReport, Inspected, Outcome, RuntimeInfo};
-use crate::wall::Wall;
+use crate::sandbox::Sandbox;
 use crate::worker::{CallError, Worker};
 use crate::workspace::Workspaces;
 #[cfg(target_os = "linux")]
@@ -38,12 +38,12 @@ pub struct SupervisorConfig {
     pub max_workers: usize,
     /// How long a worker waits for its bot's next hook: 10 minutes.
     pub idle_after: Duration,
-    /// Layers of the wall to do without, by name, as if the platform refused them: none. For tests of the others.
+    /// Layers of the sandbox to do without, by name, as if the platform refused them: none. For tests of the others.
     pub refuse: Vec<String>,
     /// Workers that are kept ready for new bots: 1.
     pub spares: usize,
     /// How bots reach the outside world; `None`: not at all.
-    pub outside: Option<Arc<dyn Outside>>,
+    pub egress: Option<Arc<dyn Egress>>,
 }
 
 impl SupervisorConfig {
@@ -58,7 +58,7 @@ impl SupervisorConfig {
             idle_after: Duration::from_mins(10),
             refuse: Vec::new(),
             spares: 1,
-            outside: None,
+            egress: None,
         }
     }
 }
@@ -77,7 +77,7 @@ pub(crate) struct Inner {
     /// What workers are forked from; none before the first, and after it has died.
     #[cfg(target_os = "linux")]
     zygote: tokio::sync::Mutex<Option<Zygote>>,
-    wall: OnceCell<Wall>,
+    sandbox: OnceCell<Sandbox>,
 }
 
 /// What came of one try at a hook.
@@ -97,7 +97,7 @@ impl Supervisor {
             fleet: Fleet::new(config.max_workers),
             #[cfg(target_os = "linux")]
             zygote: tokio::sync::Mutex::default(),
-            wall: OnceCell::new(),
+            sandbox: OnceCell::new(),
             config,
         });
         tokio::spawn(retire_idle(Arc::downgrade(&inner), inner.config.idle_after));
@@ -138,7 +138,12 @@ impl Supervisor {
     /// calls, those of others beside them.
     ///
     /// A dropped future kills the hook.
-    pub async fn run(&self, key: &BotKey, program: &Arc<Program>, call: HookCall) -> Result<HookReport, Unavailable> {
+    pub async fn run(
+        &self,
+        key: &BotKey,
+        program: &Arc<Program>,
+        call: HookRequest,
+    ) -> Result<HookReport, Unavailable> {
         if let Some(message) = oversized(program, &self.inner.config.limits) {
             return Ok(check::failed(message, FailureKind::Refused));
         }
@@ -180,13 +185,13 @@ impl Supervisor {
         &self,
         mut worker: Worker,
         seat: &mut Option<Worker>,
-        call: &HookCall,
+        call: &HookRequest,
     ) -> Result<Attempt, Unavailable> {
         worker.workspace().empty().await?;
         let limits = self.limits();
         let secrets: Arc<[String]> = call.env.values().map(|secret| secret.expose().to_owned()).collect();
         let deadline = Instant::now() + limits.hook.saturating_sub(LAST_WORDS);
-        let outside = self.inner.config.outside.as_ref();
+        let outside = self.inner.config.egress.as_ref();
         let visit = outside.map(|outside| outside.open(&call.channel_id, &call.bot_id, deadline, Arc::clone(&secrets)));
         let mut recorder = Recorder::new(visit, &secrets);
         let reply = worker.call(&Request::Hook(call), limits, Some(&mut recorder)).await;
@@ -208,14 +213,14 @@ impl Supervisor {
         Ok(Attempt::Reported(report))
     }
 
-    /// How far the wall around bots reaches; tried once, with a worker of its own.
-    pub async fn wall(&self) -> Result<Wall, Unavailable> {
-        self.inner.wall.get_or_try_init(|| self.try_wall()).await.cloned()
+    /// How far the bot sandbox reaches; tried once, with a worker of its own.
+    pub async fn sandbox(&self) -> Result<Sandbox, Unavailable> {
+        self.inner.sandbox.get_or_try_init(|| self.test_sandbox()).await.cloned()
     }
 
-    async fn try_wall(&self) -> Result<Wall, Unavailable> {
+    async fn test_sandbox(&self) -> Result<Sandbox, Unavailable> {
         let mut worker = self.start().await?;
-        let RuntimeInfo { wall: level, layers, .. } = worker.runtime().clone();
+        let RuntimeInfo { sandbox: level, layers, .. } = worker.runtime().clone();
         let canary = self.inner.workspaces.canary()?;
         let acts = if layers.is_empty() {
             Vec::new()
@@ -224,7 +229,7 @@ impl Supervisor {
             tested.map_err(|error| Unavailable::Broken(reason(&error, "the self-test", self.limits())))?
         };
         worker.kill().await;
-        Ok(Wall::judged(&level, layers, acts))
+        Ok(Sandbox::judged(&level, layers, acts))
     }
 
     async fn start(&self) -> Result<Worker, Unavailable> {
@@ -269,7 +274,7 @@ impl Inner {
 
     /// A worker from the zygote, or why not and whether the zygote was there before.
     ///
-    /// Where it fails there is none: a process of its own, which has no wall, is no substitute.
+    /// Where it fails there is none: a process of its own, which has no sandbox, is no substitute.
     #[cfg(target_os = "linux")]
     async fn fork_worker(&self) -> Result<Worker, (Unavailable, bool)> {
         let mut zygote = self.zygote.lock().await;

@@ -24,8 +24,8 @@ use crate::process::Process;
 use crate::program::Program;
 use crate::record::Recorder;
 use crate::report::RuntimeInfo;
+use crate::sandbox::Act;
 use crate::supervisor::SupervisorConfig;
-use crate::wall::Act;
 use crate::workspace::Workspace;
 #[cfg(target_os = "linux")]
 use crate::zygote::Zygote;
@@ -218,7 +218,7 @@ impl Worker {
             loop {
                 match frame::read(socket, id, limits.reply_bytes(), buffer).await? {
                     Spoken::Reply(reply) => return Ok(reply),
-                    Spoken::Ask(ask) => {
+                    Spoken::EgressRequest(ask) => {
                         let recorder = recorder.as_deref_mut().ok_or(CallError::Protocol("a question"))?;
                         let answer = recorder.ask(ask).await;
                         frame::answer(socket, id, &answer).await.map_err(|_| CallError::Closed)?;

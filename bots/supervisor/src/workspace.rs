@@ -46,7 +46,7 @@ impl Workspaces {
         Ok(path)
     }
 
-    /// A file that no bot may read, for the wall's self-test.
+    /// A file that no bot may read, for the sandbox's self-test.
     pub(crate) fn canary(&self) -> Result<PathBuf, Unavailable> {
         let path = self.root.join("canary");
         fs::write(&path, "no bot reads this").map_err(failed(&path))?;

@@ -34,7 +34,7 @@ pub(crate) struct Zygote {
 }
 
 /// What a zygote answers.
-enum Answer {
+enum ForkReply {
     Forked(OwnedFd),
     /// It could not, and is there all the same.
     Refused(String),
@@ -87,15 +87,15 @@ impl Zygote {
         let forked =
             timeout(limit, self.exchange(directory, socket)).await.map_err(|_| Unavailable::NotReady(limit))?;
         match forked {
-            Ok(Some(Answer::Forked(process))) => return Ok(Ok(process)),
-            Ok(Some(Answer::Refused(why))) => return Ok(Err(Unavailable::Broken(why))),
+            Ok(Some(ForkReply::Forked(process))) => return Ok(Ok(process)),
+            Ok(Some(ForkReply::Refused(why))) => return Ok(Err(Unavailable::Broken(why))),
             Ok(None) | Err(_) => {}
         }
         let stderr = self.stderr.take();
         Err(Unavailable::Broken(last_words(&mut self.child, stderr).await))
     }
 
-    async fn exchange(&mut self, directory: &Path, socket: OwnedFd) -> io::Result<Option<Answer>> {
+    async fn exchange(&mut self, directory: &Path, socket: OwnedFd) -> io::Result<Option<ForkReply>> {
         // Left from a request that was given up: that worker ends by itself, its socket has no other end.
         if self.unanswered && self.answer().await?.is_none() {
             return Ok(None);
@@ -108,7 +108,7 @@ impl Zygote {
     }
 
     /// The answer to a request; `None` at the zygote's end.
-    async fn answer(&mut self) -> io::Result<Option<Answer>> {
+    async fn answer(&mut self) -> io::Result<Option<ForkReply>> {
         let answer = self.control.async_io(Interest::READABLE, || Ok(receive(&self.control)?)).await?;
         self.unanswered = false;
         Ok(answer)
@@ -126,7 +126,7 @@ fn send(control: &UnixStream, text: &[u8], socket: &OwnedFd) -> Result<(), Errno
 }
 
 /// What came; `None` at the zygote's end.
-fn receive(control: &UnixStream) -> Result<Option<Answer>, Errno> {
+fn receive(control: &UnixStream) -> Result<Option<ForkReply>, Errno> {
     let mut bytes = [0; 256];
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut ancillary = RecvAncillaryBuffer::new(&mut space);
@@ -137,8 +137,8 @@ fn receive(control: &UnixStream) -> Result<Option<Answer>, Errno> {
     });
     let text = &bytes[..received.bytes];
     Ok(match descriptor {
-        Some(process) => Some(Answer::Forked(process)),
+        Some(process) => Some(ForkReply::Forked(process)),
         None if text.is_empty() => None,
-        None => Some(Answer::Refused(String::from_utf8_lossy(text).into_owned())),
+        None => Some(ForkReply::Refused(String::from_utf8_lossy(text).into_owned())),
     })
 }

@@ -16,7 +16,7 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use crate::frame;
-use crate::sandbox::Wall;
+use crate::sandbox::Sandbox;
 
 /// The package's modules, each after those that it imports.
 const MODULES: [(&str, &str); 17] = [
@@ -34,7 +34,7 @@ const MODULES: [(&str, &str); 17] = [
     ("multiplayer.values", include_str!("../../python/multiplayer/values.py")),
     ("multiplayer.log", include_str!("../../python/multiplayer/log.py")),
     ("multiplayer.context", include_str!("../../python/multiplayer/context.py")),
-    ("multiplayer.wall", include_str!("../../python/multiplayer/wall.py")),
+    ("multiplayer.isolation", include_str!("../../python/multiplayer/isolation.py")),
     ("multiplayer.program", include_str!("../../python/multiplayer/program.py")),
     ("multiplayer.worker", include_str!("../../python/multiplayer/worker.py")),
 ];
@@ -78,7 +78,7 @@ impl Runtime {
         package: &Package,
         workspace: &Path,
         socket: &Arc<UnixStream>,
-        wall: &Wall,
+        sandbox: &Sandbox,
     ) -> anyhow::Result<Self> {
         Python::attach(|py| {
             let worker = package.worker.bind(py).call1((workspace.as_os_str(), exchange(py, socket)?));
@@ -90,13 +90,13 @@ impl Runtime {
                 "worker": env!("CARGO_PKG_VERSION"),
                 "python": format!("{}.{}.{}", version.major, version.minor, version.patch),
                 "lock_hash": lock_hash(),
-                "wall": wall.level(),
-                "layers": wall.layers(),
+                "sandbox": sandbox.level(),
+                "layers": sandbox.layers(),
             }}});
             Ok(Self {
                 answer: answer.unbind(),
                 ready: ready.to_string(),
-                own_workspace: wall.has_own_workspace().then(|| workspace.to_owned()),
+                own_workspace: sandbox.has_own_workspace().then(|| workspace.to_owned()),
             })
         })
     }
@@ -123,7 +123,7 @@ impl Runtime {
     }
 }
 
-/// What the wall's self-test found, if that is what is asked for.
+/// What the sandbox's self-test found, if that is what is asked for.
 #[cfg(target_os = "linux")]
 fn self_test(request: &str) -> Option<String> {
     if !request.contains("self_test") {

@@ -63,7 +63,7 @@ pub(crate) fn run(arguments: &Serve) -> ExitCode {
 fn start(arguments: &Serve, socket: &Arc<UnixStream>) -> anyhow::Result<Runtime> {
     lifeline::hold(socket)?;
     let (memory_bytes, file_bytes) = (arguments.memory_bytes, arguments.file_bytes);
-    let wall = sandbox::limit(&Allowance { memory_bytes, file_bytes, refuse: Vec::new() }, &arguments.workspace)?;
+    let sandbox = sandbox::limit(&Allowance { memory_bytes, file_bytes, refuse: Vec::new() }, &arguments.workspace)?;
     interpreter::initialize(&arguments.python)?;
-    Runtime::start(&Package::load(false)?, &arguments.workspace, socket, &wall)
+    Runtime::start(&Package::load(false)?, &arguments.workspace, socket, &sandbox)
 }

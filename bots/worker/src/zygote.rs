@@ -1,4 +1,4 @@
-//! The process that workers are forked from: Python is loaded once, and the wall is half up.
+//! The process that workers are forked from: Python is loaded once, and the sandbox is half up.
 //!
 //! Its standard input is a Unix socket to the supervisor. A message with a descriptor asks for a worker, whose
 //! socket that is; the answer is a message with a descriptor of its process. One at a time. When the relay is
@@ -26,7 +26,7 @@ use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions, pidfd_open, set_pare
 
 use crate::runtime::{Package, Runtime};
 use crate::sandbox::seccomp::Filter;
-use crate::sandbox::{self, Allowance, Room, Wall};
+use crate::sandbox::{self, Allowance, Room, Sandbox};
 use crate::{interpreter, socket};
 
 /// What the supervisor tells.
@@ -48,7 +48,7 @@ pub(crate) struct Zygote {
     #[arg(long, default_value = env!("MCP_MULTIPLAYER_BOT_PYTHON"))]
     python: PathBuf,
 
-    /// Layers of the wall to do without.
+    /// Layers of the sandbox to do without.
     #[arg(long, value_delimiter = ',')]
     refuse: Vec<String>,
 }
@@ -90,7 +90,7 @@ fn at_fixed_addresses() {
 /// All that a worker inherits.
 struct Ready {
     allowance: Allowance,
-    wall: Wall,
+    sandbox: Sandbox,
     /// Where a worker mounts its workspace; `None` where it gets a directory from the supervisor.
     room: Option<PathBuf>,
     readable: Vec<PathBuf>,
@@ -105,11 +105,11 @@ fn start(arguments: &Zygote) -> Result<Ready> {
         refuse: arguments.refuse.clone(),
     };
     let readable = interpreter::library(&arguments.python);
-    let (wall, room) = sandbox::apart(&allowance, &arguments.stage, &readable)?;
+    let (sandbox, room) = sandbox::apart(&allowance, &arguments.stage, &readable)?;
     interpreter::initialize(&arguments.python)?;
     let package = Package::load(true)?;
     let filter = Filter::compile(room.is_some());
-    Ok(Ready { allowance, wall, room, readable, filter, package })
+    Ok(Ready { allowance, sandbox, room, readable, filter, package })
 }
 
 impl Ready {
@@ -159,15 +159,15 @@ impl Ready {
         // Without a namespace of processes, the zygote's end must reach its workers some other way.
         set_parent_process_death_signal(Some(Signal::KILL))?;
         let socket = only_descriptor(theirs)?;
-        let Self { allowance, mut wall, room, readable, filter, package } = self;
+        let Self { allowance, mut sandbox, room, readable, filter, package } = self;
         let room = match room {
             Some(path) => Room::Memory(path),
             None => Room::Directory(PathBuf::from(directory)),
         };
-        sandbox::seal(&mut wall, &allowance, &room, &readable, &filter)?;
+        sandbox::seal(&mut sandbox, &allowance, &room, &readable, &filter)?;
         let (Room::Memory(workspace) | Room::Directory(workspace)) = &room;
         let socket = Arc::new(socket);
-        let runtime = Runtime::start(&package, workspace, &socket, &wall)?;
+        let runtime = Runtime::start(&package, workspace, &socket, &sandbox)?;
         runtime.serve(&socket)
     }
 }

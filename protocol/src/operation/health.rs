@@ -1,9 +1,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::WallReport;
+use crate::SandboxReport;
 
-/// Is the relay there, and which one is it?
+/// Asks whether the relay works, and which version it is.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HealthCheck {}
@@ -17,9 +17,9 @@ pub struct Health {
     pub version: String,
     /// The WebSocket subprotocol that it speaks.
     pub protocol: String,
-    /// How strongly bots are walled in.
+    /// Level of the sandbox around bots: `full`, `kernel`, `process`, or `none` when no bot can run.
     pub sandbox: String,
-    /// What that consists of, and what trying the forbidden acts showed.
+    /// Layers of the sandbox, and the result of its self-test.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub wall: Option<WallReport>,
+    pub sandbox_report: Option<SandboxReport>,
 }

@@ -4,7 +4,7 @@
 use mcp_multiplayer_protocol::channel::{self, ChannelState, Hook, SlotKind};
 use mcp_multiplayer_protocol::{
     Actor, Author, Body, BotAnnouncement, BotId, ChannelId, Content, Contribution, Drawn, Entry, Exchanged, Hash,
-    HookOutcome, Kind, Runtime, Salt, Sender, SlotId, SlotSpec, SystemEvent, TimerSet, Timestamp, WallReport,
+    HookOutcome, Kind, Runtime, Salt, SandboxReport, Sender, SlotId, SlotSpec, SystemEvent, TimerSet, Timestamp,
 };
 use serde_json::{Map, Value, json};
 
@@ -39,17 +39,17 @@ pub(super) fn entries_of_bots() -> Vec<(&'static str, Entry)> {
     let created = SystemEvent::ChannelCreated { name, slots: slots.to_vec(), owner, mutable: false };
     log.system("channel created", None, &created);
     let mut attached = attach("GuessBot", 0, 0, None, None);
-    if let SystemEvent::BotAttach { hooks, wall, wall_report, policy_off, .. } = &mut attached {
+    if let SystemEvent::BotAttach { hooks, sandbox, sandbox_report, policy_off, .. } = &mut attached {
         hooks.push(Hook::OnTimer);
-        "kernel".clone_into(wall);
-        *wall_report = Some(WallReport {
-            held: vec!["seccomp".to_owned(), "landlock".to_owned()],
-            refused: vec!["namespaces: Operation not permitted".to_owned()],
+        "kernel".clone_into(sandbox);
+        *sandbox_report = Some(SandboxReport {
+            active: vec!["seccomp".to_owned(), "landlock".to_owned()],
+            missing: vec!["namespaces: Operation not permitted".to_owned()],
             self_test: "passed".to_owned(),
         });
         *policy_off = true;
     }
-    log.system("bot attached behind a wall with a gap", None, &attached);
+    log.system("bot attached behind a sandbox with a gap", None, &attached);
     log.system("seat taken, with entropy", None, &join(1, "alice", Some("four dice: 6 1 3 3".to_owned())));
     let contribution = Contribution { slot_id: SlotId::at(1), entry: 3, entropy: Hash::of(&[b"four dice: 6 1 3 3"]) };
     let opened = SystemEvent::EntropyOpened { bot_id: referee(), epoch: 0, contributions: vec![contribution] };
@@ -234,8 +234,8 @@ fn attach(name: &str, number: u32, place: usize, slot_label: Option<&str>, by: O
             python: "3.11.7".to_owned(),
             lock_hash: Hash::of(&[b"requirements"]),
         },
-        wall: "process".to_owned(),
-        wall_report: None,
+        sandbox: "process".to_owned(),
+        sandbox_report: None,
         policy_off: false,
         seed_commitment: Hash::of(&[b"seed ", &number.to_be_bytes()]),
         by,

@@ -13,7 +13,7 @@ use super::{Principal, is_admitted};
 use crate::clock::{Clock, Random};
 use crate::config::{Access, Config};
 use crate::error::store_failed;
-use crate::secret::read_or_create;
+use crate::keys::read_or_create;
 use crate::store::{NewToken, Store, StoreError};
 
 /// How long a token is believed without asking the store; what the operator revokes beside the relay takes effect

@@ -1,4 +1,4 @@
-use mcp_multiplayer_bot_supervisor::referee::{Memory, Said, Turn, Verdict};
+use mcp_multiplayer_bot_supervisor::referee::{HookOutput, Memory, Turn, Verdict};
 use mcp_multiplayer_protocol::channel::HookCall;
 use mcp_multiplayer_protocol::{Error, HookOutcome, Sender, SystemEvent};
 
@@ -22,13 +22,13 @@ pub(super) fn propose(
     before: &Memory,
 ) -> Result<(), Error> {
     let (bot_id, cause) = (&turn.bot.bot_id, Some(turn.trigger.id()));
-    for said in &verdict.said {
+    for said in &verdict.outputs {
         match said {
-            Said::Bot { to_slot, kind, content } => {
+            HookOutput::Bot { to_slot, kind, content } => {
                 let sender = Sender::Bot(bot_id.clone());
                 proposal.push_salted(sender, kind.clone(), *to_slot, cause, content.clone())?;
             }
-            Said::Relay(event) => drop(proposal.push_event(event, cause)?),
+            HookOutput::Relay(event) => drop(proposal.push_event(event, cause)?),
         }
     }
     if let Some(record) = &verdict.record {

@@ -12,8 +12,8 @@ use tokio::time::sleep;
 
 use super::hook::{Steps, advance, propose};
 use crate::channel::{CommitError, LiveChannel};
-use crate::failpoint;
 use crate::state::Relay;
+use crate::store::failpoint;
 use crate::store::{BotCursor, StoreError};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(100);

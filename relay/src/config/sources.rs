@@ -8,7 +8,7 @@ use clap::parser::ValueSource;
 use serde_json::{Map, Value, json};
 
 use super::{Config, Settings, original};
-use crate::http::Proxies;
+use crate::net::Proxies;
 
 /// A configuration, and where each of its values comes from.
 #[derive(Clone, Debug)]

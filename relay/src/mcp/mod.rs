@@ -24,47 +24,47 @@ pub use handler::Handler;
 
 use crate::auth::Principal;
 use crate::config::Config;
-use crate::operation::Session;
+use crate::operation::Caller;
 use crate::state::Relay;
 
 type Mcp<H> = StreamableHttpService<H, NeverSessionManager>;
 
-/// The ways that a request may take.
-struct Ways<H> {
+/// The services that a request may take.
+struct Services<H> {
     json: Mcp<H>,
     stream: Mcp<H>,
-    door: Door<H>,
+    endpoint: Endpoint<H>,
 }
 
 /// An MCP server behind HTTP: the relay's, unless a test puts another there.
 #[derive(Clone)]
-pub(crate) struct Door<H> {
+pub(crate) struct Endpoint<H> {
     handler: H,
     config: StreamableHttpServerConfig,
 }
 
-impl Door<McpServer> {
+impl Endpoint<McpServer> {
     /// The relay as an MCP server.
     pub(crate) fn new(relay: &Arc<Relay>, cut_off: &CancellationToken) -> Self {
         let relay_for_calls = Arc::clone(relay);
         let server = McpServer::new(move |extensions| {
             let principal = extensions.get::<Parts>().and_then(|parts| parts.extensions.get::<Principal>());
             let principal = principal.cloned().ok_or_else(Error::internal)?;
-            let session: Arc<dyn Multiplayer> = Arc::new(Session::new(Arc::clone(&relay_for_calls), principal));
-            Ok(session)
+            let caller: Arc<dyn Multiplayer> = Arc::new(Caller::new(Arc::clone(&relay_for_calls), principal));
+            Ok(caller)
         });
         Self::to(server.until(relay.shutdown.clone()), &relay.config, cut_off)
     }
 }
 
-impl<H: Handler> Door<H> {
+impl<H: Handler> Endpoint<H> {
     /// The way to this handler.
     pub(crate) fn to(handler: H, config: &Config, cut_off: &CancellationToken) -> Self {
         let config = StreamableHttpServerConfig::default()
             .with_legacy_session_mode(false)
             .with_max_request_body_bytes(config.request_bytes)
             .with_cancellation_token(cut_off.child_token())
-            // Host and Origin are checked for all doors alike, in http/guard.rs.
+            // Host and Origin are checked for all doors alike, in net/origin.rs.
             .disable_allowed_hosts()
             .disable_allowed_origins();
         Self { handler, config }
@@ -93,10 +93,10 @@ impl<H: Handler> Door<H> {
     ) -> impl Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + Sync + 'static
     {
         // Cloned for each request, and more than once: as one piece.
-        let ways = Arc::new(Ways {
+        let services = Arc::new(Services {
             json: self.mcp(self.handler.clone(), true),
             stream: self.mcp(self.handler.clone(), false),
-            door: self.clone(),
+            endpoint: self.clone(),
         });
         service_fn(move |mut request: Request| {
             // Whoever posts here is answered in the form of this door, whatever it says it accepts: curl says `*/*`,
@@ -105,12 +105,12 @@ impl<H: Handler> Door<H> {
             let header = |name| request.headers().get(name);
             let modern = header("mcp-protocol-version").is_some_and(|version| version >= "2026-07-28");
             let listens = modern && header("mcp-method").is_some_and(|method| method == "subscriptions/listen");
-            let ways = Arc::clone(&ways);
+            let services = Arc::clone(&services);
             async move {
                 if listens {
-                    return Ok(Box::pin(ways.door.clone().listen(request)).await);
+                    return Ok(Box::pin(services.endpoint.clone().listen(request)).await);
                 }
-                let mcp = if modern || json_for_all { &ways.json } else { &ways.stream };
+                let mcp = if modern || json_for_all { &services.json } else { &services.stream };
                 mcp.clone().oneshot(request).await.map(|response| response.map(Body::new))
             }
         })

@@ -9,14 +9,14 @@ use super::caller::address;
 use super::client::{KnownClient, find_for};
 use super::form::Form;
 use super::refusal::Refusal;
+use super::server::AuthorizationServer;
 use crate::auth::token_hash;
-use crate::state::Relay;
 
 /// The client that sent a request.
-pub(super) async fn client(relay: &Relay, parts: &Parts, form: &Form) -> Result<KnownClient, Refusal> {
+pub(super) async fn client(server: &AuthorizationServer, parts: &Parts, form: &Form) -> Result<KnownClient, Refusal> {
     let Some(header) = parts.headers.get(AUTHORIZATION) else {
         let id = form.get("client_id").ok_or_else(|| Refusal::invalid_client("The client does not say who it is."))?;
-        return proven(relay, parts, id, form.get("client_secret")).await;
+        return proven(server, parts, id, form.get("client_secret")).await;
     };
     if form.get("client_secret").is_some() {
         return Err(Refusal::invalid_request("The client is to prove who it is in one way, not in two."));
@@ -28,11 +28,16 @@ pub(super) async fn client(relay: &Relay, parts: &Parts, form: &Form) -> Result<
         return Err(Refusal::invalid_request("client_id is another than in the Authorization header."));
     }
     let secret = Some(secret.as_str()).filter(|secret| !secret.is_empty());
-    proven(relay, parts, &id, secret).await.map_err(Refusal::challenged)
+    proven(server, parts, &id, secret).await.map_err(Refusal::challenged)
 }
 
-async fn proven(relay: &Relay, parts: &Parts, id: &str, secret: Option<&str>) -> Result<KnownClient, Refusal> {
-    let client = find_for(relay, id, address(&parts.extensions)).await?;
+async fn proven(
+    server: &AuthorizationServer,
+    parts: &Parts,
+    id: &str,
+    secret: Option<&str>,
+) -> Result<KnownClient, Refusal> {
+    let client = find_for(server, id, address(&parts.extensions)).await?;
     let proven = match (&client.secret_hash, secret) {
         (Some(hash), Some(secret)) => bool::from(hash.as_bytes().ct_eq(token_hash(secret).as_bytes())),
         (None, None) => true,

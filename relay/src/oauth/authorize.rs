@@ -10,7 +10,6 @@
 //! those clients' care with `state`, which is why the list is short. Wherever a person was invited, one click is asked for.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
@@ -20,7 +19,7 @@ use axum::routing::{get, post};
 use mcp_multiplayer_protocol::{ChannelId, Timestamp};
 
 use super::answer::{Answer, Denial};
-use super::caller::{PerAddress, address};
+use super::caller::address;
 use super::consent::{self, Known};
 use super::decision::decide;
 use super::destination::is_known_client;
@@ -29,53 +28,37 @@ use super::notice::Notice;
 use super::parameters::Parameters;
 use super::person::{Visitor, Visitors};
 use super::request::{Asked, Prompt, Recipient};
+use super::server::AuthorizationServer;
 use crate::auth::{Principal, token_hash};
 use crate::config::Access;
 use crate::error::internal;
 use crate::state::Relay;
 use crate::store::{Code, Grant, NewCode, StoreError};
-use crate::web::Site;
 
 /// How long a code may be redeemed.
 const CODE_MS: i64 = 60_000;
 /// How long the page may be looked at before it is answered.
 const PAGE_MS: i64 = 10 * 60_000;
-/// How many access codes an address may try, and in which time.
-const TRIES: u32 = 10;
-const TRIES_IN: Duration = Duration::from_mins(1);
 /// Largest form: a request, signed.
 const FORM_BYTES: usize = 64 * 1024;
 
-/// What the endpoint and the page's form work with.
-pub(super) struct Desk {
-    pub(super) relay: Arc<Relay>,
-    pub(super) visitors: Visitors,
-    /// Access codes that were tried.
-    pub(super) tries: PerAddress,
-}
-
 /// The authorization endpoint, and where its page's form goes.
-pub(super) fn router(relay: &Arc<Relay>) -> Router {
-    let desk = Desk {
-        relay: Arc::clone(relay),
-        visitors: Visitors::new(&relay.key, Site::of(&relay.config).is_secure()),
-        tries: PerAddress::new(TRIES, TRIES_IN),
-    };
+pub(super) fn router(server: &Arc<AuthorizationServer>) -> Router {
     Router::new()
         .route("/oauth/authorize", get(authorize))
         .route("/authorize", get(authorize))
         .route("/oauth/authorize/decision", post(decide))
         .layer(DefaultBodyLimit::max(FORM_BYTES))
-        .with_state(Arc::new(desk))
+        .with_state(Arc::clone(server))
 }
 
-async fn authorize(State(desk): State<Arc<Desk>>, request: Request) -> Response {
-    let relay = &desk.relay;
+async fn authorize(State(server): State<Arc<AuthorizationServer>>, request: Request) -> Response {
+    let relay = &server.relay;
     if relay.config.access() == Access::Closed {
         return Notice::closed(relay).page(StatusCode::FORBIDDEN);
     }
     let parameters = Parameters::parse(request.uri().query().unwrap_or_default().as_bytes());
-    let recipient = match Recipient::find(relay, &parameters, address(request.extensions())).await {
+    let recipient = match Recipient::find(&server, &parameters, address(request.extensions())).await {
         Ok(recipient) => recipient,
         Err(page) => return page,
     };
@@ -93,15 +76,15 @@ async fn authorize(State(desk): State<Arc<Desk>>, request: Request) -> Response 
         Ok(prompt) => prompt,
         Err(denial) => return answer.deny(&denial),
     };
-    let visitor = desk.visitors.find(request.headers()).unwrap_or_else(|| Visitors::welcome(&relay.random));
-    let known = match desk.known(&visitor).await {
+    let visitor = server.visitors.find(request.headers()).unwrap_or_else(|| Visitors::welcome(&relay.random));
+    let known = match server.known(&visitor).await {
         Ok(known) => known,
         Err(error) => return answer.deny(&failed(&error)),
     };
-    let cookie = desk.visitors.remember(&visitor);
+    let cookie = server.visitors.remember(&visitor);
     let at_once = known == Known::Anyone && is_known_client(&redirect_uri);
     match prompt {
-        Prompt::Default | Prompt::None if at_once => match desk.grant(&visitor, &asked).await {
+        Prompt::Default | Prompt::None if at_once => match server.grant(&visitor, &asked).await {
             Ok(code) => (cookie, answer.code(&code)).into_response(),
             Err(error) => answer.deny(&failed(&error)),
         },
@@ -116,7 +99,7 @@ async fn authorize(State(desk): State<Arc<Desk>>, request: Request) -> Response 
     }
 }
 
-impl Desk {
+impl AuthorizationServer {
     /// What the relay knows of a visitor by the cookie alone.
     pub(super) async fn known(&self, visitor: &Visitor) -> Result<Known, StoreError> {
         if self.relay.config.access() == Access::Open {

@@ -8,8 +8,8 @@ use axum::http::Extensions;
 use governor::clock::{Clock as _, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 
-use crate::http::ClientAddress;
-use crate::quota::AddressKey;
+use crate::net::AddressKey;
+use crate::net::ClientAddress;
 
 /// Addresses that are remembered before those that have waited long enough are forgotten.
 const REMEMBERED: usize = 10_000;

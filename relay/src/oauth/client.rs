@@ -6,8 +6,8 @@ use mcp_multiplayer_protocol::Hash;
 use thiserror::Error;
 
 use super::redirect;
+use super::server::AuthorizationServer;
 use crate::error::store_failed;
-use crate::state::Relay;
 
 /// Longest id of a client.
 const LONGEST_ID: usize = 500;
@@ -60,14 +60,18 @@ pub(super) enum ClientError {
 
 /// The client of this id: as it registered, or as its document says if the id is an https URL; for a caller at this
 /// address, who may have only so many documents fetched.
-pub(super) async fn find_for(relay: &Relay, client_id: &str, from: Option<IpAddr>) -> Result<KnownClient, ClientError> {
+pub(super) async fn find_for(
+    server: &AuthorizationServer,
+    client_id: &str,
+    from: Option<IpAddr>,
+) -> Result<KnownClient, ClientError> {
     if client_id.len() > LONGEST_ID {
         return Err(ClientError::Unknown);
     }
     if client_id.starts_with("https://") {
-        return relay.client_documents.find(client_id, from).await;
+        return server.documents.find(client_id, from).await;
     }
-    let client = relay.store.find_client(client_id.to_owned()).await.map_err(|error| {
+    let client = server.store.find_client(client_id.to_owned()).await.map_err(|error| {
         let _ = store_failed(error);
         ClientError::Failed
     })?;

@@ -12,7 +12,7 @@ use super::destination::Destination;
 use super::notice::Notice;
 use super::person::Visitor;
 use super::request::Asked;
-use crate::secret::RelayKey;
+use crate::keys::RelayKey;
 use crate::state::Relay;
 use crate::web::{Site, private_page};
 
@@ -86,8 +86,8 @@ mod tests {
     use mcp_multiplayer_protocol::Timestamp;
 
     use super::{Visitor, open, sign};
+    use crate::keys::RelayKey;
     use crate::oauth::request::Asked;
-    use crate::secret::RelayKey;
 
     #[test]
     fn the_field_opens_for_its_visitor_for_a_while() {

@@ -9,7 +9,7 @@ use axum::http::header::RETRY_AFTER;
 use axum::response::{IntoResponse as _, Response};
 
 use super::answer::{Answer, Denial};
-use super::authorize::{Desk, failed};
+use super::authorize::failed;
 use super::caller::address;
 use super::consent::{self, Known};
 use super::metadata::issuer;
@@ -17,17 +17,18 @@ use super::notice::Notice;
 use super::parameters::Parameters;
 use super::person::Visitor;
 use super::request::Asked;
+use super::server::AuthorizationServer;
 use crate::auth::token_hash;
 use crate::config::Access;
 use crate::store::StoreError;
 
-pub(super) async fn decide(State(desk): State<Arc<Desk>>, request: Request) -> Response {
-    let relay = &desk.relay;
+pub(super) async fn decide(State(server): State<Arc<AuthorizationServer>>, request: Request) -> Response {
+    let relay = &server.relay;
     if relay.config.access() == Access::Closed {
         return Notice::closed(relay).page(StatusCode::FORBIDDEN);
     }
     let from = address(request.extensions());
-    let visitor = desk.visitors.find(request.headers());
+    let visitor = server.visitors.find(request.headers());
     let form = match RawForm::from_request(request, &()).await {
         Ok(RawForm(form)) => Parameters::parse(&form),
         Err(_) => return Notice::stale(relay).page(StatusCode::BAD_REQUEST),
@@ -50,12 +51,12 @@ pub(super) async fn decide(State(desk): State<Arc<Desk>>, request: Request) -> R
         _ => return Notice::stale(relay).page(StatusCode::BAD_REQUEST),
     }
     let given = form.one("access_code").ok().flatten().map(str::trim);
-    match desk.person(visitor, given, from).await {
-        Ok(Who::Person(person)) => match desk.grant(&person, &asked).await {
-            Ok(code) => (desk.visitors.remember(&person), answer.code(&code)).into_response(),
+    match server.person(visitor, given, from).await {
+        Ok(Who::Person(person)) => match server.grant(&person, &asked).await {
+            Ok(code) => (server.visitors.remember(&person), answer.code(&code)).into_response(),
             Err(error) => answer.deny(&failed(&error)),
         },
-        Ok(Who::Nobody(known, why)) => again(&desk, &asked, field, &known, why),
+        Ok(Who::Nobody(known, why)) => again(&server, &asked, field, &known, why),
         Err(error) => answer.deny(&failed(&error)),
     }
 }
@@ -89,7 +90,7 @@ impl Why {
     }
 }
 
-impl Desk {
+impl AuthorizationServer {
     /// The person that the access code stands for, or else the visitor, if known.
     async fn person(&self, visitor: Visitor, code: Option<&str>, from: Option<IpAddr>) -> Result<Who, StoreError> {
         let known = self.known(&visitor).await?;
@@ -109,8 +110,8 @@ impl Desk {
 }
 
 /// The page once more, with what was wrong.
-fn again(desk: &Desk, asked: &Asked, field: &str, known: &Known, why: Why) -> Response {
-    let page = |status| consent::page(&desk.relay, status, asked, known, field, Some(why.text()));
+fn again(server: &AuthorizationServer, asked: &Asked, field: &str, known: &Known, why: Why) -> Response {
+    let page = |status| consent::page(&server.relay, status, asked, known, field, Some(why.text()));
     match why {
         Why::TooMany(seconds) => {
             ([(RETRY_AFTER, seconds.to_string())], page(StatusCode::TOO_MANY_REQUESTS)).into_response()

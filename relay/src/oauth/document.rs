@@ -28,7 +28,7 @@ use super::client::{ClientError, KnownClient, UNNAMED, shown_name};
 use super::redirect;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::outside::{Errands, Unreached};
+use crate::egress::{ConnectError, RelayConnector};
 
 /// Largest document.
 const LARGEST: usize = 64 * 1024;
@@ -49,7 +49,7 @@ const FAILED: i64 = 10;
 
 /// Fetches documents, and remembers them.
 pub(crate) struct Documents {
-    errands: Errands,
+    connector: RelayConnector,
     clock: Clock,
     known: Mutex<HashMap<String, Arc<OnceCell<Found>>>>,
     slots: Semaphore,
@@ -66,7 +66,7 @@ impl Documents {
     /// Fetches under the operator's rules for bots' hosts.
     pub(crate) fn open(config: &Config, clock: Clock) -> Result<Self> {
         Ok(Self {
-            errands: Errands::open(config)?,
+            connector: RelayConnector::open(config)?,
             clock,
             known: Mutex::default(),
             slots: Semaphore::new(AT_A_TIME),
@@ -129,12 +129,12 @@ impl Documents {
     async fn get(&self, url: &Url) -> Result<(HeaderMap, Bytes), String> {
         let host = url.host_str().ok_or("it has no host")?;
         let stream =
-            self.errands.connect(host, url.port().unwrap_or(443)).await.map_err(|unreached| match unreached {
-                Unreached::Refused(reason) => {
+            self.connector.connect(host, url.port().unwrap_or(443)).await.map_err(|unreached| match unreached {
+                ConnectError::Refused(reason) => {
                     tracing::info!(host, reason, "a client's document is out of reach");
                     "this relay fetches nothing from its host".to_owned()
                 }
-                Unreached::Failed(reason) => {
+                ConnectError::Failed(reason) => {
                     tracing::info!(host, reason, "a client's document is out of reach");
                     "its server cannot be reached over TLS".to_owned()
                 }

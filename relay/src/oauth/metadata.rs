@@ -12,12 +12,12 @@ use mcp_multiplayer_protocol::Error;
 use serde_json::{Value, json};
 
 use super::scope;
+use super::server::AuthorizationServer;
 use crate::config::{Access, Config};
-use crate::http::problem::problem;
-use crate::state::Relay;
+use crate::problem::problem;
 
 /// The well-known paths, and the forms in which clients look for those of a server at `/mcp`.
-pub(super) fn router() -> Router<Arc<Relay>> {
+pub(super) fn router() -> Router<Arc<AuthorizationServer>> {
     Router::new()
         .route("/.well-known/oauth-authorization-server", get(authorization_server))
         .route("/.well-known/oauth-authorization-server/{*path}", get(authorization_server_at))
@@ -33,28 +33,28 @@ pub(super) fn issuer(config: &Config) -> &str {
     config.public_url.trim_end_matches('/')
 }
 
-async fn authorization_server(State(relay): State<Arc<Relay>>) -> Response {
-    match server_metadata(&relay.config) {
+async fn authorization_server(State(server): State<Arc<AuthorizationServer>>) -> Response {
+    match server_metadata(&server.config) {
         Some(metadata) => document(&metadata),
         None => absent(),
     }
 }
 
-async fn authorization_server_at(State(relay): State<Arc<Relay>>, Path(path): Path<String>) -> Response {
-    match server_metadata(&relay.config).filter(|_| resource_at(&relay.config, &path).is_some()) {
+async fn authorization_server_at(State(server): State<Arc<AuthorizationServer>>, Path(path): Path<String>) -> Response {
+    match server_metadata(&server.config).filter(|_| resource_at(&server.config, &path).is_some()) {
         Some(metadata) => document(&metadata),
-        None if relay.config.access() == Access::Closed => absent(),
+        None if server.config.access() == Access::Closed => absent(),
         None => nothing_here(),
     }
 }
 
-async fn protected_resource(State(relay): State<Arc<Relay>>) -> Response {
-    document(&resource_metadata(&relay.config, issuer(&relay.config)))
+async fn protected_resource(State(server): State<Arc<AuthorizationServer>>) -> Response {
+    document(&resource_metadata(&server.config, issuer(&server.config)))
 }
 
-async fn protected_resource_at(State(relay): State<Arc<Relay>>, Path(path): Path<String>) -> Response {
-    match resource_at(&relay.config, &path) {
-        Some(resource) => document(&resource_metadata(&relay.config, &resource)),
+async fn protected_resource_at(State(server): State<Arc<AuthorizationServer>>, Path(path): Path<String>) -> Response {
+    match resource_at(&server.config, &path) {
+        Some(resource) => document(&resource_metadata(&server.config, &resource)),
         None => nothing_here(),
     }
 }

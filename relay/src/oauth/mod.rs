@@ -9,8 +9,8 @@ mod consent;
 mod decision;
 mod destination;
 mod document;
+mod endpoints;
 mod form;
-mod grant;
 mod metadata;
 mod notice;
 mod parameters;
@@ -21,24 +21,23 @@ mod register;
 mod request;
 mod revoke;
 mod scope;
+mod server;
 #[cfg(test)]
 mod tests;
 mod token;
 
 use std::sync::Arc;
 
+use anyhow::Result;
 use axum::Router;
 
-pub(crate) use document::Documents;
-
+use self::server::AuthorizationServer;
 use crate::state::Relay;
 
-/// Its endpoints.
-pub(crate) fn router(relay: &Arc<Relay>) -> Router {
-    Router::new().merge(grant::router(relay)).merge(authorize::router(relay))
-}
+pub(crate) use self::endpoints::answers_any_origin;
 
-/// Whether pages of any origin may read what is at a path.
-pub(crate) fn answers_any_origin(path: &str) -> bool {
-    grant::answers_any_origin(path)
+/// All endpoints and pages of the authorization server.
+pub(crate) fn router(relay: &Arc<Relay>) -> Result<Router> {
+    let server = Arc::new(AuthorizationServer::open(relay)?);
+    Ok(Router::new().merge(endpoints::router(&server)).merge(authorize::router(&server)))
 }

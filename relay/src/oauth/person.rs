@@ -11,7 +11,7 @@ use axum_extra::extract::cookie::{Cookie, Key, SameSite};
 use mcp_multiplayer_protocol::ChannelId;
 
 use crate::clock::Random;
-use crate::secret::RelayKey;
+use crate::keys::RelayKey;
 
 /// How long a browser is known after its last visit: a year.
 const REMEMBERED: Duration = Duration::from_hours(365 * 24);
@@ -69,7 +69,7 @@ mod tests {
 
     use super::Visitors;
     use crate::clock::Random;
-    use crate::secret::RelayKey;
+    use crate::keys::RelayKey;
 
     fn cookie(visitors: &Visitors) -> (String, HeaderMap) {
         let visitor = Visitors::welcome(&Random::system());

@@ -1,7 +1,6 @@
 //! Dynamic registration of clients (RFC 7591). It gives an id, maybe a secret, and never access.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::body::to_bytes;
 use axum::extract::{Request, State};
@@ -14,14 +13,14 @@ use mcp_multiplayer_protocol::ChannelId;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::caller::{PerAddress, address};
+use super::caller::address;
 use super::client::{UNNAMED, shown_name};
 use super::redirect;
 use super::refusal::Refusal;
 use super::scope::Scope;
+use super::server::AuthorizationServer;
 use crate::auth::token_hash;
 use crate::config::Access;
-use crate::state::Relay;
 use crate::store::oauth::Client;
 
 /// Largest request.
@@ -30,17 +29,12 @@ const LARGEST: usize = 32 * 1024;
 const MOST_URIS: usize = 32;
 
 /// The endpoint, at both of its paths.
-pub(super) fn router(relay: &Arc<Relay>) -> Router<Arc<Relay>> {
-    let per_hour = PerAddress::new(relay.config.registrations_per_hour, Duration::from_hours(1));
-    let per_hour = Arc::new(per_hour);
-    let register = move |State(relay): State<Arc<Relay>>, request: Request| async move {
-        register(&relay, &per_hour, request).await
-    };
-    Router::new().route("/register", post(register.clone())).route("/oauth/register", post(register))
+pub(super) fn router() -> Router<Arc<AuthorizationServer>> {
+    Router::new().route("/register", post(register)).route("/oauth/register", post(register))
 }
 
-async fn register(relay: &Relay, per_hour: &PerAddress, request: Request) -> Response {
-    match accept(relay, per_hour, request).await {
+async fn register(State(server): State<Arc<AuthorizationServer>>, request: Request) -> Response {
+    match accept(&server, request).await {
         Ok(registered) => {
             let mut response = (StatusCode::CREATED, Json(registered)).into_response();
             response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -50,22 +44,23 @@ async fn register(relay: &Relay, per_hour: &PerAddress, request: Request) -> Res
     }
 }
 
-async fn accept(relay: &Relay, per_hour: &PerAddress, request: Request) -> Result<Value, Refusal> {
+async fn accept(server: &AuthorizationServer, request: Request) -> Result<Value, Refusal> {
     let from = address(request.extensions());
     let bytes = to_bytes(request.into_body(), LARGEST).await.map_err(|_| Refusal::too_large(LARGEST))?;
     let asked: Asked = serde_json::from_slice(&bytes)
         .map_err(|error| invalid(format!("The body is not a JSON object that describes a client: {error}.")))?;
-    let registration = asked.checked(relay.config.access())?;
-    per_hour
+    let registration = asked.checked(server.config.access())?;
+    server
+        .registrations
         .take(from)
         .map_err(|seconds| Refusal::too_many("Too many clients were registered from this address.", seconds))?;
 
-    let id = format!("client_{}", ChannelId::encode_base32(&relay.random.bytes::<15>()));
+    let id = format!("client_{}", ChannelId::encode_base32(&server.random.bytes::<15>()));
     let secret = registration
         .method
         .is_confidential()
-        .then(|| format!("mms_{}", ChannelId::encode_base32(&relay.random.bytes::<30>())));
-    let now = relay.clock.now();
+        .then(|| format!("mms_{}", ChannelId::encode_base32(&server.random.bytes::<30>())));
+    let now = server.clock.now();
     let client = Client {
         id: id.clone(),
         name: registration.name.clone(),
@@ -73,7 +68,7 @@ async fn accept(relay: &Relay, per_hour: &PerAddress, request: Request) -> Resul
         secret_hash: secret.as_deref().map(token_hash),
         registered_at: now,
     };
-    relay.store.insert_client(client).await?;
+    server.store.insert_client(client).await?;
     tracing::info!(oauth.client_id = id, confidential = secret.is_some(), "a client registered");
     let mut registered = json!({
         "client_id": id,

@@ -14,9 +14,9 @@ use super::client::{self, ClientError, KnownClient};
 use super::notice::Notice;
 use super::parameters::{Parameters, Repeated};
 use super::scope::Scope;
+use super::server::AuthorizationServer;
 use crate::auth::Resource;
 use crate::config::Config;
-use crate::state::Relay;
 
 /// Longest `state`: what is longer does not come back in one piece through every browser and proxy.
 const LONGEST_STATE: usize = 4_096;
@@ -47,19 +47,23 @@ pub(super) struct Recipient {
 
 impl Recipient {
     /// The client, and a redirect URI that is its own; else a page that says what is wrong.
-    pub(super) async fn find(relay: &Relay, parameters: &Parameters, from: Option<IpAddr>) -> Result<Self, Response> {
-        let wrong = |text: String| Notice::broken_link(relay, text).page(StatusCode::BAD_REQUEST);
+    pub(super) async fn find(
+        server: &AuthorizationServer,
+        parameters: &Parameters,
+        from: Option<IpAddr>,
+    ) -> Result<Self, Response> {
+        let wrong = |text: String| Notice::broken_link(server, text).page(StatusCode::BAD_REQUEST);
         let repeated = |name: &str| wrong(format!("It has the parameter {name} more than once."));
         let client_id = parameters.one("client_id").map_err(|Repeated| repeated("client_id"))?;
         let redirect_uri = parameters.one("redirect_uri").map_err(|Repeated| repeated("redirect_uri"))?;
         let client_id = client_id.ok_or_else(|| wrong("It does not say which program asks (client_id).".to_owned()))?;
-        let client = match client::find_for(relay, client_id, from).await {
+        let client = match client::find_for(server, client_id, from).await {
             Ok(client) => client,
             Err(ClientError::Busy(seconds)) => {
-                let page = Notice::busy(relay).page(StatusCode::TOO_MANY_REQUESTS);
+                let page = Notice::busy(server).page(StatusCode::TOO_MANY_REQUESTS);
                 return Err(([(RETRY_AFTER, seconds.to_string())], page).into_response());
             }
-            Err(ClientError::Failed) => return Err(Notice::failed(relay).page(StatusCode::INTERNAL_SERVER_ERROR)),
+            Err(ClientError::Failed) => return Err(Notice::failed(server).page(StatusCode::INTERNAL_SERVER_ERROR)),
             Err(error) => return Err(wrong(format!("About the program that asks: {error}."))),
         };
         let redirect_uri = match (redirect_uri, client.redirect_uris.as_slice()) {

@@ -12,27 +12,27 @@ use axum::routing::post;
 use super::authentication;
 use super::form::Form;
 use super::refusal::Refusal;
+use super::server::AuthorizationServer;
 use crate::auth::token_hash;
-use crate::state::Relay;
 
 /// The endpoint.
-pub(super) fn router() -> Router<Arc<Relay>> {
+pub(super) fn router() -> Router<Arc<AuthorizationServer>> {
     Router::new().route("/oauth/revoke", post(revoke))
 }
 
 /// 200 also for a token that is not there, or somebody else's: the client is rid of it (section 2.2).
-async fn revoke(State(relay): State<Arc<Relay>>, request: Request) -> Response {
-    match accept(&relay, request).await {
+async fn revoke(State(server): State<Arc<AuthorizationServer>>, request: Request) -> Response {
+    match accept(&server, request).await {
         Ok(()) => (StatusCode::OK, [(CACHE_CONTROL, "no-store")]).into_response(),
         Err(refusal) => refusal.into_response(),
     }
 }
 
-async fn accept(relay: &Relay, request: Request) -> Result<(), Refusal> {
+async fn accept(server: &AuthorizationServer, request: Request) -> Result<(), Refusal> {
     let (parts, form) = Form::read(request).await?;
-    let client = authentication::client(relay, &parts, &form).await?;
+    let client = authentication::client(server, &parts, &form).await?;
     let token_hash = token_hash(form.require("token")?);
-    relay.store.revoke_oauth_token(token_hash, client.id).await?;
-    relay.tokens.doubt();
+    server.store.revoke_oauth_token(token_hash, client.id).await?;
+    server.tokens.doubt();
     Ok(())
 }

@@ -60,8 +60,8 @@ impl Desk {
         let time = Arc::new(AtomicI64::new(1_800_000_000_000));
         let shown = Arc::clone(&time);
         let clock = Clock::new(move || Timestamp::from_millis(shown.load(Ordering::Relaxed)));
-        let relay = Relay::open(config, clock, Random::system(), CancellationToken::new()).await.unwrap();
-        let router = super::router(&relay);
+        let relay = crate::startup::open(config, clock, Random::system(), CancellationToken::new()).await.unwrap();
+        let router = super::router(&relay).unwrap();
         let desk = Self { _directory: directory, relay, router, time };
         desk.client("app", None).await;
         desk.client("other", None).await;

@@ -19,6 +19,7 @@ use super::client::KnownClient;
 use super::form::Form;
 use super::refusal::Refusal;
 use super::scope::Scope;
+use super::server::AuthorizationServer;
 use crate::auth::Resource;
 use crate::auth::{Principal, is_admitted, token_hash};
 use crate::config::Access;
@@ -29,12 +30,12 @@ use crate::store::oauth::{Grant, NewTokens, Rotated};
 const GRACE_MS: i64 = 10_000;
 
 /// The endpoint, at both of its paths.
-pub(super) fn router() -> Router<Arc<Relay>> {
+pub(super) fn router() -> Router<Arc<AuthorizationServer>> {
     Router::new().route("/oauth/token", post(token)).route("/token", post(token))
 }
 
-async fn token(State(relay): State<Arc<Relay>>, request: Request) -> Response {
-    match issue(&relay, request).await {
+async fn token(State(server): State<Arc<AuthorizationServer>>, request: Request) -> Response {
+    match issue(&server, request).await {
         Ok(issued) => {
             let mut response = Json(issued).into_response();
             response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -44,13 +45,13 @@ async fn token(State(relay): State<Arc<Relay>>, request: Request) -> Response {
     }
 }
 
-async fn issue(relay: &Relay, request: Request) -> Result<Value, Refusal> {
+async fn issue(server: &AuthorizationServer, request: Request) -> Result<Value, Refusal> {
     let (parts, form) = Form::read(request).await?;
-    let client = authentication::client(relay, &parts, &form).await?;
+    let client = authentication::client(server, &parts, &form).await?;
     match form.require("grant_type")? {
-        "authorization_code" => redeem(relay, &client, &form).await,
-        "refresh_token" => refresh(relay, &client, &form).await,
-        "client_credentials" => act_for_itself(relay, &client, &form).await,
+        "authorization_code" => redeem(server, &client, &form).await,
+        "refresh_token" => refresh(server, &client, &form).await,
+        "client_credentials" => act_for_itself(server, &client, &form).await,
         _ => Err(Refusal::new(
             "unsupported_grant_type",
             "grant_type is to be authorization_code, refresh_token or client_credentials.",

@@ -1,13 +1,13 @@
 use mcp_multiplayer_protocol::Error;
 use mcp_multiplayer_protocol::operation::{AttachBot, BotAttached, BotSpec};
 
-use super::Session;
+use super::Caller;
 use super::bot_spec::{Attached, Loaded};
 use super::repeat::Keyed;
 use crate::channel::{CommitError, Standing};
 use crate::error::{internal, store_failed};
 
-impl Session {
+impl Caller {
     /// Adds a bot; answers once its `on_init` is durable.
     pub(super) async fn attach_bot(&self, mut args: AttachBot) -> Result<BotAttached, Error> {
         let keyed = self.keyed("attach_bot", &args, args.idempotency_key.as_ref())?;
@@ -46,20 +46,20 @@ impl Session {
         let standing = Standing::resolve(&composition, &player, args.slot_id)?;
         standing.may_change_bots(&composition)?;
         let loaded: Loaded = self.load_bot(spec).await?;
-        let (session, keyed) = (self.clone(), keyed.cloned());
+        let (caller, keyed) = (self.clone(), keyed.cloned());
         let (channel_id, slot_id) = (args.channel_id, args.slot_id);
         // On a task of its own: a bot that was attached is run, even if the caller goes away.
         let attached = tokio::spawn(async move {
             let attached = channel
                 .commit(|proposal| {
                     let standing = Standing::resolve(&proposal.state().composition, &player, slot_id)?;
-                    let attached = session.attach(proposal, &loaded, None, Some(standing.actor))?;
-                    let scope = session.scope(channel_id, standing);
+                    let attached = caller.attach(proposal, &loaded, None, Some(standing.actor))?;
+                    let scope = caller.scope(channel_id, standing);
                     proposal.idempotency = keyed.as_ref().map(|keyed| keyed.record(scope, channel_id, &attached));
                     Ok(attached)
                 })
                 .await?;
-            session.relay.channels.start_runner(&channel, attached.bot_id.clone());
+            caller.relay.channels.start_runner(&channel, attached.bot_id.clone());
             Ok(attached)
         });
         attached.await.map_err(|error| internal(&error))?

@@ -8,14 +8,14 @@ use mcp_multiplayer_bot_supervisor::{InspectError, Inspected, Program, Unavailab
 use mcp_multiplayer_protocol::channel::{Hook, SlotKind};
 use mcp_multiplayer_protocol::operation::BotSpec;
 use mcp_multiplayer_protocol::{
-    Actor, BotId, Error, ErrorCode, Hash, HookOutcome, Runtime, Secret, Sender, SlotId, SystemEvent, WallReport,
+    Actor, BotId, Error, ErrorCode, Hash, HookOutcome, Runtime, SandboxReport, Secret, Sender, SlotId, SystemEvent,
     canonical_text, limits,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use tokio::time::{Instant, timeout_at};
 
-use super::{Session, checked_name, too_large};
+use super::{Caller, checked_name, too_large};
 use crate::channel::{LiveChannel, Proposal};
 use crate::error::{internal, store_failed};
 use crate::store::{BotChange, BotCursor, NewBot};
@@ -36,8 +36,8 @@ pub(super) struct Loaded {
     params_text: String,
     hooks: Vec<Hook>,
     runtime: Runtime,
-    wall: String,
-    wall_report: WallReport,
+    sandbox: String,
+    sandbox_report: SandboxReport,
     env: BTreeMap<String, Secret>,
 }
 
@@ -59,7 +59,7 @@ pub(super) struct Attached {
     pub(super) manifest_hash: Hash,
 }
 
-impl Session {
+impl Caller {
     /// Finds a bot's source and has it looked at by a worker.
     pub(super) async fn load_bot(&self, spec: BotSpec) -> Result<Loaded, Error> {
         let (code_ref, source, default_name, default_version, summary) = match (&spec.code_ref, spec.inline_code) {
@@ -99,8 +99,8 @@ impl Session {
         manifest.entry("summary").or_insert_with(|| json!(summary));
         manifest.entry("hooks").or_insert_with(|| json!(hooks));
         let manifest_text = text_of("manifest", &Value::Object(manifest.clone()))?;
-        let wall = self.relay.wall_level().await.map_err(no_worker)?.to_owned();
-        let wall_report = self.relay.wall_report().await.map_err(no_worker)?.clone();
+        let sandbox = self.relay.sandbox_level().await.map_err(no_worker)?.to_owned();
+        let sandbox_report = self.relay.sandbox_report().await.map_err(no_worker)?.clone();
         let lock_hash = runtime.lock_hash.parse().map_err(|error| internal(&error))?;
         Ok(Loaded {
             name,
@@ -113,13 +113,13 @@ impl Session {
             params_text,
             hooks,
             runtime: Runtime { worker: runtime.worker, python: runtime.python, lock_hash },
-            wall,
-            wall_report,
+            sandbox,
+            sandbox_report,
             env,
         })
     }
 
-    /// Code of people's own runs only behind a wall that holds.
+    /// Code of people's own runs only behind a sandbox that holds.
     async fn may_attach_inline_code(&self) -> Result<(), Error> {
         if self.relay.takes_inline_code().await.map_err(no_worker)? {
             return Ok(());
@@ -128,11 +128,11 @@ impl Session {
         Err(Error::new(
             ErrorCode::BotRejected,
             format!(
-                "This relay runs presets only: the wall around its bots is '{}', and its operator asks for '{}'.",
-                self.relay.wall_level().await.unwrap_or("none"),
-                self.relay.config.bot_wall_minimum.name()
+                "This relay runs presets only: the bot sandbox is '{}', and its operator asks for '{}'.",
+                self.relay.sandbox_level().await.unwrap_or("none"),
+                self.relay.config.sandbox_minimum.name()
             ),
-            format!("Use a preset ({}), or another relay; health_check shows the wall.", presets.join(", ")),
+            format!("Use a preset ({}), or another relay; health_check shows the sandbox.", presets.join(", ")),
         ))
     }
 
@@ -181,8 +181,8 @@ impl Session {
             params_hash: Hash::of(&[loaded.params_text.as_bytes()]),
             hooks: loaded.hooks.clone(),
             runtime: loaded.runtime.clone(),
-            wall: loaded.wall.clone(),
-            wall_report: Some(loaded.wall_report.clone()),
+            sandbox: loaded.sandbox.clone(),
+            sandbox_report: Some(loaded.sandbox_report.clone()),
             policy_off: !self.relay.config.bot_policy && loaded.code_ref.is_none(),
             seed_commitment: seeds.commitment(0).ok_or_else(Error::internal)?,
             by,

@@ -11,10 +11,10 @@ use serde::{Deserialize, Serialize};
 use super::bot_spec::{Attached, Loaded};
 use super::join_channel::Seat;
 use super::repeat::Keyed;
-use super::{Session, checked_name, json_bytes};
+use super::{Caller, checked_name, json_bytes};
 use crate::channel::{CommitError, LiveChannel, Proposal};
 use crate::error::{internal, store_failed};
-use crate::secret::Grant;
+use crate::keys::SeatCode;
 use crate::store::Membership;
 
 /// Most that is said of why a bot does not run, in characters.
@@ -29,7 +29,7 @@ struct Outcome {
     attached: Vec<Attached>,
 }
 
-impl Session {
+impl Caller {
     /// Makes a channel; answers once every bot's `on_init` is durable.
     pub(super) async fn create_channel(&self, mut args: CreateChannel) -> Result<ChannelCreated, Error> {
         let keyed = self.keyed("create_channel", &args, args.idempotency_key.as_ref())?;
@@ -51,8 +51,8 @@ impl Session {
         }
         let plan = Plan { name, slots, seat, mutable: args.mutable.unwrap_or(false), loaded, bot_errors };
         // On a task of its own: once begun, it is finished even if the caller goes away.
-        let session = self.clone();
-        let created = tokio::spawn(async move { session.create_once(plan, keyed).await }).await;
+        let caller = self.clone();
+        let created = tokio::spawn(async move { caller.create_once(plan, keyed).await }).await;
         let (channel, outcome) = created.map_err(|error| internal(&error))??;
         self.created(&channel, outcome).await
     }
@@ -123,7 +123,7 @@ impl Session {
             .slots()
             .filter(|(place, slot)| slot.kind == SlotKind::Invite && Some(*place) != slot_id)
             .map(|(slot_id, _)| {
-                self.relay.key.invite_code(Grant { channel_id: outcome.channel_id, slot_id, number: 0 })
+                self.relay.key.invite_code(SeatCode { channel_id: outcome.channel_id, slot_id, number: 0 })
             })
             .collect();
         let invite_links = self.invite_links(&invites);

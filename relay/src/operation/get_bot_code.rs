@@ -4,14 +4,14 @@ use mcp_multiplayer_protocol::{Error, Hash, limits};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
-use super::{Session, member};
+use super::{Caller, member};
 use crate::error::{internal, store_failed};
 use crate::store::NewBot;
 
 /// Room for manifests in an answer that shows a channel's bots, in bytes.
 const MANIFESTS_BYTES: usize = 8_000;
 
-impl Session {
+impl Caller {
     /// The exact code of a bot, also of one that was detached.
     pub(super) async fn get_bot_code(&self, args: GetBotCode) -> Result<BotCode, Error> {
         let (channel, player) = self.channel(args.channel_id).await?;

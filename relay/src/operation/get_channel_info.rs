@@ -1,9 +1,9 @@
 use mcp_multiplayer_protocol::Error;
 use mcp_multiplayer_protocol::operation::{ChannelInfo, GetChannelInfo, View};
 
-use super::{Session, member};
+use super::{Caller, member};
 
-impl Session {
+impl Caller {
     /// Who and what is in the channel.
     pub(super) async fn get_channel_info(&self, args: GetChannelInfo) -> Result<ChannelInfo, Error> {
         let (channel, player) = self.channel(args.channel_id).await?;

@@ -1,17 +1,17 @@
 use mcp_multiplayer_protocol::operation::Health;
 use mcp_multiplayer_protocol::{Error, frame};
 
-use super::Session;
+use super::Caller;
 
-impl Session {
+impl Caller {
     /// Is the relay there, and which one is it?
     pub(super) async fn health_check(&self) -> Result<Health, Error> {
         Ok(Health {
             status: "ok".to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             protocol: frame::SUBPROTOCOL.to_owned(),
-            sandbox: self.relay.wall_level().await.unwrap_or("none").to_owned(),
-            wall: self.relay.wall_report().await.ok().cloned(),
+            sandbox: self.relay.sandbox_level().await.unwrap_or("none").to_owned(),
+            sandbox_report: self.relay.sandbox_report().await.ok().cloned(),
         })
     }
 }

@@ -6,10 +6,10 @@ use mcp_multiplayer_protocol::{ChannelId, Error, ErrorCode, Hash, Secret, SlotId
 use serde::{Deserialize, Serialize};
 
 use super::repeat::Keyed;
-use super::{Session, json_bytes, too_large};
+use super::{Caller, json_bytes, too_large};
 use crate::channel::{CommitError, LiveChannel, Page, Proposal};
 use crate::error::store_failed;
-use crate::secret::Grant;
+use crate::keys::SeatCode;
 use crate::store::Membership;
 
 /// The seat that a caller has.
@@ -22,11 +22,11 @@ pub(super) struct Seat {
 
 /// What the caller showed.
 enum Ticket {
-    Invite(Grant),
-    Rejoin(Grant),
+    Invite(SeatCode),
+    Rejoin(SeatCode),
 }
 
-impl Session {
+impl Caller {
     /// Takes a seat with an invite, or comes back to it with a rejoin token.
     pub(super) async fn join_channel(&self, args: JoinChannel) -> Result<Joined, Error> {
         let keyed = Keyed::new("join_channel", &args, args.idempotency_key.as_ref())?;
@@ -74,7 +74,7 @@ impl Session {
     fn redeem(
         &self,
         proposal: &mut Proposal,
-        grant: Grant,
+        grant: SeatCode,
         slot: &Slot,
         player: Hash,
         entropy: Option<String>,
@@ -109,7 +109,7 @@ impl Session {
         Ok(tenure)
     }
 
-    fn rejoin(&self, proposal: &mut Proposal, grant: Grant, slot: &Slot, player: Hash) -> Result<Seat, Error> {
+    fn rejoin(&self, proposal: &mut Proposal, grant: SeatCode, slot: &Slot, player: Hash) -> Result<Seat, Error> {
         let Some(Holder::Player { player: holder, .. }) = &slot.holder else { return Err(rejoin_token_invalid()) };
         if slot.tenure != grant.number {
             return Err(rejoin_token_invalid());
@@ -160,7 +160,7 @@ impl Session {
 
     pub(super) fn rejoin_token(&self, seat: Seat) -> Secret {
         let Seat { channel_id, slot_id, tenure } = seat;
-        self.relay.key.rejoin_token(Grant { channel_id, slot_id, number: tenure })
+        self.relay.key.rejoin_token(SeatCode { channel_id, slot_id, number: tenure })
     }
 }
 

@@ -1,11 +1,11 @@
 use mcp_multiplayer_protocol::operation::{LeaveChannel, Left};
 use mcp_multiplayer_protocol::{Actor, Error, SystemEvent};
 
-use super::Session;
+use super::Caller;
 use super::repeat::Keyed;
 use crate::channel::{CommitError, Standing};
 
-impl Session {
+impl Caller {
     /// Gives a seat up; its tenure and its rejoin token end.
     pub(super) async fn leave_channel(&self, args: LeaveChannel) -> Result<Left, Error> {
         let keyed = Keyed::new("leave_channel", &args, args.idempotency_key.as_ref())?;

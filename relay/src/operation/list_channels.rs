@@ -1,13 +1,13 @@
 use mcp_multiplayer_protocol::operation::{ChannelList, ChannelSummary, View};
 use mcp_multiplayer_protocol::{Error, limits};
 
-use super::{Session, json_bytes, member};
+use super::{Caller, json_bytes, member};
 use crate::error::store_failed;
 
 /// The most channels that are looked at.
 const LISTED: u32 = 1_000;
 
-impl Session {
+impl Caller {
     /// The caller's own channels, never anyone else's.
     pub(super) async fn list_channels(&self) -> Result<ChannelList, Error> {
         let states = self.relay.store.list_channels(self.principal.as_str().to_owned(), LISTED).await;

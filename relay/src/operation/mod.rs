@@ -1,6 +1,6 @@
 //! The operations, one file each: what `protocol::Multiplayer` means on a relay.
 //!
-//! Doors know nothing but [`Session`]. Here secrets and principals become slots, steps are proposed
+//! Doors know nothing but [`Caller`]. Here secrets and principals become slots, steps are proposed
 //! to channels, and answers are put together from what is durable.
 
 mod attach_bot;
@@ -29,17 +29,17 @@ use serde_json::value::to_raw_value;
 use crate::auth::Principal;
 use crate::channel::{LiveChannel, Reader, Standing};
 use crate::error::{internal, store_failed};
-use crate::failpoint;
 use crate::state::Relay;
+use crate::store::failpoint;
 
 /// The relay, as one principal meets it.
 #[derive(Clone)]
-pub struct Session {
+pub struct Caller {
     relay: Arc<Relay>,
     principal: Principal,
 }
 
-impl Session {
+impl Caller {
     /// The relay, for this principal.
     pub fn new(relay: Arc<Relay>, principal: Principal) -> Self {
         Self { relay, principal }
@@ -93,7 +93,7 @@ fn too_large(what: &str, size: usize, limit: usize) -> Error {
     )
 }
 
-impl Multiplayer for Session {
+impl Multiplayer for Caller {
     fn perform(&self, request: Request) -> ReplyFuture<'_> {
         Box::pin(async move {
             let op = request.name();
@@ -157,8 +157,8 @@ fn reply<T: Serialize>(result: Result<T, Error>) -> Result<Reply, Error> {
     to_raw_value(&result?).map_err(|error| internal(&error))
 }
 
-impl fmt::Debug for Session {
+impl fmt::Debug for Caller {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Session({:?})", self.principal)
+        write!(f, "Caller({:?})", self.principal)
     }
 }

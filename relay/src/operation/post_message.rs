@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::repeat::Keyed;
-use super::{Session, too_large};
+use super::{Caller, too_large};
 use crate::channel::{CommitError, Rate, Standing};
 
 /// What a player says.
@@ -24,7 +24,7 @@ struct Said {
     ts: Timestamp,
 }
 
-impl Session {
+impl Caller {
     /// Says something to everybody.
     pub(super) async fn post_message(&self, args: PostMessage) -> Result<MessagePosted, Error> {
         let keyed = Keyed::new("post_message", &args, args.idempotency_key.as_ref())?;

@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::Session;
+use super::Caller;
 use crate::channel::{CommitError, Standing};
 use crate::error::{internal, store_failed};
 use crate::store::IdempotencyRecord;
@@ -64,7 +64,7 @@ impl Keyed {
     }
 }
 
-impl Session {
+impl Caller {
     /// As [`Keyed::new`], for a request that may carry bots' secrets: its hash is kept, and says nothing about them.
     pub(super) fn keyed(
         &self,

@@ -3,10 +3,10 @@ use std::time::Duration;
 use mcp_multiplayer_protocol::operation::{SyncMessages, Synced};
 use mcp_multiplayer_protocol::{ChannelId, Error, SlotId, limits};
 
-use super::{Session, reader};
+use super::{Caller, reader};
 use crate::channel::Page;
 
-impl Session {
+impl Caller {
     /// Reads what is new, and waits for it.
     pub(super) async fn sync_messages(&self, args: SyncMessages) -> Result<Synced, Error> {
         let page = self.page(args.cursor, args.timeout_ms.unwrap_or(limits::DEFAULT_WAIT_MS), args.limit);

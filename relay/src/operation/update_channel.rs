@@ -6,10 +6,10 @@ use serde::{Deserialize, Serialize};
 use super::bot_spec::{Attached, Loaded};
 use super::join_channel::label;
 use super::repeat::Keyed;
-use super::{Session, checked_name};
+use super::{Caller, checked_name};
 use crate::channel::{CommitError, Proposal, Standing};
 use crate::error::{internal, store_failed};
-use crate::secret::Grant;
+use crate::keys::SeatCode;
 use crate::store::BotChange;
 
 /// What a repeat is answered with; the codes are derived from it.
@@ -19,7 +19,7 @@ struct Outcome {
     attached: Vec<Attached>,
 }
 
-impl Session {
+impl Caller {
     /// What admins may do: all of the operations, or none.
     pub(super) async fn update_channel(&self, args: UpdateChannel) -> Result<ChannelUpdated, Error> {
         let keyed = self.keyed("update_channel", &args, args.idempotency_key.as_ref())?;
@@ -40,7 +40,7 @@ impl Session {
         }
         let composition = channel.composition();
         let code =
-            |(slot_id, number)| self.relay.key.invite_code(Grant { channel_id: args.channel_id, slot_id, number });
+            |(slot_id, number)| self.relay.key.invite_code(SeatCode { channel_id: args.channel_id, slot_id, number });
         let invites: Vec<Secret> = outcome.invites.into_iter().map(code).collect();
         Ok(ChannelUpdated {
             ok: true,
@@ -62,7 +62,7 @@ impl Session {
                 loaded.push(self.load_bot(bot.clone()).await?);
             }
         }
-        let (session, args, keyed) = (self.clone(), args.clone(), keyed.cloned());
+        let (caller, args, keyed) = (self.clone(), args.clone(), keyed.cloned());
         // On a task of its own: a bot that was attached is run, even if the caller goes away.
         let updated = tokio::spawn(async move {
             let outcome = channel
@@ -77,15 +77,15 @@ impl Session {
                             Err(_) if player == composition.owner => Actor::Owner,
                             _ => standing.actor,
                         };
-                        session.apply(proposal, op, by, &mut loaded, &mut outcome)?;
+                        caller.apply(proposal, op, by, &mut loaded, &mut outcome)?;
                     }
-                    let scope = session.scope(args.channel_id, standing);
+                    let scope = caller.scope(args.channel_id, standing);
                     proposal.idempotency = keyed.as_ref().map(|keyed| keyed.record(scope, args.channel_id, &outcome));
                     Ok(outcome)
                 })
                 .await?;
             for bot in &outcome.attached {
-                session.relay.channels.start_runner(&channel, bot.bot_id.clone());
+                caller.relay.channels.start_runner(&channel, bot.bot_id.clone());
             }
             Ok(outcome)
         });

@@ -10,7 +10,7 @@ use mcp_multiplayer_protocol::{Error, ErrorCode, Request as Operation};
 use serde_json::{Map, Value};
 use url::form_urlencoded;
 
-use crate::http::problem;
+use crate::problem;
 
 /// An error, and the status where it isn't the one of the code.
 type Refused = (StatusCode, Error);

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::{READS, examples, paths};
 use crate::config::{Access, Config};
-use crate::http::problem::MEDIA_TYPE;
+use crate::problem::MEDIA_TYPE;
 
 const SCHEMAS: &str = "/components/schemas";
 

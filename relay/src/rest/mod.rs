@@ -2,7 +2,7 @@
 //!
 //! `POST /<operation>` takes the arguments as a JSON object; operations that only read take them in the
 //! query of a `GET`, too. Nothing is decided here: what an argument may be is said by `protocol`, what
-//! the operation does by [`Session`].
+//! the operation does by [`Caller`].
 
 mod arguments;
 mod description;
@@ -19,8 +19,8 @@ use axum::{Json, Router};
 use mcp_multiplayer_protocol::{Error, Multiplayer as _, Reply, Request as Operation};
 
 use crate::auth::Principal;
-use crate::http::problem::{problem, status};
-use crate::operation::Session;
+use crate::operation::Caller;
+use crate::problem::{problem, status};
 use crate::state::Relay;
 
 /// Operations that only read, and so are answered to `GET`.
@@ -63,7 +63,7 @@ async fn perform(relay: Arc<Relay>, principal: Principal, name: &'static str, re
         arguments::from_query(name, request.uri().query()).map_err(|error| (status(&error), error))
     };
     let result = match read {
-        Ok(operation) => Session::new(relay, principal).perform(operation).await,
+        Ok(operation) => Caller::new(relay, principal).perform(operation).await,
         Err((status, error)) => return problem(status, &error),
     };
     match result {

@@ -13,7 +13,7 @@ use tokio::task::{self, AbortHandle, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use crate::auth::Principal;
-use crate::operation::Session;
+use crate::operation::Caller;
 use crate::state::Relay;
 
 /// Answers that wait to be sent. When so many do, the client does not read, and its requests wait.
@@ -22,7 +22,7 @@ const QUEUE: usize = 64;
 const SILENT_PINGS: u32 = 3;
 
 /// Serves one connection until either end is done with it.
-pub(super) async fn serve(socket: WebSocket, session: Session, principal: Principal, relay: Arc<Relay>) {
+pub(super) async fn serve(socket: WebSocket, caller: Caller, principal: Principal, relay: Arc<Relay>) {
     if socket.protocol().is_none() {
         close(socket, close_code::PROTOCOL, "offer the subprotocol multiplayer.v1").await;
         return;
@@ -31,7 +31,7 @@ pub(super) async fn serve(socket: WebSocket, session: Session, principal: Princi
     let (answers, queue) = mpsc::channel(QUEUE);
     let writer = tokio::spawn(write(sink, queue));
     let mut connection = Connection {
-        session,
+        caller,
         principal,
         relay: Arc::clone(&relay),
         answers: answers.clone(),
@@ -89,7 +89,7 @@ struct UnderWay {
 
 /// The requests of one client that are under way.
 struct Connection {
-    session: Session,
+    caller: Caller,
     principal: Principal,
     relay: Arc<Relay>,
     answers: mpsc::Sender<Message>,
@@ -147,11 +147,11 @@ impl Connection {
                 return Ok(());
             }
         };
-        let (session, answers, by_id) = (self.session.clone(), self.answers.clone(), Arc::clone(&self.by_id));
+        let (caller, answers, by_id) = (self.caller.clone(), self.answers.clone(), Arc::clone(&self.by_id));
         // Held until the request is noted, so that it cannot end before.
         let mut noted = lock(&self.by_id);
         let task = self.running.spawn(async move {
-            let result = session.perform(request).await;
+            let result = caller.perform(request).await;
             {
                 let mut by_id = lock(&by_id);
                 // After a cancel, the id may be another request's.

@@ -13,7 +13,7 @@ use mcp_multiplayer_protocol::frame::SUBPROTOCOL;
 use tokio_util::task::TaskTracker;
 
 use crate::auth::Principal;
-use crate::operation::Session;
+use crate::operation::Caller;
 use crate::state::Relay;
 
 /// Largest frame of a client, in bytes.
@@ -21,33 +21,33 @@ const FRAME_BYTES: usize = 1024 * 1024;
 
 /// What new connections are given.
 #[derive(Clone)]
-pub(crate) struct Door {
+pub(crate) struct Endpoint {
     relay: Arc<Relay>,
     connections: TaskTracker,
 }
 
-impl Door {
+impl Endpoint {
     pub(crate) fn new(relay: Arc<Relay>, connections: TaskTracker) -> Self {
         Self { relay, connections }
     }
 }
 
-impl fmt::Debug for Door {
+impl fmt::Debug for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Door")
+        f.write_str("Endpoint")
     }
 }
 
 /// Upgrades an authenticated request.
 pub(crate) async fn upgrade(
-    State(door): State<Door>,
+    State(endpoint): State<Endpoint>,
     Extension(principal): Extension<Principal>,
     upgrade: WebSocketUpgrade,
 ) -> Response {
     upgrade.protocols([SUBPROTOCOL]).max_message_size(FRAME_BYTES).max_frame_size(FRAME_BYTES).on_upgrade(
         move |socket| {
-            let session = Session::new(Arc::clone(&door.relay), principal.clone());
-            door.connections.track_future(connection::serve(socket, session, principal, door.relay))
+            let caller = Caller::new(Arc::clone(&endpoint.relay), principal.clone());
+            endpoint.connections.track_future(connection::serve(socket, caller, principal, endpoint.relay))
         },
     )
 }

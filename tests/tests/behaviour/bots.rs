@@ -75,24 +75,27 @@ async fn everybody_brings_code_where_the_wall_holds() {
     let attach = with(at, json!({ "name": "Echo", "inline_code": ECHO }));
     assert_eq!(table.bob.call("attach_bot", attach).await["bot_id"], "bot_Echo_0");
 
-    // What the wall is, is told to everybody, and stands in the log.
+    // What the sandbox is, is told to everybody, and stands in the log.
     let health = table.bob.call("health_check", json!({})).await;
-    assert_eq!(health["wall"]["self_test"], "passed", "{health}");
+    assert_eq!(health["sandbox_report"]["self_test"], "passed", "{health}");
     let log = read(&mut table.bob, &table.channel_id).await;
     assert!(of_type(&log, "bot:attach").is_empty());
     let mut refereed = Table::refereed_by(ECHO).await;
     let log = refereed.bob_reads().await;
     let attached = &of_type(&log, "bot:attach")[0]["body"];
-    assert_eq!((&attached["wall"], &attached["wall_report"]), (&health["sandbox"], &health["wall"]));
+    assert_eq!(
+        (&attached["sandbox_report"], &attached["sandbox_report"]),
+        (&health["sandbox"], &health["sandbox_report"])
+    );
 }
 
 #[tokio::test]
 async fn where_it_does_not_only_presets_run() {
-    // As on a platform that has no wall to offer: every layer is refused.
-    let flags = ["--bot-wall-refuse", "zygote"];
+    // As on a platform that has no sandbox to offer: every layer is refused.
+    let flags = ["--sandbox-disable", "zygote"];
     let mut table = Table::set_with(&flags, json!({})).await;
     let health = table.bob.call("health_check", json!({})).await;
-    assert_eq!((&health["sandbox"], &health["wall"]["self_test"]), (&json!("process"), &json!("not tried")));
+    assert_eq!((&health["sandbox"], &health["sandbox_report"]["self_test"]), (&json!("process"), &json!("not tried")));
     let at = workshop(&mut table.bob).await;
     let attach = with(at.clone(), json!({ "name": "Echo", "inline_code": ECHO }));
     let refused = error(&mut table.bob, "attach_bot", attach.clone()).await;
@@ -110,15 +113,15 @@ async fn where_it_does_not_only_presets_run() {
     assert_eq!(table.bob.call("attach_bot", attach_preset).await["bot_id"], "bot_GuessBot_0");
 
     // Layer by layer: without namespaces the kernel's filters are enough, unless the operator asks for more.
-    let contained = ["--bot-wall-refuse", "namespaces"];
+    let contained = ["--sandbox-disable", "namespaces"];
     let mut table = Table::set_with(&contained, json!({})).await;
     let at = workshop(&mut table.bob).await;
     let attach = with(at, json!({ "name": "Echo", "inline_code": ECHO }));
     assert_eq!(table.bob.call("attach_bot", attach).await["bot_id"], "bot_Echo_0");
     let health = table.bob.call("health_check", json!({})).await;
     assert_eq!(health["sandbox"], "kernel");
-    assert!(health["wall"]["refused"][0].as_str().unwrap().starts_with("namespaces: "), "{health}");
-    let strict = [&contained[..], &["--bot-wall-minimum", "full"]].concat();
+    assert!(health["sandbox_report"]["missing"][0].as_str().unwrap().starts_with("namespaces: "), "{health}");
+    let strict = [&contained[..], &["--sandbox-minimum", "full"]].concat();
     let mut table = Table::set_with(&strict, json!({})).await;
     let at = workshop(&mut table.bob).await;
     let attach = with(at, json!({ "name": "Echo", "inline_code": ECHO }));

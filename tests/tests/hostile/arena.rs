@@ -36,7 +36,7 @@ pub(crate) struct Arena {
     relay: RelayProcess,
     processes: Processes,
     neighbour: Mutex<Neighbour>,
-    wall: Value,
+    sandbox: Value,
     canaries: Vec<String>,
     mark: String,
     _directory: TempDir,
@@ -55,19 +55,19 @@ impl Arena {
         let relay = RelayProcess::start_in(&flags, &[("HOSTILE_CANARY", &canaries[1])]).await.unwrap();
         std::fs::write(relay.data_dir().join("canary"), &canaries[0]).unwrap();
         let neighbour = Neighbour::settle(&relay, &canaries[2], &canaries[3]).await;
-        let wall = relay.connect().await.unwrap().call("health_check", json!({})).await;
+        let sandbox = relay.connect().await.unwrap().call("health_check", json!({})).await;
         let neighbour = Mutex::new(neighbour);
-        Self { policy, relay, processes, neighbour, wall, canaries, mark, _directory: directory }
+        Self { policy, relay, processes, neighbour, sandbox, canaries, mark, _directory: directory }
     }
 
-    /// What the relay says about the wall around bots.
-    pub(crate) fn wall(&self) -> &Value {
-        &self.wall
+    /// What the relay says about the bot sandbox.
+    pub(crate) fn sandbox(&self) -> &Value {
+        &self.sandbox
     }
 
     /// Whether the kernel holds bots.
-    pub(crate) fn has_process_wall(&self) -> bool {
-        self.wall["sandbox"] == "full" || self.wall["sandbox"] == "kernel"
+    pub(crate) fn has_process_sandbox(&self) -> bool {
+        self.sandbox["sandbox"] == "full" || self.sandbox["sandbox"] == "kernel"
     }
 
     /// How quickly the neighbour answered.

@@ -6,7 +6,7 @@
 //! # off: landlock, namespaces; held
 //! ```
 //!
-//! After the name of the walls comes the verdict: `rejected "text"`, `fails "text"`, `held` or `stopped`;
+//! After the names of the barriers comes the verdict: `rejected "text"`, `fails "text"`, `held` or `stopped`;
 //! see [`Verdict`]. `# says: attack, look` lists what is said to the bot, `attack` alone by default.
 //!
 //! A program either has its own bot class, `Bot`, or a list `ATTEMPTS` of functions of `ctx`: each must
@@ -18,7 +18,7 @@ use std::sync::Arc;
 use crate::Policy;
 
 /// What stops hostile programs: a program's head names one or several of these.
-const WALLS: [&str; 13] = [
+const BARRIERS: [&str; 13] = [
     // What a source may say, checked when it is attached.
     "policy",
     // The modules that a bot gets in place of the real ones.
@@ -94,9 +94,10 @@ impl Fixture {
         };
         let verdict = |key: &str| {
             let text = entry(key).unwrap_or_else(|| panic!("{name} says nothing of '{key}'"));
-            let (walls, verdict) = text.split_once("; ").unwrap_or_else(|| panic!("{name} names no verdict: {text}"));
-            for wall in walls.split(", ") {
-                assert!(WALLS.contains(&wall), "{name} names a wall that does not exist: {wall}");
+            let (barriers, verdict) =
+                text.split_once("; ").unwrap_or_else(|| panic!("{name} names no verdict: {text}"));
+            for barrier in barriers.split(", ") {
+                assert!(BARRIERS.contains(&barrier), "{name} names a barrier that does not exist: {barrier}");
             }
             Verdict::parse(verdict).unwrap_or_else(|| panic!("{name}: no verdict: {verdict}"))
         };

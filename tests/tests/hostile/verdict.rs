@@ -60,7 +60,7 @@ fn held(body: &Value, policy: Policy) -> Result<(), String> {
     if body["escaped"] != json!({}) {
         return Err(format!("escaped: {}", body["escaped"]));
     }
-    // Whoever has `os` under the policy is past one wall, even if the next one holds.
+    // Whoever has `os` under the policy is past one sandbox, even if the next one holds.
     if policy == Policy::On && body["reached"] != json!([]) {
         return Err(format!("got past the policy: {body}"));
     }

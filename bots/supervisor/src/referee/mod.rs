@@ -9,4 +9,4 @@ mod turn;
 
 pub use memory::{MAX_TIMERS, Memory};
 pub use seed::{EPOCHS, Seeds};
-pub use turn::{Said, Turn, Verdict};
+pub use turn::{HookOutput, Turn, Verdict};

@@ -40,7 +40,7 @@ pub struct Verdict {
     /// How it ended.
     pub outcome: HookOutcome,
     /// What is appended, in order, each with the trigger as its cause; `bot:ran` is last.
-    pub said: Vec<Said>,
+    pub outputs: Vec<HookOutput>,
     /// What the bot remembers from now on; `None`: what it did.
     pub memory: Option<Memory>,
     /// What was exchanged with the outside world.
@@ -49,7 +49,7 @@ pub struct Verdict {
 
 /// Something that a call appends.
 #[derive(Debug, PartialEq)]
-pub enum Said {
+pub enum HookOutput {
     /// By the bot.
     Bot {
         /// Whom it is for; `None` for all.
@@ -69,7 +69,7 @@ const RECORD_SALT: usize = usize::MAX - 1;
 
 impl Turn<'_> {
     /// The call as the supervisor takes it; `None` when a seed is not known here.
-    pub fn call(&self, env: BTreeMap<String, Secret>) -> Option<hook::HookCall> {
+    pub fn call(&self, env: BTreeMap<String, Secret>) -> Option<hook::HookRequest> {
         let (composition, entry) = (self.memory.composition(), self.trigger);
         let args = match self.call {
             HookCall::Init => vec![],
@@ -90,7 +90,7 @@ impl Turn<'_> {
                 _ => vec![json!("")],
             },
         };
-        Some(hook::HookCall {
+        Some(hook::HookRequest {
             hook: self.call.hook(),
             channel_id: composition.channel_id.to_string(),
             bot_id: self.bot.bot_id.to_string(),
@@ -139,10 +139,10 @@ impl Turn<'_> {
             }
         };
         match done {
-            Ok((mut said, memory, mut ran)) => {
+            Ok((mut outputs, memory, mut ran)) => {
                 ran.state_hash = self.state_hash(&memory);
-                said.push(self.ran(HookOutcome::Ok, ran, record.as_ref()));
-                Verdict { outcome: HookOutcome::Ok, said, memory: Some(memory), record }
+                outputs.push(self.ran(HookOutcome::Ok, ran, record.as_ref()));
+                Verdict { outcome: HookOutcome::Ok, outputs, memory: Some(memory), record }
             }
             Err(reason) => self.failed(HookOutcome::Refused, &reason, None, record),
         }
@@ -154,9 +154,9 @@ impl Turn<'_> {
     }
 
     fn failed(&self, outcome: HookOutcome, reason: &str, line: Option<u32>, record: Option<Record>) -> Verdict {
-        let error = Said::Relay(Box::new(self.error(reason, line)));
-        let said = vec![error, self.ran(outcome, Ran::default(), record.as_ref())];
-        Verdict { outcome, said, memory: None, record }
+        let error = HookOutput::Relay(Box::new(self.error(reason, line)));
+        let outputs = vec![error, self.ran(outcome, Ran::default(), record.as_ref())];
+        Verdict { outcome, outputs, memory: None, record }
     }
 
     fn error(&self, reason: &str, line: Option<u32>) -> SystemEvent {
@@ -178,8 +178,8 @@ impl Turn<'_> {
         }
     }
 
-    fn ran(&self, outcome: HookOutcome, ran: Ran, record: Option<&Record>) -> Said {
-        Said::Relay(Box::new(SystemEvent::BotRan {
+    fn ran(&self, outcome: HookOutcome, ran: Ran, record: Option<&Record>) -> HookOutput {
+        HookOutput::Relay(Box::new(SystemEvent::BotRan {
             bot_id: self.bot.bot_id.clone(),
             hook: self.call.hook(),
             trigger: self.trigger.id(),
@@ -196,17 +196,17 @@ impl Turn<'_> {
     }
 
     /// Everything that a completed hook did, or why it may not.
-    fn done(&self, done: Done) -> Result<(Vec<Said>, Memory, Ran), String> {
+    fn done(&self, done: Done) -> Result<(Vec<HookOutput>, Memory, Ran), String> {
         let mut memory = self.memory.clone();
-        let (mut said, mut ran) = (Vec::new(), Ran::default());
+        let (mut outputs, mut ran) = (Vec::new(), Ran::default());
         let mut draws = done.drawn.into_iter().peekable();
         take_over(&mut memory.stream, &mut draws, &mut ran)?;
         for effect in done.effects {
             match effect {
-                Effect::Post { kind, body } => said.push(self.bot_said(said.len(), None, &kind, body)?),
+                Effect::Post { kind, body } => outputs.push(self.bot_output(outputs.len(), None, &kind, body)?),
                 Effect::Dm { slot_id, kind, body } => {
                     let to_slot = slot_id.parse::<SlotId>().map_err(|error| error.to_string())?;
-                    said.push(self.bot_said(said.len(), Some(to_slot), &kind, body)?);
+                    outputs.push(self.bot_output(outputs.len(), Some(to_slot), &kind, body)?);
                 }
                 Effect::Timer { name, after_ms } => {
                     let now = self.trigger.envelope.ts.as_millis();
@@ -231,13 +231,17 @@ impl Turn<'_> {
                     let epoch = memory.stream.epoch;
                     memory.stream = StreamState { epoch, open: Some(contributions.clone()), position: 0 };
                     let bot_id = self.bot.bot_id.clone();
-                    said.push(Said::Relay(Box::new(SystemEvent::EntropyOpened { bot_id, epoch, contributions })));
+                    outputs.push(HookOutput::Relay(Box::new(SystemEvent::EntropyOpened {
+                        bot_id,
+                        epoch,
+                        contributions,
+                    })));
                     memory.changed = true;
                     take_over(&mut memory.stream, &mut draws, &mut ran)?;
                 }
                 Effect::Reveal => {
                     let epoch = memory.stream.epoch;
-                    said.push(Said::Relay(Box::new(
+                    outputs.push(HookOutput::Relay(Box::new(
                         self.reveal(epoch).ok_or("the bot has no further seed to reveal")?,
                     )));
                     memory.next_epoch();
@@ -257,7 +261,7 @@ impl Turn<'_> {
             memory.kept = RawValue::from_string(kept).ok();
             memory.changed = true;
         }
-        Ok((said, memory, ran))
+        Ok((outputs, memory, ran))
     }
 
     /// The entry that tells the seed of an epoch; `None` when there is none after it.
@@ -266,13 +270,13 @@ impl Turn<'_> {
         Some(SystemEvent::SeedRevealed { bot_id: self.bot.bot_id.clone(), epoch, seed, next_commitment })
     }
 
-    fn bot_said(
+    fn bot_output(
         &self,
         index: usize,
         to_slot: Option<SlotId>,
         kind: &str,
         body: Map<String, Value>,
-    ) -> Result<Said, String> {
+    ) -> Result<HookOutput, String> {
         let kind: Kind = kind.parse().map_err(|_| format!("'{kind}' cannot be a kind"))?;
         if kind == Kind::TRACE {
             return Err("the kind 'trace' is the relay's own".to_owned());
@@ -281,7 +285,7 @@ impl Turn<'_> {
         if body.as_str().len() > self.body_limit {
             return Err(format!("a post is {} bytes; at most {}", body.as_str().len(), self.body_limit));
         }
-        Ok(Said::Bot { to_slot, kind, content: Content { salt: self.salt(index), body } })
+        Ok(HookOutput::Bot { to_slot, kind, content: Content { salt: self.salt(index), body } })
     }
 
     fn salt(&self, index: usize) -> Salt {

@@ -4,22 +4,22 @@ use mcp_multiplayer_protocol::{Entry, HookOutcome, Sender, SystemEvent};
 
 use super::export::ExportedBot;
 use super::log::outcome;
-use crate::referee::{Said, Verdict};
+use crate::referee::{HookOutput, Verdict};
 
 /// Holds what a hook did against what the log says; the lines in which they differ, if they do.
 pub(super) fn compare(verdict: &Verdict, logged: &[&Entry]) -> Result<(), (Vec<String>, Vec<String>)> {
-    let replayed: Vec<String> = verdict.said.iter().map(shown).collect();
+    let replayed: Vec<String> = verdict.outputs.iter().map(shown).collect();
     let told: Vec<String> = logged.iter().map(|entry| shown_entry(entry)).collect();
-    let same = verdict.said.len() == logged.len()
-        && verdict.said.iter().zip(logged).all(|(said, entry)| match said {
-            Said::Bot { to_slot, kind, content } => {
+    let same = verdict.outputs.len() == logged.len()
+        && verdict.outputs.iter().zip(logged).all(|(output, entry)| match output {
+            HookOutput::Bot { to_slot, kind, content } => {
                 matches!(entry.envelope.sender, Sender::Bot(_))
                     && entry.envelope.to_slot == *to_slot
                     && entry.envelope.kind == *kind
                     && entry.envelope.body_hash == content.hash()
             }
             // The salts of the relay's own entries are its own.
-            Said::Relay(event) => {
+            HookOutput::Relay(event) => {
                 entry.envelope.sender == Sender::System && entry.body().is_some_and(|body| *body == event.to_body())
             }
         });
@@ -35,13 +35,13 @@ pub(super) fn compare(verdict: &Verdict, logged: &[&Entry]) -> Result<(), (Vec<S
     Err((log, replay))
 }
 
-fn shown(said: &Said) -> String {
-    match said {
-        Said::Bot { to_slot, kind, content } => {
+fn shown(output: &HookOutput) -> String {
+    match output {
+        HookOutput::Bot { to_slot, kind, content } => {
             let to = to_slot.map(|slot| format!(" to {slot}")).unwrap_or_default();
             format!("{kind}{to} {}", content.body.as_str())
         }
-        Said::Relay(event) => format!("{} {}", event.kind(), event.to_body().as_str()),
+        HookOutput::Relay(event) => format!("{} {}", event.kind(), event.to_body().as_str()),
     }
 }
 
@@ -57,9 +57,11 @@ fn shown_entry(entry: &Entry) -> String {
 const UNKNOWN_SEED: &str = "the seed to draw from is not known here";
 
 fn tells_of_unknown_seed(verdict: &Verdict) -> bool {
-    verdict.said.iter().any(|said| match said {
-        Said::Relay(event) => matches!(&**event, SystemEvent::BotError { reason, .. } if reason.contains(UNKNOWN_SEED)),
-        Said::Bot { .. } => false,
+    verdict.outputs.iter().any(|output| match output {
+        HookOutput::Relay(event) => {
+            matches!(&**event, SystemEvent::BotError { reason, .. } if reason.contains(UNKNOWN_SEED))
+        }
+        HookOutput::Bot { .. } => false,
     })
 }
 

@@ -139,7 +139,7 @@ impl Replayer {
     /// A replayer whose bots run as `config` says, but in the world as it was recorded.
     pub fn new(mut config: SupervisorConfig) -> Result<Self, Unavailable> {
         let world = Arc::new(RecordedWorld::default());
-        config.outside = Some(Arc::clone(&world) as Arc<_>);
+        config.egress = Some(Arc::clone(&world) as Arc<_>);
         // Posts are held to the limits of the relay that ran the bot.
         Ok(Self { supervisor: Supervisor::new(config)?, world, body_limit: limits::BODY_BYTES, fresh: |_| false })
     }

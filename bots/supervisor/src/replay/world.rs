@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::time::Instant;
 
-use crate::outside::{Answer, Ask, BoxFuture, FailKind, Outside, Visit};
+use crate::egress::{BoxFuture, Egress, EgressErrorKind, EgressRequest, EgressResponse, HookEgress};
 use crate::record::Step;
 
 /// Gives the next hook its record; hooks run one at a time.
@@ -20,20 +20,23 @@ impl RecordedWorld {
     }
 }
 
-impl Outside for RecordedWorld {
-    fn open(&self, _: &str, _: &str, _: Instant, _: Arc<[String]>) -> Box<dyn Visit> {
+impl Egress for RecordedWorld {
+    fn open(&self, _: &str, _: &str, _: Instant, _: Arc<[String]>) -> Box<dyn HookEgress> {
         Box::new(RecordedVisit(std::mem::take(&mut *self.next.lock().unwrap_or_else(PoisonError::into_inner))))
     }
 }
 
 struct RecordedVisit(VecDeque<Step>);
 
-impl Visit for RecordedVisit {
-    fn ask(&mut self, ask: Ask) -> BoxFuture<'_, Answer> {
+impl HookEgress for RecordedVisit {
+    fn ask(&mut self, ask: EgressRequest) -> BoxFuture<'_, EgressResponse> {
         let recorded = self.0.pop_front().filter(|step| step.ask == ask).map(|step| step.answer);
         Box::pin(std::future::ready(recorded.unwrap_or_else(|| {
             self.0.clear();
-            Answer::Failed { kind: FailKind::Refused, message: "the record does not have this question".to_owned() }
+            EgressResponse::Failed {
+                kind: EgressErrorKind::Refused,
+                message: "the record does not have this question".to_owned(),
+            }
         })))
     }
 }

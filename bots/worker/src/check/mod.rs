@@ -12,7 +12,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use mcp_multiplayer_bot_supervisor::{
-    BotKey, Hook, HookCall, InspectError, Inspected, Limits, Outcome, Program, RuntimeInfo, Stream, Supervisor,
+    BotKey, Hook, HookRequest, InspectError, Inspected, Limits, Outcome, Program, RuntimeInfo, Stream, Supervisor,
     SupervisorConfig,
 };
 use mcp_multiplayer_protocol::{Hash, Secret, Timestamp};
@@ -24,7 +24,7 @@ use crate::play::table::{Newcomer, Table};
 use crate::play::{self, START_MS, Seats};
 use crate::scratch::Scratch;
 
-/// The program that reads the source. It runs as a bot does, behind the same wall.
+/// The program that reads the source. It runs as a bot does, behind the same sandbox.
 const LINT: &str = include_str!("lint.py");
 
 /// The rule that a bot which cannot start breaks.
@@ -157,9 +157,9 @@ async fn lint(supervisor: &Supervisor, source: &str) -> Result<Vec<Finding>> {
 }
 
 /// `on_message(source)`, with nothing and nobody around.
-fn message(source: &str) -> HookCall {
+fn message(source: &str) -> HookRequest {
     let key = || Secret::new("00".repeat(32));
-    HookCall {
+    HookRequest {
         hook: Hook::OnMessage,
         channel_id: String::new(),
         bot_id: String::new(),
@@ -229,7 +229,11 @@ impl fmt::Display for Checked {
         }
         if let Some(runtime) = &self.runtime {
             writeln!(f, "  hooks      {}", play::hooks(&self.hooks))?;
-            writeln!(f, "  runtime    worker {}, Python {}, wall: {}", runtime.worker, runtime.python, runtime.wall)?;
+            writeln!(
+                f,
+                "  runtime    worker {}, Python {}, sandbox: {}",
+                runtime.worker, runtime.python, runtime.sandbox
+            )?;
         }
         writeln!(f, "  source     {} of at most {} bytes", self.source_bytes, Limits::default().source_bytes)?;
         writeln!(f, "  code_hash  {}", self.code_hash)

@@ -115,7 +115,7 @@ fn prepare(arguments: &Play) -> Result<Game> {
     screen.line(Tone::Strong, format_args!("{} from {file}", inspected.class_name))?;
     screen.item(Tone::Plain, "hooks", &hooks(&inspected.hooks))?;
     screen.item(Tone::Plain, "code", &Hash::of(&[source.as_bytes()]).to_string())?;
-    screen.item(Tone::Plain, "wall", &inspected.runtime.wall)?;
+    screen.item(Tone::Plain, "sandbox", &inspected.runtime.sandbox)?;
     screen.item(
         Tone::Plain,
         "network",

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, anyhow};
-use mcp_multiplayer_bot_supervisor::referee::{Memory, Said, Seeds, Turn, Verdict};
+use mcp_multiplayer_bot_supervisor::referee::{HookOutput, Memory, Seeds, Turn, Verdict};
 use mcp_multiplayer_bot_supervisor::replay::{Export, ExportedBot, ExportedExchange, ExportedSeed, FORMAT};
 use mcp_multiplayer_bot_supervisor::{BotKey, Inspected, Outcome, Program, Supervisor};
 use mcp_multiplayer_protocol::channel::{Bot, HookCall, plan};
@@ -247,8 +247,8 @@ fn attach(
             python: runtime.python.clone(),
             lock_hash: runtime.lock_hash.parse().map_err(|_| Error::internal())?,
         },
-        wall: runtime.wall.clone(),
-        wall_report: None,
+        sandbox: runtime.sandbox.clone(),
+        sandbox_report: None,
         policy_off: !program.policy,
         seed_commitment: seeds.commitment(0).ok_or_else(Error::internal)?,
         by: None,
@@ -260,12 +260,12 @@ fn attach(
 /// Everything that a hook comes to, as one step.
 fn propose(step: &mut Step, turn: &Turn<'_>, verdict: &Verdict) -> Result<(), Error> {
     let (bot_id, cause) = (&turn.bot.bot_id, Some(turn.trigger.id()));
-    for said in &verdict.said {
+    for said in &verdict.outputs {
         match said {
-            Said::Bot { to_slot, kind, content } => {
+            HookOutput::Bot { to_slot, kind, content } => {
                 step.push_salted(Sender::Bot(bot_id.clone()), kind.clone(), *to_slot, cause, content.clone())?;
             }
-            Said::Relay(event) => drop(step.push_event(event, cause)?),
+            HookOutput::Relay(event) => drop(step.push_event(event, cause)?),
         }
     }
     if verdict.outcome != HookOutcome::Ok && turn.call == HookCall::Init {
@@ -276,12 +276,12 @@ fn propose(step: &mut Step, turn: &Turn<'_>, verdict: &Verdict) -> Result<(), Er
 }
 
 fn reason_of(verdict: &Verdict) -> String {
-    let mut reasons = verdict.said.iter().filter_map(|said| match said {
-        Said::Relay(event) => match &**event {
+    let mut reasons = verdict.outputs.iter().filter_map(|said| match said {
+        HookOutput::Relay(event) => match &**event {
             SystemEvent::BotError { reason, .. } => Some(reason.clone()),
             _ => None,
         },
-        Said::Bot { .. } => None,
+        HookOutput::Bot { .. } => None,
     });
     reasons.next_back().unwrap_or_default()
 }

@@ -36,18 +36,18 @@ pub(crate) struct Allowance {
     pub(crate) refuse: Vec<String>,
 }
 
-/// Which layers of the wall stand.
+/// Which layers of the sandbox stand.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Wall {
+pub(crate) struct Sandbox {
     layers: Vec<Layer>,
 }
 
-impl Wall {
+impl Sandbox {
     /// Notes what became of a layer; whether it holds.
     fn layer(&mut self, name: &str, held: anyhow::Result<()>) -> bool {
         let reason = held.err().map(|error| format!("{error:#}"));
         let held = reason.is_none();
-        self.layers.push(Layer { name: name.to_owned(), held, reason });
+        self.layers.push(Layer { name: name.to_owned(), active: held, reason });
         held
     }
 
@@ -69,7 +69,7 @@ impl Wall {
     }
 
     fn holds(&self, name: &str) -> bool {
-        self.layers.iter().any(|layer| layer.name == name && layer.held)
+        self.layers.iter().any(|layer| layer.name == name && layer.active)
     }
 
     /// How far it reaches.
@@ -78,7 +78,7 @@ impl Wall {
     /// root of its own. `process`: a process of its own, with limits.
     pub(crate) fn level(&self) -> &'static str {
         let files = self.holds("landlock") || self.holds("root");
-        if !self.layers.is_empty() && self.layers.iter().all(|layer| layer.held) && files {
+        if !self.layers.is_empty() && self.layers.iter().all(|layer| layer.active) && files {
             "full"
         } else if self.holds("seccomp") && files {
             "kernel"
@@ -106,9 +106,9 @@ pub(crate) fn apart(
     allowance: &Allowance,
     stage: &std::path::Path,
     visible: &[PathBuf],
-) -> anyhow::Result<(Wall, Option<PathBuf>)> {
-    let mut wall = Wall::default();
-    let separate = wall.raise("namespaces", allowance, || {
+) -> anyhow::Result<(Sandbox, Option<PathBuf>)> {
+    let mut sandbox = Sandbox::default();
+    let separate = sandbox.raise("namespaces", allowance, || {
         trial::run(namespaces::unshare)?;
         namespaces::unshare()
     });
@@ -116,7 +116,7 @@ pub(crate) fn apart(
         namespaces::become_first()?;
     }
     let mut room = None;
-    wall.raise("root", allowance, || {
+    sandbox.raise("root", allowance, || {
         anyhow::ensure!(separate, "needs namespaces");
         trial::run(|| {
             namespaces::unshare_mounts()?;
@@ -126,13 +126,13 @@ pub(crate) fn apart(
         room = Some(root::pivot(stage, visible)?);
         Ok(())
     });
-    Ok((wall, room))
+    Ok((sandbox, room))
 }
 
-/// Raises what is left of the wall around this worker, for good. Python is loaded, the bot is not there yet.
+/// Raises what is left of the sandbox around this worker, for good. Python is loaded, the bot is not there yet.
 #[cfg(target_os = "linux")]
 pub(crate) fn seal(
-    wall: &mut Wall,
+    sandbox: &mut Sandbox,
     allowance: &Allowance,
     room: &Room,
     readable: &[PathBuf],
@@ -140,12 +140,13 @@ pub(crate) fn seal(
 ) -> anyhow::Result<()> {
     let workspace = match room {
         Room::Memory(path) => {
-            let mounted = wall.raise("workspace in memory", allowance, || namespaces::mount_workspace(path, allowance));
-            anyhow::ensure!(mounted, "{:?}", wall.layers);
+            let mounted =
+                sandbox.raise("workspace in memory", allowance, || namespaces::mount_workspace(path, allowance));
+            anyhow::ensure!(mounted, "{:?}", sandbox.layers);
             path
         }
         Room::Directory(path) => {
-            wall.layer(
+            sandbox.layer(
                 "workspace in memory",
                 Err(anyhow::anyhow!("needs namespaces; the supervisor watches its size")),
             );
@@ -153,10 +154,10 @@ pub(crate) fn seal(
         }
     };
     std::env::set_current_dir(workspace)?;
-    wall.raise("capabilities", allowance, capabilities::drop_all);
+    sandbox.raise("capabilities", allowance, capabilities::drop_all);
     rlimits::set(allowance)?;
-    wall.raise("landlock", allowance, || landlock::restrict(readable, workspace));
-    wall.raise("seccomp", allowance, || match filter {
+    sandbox.raise("landlock", allowance, || landlock::restrict(readable, workspace));
+    sandbox.raise("seccomp", allowance, || match filter {
         Ok(filter) => filter.apply(),
         Err(error) => Err(anyhow::anyhow!("{error:#}")),
     });
@@ -164,8 +165,8 @@ pub(crate) fn seal(
 }
 
 /// Limits this process, where the platform has no more to offer.
-pub(crate) fn limit(allowance: &Allowance, workspace: &std::path::Path) -> anyhow::Result<Wall> {
+pub(crate) fn limit(allowance: &Allowance, workspace: &std::path::Path) -> anyhow::Result<Sandbox> {
     std::env::set_current_dir(workspace)?;
     rlimits::set(allowance)?;
-    Ok(Wall::default())
+    Ok(Sandbox::default())
 }

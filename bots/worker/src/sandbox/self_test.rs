@@ -1,4 +1,4 @@
-//! Tries the forbidden acts, from within the wall and without Python, as code that has taken the worker over would.
+//! Tries the forbidden acts, from within the sandbox and without Python, as code that has taken the worker over would.
 #![expect(unsafe_code, reason = "the acts are system calls, made as an attacker makes them")]
 
 use std::ffi::CString;

@@ -1,6 +1,6 @@
 //! Every hook starts anew: only state lasts.
 
-use mcp_multiplayer_bot_supervisor::HookCall;
+use mcp_multiplayer_bot_supervisor::HookRequest;
 use serde_json::json;
 
 use crate::harness::{Bots, Told, on_init, on_message, stream};
@@ -106,7 +106,7 @@ class Bot:
 ";
     let first = bots.run(source, on_init()).await.bodies();
     let second = bots.run(source, on_init()).await.bodies();
-    let further = HookCall { stream: stream(16), ..on_init() };
+    let further = HookRequest { stream: stream(16), ..on_init() };
     let third = bots.run(source, further).await.bodies();
     assert_eq!([&first[0]["prec"], &second[0]["prec"]], [28, 28]);
     // Randomness comes from the log alone: the same place of the keystream gives the same.

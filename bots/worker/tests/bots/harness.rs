@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mcp_multiplayer_bot_supervisor::{
-    BotKey, Effect, FailureKind, Hook, HookCall, HookReport, InspectError, Inspected, Limits, Outcome, Player, Program,
-    Slot, Stream, Supervisor, SupervisorConfig,
+    BotKey, Effect, FailureKind, Hook, HookReport, HookRequest, InspectError, Inspected, Limits, Outcome, Player,
+    Program, Slot, Stream, Supervisor, SupervisorConfig,
 };
 use mcp_multiplayer_protocol::Secret;
 use mcp_multiplayer_tests::{Process, processes};
@@ -58,7 +58,7 @@ impl Bots {
     }
 
     /// Runs a hook of bot `bot_1`.
-    pub(crate) async fn run(&self, source: &str, hook: HookCall) -> HookReport {
+    pub(crate) async fn run(&self, source: &str, hook: HookRequest) -> HookReport {
         self.supervisor.run(&BotKey::new("chn_1", "bot_1"), &program(source), hook).await.unwrap()
     }
 
@@ -118,8 +118,8 @@ pub(crate) fn program(source: &str) -> Arc<Program> {
     Arc::new(Program { name: "test".to_owned(), source: source.into(), params: json!({"limit": 3}), policy: true })
 }
 
-pub(crate) fn call(hook: Hook, args: Vec<Value>) -> HookCall {
-    HookCall {
+pub(crate) fn call(hook: Hook, args: Vec<Value>) -> HookRequest {
+    HookRequest {
         hook,
         channel_id: "chn_1".to_owned(),
         bot_id: "bot_1".to_owned(),
@@ -163,11 +163,11 @@ pub(crate) fn stream(position: u64) -> Stream {
     }
 }
 
-pub(crate) fn on_init() -> HookCall {
+pub(crate) fn on_init() -> HookRequest {
     call(Hook::OnInit, Vec::new())
 }
 
-pub(crate) fn on_message(text: &str) -> HookCall {
+pub(crate) fn on_message(text: &str) -> HookRequest {
     let message = json!({
         "id": 7, "channel_id": "chn_1", "sender": "s1", "sender_label": "alice", "kind": "user",
         "body": {"text": text}, "ts": "2023-11-14T22:13:20.250Z", "to_slot": null,

@@ -12,7 +12,7 @@ mod ordinary_python;
 mod plain_python;
 mod presets;
 mod refusal;
+mod sandbox;
 mod seed_bots;
-mod wall;
 #[cfg(target_os = "linux")]
 mod zygote;

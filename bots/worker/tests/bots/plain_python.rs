@@ -1,4 +1,4 @@
-//! Bots without the policy: ordinary Python that tries what no bot may, and meets the wall.
+//! Bots without the policy: ordinary Python that tries what no bot may, and meets the sandbox.
 
 use std::sync::Arc;
 

@@ -43,9 +43,9 @@ async fn hooks_given_up_at_any_time_leave_every_other_its_own_process() {
 #[tokio::test]
 async fn without_the_filter_of_system_calls_there_is_no_wall() {
     let bots = Bots::with(|config| config.refuse = vec!["seccomp".to_owned()]);
-    let wall = bots.supervisor.wall().await.unwrap();
-    assert_eq!(wall.level, "process", "{wall:?}");
-    assert!(wall.verdict().starts_with("not stopped: "), "{}", wall.verdict());
+    let sandbox = bots.supervisor.sandbox().await.unwrap();
+    assert_eq!(sandbox.level, "process", "{sandbox:?}");
+    assert!(sandbox.verdict().starts_with("not stopped: "), "{}", sandbox.verdict());
     assert_eq!(bots.run(HELLO, on_init()).await.bodies(), [json!({"text": "hello"})]);
 }
 

@@ -7,7 +7,9 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result, ensure};
 use futures::future::try_join_all;
-use mcp_multiplayer_bot_supervisor::{BotKey, Hook, HookCall, Outcome, Program, Stream, Supervisor, SupervisorConfig};
+use mcp_multiplayer_bot_supervisor::{
+    BotKey, Hook, HookRequest, Outcome, Program, Stream, Supervisor, SupervisorConfig,
+};
 use mcp_multiplayer_protocol::Secret;
 use mcp_multiplayer_tests::{RelayProcess, binary, processes};
 use serde_json::{Value, json};
@@ -46,8 +48,8 @@ pub(crate) async fn measure() -> Result<()> {
         Supervisor::new(config).context("a supervisor")
     };
     let supervisor = start(0)?;
-    let wall = supervisor.wall().await?;
-    println!("wall: {}, self-test {}", wall.level, wall.verdict());
+    let sandbox = supervisor.sandbox().await?;
+    println!("sandbox: {}, self-test {}", sandbox.level, sandbox.verdict());
     let key = BotKey::new("chn_1", "bot_1");
     let program = program(0);
     run(&supervisor, &key, &program).await?;
@@ -64,7 +66,7 @@ pub(crate) async fn measure() -> Result<()> {
 
     line("a new bot's first hook, forked for it", &cold(&supervisor, 1).await?);
     let spared = start(2)?;
-    spared.wall().await?;
+    spared.sandbox().await?;
     line("a new bot's first hook, with a warm spare", &cold(&spared, 1_000).await?);
     drop((supervisor, spared));
 
@@ -82,9 +84,9 @@ async fn run(supervisor: &Supervisor, key: &BotKey, program: &Arc<Program>) -> R
     Ok(())
 }
 
-fn call() -> HookCall {
+fn call() -> HookRequest {
     let key = || Secret::new("11".repeat(32));
-    HookCall {
+    HookRequest {
         hook: Hook::OnMessage,
         channel_id: "chn_1".to_owned(),
         bot_id: "bot_1".to_owned(),

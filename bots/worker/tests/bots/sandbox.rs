@@ -1,0 +1,104 @@
+//! The sandbox on platforms that allow all of it, a part of it, or none: its level, and that bots run all the same.
+//!
+//! What this machine refuses by itself cannot be tested on it: each test prints the level that it was run at.
+
+use std::collections::BTreeMap;
+
+use mcp_multiplayer_bot_supervisor::Sandbox;
+use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, apply_filter};
+use serde_json::json;
+
+use crate::harness::{Bots, Told, on_init};
+
+const HELLO: &str = "class Bot:\n    def on_init(self): self.ctx.post('bot', 'hello')";
+
+#[tokio::test]
+async fn every_forbidden_act_is_stopped() {
+    let bots = Bots::new();
+    let sandbox = bots.supervisor.sandbox().await.unwrap();
+    println!("tested at level {}: {:#?}", sandbox.level, sandbox.layers);
+    assert_eq!(sandbox.verdict(), "passed", "{sandbox:?}");
+}
+
+#[tokio::test]
+async fn layers_that_are_switched_off_leave_the_others() {
+    let everything = measured(&[]).await;
+    for (refuse, gone) in
+        [("namespaces", &["namespaces", "root", "workspace in memory"][..]), ("root", &["root", "workspace in memory"])]
+    {
+        let bots = Bots::with(|config| config.refuse = vec![refuse.to_owned()]);
+        let sandbox = bots.supervisor.sandbox().await.unwrap();
+        assert_without(&sandbox, gone, &everything);
+        assert_eq!(bots.run(HELLO, on_init()).await.bodies(), [json!({"text": "hello"})], "without {refuse}");
+    }
+}
+
+/// Ubuntu 24.04 lets every user enter namespaces and then denies each mount there; container runtimes filter single
+/// system calls. Simulated by a filter of the test's own, under which the zygote starts.
+#[tokio::test]
+async fn system_calls_that_the_platform_denies_lower_the_level_and_bots_still_run() {
+    let everything = measured(&[]).await;
+    let by_namespaces = &["namespaces", "root", "workspace in memory"][..];
+    for (denied, gone) in [
+        (&[libc::SYS_unshare][..], by_namespaces),
+        (&[libc::SYS_mount], by_namespaces),
+        (&[libc::SYS_pivot_root], &["root", "workspace in memory"]),
+        (&[libc::SYS_landlock_create_ruleset], &["landlock"]),
+        (
+            &[libc::SYS_unshare, libc::SYS_landlock_restrict_self],
+            &["namespaces", "root", "workspace in memory", "landlock"],
+        ),
+        (&[libc::SYS_personality, libc::SYS_capset], &["capabilities"]),
+    ] {
+        assert_without(&measured(denied).await, gone, &everything);
+    }
+}
+
+/// Starts a zygote that is denied these system calls, runs a bot, and returns what was found.
+async fn measured(denied: &'static [libc::c_long]) -> Sandbox {
+    // A thread of its own: a filter stays with the thread that asked for it, and with the processes that it starts.
+    let thread = std::thread::spawn(move || {
+        let filter: BpfProgram = SeccompFilter::new(
+            denied.iter().map(|call| (*call, vec![])).collect::<BTreeMap<_, _>>(),
+            SeccompAction::Allow,
+            SeccompAction::Errno(libc::EPERM.unsigned_abs()),
+            std::env::consts::ARCH.try_into().unwrap(),
+        )
+        .and_then(TryInto::try_into)
+        .unwrap();
+        if !denied.is_empty() {
+            apply_filter(&filter).unwrap();
+        }
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let bots = Bots::new();
+            let sandbox = bots.supervisor.sandbox().await.unwrap();
+            println!("tested at level {}, system calls denied: {denied:?}", sandbox.level);
+            assert_eq!(bots.run(HELLO, on_init()).await.bodies(), [json!({"text": "hello"})], "{sandbox:?}");
+            sandbox
+        })
+    });
+    tokio::task::spawn_blocking(|| thread.join().unwrap()).await.unwrap()
+}
+
+/// Asserts that these layers are missing, with a reason, and no other one that this machine has.
+fn assert_without(sandbox: &Sandbox, gone: &[&str], everything: &Sandbox) {
+    let holds = |sandbox: &Sandbox, name: &str| sandbox.layers.iter().any(|layer| layer.name == name && layer.active);
+    for layer in &sandbox.layers {
+        let expected = holds(everything, &layer.name) && !gone.contains(&layer.name.as_str());
+        assert_eq!(layer.active, expected, "{layer:?} without {gone:?}");
+        assert_eq!(layer.reason.is_none(), layer.active, "{layer:?}");
+    }
+    let files = holds(sandbox, "root") || holds(sandbox, "landlock");
+    let expected = if files && sandbox.layers.iter().all(|layer| layer.active) {
+        "full"
+    } else if files {
+        "kernel"
+    } else {
+        "process"
+    };
+    assert_eq!(sandbox.level, expected, "{sandbox:?}");
+    if files {
+        assert_eq!(sandbox.verdict(), "passed", "{sandbox:?}");
+    }
+}

@@ -1,0 +1,107 @@
+//! Who calls: `Authorization: Bearer …` (RFC 6750, section 2.1). A token in a URL is not taken.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::middleware::Next;
+use axum::response::Response;
+use mcp_multiplayer_protocol::{Error, ErrorCode};
+
+use crate::auth::Principal;
+use crate::config::Access;
+use crate::net::ClientAddress;
+use crate::problem::{problem, status};
+use crate::state::Relay;
+use crate::web;
+
+/// Lets a request with a valid token pass, with its [`Principal`] among the extensions; shows browsers that come
+/// without one the front page.
+pub(super) async fn bearer(State(relay): State<Arc<Relay>>, mut request: Request, next: Next) -> Response {
+    if let Some(page) = web::front_page(&relay, &request) {
+        return page;
+    }
+    // URLs are logged, remembered and passed on (RFC 9700, section 4.3.2).
+    if request.uri().query().is_some_and(names_a_token) {
+        let error = Error::invalid(
+            "A token in a URL is not taken.",
+            "Send it as 'Authorization: Bearer …', and think of this one as known to others.",
+        );
+        return refused(&relay, &request, StatusCode::BAD_REQUEST, &error, Some("invalid_request"));
+    }
+    let address = request.extensions().get::<ClientAddress>().copied();
+    match principal(&relay, address, request.headers()).await {
+        Ok(principal) => {
+            if let Err(error) = relay.quotas.request_of(&principal) {
+                return problem(status(&error), &error);
+            }
+            request.extensions_mut().insert(principal);
+            // What lies behind may log headers; the token has done its work.
+            request.headers_mut().remove(AUTHORIZATION);
+            next.run(request).await
+        }
+        Err((error, code)) => refused(&relay, &request, status(&error), &error, code),
+    }
+}
+
+/// A refusal, with what a client needs to get a token (RFC 9728, section 5.1) if it is one that a token would mend.
+fn refused(relay: &Relay, request: &Request, status: StatusCode, error: &Error, code: Option<&str>) -> Response {
+    let mut response = problem(status, error);
+    if error.code == ErrorCode::Unauthenticated || code.is_some() {
+        let suffix = if request.uri().path().starts_with("/mcp") { "/mcp" } else { "" };
+        let base = relay.config.public_url.trim_end_matches('/');
+        let mut challenge = format!(
+            "Bearer realm=\"mcp-multiplayer\", resource_metadata=\"{base}/.well-known/oauth-protected-resource{suffix}\", scope=\"multiplayer\"",
+        );
+        if let Some(code) = code {
+            challenge = format!("{challenge}, error=\"{code}\"");
+        }
+        // A public URL that no header can hold is one that nobody reaches.
+        if let Ok(challenge) = HeaderValue::try_from(challenge) {
+            response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+        }
+    }
+    response
+}
+
+async fn principal(
+    relay: &Relay,
+    address: Option<ClientAddress>,
+    headers: &HeaderMap,
+) -> Result<Principal, (Error, Option<&'static str>)> {
+    let Some(token) = token(headers) else {
+        let hint = if relay.config.access() == Access::Closed {
+            "Send 'Authorization: Bearer …' with the token in the relay's local-token file, or one from 'mcp-multiplayer-relay token create --name NAME'."
+        } else {
+            "Sign in by OAuth, as MCP clients do by themselves; or send 'Authorization: Bearer …' with the token in the relay's local-token file, or one from 'mcp-multiplayer-relay token create --name NAME'."
+        };
+        let error = Error::new(ErrorCode::Unauthenticated, "This relay answers only callers with a token.", hint);
+        return Err((error, None));
+    };
+    if let Some(ClientAddress(address)) = address
+        && let Err(error) = relay.quotas.may_try_token(address)
+        && !relay.tokens.knows(token)
+    {
+        return Err((error, None));
+    }
+    let authenticated = relay.tokens.authenticate(token).await;
+    if let (Err(error), Some(ClientAddress(address))) = (&authenticated, address)
+        && error.code == ErrorCode::Unauthenticated
+    {
+        relay.quotas.wrong_token(address);
+    }
+    authenticated.map_err(|error| {
+        let code = (error.code == ErrorCode::Unauthenticated).then_some("invalid_token");
+        (error, code)
+    })
+}
+
+fn token(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+fn names_a_token(query: &str) -> bool {
+    url::form_urlencoded::parse(query.as_bytes()).any(|(name, _)| name == "access_token")
+}

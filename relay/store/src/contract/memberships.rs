@@ -1,0 +1,48 @@
+use mcp_multiplayer_protocol::SlotId;
+
+use super::Subject;
+use super::log::{Log, seat};
+use crate::{ChannelBatch, Membership};
+
+pub(crate) async fn list_tenures_by_slot_once_each(store: Subject) {
+    let mut log = Log::new(1);
+    let owner = Membership { principal: "alice".into(), seat: None };
+    store.append(ChannelBatch { memberships: vec![owner], ..log.batch() }).await.unwrap();
+    assert_eq!(store.list_tenures("alice".into(), log.channel_id()).await.unwrap(), []);
+
+    log.join(2);
+    let memberships = vec![seat("alice", 2, 2), seat("alice", 1, 11), seat("bob", 2, 1), seat("alice", 1, 2)];
+    store.append(ChannelBatch { memberships: memberships.clone(), ..log.batch() }).await.unwrap();
+    log.join(1);
+    store.append(ChannelBatch { memberships, ..log.batch() }).await.unwrap();
+
+    let tenures = async |principal: &str| store.list_tenures(principal.into(), log.channel_id()).await.unwrap();
+    let (s1, s2) = (SlotId::at(1), SlotId::at(2));
+    assert_eq!(tenures("alice").await, [(s1, 2), (s1, 11), (s2, 2)]);
+    assert_eq!(tenures("bob").await, [(s2, 1)]);
+    assert_eq!(tenures("nobody").await, []);
+    assert_eq!(store.list_tenures("alice".into(), Log::new(2).channel_id()).await.unwrap(), []);
+}
+
+pub(crate) async fn list_channels_the_newest_first(store: Subject) {
+    // The newest is the one made last, whatever its id.
+    let mut logs = [Log::new(5), Log::new(200), Log::new(1)];
+    for log in &mut logs {
+        log.join(1);
+        log.join(2);
+        let owner = Membership { principal: "alice".into(), seat: None };
+        let memberships = vec![owner, seat("alice", 1, 1), seat("alice", 2, 1)];
+        store.append(ChannelBatch { memberships, ..log.batch() }).await.unwrap();
+    }
+    let first = &mut logs[0];
+    first.post(1, "the oldest is still alive");
+    store.append(ChannelBatch { memberships: vec![seat("bob", 2, 1)], ..first.batch() }).await.unwrap();
+
+    let [first, second, third] = logs.map(|log| log.state);
+    let newest_first = [third, second, first.clone()];
+    assert_eq!(store.list_channels("alice".into(), 10).await.unwrap(), newest_first);
+    assert_eq!(store.list_channels("alice".into(), 2).await.unwrap(), newest_first[..2]);
+    assert_eq!(store.list_channels("alice".into(), 0).await.unwrap(), []);
+    assert_eq!(store.list_channels("bob".into(), 10).await.unwrap(), [first]);
+    assert_eq!(store.list_channels("nobody".into(), 10).await.unwrap(), []);
+}

@@ -1,0 +1,149 @@
+use std::sync::Arc;
+
+use mcp_multiplayer_protocol::channel::{ChannelState, Composition, Head};
+use mcp_multiplayer_protocol::merkle::Frontier;
+use mcp_multiplayer_protocol::{ChannelId, Hash, Timestamp};
+use rusqlite::{Connection, params};
+
+use super::row::{Row, failed, integer};
+use crate::{Checkpoint, StoreError};
+
+const FIND: &str = "SELECT no, size FROM channel WHERE id = ?1";
+
+const INSERT: &str =
+    "INSERT INTO channel (id, size, ts, root, peaks, due, hooks_due) VALUES (?1, 0, 0, x'', x'', x'', 0)";
+
+const MOVE_HEAD: &str = "UPDATE channel SET size = ?3, ts = ?4, root = ?5, peaks = ?6, due = ?7, hooks_due = ?8 WHERE no = ?1 AND size = ?2";
+
+const WRITE_COMPOSITION: &str = "INSERT INTO composition (channel, composition) VALUES (?1, ?2)
+    ON CONFLICT (channel) DO UPDATE SET composition = excluded.composition";
+
+pub(super) const LOOKUP: &str = "SELECT id, size, ts, peaks, due, composition
+    FROM channel JOIN composition ON composition.channel = channel.no WHERE id = ?1";
+
+/// Channels are numbered as they are made, so the greatest number is the newest.
+pub(super) const LIST: &str = "SELECT id, size, ts, peaks, due, composition
+    FROM (SELECT DISTINCT channel AS no FROM membership WHERE principal = ?1 ORDER BY channel DESC LIMIT ?2) AS own
+    JOIN channel ON channel.no = own.no JOIN composition ON composition.channel = own.no ORDER BY own.no DESC";
+
+pub(super) const LIST_WITH_HOOKS_DUE: &str = "SELECT id FROM channel WHERE hooks_due = 1
+    UNION SELECT channel.id FROM bot_cursor JOIN channel ON channel.no = bot_cursor.channel
+        WHERE bot_cursor.next_timer IS NOT NULL AND bot_cursor.detached = 0";
+
+/// The end of a log in the form of its columns, made before the writer's turn comes.
+pub(super) struct HeadColumns {
+    checkpoint: Checkpoint,
+    ts: i64,
+    peaks: Vec<u8>,
+    due: Vec<u8>,
+}
+
+impl HeadColumns {
+    pub(super) fn new(head: &Head) -> Self {
+        Self {
+            checkpoint: Checkpoint { size: head.frontier.size(), root: head.frontier.root() },
+            ts: head.ts.as_millis(),
+            peaks: head.frontier.peaks().iter().flat_map(Hash::as_bytes).copied().collect(),
+            due: head.due.iter().flat_map(|entry| entry.to_be_bytes()).collect(),
+        }
+    }
+
+    pub(super) fn checkpoint(&self) -> Checkpoint {
+        self.checkpoint
+    }
+}
+
+/// A composition in the form of its column.
+pub(super) fn composition_column(composition: &Composition) -> String {
+    serde_json::to_string(composition).expect("a composition is plain JSON")
+}
+
+/// A channel's number and size.
+pub(super) fn find(connection: &Connection, channel_id: ChannelId) -> Result<Option<(i64, u64)>, StoreError> {
+    let mut statement = connection.prepare_cached(FIND).map_err(failed("find a channel"))?;
+    let mut rows = statement.query([channel_id.as_bytes()]).map_err(failed("find a channel"))?;
+    let Some(row) = rows.next().map_err(failed("find a channel"))? else { return Ok(None) };
+    let row = Row::new("channel", &channel_id, row);
+    Ok(Some((row.get(0, "no")?, row.number(1, "size")?)))
+}
+
+/// Makes a channel that has no entry yet, and returns its number.
+pub(super) fn insert(connection: &Connection, channel_id: ChannelId) -> Result<i64, StoreError> {
+    let mut statement = connection.prepare_cached(INSERT).map_err(failed("insert a channel"))?;
+    statement.insert([channel_id.as_bytes()]).map_err(failed("insert a channel"))
+}
+
+/// Moves the end of the log on from `base`.
+pub(super) fn move_head(
+    connection: &Connection,
+    channel: i64,
+    base: u64,
+    head: &HeadColumns,
+    hooks_due: bool,
+) -> Result<(), StoreError> {
+    let Checkpoint { size, root } = &head.checkpoint;
+    let values =
+        params![channel, integer(base), integer(*size), head.ts, root.as_bytes(), head.peaks, head.due, hooks_due];
+    let mut statement = connection.prepare_cached(MOVE_HEAD).map_err(failed("move a channel's head"))?;
+    match statement.execute(values) {
+        Ok(1) => Ok(()),
+        Ok(changed) => Err(failed("move a channel's head")(rusqlite::Error::StatementChangedRows(changed))),
+        Err(error) => Err(failed("move a channel's head")(error)),
+    }
+}
+
+/// Writes who and what is in the channel from now on.
+pub(super) fn write_composition(connection: &Connection, channel: i64, composition: &str) -> Result<(), StoreError> {
+    let mut statement = connection.prepare_cached(WRITE_COMPOSITION).map_err(failed("write a composition"))?;
+    statement.execute(params![channel, composition]).map_err(failed("write a composition"))?;
+    Ok(())
+}
+
+/// The state of a channel.
+pub(super) fn lookup(connection: &Connection, channel_id: ChannelId) -> Result<Option<ChannelState>, StoreError> {
+    let mut statement = connection.prepare_cached(LOOKUP).map_err(failed("look up a channel"))?;
+    let mut rows = statement.query([channel_id.as_bytes()]).map_err(failed("look up a channel"))?;
+    rows.next().map_err(failed("look up a channel"))?.map(read).transpose()
+}
+
+/// The channels that a principal belongs or belonged to, the newest first.
+pub(super) fn list(connection: &Connection, principal: &str, limit: u32) -> Result<Vec<ChannelState>, StoreError> {
+    let mut statement = connection.prepare_cached(LIST).map_err(failed("list channels"))?;
+    let mut rows = statement.query(params![principal, limit]).map_err(failed("list channels"))?;
+    let mut channels = Vec::new();
+    while let Some(row) = rows.next().map_err(failed("list channels"))? {
+        channels.push(read(row)?);
+    }
+    Ok(channels)
+}
+
+/// The channels with a bot that has a hook to run, now or when its timer fires.
+pub(super) fn list_with_hooks_due(connection: &Connection) -> Result<Vec<ChannelId>, StoreError> {
+    let mut statement = connection.prepare_cached(LIST_WITH_HOOKS_DUE).map_err(failed("list due bots"))?;
+    let mut rows = statement.query([]).map_err(failed("list due bots"))?;
+    let mut channels = Vec::new();
+    while let Some(row) = rows.next().map_err(failed("list due bots"))? {
+        channels.push(ChannelId::from_bytes(Row::new("channel", &"a due one", row).get(0, "id")?));
+    }
+    Ok(channels)
+}
+
+fn read(row: &rusqlite::Row<'_>) -> Result<ChannelState, StoreError> {
+    let channel_id = ChannelId::from_bytes(Row::new("channel", &"a looked up one", row).get(0, "id")?);
+    let row = Row::new("channel", &channel_id, row);
+    let size = row.number(1, "size")?;
+    let ts = Timestamp::from_millis(row.get(2, "ts")?);
+    let frontier = row.parse(3, "peaks", |peaks: Vec<u8>| {
+        let (peaks, []) = peaks.as_chunks() else { return None };
+        Frontier::from_parts(size, peaks.iter().copied().map(Hash::from_bytes).collect())
+    })?;
+    let composition = row.parse(5, "composition", |text: String| serde_json::from_str::<Composition>(&text).ok())?;
+    if composition.channel_id != channel_id {
+        return Err(row.corrupt("composition"));
+    }
+    let due = row.parse(4, "due", |due: Vec<u8>| {
+        let (due, []) = due.as_chunks() else { return None };
+        (due.len() == composition.bots.len()).then(|| due.iter().copied().map(u64::from_be_bytes).collect())
+    })?;
+    Ok(ChannelState { head: Head { ts, frontier, due }, composition: Arc::new(composition) })
+}

@@ -1,0 +1,96 @@
+use mcp_multiplayer_protocol::{Author, Body, ChannelId, Content, Entry, Envelope, Hash, Salt, Timestamp};
+use rusqlite::{Connection, params};
+
+use super::row::{Row, failed, integer, slot_at, slot_column};
+use crate::StoreError;
+
+const INSERT: &str =
+    "INSERT INTO entry (channel, id, v, ts, sender, kind, to_slot, cause, body_hash, author, salt, body)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
+
+pub(super) const LIST: &str = "SELECT id, v, ts, sender, kind, to_slot, cause, body_hash, author, salt, body FROM entry
+    WHERE channel = (SELECT no FROM channel WHERE id = ?1) AND id > ?2 ORDER BY id LIMIT ?3";
+
+/// Writes an entry of the channel with this number.
+pub(super) fn insert(connection: &Connection, channel: i64, entry: &Entry) -> Result<(), StoreError> {
+    let envelope = &entry.envelope;
+    let author = match &envelope.author {
+        Author::RelayAttested => None,
+        Author::Statement(hash) => Some(hash.as_bytes()),
+    };
+    let values = params![
+        channel,
+        integer(envelope.id),
+        envelope.v,
+        envelope.ts.as_millis(),
+        envelope.sender.to_string(),
+        envelope.kind.as_str(),
+        envelope.to_slot.map(slot_column),
+        envelope.cause.map(integer),
+        envelope.body_hash.as_bytes(),
+        author,
+        entry.content.as_ref().map(|content| content.salt.0),
+        entry.body().map(Body::as_str),
+    ];
+    let mut statement = connection.prepare_cached(INSERT).map_err(failed("insert an entry"))?;
+    statement.execute(values).map_err(failed("insert an entry"))?;
+    Ok(())
+}
+
+/// The entries after `after`: at most `limit`, with bodies of at most `max_bytes` together, but at least one.
+pub(super) fn list(
+    connection: &Connection,
+    channel_id: ChannelId,
+    after: u64,
+    limit: u32,
+    max_bytes: usize,
+) -> Result<Vec<Entry>, StoreError> {
+    // A cursor beyond what can be stored has nothing after it.
+    let after = i64::try_from(after).unwrap_or(i64::MAX);
+    let mut statement = connection.prepare_cached(LIST).map_err(failed("list entries"))?;
+    let mut rows = statement.query(params![channel_id.as_bytes(), after, limit]).map_err(failed("list entries"))?;
+    let (mut entries, mut bytes) = (Vec::new(), 0);
+    while let Some(row) = rows.next().map_err(failed("list entries"))? {
+        let entry = read(channel_id, row)?;
+        bytes += entry.body().map_or(0, |body| body.as_str().len());
+        if bytes > max_bytes && !entries.is_empty() {
+            break;
+        }
+        entries.push(entry);
+    }
+    Ok(entries)
+}
+
+fn read(channel_id: ChannelId, row: &rusqlite::Row<'_>) -> Result<Entry, StoreError> {
+    let id = row.get::<_, i64>(0).unwrap_or_default();
+    let key = format_args!("{channel_id}, {id}");
+    let row = Row::new("entry", &key, row);
+    let envelope = Envelope {
+        channel_id,
+        id: row.number(0, "id")?,
+        v: row.number(1, "v")?,
+        ts: Timestamp::from_millis(row.get(2, "ts")?),
+        sender: row.spelled(3, "sender")?,
+        kind: row.spelled(4, "kind")?,
+        to_slot: row.parse(5, "to_slot", |place: Option<i64>| match place {
+            Some(place) => slot_at(place).map(Some),
+            None => Some(None),
+        })?,
+        cause: row.parse(6, "cause", |cause: Option<i64>| cause.map(u64::try_from).transpose().ok())?,
+        body_hash: Hash::from_bytes(row.get(7, "body_hash")?),
+        author: match row.get(8, "author")? {
+            Some(hash) => Author::Statement(Hash::from_bytes(hash)),
+            None => Author::RelayAttested,
+        },
+    };
+    let content = match (row.get(9, "salt")?, row.get::<Option<String>>(10, "body")?) {
+        (Some(salt), Some(body)) => {
+            let body = Body::from_store(body).ok_or_else(|| row.corrupt("body"))?;
+            Some(Content { salt: Salt(salt), body })
+        }
+        (None, None) => None,
+        (Some(_), None) => return Err(row.corrupt("body")),
+        (None, Some(_)) => return Err(row.corrupt("salt")),
+    };
+    Ok(Entry { envelope, content })
+}

@@ -1,0 +1,43 @@
+use mcp_multiplayer_protocol::{Hash, Timestamp};
+use rusqlite::{Connection, params};
+
+use super::{execute, find_one, grant};
+use crate::StoreError;
+use crate::oauth::Grant;
+
+const INSERT: &str = "INSERT INTO oauth_access_token (token_hash, grant_no, expires_at) VALUES (?1, ?2, ?3)";
+
+pub(in crate::sqlite) const FIND: &str = "SELECT id, principal, client_id, client_name, scope, resource, created_at
+    FROM oauth_access_token JOIN oauth_grant ON no = grant_no
+    WHERE token_hash = ?1 AND expires_at > ?2 AND revoked = 0";
+
+const REVOKE: &str = "DELETE FROM oauth_access_token
+    WHERE token_hash = ?1 AND grant_no IN (SELECT no FROM oauth_grant WHERE client_id = ?2)";
+
+pub(in crate::sqlite) const FORGET: &str = "DELETE FROM oauth_access_token WHERE expires_at < ?1";
+
+/// Records a token of the grant with this number: its hash, and when it ends.
+pub(super) fn insert(connection: &Connection, grant_no: i64, token: (Hash, Timestamp)) -> Result<(), StoreError> {
+    let (token_hash, expires_at) = token;
+    let values = params![token_hash.as_bytes(), grant_no, expires_at.as_millis()];
+    execute(connection, "insert an access token", INSERT, values)?;
+    Ok(())
+}
+
+/// The grant of a token that is valid at `now`.
+pub(super) fn find(connection: &Connection, token_hash: Hash, now: Timestamp) -> Result<Option<Grant>, StoreError> {
+    let values = params![token_hash.as_bytes(), now.as_millis()];
+    find_one(connection, "find an access token", FIND, values, |row| grant::read("oauth_grant", row))
+}
+
+/// Revokes a token of this client.
+pub(super) fn revoke(connection: &Connection, token_hash: Hash, client_id: &str) -> Result<(), StoreError> {
+    execute(connection, "revoke an access token", REVOKE, params![token_hash.as_bytes(), client_id])?;
+    Ok(())
+}
+
+/// Forgets the tokens that have ended before `now`.
+pub(super) fn forget(connection: &Connection, now: Timestamp) -> Result<(), StoreError> {
+    execute(connection, "forget access tokens", FORGET, [now.as_millis()])?;
+    Ok(())
+}

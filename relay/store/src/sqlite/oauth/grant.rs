@@ -1,0 +1,96 @@
+use mcp_multiplayer_protocol::{Hash, Timestamp};
+use rusqlite::{Connection, params};
+
+use super::super::row::Row;
+use super::{execute, find_one, list_all};
+use crate::StoreError;
+use crate::oauth::{Grant, NewTokens};
+
+const INSERT: &str =
+    "INSERT INTO oauth_grant (id, principal, client_id, client_name, scope, resource, created_at, revoked)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0)";
+
+/// Finds nothing when the id is that of a grant of somebody else.
+const FIND_NO: &str = "SELECT no FROM oauth_grant WHERE id = ?1 AND principal = ?2 AND client_id = ?3";
+
+const LIST: &str = "SELECT id, principal, client_id, client_name, scope, resource, created_at FROM oauth_grant
+    WHERE revoked = 0 ORDER BY created_at DESC, no DESC";
+
+const REVOKE: &str = "UPDATE oauth_grant SET revoked = 1 WHERE id = ?1 AND revoked = 0";
+
+pub(in crate::sqlite) const REVOKE_OF_PRINCIPAL: &str =
+    "UPDATE oauth_grant SET revoked = 1 WHERE principal = ?1 AND revoked = 0";
+
+const FORGET: &str = "DELETE FROM oauth_grant
+    WHERE NOT EXISTS (SELECT 1 FROM oauth_access_token WHERE grant_no = no)
+    AND NOT EXISTS (SELECT 1 FROM oauth_refresh_token WHERE grant_no = no)";
+
+/// Makes a grant with its first tokens.
+pub(super) fn insert(connection: &Connection, grant: &Grant, tokens: &NewTokens) -> Result<(), StoreError> {
+    let Grant { id, principal, client_id, client_name, scope, resource, created_at } = grant;
+    let values = params![id, principal, client_id, client_name, scope, resource, created_at.as_millis()];
+    execute(connection, "insert a grant", INSERT, values)?;
+    insert_tokens(connection, connection.last_insert_rowid(), tokens, None)
+}
+
+/// Adds tokens to a grant, which is made if need be.
+pub(super) fn extend(connection: &Connection, grant: &Grant, tokens: &NewTokens) -> Result<(), StoreError> {
+    let key = [&grant.id, &grant.principal, &grant.client_id];
+    let read = |row: &rusqlite::Row<'_>| Row::new("oauth_grant", &grant.id, row).get(0, "no");
+    match find_one(connection, "find a grant", FIND_NO, key, read)? {
+        Some(no) => insert_tokens(connection, no, tokens, None),
+        None => insert(connection, grant, tokens),
+    }
+}
+
+/// Records tokens of the grant with this number.
+pub(super) fn insert_tokens(
+    connection: &Connection,
+    grant_no: i64,
+    tokens: &NewTokens,
+    replaces: Option<Hash>,
+) -> Result<(), StoreError> {
+    super::client::note_use(connection, grant_no, tokens.issued_at)?;
+    super::access_token::insert(connection, grant_no, tokens.access)?;
+    if let Some(refresh) = tokens.refresh {
+        super::refresh_token::insert(connection, grant_no, refresh, replaces)?;
+    }
+    Ok(())
+}
+
+/// The grants that were not revoked, the newest first.
+pub(super) fn list(connection: &Connection) -> Result<Vec<Grant>, StoreError> {
+    list_all(connection, "list grants", LIST, |row| read("oauth_grant", row))
+}
+
+/// Revokes a grant; `false` when there is none.
+pub(super) fn revoke(connection: &Connection, id: &str) -> Result<bool, StoreError> {
+    Ok(execute(connection, "revoke a grant", REVOKE, [id])? == 1)
+}
+
+/// Revokes all grants of a principal.
+pub(super) fn revoke_of_principal(connection: &Connection, principal: &str) -> Result<(), StoreError> {
+    execute(connection, "revoke a principal's grants", REVOKE_OF_PRINCIPAL, [principal])?;
+    Ok(())
+}
+
+/// Forgets the grants that have no tokens.
+pub(super) fn forget(connection: &Connection) -> Result<(), StoreError> {
+    execute(connection, "forget grants", FORGET, [])?;
+    Ok(())
+}
+
+/// Reads a grant from the first seven columns of a row of this table.
+pub(super) fn read(table: &'static str, row: &rusqlite::Row<'_>) -> Result<Grant, StoreError> {
+    let id: String = Row::new(table, &"of a grant", row).get(0, "id")?;
+    let row = Row::new(table, &id, row);
+    Ok(Grant {
+        principal: row.get(1, "principal")?,
+        client_id: row.get(2, "client_id")?,
+        client_name: row.get(3, "client_name")?,
+        scope: row.get(4, "scope")?,
+        resource: row.get(5, "resource")?,
+        created_at: Timestamp::from_millis(row.get(6, "created_at")?),
+        id: id.clone(),
+    })
+}

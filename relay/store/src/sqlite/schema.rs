@@ -1,0 +1,129 @@
+use std::fs::{File, OpenOptions, TryLockError};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use thiserror::Error;
+
+/// What each version of the schema adds to the one before; its place is its version.
+const MIGRATIONS: &[&str] = &[include_str!("schema.sql"), include_str!("schema_2.sql"), include_str!("schema_3.sql")];
+
+/// Says in a database's header whose it is: "mmpl".
+const APPLICATION_ID: i64 = 0x6d6d_706c;
+
+/// How long to wait for another process, such as an administration command, to end its transaction.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Why a database cannot be opened.
+#[derive(Debug, Error)]
+pub(super) enum OpenError {
+    #[error("{path} is in use by another relay")]
+    InUse { path: PathBuf },
+    #[error("{path} is of version {found}, this program knows versions up to {known}: use a newer program")]
+    Newer { path: PathBuf, found: i64, known: i64 },
+    #[error("{path} is a database of some other program")]
+    Foreign { path: PathBuf },
+    #[error("{path} does not switch to journal mode WAL")]
+    NoWal { path: PathBuf },
+    #[error("{path}: {source}")]
+    File { path: PathBuf, source: std::io::Error },
+    #[error("{path}: {source}")]
+    Database { path: PathBuf, source: rusqlite::Error },
+}
+
+/// Opens the connection that writes, on a database that is of the present version from then on.
+///
+/// `lock` is held by whoever may migrate it; without one, an old version is refused while a relay has it open.
+pub(super) fn connect_writer(path: &Path, lock: Option<&File>) -> Result<Connection, OpenError> {
+    create(path)?;
+    let failed = |source| OpenError::Database { path: path.to_owned(), source };
+    let mut connection =
+        Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)
+            .map_err(failed)?;
+    prepare(&connection).map_err(failed)?;
+    if version(&connection, path)? < known() {
+        let _lock = if lock.is_none() { Some(self::lock(path)?) } else { None };
+        migrate(&mut connection).map_err(failed)?;
+    }
+    let mode: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0)).map_err(failed)?;
+    if mode != "wal" {
+        return Err(OpenError::NoWal { path: path.to_owned() });
+    }
+    // FULL: a commit waits until the disk has it. The cache is in KiB.
+    let settings = "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA cache_size = -16384;";
+    connection.execute_batch(settings).map_err(failed)?;
+    Ok(connection)
+}
+
+/// Opens a connection that reads.
+pub(super) fn connect_reader(path: &Path) -> Result<Connection, crate::StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags);
+    let connection = connection.and_then(|connection| prepare(&connection).map(|()| connection));
+    connection.map_err(super::row::failed("open a reader"))
+}
+
+fn prepare(connection: &Connection) -> rusqlite::Result<()> {
+    connection.set_prepared_statement_cache_capacity(64);
+    connection.busy_timeout(BUSY_TIMEOUT)
+}
+
+/// Locks the file beside the database that says that a relay uses it, until the `File` is dropped.
+pub(super) fn lock(path: &Path) -> Result<File, OpenError> {
+    let mut lock_path = path.as_os_str().to_owned();
+    lock_path.push(".lock");
+    let lock_path = PathBuf::from(lock_path);
+    let file = create(&lock_path)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(OpenError::InUse { path: path.to_owned() }),
+        Err(TryLockError::Error(source)) => Err(OpenError::File { path: lock_path, source }),
+    }
+}
+
+/// Makes a file that only its owner can read, unless it is there. SQLite gives its own files the same mode.
+fn create(path: &Path) -> Result<File, OpenError> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map_err(|source| OpenError::File { path: path.to_owned(), source })
+}
+
+fn known() -> i64 {
+    i64::try_from(MIGRATIONS.len()).expect("migrations are few")
+}
+
+/// The version of the database; 0 when it is empty.
+fn version(connection: &Connection, path: &Path) -> Result<i64, OpenError> {
+    let read = |pragma| connection.query_row(pragma, [], |row| row.get::<_, i64>(0));
+    let read = |pragma| read(pragma).map_err(|source| OpenError::Database { path: path.to_owned(), source });
+    let (found, application) = (read("PRAGMA user_version")?, read("PRAGMA application_id")?);
+    let empty = found == 0 && application == 0 && read("SELECT count(*) FROM sqlite_schema")? == 0;
+    if application != APPLICATION_ID && !empty {
+        return Err(OpenError::Foreign { path: path.to_owned() });
+    }
+    if found > known() {
+        return Err(OpenError::Newer { path: path.to_owned(), found, known: known() });
+    }
+    Ok(found)
+}
+
+fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    // Read again: another process may have been quicker.
+    let found: i64 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    for (version, sql) in (1..).zip(MIGRATIONS) {
+        if version > found {
+            transaction.execute_batch(sql)?;
+            transaction.pragma_update(None, "user_version", version)?;
+        }
+    }
+    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+    transaction.commit()
+}
+
+/// Succeeds when a transaction can become durable; changes nothing.
+pub(super) fn rewrite_version(connection: &Connection) -> rusqlite::Result<()> {
+    connection.pragma_update(None, "user_version", known())
+}
