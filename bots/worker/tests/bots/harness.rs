@@ -70,6 +70,13 @@ impl Bots {
         }
     }
 
+    /// Returns whether a layer of the sandbox is active here, and prints the level that the test is run at.
+    pub(crate) async fn has_layer(&self, name: &str) -> bool {
+        let sandbox = self.supervisor.sandbox().await.unwrap();
+        println!("tested at sandbox level {}", sandbox.level);
+        sandbox.layers.iter().any(|layer| layer.name == name && layer.active)
+    }
+
     pub(crate) fn directory(&self) -> &Path {
         self.directory.path()
     }

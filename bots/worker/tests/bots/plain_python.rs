@@ -64,6 +64,10 @@ async fn the_kernel_says_no_at_every_level() {
     let refusals: [&[&str]; 4] = [&[], &["namespaces"], &["landlock"], &["root"]];
     for refuse in refusals {
         let bots = Bots::with(|config| config.refuse = refuse.iter().map(|layer| (*layer).to_owned()).collect());
+        if !bots.has_layer("landlock").await && !bots.has_layer("root").await {
+            println!("NOT RUN without {refuse:?}: nothing else hides files on this platform");
+            continue;
+        }
         assert_eq!(out(&bots, &trying(setup, &ACTS)).await, json!([]), "without {refuse:?}");
     }
 }
@@ -111,6 +115,10 @@ async fn too_much_memory_is_a_readable_error() {
 #[tokio::test]
 async fn a_workspace_holds_100_mb_and_4000_files_and_is_empty_for_the_next_hook() {
     let bots = Bots::new();
+    if !bots.has_layer("workspace in memory").await {
+        println!("NOT RUN: this platform has no workspaces in memory");
+        return;
+    }
     let lines = "import os\nout.append(len(os.listdir('.')))\n\
                  size = 0\ntry:\n    for number in range(9):\n        with open(f'big{number}', 'wb', 0) as file:\n            \
                  for _ in range(30): size += file.write(b'x' * 1_000_000)\nexcept OSError: pass\n\

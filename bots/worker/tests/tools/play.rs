@@ -24,7 +24,7 @@ fn a_game_is_played_from_a_script() {
     assert_eq!((told.code, told.err.as_str()), (0, ""), "{}", told.out);
     for words in [
         "GuessBot from builtin://GuessBot",
-        "  wall ",
+        "  sandbox ",
         "on_join(\"s2\") of bob",
         "from here on, randomness from alice, bob is in every draw",
         ", with the players' entropy",

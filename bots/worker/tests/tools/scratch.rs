@@ -33,6 +33,8 @@ fn an_interrupted_game_removes_its_temporary_directory_which_nobody_else_could_r
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
+        // `wait` would close it, and the game would end by itself.
+        let _stdin = play.stdin.take();
         let mut lines = BufReader::new(play.stdout.take().unwrap()).lines().map(Result::unwrap);
         lines.by_ref().take_while(|line| !line.contains("on_join(\"s2\")")).for_each(drop);
         let directories: Vec<_> = fs::read_dir(temporary.path()).unwrap().map(Result::unwrap).collect();
