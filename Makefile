@@ -29,7 +29,7 @@ tools:
 	  "Rust is too old: $$(rustc --version); wanted is 1.91 or newer." \
 	  '  rustup update stable' \
 	  "  or, where Rust is the system's own package, https://rustup.rs" >&2; exit 1; }
-	@echo 'int main(void) { return 0; }' | cc -x c -o /dev/null - 2>/dev/null || { printf '%s\n' \
+	@printf '#include <stdio.h>\nint main(void) { return puts(""); }\n' | cc -x c -o /dev/null - 2>/dev/null || { printf '%s\n' \
 	  'A C compiler that can link programs is missing: Rust needs one to link, SQLite to be built.' \
 	  '  Debian, Ubuntu   sudo apt install gcc libc6-dev' \
 	  '  Fedora           sudo dnf install gcc' \

@@ -46,6 +46,8 @@ for candidate in ${PYTHON:-python3 python3.13 python3.12 python3.11 /usr/bin/pyt
         "") [ "$candidate" = "${PYTHON:-}" ] || continue; path=$candidate; problem="not found" ;;
         *) problem=$(lacks "$path") ;;
     esac
+    case "$seen" in *"
+  $path: "*) continue ;; esac
     if [ -z "$problem" ]; then
         chosen=$path
         break

@@ -58,7 +58,11 @@ git clone --quiet . "$root/srv/mcp-multiplayer"
 chroot "$root" useradd --create-home tester
 
 cat >"$root/srv/commands" <<'INNER'
-export PATH=/opt/rust/bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin CARGO_HOME=/srv/cargo LANG=C.UTF-8
+# Nothing of this machine's environment, except how it reaches the package registries.
+for name in $(compgen -e); do
+  case $name in *_proxy | *_PROXY | PIP_CERT | PIP_INDEX_URL | SSL_CERT_FILE | SSL_CERT_DIR) ;; *) unset "$name" ;; esac
+done
+export HOME=~ PATH=/opt/rust/bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin CARGO_HOME=/srv/cargo LANG=C.UTF-8
 cd /srv/mcp-multiplayer
 failed=0
 for target in $1; do
