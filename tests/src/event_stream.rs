@@ -8,11 +8,11 @@ use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 
-/// An answer of `/mcp` that comes as an event stream, read as it comes. Dropping it closes the connection.
+/// A response of `/mcp` that is an event stream, read event by event. Dropping it closes the connection.
 #[derive(Debug)]
 pub struct EventStream {
     body: Incoming,
-    read: Vec<u8>,
+    buffer: Vec<u8>,
     connection: JoinHandle<()>,
 }
 
@@ -23,8 +23,8 @@ impl Drop for EventStream {
 }
 
 impl EventStream {
-    /// Posts a request of 2026-07-28 on a connection of its own, and returns once the answer begins. `meta` is added
-    /// to what such requests carry.
+    /// Posts a request of revision 2026-07-28 on a new connection, and returns once the response begins. The members
+    /// of `meta` are added to the request's `_meta`.
     pub async fn open(address: &str, token: &str, method: &str, params: &Value, meta: &Value) -> Result<Self> {
         let mut params = params.clone();
         params["_meta"] = json!({
@@ -49,25 +49,25 @@ impl EventStream {
         Self::send(address, request.body(Full::new(message.to_string().into()))?).await
     }
 
-    /// Sends a request as it is.
+    /// Sends a request unchanged, on a new connection.
     pub async fn send(address: &str, request: Request<Full<Bytes>>) -> Result<Self> {
         let stream = TcpStream::connect(address).await?;
         let (mut sender, connection) = handshake(TokioIo::new(stream)).await?;
         let connection = tokio::spawn(async move {
-            // How it ended shows in the body.
+            // The body reports how the connection ended.
             let _ = connection.await;
         });
         let response = sender.send_request(request).await?;
         let kind = response.headers().get("content-type").and_then(|kind| kind.to_str().ok()).unwrap_or_default();
         anyhow::ensure!(kind.starts_with("text/event-stream"), "{} {kind}", response.status());
-        Ok(Self { body: response.into_body(), read: vec![], connection })
+        Ok(Self { body: response.into_body(), buffer: vec![], connection })
     }
 
-    /// The next message; `None` at the stream's end.
+    /// Returns the next message, or `None` at the end of the stream.
     pub async fn next(&mut self) -> Result<Option<Value>> {
         loop {
-            while let Some(end) = self.read.iter().position(|byte| *byte == b'\n') {
-                let line: Vec<u8> = self.read.drain(..=end).collect();
+            while let Some(end) = self.buffer.iter().position(|byte| *byte == b'\n') {
+                let line: Vec<u8> = self.buffer.drain(..=end).collect();
                 let data = line.strip_prefix(b"data:").map(<[u8]>::trim_ascii);
                 if let Some(data) = data.filter(|data| !data.is_empty()) {
                     return serde_json::from_slice(data).context("data is JSON").map(Some);
@@ -75,7 +75,7 @@ impl EventStream {
             }
             let Some(frame) = self.body.frame().await else { return Ok(None) };
             if let Ok(data) = frame?.into_data() {
-                self.read.extend_from_slice(&data);
+                self.buffer.extend_from_slice(&data);
             }
         }
     }

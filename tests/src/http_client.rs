@@ -7,7 +7,7 @@ use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 
-/// An MCP client over one HTTP connection, in the 2026-07-28 era: no session, no handshake.
+/// An MCP client over one HTTP connection. It speaks revision 2026-07-28, which has neither session nor handshake.
 #[derive(Debug)]
 pub struct HttpClient {
     sender: SendRequest<Full<Bytes>>,
@@ -25,13 +25,13 @@ impl HttpClient {
         Ok(Self { sender, address: address.to_owned(), token: token.to_owned() })
     }
 
-    /// Sends a tool call and returns the answer as it came.
+    /// Sends a tool call and returns the response body unparsed.
     pub async fn send_call(&mut self, call: ToolCall<'_>) -> Result<Bytes> {
         let headers = [("mcp-protocol-version", "2026-07-28"), ("mcp-method", "tools/call"), ("mcp-name", call.name)];
         Ok(self.post("/mcp", &headers, call.body).await?.into_body())
     }
 
-    /// Calls a tool and returns what its text block says; an error for `isError` and worse.
+    /// Calls a tool and returns the JSON in its text block. A result with `isError`, or no result, is an error.
     pub async fn call_tool(&mut self, name: &str, arguments: Value) -> Result<Value> {
         let answer: Value = serde_json::from_slice(&self.send_call(ToolCall::new(name, &arguments)).await?)?;
         let text = answer["result"]["content"][0]["text"].as_str().with_context(|| format!("{name}: {answer}"))?;
@@ -41,7 +41,7 @@ impl HttpClient {
         Ok(serde_json::from_str(text)?)
     }
 
-    /// Posts a body, with the token and the usual headers and these.
+    /// Posts a body with the token, the usual headers and `headers`.
     pub async fn post(&mut self, path: &str, headers: &[(&str, &str)], body: Bytes) -> Result<Response<Bytes>> {
         let mut request = Request::post(path)
             .header("host", &self.address)
@@ -56,7 +56,7 @@ impl HttpClient {
         self.send(request.body(Full::new(body))?).await
     }
 
-    /// Sends a request as it is.
+    /// Sends a request unchanged.
     pub async fn send(&mut self, request: Request<Full<Bytes>>) -> Result<Response<Bytes>> {
         self.sender.ready().await?;
         let (parts, body) = self.sender.send_request(request).await?.into_parts();
@@ -72,14 +72,14 @@ pub struct ToolCall<'a> {
 }
 
 impl<'a> ToolCall<'a> {
-    /// The call of a tool with these arguments.
+    /// Builds a call of a tool with these arguments.
     pub fn new(name: &'a str, arguments: &Value) -> Self {
-        Self { name, body: modern("tools/call", &json!({ "name": name, "arguments": arguments })).into() }
+        Self { name, body: json_rpc_request("tools/call", &json!({ "name": name, "arguments": arguments })).into() }
     }
 }
 
-/// A JSON-RPC request of 2026-07-28.
-fn modern(method: &str, params: &Value) -> String {
+/// Builds a JSON-RPC request of revision 2026-07-28.
+fn json_rpc_request(method: &str, params: &Value) -> String {
     let mut params = params.clone();
     params["_meta"] = json!({
         "io.modelcontextprotocol/protocolVersion": "2026-07-28",

@@ -1,7 +1,7 @@
-//! What the tests of the whole have in common: a relay process, and clients of its doors.
+//! Shared parts of the integration tests: a relay process, and clients of its transports.
 //!
 //! The tests are in `tests/`, one file for each behaviour. They drive real processes over real
-//! sockets; the binaries are those that `cargo build` made beside the test.
+//! sockets; the binaries are those that `cargo build` placed beside the test.
 
 mod event_stream;
 mod http_client;

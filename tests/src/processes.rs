@@ -1,4 +1,5 @@
-//! The machine's processes, read from `/proc`, and signals to them: a bare machine has no `ps` and no `kill`.
+//! The machine's processes and signals to them. They are read from `/proc`, because minimal machines have neither
+//! `ps` nor `kill`.
 
 use std::fs;
 
@@ -7,11 +8,11 @@ use rustix::process::{Pid, Signal, kill_process};
 /// A process of this machine.
 #[derive(Clone, Debug)]
 pub struct Process {
-    /// Its process id.
+    /// Process id.
     pub pid: u32,
-    /// The process id of its parent.
+    /// Process id of the parent.
     pub parent: u32,
-    /// Its program and arguments, separated by spaces.
+    /// Program and arguments, separated by spaces.
     pub command: String,
 }
 
@@ -29,14 +30,14 @@ impl Process {
         Some(Self { pid, parent, command })
     }
 
-    /// Its process id as seen by itself, in its own namespace of processes; `None` when it has ended.
+    /// Returns the process id inside the process's own PID namespace, or `None` when it has ended.
     pub fn pid_in_namespace(&self) -> Option<u32> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid)).ok()?;
         status.lines().find_map(|line| line.strip_prefix("NSpid:"))?.split_whitespace().last()?.parse().ok()
     }
 }
 
-/// All processes that run, those left out that have ended and wait for their parents.
+/// Lists the running processes. Zombies are left out.
 ///
 /// Empty where there is no `/proc`.
 pub fn processes() -> Vec<Process> {
@@ -45,8 +46,8 @@ pub fn processes() -> Vec<Process> {
     pids.filter_map(Process::read).collect()
 }
 
-/// Sends a signal to a process, which must be there.
+/// Sends a signal to a process. Panics if the process does not exist.
 pub fn send_signal(pid: u32, signal: Signal) {
     let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).expect("a process id is a positive i32");
-    kill_process(pid, signal).expect("the process is there, and is ours");
+    kill_process(pid, signal).expect("the process exists and belongs to this user");
 }

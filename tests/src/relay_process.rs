@@ -13,14 +13,14 @@ use tokio::task::yield_now;
 
 use crate::{HttpClient, Signal, WsClient, send_signal};
 
-/// A binary that was built beside the running test.
+/// Path of a binary that was built beside the running test.
 pub fn binary(name: &str) -> PathBuf {
     let test = std::env::current_exe().expect("a running test has a path");
     let profile = test.ancestors().find(|path| path.join(name).is_file());
     profile.unwrap_or_else(|| panic!("{name} is not built; run: cargo build --workspace --bins")).join(name)
 }
 
-/// A relay in a process of its own, with a data directory that lasts over restarts.
+/// A relay in its own process, with a data directory that is kept over restarts.
 #[derive(Debug)]
 pub struct RelayProcess {
     directory: TempDir,
@@ -28,7 +28,7 @@ pub struct RelayProcess {
     variables: Vec<(OsString, OsString)>,
     child: Option<Child>,
     address: String,
-    /// Whether it logs all that it can, to a file.
+    /// Log at level debug, into a file.
     verbose: bool,
 }
 
@@ -38,22 +38,22 @@ impl RelayProcess {
         Self::start_with(&[]).await
     }
 
-    /// Starts a relay with further flags.
+    /// Starts a relay with additional flags.
     pub async fn start_with(arguments: &[&str]) -> Result<Self> {
-        Self::start_as(arguments, &[], false).await
+        Self::start_configured(arguments, &[], false).await
     }
 
-    /// Starts a relay with further flags and environment variables.
-    pub async fn start_in(arguments: &[&str], variables: &[(&str, &str)]) -> Result<Self> {
-        Self::start_as(arguments, variables, false).await
+    /// Starts a relay with additional flags and environment variables.
+    pub async fn start_with_env(arguments: &[&str], variables: &[(&str, &str)]) -> Result<Self> {
+        Self::start_configured(arguments, variables, false).await
     }
 
     /// Starts a relay that logs at level debug, for [`RelayProcess::logged`].
     pub async fn start_verbose(arguments: &[&str]) -> Result<Self> {
-        Self::start_as(arguments, &[], true).await
+        Self::start_configured(arguments, &[], true).await
     }
 
-    async fn start_as(arguments: &[&str], variables: &[(&str, &str)], verbose: bool) -> Result<Self> {
+    async fn start_configured(arguments: &[&str], variables: &[(&str, &str)], verbose: bool) -> Result<Self> {
         let mut relay = Self {
             directory: tempfile::tempdir()?,
             arguments: arguments.iter().map(OsString::from).collect(),
@@ -66,12 +66,12 @@ impl RelayProcess {
         Ok(relay)
     }
 
-    /// What a verbose relay has logged.
+    /// Reads the log of a relay that was started with [`RelayProcess::start_verbose`].
     pub fn logged(&self) -> Result<String> {
         Ok(std::fs::read_to_string(self.data_dir().join("stderr"))?)
     }
 
-    /// The address, as `127.0.0.1:port`; the same after a restart.
+    /// Address as `127.0.0.1:port`. A restart keeps it.
     pub fn address(&self) -> &str {
         &self.address
     }
@@ -81,18 +81,18 @@ impl RelayProcess {
         self.directory.path()
     }
 
-    /// The process, while it runs.
+    /// Process id, while the relay runs.
     pub fn pid(&self) -> Option<u32> {
         self.child.as_ref()?.id()
     }
 
-    /// The token of this machine's users.
+    /// Reads the token that this machine's users share.
     pub fn local_token(&self) -> Result<String> {
         let path = self.data_dir().join("local-token");
         Ok(std::fs::read_to_string(&path).with_context(|| format!("no {}", path.display()))?.trim().to_owned())
     }
 
-    /// Makes a token with the command that operators use.
+    /// Creates a token with the operator's command, `token create`.
     pub async fn create_token(&self, name: &str) -> Result<String> {
         let output = Command::new(binary("mcp-multiplayer-relay"))
             .args(["token", "create", "--name", name, "--data-dir"])
@@ -106,17 +106,17 @@ impl RelayProcess {
         Ok(String::from_utf8(output.stdout)?.trim().to_owned())
     }
 
-    /// A WebSocket connection with the local token.
+    /// Opens a WebSocket connection with the local token.
     pub async fn connect(&self) -> Result<WsClient> {
         WsClient::connect(&self.address, &self.local_token()?).await
     }
 
-    /// An HTTP connection with the local token.
+    /// Opens an HTTP connection with the local token.
     pub async fn http(&self) -> Result<HttpClient> {
         HttpClient::connect(&self.address, &self.local_token()?).await
     }
 
-    /// Ends the process as `kill -9` does, and waits until it is gone.
+    /// Kills the process as `kill -9` does, and waits for its end.
     pub async fn kill(&mut self) -> Result<()> {
         if let Some(mut child) = self.child.take() {
             child.kill().await?;
@@ -124,26 +124,28 @@ impl RelayProcess {
         Ok(())
     }
 
-    /// Asks the process to end, as `kill` does, and waits; whether it ended well.
+    /// Asks the process to end with SIGTERM, and waits for it. Returns whether it exited successfully.
     pub async fn terminate(&mut self) -> Result<bool> {
-        let Some(mut child) = self.child.take() else { bail!("the relay does not run") };
-        let pid = child.id().context("the relay has ended")?;
+        let Some(mut child) = self.child.take() else { bail!("the relay is not running") };
+        let pid = child.id().context("the relay has wait_for_exit")?;
         send_signal(pid, Signal::TERM);
         Ok(child.wait().await?.success())
     }
 
-    /// Waits until the process has ended by itself, at a fail point.
-    pub async fn ended(&mut self) -> Result<()> {
+    /// Waits until the process has wait_for_exit on its own, at a fail point.
+    pub async fn wait_for_exit(&mut self) -> Result<()> {
         if let Some(mut child) = self.child.take() {
             child.wait().await?;
         }
         Ok(())
     }
 
-    /// Starts it again, on the same data and the same port; `failpoint` is `name@n`.
+    /// Starts the relay again on the same data and port. With `failpoint`, as `name@n`, the process ends when it reaches
+    /// that fail point for the n-th time.
     pub async fn restart(&mut self, failpoint: Option<&str>) -> Result<()> {
         self.kill().await?;
-        // A child that a dead relay was about to make a bot's worker has the listener, too, until it becomes one.
+        // A child that the dead relay had just forked holds a copy of the listening socket, and so keeps the port in use,
+        // until it executes the worker's program.
         while TcpListener::bind(&self.address).await.is_err_and(|error| error.kind() == ErrorKind::AddrInUse) {
             yield_now().await;
         }
@@ -167,10 +169,10 @@ impl RelayProcess {
         let stdout = child.stdout.take().context("stdout is piped")?;
         self.child = Some(child);
         let line = BufReader::new(stdout).lines().next_line().await?;
-        let line = line.context("the relay ended before it listened")?;
+        let line = line.context("the relay wait_for_exit before it listened")?;
         line.strip_prefix("listening on http://")
             .or_else(|| line.strip_prefix("listening on https://"))
-            .context("the relay says where it listens")?
+            .context("the relay's first line of output is its address")?
             .clone_into(&mut self.address);
         Ok(())
     }

@@ -6,24 +6,24 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::{WebSocketStream, client_async};
 
-/// A client of `multiplayer.v1` that sends one request at a time.
+/// A client of the WebSocket protocol, `multiplayer.v1`.
 #[derive(Debug)]
 pub struct WsClient {
     socket: WebSocketStream<TcpStream>,
     next_id: u64,
 }
 
-/// Why a call has no result.
+/// Reason for which a call has no result.
 #[derive(Debug)]
 pub enum Failure {
-    /// The relay refused it: the `error` object.
+    /// The relay refused the call; this is the `error` object.
     Refused(Value),
-    /// The connection ended before the answer came.
+    /// The connection ended before the response arrived.
     Lost,
 }
 
 impl Failure {
-    /// The code of a refusal, or `"LOST"`.
+    /// Returns the code of a refusal, or `"LOST"`.
     pub fn code(&self) -> &str {
         match self {
             Self::Refused(error) => error["code"].as_str().unwrap_or("?"),
@@ -38,7 +38,7 @@ impl WsClient {
         Self::connect_offering(address, token, Some("multiplayer.v1")).await
     }
 
-    /// Connects, and offers this subprotocol or none.
+    /// Connects, offering this subprotocol or none.
     pub async fn connect_offering(address: &str, token: &str, subprotocol: Option<&str>) -> Result<Self> {
         let mut request = format!("ws://{address}/ws").into_client_request()?;
         let headers = request.headers_mut();
@@ -52,7 +52,7 @@ impl WsClient {
         Ok(Self { socket, next_id: 1 })
     }
 
-    /// Performs an operation and returns its result; panics when it is refused.
+    /// Performs an operation and returns its result. Panics when it is refused.
     pub async fn call(&mut self, op: &str, args: Value) -> Value {
         match self.try_call(op, args.clone()).await {
             Ok(result) => result,
@@ -60,7 +60,7 @@ impl WsClient {
         }
     }
 
-    /// Performs an operation and returns the code of its refusal; panics when it succeeds.
+    /// Performs an operation and returns the code of its refusal. Panics when it succeeds.
     pub async fn refusal(&mut self, op: &str, args: Value) -> String {
         match self.try_call(op, args.clone()).await {
             Ok(result) => panic!("{op} {args} was performed: {result}"),
@@ -74,7 +74,7 @@ impl WsClient {
         self.answer(id).await
     }
 
-    /// Sends a request without waiting for its answer, and returns its number.
+    /// Sends a request without waiting for the response, and returns its id.
     pub async fn send(&mut self, op: &str, args: Value) -> Result<u64> {
         let id = self.next_id;
         self.next_id += 1;
@@ -82,7 +82,7 @@ impl WsClient {
         Ok(id)
     }
 
-    /// Waits for the answer to a request.
+    /// Waits for the response to a request.
     pub async fn answer(&mut self, id: u64) -> Result<Value, Failure> {
         loop {
             let Ok(mut frame) = self.frame().await else { return Err(Failure::Lost) };
@@ -95,17 +95,17 @@ impl WsClient {
         }
     }
 
-    /// Sends a text as it is.
+    /// Sends a text message unchanged.
     pub async fn send_text(&mut self, text: String) -> Result<()> {
         Ok(self.socket.send(Message::text(text)).await?)
     }
 
-    /// Sends a binary message, which is no frame of the protocol.
+    /// Sends a binary message, which the protocol does not allow.
     pub async fn send_binary(&mut self, bytes: Vec<u8>) -> Result<()> {
         Ok(self.socket.send(Message::binary(bytes)).await?)
     }
 
-    /// Waits until the relay closes the connection; with which code, if it said one.
+    /// Waits until the relay closes the connection. Returns the close code, if there is one.
     pub async fn closed(&mut self) -> Option<u16> {
         loop {
             match self.socket.next().await {
@@ -116,7 +116,7 @@ impl WsClient {
         }
     }
 
-    /// The next frame.
+    /// Waits for the next frame.
     pub async fn frame(&mut self) -> Result<Value> {
         loop {
             match self.socket.next().await.context("the connection ended")?? {

@@ -176,7 +176,7 @@ async fn slay(
                         return;
                     }
                     world.announce();
-                    relay.ended().await.expect("it was running");
+                    relay.wait_for_exit().await.expect("it was running");
                 }
                 Place::Anywhere => {
                     relay.restart(None).await.expect("a relay starts on whatever a kill has left");

@@ -265,7 +265,7 @@ async fn an_authority_is_asked_for_a_certificate() {
     let certificate = authority.path("cert.pem");
     let flags =
         ["--acme-domain", "relay.example.org", "--acme-contact", "alice@example.org", "--acme-directory", &directory];
-    let relay = RelayProcess::start_in(&flags, &[("SSL_CERT_FILE", &certificate)]).await.unwrap();
+    let relay = RelayProcess::start_with_env(&flags, &[("SSL_CERT_FILE", &certificate)]).await.unwrap();
     let asked = in_time("the authority is asked", asked).await.unwrap();
     assert!(asked.starts_with("GET /directory HTTP/1.1\r\n"), "{asked}");
     let mode =

@@ -52,7 +52,7 @@ impl Arena {
         let policy_flag = if policy == Policy::On { "true" } else { "false" };
         let flags = ["--hook-ms", "2000", "--bot-worker", processes.program(), "--bot-policy", policy_flag];
         let flags = [&flags, more].concat();
-        let relay = RelayProcess::start_in(&flags, &[("HOSTILE_CANARY", &canaries[1])]).await.unwrap();
+        let relay = RelayProcess::start_with_env(&flags, &[("HOSTILE_CANARY", &canaries[1])]).await.unwrap();
         std::fs::write(relay.data_dir().join("canary"), &canaries[0]).unwrap();
         let neighbour = Neighbour::settle(&relay, &canaries[2], &canaries[3]).await;
         let sandbox = relay.connect().await.unwrap().call("health_check", json!({})).await;

@@ -15,30 +15,30 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
 
-/// A bare MCP server in a process of its own.
-pub(crate) struct Bare {
+/// A minimal MCP server in its own process.
+pub(crate) struct BareServer {
     pub(crate) address: String,
     _child: Child,
 }
 
-impl Bare {
+impl BareServer {
     pub(crate) async fn start() -> Result<Self> {
         let mut command = Command::new(std::env::current_exe()?);
         let mut child = command.arg("bare").stdout(Stdio::piped()).kill_on_drop(true).spawn()?;
         let stdout = child.stdout.take().context("stdout is piped")?;
         let address =
-            BufReader::new(stdout).lines().next_line().await?.context("the bare server says where it listens")?;
+            BufReader::new(stdout).lines().next_line().await?.context("the bare server prints its address")?;
         Ok(Self { address, _child: child })
     }
 }
 
-/// Serves one tool that does nothing.
+/// Serves one tool that does nothing, until the process ends.
 pub(crate) async fn serve() -> Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     println!("{}", listener.local_addr()?);
     let config = StreamableHttpServerConfig::default().with_legacy_session_mode(false).with_json_response(true);
-    let service: StreamableHttpService<Nothing, NeverSessionManager> =
-        StreamableHttpService::new(|| Ok(Nothing), std::sync::Arc::default(), config);
+    let service: StreamableHttpService<EmptyTool, NeverSessionManager> =
+        StreamableHttpService::new(|| Ok(EmptyTool), std::sync::Arc::default(), config);
     let listener = listener.tap_io(|stream| {
         let _ = stream.set_nodelay(true);
     });
@@ -47,9 +47,9 @@ pub(crate) async fn serve() -> Result<()> {
 }
 
 #[derive(Clone)]
-struct Nothing;
+struct EmptyTool;
 
-impl ServerHandler for Nothing {
+impl ServerHandler for EmptyTool {
     fn get_info(&self) -> ServerConfig {
         ServerConfig::new(ServerCapabilities::builder().enable_tools().build())
     }

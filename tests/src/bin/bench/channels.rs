@@ -9,17 +9,17 @@ use crate::{UNLIMITED, ratio};
 
 const LONG: u64 = 100_000;
 const SHORT: u64 = 100;
-/// Posts under way at a time while a channel is filled.
+/// Concurrent posts while a channel is filled.
 const WINDOW: u64 = 48;
 
-/// What a channel costs after a restart.
+/// Costs of a channel after a restart.
 struct Cost {
     first_post: f64,
     sync_at_end: Timing,
     resident: f64,
 }
 
-/// A long channel against a short one, each in a relay of its own.
+/// Compares a long channel with a short one, each on its own relay.
 pub(crate) async fn measure() -> Result<()> {
     let short = cost(SHORT).await?;
     let long = cost(LONG).await?;
@@ -31,9 +31,9 @@ pub(crate) async fn measure() -> Result<()> {
             cost.resident
         );
     }
-    ratio("restart to first post, long of short", long.first_post / short.first_post, "about 1");
-    ratio("sync at the end, long of short", long.sync_at_end.p50() / short.sync_at_end.p50(), "about 1");
-    ratio("resident memory, long of short", long.resident / short.resident, "about 1");
+    ratio("restart to first post, long / short", long.first_post / short.first_post, "about 1");
+    ratio("sync at the end, long / short", long.sync_at_end.p50() / short.sync_at_end.p50(), "about 1");
+    ratio("resident memory, long / short", long.resident / short.resident, "about 1");
     Ok(())
 }
 
@@ -51,14 +51,14 @@ async fn cost(entries: u64) -> Result<Cost> {
     let posted = alice.call("post_message", json!({ "channel_id": channel_id, "body": "I am back" })).await;
     let first_post = micros(start);
     let cursor = posted["msg_id"].as_u64().unwrap_or_default() - 10;
-    let mut took = vec![];
+    let mut latencies = vec![];
     for _ in 0..500 {
         let start = Instant::now();
         alice.call("sync_messages", json!({ "channel_id": channel_id, "cursor": cursor, "timeout_ms": 0 })).await;
-        took.push(micros(start));
+        latencies.push(micros(start));
     }
     let resident = resident(relay.pid());
-    Ok(Cost { first_post, sync_at_end: Timing::new(took), resident })
+    Ok(Cost { first_post, sync_at_end: Timing::new(latencies), resident })
 }
 
 async fn fill(client: &mut WsClient, channel_id: &Value, entries: u64) -> Result<()> {

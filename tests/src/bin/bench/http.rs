@@ -9,7 +9,7 @@ use crate::load::{Load, Timing, micros};
 
 const CONNECTIONS: usize = 32;
 
-/// Calls a tool without arguments over one connection, then over many.
+/// Measures calls of a tool without arguments, over one connection and then over many.
 pub(crate) async fn measure(address: &str, token: &str, tool: &str, seconds: f64) -> Result<Load> {
     let mut clients = vec![];
     for _ in 0..CONNECTIONS {
@@ -19,7 +19,7 @@ pub(crate) async fn measure(address: &str, token: &str, tool: &str, seconds: f64
     run(clients, seconds).await
 }
 
-/// An access token, as a program that acts for itself gets it (OAuth 2.1, `client_credentials`).
+/// Obtains an access token for a program that acts for itself (OAuth 2.1, `client_credentials`).
 pub(crate) async fn oauth_token(address: &str) -> Result<String> {
     let mut http = HttpClient::connect(address, "").await?;
     let client = json!({
@@ -27,15 +27,15 @@ pub(crate) async fn oauth_token(address: &str) -> Result<String> {
     });
     let registered = http.post("/register", &[], client.to_string().into()).await?;
     let registered: Value = serde_json::from_slice(registered.body())?;
-    let asked = json!({
+    let grant = json!({
         "grant_type": "client_credentials", "client_id": registered["client_id"], "client_secret": registered["client_secret"],
     });
-    let issued = http.post("/oauth/token", &[], asked.to_string().into()).await?;
+    let issued = http.post("/oauth/token", &[], grant.to_string().into()).await?;
     let issued: Value = serde_json::from_slice(issued.body())?;
     Ok(issued["access_token"].as_str().with_context(|| format!("no access token: {issued}"))?.to_owned())
 }
 
-/// Posts to channels of four seats each, every connection from a seat of its own.
+/// Measures posts to channels of four seats each, with one connection per seat.
 pub(crate) async fn measure_posts(address: &str, token: &str, seconds: f64, keyed: bool) -> Result<Load> {
     let mut clients = vec![];
     let mut setup = HttpClient::connect(address, token).await?;
@@ -50,7 +50,7 @@ pub(crate) async fn measure_posts(address: &str, token: &str, seconds: f64, keye
                 let mut arguments =
                     json!({ "channel_id": channel_id, "slot_id": slot_id, "body": format!("message number {number}") });
                 if keyed {
-                    // Time-ordered, as the stdio server makes them.
+                    // Time-ordered, like the keys of the stdio server.
                     arguments["idempotency_key"] = json!(format!("{number:016x}-{slot_id}"));
                 }
                 ("post_message".to_owned(), arguments)
@@ -75,21 +75,21 @@ where
         running.spawn(async move { drive(&mut client, &arguments, 1 << 33, duration).await });
     }
     let mut all = vec![];
-    while let Some(took) = running.join_next().await {
-        all.extend(took??);
+    while let Some(latencies) = running.join_next().await {
+        all.extend(latencies??);
     }
     let seconds = start.elapsed().as_secs_f64();
     Ok(Load { single, many: Timing::new(all), seconds })
 }
 
-/// Calls one after the other, for so long.
+/// Makes one call after the other for a duration, and returns their latencies.
 async fn drive(
     client: &mut HttpClient,
     arguments: &(impl Fn(u64) -> (String, Value) + Sync),
     first: u64,
     duration: Duration,
 ) -> Result<Vec<f64>> {
-    let (mut took, mut number) = (vec![], first);
+    let (mut latencies, mut number) = (vec![], first);
     let end = Instant::now() + duration;
     while Instant::now() < end {
         number += 1;
@@ -97,14 +97,14 @@ async fn drive(
         let call = ToolCall::new(&name, &arguments);
         let start = Instant::now();
         let answer = client.send_call(call).await?;
-        took.push(micros(start));
+        latencies.push(micros(start));
         let failed = answer.windows(14).any(|bytes| bytes == b"\"isError\":true");
         ensure!(!failed, "{}", String::from_utf8_lossy(&answer));
     }
-    Ok(took)
+    Ok(latencies)
 }
 
-/// How long after a post begins a peer that waits for it has it, and how many calls that takes the peer.
+/// Measures the time from the start of a post until a waiting peer has it, and the peer's calls per message.
 pub(crate) async fn measure_peer(relay: &RelayProcess, seconds: f64) -> Result<(Timing, f64)> {
     let (mut alice, mut bob) = (relay.http().await?, relay.http().await?);
     let created =
@@ -114,7 +114,7 @@ pub(crate) async fn measure_peer(relay: &RelayProcess, seconds: f64) -> Result<(
         alice.call_tool("join_channel", json!({ "invite_code": invite })).await?;
     }
     let first = bob.call_tool("sync_messages", json!({ "channel_id": channel_id, "slot_id": "s1" })).await?;
-    let (mut cursor, mut calls, mut took) = (first["cursor"].clone(), 0_u32, vec![]);
+    let (mut cursor, mut calls, mut latencies) = (first["cursor"].clone(), 0_u32, vec![]);
     let end = Instant::now() + Duration::from_secs_f64(seconds);
     while Instant::now() < end {
         let wait = json!({ "channel_id": channel_id, "slot_id": "s1", "cursor": cursor, "timeout_ms": 20_000 });
@@ -128,20 +128,20 @@ pub(crate) async fn measure_peer(relay: &RelayProcess, seconds: f64) -> Result<(
                 }
             }
         });
-        // The time of some round trips, in which the peer's request reaches the relay.
+        // Gives the peer's request the time of some round trips to reach the relay.
         for _ in 0..10 {
             alice.call_tool("health_check", json!({})).await?;
         }
         let start = Instant::now();
         let post = json!({ "channel_id": channel_id, "slot_id": "s0", "body": "over here" });
         alice.call_tool("post_message", post).await?;
-        let (returned, synced, more, seen) = waiting.await??;
+        let (returned, synced, more, received_at) = waiting.await??;
         bob = returned;
         calls += more;
         cursor = synced["cursor"].clone();
-        took.push(seen.duration_since(start).as_secs_f64() * 1e6);
+        latencies.push(received_at.duration_since(start).as_secs_f64() * 1e6);
     }
     #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52 messages")]
-    let per_message = f64::from(calls) / took.len() as f64;
-    Ok((Timing::new(took), per_message))
+    let per_message = f64::from(calls) / latencies.len() as f64;
+    Ok((Timing::new(latencies), per_message))
 }

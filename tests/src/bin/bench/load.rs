@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-/// Latencies of many tries, in microseconds, sorted.
+/// Latencies of many calls, in microseconds, sorted.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Timing(Vec<f64>);
 
@@ -32,12 +32,12 @@ impl Timing {
     }
 }
 
-/// A latency at one connection, and what 32 of them get through.
+/// Latencies over one connection, and latencies and throughput over 32 connections.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Load {
     pub(crate) single: Timing,
     pub(crate) many: Timing,
-    /// How long the 32 took, in seconds.
+    /// Duration of the measurement over 32 connections, in seconds.
     pub(crate) seconds: f64,
 }
 
@@ -48,16 +48,16 @@ impl Load {
         self.seconds += more.seconds;
     }
 
-    /// Calls a second of the 32.
+    /// Calls per second over the 32 connections.
     pub(crate) fn rate(&self) -> f64 {
         #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52 calls")]
         let calls = self.many.0.len() as f64;
         calls / self.seconds
     }
 
-    pub(crate) fn print(&self, what: &str) {
+    pub(crate) fn print(&self, label: &str) {
         println!(
-            "{what:<40} p50 {:>7.0}   p99 {:>7.0}   32 connections: {:>7.0}/s   p99 {:>7.0}",
+            "{label:<40} p50 {:>7.0}   p99 {:>7.0}   32 connections: {:>7.0}/s   p99 {:>7.0}",
             self.single.p50(),
             self.single.p99(),
             self.rate(),
@@ -66,27 +66,27 @@ impl Load {
     }
 }
 
-/// Microseconds since a moment.
+/// Microseconds since an instant.
 pub(crate) fn micros(since: Instant) -> f64 {
     since.elapsed().as_secs_f64() * 1e6
 }
 
-/// What the disk takes to keep a page that is overwritten.
+/// Measures how long the disk takes to sync an overwritten page.
 pub(crate) fn fdatasync() -> Result<Timing> {
     let directory = tempfile::tempdir()?;
     let mut file = OpenOptions::new().write(true).create_new(true).open(directory.path().join("page"))?;
     file.write_all(&[0; 4096])?;
     file.sync_all()?;
-    let mut took = vec![];
+    let mut latencies = vec![];
     let end = Instant::now() + Duration::from_millis(500);
     while Instant::now() < end {
         file.seek(SeekFrom::Start(0))?;
         file.write_all(&[1; 4096])?;
         let start = Instant::now();
         file.sync_data()?;
-        took.push(micros(start));
+        latencies.push(micros(start));
     }
-    Ok(Timing::new(took))
+    Ok(Timing::new(latencies))
 }
 
 /// Resident memory of a process, in MB.

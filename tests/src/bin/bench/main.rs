@@ -1,7 +1,7 @@
-//! `make bench`: the figures, measured here and now, as ratios within one run.
+//! The benchmarks of `make bench`: ratios of measurements from one run on one machine.
 //!
-//! The yardstick is a bare MCP server (rmcp, one tool that does nothing) in a process of its own,
-//! driven by the same client on the same machine. Absolute figures of a shared machine say little.
+//! The baseline is a minimal MCP server (rmcp, one tool that does nothing) in its own process, driven by
+//! the same client. Absolute figures mean little on a machine that others use too.
 
 mod bare;
 mod bots;
@@ -16,7 +16,7 @@ use mcp_multiplayer_tests::RelayProcess;
 
 use crate::load::{Load, Timing};
 
-/// Everything is done as fast as it goes; limits would measure themselves.
+/// Flags that lift the rate limits, which would otherwise be what is measured.
 const UNLIMITED: [&str; 16] = [
     "--posts-per-second",
     "1000000",
@@ -36,7 +36,7 @@ const UNLIMITED: [&str; 16] = [
     "10000",
 ];
 
-/// In how many turns the loads are measured.
+/// Number of turns in which the loads are measured.
 const ROUNDS: u32 = 5;
 
 #[tokio::main]
@@ -52,37 +52,37 @@ async fn main() -> Result<()> {
     let sync = load::fdatasync()?;
     println!("fdatasync, overwriting 4 KiB             p50 {:>7.0}", sync.p50());
 
-    let bare = bare::Bare::start().await?;
+    let bare = bare::BareServer::start().await?;
     let relay = RelayProcess::start_with(&UNLIMITED).await?;
     let token = http::oauth_token(relay.address()).await?;
-    let (mut yardstick, mut health) = (Load::default(), Load::default());
+    let (mut baseline, mut health) = (Load::default(), Load::default());
     let (mut posts, mut keyed) = (Load::default(), Load::default());
-    // By turns: what else the machine does comes and goes.
+    // The loads take turns, so that other activity on the machine affects all of them alike.
     for _ in 0..ROUNDS {
         let seconds = seconds / f64::from(ROUNDS);
-        yardstick.add(http::measure(&bare.address, "", "nothing", seconds).await?);
+        baseline.add(http::measure(&bare.address, "", "nothing", seconds).await?);
         health.add(http::measure(relay.address(), &token, "health_check", seconds).await?);
         posts.add(http::measure_posts(relay.address(), &token, seconds, false).await?);
         keyed.add(http::measure_posts(relay.address(), &token, seconds, true).await?);
     }
-    yardstick.print("bare rmcp, one empty tool");
+    baseline.print("bare rmcp, one empty tool");
     health.print("relay, health_check, with OAuth");
     posts.print("relay, post_message");
     keyed.print("relay, post_message with a key");
     println!();
-    ratio("health_check/s, of the bare tool's", health.rate() / yardstick.rate(), ">= 0.80");
-    ratio("durable post_message/s, of the bare tool's", posts.rate() / yardstick.rate(), ">= 0.45");
-    ratio("the same with an idempotency key", keyed.rate() / yardstick.rate(), ">= 0.45");
-    let allowed = yardstick.single.p50() + 3.0 * sync.p50();
-    ratio("post p50, of bare p50 + 3 fdatasync", posts.single.p50() / allowed, "<= 1.00");
-    ratio("post p99 at one connection, of bare p99", posts.single.p99() / yardstick.single.p99(), "<= 6.00");
-    ratio("post p99 at 32 connections, of bare p99", posts.many.p99() / yardstick.many.p99(), "<= 6.00");
+    ratio("health_check/s / bare tool", health.rate() / baseline.rate(), ">= 0.80");
+    ratio("durable post_message/s / bare tool", posts.rate() / baseline.rate(), ">= 0.45");
+    ratio("the same with an idempotency key", keyed.rate() / baseline.rate(), ">= 0.45");
+    let allowed = baseline.single.p50() + 3.0 * sync.p50();
+    ratio("post p50 / (bare p50 + 3 fdatasync)", posts.single.p50() / allowed, "<= 1.00");
+    ratio("post p99 over one connection / bare p99", posts.single.p99() / baseline.single.p99(), "<= 6.00");
+    ratio("post p99 over 32 connections / bare p99", posts.many.p99() / baseline.many.p99(), "<= 6.00");
     println!();
 
     let post_p50 = posts.single.p50();
-    let (seen, calls) = http::measure_peer(&relay, seconds).await?;
-    line("post to waiting peer", &seen);
-    ratio("post to waiting peer, of the post's own p50", seen.p50() / post_p50, "<= 1.50");
+    let (delivery, calls) = http::measure_peer(&relay, seconds).await?;
+    line("post to waiting peer", &delivery);
+    ratio("post to waiting peer / post p50", delivery.p50() / post_p50, "<= 1.50");
     ratio("sync calls per message", calls, "= 1.00");
     bots::measure(&relay, seconds, post_p50).await?;
     println!();
@@ -94,10 +94,10 @@ async fn main() -> Result<()> {
     channels::measure().await
 }
 
-fn ratio(what: &str, value: f64, target: &str) {
-    println!("{what:<48} {value:>7.2}   [{target}]");
+fn ratio(label: &str, value: f64, target: &str) {
+    println!("{label:<48} {value:>7.2}   [{target}]");
 }
 
-fn line(what: &str, timing: &Timing) {
-    println!("{what:<40} p50 {:>7.0}   p99 {:>7.0}", timing.p50(), timing.p99());
+fn line(label: &str, timing: &Timing) {
+    println!("{label:<40} p50 {:>7.0}   p99 {:>7.0}", timing.p50(), timing.p99());
 }

@@ -30,48 +30,48 @@ impl Client {
         Ok(Self { child, stdin, lines })
     }
 
-    async fn ask(&mut self, method: &str, params: Value) -> Result<String> {
+    async fn request(&mut self, method: &str, params: Value) -> Result<String> {
         let request = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
         self.stdin.write_all(format!("{request}\n").as_bytes()).await?;
-        self.lines.next_line().await?.context("an answer")
+        self.lines.next_line().await?.context("the stdio server answers")
     }
 
     async fn initialize(&mut self) -> Result<()> {
         let info = json!({ "name": "bench", "version": "1" });
-        self.ask("initialize", json!({ "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": info }))
+        self.request("initialize", json!({ "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": info }))
             .await?;
         Ok(())
     }
 }
 
-/// The stdio server: how quickly it is there, what it adds to a call, how large it is.
+/// Measures the stdio server: its start-up time, the latency that it adds to a call, its memory and its size.
 pub(crate) async fn measure(relay: &RelayProcess) -> Result<()> {
-    let (mut floor, mut start_up) = (vec![], vec![]);
+    let (mut cat, mut start_up) = (vec![], vec![]);
     for _ in 0..SPAWNS {
-        for (program, took) in [("cat", &mut floor), ("mcp-multiplayer", &mut start_up)] {
+        for (program, latencies) in [("cat", &mut cat), ("mcp-multiplayer", &mut start_up)] {
             let start = Instant::now();
             let mut client = Client::spawn(program, relay)?;
             client.initialize().await?;
-            took.push(micros(start));
+            latencies.push(micros(start));
         }
     }
-    let (floor, start_up) = (Timing::new(floor), Timing::new(start_up));
-    line("spawn and echo of cat", &floor);
+    let (cat, start_up) = (Timing::new(cat), Timing::new(start_up));
+    line("spawn and echo of cat", &cat);
     line("stdio server, spawn to initialize", &start_up);
-    ratio("spawn to initialize, of cat's", start_up.p50() / floor.p50(), "<= 3.00");
+    ratio("spawn to initialize / cat", start_up.p50() / cat.p50(), "<= 3.00");
 
     let mut client = Client::spawn("mcp-multiplayer", relay)?;
     client.initialize().await?;
     let initialized = json!({ "jsonrpc": "2.0", "method": "notifications/initialized" });
     client.stdin.write_all(format!("{initialized}\n").as_bytes()).await?;
     let start = Instant::now();
-    client.ask("tools/list", json!({})).await?;
+    client.request("tools/list", json!({})).await?;
     println!("{:<40}     {:>7.0}", "tools/list", micros(start));
     let mut direct = relay.http().await?;
     let (mut through, mut over_http) = (vec![], vec![]);
     for _ in 0..CALLS {
         let start = Instant::now();
-        client.ask("tools/call", json!({ "name": "health_check", "arguments": {} })).await?;
+        client.request("tools/call", json!({ "name": "health_check", "arguments": {} })).await?;
         through.push(micros(start));
         let start = Instant::now();
         direct.call_tool("health_check", json!({})).await?;
@@ -79,7 +79,7 @@ pub(crate) async fn measure(relay: &RelayProcess) -> Result<()> {
     }
     let (through, over_http) = (Timing::new(through), Timing::new(over_http));
     line("health_check through the stdio server", &through);
-    line("health_check over HTTP, in turn with it", &over_http);
+    line("health_check over HTTP, alternating with it", &over_http);
     ratio("added per call, ms", (through.p50() - over_http.p50()) / 1e3, "<= 0.30");
     ratio("resident memory, MB", resident(client.child.id()), "<= 8.00");
     #[expect(clippy::cast_precision_loss, reason = "a few megabytes")]

@@ -24,7 +24,7 @@ class EchoBot:
         self.ctx.post('bot', {'echo': msg['body']['text']})
 ";
 
-/// The least that a hook can cost: Python reads a line of JSON from a socket and writes one back.
+/// Lower bound for the cost of a hook: Python reads a line of JSON from a socket and writes one back.
 const BARE: &str = "
 import json, socket
 stream = socket.socket(fileno=0).makefile('rw', buffering=1)
@@ -35,7 +35,7 @@ for line in stream:
 
 const ROUNDS: usize = 3_000;
 
-/// Hooks in warm workers, starts of cold ones, and what they cost in memory.
+/// Measures hooks in warm workers, the start of cold ones, and their memory.
 pub(crate) async fn measure() -> Result<()> {
     let bare = bare()?;
     line("bare round trip with a Python process", &bare);
@@ -53,16 +53,16 @@ pub(crate) async fn measure() -> Result<()> {
     let key = BotKey::new("chn_1", "bot_1");
     let program = program(0);
     run(&supervisor, &key, &program).await?;
-    let mut took = vec![];
+    let mut latencies = vec![];
     for _ in 0..ROUNDS {
         let start = Instant::now();
         run(&supervisor, &key, &program).await?;
-        took.push(micros(start));
+        latencies.push(micros(start));
     }
-    let warm = Timing::new(took);
+    let warm = Timing::new(latencies);
     line("warm hook, fresh instance and globals", &warm);
-    ratio("warm hook p50, of the bare round trip's", warm.p50() / bare.p50(), "reported");
-    ratio("warm hook p99, of the bare round trip's", warm.p99() / bare.p99(), "reported");
+    ratio("warm hook p50 / bare round trip", warm.p50() / bare.p50(), "reported");
+    ratio("warm hook p99 / bare round trip", warm.p99() / bare.p99(), "reported");
 
     line("a new bot's first hook, forked for it", &cold(&supervisor, 1).await?);
     let spared = start(2)?;
@@ -112,16 +112,16 @@ fn call() -> HookRequest {
 }
 
 async fn cold(supervisor: &Supervisor, first: usize) -> Result<Timing> {
-    let mut took = vec![];
+    let mut latencies = vec![];
     for number in first..first + 40 {
         let (key, program) = (BotKey::new("chn_1", &format!("bot_{number}")), program(number));
-        // As people come: not all at once, so that a spare can be made meanwhile.
+        // New bots do not arrive all at once in practice. The pause lets a spare worker be prepared.
         tokio::time::sleep(std::time::Duration::from_millis(30)).await;
         let start = Instant::now();
         run(supervisor, &key, &program).await?;
-        took.push(micros(start));
+        latencies.push(micros(start));
     }
-    Ok(Timing::new(took))
+    Ok(Timing::new(latencies))
 }
 
 fn bare() -> Result<Timing> {
@@ -129,25 +129,25 @@ fn bare() -> Result<Timing> {
     let mut child = Command::new("python3").args(["-c", BARE]).stdin(Stdio::from(OwnedFd::from(theirs))).spawn()?;
     let (mut writer, mut reader) = (ours.try_clone()?, BufReader::new(ours));
     let request = serde_json::to_string(&call())? + "\n";
-    let (mut took, mut reply) = (vec![], String::new());
+    let (mut latencies, mut reply) = (vec![], String::new());
     for _ in 0..ROUNDS {
         let start = Instant::now();
         writer.write_all(request.as_bytes())?;
         reply.clear();
         reader.read_line(&mut reply)?;
-        took.push(micros(start));
+        latencies.push(micros(start));
     }
     child.kill()?;
     child.wait()?;
-    Ok(Timing::new(took))
+    Ok(Timing::new(latencies))
 }
 
-/// A thousand channels, each with a bot: more than may have a process at a time.
+/// Measures a thousand channels with a bot each: more bots than may have a process at the same time.
 async fn channels() -> Result<()> {
     const CHANNELS: usize = 1_000;
     let relay = RelayProcess::start_with(&UNLIMITED).await?;
     let mut alice = relay.connect().await?;
-    let mut tables: Vec<Value> = vec![];
+    let mut channels: Vec<Value> = vec![];
     let start = Instant::now();
     for number in 0..CHANNELS {
         let arguments = json!({
@@ -155,29 +155,29 @@ async fn channels() -> Result<()> {
         });
         let created = alice.call("create_channel", arguments).await;
         ensure!(created["bot_errors"].is_null(), "{created}");
-        tables.push(created);
+        channels.push(created);
     }
-    println!("{CHANNELS} channels with a bot of their own, each made in {:>5.1} ms", start.elapsed().as_secs_f64());
-    let (mut took, mut clients) = (vec![], vec![]);
-    for table in &tables {
+    println!("{CHANNELS} channels with a bot each, created in {:>5.1} ms each", start.elapsed().as_secs_f64());
+    let (mut latencies, mut clients) = (vec![], vec![]);
+    for channel in &channels {
         let start = Instant::now();
         let post = json!({
-            "channel_id": table["channel_id"], "body": "hello", "wait_ms": 30_000, "cursor": table["cursor"],
+            "channel_id": channel["channel_id"], "body": "hello", "wait_ms": 30_000, "cursor": channel["cursor"],
         });
         let posted = alice.call("post_message", post).await;
-        took.push(micros(start));
+        latencies.push(micros(start));
         ensure!(posted["messages"].as_array().is_some_and(|messages| messages.len() == 2), "{posted}");
     }
-    line("a round through all of them, in turn", &Timing::new(took));
+    line("one post to each, one after the other", &Timing::new(latencies));
     for _ in 0..8 {
         clients.push(relay.connect().await?);
     }
-    let (tables, share) = (&tables, CHANNELS / clients.len());
+    let (channels, share) = (&channels, CHANNELS / clients.len());
     let start = Instant::now();
     try_join_all(clients.into_iter().enumerate().map(|(number, mut client)| async move {
-        for table in &tables[number * share..(number + 1) * share] {
+        for channel in &channels[number * share..(number + 1) * share] {
             let post = json!({
-                "channel_id": table["channel_id"], "body": "again", "wait_ms": 30_000, "cursor": table["cursor"],
+                "channel_id": channel["channel_id"], "body": "again", "wait_ms": 30_000, "cursor": channel["cursor"],
             });
             let posted = client.call("post_message", post).await;
             ensure!(posted["messages"].as_array().is_some_and(|messages| !messages.is_empty()), "{posted}");
@@ -185,15 +185,15 @@ async fn channels() -> Result<()> {
         anyhow::Ok(())
     }))
     .await?;
-    println!("a round through all of them, by 8 clients at once   {:>6.1} s", start.elapsed().as_secs_f64());
+    println!("one post to each, by 8 clients at the same time   {:>6.1} s", start.elapsed().as_secs_f64());
     let (workers, private) = workers(relay.pid())?;
     println!("live workers {workers}, private memory of each {:>5.1} MB", private / f64::from(workers.max(1)));
     println!("resident memory of the relay {:>6.1} MB", resident(relay.pid()));
-    ratio("live workers, of the limit", f64::from(workers) / 64.0, "about 1: a zygote and spares besides");
+    ratio("live workers / limit", f64::from(workers) / 64.0, "about 1, plus a zygote and spares");
     Ok(())
 }
 
-/// How many processes descend from the relay's, and their private memory in MB.
+/// Number of worker processes of the relay, and their total private memory in MB.
 fn workers(relay: Option<u32>) -> Result<(u32, f64)> {
     let processes: Vec<(u32, u32)> = processes()
         .into_iter()
@@ -202,7 +202,7 @@ fn workers(relay: Option<u32>) -> Result<(u32, f64)> {
         .collect();
     let parent = |pid| processes.iter().find(|(own, _)| *own == pid).map(|(_, parent)| *parent);
     let relay = relay.context("the relay runs")?;
-    // The relay's child waits for the zygote, whose children the workers are.
+    // The relay's child is the parent of the zygote, and the zygote is the parent of the workers.
     let forked = processes.iter().filter(|(_, zygote)| parent(*zygote).and_then(parent) == Some(relay));
     let (mut count, mut private) = (0, 0.0);
     for (pid, _) in forked {

@@ -16,21 +16,21 @@ use tokio::sync::broadcast::error::RecvError;
 
 use crate::fixture_tools;
 
-/// The smallest PNG there is.
+/// A PNG of one pixel.
 pub(crate) const PNG: &str =
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8DwHwAFBQIAX8jx0gAAAABJRU5ErkJggg==";
 
-/// A list that listeners are told of.
+/// A list whose change is announced to subscribers.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Changed {
+pub(crate) enum ListChange {
     Tools,
     Prompts,
 }
 
-/// The tools, prompts and resources that the suite's scenarios ask for by name.
+/// A server with the tools, prompts and resources that the suite's scenarios use by name.
 #[derive(Clone, Debug)]
 pub(crate) struct Fixture {
-    pub(crate) changes: broadcast::Sender<Changed>,
+    pub(crate) changes: broadcast::Sender<ListChange>,
 }
 
 impl Default for Fixture {
@@ -45,15 +45,15 @@ impl McpHandler for Fixture {
     }
 }
 
-/// What `json` says, as the model of `rmcp` has it.
-pub(crate) fn of<T: DeserializeOwned>(json: Value) -> T {
+/// Parses JSON as a model type of `rmcp`.
+pub(crate) fn parse<T: DeserializeOwned>(json: Value) -> T {
     serde_json::from_value(json).expect("the fixtures are well-formed")
 }
 
-/// A result with these members; older revisions' clients get it without its type.
+/// Builds a result with these members. Clients of older revisions receive it without `resultType`.
 pub(crate) fn result<T: DeserializeOwned>(mut members: Value) -> T {
     members["resultType"] = "complete".into();
-    of(members)
+    parse(members)
 }
 
 impl ServerHandler for Fixture {
@@ -79,7 +79,7 @@ impl ServerHandler for Fixture {
     }
 
     fn get_tool(&self, name: &str) -> Option<rmcp::model::Tool> {
-        fixture_tools::all().into_iter().find(|tool| tool["name"] == name).map(of)
+        fixture_tools::all().into_iter().find(|tool| tool["name"] == name).map(parse)
     }
 
     async fn call_tool(
@@ -135,7 +135,7 @@ impl ServerHandler for Fixture {
                 let answer = request.input_responses.as_ref().and_then(|responses| responses.get("user_context"));
                 let Some(answer) = answer else {
                     let question = fixture_tools::elicit("What context should the prompt use?", "context", "string");
-                    return Ok(GetPromptResponse::InputRequired(of(
+                    return Ok(GetPromptResponse::InputRequired(parse(
                         json!({ "resultType": "input_required", "inputRequests": { "user_context": question } }),
                     )));
                 };
@@ -206,19 +206,19 @@ impl ServerHandler for Fixture {
 
     async fn listen(&self, context: SubscriptionContext) -> Result<(), ErrorData> {
         let mut changes = self.changes.subscribe();
-        let telling = async {
+        let notifying = async {
             loop {
-                // What was not accepted is refused by the sink.
+                // The sink refuses notifications that the subscription did not accept.
                 let _ = match changes.recv().await {
-                    Ok(Changed::Tools) => context.sink().notify_tool_list_changed().await,
-                    Ok(Changed::Prompts) => context.sink().notify_prompt_list_changed().await,
+                    Ok(ListChange::Tools) => context.sink().notify_tool_list_changed().await,
+                    Ok(ListChange::Prompts) => context.sink().notify_prompt_list_changed().await,
                     Err(RecvError::Lagged(_)) => Ok(()),
                     Err(RecvError::Closed) => pending().await,
                 };
             }
         };
         tokio::select! {
-            () = telling => {}
+            () = notifying => {}
             () = context.cancelled() => {}
         }
         Ok(())

@@ -1,4 +1,4 @@
-//! The suite's tools. What each is to do is said by the scenario that calls it: `conformance list --server`.
+//! The tools that the suite calls. Each scenario, listed by `conformance list --server`, defines what its tool does.
 
 use std::time::Duration;
 
@@ -11,14 +11,14 @@ use rmcp::service::RequestContext;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
-use crate::fixture::{Changed, Fixture, PNG, of, result};
+use crate::fixture::{Fixture, ListChange, PNG, parse, result};
 
-/// A second of nothing would be as good: an empty WAV.
+/// A WAV file without samples.
 const WAV: &str = "UklGRiQAAABXQVZFZm10IBAAAAABAAEAQB8AAEAfAAABAAgAZGF0YQAAAAA=";
-/// What the scenarios want between two notifications.
+/// Pause between two notifications, as the scenarios want it.
 const STEP: Duration = Duration::from_millis(50);
-/// Stands at the end of a state that was not tampered with. A secret of its own is no use in a test.
-const SEAL: &str = "|sealed";
+/// Suffix of an untampered `requestState`. A real server would authenticate the state with a key; a test needs none.
+const UNTAMPERED: &str = "|sealed";
 
 const PLAIN: [&str; 22] = [
     "test_simple_text",
@@ -95,18 +95,18 @@ fn text(text: &str) -> CallToolResponse {
     complete(json!([{ "type": "text", "text": text }]))
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "it is made on the spot")]
+#[expect(clippy::needless_pass_by_value, reason = "callers build it in place")]
 fn complete(content: Value) -> CallToolResponse {
     CallToolResponse::Complete(result(json!({ "content": content })))
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "it is made on the spot")]
+#[expect(clippy::needless_pass_by_value, reason = "callers build it in place")]
 fn required(requests: Value, state: Option<&str>) -> CallToolResponse {
-    let mut asked = json!({ "resultType": "input_required", "inputRequests": requests });
+    let mut response = json!({ "resultType": "input_required", "inputRequests": requests });
     if let Some(state) = state {
-        asked["requestState"] = format!("{state}{SEAL}").into();
+        response["requestState"] = format!("{state}{UNTAMPERED}").into();
     }
-    CallToolResponse::InputRequired(of(asked))
+    CallToolResponse::InputRequired(parse(response))
 }
 
 pub(crate) async fn call(
@@ -115,7 +115,7 @@ pub(crate) async fn call(
     context: RequestContext<RoleServer>,
 ) -> Result<CallToolResponse, ErrorData> {
     if call.name.starts_with("test_input_required_result_") {
-        return ask(&call, &context);
+        return call_with_input(&call, &context);
     }
     Ok(match call.name.as_ref() {
         "test_simple_text" => text("This is a simple text response for testing."),
@@ -131,14 +131,14 @@ pub(crate) async fn call(
                 "mimeType": "application/json", "text": "{\"test\":\"data\",\"value\":123}" } },
         ])),
         "test_error_handling" => {
-            let said = json!([{ "type": "text", "text": "This tool intentionally returns an error for testing" }]);
-            CallToolResponse::Complete(result(json!({ "content": said, "isError": true })))
+            let content = json!([{ "type": "text", "text": "This tool intentionally returns an error for testing" }]);
+            CallToolResponse::Complete(result(json!({ "content": content, "isError": true })))
         }
         "test_tool_with_logging" => {
-            for said in ["Tool execution started", "Tool processing data", "Tool execution completed"] {
-                let said = LoggingMessageNotificationParam::new(LoggingLevel::Info, json!(said));
-                // Whoever does not listen hangs up, which ends the call.
-                let _ = context.peer.notify_logging_message(said).await;
+            for line in ["Tool execution started", "Tool processing data", "Tool execution completed"] {
+                let message = LoggingMessageNotificationParam::new(LoggingLevel::Info, json!(line));
+                // A client that stops reading closes the connection, which ends the call.
+                let _ = context.peer.notify_logging_message(message).await;
                 sleep(STEP).await;
             }
             text("Three messages were logged.")
@@ -163,25 +163,25 @@ pub(crate) async fn call(
         "test_streaming_elicitation" => {
             required(json!({ "name": elicit("What is your name?", "name", "string") }), None)
         }
-        "test_trigger_tool_change" => told(fixture, Changed::Tools),
-        "test_trigger_prompt_change" => told(fixture, Changed::Prompts),
+        "test_trigger_tool_change" => announce(fixture, ListChange::Tools),
+        "test_trigger_prompt_change" => announce(fixture, ListChange::Prompts),
         "test_logging_tool" | "test_x_mcp_header" | "json_schema_2020_12_tool" => text("Nothing to say."),
         _ => return Err(ErrorData::invalid_params("Unknown tool", None)),
     })
 }
 
-fn told(fixture: &Fixture, changed: Changed) -> CallToolResponse {
-    // Nobody may be listening.
-    let _ = fixture.changes.send(changed);
-    text("Listeners were told.")
+fn announce(fixture: &Fixture, change: ListChange) -> CallToolResponse {
+    // There may be no subscribers.
+    let _ = fixture.changes.send(change);
+    text("The change was announced.")
 }
 
-/// The tools that need something from the client before they can answer.
-fn ask(call: &CallToolRequestParams, context: &RequestContext<RoleServer>) -> Result<CallToolResponse, ErrorData> {
+/// Calls one of the tools that need input from the client before they can answer.
+fn call_with_input(call: &CallToolRequestParams, context: &RequestContext<RoleServer>) -> Result<CallToolResponse, ErrorData> {
     let state = match call.request_state.as_deref() {
         None => None,
         Some(state) => {
-            let open = state.strip_suffix(SEAL);
+            let open = state.strip_suffix(UNTAMPERED);
             Some(open.ok_or_else(|| ErrorData::invalid_params("requestState was tampered with", None))?)
         }
     };

@@ -1,11 +1,11 @@
-//! Runs the Model Context Protocol's own conformance suite: `conformance NODE SUITE BASELINES`, with the paths of a
-//! node, of the suite's program and of the folder of baselines. `make conformance` calls it.
+//! Runs the Model Context Protocol's own conformance suite: `conformance NODE SUITE BASELINES`, with the paths of the
+//! `node` binary, of the suite's program and of the folder of baselines. `make interop` calls it.
 //!
-//! The suite sends no token, and most of its scenarios want tools that are made for it. So it is run twice for each
-//! revision: against a relay, by way of a proxy that adds the token, and against the suite's fixtures behind the
-//! very door that a relay has.
+//! The suite sends no token, and most of its scenarios call tools that are made for it. So each revision is tested
+//! twice: against a relay, through a proxy that adds the token, and against a server that has the suite's tools and
+//! uses the relay's own HTTP transport.
 
-#![expect(deprecated, reason = "what the newest revision deprecates is part of older ones, and so of the suite")]
+#![expect(deprecated, reason = "the suite also tests older revisions, with features that the newest one deprecates")]
 
 mod fixture;
 mod fixture_tools;
@@ -33,10 +33,10 @@ async fn main() -> Result<ExitCode> {
     let mut arguments = std::env::args().skip(1);
     let mut argument = || arguments.next().context("usage: conformance NODE SUITE BASELINES");
     let (node, suite, baselines) = (argument()?, argument()?, argument()?);
-    // A browser's page on this machine is as foreign as any other, unless the operator says otherwise.
+    // The suite sends an `Origin`, and a relay accepts a page's origin, even one on loopback, only if it is allowed.
     let (listener, proxied) = listen().await?;
     let relay = RelayProcess::start_with(&["--allowed-origins", &format!("http://{proxied}")]).await?;
-    serve(listener, Proxy::to(relay.address(), &relay.local_token()?).router());
+    serve(listener, Proxy::new(relay.address(), &relay.local_token()?).router());
     let (listener, fixture) = listen().await?;
     let config = Config { allowed_origins: vec![format!("http://{fixture}")], ..Config::default() };
     let cut_off = StreamableHttpServerConfig::default().cancellation_token;
@@ -59,10 +59,10 @@ async fn main() -> Result<ExitCode> {
         }
     }
     if failed.is_empty() {
-        println!("\nconformance: as expected");
+        println!("\nconformance: all results are as expected");
         return Ok(ExitCode::SUCCESS);
     }
-    println!("\nconformance: not as expected: {}", failed.join("; "));
+    println!("\nconformance: unexpected results: {}", failed.join("; "));
     Ok(ExitCode::FAILURE)
 }
 
@@ -72,7 +72,7 @@ async fn listen() -> Result<(TcpListener, String)> {
     Ok((listener, address))
 }
 
-/// Serves for as long as the program runs.
+/// Serves in the background for as long as the program runs.
 fn serve(listener: TcpListener, router: Router) {
     tokio::spawn(async move { axum::serve(listener, router).await });
 }

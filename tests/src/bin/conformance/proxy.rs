@@ -8,7 +8,7 @@ use hyper::client::conn::http1::handshake;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
-/// Passes requests on to a relay as they are, but for a token that it adds.
+/// A proxy that forwards requests to a relay and adds a bearer token.
 #[derive(Clone, Debug)]
 pub(crate) struct Proxy {
     relay: String,
@@ -16,26 +16,26 @@ pub(crate) struct Proxy {
 }
 
 impl Proxy {
-    pub(crate) fn to(relay: &str, token: &str) -> Self {
+    pub(crate) fn new(relay: &str, token: &str) -> Self {
         let authorization = HeaderValue::try_from(format!("Bearer {token}")).expect("tokens are plain ASCII");
         Self { relay: relay.to_owned(), authorization }
     }
 
     pub(crate) fn router(self) -> Router {
-        Router::new().fallback(pass_on).with_state(self)
+        Router::new().fallback(forward).with_state(self)
     }
 }
 
-async fn pass_on(State(proxy): State<Proxy>, mut request: Request) -> Response {
+async fn forward(State(proxy): State<Proxy>, mut request: Request) -> Response {
     request.headers_mut().insert(AUTHORIZATION, proxy.authorization);
-    match exchange(&proxy.relay, request).await {
+    match send(&proxy.relay, request).await {
         Ok(response) => response,
         Err(error) => (StatusCode::BAD_GATEWAY, error.to_string()).into_response(),
     }
 }
 
-/// On a connection of its own, which ends with the answer or when the client goes away.
-async fn exchange(relay: &str, request: Request) -> anyhow::Result<Response> {
+/// Sends a request on a new connection, which ends with the response or when the client disconnects.
+async fn send(relay: &str, request: Request) -> anyhow::Result<Response> {
     let stream = TcpStream::connect(relay).await?;
     let (mut sender, connection) = handshake::<_, Body>(TokioIo::new(stream)).await?;
     tokio::spawn(connection);
