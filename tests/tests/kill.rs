@@ -1,19 +1,19 @@
-//! Nothing acknowledged is lost, and no effect happens twice, whenever the relay dies.
+//! Whenever the relay is killed, nothing acknowledged is lost and no effect happens twice.
 //!
-//! The relay is killed again and again, at places and moments drawn from a seed: at every fail point
+//! The relay is killed again and again, at points chosen by a seeded generator: at every fail point
 //! of a debug build (before and after hook, commit and reply), and with a plain `kill -9` after some
 //! number of acknowledged operations. Meanwhile alice and bob chat with counting bots, one of them
-//! slow, and play against `GuessBot`, over WebSocket and over HTTP; they lose replies on purpose and repeat
-//! what they don't know to be done, under the same idempotency key. After the last restart every
+//! slow, and play against `GuessBot`, over WebSocket and over HTTP. They drop replies on purpose, and
+//! repeat every unacknowledged request under the same idempotency key. After the last restart every
 //! log is read and audited, see [`audit`].
 //!
-//! Some kills by default. For many, and other ones:
+//! By default the relay is killed 25 times. To choose the number of kills and the seed:
 //!
 //! ```text
 //! KILLS=1000 SEED=7 cargo nextest run -p mcp-multiplayer-tests --test kill --no-capture
 //! ```
 //!
-//! The seed fixes where the blows fall and what players do, not how the processes interleave.
+//! The seed determines the kill points and what players do, but not how the processes interleave.
 
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
@@ -32,37 +32,37 @@ mod audit;
 mod chat;
 #[path = "kill/game.rs"]
 mod game;
-#[path = "kill/party.rs"]
-mod party;
 #[path = "kill/player.rs"]
 mod player;
-#[path = "kill/prng.rs"]
-mod prng;
+#[path = "kill/random.rs"]
+mod random;
 #[path = "kill/replay.rs"]
 mod replay;
+#[path = "kill/run_state.rs"]
+mod run_state;
 #[path = "kill/seat.rs"]
 mod seat;
-#[path = "kill/world.rs"]
-mod world;
+#[path = "kill/workload.rs"]
+mod workload;
 
-use party::{Kind, Ledger};
-use player::Door;
-use prng::Prng;
-use world::World;
+use player::Transport;
+use random::SeededRandom;
+use run_state::RunState;
+use workload::{ChannelKind, Ledger};
 
-/// After so long without a kill the load has stalled. Far beyond what a loaded machine takes.
-const STALLED: Duration = Duration::from_mins(3);
+/// Longest time between two kills. A loaded machine needs far less, so the test has stalled.
+const STALL_TIMEOUT: Duration = Duration::from_mins(3);
 
-/// Where the next blow falls.
+/// Point at which the relay is killed.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Place {
-    /// At one of the relay's fail points.
+enum KillPoint {
+    /// One of the relay's fail points.
     Failpoint(String),
-    /// Anywhere: the moment is counted in acknowledged operations.
+    /// Any moment, given by a number of acknowledged operations.
     Anywhere,
 }
 
-impl std::fmt::Display for Place {
+impl std::fmt::Display for KillPoint {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Failpoint(name) => f.write_str(name),
@@ -72,10 +72,10 @@ impl std::fmt::Display for Place {
 }
 
 #[tokio::test]
-async fn nothing_is_lost_and_nothing_happens_twice() {
-    let (kills, seed) = (variable("KILLS", 25), variable("SEED", 1));
+async fn acknowledged_operations_survive_kills_and_take_effect_once() {
+    let (kills, seed) = (number_from_env("KILLS", 25), number_from_env("SEED", 1));
     let began = Instant::now();
-    let mut no_limit = vec!["--hook-ms", "60000"];
+    let mut flags = vec!["--hook-ms", "60000"];
     for flag in [
         "--posts-per-second",
         "--posts-burst",
@@ -86,57 +86,59 @@ async fn nothing_is_lost_and_nothing_happens_twice() {
         "--channels-per-day",
         "--connections-per-address",
     ] {
-        no_limit.extend([flag, "100000"]);
+        flags.extend([flag, "100000"]);
     }
-    let mut relay = RelayProcess::start_with(&no_limit).await.unwrap();
+    let mut relay = RelayProcess::start_with(&flags).await.unwrap();
     relay.kill().await.unwrap();
-    let _reserved = timeout(STALLED, reserve(relay.address())).await.unwrap();
+    let _reserved = timeout(STALL_TIMEOUT, reserve_port(relay.address())).await.unwrap();
     let (alice, bob) = (relay.local_token().unwrap(), relay.create_token("bob").await.unwrap());
-    let world = World::new(relay.address().to_owned(), [("alice", alice), ("bob", bob)]);
+    let run = RunState::new(relay.address().to_owned(), [("alice", alice), ("bob", bob)]);
 
-    let mut prng = Prng::new(seed);
-    let mut parties = JoinSet::new();
-    for (number, (kind, door)) in [
-        (Kind::Chat, Door::WebSocket),
-        (Kind::Chat, Door::WebSocket),
-        (Kind::Game, Door::Http),
-        (Kind::Game, Door::WebSocket),
+    let mut random = SeededRandom::new(seed);
+    let mut workloads = JoinSet::new();
+    for (number, (kind, transport)) in [
+        (ChannelKind::Chat, Transport::WebSocket),
+        (ChannelKind::Chat, Transport::WebSocket),
+        (ChannelKind::Game, Transport::Http),
+        (ChannelKind::Game, Transport::WebSocket),
     ]
     .into_iter()
     .enumerate()
     {
-        parties.spawn(party::meet(Arc::clone(&world), number, kind, door, prng.fork()));
+        workloads.spawn(workload::run(Arc::clone(&run), number, kind, transport, random.fork()));
     }
 
-    let tally = slay(&mut relay, &world, &mut parties, kills, &mut prng).await;
-    timeout(STALLED, relay.restart(None)).await.unwrap().unwrap();
-    world.announce_last();
+    let kill_counts = kill_repeatedly(&mut relay, &run, &mut workloads, kills, &mut random).await;
+    timeout(STALL_TIMEOUT, relay.restart(None)).await.unwrap().unwrap();
+    run.last_start();
     let mut ledger = Ledger::default();
-    while let Some(party) = timeout(STALLED, parties.join_next()).await.expect("the games go on to their ends") {
-        ledger.extend(party.unwrap());
+    while let Some(played) =
+        timeout(STALL_TIMEOUT, workloads.join_next()).await.expect("workloads end once the relay is no longer killed")
+    {
+        ledger.extend(played.unwrap());
     }
     let played = began.elapsed();
-    let (alice, bob) = (world.player("alice", Door::WebSocket), world.player("bob", Door::WebSocket));
-    let found = audit::audit(&ledger, alice, bob).await;
+    let (alice, bob) = (run.player("alice", Transport::WebSocket), run.player("bob", Transport::WebSocket));
+    let summary = audit::audit_logs(&ledger, alice, bob).await;
 
     println!("seed {seed}: {kills} kills in {played:.1?}, audited in {:.1?}", began.elapsed().saturating_sub(played));
-    for (place, (count, early)) in &tally {
-        println!("{count:6} at {place}, {early} of them before the relay listened");
+    for (point, (count, early)) in &kill_counts {
+        println!("{count:6} at {point}, {early} of them before the relay listened");
     }
-    println!("{:6} operations acknowledged, {} failed and repeated", world.acknowledged(), world.failed());
-    println!("{found}");
+    println!("{:6} operations acknowledged, {} failed and repeated", run.acknowledged(), run.failed());
+    println!("{summary}");
 }
 
-/// Keeps others, such as a client that looks for a free port, from taking the relay's while it is dead.
+/// Reserves the relay's port, so that no other program takes it while the relay is down.
 ///
-/// On Linux a bound socket does that without keeping the relay from listening.
-async fn reserve(address: &str) -> Option<TcpSocket> {
+/// On Linux a bound socket that does not listen does that, and the relay can still listen.
+async fn reserve_port(address: &str) -> Option<TcpSocket> {
     if !cfg!(target_os = "linux") {
         return None;
     }
     let socket = TcpSocket::new_v4().expect("a socket");
-    socket.set_reuseaddr(true).expect("the relay does so too");
-    // A child of the dead relay may listen for a moment.
+    socket.set_reuseaddr(true).expect("SO_REUSEADDR can be set");
+    // A child that the dead relay had just forked may hold the listening socket for a moment.
     while let Err(error) = socket.bind(address.parse().expect("an address")) {
         assert_eq!(error.kind(), ErrorKind::AddrInUse, "{error}");
         yield_now().await;
@@ -144,73 +146,74 @@ async fn reserve(address: &str) -> Option<TcpSocket> {
     Some(socket)
 }
 
-/// Kills the relay so often; says how often where, and how often of that before it listened.
-async fn slay(
+/// Kills the relay `kills` times. Returns the number of kills at each point, and how many of them came before the relay
+/// listened.
+async fn kill_repeatedly(
     relay: &mut RelayProcess,
-    world: &World,
-    parties: &mut JoinSet<Ledger>,
+    run: &RunState,
+    workloads: &mut JoinSet<Ledger>,
     kills: u64,
-    prng: &mut Prng,
-) -> BTreeMap<Place, (u64, u64)> {
-    let places = places();
-    let mut tally: BTreeMap<Place, (u64, u64)> = places.iter().map(|place| (place.clone(), (0, 0))).collect();
-    let mut deck = vec![];
+    random: &mut SeededRandom,
+) -> BTreeMap<KillPoint, (u64, u64)> {
+    let points = kill_points();
+    let mut counts: BTreeMap<KillPoint, (u64, u64)> = points.iter().map(|point| (point.clone(), (0, 0))).collect();
+    let mut remaining = vec![];
     for kill in 1..=kills {
         if kill % 100 == 0 {
-            println!("kill {kill}; {} operations acknowledged", world.acknowledged());
+            println!("kill {kill}; {} operations acknowledged", run.acknowledged());
         }
-        if deck.is_empty() {
-            deck.clone_from(&places);
+        if remaining.is_empty() {
+            remaining.clone_from(&points);
         }
-        let place = deck.swap_remove(prng.below(deck.len()));
-        let count = tally.get_mut(&place).expect("all places are in the tally");
+        let point = remaining.swap_remove(random.below(remaining.len()));
+        let count = counts.get_mut(&point).expect("every kill point has a count");
         count.0 += 1;
-        let blow = async {
-            match &place {
-                Place::Failpoint(name) => {
-                    let failpoint = format!("{name}@{}", 1 + prng.below(8));
+        let kill_once = async {
+            match &point {
+                KillPoint::Failpoint(name) => {
+                    let failpoint = format!("{name}@{}", 1 + random.below(8));
                     if relay.restart(Some(&failpoint)).await.is_err() {
-                        // It was reached by what the last life had left to do. A relay that cannot start
-                        // for another reason will not start after the last kill either.
+                        // The fail point was reached during start-up, by work that the previous process had left.
+                        // A relay that fails to start for another reason also fails to start after the last kill.
                         count.1 += 1;
                         return;
                     }
-                    world.announce();
+                    run.relay_started();
                     relay.wait_for_exit().await.expect("it was running");
                 }
-                Place::Anywhere => {
-                    relay.restart(None).await.expect("a relay starts on whatever a kill has left");
-                    let moment = world.acknowledged() + prng.below(16) as u64;
-                    world.announce();
-                    world.reached(moment).await;
+                KillPoint::Anywhere => {
+                    relay.restart(None).await.expect("a relay starts on the data that a kill has left");
+                    let target = run.acknowledged() + random.below(16) as u64;
+                    run.relay_started();
+                    run.acknowledged_at_least(target).await;
                     relay.kill().await.expect("it was running");
                 }
             }
         };
         tokio::select! {
-            blow = timeout(STALLED, blow) => blow.unwrap_or_else(|_| panic!("kill {kill}, at {place}: nothing happens any more")),
-            party = parties.join_next() => {
-                // It ends in a panic only, before the last life is announced.
-                party.expect("there are parties").expect("nothing was lost, nothing happened twice");
-                panic!("kill {kill}, at {place}: a party ended early");
+            killed = timeout(STALL_TIMEOUT, kill_once) => killed.unwrap_or_else(|_| panic!("kill {kill}, at {point}: the test has stalled")),
+            ended = workloads.join_next() => {
+                // Before the last start of the relay is announced, a workload ends only by a panic.
+                ended.expect("there are workloads").expect("nothing was lost, nothing happened twice");
+                panic!("kill {kill}, at {point}: a workload ended early");
             }
         }
     }
-    tally
+    counts
 }
 
-/// All places at which the relay can be killed; every one that its source marks.
-fn places() -> Vec<Place> {
-    let mut places = vec![Place::Anywhere];
+/// Lists all points at which the relay can be killed: any moment, and every fail point in its source.
+fn kill_points() -> Vec<KillPoint> {
+    let mut points = vec![KillPoint::Anywhere];
     if cfg!(debug_assertions) {
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../relay/src");
         let mut names = vec![];
         find_failpoints(&source, &mut names);
         assert!(names.len() >= 6, "there are fail points around hook, commit and reply: {names:?}");
-        places.extend(names.into_iter().map(Place::Failpoint));
+        points.extend(names.into_iter().map(KillPoint::Failpoint));
     }
-    places.sort();
-    places
+    points.sort();
+    points
 }
 
 fn find_failpoints(directory: &Path, names: &mut Vec<String>) {
@@ -220,12 +223,12 @@ fn find_failpoints(directory: &Path, names: &mut Vec<String>) {
             find_failpoints(&path, names);
         } else if path.extension().is_some_and(|extension| extension == "rs") {
             let text = std::fs::read_to_string(&path).expect("the relay's source");
-            let marks = text.split("failpoint::hit(\"").skip(1);
-            names.extend(marks.filter_map(|mark| Some(mark.split_once('"')?.0.to_owned())));
+            let passed = text.split("failpoint::hit(\"").skip(1);
+            names.extend(passed.filter_map(|rest| Some(rest.split_once('"')?.0.to_owned())));
         }
     }
 }
 
-fn variable(name: &str, default: u64) -> u64 {
+fn number_from_env(name: &str, default: u64) -> u64 {
     std::env::var(name).map_or(default, |text| text.parse().unwrap_or_else(|_| panic!("{name} is a number")))
 }

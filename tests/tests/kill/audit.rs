@@ -1,11 +1,11 @@
-//! What must be true of the logs after any number of kills.
+//! Checks of the logs after any number of kills.
 //!
-//! - Ids are 1, 2, 3, …, and every entry may follow the ones before it by the protocol's own rules.
-//! - What was acknowledged is there once, with the id, time and text that were acknowledged, and nothing
-//!   else was said. Everybody holds the seat that was acknowledged, and took it once.
-//! - Every hook that an entry starts ran once, in the order of the log. The bots' counts are 1, 2, 3, …
-//! - Whatever was read before a kill is the same afterwards.
-//! - Games went on to their ends, and their referee can prove that it didn't cheat.
+//! - Ids are 1, 2, 3, …, and the protocol's own rules allow every entry after those before it.
+//! - Every acknowledged message is in the log once, with the acknowledged id, time and text, and players have no
+//!   other messages there. Every player holds the acknowledged seat, and joined once.
+//! - Every hook that an entry triggers ran once, in the order of the log. The bots' counts are 1, 2, 3, …
+//! - Entries that were read before a kill are the same afterwards.
+//! - All games were played to the end, and the referee's reveal matches its commitment and its judgements.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -17,46 +17,50 @@ use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use crate::game::GAMES;
-use crate::party::{Channel, Kind};
 use crate::player::Player;
-use crate::replay::{Replay, place};
-use crate::seat::Said;
+use crate::replay::{Replay, index_of};
+use crate::seat::AcknowledgedMessage;
+use crate::workload::{Channel, ChannelKind};
 
-/// How long bots may take for what is left when all players have their answers.
-const SETTLED: Duration = Duration::from_mins(2);
+/// Time in which bots must finish their remaining hooks, after all players have their responses.
+const SETTLE_TIMEOUT: Duration = Duration::from_mins(2);
 
-/// What was audited.
+/// Counts of what was audited.
 #[derive(Debug, Default)]
-pub(crate) struct Found {
+pub(crate) struct AuditSummary {
     channels: usize,
     entries: usize,
-    said: usize,
+    messages: usize,
     hooks: usize,
     games: u64,
 }
 
-impl fmt::Display for Found {
+impl fmt::Display for AuditSummary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { channels, entries, said, hooks, games } = self;
-        write!(f, "{channels:6} channels, {entries} entries, {said} messages of players, {hooks} hooks, {games} games")
+        let Self { channels, entries, messages, hooks, games } = self;
+        write!(
+            f,
+            "{channels:6} channels, {entries} entries, {messages} messages of players, {hooks} hooks, {games} games"
+        )
     }
 }
 
 /// Reads and checks every log.
-pub(crate) async fn audit(ledger: &[Channel], mut alice: Player, mut bob: Player) -> Found {
-    let mut found = Found::default();
+pub(crate) async fn audit_logs(ledger: &[Channel], mut alice: Player, mut bob: Player) -> AuditSummary {
+    let mut summary = AuditSummary::default();
     for channel in ledger {
-        let (messages, replay) =
-            timeout(SETTLED, settled(channel, [&mut alice, &mut bob])).await.expect("bots come to rest");
+        let (messages, replay) = timeout(SETTLE_TIMEOUT, read_settled(channel, [&mut alice, &mut bob]))
+            .await
+            .expect("bots finish their hooks");
         let log = Log { channel, messages: &messages, replay: &replay };
         log.check_hooks();
-        log.check_said();
-        log.check_read();
+        log.check_acknowledged();
+        log.check_received();
         match channel.kind {
-            Kind::Chat => log.check_counts(),
-            Kind::Game => {
+            ChannelKind::Chat => log.check_counts(),
+            ChannelKind::Game => {
                 log.check_games();
-                found.games += GAMES;
+                summary.games += GAMES;
             }
         }
         for (seat, player) in channel.seats.iter().zip([&mut alice, &mut bob]) {
@@ -64,21 +68,21 @@ pub(crate) async fn audit(ledger: &[Channel], mut alice: Player, mut bob: Player
             assert_eq!(info["view"], json!(View::of(&replay.state.composition)), "{}", channel.name);
             assert_eq!(info["your_slots"], json!([seat.slot_id]), "{}: {}", channel.name, seat.player);
         }
-        found.channels += 1;
-        found.entries += messages.len();
-        found.said += channel.seats.iter().map(|seat| seat.said.len()).sum::<usize>();
-        found.hooks += replay.ran.values().map(Vec::len).sum::<usize>();
+        summary.channels += 1;
+        summary.entries += messages.len();
+        summary.messages += channel.seats.iter().map(|seat| seat.acknowledged.len()).sum::<usize>();
+        summary.hooks += replay.ran.values().map(Vec::len).sum::<usize>();
     }
-    found
+    summary
 }
 
-/// The whole log, when the bots have nothing left to do.
-async fn settled(channel: &Channel, players: [&mut Player; 2]) -> (Vec<Message>, Replay) {
+/// Reads the whole log, once the bots have no hooks left to run.
+async fn read_settled(channel: &Channel, players: [&mut Player; 2]) -> (Vec<Message>, Replay) {
     let mut log = BTreeMap::new();
     let mut cursors = [0, 0];
     let [alice, bob] = players;
     loop {
-        // What is for one player alone is seen by that one only; together they see all.
+        // An entry for one player is visible to that player only; together they see all entries.
         for ((seat, player), cursor) in channel.seats.iter().zip([&mut *alice, &mut *bob]).zip(&mut cursors) {
             loop {
                 let args = json!({ "channel_id": channel.id, "slot_id": seat.slot_id, "cursor": *cursor,
@@ -87,27 +91,27 @@ async fn settled(channel: &Channel, players: [&mut Player; 2]) -> (Vec<Message>,
                 let synced: Synced = serde_json::from_value(synced).expect("a page");
                 *cursor = synced.cursor;
                 for message in synced.messages {
-                    let same = log.entry(message.id).or_insert_with(|| message.clone());
-                    assert_eq!(*same, message, "{}: both read the same", channel.name);
+                    let first = log.entry(message.id).or_insert_with(|| message.clone());
+                    assert_eq!(*first, message, "{}: both read the same", channel.name);
                 }
                 if !synced.has_more {
                     break;
                 }
             }
         }
-        // One of them may have read further than the other; both ends are ends of batches.
+        // One player may have read further than the other. Both cursors are at ends of batches.
         let both = cursors[0].min(cursors[1]);
-        let known: Vec<Message> = log.range(..=both).map(|(_, message)| message.clone()).collect();
-        let ids = known.iter().map(|message| message.id);
+        let complete: Vec<Message> = log.range(..=both).map(|(_, message)| message.clone()).collect();
+        let ids = complete.iter().map(|message| message.id);
         assert!(ids.eq(1..=both), "{}: ids are 1, 2, 3, …", channel.name);
-        let replay = Replay::of(&known);
+        let replay = Replay::of(&complete);
         if replay.is_settled() {
-            return (known, replay);
+            return (complete, replay);
         }
     }
 }
 
-/// A log, and what it must hold.
+/// A log with its expected contents.
 struct Log<'a> {
     channel: &'a Channel,
     messages: &'a [Message],
@@ -120,60 +124,67 @@ impl Log<'_> {
             let bot = bot.parse().expect("a bot's id");
             let (planned, ran) = (&self.replay.planned[&bot], &self.replay.ran[&bot]);
             let different = planned.iter().zip(ran).find(|(planned, ran)| planned != ran);
-            assert_eq!(different, None, "{}: {bot} ran another hook than was due", self.channel.name);
-            assert_eq!(ran.len(), planned.len(), "{}: {bot} ran more than was due", self.channel.name);
+            assert_eq!(different, None, "{}: {bot} ran a hook that was not due", self.channel.name);
+            assert_eq!(ran.len(), planned.len(), "{}: {bot} ran more hooks than were due", self.channel.name);
         }
         assert_eq!(self.replay.ran.len(), self.channel.bots.len());
     }
 
-    fn check_said(&self) {
-        let mut acknowledged = BTreeSet::new();
+    fn check_acknowledged(&self) {
+        let mut ids = BTreeSet::new();
         for seat in &self.channel.seats {
-            for said in &seat.said {
-                let Said { msg_id, ts, text, to_bot } = said;
-                let message = self.messages.get(place(*msg_id)).unwrap_or_else(|| panic!("{said:?} is lost"));
-                assert_eq!(message.sender.to_string(), seat.slot_id, "{said:?} is now {message:?}");
+            for acknowledged in &seat.acknowledged {
+                let AcknowledgedMessage { msg_id, ts, text, to_bot } = acknowledged;
+                let message =
+                    self.messages.get(index_of(*msg_id)).unwrap_or_else(|| panic!("{acknowledged:?} is lost"));
+                assert_eq!(message.sender.to_string(), seat.slot_id, "{acknowledged:?} is now {message:?}");
                 assert_eq!((message.ts.to_string(), self.body(message)["text"].as_str()), (ts.clone(), Some(&**text)));
-                assert_eq!(message.to_slot.is_some(), to_bot.is_some(), "{said:?} is now {message:?}");
-                assert!(acknowledged.insert(*msg_id), "{said:?} has the id of another");
+                assert_eq!(message.to_slot.is_some(), to_bot.is_some(), "{acknowledged:?} is now {message:?}");
+                assert!(ids.insert(*msg_id), "{acknowledged:?} has the id of another");
             }
         }
         let players = self.messages.iter().filter(|message| matches!(message.sender, Sender::Slot(_)));
-        let there: BTreeSet<u64> = players.map(|message| message.id).collect();
-        assert_eq!(there, acknowledged, "{}: what is there is what was said", self.channel.name);
+        let present: BTreeSet<u64> = players.map(|message| message.id).collect();
+        assert_eq!(present, ids, "{}: the log has exactly the acknowledged messages", self.channel.name);
         let joins = self.messages.iter().filter(|message| self.is(message, "member:join"));
         let joined: Vec<_> = joins.map(|message| self.body(message)["slot_id"].clone()).collect();
         assert_eq!(joined.len(), 2, "{}: everybody joined once: {joined:?}", self.channel.name);
         assert!(!self.messages.iter().any(|message| self.is(message, "member:rejoin")), "nobody took another's seat");
     }
 
-    fn check_read(&self) {
+    fn check_received(&self) {
         for seat in &self.channel.seats {
-            for read in &seat.read {
-                let id = read["id"].as_u64().expect("an id");
-                let message = self.messages.get(place(id)).unwrap_or_else(|| panic!("{read} was shown, and is gone"));
-                assert_eq!(*read, json!(message), "{}: it was shown like this before", self.channel.name);
+            for received in &seat.received {
+                let id = received["id"].as_u64().expect("an id");
+                let message =
+                    self.messages.get(index_of(id)).unwrap_or_else(|| panic!("{received} was read before and is lost"));
+                assert_eq!(
+                    *received,
+                    json!(message),
+                    "{}: it was different when it was read before",
+                    self.channel.name
+                );
             }
         }
     }
 
-    /// Each bot's answers: one for everything said to it, in that order, with its running count.
+    /// Checks that each bot answered every message to it once, in order, with its running count.
     fn check_counts(&self) {
         for bot in &self.channel.bots {
-            let said = self.channel.seats.iter().flat_map(|seat| &seat.said);
-            let said = said.filter(|said| said.to_bot.as_ref().is_none_or(|to_bot| to_bot == bot));
-            let mut said: Vec<(u64, &str)> = said.map(|said| (said.msg_id, &*said.text)).collect();
-            said.sort_unstable();
+            let sent = self.channel.seats.iter().flat_map(|seat| &seat.acknowledged);
+            let sent = sent.filter(|sent| sent.to_bot.as_ref().is_none_or(|to_bot| to_bot == bot));
+            let mut sent: Vec<(u64, &str)> = sent.map(|sent| (sent.msg_id, &*sent.text)).collect();
+            sent.sort_unstable();
             let of_bot = |kind| {
                 let sender = format!("bot:{bot}");
                 self.messages.iter().filter(move |m| m.sender.to_string() == sender && m.kind.as_str() == kind)
             };
             let answers: Vec<&Message> = of_bot("answer").collect();
-            assert_eq!(answers.len(), said.len(), "{}: {bot} answered everything once", self.channel.name);
-            for ((message, (id, text)), count) in answers.into_iter().zip(said).zip(1..) {
+            assert_eq!(answers.len(), sent.len(), "{}: {bot} answered everything once", self.channel.name);
+            for ((message, (id, text)), count) in answers.into_iter().zip(sent).zip(1..) {
                 let body = self.body(message);
                 assert_eq!((&body["text"], &body["count"]), (&json!(text), &json!(count)), "{bot}: {message:?}");
-                assert_eq!(self.replay.causes[place(message.id)], Some(id), "{bot}: {message:?}");
+                assert_eq!(self.replay.causes[index_of(message.id)], Some(id), "{bot}: {message:?}");
                 assert!(body["to"].is_null() || body["to"] == id, "{bot}: {message:?}");
             }
             let joins: Vec<Value> = of_bot("welcome").map(|message| self.body(message)["joins"].clone()).collect();
@@ -182,7 +193,7 @@ impl Log<'_> {
         }
     }
 
-    /// Each game from its start to its end, and the proof.
+    /// Checks each game from its start to its end, and the referee's proof.
     fn check_games(&self) {
         let mut games = 0;
         let (mut committed, mut guesses, mut open, mut judged) = (Value::Null, vec![], vec![], 0);

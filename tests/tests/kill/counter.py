@@ -1,4 +1,4 @@
-"""Answers whatever a player says with its text and with how many answers it has given."""
+"""Replies to every player message with its text and the number of replies so far."""
 
 
 class Counter:

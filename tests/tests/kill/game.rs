@@ -1,39 +1,39 @@
 use serde_json::{Value, json};
 
 use crate::player::Player;
-use crate::prng::Prng;
-use crate::seat::{Saying, Seat};
+use crate::random::SeededRandom;
+use crate::seat::{OutgoingMessage, Seat};
 
-/// The numbers among which GuessBot draws: enough for some eight guesses.
+/// Range from which `GuessBot` draws the number: large enough for about eight guesses.
 pub(crate) const RANGE: [i64; 2] = [1, 200];
-/// How many games two players play in a row.
+/// Number of games that two players play in a row.
 pub(crate) const GAMES: u64 = 2;
 
-/// How a player sees the game.
+/// A player's knowledge of the game.
 #[derive(Debug)]
 struct Game {
-    /// Whose turn it is, and which one, until that was judged.
+    /// The player whose turn it is and the turn's number, until that turn is judged.
     turn: Option<(String, u64)>,
     low: i64,
     high: i64,
     ended: u64,
 }
 
-/// Plays, from one turn to the next, until all games have ended.
-pub(crate) async fn play(player: &mut Player, seat: &mut Seat, mut prng: Prng) {
+/// Plays until all games have ended.
+pub(crate) async fn play(player: &mut Player, seat: &mut Seat, mut random: SeededRandom) {
     let mut game = Game { turn: None, low: RANGE[0], high: RANGE[1], ended: 0 };
     let mut seen = 0;
     let mut done = None;
     while game.ended < GAMES {
-        for message in &seat.read[seen..] {
-            game.follow(message);
+        for message in &seat.received[seen..] {
+            game.update(message);
         }
-        seen = seat.read.len();
+        seen = seat.received.len();
         let (moved, data) = match &game.turn {
             Some((player, turn)) if *player == seat.slot_id => {
-                // alice halves what is left, bob trusts his luck.
+                // Alice halves the remaining range, bob guesses at random.
                 let span = usize::try_from(game.high - game.low + 1).expect("something is left");
-                let step = if seat.player == "alice" { span / 2 } else { prng.below(span) };
+                let step = if seat.player == "alice" { span / 2 } else { random.below(span) };
                 let guess = game.low + i64::try_from(step).expect("within the range");
                 (format!("{}-{}-guess-{turn}", seat.slot_id, game.ended), json!({ "guess": guess }))
             }
@@ -44,7 +44,7 @@ pub(crate) async fn play(player: &mut Player, seat: &mut Seat, mut prng: Prng) {
         };
         if !moved.is_empty() && done.as_ref() != Some(&moved) {
             done = Some(moved.clone());
-            seat.say(player, vec![Saying { text: moved, data: Some(data), to_bot: None }], &mut prng).await;
+            seat.send(player, vec![OutgoingMessage { text: moved, data: Some(data), to_bot: None }], &mut random).await;
         }
         if game.ended < GAMES {
             seat.sync(player).await;
@@ -53,7 +53,7 @@ pub(crate) async fn play(player: &mut Player, seat: &mut Seat, mut prng: Prng) {
 }
 
 impl Game {
-    fn follow(&mut self, message: &Value) {
+    fn update(&mut self, message: &Value) {
         let body = &message["body"];
         match body["type"].as_str() {
             Some("game_start") => (self.low, self.high) = (RANGE[0], RANGE[1]),
@@ -71,7 +71,7 @@ impl Game {
                 self.turn = None;
             }
             Some("game_end") => self.ended += 1,
-            Some("violation") => panic!("every move was a fair one: {message}"),
+            Some("violation") => panic!("every move followed the rules: {message}"),
             _ => {}
         }
     }

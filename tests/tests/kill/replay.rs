@@ -4,29 +4,29 @@ use mcp_multiplayer_protocol::channel::{ChannelState, Hook, allowed, draft, evol
 use mcp_multiplayer_protocol::operation::Message;
 use mcp_multiplayer_protocol::{BotId, Content, Entry, HookOutcome, Salt, Sender, SystemEvent};
 
-/// A hook of a bot that an entry starts, or that the log says ran.
+/// A call of a bot's hook: one that an entry triggers, or one that the log records.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Call {
+pub(crate) struct HookCall {
     pub(crate) trigger: u64,
     pub(crate) hook: Hook,
 }
 
-/// What a log leads to by the protocol's own rules.
+/// Result of applying the protocol's own rules to a log.
 #[derive(Debug)]
 pub(crate) struct Replay {
     pub(crate) state: ChannelState,
-    /// The causes of the entries, by place.
+    /// Causes of the entries, by index.
     pub(crate) causes: Vec<Option<u64>>,
-    /// Each bot's calls that the log starts, in their order.
-    pub(crate) planned: BTreeMap<BotId, Vec<Call>>,
-    /// Each bot's calls that the log says were done.
-    pub(crate) ran: BTreeMap<BotId, Vec<Call>>,
+    /// Calls that the log's entries trigger, in order, for each bot.
+    pub(crate) planned: BTreeMap<BotId, Vec<HookCall>>,
+    /// Calls that the log records as done, for each bot.
+    pub(crate) ran: BTreeMap<BotId, Vec<HookCall>>,
 }
 
 impl Replay {
-    /// Folds the rules over a whole log, which must keep all of them.
+    /// Applies the rules to a whole log. Panics at an entry that violates one.
     ///
-    /// Salts are not shown to members, so the Merkle tree is another; nothing else depends on them.
+    /// Members do not see salts, so the Merkle tree differs from the relay's. Nothing else depends on salts.
     pub(crate) fn of(log: &[Message]) -> Self {
         let mut replay = Self {
             state: ChannelState::empty(log[0].channel_id),
@@ -41,47 +41,47 @@ impl Replay {
             assert_eq!(
                 (entry.id(), entry.envelope.ts),
                 (message.id, message.ts),
-                "the log goes on one by one: {message:?}"
+                "ids and times continue the log: {message:?}"
             );
             if let Err(error) = allowed(&replay.state, &entry) {
-                panic!("{message:?} may not follow: {error}");
+                panic!("{message:?} is not allowed here: {error}");
             }
             replay.state = evolve(replay.state, &entry);
-            replay.note(log, &entry);
+            replay.record_hooks(log, &entry);
         }
         replay
     }
 
-    /// The bots that have hooks to run yet.
+    /// Returns whether no bot has hooks left to run.
     pub(crate) fn is_settled(&self) -> bool {
         self.planned.iter().all(|(bot, calls)| self.ran.get(bot).map_or(0, Vec::len) >= calls.len())
     }
 
-    fn note(&mut self, log: &[Message], entry: &Entry) {
+    fn record_hooks(&mut self, log: &[Message], entry: &Entry) {
         let depth = self.depth(log, entry);
         for bot in &self.state.composition.bots {
             let calls = plan(bot, entry, depth).into_iter();
-            let calls = calls.map(|call| Call { trigger: entry.id(), hook: call.hook() });
+            let calls = calls.map(|call| HookCall { trigger: entry.id(), hook: call.hook() });
             self.planned.entry(bot.bot_id.clone()).or_default().extend(calls);
         }
-        if let Some(SystemEvent::BotRan { bot_id, hook, trigger, outcome, .. }) = event(&log[place(entry.id())]) {
+        if let Some(SystemEvent::BotRan { bot_id, hook, trigger, outcome, .. }) = event(&log[index_of(entry.id())]) {
             assert_eq!(outcome, HookOutcome::Ok, "{bot_id} on {trigger}");
-            self.ran.entry(bot_id).or_default().push(Call { trigger, hook });
+            self.ran.entry(bot_id).or_default().push(HookCall { trigger, hook });
         }
     }
 
-    /// How many bot posts led to an entry, itself included.
+    /// Number of bot posts in the chain of causes of an entry, itself included.
     fn depth(&self, log: &[Message], entry: &Entry) -> u32 {
         let (mut id, mut depth) = (entry.id(), 0);
-        while matches!(log[place(id)].sender, Sender::Bot(_)) {
+        while matches!(log[index_of(id)].sender, Sender::Bot(_)) {
             depth += 1;
-            id = self.causes[place(id)].expect("a bot's entry has a cause");
+            id = self.causes[index_of(id)].expect("a bot's entry has a cause");
         }
         depth
     }
 }
 
-/// The causes of a log's entries. Effects of a hook and its `bot:ran`, which tells the trigger, stand together.
+/// Finds the causes of a log's entries. The effects of a hook directly precede its `bot:ran`, which names the trigger.
 fn causes(log: &[Message]) -> Vec<Option<u64>> {
     let mut causes = vec![None; log.len()];
     let mut call = None;
@@ -96,7 +96,7 @@ fn causes(log: &[Message]) -> Vec<Option<u64>> {
                 assert_eq!(sender, bot_id, "the effects of a hook and its bot:ran are one batch: {message:?}");
                 *cause = Some(*trigger);
             }
-            // What the relay says for a bot that opens its stream or reveals its seed stands among its posts.
+            // The relay's own entries for a bot that opens its stream or reveals its seed are among the hook's effects.
             (_, Some(SystemEvent::EntropyOpened { bot_id: of, .. } | SystemEvent::SeedRevealed { bot_id: of, .. })) => {
                 let (bot_id, trigger) = call.as_ref().expect("a stream's change is followed by its bot:ran");
                 assert_eq!(&of, bot_id, "the effects of a hook and its bot:ran are one batch: {message:?}");
@@ -116,7 +116,7 @@ fn event(message: &Message) -> Option<SystemEvent> {
     message.body.as_ref()?.parse().ok()
 }
 
-/// Where an entry is in its log.
-pub(crate) fn place(id: u64) -> usize {
+/// Index of an entry in its log.
+pub(crate) fn index_of(id: u64) -> usize {
     usize::try_from(id - 1).expect("a log that fits into memory")
 }
