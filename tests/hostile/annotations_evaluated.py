@@ -1,4 +1,4 @@
-# tries: annotations given as text, which libraries evaluate later, past the policy
+# tries: annotations written as text, which libraries evaluate later without the policy
 # on: facades; held
 # off: landlock, seccomp, namespaces; held
 import dataclasses

@@ -1,4 +1,4 @@
-# tries: a number that no loop of the interpreter interrupts
+# tries: a power of huge numbers, which the interpreter cannot interrupt
 # on: limits; fails "took longer than"
 # off: limits; fails "took longer than"
 # slow

@@ -1,4 +1,4 @@
-# tries: a pattern that takes exponential time, inside C
+# tries: a regular expression that takes exponential time, inside C
 # on: limits; fails "took longer than"
 # off: limits; fails "took longer than"
 # slow

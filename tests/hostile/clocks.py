@@ -1,31 +1,31 @@
-# tries: the machine's own clock, which no replay gets again
+# tries: the machine's own clock, which a replay cannot reproduce
 # on: facades; held
 # off: process; held
 import datetime
 import time
 
 
-def told(moment, ctx):
-    """The bot's clock says what started the hook; the machine's is ahead of it."""
+def unless_bots_clock(moment, ctx):
+    """Reports a moment, unless it is the bot's clock: the time of the hook's trigger, which is behind the machine's."""
     if not -1e-3 < moment - ctx.now < 1e-3:
         REACHED.append(f"clock {moment - ctx.now}")
     raise LookupError("the bot's own time")
 
 
 def by_time(ctx):
-    return told(time.time(), ctx)
+    return unless_bots_clock(time.time(), ctx)
 
 
 def by_clock(ctx):
-    return told(time.clock_gettime(0), ctx)
+    return unless_bots_clock(time.clock_gettime(0), ctx)
 
 
 def by_clock_in_nanoseconds(ctx):
-    return told(time.clock_gettime_ns(0) / 1e9, ctx)
+    return unless_bots_clock(time.clock_gettime_ns(0) / 1e9, ctx)
 
 
 def by_date(ctx):
-    return told(datetime.datetime.now(datetime.timezone.utc).timestamp(), ctx)
+    return unless_bots_clock(datetime.datetime.now(datetime.timezone.utc).timestamp(), ctx)
 
 
 def by_setting(ctx):

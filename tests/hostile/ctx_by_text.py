@@ -1,4 +1,4 @@
-# tries: what the runtime keeps behind ctx, by names made at run time, copies and descriptors
+# tries: the runtime's private objects behind ctx, through attribute names made at run time, copies and descriptors
 # on: guards; held
 # off: process; held
 import copy
@@ -7,7 +7,7 @@ import operator
 
 
 def own(found):
-    """Under the policy this is out of reach; without, a bot finds its own facts there, and no others."""
+    """Checks what was found. The policy keeps this out of reach; without it, a bot finds its own facts only."""
     REACHED.append("ctx")
     raise LookupError(str(found)[:20])
 
@@ -41,11 +41,11 @@ def by_property(ctx):
 
 
 def by_dataclass(ctx):
-    # A generated method reads whatever attributes it was made for, of any object.
+    # A generated method reads the attributes that it was made for, from any object.
     for name in ("_facts", "_effects"):
-        told = dataclasses.make_dataclass("Made", [name]).__repr__(ctx)
-        if "start_key" in told:
-            own(told)
+        text = dataclasses.make_dataclass("Made", [name]).__repr__(ctx)
+        if "start_key" in text:
+            own(text)
     raise LookupError("no key")
 
 

@@ -1,4 +1,4 @@
-# tries: what the runtime keeps behind ctx
+# tries: the runtime's private objects behind ctx
 # on: guards; held
 # off: landlock, seccomp, namespaces; held
 

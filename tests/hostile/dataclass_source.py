@@ -1,4 +1,4 @@
-# tries: text in the source that dataclasses and named tuples write and run
+# tries: code smuggled into the source that dataclasses and named tuples generate and run
 # on: python, facades; held
 # off: landlock, seccomp, namespaces; held
 import collections

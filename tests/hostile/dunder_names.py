@@ -1,4 +1,4 @@
-# tries: the built-ins that a bot does not have, by the names of the interpreter
+# tries: built-ins that a bot does not have, by the interpreter's own names
 # on: policy; rejected "__import__"
 # off: landlock, seccomp, namespaces; held
 

@@ -1,4 +1,4 @@
-# tries: to catch whatever might end it
+# tries: to catch every exception that could end it
 # on: limits; fails "took longer than"
 # off: limits; fails "took longer than"
 # slow

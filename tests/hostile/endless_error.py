@@ -1,4 +1,4 @@
-# tries: to be endless where its failure is put into words
+# tries: an endless loop in the formatting of its own exception
 # on: limits; fails "took longer than"
 # off: limits; fails "took longer than"
 # slow

@@ -1,4 +1,4 @@
-# tries: arithmetic inside C
+# tries: long arithmetic inside C
 # on: limits; fails "took longer than"
 # off: limits; fails "took longer than"
 # slow

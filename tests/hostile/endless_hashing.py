@@ -1,4 +1,4 @@
-# tries: work inside C that lets other threads run
+# tries: long work inside C that releases the interpreter lock
 # on: limits; fails "took longer than"
 # off: limits; fails "took longer than"
 # slow

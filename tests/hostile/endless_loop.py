@@ -1,4 +1,4 @@
-# tries: to keep its process for ever
+# tries: to run for ever
 # on: limits; fails "took longer than"
 # off: limits; fails "took longer than"
 # slow

@@ -1,4 +1,4 @@
-# tries: the variables of the relay's environment
+# tries: the relay's environment variables
 # on: policy; rejected "Import of 'os' is not allowed"
 # off: process, landlock, namespaces; held
 import os  # refused

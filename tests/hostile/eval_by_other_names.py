@@ -1,4 +1,4 @@
-# tries: the same built-ins, called by names that the policy does not look for
+# tries: the same built-ins, under names that the policy does not look for
 # on: guards; held
 # off: landlock, seccomp, namespaces; held
 

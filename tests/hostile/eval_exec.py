@@ -1,4 +1,4 @@
-# tries: code that was not there when the source was checked
+# tries: code that did not exist when the source was checked
 # on: policy; rejected "Eval calls are not allowed"
 # off: landlock, seccomp, namespaces; held
 

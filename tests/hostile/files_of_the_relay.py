@@ -1,4 +1,4 @@
-# tries: everything of the relay's and the machine's that is a file
+# tries: every file of the relay and of the machine
 # on: policy; rejected "Import of 'os' is not allowed"
 # off: landlock, namespaces; held
 import os  # refused

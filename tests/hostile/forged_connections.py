@@ -1,4 +1,4 @@
-# tries: to have the relay connect to where bots may not, by questions that its runtime would not ask
+# tries: connections of the relay to hosts that are forbidden to bots, through requests that the runtime never sends
 # on: policy; rejected "__globals__"
 # off: frames; held
 

@@ -1,4 +1,4 @@
-# tries: randomness drawn again, or from somewhere else
+# tries: randomness that is drawn twice, or from another source
 # on: policy; rejected "__globals__"
 # off: frames; fails "drew from"
 

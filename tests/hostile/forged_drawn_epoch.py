@@ -1,4 +1,4 @@
-# tries: randomness drawn from a seed that is not in force
+# tries: randomness drawn from a seed that is not the current one
 # on: policy; rejected "__globals__"
 # off: frames; fails "drew from"
 

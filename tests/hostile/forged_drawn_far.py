@@ -1,4 +1,4 @@
-# tries: to draw so much that no number counts it
+# tries: to draw so much randomness that the position overflows
 # on: policy; rejected "__globals__"
 # off: frames; fails "drew from"
 

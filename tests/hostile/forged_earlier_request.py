@@ -1,4 +1,4 @@
-# tries: to answer a request that is long answered
+# tries: to answer a request that was answered long ago
 # on: policy; rejected "__globals__"
 # off: frames; fails "a reply to another request"
 

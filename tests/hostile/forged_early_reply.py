@@ -1,4 +1,4 @@
-# tries: to answer the next hook before it is asked
+# tries: to answer the next hook before it is called
 # on: policy; rejected "__globals__"
 # off: frames; stopped
 # says: attack, look

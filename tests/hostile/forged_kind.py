@@ -1,4 +1,4 @@
-# tries: a kind that is the relay's
+# tries: a kind that is reserved for the relay
 # on: policy; rejected "__globals__"
 # off: frames; fails "trace"
 

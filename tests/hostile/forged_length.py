@@ -1,4 +1,4 @@
-# tries: to announce more than any reply may hold
+# tries: a frame whose announced length is over the limit
 # on: policy; rejected "__globals__"
 # off: frames; fails "a reply over the limit"
 

@@ -1,4 +1,4 @@
-# tries: more printed lines than anybody keeps, beside its answer
+# tries: more printed lines than are kept, sent beside its reply
 # on: policy; rejected "__globals__"
 # off: frames; fails "xxx"
 

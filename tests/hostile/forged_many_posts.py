@@ -1,4 +1,4 @@
-# tries: more posts than a hook may
+# tries: more posts than a hook may make
 # on: policy; rejected "__globals__"
 # off: frames; fails "at most 100 messages"
 

@@ -1,4 +1,4 @@
-# tries: an answer that is nested without end
+# tries: a reply of endlessly nested JSON
 # on: policy; rejected "__globals__"
 # off: frames; fails "an unreadable reply"
 

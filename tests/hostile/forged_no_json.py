@@ -1,4 +1,4 @@
-# tries: an answer that is no JSON
+# tries: a reply that is not JSON
 # on: policy; rejected "__globals__"
 # off: frames; fails "an unreadable reply"
 

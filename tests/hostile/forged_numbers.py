@@ -1,4 +1,4 @@
-# tries: numbers that readers would read differently
+# tries: numbers that readers would parse differently
 # on: policy; rejected "__globals__"
 # off: frames; fails "beyond"
 

@@ -1,4 +1,4 @@
-# tries: to answer another request than the one it was asked
+# tries: to answer a request other than the one it received
 # on: policy; rejected "__globals__"
 # off: frames; fails "a reply to another request"
 

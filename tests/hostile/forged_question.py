@@ -1,4 +1,4 @@
-# tries: a question that does not exist
+# tries: a request to the relay of a type that does not exist
 # on: policy; rejected "__globals__"
 # off: frames; fails "the bot's process sent"
 

@@ -1,4 +1,4 @@
-# tries: to have the relay look things up for it without end
+# tries: endless requests to the relay
 # on: policy; rejected "__globals__"
 # off: frames, limits; stopped
 # slow

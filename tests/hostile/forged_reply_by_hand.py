@@ -1,4 +1,4 @@
-# tries: to answer by hand, and to work on where nobody waits for it
+# tries: to reply past the runtime, and then to go on working
 # on: policy; rejected "__globals__"
 # off: frames; held
 

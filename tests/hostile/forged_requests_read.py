@@ -1,4 +1,4 @@
-# tries: to read what the relay sends, besides what its runtime has read
+# tries: to read the relay's requests in place of the runtime
 # on: policy; rejected "__globals__"
 # off: frames; stopped
 # says: attack, look

@@ -1,4 +1,4 @@
-# tries: an effect that names its sender and its channel
+# tries: an effect with a sender and a channel of its own choice
 # on: policy; rejected "__globals__"
 # off: frames; fails "an unreadable reply"
 

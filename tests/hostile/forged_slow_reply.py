@@ -1,4 +1,4 @@
-# tries: an answer that is never complete
+# tries: a reply that is never complete
 # on: policy; rejected "__globals__"
 # off: frames; fails "took longer than"
 # slow

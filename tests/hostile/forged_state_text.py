@@ -1,4 +1,4 @@
-# tries: a state that is no object
+# tries: a state that is not an object
 # on: policy; rejected "__globals__"
 # off: frames; fails "state is no JSON object"
 

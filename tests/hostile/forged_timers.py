@@ -1,4 +1,4 @@
-# tries: timers beyond those that a bot may set
+# tries: more timers than a bot may set
 # on: policy; rejected "__globals__"
 # off: frames; fails "timer"
 

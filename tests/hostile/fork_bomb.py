@@ -1,4 +1,4 @@
-# tries: processes of its own, which would live on when it is killed
+# tries: processes of its own, which would survive when it is killed
 # on: policy; rejected "Import of 'os' is not allowed"
 # off: seccomp; held
 import os  # refused
@@ -6,7 +6,7 @@ import os  # refused
 
 def forked(make):
     made = []
-    # Bounded, for the sake of a machine whose wall is down.
+    # Bounded, to spare the machine if the sandbox fails.
     for _ in range(40):
         child = make()
         if child == 0:

@@ -1,4 +1,4 @@
-# tries: other functions in place of those that the rewritten source calls
+# tries: to replace the functions that the rewritten source calls
 # on: policy; rejected "reserved name"
 # off: landlock, seccomp, namespaces; held
 

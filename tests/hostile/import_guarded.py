@@ -1,4 +1,4 @@
-# tries: imports that are left to the running bot, because they stand in a `try`
+# tries: imports that are only checked at run time, because they are in a `try`
 # on: facades; held
 # off: landlock, seccomp, namespaces; held
 

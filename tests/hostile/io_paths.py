@@ -1,4 +1,4 @@
-# tries: files outside of the workspace, through `io`
+# tries: files outside the workspace, through `io`
 # on: facades, audit; held
 # off: landlock, namespaces; held
 import io

@@ -1,4 +1,4 @@
-# tries: randomness of its own choice in place of the keystream, and to know the keystream's key
+# tries: to replace the keystream by randomness of its own choice, and to learn the keystream's key
 # on: guards, facades; held
 # off: process; stopped
 import random

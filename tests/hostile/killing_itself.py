@@ -1,4 +1,4 @@
-# tries: to end its process by a signal
+# tries: to kill its process with a signal
 # on: policy; rejected "Import of 'os' is not allowed"
 # off: seccomp, process; stopped
 # says: attack, look

@@ -1,4 +1,4 @@
-# tries: texts, numbers and containers of its own making, which say one thing to a check and another to the frame
+# tries: texts, numbers and containers of its own classes, which show one value to a check and another in the frame
 # on: frames, ctx; stopped
 # off: frames, ctx; stopped
 

@@ -1,4 +1,4 @@
-# tries: to leave, as if the process were its own
+# tries: to exit the process
 # on: python; fails "SystemExit: 3"
 # off: python; fails "SystemExit: 3"
 import sys

@@ -1,4 +1,4 @@
-# tries: files through the modules that read or write one on the side
+# tries: files, through modules that read or write them as a side effect
 # on: audit, facades; held
 # off: landlock, namespaces; held
 import certifi

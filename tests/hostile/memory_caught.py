@@ -1,4 +1,4 @@
-# tries: to live on after its memory is used up
+# tries: to continue after a MemoryError
 # on: rlimits, limits; stopped
 # off: rlimits, limits; stopped
 

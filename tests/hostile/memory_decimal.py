@@ -1,4 +1,4 @@
-# tries: a number of as many digits as decimal takes
+# tries: a decimal number with as many digits as possible
 # on: rlimits, limits; stopped
 # off: rlimits, limits; stopped
 import decimal

@@ -1,4 +1,4 @@
-# tries: a list that doubles until there is no more
+# tries: a list that doubles until memory is exhausted
 # on: rlimits, limits; fails "MemoryError"
 # off: rlimits, limits; fails "MemoryError"
 

@@ -1,4 +1,4 @@
-# tries: memory that is not counted as its own: shared, in files without a name, in pipes
+# tries: memory that is not counted as its own: shared, in unnamed files, in pipes
 # on: policy; rejected "Import of 'mmap' is not allowed"
 # off: rlimits, seccomp; stopped
 

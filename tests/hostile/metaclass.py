@@ -1,4 +1,4 @@
-# tries: a metaclass, which has a say in how its classes come to be
+# tries: a metaclass, which controls how its classes are created
 # on: policy; rejected "invalid variable name"
 # off: landlock, seccomp, namespaces; held
 import sys

@@ -1,4 +1,4 @@
-# tries: every name that might be a module or the interpreter's, of every module that a bot may import, three steps deep
+# tries: every name in the importable modules that could be a module or belong to the interpreter, three levels deep
 # on: facades; held
 # off: landlock, seccomp, namespaces; held
 MODULES = """
@@ -50,7 +50,7 @@ def crawled(ctx):
 
 
 def plain(name):
-    # Without `__import__`, an import needs a statement each.
+    # Without `__import__`, each import needs a statement of its own.
     if name == "email":
         import email.utils, email.generator, email.policy, email.parser, email.header, email.charset, email.message
 

@@ -1,10 +1,10 @@
-# tries: system calls that no bot needs, out of an interpreter that it has taken over
+# tries: system calls that no bot needs, from an interpreter that it has taken over
 # on: policy; rejected "Import of 'errno' is not allowed"
 # off: seccomp; stopped
 import errno  # refused
 import platform  # refused
 
-# By their numbers on x86-64 and on arm64.
+# Names and numbers of the calls, on x86-64 and on arm64.
 NUMBERS = {
     "socket": (41, 198), "socketpair": (53, 199), "bind": (49, 200), "listen": (50, 201), "accept": (43, 202),
     "execve": (59, 221), "execveat": (322, 281), "ptrace": (101, 117), "process_vm_readv": (310, 270),
@@ -39,6 +39,6 @@ class Bot:
             if number is None:
                 continue
             result, error = seized.syscall(number)
-            told = f"{result}, {errno.errorcode.get(error, error)}"
-            (refused if result == -1 and error in FORBIDDEN else escaped)[name] = told
+            outcome = f"{result}, {errno.errorcode.get(error, error)}"
+            (refused if result == -1 and error in FORBIDDEN else escaped)[name] = outcome
         self.ctx.post("bot", {"text": "over", "escaped": escaped, "refused": refused, "reached": []})

@@ -9,7 +9,7 @@ class Bot:
     def on_message(self, msg):
         if msg["body"]["text"] == "attack":
             code = (lambda: None).__code__  # refused
-            # A constant that is not there: the interpreter reads past the end.
+            # A constant that does not exist: the interpreter reads past the end.
             bad = code.replace(co_code=bytes([151, 0, 144, 255, 144, 255, 144, 255, 100, 255, 83, 0]), co_consts=())
             for _ in range(100):
                 repr(type(code)(*[]) if False else type(lambda: None)(bad, {})())

@@ -1,4 +1,4 @@
-# tries: to bring in machine code: libraries of the system, and one of its own
+# tries: to load machine code: libraries of the system, and one of its own
 # on: policy; rejected "Import of 'ctypes' is not allowed"
 # off: seccomp; held
 

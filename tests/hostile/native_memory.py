@@ -1,4 +1,4 @@
-# tries: what other bots have left in memory, and in descriptors that were handed down
+# tries: data of other bots in memory, and in inherited descriptors
 # on: policy; rejected "Import of 'gc' is not allowed"
 # off: process; held
 import gc  # refused
@@ -20,17 +20,17 @@ def by_objects(ctx):
 
 
 def by_arenas(ctx):
-    # All memory between Python's objects, also what is free by now.
+    # All memory between Python's objects, free memory included.
     seized, needle, found = Seized(), b"canary-vault-hostile", []
     containers = [held for held in gc.get_objects() if type(held) in (dict, list, tuple)]
-    # Only pages in which some object lies are there for certain.
+    # Only pages that contain an object are certain to be mapped.
     pages = sorted({id(held) >> 12 for held in containers + gc.get_referents(*containers)})
     while pages:
         first, last = pages[0], pages.pop(0)
         while pages and pages[0] == last + 1:
             last = pages.pop(0)
         memory = bytes(seized.memory[first << 12 : last + 1 << 12])
-        # What it looks for is there itself; a secret goes on.
+        # Skips the search pattern itself; a secret is longer.
         found += [rest[:40] for rest in memory.split(needle)[1:] if rest.startswith(b"-tmp")]
     if not found:
         raise LookupError("none")

@@ -1,4 +1,4 @@
-# tries: what Python itself can ask of the kernel, call by call
+# tries: every system call that Python offers, one by one
 # on: policy; rejected "Import of 'os' is not allowed"
 # off: seccomp; held
 import os  # refused

@@ -1,4 +1,4 @@
-# tries: to flood whoever reads what its process writes, past the runtime
+# tries: to flood the reader of its process's output, past the runtime
 # on: policy; rejected "Import of 'os' is not allowed"
 # off: process, limits; stopped
 # slow

@@ -1,4 +1,4 @@
-# tries: to leave something of one hook for the next: globals, classes, attributes, files, finalizers
+# tries: to pass something from one hook to the next: globals, classes, attributes, files, finalizers
 # on: process; held
 # off: process; held
 # says: attack, look

@@ -1,4 +1,4 @@
-# tries: to speak as somebody else: other senders, kinds of the relay's, other channels and slots
+# tries: to post as somebody else: other senders, the relay's kinds, other channels and slots
 # on: ctx; held
 # off: frames; held
 

@@ -1,4 +1,4 @@
-# tries: private names and frames in patterns, where no attribute is written
+# tries: private names and frames in match patterns, which contain no attribute access
 # on: policy; rejected "private name"
 # off: landlock, seccomp, namespaces; held
 import collections

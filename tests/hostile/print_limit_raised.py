@@ -1,4 +1,4 @@
-# tries: to print more than is kept, by making its log anew
+# tries: to print more than is kept, by replacing its own log
 # on: frames; fails "a reply over the limit"
 # off: frames; fails "a reply over the limit"
 import sys

@@ -1,4 +1,4 @@
-# tries: to look at, signal and trace other processes
+# tries: to inspect, signal and trace other processes
 # on: policy; rejected "Import of 'os' is not allowed"
 # off: seccomp, namespaces; held
 import os  # refused

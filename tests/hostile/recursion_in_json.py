@@ -1,4 +1,4 @@
-# tries: nesting that exhausts the stack of C: JSON
+# tries: nesting that exhausts the C stack: JSON
 # on: python; fails "RecursionError"
 # off: python; fails "RecursionError"
 import json

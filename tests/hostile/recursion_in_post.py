@@ -1,4 +1,4 @@
-# tries: to post what is nested without end
+# tries: to post endlessly nested data
 # on: ctx; fails "nested deeper than 32 levels"
 # off: ctx; fails "nested deeper than 32 levels"
 

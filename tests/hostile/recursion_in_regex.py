@@ -1,4 +1,4 @@
-# tries: nesting that exhausts the stack of C: a pattern
+# tries: nesting that exhausts the C stack: a regular expression
 # on: python; fails "RecursionError"
 # off: python; fails "RecursionError"
 import re

@@ -1,4 +1,4 @@
-# tries: nesting that exhausts the stack of C: a list told, compared and hashed
+# tries: nesting that exhausts the C stack: a list that is printed, compared and hashed
 # on: python, process; stopped
 # off: python, process; stopped
 

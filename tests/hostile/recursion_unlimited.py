@@ -1,4 +1,4 @@
-# tries: recursion without the interpreter's own limit, until the stack ends
+# tries: recursion without the interpreter's limit, until the stack is exhausted
 # on: facades; fails "setrecursionlimit"
 # off: process; fails "the bot's process ended during on_message"
 import sys

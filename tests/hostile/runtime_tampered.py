@@ -1,4 +1,4 @@
-# tries: to change the runtime of its process, as far as other bots could notice
+# tries: to change the runtime of its process, in a way that other bots could notice
 # on: policy; rejected "Import of 'multiplayer.context' is not allowed"
 # off: process; stopped
 import multiplayer.context  # refused

@@ -1,4 +1,4 @@
-# tries: to keep the relay waiting where its source is loaded
+# tries: to block the relay while its source is loaded
 # on: limits; rejected "loading the source took longer than"
 # off: limits; rejected "loading the source took longer than"
 # slow

@@ -1,4 +1,4 @@
-# tries: to use up memory where its source is loaded
+# tries: to exhaust memory while its source is loaded
 # on: rlimits; rejected "MemoryError"
 # off: rlimits; rejected "MemoryError"
 HELD = [bytes(1 << 20) for _ in range(2000)]

@@ -1,4 +1,4 @@
-# tries: methods that the interpreter calls when copying, deleting and looking up
+# tries: special methods that the interpreter calls to copy, delete and look up objects
 # on: policy; rejected "__reduce__"
 # off: landlock, seccomp, namespaces; held
 import copy

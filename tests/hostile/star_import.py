@@ -1,4 +1,4 @@
-# tries: all names of a module, private ones included, and the relative import of the runtime's
+# tries: all names of a module, private ones included, and a relative import of the runtime
 # on: policy; rejected "Import of 'os' is not allowed"
 # off: landlock, seccomp, namespaces; held
 from os import *  # refused

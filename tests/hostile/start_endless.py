@@ -1,4 +1,4 @@
-# tries: to keep whoever attaches it waiting
+# tries: to block the caller that attaches it
 # on: limits; rejected "on_init failed: on_init took longer than"
 # off: limits; rejected "on_init failed: on_init took longer than"
 # slow

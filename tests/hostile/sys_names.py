@@ -1,4 +1,4 @@
-# tries: what the real `sys` gives away
+# tries: the contents of the real `sys`
 # on: facades; held
 # off: landlock, seccomp, namespaces; held
 import sys

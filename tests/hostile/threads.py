@@ -1,4 +1,4 @@
-# tries: threads without number, and threads that act in its next hook
+# tries: an unlimited number of threads, and threads that act during its next hook
 # on: policy; rejected "Import of 'threading' is not allowed"
 # off: seccomp, rlimits, limits; stopped
 # says: attack, look

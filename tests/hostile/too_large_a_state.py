@@ -1,4 +1,4 @@
-# tries: to keep more state than a bot may
+# tries: to keep a state over the limit
 # on: ctx; fails "at most 1048576"
 # off: ctx; fails "at most 1048576"
 

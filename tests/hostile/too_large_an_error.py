@@ -1,4 +1,4 @@
-# tries: to fail with more words than anybody reads
+# tries: to fail with an error message over the limit
 # on: limits; fails "ValueError: xxx"
 # off: limits; fails "ValueError: xxx"
 

@@ -1,4 +1,4 @@
-# tries: names that are the forbidden ones only after normalisation
+# tries: names that become forbidden ones only after normalisation
 # on: policy; rejected "__class__"
 # off: landlock, seccomp, namespaces; held
 

@@ -1,4 +1,4 @@
-# tries: to leave without a word
+# tries: to end its process without a reply
 # on: policy; rejected "Import of 'os' is not allowed"
 # off: process; fails "the bot's process ended during on_message"
 # says: attack, look

@@ -1,4 +1,4 @@
-# tries: directories so deep that whoever removes them runs out of stack
+# tries: directories so deep that removing them exhausts the stack
 # on: policy; rejected "Import of 'os' is not allowed"
 # off: namespaces, limits; stopped
 # says: attack, look

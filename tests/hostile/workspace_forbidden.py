@@ -1,4 +1,4 @@
-# tries: files that the relay cannot remove, so that its next hook cannot begin
+# tries: files that the relay cannot remove, so that its next hook cannot start
 # on: policy; rejected "Import of 'os' is not allowed"
 # off: namespaces, limits; held
 # says: attack, look, look

@@ -1,4 +1,4 @@
-# tries: files of others through links out of the workspace, and to have the relay remove them
+# tries: other files, through links out of the workspace, and to have the relay remove them
 # on: policy; rejected "Import of 'os' is not allowed"
 # off: landlock, namespaces, seccomp; held
 # says: attack, look

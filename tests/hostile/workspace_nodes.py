@@ -1,4 +1,4 @@
-# tries: more files than a disk has room for the names of
+# tries: more files than the disk has inodes for
 # on: namespaces, limits; stopped
 # off: namespaces, limits; stopped
 # says: attack, look

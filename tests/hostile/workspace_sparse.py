@@ -1,4 +1,4 @@
-# tries: files that are longer than the disk, with nothing in them
+# tries: files larger than the disk, without content
 # on: rlimits, limits; stopped
 # off: rlimits, limits; stopped
 import io

@@ -1,11 +1,11 @@
-//! What hostile bots come to: each program in `tests/hostile` meets a relay.
+//! Runs every hostile bot in `tests/hostile` on a relay, and checks that it is stopped.
 //!
-//! A program's head says what it tries, which wall must stop it and how that looks: once with the
-//! policy on, as relays run by default, and once with the policy off, when it is plain Python and the
-//! process wall alone stands between it and the machine. Whatever comes of it, the relay goes on as
-//! if nothing had been: see [`arena`] for what must hold beside a program's own verdict.
+//! A program's head says what it tries, which barriers must stop it, and what that looks like: once with the
+//! policy on, as relays run by default, and once with the policy off, when the program is plain Python and only
+//! the process sandbox protects the machine. The relay and its other bots must be unaffected in any case: see
+//! [`hostile_relay`] for the checks beside a program's own verdict.
 //!
-//! One or some of them, by name:
+//! To run some of the programs, give the beginnings of their names:
 //!
 //! ```text
 //! HOSTILE=forged_,workspace_ cargo nextest run -p mcp-multiplayer-tests --test hostile --no-capture
@@ -13,12 +13,12 @@
 
 #![cfg(test)]
 
-#[path = "hostile/arena.rs"]
-mod arena;
+#[path = "hostile/bystander.rs"]
+mod bystander;
 #[path = "hostile/fixture.rs"]
 mod fixture;
-#[path = "hostile/neighbour.rs"]
-mod neighbour;
+#[path = "hostile/hostile_relay.rs"]
+mod hostile_relay;
 #[path = "hostile/processes.rs"]
 mod processes;
 #[path = "hostile/verdict.rs"]
@@ -28,13 +28,13 @@ use std::time::Instant;
 
 use futures::{StreamExt as _, stream};
 
-use arena::Arena;
 use fixture::Fixture;
+use hostile_relay::HostileRelay;
 
-/// Programs at a time.
-const ABREAST: usize = 4;
+/// Number of programs that run at the same time.
+const CONCURRENCY: usize = 4;
 
-/// Whether inline sources are held to the policy.
+/// State of the relay's policy for inline sources.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Policy {
     On,
@@ -43,45 +43,47 @@ enum Policy {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn hostile_programs_are_stopped_with_the_policy_on() {
-    stopped(Policy::On, &[]).await;
+    all_are_stopped(Policy::On, &[]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn hostile_programs_are_stopped_by_the_process_wall_alone() {
-    stopped(Policy::Off, &[]).await;
+async fn hostile_programs_are_stopped_by_the_process_sandbox_alone() {
+    all_are_stopped(Policy::Off, &[]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn hostile_programs_are_stopped_where_the_platform_has_no_namespaces() {
-    stopped(Policy::Off, &["--sandbox-disable", "namespaces"]).await;
+    all_are_stopped(Policy::Off, &["--sandbox-disable", "namespaces"]).await;
 }
 
-async fn stopped(policy: Policy, flags: &[&str]) {
+async fn all_are_stopped(policy: Policy, flags: &[&str]) {
     let fixtures = Fixture::all();
-    let arena = Arena::set(policy, flags).await;
-    if policy == Policy::Off && !arena.has_process_sandbox() {
-        eprintln!("NOT RUN: this platform gives no sandbox around processes: {}", arena.sandbox());
+    let relay = HostileRelay::start(policy, flags).await;
+    if policy == Policy::Off && !relay.has_process_sandbox() {
+        eprintln!("NOT RUN: this platform has no process sandbox: {}", relay.health());
         return;
     }
     let began = Instant::now();
     let total = fixtures.len();
-    let met: Vec<(Fixture, Result<(), String>)> = stream::iter(fixtures)
+    let results: Vec<(Fixture, Result<(), String>)> = stream::iter(fixtures)
         .map(async |fixture| {
-            let met = arena.meet(&fixture).await;
-            (fixture, met)
+            let result = relay.run(&fixture).await;
+            (fixture, result)
         })
-        .buffer_unordered(ABREAST)
+        .buffer_unordered(CONCURRENCY)
         .collect()
         .await;
-    let mut broken: Vec<String> =
-        met.iter().filter_map(|(fixture, met)| Some(format!("{}: {}", fixture.name, met.as_ref().err()?))).collect();
-    println!("{total} programs in {:?}; the neighbour's round trips: {}", began.elapsed(), arena.pace().await);
-    broken.extend(arena.close().await);
-    broken.sort();
+    let failure = |(fixture, result): &(Fixture, Result<(), String>)| {
+        Some(format!("{}: {}", fixture.name, result.as_ref().err()?))
+    };
+    let mut failures: Vec<String> = results.iter().filter_map(failure).collect();
+    println!("{total} programs in {:?}; the bystander's round trips: {}", began.elapsed(), relay.round_trips().await);
+    failures.extend(relay.shut_down().await);
+    failures.sort();
     assert!(
-        broken.is_empty(),
+        failures.is_empty(),
         "{} of {total} programs were not stopped as they should be:\n{}",
-        broken.len(),
-        broken.join("\n")
+        failures.len(),
+        failures.join("\n")
     );
 }

@@ -1,12 +1,12 @@
 
 
-# What follows drives the program above: `tests/hostile.rs` appends it.
+# Driver of the program above, appended by `tests/hostile.rs`.
 
 REACHED = []
 
 
 def loot(os, params):
-    """What somebody with `os` would take; raises when there is nothing to be had."""
+    """Tries what an attacker with `os` would try. Raises when nothing succeeds."""
     REACHED.append(type(os).__name__)
 
     def read(path):
@@ -47,12 +47,12 @@ def loot(os, params):
         except (OSError, KeyError, ValueError):
             pass
     if not taken:
-        raise PermissionError("nothing to be had")
+        raise PermissionError("nothing succeeded")
     return taken
 
 
 class Hostile:
-    """Tries each of ATTEMPTS, and tells what came of them."""
+    """Runs each of ATTEMPTS and posts the results."""
 
     def on_message(self, msg):
         escaped, refused = {}, {}

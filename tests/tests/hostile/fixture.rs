@@ -1,4 +1,4 @@
-//! A hostile program, and what its head says about it.
+//! Hostile programs and their heads.
 //!
 //! ```python
 //! # tries: the relay's key, through the `os` that linecache has imported
@@ -7,7 +7,8 @@
 //! ```
 //!
 //! After the names of the barriers comes the verdict: `rejected "text"`, `fails "text"`, `held` or `stopped`;
-//! see [`Verdict`]. `# says: attack, look` lists what is said to the bot, `attack` alone by default.
+//! see [`Verdict`]. `# says: attack, look` lists the messages that are
+//! posted to the bot: `attack` alone by default.
 //!
 //! A program either has its own bot class, `Bot`, or a list `ATTEMPTS` of functions of `ctx`: each must
 //! raise, and one that returns has escaped. `driver.py` runs them.
@@ -17,57 +18,59 @@ use std::sync::Arc;
 
 use crate::Policy;
 
-/// What stops hostile programs: a program's head names one or several of these.
+/// Barriers that stop hostile programs. A program's head names one or several of them.
 const BARRIERS: [&str; 13] = [
-    // What a source may say, checked when it is attached.
+    // The check of a source when it is attached.
     "policy",
-    // The modules that a bot gets in place of the real ones.
+    // The modules that a bot imports in place of the real ones.
     "facades",
-    // What the rewritten parts of a source call when they run.
+    // Functions that the rewritten parts of a source call at run time.
     "guards",
     // The audit hook, below the policy.
     "audit",
     // `ctx` itself.
     "ctx",
-    // Python: its own limits and checks.
+    // Python's own limits and checks.
     "python",
-    // The supervisor's clock, and its limits on what a hook may come to.
+    // The supervisor's time limit, and its limits on a hook's effects.
     "limits",
-    // The supervisor's reading of frames.
+    // The supervisor's checks of the frames that it reads from a worker.
     "frames",
     "rlimits",
     "namespaces",
     "landlock",
     "seccomp",
-    // One process for each bot: what it does there is done to itself.
+    // One process for each bot, so that a bot can damage only itself.
     "process",
 ];
 
-/// What must come of a program.
+/// Outcome that a program must have.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// It is not attached; the refusal says this, and names each line marked `# refused`.
+    /// The program is not attached. The refusal contains this text, and names each line marked `# refused`.
     Rejected(String),
-    /// The hook fails, and the `bot:error` says this.
+    /// The hook fails, and its `bot:error` contains this text.
     Fails(String),
-    /// The hook completes; each of its attempts was refused.
+    /// The hook completes, and each of its attempts was refused.
     Held,
-    /// It fails or is held.
+    /// The hook fails, or completes with each attempt refused.
     Stopped,
 }
 
+/// A hostile program with its expected verdicts.
 #[derive(Clone, Debug)]
 pub(crate) struct Fixture {
     pub(crate) name: String,
     source: Arc<str>,
     on: Verdict,
     off: Verdict,
-    /// What is said to the bot, one after the other. The verdict is that of `attack`; the other hooks complete.
+    /// Messages that are posted to the bot, one after the other. The verdict is for `attack`; the other hooks must
+    /// complete.
     pub(crate) says: Vec<String>,
 }
 
 impl Fixture {
-    /// All of them, or those that `HOSTILE` names the beginnings of.
+    /// Reads all programs, or those whose names start with a prefix listed in the variable `HOSTILE`.
     pub(crate) fn all() -> Vec<Self> {
         let wanted = std::env::var("HOSTILE").unwrap_or_default();
         let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("hostile");
@@ -78,7 +81,7 @@ impl Fixture {
             .map(|path| Self::read(&path))
             .filter(|fixture| wanted.split(',').any(|start| fixture.name.starts_with(start)))
             .collect();
-        // The same order each time; those that take their full time first.
+        // A fixed order, in which the slow programs, which run into the time limit, start first.
         fixtures.sort_by_key(|fixture| (!fixture.source.contains("# slow"), fixture.name.clone()));
         assert!(!fixtures.is_empty(), "no program is named {wanted}");
         fixtures
@@ -93,7 +96,7 @@ impl Fixture {
             found.next().map(str::to_owned)
         };
         let verdict = |key: &str| {
-            let text = entry(key).unwrap_or_else(|| panic!("{name} says nothing of '{key}'"));
+            let text = entry(key).unwrap_or_else(|| panic!("{name} has no line '# {key}:'"));
             let (barriers, verdict) =
                 text.split_once("; ").unwrap_or_else(|| panic!("{name} names no verdict: {text}"));
             for barrier in barriers.split(", ") {
@@ -101,7 +104,7 @@ impl Fixture {
             }
             Verdict::parse(verdict).unwrap_or_else(|| panic!("{name}: no verdict: {verdict}"))
         };
-        assert!(entry("tries").is_some(), "{name} does not say what it tries");
+        assert!(entry("tries").is_some(), "{name} has no line '# tries:'");
         let says = entry("says").unwrap_or_else(|| "attack".to_owned()).split(", ").map(str::to_owned).collect();
         let (on, off) = (verdict("on"), verdict("off"));
         Self { name, on, off, says, source: source.into() }
@@ -114,12 +117,12 @@ impl Fixture {
         }
     }
 
-    /// The name of its bot class.
+    /// Name of the program's bot class.
     pub(crate) fn class(&self) -> &'static str {
         if self.source.contains("\nclass Bot") { "Bot" } else { "Hostile" }
     }
 
-    /// What is attached: the program, and behind it what drives it, so that its lines keep their numbers.
+    /// Source to attach: the program, followed by its driver, so that the program's lines keep their numbers.
     pub(crate) fn program(&self, policy: Policy) -> String {
         let mut program = self.source.to_string();
         program.push_str(include_str!("driver.py"));
@@ -129,7 +132,7 @@ impl Fixture {
         program
     }
 
-    /// The lines that the policy must name, of those that a refusal has room for.
+    /// Lines that the refusal must name. A refusal has room for four.
     pub(crate) fn refused_lines(&self) -> Vec<usize> {
         let marked = self.source.lines().enumerate().filter(|(_, line)| line.contains("# refused"));
         marked.map(|(index, _)| index + 1).take(4).collect()

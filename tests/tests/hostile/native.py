@@ -1,6 +1,6 @@
 
 
-# What programs need that are no longer held to the policy.
+# Helpers of programs that run without the policy.
 
 import errno
 import json
@@ -9,15 +9,15 @@ import os
 import struct
 import sys
 
-# How a wall says no: to a call that it knows, or as if there were no such call.
+# Errors by which a barrier refuses a call. ENOSYS pretends that the call does not exist.
 FORBIDDEN = (errno.EPERM, errno.EACCES, errno.ENOSYS, errno.EROFS)
 
 
 class Seized:
     """The interpreter, taken over from within: all of the process's memory, and functions of the C library.
 
-    Needs no library: byte code of its own loads a constant from where none is. What it finds there
-    are the bytes of a `bytearray` that begins at address 0 and ends nowhere. Made for CPython 3.11
+    Needs no library: its byte code loads a constant from beyond the constants. There it finds a forged
+    `bytearray` that begins at address 0 and covers the whole address space. Made for CPython 3.11
     to 3.13 on 64 bits.
     """
 
@@ -36,7 +36,7 @@ class Seized:
 
         load.__code__ = load.__code__.replace(co_code=bytes([resume, 0]) + steps + bytes([leave, 0]), co_consts=constants)
         self.memory, self._kept = load(), (forged, pointer, constants)
-        # What is behind `[].__len__` calls a function with whatever it takes for the list.
+        # `[].__len__` calls a function pointer with the list as its argument; both can be overwritten in memory.
         self._call = [].__len__
         self._slot = self.word(id(self._call) + 16)
         self._functions = self._imported("syscall", "__errno_location")
@@ -49,7 +49,7 @@ class Seized:
         self.memory[address : address + 8] = value.to_bytes(8, "little")
 
     def native(self, function, number):
-        """Calls a function of the C library with one number; the other arguments are what happens to be there."""
+        """Calls a function of the C library with one number. The other arguments are left over from earlier calls."""
         places = (self._slot + 48, id(self._call) + 24)
         before = [self.word(place) for place in places]
         self.put(places[0], self._functions[function])
@@ -61,13 +61,13 @@ class Seized:
             self.put(places[1], before[1])
 
     def syscall(self, number):
-        """Calls the kernel, past Python: what it returned, and the error."""
+        """Calls the kernel, without Python. Returns the result and the error number."""
         self.put(self._errno, 0)
         result = self.native("syscall", number)
         return result, self.word(self._errno) & 0xFFFFFFFF
 
     def _imported(self, *wanted):
-        # The tables by which the interpreter itself finds what it calls.
+        # Reads the ELF tables by which the interpreter finds the functions that it calls.
         base = self.word(self.word(id(len) + 16) + 8) & ~0xFFF
         while self.memory[base : base + 4] != b"\x7fELF":
             base -= 0x1000
@@ -94,14 +94,14 @@ def asked(function, *arguments):
     try:
         return f"{function.__name__} returned {function(*arguments)}"
     except OSError as error:
-        # Where there is no path, or no socket but the runtime's, nothing was asked.
+        # Without such a path or socket, the call has not tested a filter.
         if error.errno in (*FORBIDDEN, errno.ENOENT, None):
             raise
         return f"{function.__name__} reached the kernel: {error}"
 
 
 def worker():
-    """The runtime's own object that answers the relay."""
+    """The runtime's object that answers the relay."""
     frame = sys._getframe()
     while frame is not None:
         found = frame.f_locals.get("self")
@@ -131,11 +131,11 @@ def send(content):
 
 
 def done(**changed):
-    """The reply of a hook that did nothing but this."""
+    """The reply of a hook without effects other than these."""
     reply = {"effects": [], "state": None, "kept": None, "drawn": [], "log": []} | changed
     return {"id": worker()._hook_id, "reply": {"done": reply}}
 
 
 def vanish():
-    """Ends the process without a word."""
+    """Ends the process without a reply."""
     os._exit(0)

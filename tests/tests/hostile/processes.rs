@@ -1,29 +1,29 @@
-//! The processes that bots run in, wherever they have hidden.
+//! The bots' processes and those that they start, also if they have detached themselves.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-/// A copy of the worker's program, so that whatever runs it is known by the file.
+/// A copy of the worker's program, by which all processes that run it are found.
 pub(crate) struct Processes {
     program: PathBuf,
     mark: String,
 }
 
 impl Processes {
-    /// Copies the worker into `directory`; `mark` is what hostile programs give to programs that they start.
-    pub(crate) fn of(directory: &Path, mark: &str) -> Self {
+    /// Copies the worker into `directory`. Hostile programs pass `mark` as an argument to programs that they start.
+    pub(crate) fn new(directory: &Path, mark: &str) -> Self {
         let program = directory.join("mcp-multiplayer-bot");
         fs::copy(mcp_multiplayer_tests::binary("mcp-multiplayer-bot"), &program).unwrap();
         Self { program, mark: mark.to_owned() }
     }
 
-    /// The copy, as the relay is to run it.
+    /// Path of the copy, for the relay's `--bot-worker`.
     pub(crate) fn program(&self) -> &str {
         self.program.to_str().unwrap()
     }
 
-    /// How many run the worker's program, with all that forked off them.
+    /// Number of processes that run the worker's program, forked ones included.
     pub(crate) fn workers(&self) -> usize {
         let own = fs::metadata(&self.program).unwrap();
         let runs = |process: &PathBuf| {
@@ -32,7 +32,7 @@ impl Processes {
         processes().iter().filter(|process| runs(process)).count()
     }
 
-    /// How many programs hostile ones have started.
+    /// Number of programs that hostile bots have started.
     pub(crate) fn started(&self) -> usize {
         let has_mark = |process: &PathBuf| {
             let line = fs::read(process.join("cmdline")).unwrap_or_default();
@@ -42,7 +42,7 @@ impl Processes {
     }
 }
 
-/// The directories of all processes; none where there is no `/proc`.
+/// Lists the `/proc` directories of all processes. Empty where there is no `/proc`.
 fn processes() -> Vec<PathBuf> {
     let Ok(entries) = fs::read_dir("/proc") else { return vec![] };
     let paths = entries.flatten().map(|entry| entry.path());
