@@ -1,4 +1,4 @@
-//! Access codes and grants: what the operator makes, lists and revokes beside a running relay.
+//! Access codes and grants, which the operator creates, lists and revokes while the relay runs.
 
 use std::process::Output;
 
@@ -13,24 +13,24 @@ async fn command(relay: &RelayProcess, args: &[&str]) -> Output {
 
 async fn lines(relay: &RelayProcess, args: &[&str]) -> Vec<String> {
     let output = command(relay, args).await;
-    assert!(output.status.success(), "{}", said(&output));
+    assert!(output.status.success(), "{}", stderr(&output));
     String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
 }
 
-fn said(output: &Output) -> String {
+fn stderr(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
 }
 
 async fn create(relay: &RelayProcess, name: &str) -> String {
     let output = command(relay, &["access-code", "create", "--name", name]).await;
-    assert!(output.status.success(), "{}", said(&output));
+    assert!(output.status.success(), "{}", stderr(&output));
     let code = String::from_utf8(output.stdout.clone()).unwrap().trim_end().to_owned();
-    assert!(!said(&output).contains(&code), "only stdout has it, for scripts");
+    assert!(!stderr(&output).contains(&code), "only stdout has it, for scripts");
     code
 }
 
 #[tokio::test]
-async fn access_codes_are_made_listed_and_revoked() {
+async fn access_codes_are_created_listed_and_revoked() {
     let mut relay = RelayProcess::start().await.unwrap();
     assert_eq!(lines(&relay, &["access-code", "list"]).await, Vec::<String>::new());
     let (alices, bobs) = (create(&relay, "alice").await, create(&relay, "Bob's friends").await);
@@ -50,11 +50,11 @@ async fn access_codes_are_made_listed_and_revoked() {
     assert!(command(&relay, &["access-code", "revoke", id]).await.status.success());
     assert_eq!(lines(&relay, &["access-code", "list"]).await, listed[..1]);
     let again = command(&relay, &["access-code", "revoke", id]).await;
-    assert!(!again.status.success() && said(&again).contains("access-code list"), "{}", said(&again));
+    assert!(!again.status.success() && stderr(&again).contains("access-code list"), "{}", stderr(&again));
 }
 
 #[tokio::test]
-async fn the_database_does_not_have_them() {
+async fn the_database_does_not_contain_access_codes() {
     let mut relay = RelayProcess::start().await.unwrap();
     let code = create(&relay, "alice").await;
     assert!(relay.terminate().await.unwrap());
@@ -69,35 +69,39 @@ async fn the_database_does_not_have_them() {
 }
 
 #[tokio::test]
-async fn an_access_code_is_no_token() {
+async fn an_access_code_is_not_a_token() {
     let relay = RelayProcess::start().await.unwrap();
     let code = create(&relay, "alice").await;
     assert!(WsClient::connect(relay.address(), &code).await.is_err());
 }
 
 #[tokio::test]
-async fn names_are_printable_and_not_long() {
+async fn names_must_be_printable_and_short() {
     let relay = RelayProcess::start().await.unwrap();
     let long = "a".repeat(101);
     for noun in ["access-code", "token"] {
         for name in ["", " ", "alice\nbob", "\u{1b}[2Jalice", &long] {
             let output = command(&relay, &[noun, "create", "--name", name]).await;
             assert!(!output.status.success() && output.stdout.is_empty(), "{name:?}");
-            assert!(said(&output).contains("1 to 100 printable characters"), "{}", said(&output));
+            assert!(stderr(&output).contains("1 to 100 printable characters"), "{}", stderr(&output));
         }
         assert_eq!(lines(&relay, &[noun, "list"]).await, Vec::<String>::new());
     }
-    // What turns text around is shown, not done.
+    // Characters that change the direction of text are escaped.
     create(&relay, "alice\u{202e}bob").await;
     let listed = lines(&relay, &["access-code", "list"]).await;
     assert!(listed[0].ends_with(r"  alice\u{202e}bob"), "{listed:?}");
 }
 
 #[tokio::test]
-async fn a_grant_that_is_not_there_cannot_be_revoked() {
+async fn an_unknown_grant_cannot_be_revoked() {
     let relay = RelayProcess::start().await.unwrap();
     assert_eq!(lines(&relay, &["grant", "list"]).await, Vec::<String>::new());
     let output = command(&relay, &["grant", "revoke", "none\u{1b}[2J"]).await;
     assert!(!output.status.success());
-    assert!(said(&output).contains(r"there is no grant none\u{1b}[2J; 'grant list' shows them"), "{}", said(&output));
+    assert!(
+        stderr(&output).contains(r"there is no grant none\u{1b}[2J; 'grant list' shows them"),
+        "{}",
+        stderr(&output)
+    );
 }

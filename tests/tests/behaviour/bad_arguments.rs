@@ -1,30 +1,30 @@
-//! Calls with wrong arguments, at every door: a clear error with a hint, nothing written, nobody hung.
+//! Calls with wrong arguments, over every transport: a clear error with a hint, and nothing is written.
 
 use serde_json::{Value, json};
 
-use crate::door::{Door, Outcome};
 use crate::table::Table;
+use crate::transport::{Outcome, Transport};
 
-/// Sends each call through each door as bob; each must be refused with this code.
+/// Makes each call over each transport as bob. Each must be refused with this code.
 async fn all_refused(table: &mut Table, calls: &[(&str, String, &str)]) {
     let before = table.size().await;
-    for door in Door::ALL {
+    for transport in Transport::ALL {
         for (op, args, code) in calls {
             let shown: String = args.chars().take(200).collect();
-            match door.call(&table.relay, &table.bob_token, op, args).await {
+            match transport.call(&table.relay, &table.bob_token, op, args).await {
                 Outcome::Refused(error) => {
-                    assert_eq!(error["code"], **code, "{door:?} {op} {shown}: {error}");
+                    assert_eq!(error["code"], **code, "{transport:?} {op} {shown}: {error}");
                     for field in ["message", "hint"] {
                         let text = error[field].as_str().unwrap();
-                        assert!((5..2_000).contains(&text.len()), "{door:?} {op} {shown}: {error}");
+                        assert!((5..2_000).contains(&text.len()), "{transport:?} {op} {shown}: {error}");
                     }
                 }
-                other => panic!("{door:?} {op} {shown}: {other:?}"),
+                other => panic!("{transport:?} {op} {shown}: {other:?}"),
             }
         }
     }
     assert_eq!(table.size().await, before, "nothing was written");
-    table.bob_says("and the table stands").await;
+    table.bob_says("still works").await;
 }
 
 fn deep(levels: usize) -> String {
@@ -110,7 +110,7 @@ async fn wrong_shapes_are_refused() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_said_to_people_is_refused() {
+async fn unprintable_names_and_reserved_kinds_are_refused() {
     let mut table = Table::set().await;
     table.update(json!([{ "type": "set_admin", "slot_id": "s2" }])).await.unwrap();
     let id = table.channel_id.clone();
@@ -143,7 +143,7 @@ async fn what_cannot_be_said_to_people_is_refused() {
 }
 
 #[tokio::test]
-async fn numbers_that_readers_would_change_are_refused() {
+async fn numbers_that_json_readers_would_change_are_refused() {
     let mut table = Table::set().await;
     let id = table.channel_id.clone();
     let post = |data: &str| {
@@ -163,7 +163,8 @@ async fn numbers_that_readers_would_change_are_refused() {
         ("sync_messages", format!(r#"{{"channel_id":"{id}","timeout_ms":99999999999999999999}}"#), "INVALID_REQUEST"),
     ];
     all_refused(&mut table, &calls).await;
-    let Outcome::Refused(error) = Door::Modern.call(&table.relay, &table.bob_token, "post_message", &calls[5].1).await
+    let Outcome::Refused(error) =
+        Transport::Modern.call(&table.relay, &table.bob_token, "post_message", &calls[5].1).await
     else {
         panic!("it was posted")
     };
@@ -171,7 +172,7 @@ async fn numbers_that_readers_would_change_are_refused() {
 }
 
 #[tokio::test]
-async fn numbers_that_every_reader_keeps_are_taken() {
+async fn numbers_that_every_json_reader_keeps_are_accepted() {
     let mut table = Table::set().await;
     let data = json!({ "max": 9_007_199_254_740_991_i64, "min": -9_007_199_254_740_991_i64, "half": 0.5, "zero": -0.0,
         "tiny": 5e-324, "large": 1e300, "whole": 2.0 });
@@ -184,7 +185,7 @@ async fn numbers_that_every_reader_keeps_are_taken() {
 }
 
 #[tokio::test]
-async fn what_is_too_large_is_refused() {
+async fn arguments_that_are_too_large_are_refused() {
     let mut table = Table::set().await;
     let id = table.channel_id.clone();
     let large = "x".repeat(40_000);
@@ -198,7 +199,7 @@ async fn what_is_too_large_is_refused() {
     .map(|(op, args)| (op, args.to_string(), "TOO_LARGE"))
     .collect();
     all_refused(&mut table, &calls).await;
-    // The largest that fits: {"text":""} and the rest.
+    // The largest body that fits: {"text":""} takes 11 bytes.
     let post = table.here(json!({ "body": "x".repeat(32 * 1024 - 11) }));
     table.bob.call("post_message", post).await;
     let post = table.here(json!({ "body": "x".repeat(32 * 1024 - 10) }));
@@ -232,7 +233,7 @@ async fn bots_that_are_too_large_are_refused() {
 }
 
 #[tokio::test]
-async fn arguments_that_are_no_arguments_are_refused() {
+async fn arguments_that_are_not_json_objects_are_refused() {
     let mut table = Table::set().await;
     let id = table.channel_id.clone();
     let before = table.size().await;
@@ -251,19 +252,21 @@ async fn arguments_that_are_no_arguments_are_refused() {
         "{".to_owned(),
         String::new(),
     ] {
-        for door in Door::ALL {
+        for transport in Transport::ALL {
             let shown: String = args.chars().take(100).collect();
-            match door.call(&table.relay, &table.bob_token, "post_message", &args).await {
-                Outcome::Done(result) => panic!("{door:?} {shown}: {result}"),
-                Outcome::Refused(error) => assert_eq!(error["code"], "INVALID_REQUEST", "{door:?} {shown}: {error}"),
-                Outcome::NotReached(said) => {
-                    assert!(!said.starts_with('5') && said.len() > 4, "{door:?} {shown}: {said}");
+            match transport.call(&table.relay, &table.bob_token, "post_message", &args).await {
+                Outcome::Done(result) => panic!("{transport:?} {shown}: {result}"),
+                Outcome::Refused(error) => {
+                    assert_eq!(error["code"], "INVALID_REQUEST", "{transport:?} {shown}: {error}");
+                }
+                Outcome::NotReached(response) => {
+                    assert!(!response.starts_with('5') && response.len() > 4, "{transport:?} {shown}: {response}");
                 }
             }
         }
     }
     assert_eq!(table.size().await, before);
-    table.bob_says("and the table stands").await;
+    table.bob_says("still works").await;
 }
 
 #[tokio::test]
@@ -274,32 +277,34 @@ async fn a_wrong_argument_keeps_the_connection() {
         let failure = table.bob.answer(4_000).await.unwrap_err();
         assert_eq!(failure.code(), "INVALID_REQUEST");
     }
-    table.bob_says("and the connection lasts").await;
+    table.bob_says("the connection is still open").await;
 }
 
 #[tokio::test]
 async fn unknown_operations_are_refused() {
     let table = Table::set().await;
     for name in ["no_such_tool", "", "POST_MESSAGE", "post_message ", "../ws", &"x".repeat(10_000)] {
-        for door in Door::ALL {
-            // A header cannot say everything; the door for older clients takes the name from the body alone.
-            if matches!(door, Door::Modern) && name.len() > 100 {
+        for transport in Transport::ALL {
+            // Too long for the header that this revision requires. Older revisions name the operation in the body alone.
+            if matches!(transport, Transport::Modern) && name.len() > 100 {
                 continue;
             }
-            match door.call(&table.relay, &table.bob_token, name, "{}").await {
-                Outcome::Done(result) => panic!("{door:?} {name:?}: {result}"),
+            match transport.call(&table.relay, &table.bob_token, name, "{}").await {
+                Outcome::Done(result) => panic!("{transport:?} {name:?}: {result}"),
                 Outcome::Refused(error) => {
                     assert_eq!(error["code"], "INVALID_REQUEST");
                     assert!(error["hint"].as_str().unwrap().contains("post_message"), "{error}");
                 }
-                Outcome::NotReached(said) => assert!(said.len() < 1_000 && !said.starts_with('5'), "{said}"),
+                Outcome::NotReached(response) => {
+                    assert!(response.len() < 1_000 && !response.starts_with('5'), "{response}");
+                }
             }
         }
     }
 }
 
 #[tokio::test]
-async fn a_seat_that_posts_too_fast_is_told_when_to_come_back() {
+async fn a_seat_that_posts_too_fast_is_told_when_to_retry() {
     let mut table = Table::set_with(&["--posts-per-second", "1", "--posts-burst", "3"], json!({})).await;
     let mut refused = None;
     for _ in 0..10 {
@@ -312,7 +317,7 @@ async fn a_seat_that_posts_too_fast_is_told_when_to_come_back() {
     let Some(mcp_multiplayer_tests::Failure::Refused(error)) = refused else { panic!("{refused:?}") };
     assert_eq!(error["code"], "RATE_LIMIT");
     assert!((1..=1_000).contains(&error["retry_after_ms"].as_u64().unwrap()), "{error}");
-    table.alice_says("others are not concerned").await;
+    table.alice_says("others are not limited").await;
     let args = table.here(json!({ "timeout_ms": 0 }));
     table.bob.call("sync_messages", args).await;
 }

@@ -1,4 +1,4 @@
-//! What never reaches an operation: broken HTTP bodies and frames, foreign pages, callers without a token.
+//! Requests that never reach an operation: broken bodies and frames, other origins and hosts, missing tokens.
 
 use http_body_util::Full;
 use hyper::{Request, StatusCode};
@@ -11,16 +11,17 @@ use crate::table::{Table, in_time};
 
 const INITIALIZE: &str = r#"{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-06-18","capabilities":{},"clientInfo":{"name":"t","version":"1"}}}"#;
 
-async fn stands(table: &mut Table, size: u64) {
+/// Checks that nothing was written, and that the relay still works.
+async fn assert_unaffected(table: &mut Table, size: u64) {
     assert_eq!(table.size().await, size, "nothing was written");
-    table.bob_says("and the table stands").await;
+    table.bob_says("still works").await;
     let mut http = table.bob_http().await;
     let health = Request::get("/healthz").header("host", "127.0.0.1").body(Full::default()).unwrap();
     assert_eq!(http.send(health).await.unwrap().status(), StatusCode::OK);
 }
 
 #[tokio::test]
-async fn bodies_that_are_no_requests_are_refused() {
+async fn bodies_that_are_not_requests_are_refused() {
     let mut table = Table::set().await;
     let size = table.size().await;
     let call = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call",
@@ -60,7 +61,7 @@ async fn bodies_that_are_no_requests_are_refused() {
             }
         }
     }
-    stands(&mut table, size).await;
+    assert_unaffected(&mut table, size).await;
 }
 
 #[tokio::test]
@@ -90,7 +91,7 @@ async fn unknown_methods_and_versions_are_refused() {
             assert_eq!(response.status(), StatusCode::METHOD_NOT_ALLOWED, "{method} {path}");
         }
     }
-    stands(&mut table, size).await;
+    assert_unaffected(&mut table, size).await;
 }
 
 #[tokio::test]
@@ -105,11 +106,11 @@ async fn a_request_that_is_too_large_is_refused() {
         let response = in_time("413", http.post(path, &[], body.to_string().into())).await.unwrap();
         assert_eq!(response.status(), StatusCode::PAYLOAD_TOO_LARGE, "{path}");
     }
-    stands(&mut table, size).await;
+    assert_unaffected(&mut table, size).await;
 }
 
 #[tokio::test]
-async fn nobody_gets_in_without_a_valid_token() {
+async fn requests_without_a_valid_token_are_refused() {
     let mut table = Table::set().await;
     let size = table.size().await;
     let token = table.bob_token.clone();
@@ -145,10 +146,10 @@ async fn nobody_gets_in_without_a_valid_token() {
             assert_eq!(response.status(), StatusCode::UNAUTHORIZED, "{path} {scheme:?}");
             let challenge = response.headers()["www-authenticate"].to_str().unwrap();
             assert!(challenge.starts_with("Bearer realm="), "{challenge}");
-            let said: Value = serde_json::from_slice(response.body()).unwrap();
-            assert_eq!(said["error"]["code"], "UNAUTHENTICATED");
-            assert!(!said["error"]["hint"].as_str().unwrap().is_empty());
-            assert!(!said.to_string().contains(&token[..10]), "nothing of what was sent comes back: {said}");
+            let body: Value = serde_json::from_slice(response.body()).unwrap();
+            assert_eq!(body["error"]["code"], "UNAUTHENTICATED");
+            assert!(!body["error"]["hint"].as_str().unwrap().is_empty());
+            assert!(!body.to_string().contains(&token[..10]), "the token is not repeated: {body}");
         }
         for (query, status) in [
             ("token", StatusCode::UNAUTHORIZED),
@@ -160,11 +161,11 @@ async fn nobody_gets_in_without_a_valid_token() {
             assert_eq!(response.status(), status, "{path} {query}");
         }
     }
-    stands(&mut table, size).await;
+    assert_unaffected(&mut table, size).await;
 }
 
 #[tokio::test]
-async fn foreign_pages_and_names_are_turned_away() {
+async fn unknown_hosts_and_origins_are_refused() {
     let table = Table::set().await;
     let address = table.relay.address().to_owned();
     for path in ["/mcp", "/", "/ws", "/healthz"] {
@@ -189,8 +190,8 @@ async fn foreign_pages_and_names_are_turned_away() {
             }
             let response = http.send(request.body(Full::default()).unwrap()).await.unwrap();
             assert_eq!(response.status(), StatusCode::FORBIDDEN, "{path} {host:?} {origin:?}");
-            let said: Value = serde_json::from_slice(response.body()).unwrap();
-            assert!(said["error"]["hint"].as_str().unwrap().contains("--allowed"), "{said}");
+            let body: Value = serde_json::from_slice(response.body()).unwrap();
+            assert!(body["error"]["hint"].as_str().unwrap().contains("--allowed"), "{body}");
         }
     }
     let mut http = table.bob_http().await;
@@ -200,7 +201,7 @@ async fn foreign_pages_and_names_are_turned_away() {
 }
 
 #[tokio::test]
-async fn an_operator_lets_further_names_and_pages_in() {
+async fn hosts_and_origins_that_the_operator_allows_are_accepted() {
     let flags = ["--allowed-hosts", "relay.example.org,other.example", "--allowed-origins", "https://play.example"];
     let table = Table::set_with(&flags, json!({})).await;
     for (host, origin, status) in [
@@ -226,18 +227,18 @@ async fn a_connection_without_the_subprotocol_is_closed() {
     let size = table.size().await;
     for offered in [None, Some("multiplayer.v2"), Some("chat")] {
         let connected = WsClient::connect_offering(table.relay.address(), &table.bob_token, offered).await;
-        // A client that insists on its subprotocol hangs up by itself.
+        // A client that requires its subprotocol closes the connection itself.
         if let Ok(mut client) = connected {
             assert_eq!(in_time("the close", client.closed()).await, Some(1002), "{offered:?}");
         }
     }
     let both = WsClient::connect_offering(table.relay.address(), &table.bob_token, Some("chat, multiplayer.v1"));
     both.await.unwrap().call("health_check", json!({})).await;
-    stands(&mut table, size).await;
+    assert_unaffected(&mut table, size).await;
 }
 
 #[tokio::test]
-async fn frames_that_are_none_end_the_connection() {
+async fn invalid_frames_end_the_connection() {
     let mut table = Table::set().await;
     let size = table.size().await;
     for frame in [
@@ -273,13 +274,13 @@ async fn frames_that_are_none_end_the_connection() {
     bob.send_text(largest).await.unwrap();
     assert!(bob.answer(1).await.is_err_and(|failure| failure.code() == "INVALID_REQUEST"));
     let _ = bob.send_text("x".repeat(1024 * 1024 + 1)).await;
-    // It may say 1009, or just hang up.
+    // The relay may send the code 1009, or just close the connection.
     assert!(matches!(in_time("a frame that is too large", bob.closed()).await, None | Some(1009)));
-    stands(&mut table, size).await;
+    assert_unaffected(&mut table, size).await;
 }
 
 #[tokio::test]
-async fn an_id_in_use_ends_the_connection() {
+async fn reusing_the_id_of_a_pending_request_ends_the_connection() {
     let mut table = Table::set_with(&["--requests-burst", "10000"], json!({})).await;
     let size = table.size().await;
     let mut bob = table.bob_again().await;
@@ -294,15 +295,15 @@ async fn an_id_in_use_ends_the_connection() {
         bob.send_text(json!({ "id": 7, "op": "health_check" }).to_string()).await.unwrap();
         bob.answer(7).await.unwrap();
     }
-    // The largest id is one like others.
+    // The largest id is valid.
     let mut bob = table.bob_again().await;
     bob.send_text(format!(r#"{{"id":{},"op":"health_check","more":1}}"#, u64::MAX)).await.unwrap();
     bob.answer(u64::MAX).await.unwrap();
-    stands(&mut table, size).await;
+    assert_unaffected(&mut table, size).await;
 }
 
 #[tokio::test]
-async fn one_connection_has_so_many_requests_under_way() {
+async fn a_connection_may_have_64_pending_requests() {
     let mut table = Table::set().await;
     let mut bob = table.bob_again().await;
     let wait = table.here(json!({ "cursor": table.joined["cursor"], "timeout_ms": 45_000 }));
@@ -325,43 +326,43 @@ async fn one_connection_has_so_many_requests_under_way() {
         assert_eq!(frame["ok"]["messages"][0]["body"]["text"], "wake up");
     }
     let size = table.size().await;
-    stands(&mut table, size).await;
+    assert_unaffected(&mut table, size).await;
 }
 
 #[tokio::test]
-async fn a_client_that_never_reads_harms_nobody() {
+async fn a_client_that_never_reads_does_not_affect_others() {
     let mut table = Table::set().await;
-    let mut deaf = table.bob_again().await;
+    let mut silent = table.bob_again().await;
     let read = table.here(json!({ "timeout_ms": 0 }));
     table.alice_says(&"x".repeat(30_000)).await;
-    // Far more answers than the socket and the queue hold.
+    // Far more responses than fit into the socket and the queue.
     let flood = async {
         for _ in 0..2_000 {
-            if deaf.send("sync_messages", read.clone()).await.is_err() {
+            if silent.send("sync_messages", read.clone()).await.is_err() {
                 break;
             }
         }
     };
     let _ = tokio::time::timeout(std::time::Duration::from_secs(5), flood).await;
     let size = table.size().await;
-    stands(&mut table, size).await;
+    assert_unaffected(&mut table, size).await;
     assert!(in_time("the shutdown", table.relay.terminate()).await.unwrap());
 }
 
-/// A client that hears nothing of its connection's end sends its next request into the void.
+/// If the connection were closed, a client that does not notice it would lose its next request.
 #[tokio::test]
-async fn a_refusal_before_the_body_has_come_keeps_the_connection() {
+async fn a_refusal_before_the_body_arrives_keeps_the_connection() {
     let relay = RelayProcess::start().await.unwrap();
-    let mut beside = relay.http().await.unwrap();
+    let mut other = relay.http().await.unwrap();
     let mut stream = TcpStream::connect(relay.address()).await.unwrap();
     for host in ["127.0.0.1", "evil.example"] {
         let head = format!(
             "POST /mcp HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n"
         );
         stream.write_all(head.as_bytes()).await.unwrap();
-        // The time of some round trips, in which the head reaches the relay.
+        // Gives the head the time of some round trips to reach the relay.
         for _ in 0..10 {
-            beside.call_tool("health_check", json!({})).await.unwrap();
+            other.call_tool("health_check", json!({})).await.unwrap();
         }
         stream.write_all(b"{}GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n").await.unwrap();
         let mut answers = String::new();

@@ -1,4 +1,4 @@
-//! Referees: who may bring them, what becomes of broken ones, and how players check them.
+//! Bots: attaching them, errors in them, and checking their code.
 
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,7 @@ class Echo:
         self.ctx.post('bot', {'text': 'echo ' + msg['body']['text']})
 ";
 
-/// Answers every other bot.
+/// Answers every message of another bot.
 const CHATTERBOX: &str = "
 class Chatterbox:
     def on_message(self, msg):
@@ -33,7 +33,7 @@ async fn error(client: &mut WsClient, op: &str, args: Value) -> Value {
     }
 }
 
-/// A broken installation is reported where it can be repaired, and is not called a failure of the request or of the bot.
+/// A broken installation is reported to the operator, who can repair it, and not as an error of the request or the bot.
 #[tokio::test]
 async fn a_worker_that_does_not_start_is_reported_to_operator_and_players() {
     for (flag, broken, reason) in [
@@ -69,13 +69,13 @@ async fn workshop(client: &mut WsClient) -> Value {
 }
 
 #[tokio::test]
-async fn everybody_brings_code_where_the_wall_holds() {
+async fn code_can_be_attached_where_the_sandbox_is_active() {
     let mut table = Table::set().await;
     let at = workshop(&mut table.bob).await;
     let attach = with(at, json!({ "name": "Echo", "inline_code": ECHO }));
     assert_eq!(table.bob.call("attach_bot", attach).await["bot_id"], "bot_Echo_0");
 
-    // What the sandbox is, is told to everybody, and stands in the log.
+    // Health reports and the log describe the sandbox.
     let health = table.bob.call("health_check", json!({})).await;
     assert_eq!(health["sandbox_report"]["self_test"], "passed", "{health}");
     let log = read(&mut table.bob, &table.channel_id).await;
@@ -90,8 +90,8 @@ async fn everybody_brings_code_where_the_wall_holds() {
 }
 
 #[tokio::test]
-async fn where_it_does_not_only_presets_run() {
-    // As on a platform that has no sandbox to offer: every layer is refused.
+async fn only_presets_run_where_the_sandbox_is_not_active() {
+    // As on a platform without any sandbox layer.
     let flags = ["--sandbox-disable", "zygote"];
     let mut table = Table::set_with(&flags, json!({})).await;
     let health = table.bob.call("health_check", json!({})).await;
@@ -108,11 +108,11 @@ async fn where_it_does_not_only_presets_run() {
     let created = table.bob.call("create_channel", create).await;
     assert_eq!(created["bots"], json!([]));
     assert!(created["bot_errors"][0].as_str().unwrap().contains("presets only"), "{created}");
-    // A preset is everybody's.
+    // Presets can be attached by everybody.
     let attach_preset = with(at, json!({ "name": "GuessBot", "code_ref": "builtin://GuessBot" }));
     assert_eq!(table.bob.call("attach_bot", attach_preset).await["bot_id"], "bot_GuessBot_0");
 
-    // Layer by layer: without namespaces the kernel's filters are enough, unless the operator asks for more.
+    // Without namespaces the kernel's filters are enough, unless the operator requires more.
     let contained = ["--sandbox-disable", "namespaces"];
     let mut table = Table::set_with(&contained, json!({})).await;
     let at = workshop(&mut table.bob).await;
@@ -127,7 +127,7 @@ async fn where_it_does_not_only_presets_run() {
     let attach = with(at, json!({ "name": "Echo", "inline_code": ECHO }));
     assert_eq!(error(&mut table.bob, "attach_bot", attach).await["code"], "BOT_REJECTED");
 
-    // The operator may decide otherwise.
+    // The operator can allow unsandboxed bots.
     let open = [&flags[..], &["--allow-unsandboxed-bots"]].concat();
     let mut table = Table::set_with(&open, json!({})).await;
     let at = workshop(&mut table.bob).await;
@@ -139,7 +139,7 @@ async fn where_it_does_not_only_presets_run() {
 async fn code_that_cannot_run_is_rejected_with_the_reason() {
     let mut table = Table::set().await;
     let at = workshop(&mut table.alice).await;
-    for (source, said) in [
+    for (source, reason) in [
         ("x = 1\n", "class"),
         ("", "class"),
         ("class Bot:\n    pass\n", ""),
@@ -161,21 +161,21 @@ async fn code_that_cannot_run_is_rejected_with_the_reason() {
         let attach = with(at.clone(), json!({ "name": "Bot", "inline_code": source }));
         let refused = error(&mut table.alice, "attach_bot", attach).await;
         assert_eq!(refused["code"], "BOT_REJECTED", "{source}: {refused}");
-        assert!(refused["message"].as_str().unwrap().contains(said), "{source}: {refused}");
+        assert!(refused["message"].as_str().unwrap().contains(reason), "{source}: {refused}");
         assert!(!refused["hint"].as_str().unwrap().is_empty(), "{source}");
 
         let create = json!({ "name": "x", "slots": ["bot:r", "invite:a"], "bot_code": source });
         let created = table.alice.call("create_channel", create).await;
         assert_eq!(created["bots"], json!([]), "{source}");
         assert_eq!(created["view"]["slots"][0]["filled_by"], Value::Null, "{source}");
-        assert!(created["bot_errors"][0].as_str().unwrap().contains(said), "{source}: {created}");
+        assert!(created["bot_errors"][0].as_str().unwrap().contains(reason), "{source}: {created}");
     }
     let info = table.alice.call("get_channel_info", at).await;
     assert_eq!(info["bots"], json!([]));
 }
 
 #[tokio::test]
-async fn a_bot_that_fails_to_start_is_detached_where_all_can_see_it() {
+async fn a_bot_that_fails_to_start_is_detached_in_the_log() {
     let mut table =
         Table::refereed_by("class Bot:\n    def on_init(self):\n        raise ValueError('no dice')\n").await;
     let log = table.bob_reads().await;
@@ -187,21 +187,25 @@ async fn a_bot_that_fails_to_start_is_detached_where_all_can_see_it() {
     assert!(failed["body"]["text"].as_str().unwrap().contains("no dice"), "{failed}");
     assert_eq!(detached["body"]["reason"], "on_init failed");
     assert_eq!(table.joined["bots"], json!([]));
-    table.bob_says("the table stands without a referee").await;
+    table.bob_says("the channel works without a referee").await;
 }
 
 #[tokio::test]
-async fn a_bot_without_hooks_of_the_start_starts() {
+async fn a_bot_without_on_init_starts() {
     let mut table = Table::set().await;
     let at = workshop(&mut table.alice).await;
     let began = Instant::now();
     let attach = with(at, json!({ "name": "Echo", "inline_code": ECHO }));
     assert_eq!(table.alice.call("attach_bot", attach).await["bot_id"], "bot_Echo_0");
-    assert!(began.elapsed() < Duration::from_secs(25), "nothing is waited for: {:?}", began.elapsed());
+    assert!(
+        began.elapsed() < Duration::from_secs(25),
+        "it does not wait for a hook that does not exist: {:?}",
+        began.elapsed()
+    );
 }
 
 #[tokio::test]
-async fn unknown_presets_are_named_with_the_known_ones() {
+async fn the_error_for_an_unknown_preset_lists_the_presets() {
     let mut table = Table::set().await;
     let at = workshop(&mut table.alice).await;
     let attach = with(at, json!({ "name": "B", "code_ref": "builtin://ChessBot" }));
@@ -214,7 +218,7 @@ async fn unknown_presets_are_named_with_the_known_ones() {
 }
 
 #[tokio::test]
-async fn a_failed_hook_is_read_by_all_and_the_bot_goes_on() {
+async fn a_failed_hook_is_visible_to_all_and_the_bot_continues() {
     let source = "
 class Fragile:
     def on_message(self, msg):
@@ -248,27 +252,27 @@ class Slow:
         self.ctx.post('bot', {'text': 'echo ' + msg['body']['text']})
 ";
     let mut table = Table::set_with(&["--hook-ms", "300"], json!({ "bot_code": source })).await;
-    let create = json!({ "name": "Next door", "slots": ["bot:r", "invite:a"], "join_as": "a", "bot_code": ECHO });
-    let next_door = table.alice.call("create_channel", create).await["channel_id"].as_str().unwrap().to_owned();
+    let create = json!({ "name": "Other", "slots": ["bot:r", "invite:a"], "join_as": "a", "bot_code": ECHO });
+    let other_channel = table.alice.call("create_channel", create).await["channel_id"].as_str().unwrap().to_owned();
     for _ in 0..5 {
         table.bob_says("loop").await;
     }
-    // Posts are taken and other channels' bots answer while it loops.
+    // While it loops, posts are accepted and bots of other channels answer.
     let posted = table.bob_says("after").await;
-    table.alice.call("post_message", json!({ "channel_id": next_door, "body": "hi" })).await;
-    read_until(&mut table.alice, &next_door, "the bot next door", |m| m["body"]["text"] == "echo hi").await;
+    table.alice.call("post_message", json!({ "channel_id": other_channel, "body": "hi" })).await;
+    read_until(&mut table.alice, &other_channel, "the other bot", |m| m["body"]["text"] == "echo hi").await;
     let log = read_until(&mut table.bob, &table.channel_id, "the bot", |m| m["body"]["text"] == "echo after").await;
     let failed = of_type(&log, "bot:error");
     assert_eq!(failed.len(), 5);
     assert!(
         failed.iter().all(|message| message["id"].as_u64().unwrap() > posted),
-        "each comes after what was posted meanwhile"
+        "each comes after the posts that were made meanwhile"
     );
     assert!(of_type(&log, "bot:ran").iter().filter(|m| m["body"]["outcome"] == "timeout").count() == 5);
 }
 
 #[tokio::test]
-async fn several_bots_hear_each_other() {
+async fn bots_receive_the_posts_of_other_bots() {
     let listener = "
 class Listener:
     def on_message(self, msg):
@@ -284,7 +288,7 @@ class Listener:
     assert_eq!(created["bots"][1]["slot_id"], "s0");
     let channel_id = created["channel_id"].as_str().unwrap().to_owned();
     let posted = table.alice.call("post_message", json!({ "channel_id": channel_id, "body": "hi" })).await;
-    // Echo echoes Listener once more, and so on to the depth at which nobody is told.
+    // Echo then echoes Listener, and so on up to the maximum depth.
     let log =
         read_until(&mut table.alice, &channel_id, "the listener", |m| m["body"]["text"] == "heard Echo say echo hi")
             .await;
@@ -294,21 +298,21 @@ class Listener:
 }
 
 #[tokio::test]
-async fn two_bots_do_not_talk_for_ever() {
+async fn chains_of_bot_posts_end() {
     let mut table = Table::set().await;
     let bots = json!([{ "name": "Left", "inline_code": CHATTERBOX }, { "name": "Right", "inline_code": CHATTERBOX }]);
     let create = json!({ "name": "Duet", "slots": ["bot:l", "bot:r", "invite:a"], "join_as": "a", "bots": bots });
     let channel_id = table.alice.call("create_channel", create).await["channel_id"].as_str().unwrap().to_owned();
     table.alice.call("post_message", json!({ "channel_id": channel_id, "body": "start" })).await;
     let said = |log: &[Value]| log.iter().filter(|m| m["body"]["text"] == "and you?").count();
-    // Each starts a chain of eight.
+    // Each bot starts a chain of eight posts.
     in_time("sixteen posts", async {
         while said(&read(&mut table.alice, &channel_id).await) < 16 {
             tokio::task::yield_now().await;
         }
     })
     .await;
-    // What comes after them in order shows that there were no more.
+    // The log up to the next post shows that there were no more.
     table.alice.call("post_message", json!({ "channel_id": channel_id, "body": "start" })).await;
     in_time("sixteen more", async {
         while said(&read(&mut table.alice, &channel_id).await) < 32 {
@@ -322,9 +326,9 @@ async fn two_bots_do_not_talk_for_ever() {
 }
 
 #[tokio::test]
-async fn the_code_is_read_in_parts_and_its_hashes_hold() {
+async fn code_is_read_in_parts_and_its_hashes_match() {
     let mut table = Table::set().await;
-    // Letters of two bytes, so that a part might end inside of one.
+    // Characters of two bytes, so that a part could end within one.
     let source = format!("NOTE = '''{}'''\n{ECHO}", "aé".repeat(40_000));
     let bot = json!({ "name": "Long", "inline_code": source, "manifest": { "summary": "Long.", "z": 1, "a": [1.0, "é"] },
         "params": { "b": 2, "a": 1 }, "version": "3.1" });
@@ -343,7 +347,7 @@ async fn the_code_is_read_in_parts_and_its_hashes_hold() {
     };
     assert!(read == source && parts == 4, "{parts} parts");
     assert_eq!(code["code_hash"], hash(&source));
-    // RFC 8785: members by name, 1.0 as 1, no spaces.
+    // RFC 8785: members sorted by name, 1.0 as 1, no spaces.
     let manifest = r#"{"a":[1,"é"],"hooks":["on_message"],"summary":"Long.","z":1}"#;
     assert_eq!(code["manifest_hash"], hash(manifest));
     assert_eq!(code["params_hash"], hash(r#"{"a":1,"b":2}"#));
@@ -360,9 +364,9 @@ async fn the_code_is_read_in_parts_and_its_hashes_hold() {
 }
 
 #[tokio::test]
-async fn a_part_of_the_code_is_no_longer_than_models_bear() {
+async fn a_part_of_the_code_is_below_60000_characters() {
     let mut table = Table::set().await;
-    // A comment of characters that double in JSON.
+    // A comment of characters that take twice the space in JSON.
     let quiet = "class Quiet:\n    def on_message(self, msg):\n        pass\n";
     let source = format!("{quiet}# {}\n", "\"\\\t".repeat(30_000));
     let large = json!({ "x": "x".repeat(16_000) });
@@ -381,7 +385,7 @@ async fn a_part_of_the_code_is_no_longer_than_models_bear() {
 }
 
 #[tokio::test]
-async fn a_presets_code_is_its_source() {
+async fn the_code_of_a_preset_is_its_source() {
     let mut table = Table::set_with(&[], json!({ "bot_preset": "GuessBot", "bot_params": { "range": [1, 7] } })).await;
     let args = table.here(json!({ "bot_id": "bot_GuessBot_0" }));
     let code = table.bob.call("get_bot_code", args).await;
@@ -393,7 +397,7 @@ async fn a_presets_code_is_its_source() {
 }
 
 #[tokio::test]
-async fn params_win_over_those_of_the_manifest() {
+async fn params_override_those_of_the_manifest() {
     let source = "
 class Shower:
     def on_init(self):
@@ -412,7 +416,7 @@ class Shower:
 }
 
 #[tokio::test]
-async fn a_bot_that_was_attached_late_is_told_who_is_there() {
+async fn a_bot_that_is_attached_late_receives_joins_for_present_players() {
     let source = "
 class Greeter:
     def on_init(self):
@@ -429,14 +433,15 @@ class Greeter:
     carol.call("join_channel", json!({ "invite_code": table.joined["rejoin_token"] })).await;
     let leave = table.here(json!({}));
     carol.call("leave_channel", leave).await;
-    let log = read_until(&mut table.alice, &table.channel_id, "the farewell", |m| m["body"]["text"] == "bye s2").await;
+    let log =
+        read_until(&mut table.alice, &table.channel_id, "the bot's goodbye", |m| m["body"]["text"] == "bye s2").await;
     let said: Vec<&str> =
         log.iter().filter(|m| m["kind"] == "bot").filter_map(|m| m["body"]["text"].as_str()).collect();
-    assert_eq!(said, ["hello", "hello s1", "hello s2", "bye s2"], "a rejoin is no join");
+    assert_eq!(said, ["hello", "hello s1", "hello s2", "bye s2"], "a rejoin is not a join");
 }
 
 #[tokio::test]
-async fn attaching_goes_on_when_its_caller_goes() {
+async fn attaching_completes_when_its_caller_disconnects() {
     let mut table = Table::set().await;
     for _ in 0..10 {
         let at = workshop(&mut table.alice).await;
@@ -444,7 +449,7 @@ async fn attaching_goes_on_when_its_caller_goes() {
         let mut client = table.relay.connect().await.unwrap();
         let ready = "class Ready:\n    def on_init(self):\n        self.ctx.post('bot', {'text': 'ready'})\n";
         let id = client.send("attach_bot", with(at, json!({ "name": "Ready", "inline_code": ready }))).await.unwrap();
-        // As soon as anything is seen of the bot, its caller is gone.
+        // Cancels the call and disconnects as soon as an entry of the bot is visible.
         let mut watcher = table.relay.connect().await.unwrap();
         in_time("the attach", async {
             let args = json!({ "channel_id": channel_id, "cursor": 1 });

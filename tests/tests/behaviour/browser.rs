@@ -1,4 +1,4 @@
-//! Somebody at a browser: one cookie jar, forms, and redirects that are looked at instead of followed.
+//! A minimal browser: one cookie, forms, and redirects that are returned instead of followed.
 
 use http_body_util::Full;
 use hyper::body::Bytes;
@@ -6,11 +6,11 @@ use hyper::{Method, Request, Response};
 use mcp_multiplayer_tests::{HttpClient, RelayProcess};
 use serde_json::{Value, json};
 
-/// The pair of RFC 7636, appendix B.
+/// PKCE verifier and challenge of RFC 7636, appendix B.
 pub(crate) const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 pub(crate) const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 
-/// A browser without a history, at first.
+/// A browser that starts without cookies.
 #[derive(Debug)]
 pub(crate) struct Browser {
     address: String,
@@ -18,7 +18,7 @@ pub(crate) struct Browser {
     pub(crate) cookie: Option<String>,
 }
 
-/// What a browser got.
+/// A response to the browser.
 #[derive(Debug)]
 pub(crate) struct Page {
     pub(crate) status: u16,
@@ -35,7 +35,7 @@ impl Browser {
         self.send(Method::GET, path, &[("accept", "text/html,*/*;q=0.8")], String::new()).await
     }
 
-    /// Sends a form, as this relay's own page would.
+    /// Submits a form as from a page of the relay.
     pub(crate) async fn post(&mut self, path: &str, form: &[(&str, &str)]) -> Page {
         let origin = format!("http://{}", self.address);
         let headers = [("content-type", "application/x-www-form-urlencoded"), ("origin", &origin)];
@@ -60,7 +60,7 @@ impl Browser {
         Page { status: parts.status.as_u16(), text, response: Response::from_parts(parts, ()) }
     }
 
-    /// Opens the page that asks, and answers it.
+    /// Opens the consent page, and submits its form.
     pub(crate) async fn decide(&mut self, query: &str, answer: &[(&str, &str)]) -> Page {
         let page = self.get(&format!("/oauth/authorize?{query}")).await;
         assert_eq!(page.status, 200, "{page:?}");
@@ -75,23 +75,23 @@ impl Page {
         self.response.headers().get(name).map_or("", |value| value.to_str().unwrap())
     }
 
-    /// The hidden field of the page that asks.
+    /// Value of the consent page's hidden field.
     pub(crate) fn field(&self) -> String {
         let (_, rest) =
             self.text.split_once("name=\"request\" value=\"").unwrap_or_else(|| panic!("no form: {self:?}"));
         rest.split('"').next().unwrap().to_owned()
     }
 
-    /// Where the browser is sent, before the answer in the query.
-    pub(crate) fn place(&self) -> &str {
+    /// Target of the redirect, without its query.
+    pub(crate) fn redirect_uri(&self) -> &str {
         self.header("location").split('?').next().unwrap()
     }
 
-    /// A parameter of the place that the browser is sent to.
-    pub(crate) fn answer(&self, name: &str) -> Option<String> {
+    /// Query parameter of the redirect.
+    pub(crate) fn parameter(&self, name: &str) -> Option<String> {
         let (_, query) = self.header("location").split_once('?')?;
         let value = query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))?;
-        Some(decoded(value))
+        Some(decode(value))
     }
 }
 
@@ -104,8 +104,8 @@ pub(crate) async fn register(relay: &RelayProcess, name: &str, redirect_uris: &[
     answer["client_id"].as_str().unwrap_or_else(|| panic!("{answer}")).to_owned()
 }
 
-/// The query of an authorization request that is in order.
-pub(crate) fn asking(client_id: &str, redirect_uri: &str) -> String {
+/// Query of a valid authorization request.
+pub(crate) fn authorization_query(client_id: &str, redirect_uri: &str) -> String {
     query(&[
         ("response_type", "code"),
         ("client_id", client_id),
@@ -134,18 +134,18 @@ pub(crate) async fn redeem(relay: &RelayProcess, client_id: &str, redirect_uri: 
     answer["access_token"].as_str().unwrap_or_else(|| panic!("{answer}")).to_owned()
 }
 
-/// Parameters, encoded.
+/// Encodes parameters as a query.
 pub(crate) fn query(parameters: &[(&str, &str)]) -> String {
-    let pairs: Vec<_> = parameters.iter().map(|(name, value)| format!("{name}={}", encoded(value))).collect();
+    let pairs: Vec<_> = parameters.iter().map(|(name, value)| format!("{name}={}", encode(value))).collect();
     pairs.join("&")
 }
 
-fn encoded(text: &str) -> String {
+fn encode(text: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
     text.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
 }
 
-fn decoded(text: &str) -> String {
+fn decode(text: &str) -> String {
     let (mut bytes, mut rest) = (vec![], text.bytes());
     while let Some(byte) = rest.next() {
         bytes.push(match byte {

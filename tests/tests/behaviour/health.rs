@@ -1,4 +1,4 @@
-//! Whether the relay is there, for those who watch over it.
+//! Health endpoints, for monitoring.
 
 use http_body_util::Full;
 use hyper::{Request, StatusCode};
@@ -12,19 +12,19 @@ async fn get(http: &mut HttpClient, path: &str) -> (StatusCode, String) {
 }
 
 #[tokio::test]
-async fn anybody_may_ask_whether_it_lives() {
+async fn healthz_and_readyz_need_no_token() {
     let relay = RelayProcess::start().await.unwrap();
     let mut anon = HttpClient::connect(relay.address(), "").await.unwrap();
     assert_eq!(get(&mut anon, "/healthz").await, (StatusCode::OK, "ok\n".to_owned()));
     assert_eq!(get(&mut anon, "/readyz").await, (StatusCode::OK, "ready\n".to_owned()));
-    // Of all else nobody learns anything without a token, not even what is there.
+    // Without a token every other path answers alike, whether it exists or not.
     for path in ["/health", "/healthz/", "/favicon.ico", "/..", "/%00", "/mcp"] {
         assert_eq!(get(&mut anon, path).await.0, StatusCode::UNAUTHORIZED, "{path}");
     }
 }
 
 #[tokio::test]
-async fn members_learn_which_relay_it_is() {
+async fn health_check_reports_version_and_sandbox() {
     let relay = RelayProcess::start().await.unwrap();
     let health = relay.connect().await.unwrap().call("health_check", json!({})).await;
     assert_eq!((&health["status"], &health["protocol"]), (&json!("ok"), &json!("multiplayer.v1")));

@@ -1,4 +1,4 @@
-//! What callers may do at most: requests, connections, wrong tokens, channels, bytes.
+//! Limits of callers: requests, connections, wrong tokens, channels, bytes.
 
 use http_body_util::Full;
 use hyper::body::Bytes;
@@ -12,7 +12,7 @@ use crate::table::{Table, in_time};
 
 const LIST: &str = r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#;
 
-/// Asks for a page that nobody needs a token for, with further headers.
+/// Requests `/healthz`, which needs no token, with additional headers.
 async fn healthz(http: &mut HttpClient, headers: &[(&str, &str)]) -> Response<Bytes> {
     let request =
         headers.iter().fold(Request::get("/healthz").header("host", "127.0.0.1"), |request, (name, value)| {
@@ -21,8 +21,8 @@ async fn healthz(http: &mut HttpClient, headers: &[(&str, &str)]) -> Response<By
     http.send(request.body(Full::default()).unwrap()).await.unwrap()
 }
 
-/// Checks that an answer says the caller comes too often, and when to come back.
-fn assert_too_many(response: &Response<Bytes>) {
+/// Checks that a response is a rate-limit error that says when to retry.
+fn assert_rate_limited(response: &Response<Bytes>) {
     assert_eq!(response.status(), StatusCode::TOO_MANY_REQUESTS, "{response:?}");
     let seconds: u64 = response.headers()["retry-after"].to_str().unwrap().parse().unwrap();
     let body: Value = serde_json::from_slice(response.body()).unwrap();
@@ -32,25 +32,25 @@ fn assert_too_many(response: &Response<Bytes>) {
     assert!(!error["hint"].as_str().unwrap().is_empty());
 }
 
-/// Asks until the answer is that it was too often; one more is allowed with every second that passes.
-async fn asked_too_often(mut ask: impl AsyncFnMut() -> Response<Bytes>) {
+/// Repeats a request until it is rate-limited. With each second that passes, one more is allowed.
+async fn repeat_until_limited(mut request: impl AsyncFnMut() -> Response<Bytes>) {
     let refused = async {
         loop {
-            let response = ask().await;
+            let response = request().await;
             if response.status() == StatusCode::TOO_MANY_REQUESTS {
                 return response;
             }
         }
     };
-    assert_too_many(&in_time("a refusal", refused).await);
+    assert_rate_limited(&in_time("a refusal", refused).await);
 }
 
 #[tokio::test]
-async fn a_principal_may_send_so_many_requests_through_all_doors_together() {
+async fn the_request_limit_of_a_principal_spans_all_transports() {
     let relay = RelayProcess::start_with(&["--requests-per-second", "1", "--requests-burst", "4"]).await.unwrap();
     let bob_token = relay.create_token("bob").await.unwrap();
     let mut alice = relay.http().await.unwrap();
-    // The connection's own request is the first.
+    // The request that opens the WebSocket is the first.
     let mut alice_ws = relay.connect().await.unwrap();
     for _ in 0..2 {
         assert_eq!(alice.post("/mcp", &[], LIST.into()).await.unwrap().status(), StatusCode::OK);
@@ -66,22 +66,26 @@ async fn a_principal_may_send_so_many_requests_through_all_doors_together() {
     let error = in_time("a refusal", refused).await;
     assert_eq!(error["code"], "RATE_LIMIT", "{error}");
     assert!((1..=1_000).contains(&error["retry_after_ms"].as_u64().unwrap()), "{error}");
-    asked_too_often(async || alice.post("/mcp", &[], LIST.into()).await.unwrap()).await;
+    repeat_until_limited(async || alice.post("/mcp", &[], LIST.into()).await.unwrap()).await;
     let mut bob = HttpClient::connect(relay.address(), &bob_token).await.unwrap();
-    assert_eq!(bob.post("/mcp", &[], LIST.into()).await.unwrap().status(), StatusCode::OK, "bob has his own");
+    assert_eq!(
+        bob.post("/mcp", &[], LIST.into()).await.unwrap().status(),
+        StatusCode::OK,
+        "bob has a limit of his own"
+    );
 }
 
 #[tokio::test]
-async fn an_address_may_send_so_many_requests_and_only_a_trusted_proxy_names_another() {
+async fn the_request_limit_of_an_address_believes_only_trusted_proxies() {
     let few = ["--address-requests-per-second", "1", "--address-requests-burst", "2"];
     let relay = RelayProcess::start_with(&few).await.unwrap();
     let mut http = HttpClient::connect(relay.address(), "").await.unwrap();
     for caller in ["198.51.100.1", "198.51.100.2"] {
         assert_eq!(healthz(&mut http, &[("x-forwarded-for", caller)]).await.status(), StatusCode::OK);
     }
-    asked_too_often(async || healthz(&mut http, &[("x-forwarded-for", "198.51.100.3")]).await).await;
-    asked_too_often(async || healthz(&mut http, &[("forwarded", "for=198.51.100.4")]).await).await;
-    asked_too_often(async || http.post("/mcp", &[], LIST.into()).await.unwrap()).await;
+    repeat_until_limited(async || healthz(&mut http, &[("x-forwarded-for", "198.51.100.3")]).await).await;
+    repeat_until_limited(async || healthz(&mut http, &[("forwarded", "for=198.51.100.4")]).await).await;
+    repeat_until_limited(async || http.post("/mcp", &[], LIST.into()).await.unwrap()).await;
 
     let relay = RelayProcess::start_with(&[&few[..], &["--trusted-proxies", "127.0.0.0/8"]].concat()).await.unwrap();
     let mut http = HttpClient::connect(relay.address(), "").await.unwrap();
@@ -89,12 +93,12 @@ async fn an_address_may_send_so_many_requests_and_only_a_trusted_proxy_names_ano
         assert_eq!(healthz(&mut http, &[("x-forwarded-for", "2001:db8::1")]).await.status(), StatusCode::OK);
     }
     let chain = "198.51.100.9, 2001:db8::2, 127.0.0.9";
-    asked_too_often(async || healthz(&mut http, &[("x-forwarded-for", chain)]).await).await;
+    repeat_until_limited(async || healthz(&mut http, &[("x-forwarded-for", chain)]).await).await;
     assert_eq!(healthz(&mut http, &[("forwarded", "for=198.51.100.9")]).await.status(), StatusCode::OK);
 }
 
 #[tokio::test]
-async fn wrong_tokens_are_not_looked_up_for_long() {
+async fn lookups_of_wrong_tokens_are_limited() {
     let relay = RelayProcess::start().await.unwrap();
     let bob_token = relay.create_token("bob").await.unwrap();
     let carol_token = relay.create_token("carol").await.unwrap();
@@ -106,15 +110,15 @@ async fn wrong_tokens_are_not_looked_up_for_long() {
     for number in 0..600 {
         assert_eq!(status(&format!("mm_wrong{number}")).await.status(), StatusCode::UNAUTHORIZED);
     }
-    assert_too_many(&status("mm_wrong").await);
-    assert_too_many(&status(&carol_token).await);
-    assert_eq!(status("").await.status(), StatusCode::UNAUTHORIZED, "no token is no wrong token");
-    assert_eq!(status(&bob_token).await.status(), StatusCode::OK, "one that is known to be good is taken");
+    assert_rate_limited(&status("mm_wrong").await);
+    assert_rate_limited(&status(&carol_token).await);
+    assert_eq!(status("").await.status(), StatusCode::UNAUTHORIZED, "a missing token is not a wrong token");
+    assert_eq!(status(&bob_token).await.status(), StatusCode::OK, "a token that was verified before is accepted");
     assert_eq!(status(&relay.local_token().unwrap()).await.status(), StatusCode::OK);
 }
 
 #[tokio::test]
-async fn a_principal_may_make_so_many_channels_a_day_and_repeats_are_not_counted() {
+async fn channels_per_day_are_limited_and_repeats_do_not_count() {
     let relay = RelayProcess::start_with(&["--channels-per-day", "2"]).await.unwrap();
     let bob_token = relay.create_token("bob").await.unwrap();
     let mut alice = relay.connect().await.unwrap();
@@ -134,7 +138,7 @@ async fn a_principal_may_make_so_many_channels_a_day_and_repeats_are_not_counted
     bob.call("create_channel", named("one")).await;
 }
 
-/// A connection over which a request was answered, or why there was none.
+/// Connects and makes a request. Returns the connection if the request was answered.
 async fn served(relay: &RelayProcess) -> Option<TcpStream> {
     let mut stream = TcpStream::connect(relay.address()).await.unwrap();
     stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n").await.ok()?;
@@ -145,7 +149,7 @@ async fn served(relay: &RelayProcess) -> Option<TcpStream> {
 }
 
 #[tokio::test]
-async fn so_many_connections_are_served_from_one_address_and_in_all() {
+async fn connections_are_limited_per_address_and_in_total() {
     for (flags, most) in [
         (vec!["--connections-per-address", "2"], 2),
         (vec!["--connections", "2"], 2),
@@ -156,18 +160,18 @@ async fn so_many_connections_are_served_from_one_address_and_in_all() {
         for _ in 1..most {
             open.push(served(&relay).await.unwrap());
         }
-        // A WebSocket keeps its place after the upgrade.
+        // A WebSocket still counts after the upgrade.
         let socket = in_time("a connection", relay.connect()).await.unwrap();
         for _ in 0..3 {
             assert!(in_time("a refusal", served(&relay)).await.is_none(), "{flags:?}");
         }
         drop(socket);
-        in_time("a free place", async { while served(&relay).await.is_none() {} }).await;
+        in_time("a free connection", async { while served(&relay).await.is_none() {} }).await;
     }
 }
 
 #[tokio::test]
-async fn a_body_that_grows_too_large_and_a_head_that_is_too_large_are_refused() {
+async fn bodies_and_heads_that_are_too_large_are_refused() {
     let mut table = Table::set_with(&["--request-bytes", "20000"], json!({})).await;
     let mut http = table.bob_http().await;
     let large = json!({ "x": "x".repeat(20_000) }).to_string();
@@ -175,7 +179,7 @@ async fn a_body_that_grows_too_large_and_a_head_that_is_too_large_are_refused() 
     assert_eq!(response.status(), StatusCode::PAYLOAD_TOO_LARGE);
     let body: Value = serde_json::from_slice(response.body()).unwrap();
     assert_eq!(body["error"]["code"], "TOO_LARGE", "{body}");
-    // It was read away: the connection can be used again.
+    // The body was read to its end, so the connection can be used again.
     assert_eq!(http.post("/mcp", &[], LIST.into()).await.unwrap().status(), StatusCode::OK);
 
     let mut stream = TcpStream::connect(table.relay.address()).await.unwrap();
@@ -194,7 +198,7 @@ async fn a_body_that_grows_too_large_and_a_head_that_is_too_large_are_refused() 
 
     let mut stream = TcpStream::connect(table.relay.address()).await.unwrap();
     let head = format!("GET /healthz HTTP/1.1\r\nHost: localhost\r\nX: {}\r\n\r\n", "x".repeat(100_000));
-    // It may be refused before all of it is sent.
+    // The head may be refused before all of it is sent.
     let _ = stream.write_all(head.as_bytes()).await;
     let mut answer = vec![];
     let _ = in_time("an answer to a large head", stream.read_to_end(&mut answer)).await;

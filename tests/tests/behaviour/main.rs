@@ -1,6 +1,6 @@
-//! What the product does, one file for each behaviour: a relay process, and clients of its doors.
+//! Behaviour tests, one file for each behaviour: a relay process, and clients of its transports.
 //!
-//! In one program, so that it is linked once.
+//! All of them are one program, so that it is linked once.
 
 #![cfg(test)]
 
@@ -10,33 +10,33 @@ mod access_codes;
 mod authorize;
 mod bad_arguments;
 mod bad_requests;
+mod bot_identity;
+mod bot_secrets;
 mod bots;
 mod browser;
 mod configuration;
-mod door;
+mod egress;
+mod error_messages;
 mod health;
-mod identity;
+mod idempotency;
 mod limits;
-mod network;
 mod oauth;
 mod pages;
 mod paging;
+mod permissions;
 mod privacy;
 mod progress;
 mod randomness;
-mod repeats;
 mod replay;
 mod rest;
-mod rights;
-mod sealed;
+mod result_sizes;
 mod seats;
-mod secrecy;
-mod sizes;
-mod slow;
+mod secrets_at_rest;
+mod slow_clients;
 mod subscriptions;
 mod table;
 mod timers;
 mod tls;
 mod tokens;
+mod transport;
 mod waiting;
-mod words;

@@ -1,4 +1,4 @@
-//! The authorization server, as programs meet it: what it says of itself, registration, tokens, clients' documents.
+//! The authorization server for programs: metadata, registration, tokens, and client ID metadata documents.
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;
@@ -14,9 +14,9 @@ use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
-use crate::network::certificate;
+use crate::egress::certificate;
 
-/// Sends a request with these headers, on a connection of its own.
+/// Sends a request with these headers, on a new connection.
 async fn send(
     relay: &RelayProcess,
     method: Method,
@@ -40,12 +40,12 @@ fn parsed(response: &Response<Bytes>) -> Value {
     serde_json::from_slice(response.body()).unwrap_or_else(|_| panic!("{:?}", response.body()))
 }
 
-/// Registers a client, and returns what came.
+/// Registers a client, and returns the response.
 async fn register(relay: &RelayProcess, client: &Value) -> Response<Bytes> {
     send(relay, Method::POST, "/register", &[("content-type", "application/json")], client.to_string()).await
 }
 
-/// Asks for a token, with these headers and this form.
+/// Sends a token request with these headers and this form.
 async fn token(relay: &RelayProcess, path: &str, headers: &[(&str, &str)], form: &str) -> Response<Bytes> {
     let mut all = vec![("content-type", "application/x-www-form-urlencoded")];
     all.extend(headers);
@@ -64,7 +64,7 @@ async fn is_healthy(relay: &RelayProcess, token: &str) -> bool {
 }
 
 #[tokio::test]
-async fn metadata_says_where_everything_is() {
+async fn metadata_lists_all_endpoints() {
     let relay = RelayProcess::start().await.unwrap();
     let mut text = String::new();
     for path in ["oauth-authorization-server", "oauth-protected-resource", "oauth-protected-resource/mcp"] {
@@ -101,7 +101,7 @@ async fn a_closed_relay_has_no_authorization_server() {
 }
 
 #[tokio::test]
-async fn who_has_no_token_hears_where_to_get_one() {
+async fn refusals_without_a_token_point_to_the_metadata() {
     let relay = RelayProcess::start().await.unwrap();
     let base = format!("http://{}/.well-known/oauth-protected-resource", relay.address());
     for (path, metadata) in [("/mcp", format!("{base}/mcp")), ("/", base.clone()), ("/ws", base)] {
@@ -121,7 +121,7 @@ async fn who_has_no_token_hears_where_to_get_one() {
             }
         }
     }
-    // Not even a valid one, in a URL.
+    // Not even a valid token is accepted in a URL.
     let path = format!("/mcp?x=1&access%5Ftoken={}", relay.local_token().unwrap());
     let response = get(&relay, &path).await;
     assert_eq!(response.status(), StatusCode::BAD_REQUEST);
@@ -130,20 +130,20 @@ async fn who_has_no_token_hears_where_to_get_one() {
 }
 
 #[tokio::test]
-async fn pages_of_other_origins_may_read_the_metadata_and_nothing_else() {
+async fn pages_of_other_origins_can_read_only_the_metadata() {
     let relay = RelayProcess::start_with(&["--allowed-origins", "https://inspector.example"]).await.unwrap();
-    let (foreign, known) = (("origin", "https://play.example"), ("origin", "https://inspector.example"));
+    let (foreign, allowed_page) = (("origin", "https://play.example"), ("origin", "https://inspector.example"));
     let metadata = ["/.well-known/oauth-authorization-server", "/.well-known/oauth-protected-resource/mcp"];
-    let doors = ["/token", "/oauth/token", "/register", "/oauth/revoke", "/mcp", "/", "/create_channel"];
+    let endpoints = ["/token", "/oauth/token", "/register", "/oauth/revoke", "/mcp", "/", "/create_channel"];
     let preflight = |page| {
-        let asked = ("access-control-request-headers", "authorization, mcp-protocol-version");
-        [page, ("access-control-request-method", "POST"), asked]
+        let headers = ("access-control-request-headers", "authorization, mcp-protocol-version");
+        [page, ("access-control-request-method", "POST"), headers]
     };
     for (page, path, may) in metadata
         .map(|path| (foreign, path, true))
         .into_iter()
-        .chain(doors.map(|path| (foreign, path, false)))
-        .chain(doors.map(|path| (known, path, true)))
+        .chain(endpoints.map(|path| (foreign, path, false)))
+        .chain(endpoints.map(|path| (allowed_page, path, true)))
     {
         let response = send(&relay, Method::OPTIONS, path, &preflight(page), "").await;
         assert_eq!(response.status(), StatusCode::OK, "{path}");
@@ -157,14 +157,14 @@ async fn pages_of_other_origins_may_read_the_metadata_and_nothing_else() {
         assert_eq!(response.status(), StatusCode::OK, "{path}");
         assert_eq!(response.headers()["access-control-allow-origin"], foreign.1);
     }
-    for path in doors.into_iter().chain(["/ws", "/.well-known/other"]) {
+    for path in endpoints.into_iter().chain(["/ws", "/.well-known/other"]) {
         let response = send(&relay, Method::POST, path, &[foreign], "").await;
         assert_eq!(response.status(), StatusCode::FORBIDDEN, "{path}");
     }
-    let answer = token(&relay, "/token", &[known], "grant_type=client_credentials").await;
+    let answer = token(&relay, "/token", &[allowed_page], "grant_type=client_credentials").await;
     assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
-    assert_eq!(answer.headers()["access-control-allow-origin"], known.1);
-    // The host's name is looked at all the same.
+    assert_eq!(answer.headers()["access-control-allow-origin"], allowed_page.1);
+    // The Host header is still checked.
     let request = Request::get("/.well-known/oauth-authorization-server").header("host", "evil.example");
     let mut http = HttpClient::connect(relay.address(), "").await.unwrap();
     let response = http.send(request.body(Full::default()).unwrap()).await.unwrap();
@@ -172,7 +172,7 @@ async fn pages_of_other_origins_may_read_the_metadata_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn a_script_registers_and_acts_for_itself_also_after_a_restart() {
+async fn a_script_can_register_and_act_for_itself_across_restarts() {
     let mut relay = RelayProcess::start().await.unwrap();
     let response =
         register(&relay, &json!({ "client_name": "A script", "redirect_uris": ["http://localhost/callback"] })).await;
@@ -201,7 +201,7 @@ async fn a_script_registers_and_acts_for_itself_also_after_a_restart() {
     let by_post = by_post["access_token"].as_str().unwrap();
     assert!(is_healthy(&relay, by_basic).await && is_healthy(&relay, by_post).await);
 
-    // Both are the same caller, and nobody else is.
+    // Both tokens are for the same caller, and another client's is not.
     let mut http = HttpClient::connect(relay.address(), by_basic).await.unwrap();
     let created = http.call_tool("create_channel", json!({ "name": "x", "slots": ["invite:a"], "join_as": "a" })).await;
     let at = json!({ "channel_id": created.unwrap()["channel_id"] });
@@ -218,17 +218,17 @@ async fn a_script_registers_and_acts_for_itself_also_after_a_restart() {
     let again = token(&relay, "/token", &[("authorization", &basic(&client))], form).await;
     assert!(is_healthy(&relay, parsed(&again)["access_token"].as_str().unwrap()).await);
 
-    // What ends is refused, and nothing of it is kept as it was.
+    // A revoked token is refused, and the database contains no secret in plain text.
     let form = format!("token={by_post}");
     let response = token(&relay, "/oauth/revoke", &[("authorization", &basic(&client))], &form).await;
     assert_eq!(response.status(), StatusCode::OK);
     relay.terminate().await.unwrap();
-    let kept: Vec<u8> = ["relay.db", "relay.db-wal"]
+    let database: Vec<u8> = ["relay.db", "relay.db-wal"]
         .iter()
         .flat_map(|name| std::fs::read(relay.data_dir().join(name)).unwrap_or_default())
         .collect();
     for secret in [by_post, by_basic, client["client_secret"].as_str().unwrap()] {
-        assert!(!kept.windows(secret.len()).any(|window| window == secret.as_bytes()));
+        assert!(!database.windows(secret.len()).any(|window| window == secret.as_bytes()));
     }
     relay.restart(None).await.unwrap();
     assert!(!is_healthy(&relay, by_post).await);
@@ -236,7 +236,7 @@ async fn a_script_registers_and_acts_for_itself_also_after_a_restart() {
 }
 
 #[tokio::test]
-async fn who_proves_nothing_gets_nothing() {
+async fn token_requests_without_valid_credentials_are_refused() {
     let relay = RelayProcess::start().await.unwrap();
     let client = parsed(&register(&relay, &json!({ "grant_types": ["client_credentials"] })).await);
     let (id, secret) = (client["client_id"].as_str().unwrap(), client["client_secret"].as_str().unwrap());
@@ -267,7 +267,7 @@ async fn who_proves_nothing_gets_nothing() {
         assert!(!response.headers().contains_key("www-authenticate"));
         assert!(!String::from_utf8_lossy(response.body()).contains(secret));
     }
-    // The client's own id and secret are no tokens.
+    // The client's id and secret are not tokens.
     assert!(!is_healthy(&relay, id).await && !is_healthy(&relay, secret).await);
     let invite = RelayProcess::start_with(&["--access", "invite"]).await.unwrap();
     let uris = json!({ "redirect_uris": ["http://localhost/callback"] });
@@ -279,7 +279,7 @@ async fn who_proves_nothing_gets_nothing() {
 }
 
 #[tokio::test]
-async fn registrations_are_checked_and_counted() {
+async fn registrations_are_validated_and_limited() {
     let relay = RelayProcess::start_with(&["--registrations-per-hour", "3"]).await.unwrap();
     for (client, error) in [
         (json!({ "redirect_uris": ["javascript:alert(1)"] }), "invalid_redirect_uri"),
@@ -306,7 +306,7 @@ async fn registrations_are_checked_and_counted() {
     assert!((60..=1_201).contains(&wait), "{wait}");
 }
 
-/// A server of clients' documents, over TLS; how many requests came.
+/// Starts a TLS server of client ID metadata documents. Returns its address and its request counter.
 async fn documents(tls: TlsAcceptor) -> (SocketAddr, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -350,8 +350,8 @@ async fn documents(tls: TlsAcceptor) -> (SocketAddr, Arc<AtomicUsize>) {
     (address, count)
 }
 
-/// What the relay says to a client of this id that has no code.
-async fn asked(relay: &RelayProcess, id: &str) -> (StatusCode, String, String) {
+/// Requests a token with a wrong code as a client of this id. Returns the status, the error and its description.
+async fn token_error(relay: &RelayProcess, id: &str) -> (StatusCode, String, String) {
     let body = json!({ "grant_type": "authorization_code", "client_id": id, "code": "mmc_guess", "code_verifier": "x".repeat(43) });
     let response = send(relay, Method::POST, "/token", &[("content-type", "application/json")], body.to_string()).await;
     let (status, body) = (response.status(), parsed(&response));
@@ -360,27 +360,27 @@ async fn asked(relay: &RelayProcess, id: &str) -> (StatusCode, String, String) {
 }
 
 #[tokio::test]
-async fn a_client_is_known_by_its_document() {
+async fn clients_are_identified_by_their_metadata_document() {
     let (_directory, authority, tls) = certificate();
     let (address, count) = documents(tls.clone()).await;
     let (closed, closed_count) = documents(tls).await;
     let allow = format!("127.0.0.1:{}", address.port());
-    // Bots have no network here, and the relay still has its own.
+    // Bots have no network here, but the relay still fetches documents.
     let flags =
         ["--bot-network", "false", "--bot-network-allow", &allow, "--bot-network-ca", authority.to_str().unwrap()];
     let relay = RelayProcess::start_with(&flags).await.unwrap();
     let url = |path: &str| format!("https://localhost:{}{path}", address.port());
 
-    // Known, so it is its code that is wrong; asked for once, though many come at once.
+    // The client is accepted and only its code is wrong. Concurrent requests fetch the document once.
     let good = url("/good");
-    let all = futures::future::join_all((0..8).map(|_| asked(&relay, &good))).await;
+    let all = futures::future::join_all((0..8).map(|_| token_error(&relay, &good))).await;
     assert!(
         all.iter().all(|(status, error, _)| (*status, error.as_str()) == (StatusCode::BAD_REQUEST, "invalid_grant")),
         "{all:?}"
     );
     assert_eq!(count.load(Ordering::Relaxed), 1);
 
-    for (path, said) in [
+    for (path, reason) in [
         ("/moved", "answers with 302"),
         ("/missing", "answers with 404"),
         ("/page", "application/json"),
@@ -390,15 +390,15 @@ async fn a_client_is_known_by_its_document() {
         ("/slow", "within 5 seconds"),
     ] {
         let before = count.load(Ordering::Relaxed);
-        let (status, error, description) = asked(&relay, &url(path)).await;
+        let (status, error, description) = token_error(&relay, &url(path)).await;
         assert_eq!((status, error.as_str()), (StatusCode::UNAUTHORIZED, "invalid_client"), "{path}");
-        assert!(description.contains(said), "{path}: {description}");
-        // A failure is remembered for a while, too.
-        assert_eq!(asked(&relay, &url(path)).await.2, description);
+        assert!(description.contains(reason), "{path}: {description}");
+        // Failures are cached, too.
+        assert_eq!(token_error(&relay, &url(path)).await.2, description);
         assert_eq!(count.load(Ordering::Relaxed), before + 1, "{path}");
     }
 
-    // Everything else on this machine is out of reach, and what is there is not told.
+    // No other address of this machine is reached, and the error does not reveal what is there.
     for id in [
         format!("https://localhost:{}/good", closed.port()),
         format!("https://127.0.0.1:{}/good", closed.port()),
@@ -407,26 +407,26 @@ async fn a_client_is_known_by_its_document() {
         "https://169.254.169.254/latest/meta-data".to_owned(),
         "https://10.0.0.1/good".to_owned(),
     ] {
-        let (status, error, description) = asked(&relay, &id).await;
+        let (status, error, description) = token_error(&relay, &id).await;
         assert_eq!((status, error.as_str()), (StatusCode::UNAUTHORIZED, "invalid_client"), "{id}");
         assert!(description.contains("fetches nothing from its host"), "{id}: {description}");
     }
     assert_eq!(closed_count.load(Ordering::Relaxed), 0);
-    // The certificate is for localhost; and these are no ids at all.
+    // The certificate is for localhost only. The other URLs are not valid ids.
     let by_address = format!("https://127.0.0.1:{}/good", address.port());
-    assert!(asked(&relay, &by_address).await.2.contains("over TLS"));
+    assert!(token_error(&relay, &by_address).await.2.contains("over TLS"));
     let (plain, dots) = (good.replace("https", "http"), url("/x/../good"));
     for id in [plain.as_str(), &dots, "https://localhost", "https://user@localhost/good"] {
-        assert_eq!(asked(&relay, id).await.1, "invalid_client", "{id}");
+        assert_eq!(token_error(&relay, id).await.1, "invalid_client", "{id}");
     }
 }
 
 #[tokio::test]
-async fn documents_are_asked_for_so_often_and_no_more() {
+async fn fetches_of_metadata_documents_are_limited() {
     let relay = RelayProcess::start().await.unwrap();
     let mut busy = 0;
     for number in 0..40 {
-        let (status, _, _) = asked(&relay, &format!("https://127.0.0.1/{number}")).await;
+        let (status, _, _) = token_error(&relay, &format!("https://127.0.0.1/{number}")).await;
         busy += usize::from(status == StatusCode::TOO_MANY_REQUESTS);
     }
     assert!((5..=10).contains(&busy), "{busy}");

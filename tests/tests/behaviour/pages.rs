@@ -1,4 +1,4 @@
-//! Pages for everybody: what this is, how to set it up, how to join.
+//! Public pages: the front page with the set-up of clients, and the join page.
 
 use hyper::Method;
 use mcp_multiplayer_tests::RelayProcess;
@@ -16,7 +16,7 @@ async fn the_front_page_sets_up_clients_for_this_relay() {
     let policy = page.header("content-security-policy");
     assert!(policy.starts_with("default-src 'none'") && policy.contains("frame-ancestors 'none'"), "{policy}");
     assert!(!policy.contains("script") && !page.text.contains("<script"), "{policy}");
-    for said in [
+    for text in [
         "https://relay.example/mcp",
         "wss://relay.example",
         "claude mcp add --transport http multiplayer https://relay.example/mcp",
@@ -26,12 +26,12 @@ async fn the_front_page_sets_up_clients_for_this_relay() {
         "cursor://anysphere.cursor-deeplink/mcp/install?name=multiplayer&#38;config=eyJ1cmwiOiJodHRwczovL3JlbGF5LmV4YW1wbGUvbWNwIn0%3D",
         "vscode:mcp/install?%7B%22",
     ] {
-        assert!(page.text.contains(said), "{said}\n{}", page.text);
+        assert!(page.text.contains(text), "{text}\n{}", page.text);
     }
     assert!(!page.text.contains(relay.address()), "the public URL is never guessed from Host");
-    assert_eq!(anyone.cookie, None, "nobody is followed");
+    assert_eq!(anyone.cookie, None, "no cookie is set");
 
-    // Everybody else at this path is answered as before.
+    // Other requests to this path need a token as before.
     for headers in [&[][..], &[("accept", "*/*")], &[("accept", "text/html"), ("authorization", "Bearer x")]] {
         assert_eq!(anyone.send(Method::GET, "/", headers, String::new()).await.status, 401, "{headers:?}");
     }
@@ -40,15 +40,15 @@ async fn the_front_page_sets_up_clients_for_this_relay() {
 }
 
 #[tokio::test]
-async fn the_front_page_says_who_may_in() {
-    for (access, says, does_not) in [
+async fn the_front_page_depends_on_the_access_policy() {
+    for (access, present, absent) in [
         ("open", "No account is needed", "access code"),
         ("invite", "access code", "No account is needed"),
         ("closed", "Bearer TOKEN", "Add custom connector"),
     ] {
         let relay = RelayProcess::start_with(&["--access", access, "--public-url", "https://r.example"]).await.unwrap();
         let page = Browser::new(&relay).get("/").await;
-        assert!(page.text.contains(says) && !page.text.contains(does_not), "{access} {}", page.text);
+        assert!(page.text.contains(present) && !page.text.contains(absent), "{access} {}", page.text);
     }
     let relay = RelayProcess::start().await.unwrap();
     let page = Browser::new(&relay).get("/").await;
@@ -56,7 +56,7 @@ async fn the_front_page_says_who_may_in() {
 }
 
 #[tokio::test]
-async fn the_join_page_never_hears_of_the_invite() {
+async fn the_join_page_cannot_send_the_invite_anywhere() {
     let relay = RelayProcess::start().await.unwrap();
     let mut anyone = Browser::new(&relay);
     let page = anyone.get("/join").await;
@@ -64,7 +64,7 @@ async fn the_join_page_never_hears_of_the_invite() {
     assert!(page.header("x-robots-tag").contains("noindex") && page.text.contains("content=\"noindex\""));
     assert_eq!(page.header("referrer-policy"), "no-referrer");
     let policy = page.header("content-security-policy");
-    // No script can send anything anywhere: there is no connect-src, img-src or form-action to send it by.
+    // The script cannot send anything: there is no connect-src, img-src or form-action that would allow it.
     assert_eq!(
         policy,
         "default-src 'none'; style-src 'self'; script-src 'self'; form-action 'none'; frame-ancestors 'none'; base-uri 'none'"
@@ -85,10 +85,10 @@ async fn the_join_page_never_hears_of_the_invite() {
 }
 
 #[tokio::test]
-async fn pages_find_their_way_below_a_path() {
-    let relay = RelayProcess::start_with(&["--public-url", "https://example.org/table"]).await.unwrap();
+async fn links_work_if_the_public_url_has_a_path() {
+    let relay = RelayProcess::start_with(&["--public-url", "https://example.org/relay"]).await.unwrap();
     let page = Browser::new(&relay).get("/join").await;
-    for link in ["\"/table/style.css\"", "\"/table/join.js\"", "\"/table/#set-up\""] {
+    for link in ["\"/relay/style.css\"", "\"/relay/join.js\"", "\"/relay/#set-up\""] {
         assert!(page.text.contains(link), "{link}");
     }
 }

@@ -1,15 +1,15 @@
-//! Long logs and long pages: everything is read, once and in order, in answers of a bearable size.
+//! Long logs are read completely, once and in order, in pages of limited size.
 
 use mcp_multiplayer_tests::WsClient;
 use serde_json::{Value, json};
 
 use crate::table::{Table, in_time, of_type};
 
-/// So that a test may post as fast as it can.
-const UNHURRIED: [&str; 6] =
+/// Flags that lift the limits on posts, so that a test can post as fast as it can.
+const UNLIMITED: [&str; 6] =
     ["--posts-per-second", "1000000", "--posts-burst", "1000000", "--requests-burst", "1000000"];
 
-/// Posts this many messages, many at a time.
+/// Posts messages, 50 at a time.
 async fn post_many(client: &mut WsClient, channel_id: &str, count: usize) {
     let mut posted = 0;
     while posted < count {
@@ -19,7 +19,7 @@ async fn post_many(client: &mut WsClient, channel_id: &str, count: usize) {
             ids.push(client.send("post_message", args).await.unwrap());
         }
         posted += ids.len();
-        // Answered in any order; wait for all of them.
+        // Responses arrive in any order.
         for _ in ids {
             assert!(client.frame().await.unwrap()["ok"]["msg_id"].is_u64());
         }
@@ -48,7 +48,7 @@ fn ids(pages: &[Value]) -> Vec<u64> {
 
 #[tokio::test]
 async fn thousands_of_entries_are_read_completely_and_in_order() {
-    let mut table = Table::set_with(&UNHURRIED, json!({})).await;
+    let mut table = Table::set_with(&UNLIMITED, json!({})).await;
     in_time("the posts", post_many(&mut table.alice, &table.channel_id, 2_500)).await;
     let size = table.size().await;
     let read = pages(&mut table.bob, &table.channel_id, &json!({})).await;
@@ -59,11 +59,11 @@ async fn thousands_of_entries_are_read_completely_and_in_order() {
         assert!(page["messages"].as_array().unwrap().len() <= 500);
     }
     assert_eq!(read.last().unwrap()["cursor"], size);
-    // The same from another life of the relay, where nothing is in memory.
+    // The result is the same after a restart, when nothing is cached.
     table.relay.restart(None).await.unwrap();
     let mut bob = table.bob_again().await;
     assert_eq!(pages(&mut bob, &table.channel_id, &json!({})).await, read);
-    // Whoever joins late gets the first page, and goes on from there.
+    // A late joiner receives the first page, and continues from there.
     let mut carol = table.stranger().await;
     let joined = carol.call("join_channel", json!({ "invite_code": table.created["invites"][1] })).await;
     assert_eq!(joined["has_more"], true);
@@ -72,7 +72,7 @@ async fn thousands_of_entries_are_read_completely_and_in_order() {
 
 #[tokio::test]
 async fn a_page_has_at_most_as_many_messages_as_asked_for() {
-    let mut table = Table::set_with(&UNHURRIED, json!({})).await;
+    let mut table = Table::set_with(&UNLIMITED, json!({})).await;
     post_many(&mut table.alice, &table.channel_id, 20).await;
     let size = table.size().await;
     for limit in [1, 7, 500, 4_000_000_000_u64] {
@@ -83,13 +83,13 @@ async fn a_page_has_at_most_as_many_messages_as_asked_for() {
         assert_eq!(last["has_more"], false);
     }
     let none = pages(&mut table.bob, &table.channel_id, &json!({ "limit": 0 })).await;
-    assert_eq!(ids(&none).len() as u64, size, "a page of nothing would be read for ever");
+    assert_eq!(ids(&none).len() as u64, size, "a limit of 0 would never reach the end");
 }
 
 #[tokio::test]
-async fn a_page_ends_before_it_is_too_long() {
-    let mut table = Table::set_with(&UNHURRIED, json!({})).await;
-    // Characters that double in JSON, and a body that is as large as they come.
+async fn pages_are_limited_in_size() {
+    let mut table = Table::set_with(&UNLIMITED, json!({})).await;
+    // Characters that take twice the space in JSON, and bodies near the limit.
     let texts = ["\"".repeat(10_000), "é".repeat(9_000), "x".repeat(32_000), "short".to_owned(), "\u{1}".repeat(5_000)];
     for text in texts.iter().cycle().take(20) {
         table.alice_says(text).await;
@@ -105,8 +105,8 @@ async fn a_page_ends_before_it_is_too_long() {
 }
 
 #[tokio::test]
-async fn a_page_over_mcp_stays_bearable() {
-    let mut table = Table::set_with(&UNHURRIED, json!({})).await;
+async fn pages_over_mcp_are_limited_in_size() {
+    let mut table = Table::set_with(&UNLIMITED, json!({})).await;
     for _ in 0..4 {
         table.alice_says(&"\"".repeat(16_000)).await;
     }
@@ -127,7 +127,7 @@ async fn a_page_over_mcp_stays_bearable() {
 }
 
 #[tokio::test]
-async fn traces_are_read_by_who_asks_for_them() {
+async fn trace_entries_are_returned_on_request() {
     let echo = "class Echo:\n    def on_message(self, msg):\n        self.ctx.post('bot', {'text': 'echo'})\n";
     let mut table = Table::refereed_by(echo).await;
     let msg_id = table.alice_says("hello").await;
@@ -137,7 +137,7 @@ async fn traces_are_read_by_who_asks_for_them() {
     let with = pages(bob, &table.channel_id, &json!({ "include_trace": true })).await;
     let size = table.size().await;
     assert_eq!(ids(&with), (1..=size).collect::<Vec<_>>(), "ids are contiguous");
-    assert_eq!(without.last().unwrap()["cursor"], size, "the cursor counts what is not shown");
+    assert_eq!(without.last().unwrap()["cursor"], size, "the cursor includes entries that are not shown");
     let all: Vec<Value> = with.iter().flat_map(|page| page["messages"].as_array().unwrap().clone()).collect();
     let ran = of_type(&all, "bot:ran");
     assert_eq!(ran.len(), 1);

@@ -1,18 +1,19 @@
-//! Who may read what: private entries by their two ends, channels by their members.
+//! Visibility: only sender and recipient see private entries, and only members see a channel.
 
 use mcp_multiplayer_tests::{Failure, WsClient};
 use serde_json::{Value, json};
 
 use crate::table::{Table, of_type, read, read_until, with_text};
 
-/// Answers a whisper with a whisper.
-const WHISPERER: &str = "
-class Whisperer:
+/// Answers a DM with a DM.
+const DM_BOT: &str = "
+class DmBot:
     def on_private_message(self, slot_id, msg):
         self.ctx.dm(slot_id, 'secret', {'text': 'you said ' + msg['text']})
 ";
 
-async fn whisper(table: &mut Table, text: &str) -> u64 {
+/// Sends a DM to the bot as bob, waits for its answer, and returns the id of bob's message.
+async fn send_dm(table: &mut Table, text: &str) -> u64 {
     let args = table.here(json!({ "bot_id": "bot_CustomBot_0", "message": text }));
     let sent = table.bob.call("dm_bot", args).await;
     assert_eq!(sent["delivered_to"], "bot_CustomBot_0");
@@ -23,41 +24,41 @@ async fn whisper(table: &mut Table, text: &str) -> u64 {
     sent["msg_id"].as_u64().unwrap()
 }
 
-fn hears(messages: &[Value], text: &str) -> bool {
-    messages.iter().any(|message| message["body"]["text"].as_str().is_some_and(|said| said.contains(text)))
+fn has_text(messages: &[Value], text: &str) -> bool {
+    messages.iter().any(|message| message["body"]["text"].as_str().is_some_and(|found| found.contains(text)))
 }
 
 #[tokio::test]
-async fn a_whisper_stays_between_player_and_bot() {
-    let mut table = Table::refereed_by(WHISPERER).await;
-    let msg_id = whisper(&mut table, "paper").await;
+async fn a_dm_is_visible_to_player_and_bot_only() {
+    let mut table = Table::refereed_by(DM_BOT).await;
+    let msg_id = send_dm(&mut table, "paper").await;
     let read = table.bob_reads().await;
     let sent = with_text(&read, "paper")[0];
     assert_eq!((&sent["id"], &sent["kind"]), (&json!(msg_id), &json!("private")));
     assert_eq!((&sent["sender"], &sent["to_slot"]), (&json!("s2"), &json!("s0")));
-    assert!(!hears(&table.alice_reads().await, "paper"), "alice is another player, and owner, and admin");
+    assert!(!has_text(&table.alice_reads().await, "paper"), "alice is another player, and owner, and admin");
 }
 
 #[tokio::test]
-async fn an_owner_without_a_seat_hears_no_whispers() {
-    let mut table = Table::refereed_by(WHISPERER).await;
-    whisper(&mut table, "paper").await;
+async fn an_owner_without_a_seat_cannot_see_dms() {
+    let mut table = Table::refereed_by(DM_BOT).await;
+    send_dm(&mut table, "paper").await;
     let leave = table.here(json!({}));
     table.alice.call("leave_channel", leave).await;
     let all = table.alice_reads().await;
-    assert!(!hears(&all, "paper"));
-    assert_eq!(of_type(&all, "member:leave").len(), 1, "what is public is read");
+    assert!(!has_text(&all, "paper"));
+    assert_eq!(of_type(&all, "member:leave").len(), 1, "public entries are visible");
 }
 
 #[tokio::test]
-async fn the_same_tenure_keeps_its_whispers_and_the_next_does_not_get_them() {
-    let mut table = Table::refereed_by(WHISPERER).await;
-    whisper(&mut table, "paper").await;
-    // Moved to another principal, the tenure goes on.
+async fn dms_belong_to_a_tenure_and_not_to_the_next() {
+    let mut table = Table::refereed_by(DM_BOT).await;
+    send_dm(&mut table, "paper").await;
+    // The tenure continues when the seat moves to another principal.
     let mut carol = table.stranger().await;
     let moved = carol.call("join_channel", json!({ "invite_code": table.joined["rejoin_token"] })).await;
-    assert!(hears(moved["messages"].as_array().unwrap(), "you said paper"));
-    assert!(hears(&read(&mut carol, &table.channel_id).await, "you said paper"));
+    assert!(has_text(moved["messages"].as_array().unwrap(), "you said paper"));
+    assert!(has_text(&read(&mut carol, &table.channel_id).await, "you said paper"));
 
     let leave = table.here(json!({}));
     carol.call("leave_channel", leave).await;
@@ -65,27 +66,27 @@ async fn the_same_tenure_keeps_its_whispers_and_the_next_does_not_get_them() {
     let invite = table.update(ops).await.unwrap()["invites"][0].clone();
     let next = table.bob.call("join_channel", json!({ "invite_code": invite })).await;
     assert_eq!(next["slot_id"], "s2");
-    assert!(!hears(next["messages"].as_array().unwrap(), "paper"), "even who once sat there has a new tenure");
-    assert!(!hears(&table.bob_reads().await, "paper"));
-    whisper(&mut table, "stone").await;
+    assert!(!has_text(next["messages"].as_array().unwrap(), "paper"), "a former holder has a new tenure");
+    assert!(!has_text(&table.bob_reads().await, "paper"));
+    send_dm(&mut table, "stone").await;
 }
 
 #[tokio::test]
-async fn a_player_in_a_bots_former_slot_hears_nothing_that_was_whispered_to_it() {
-    let mut table = Table::set_with(&[], json!({ "bot_code": WHISPERER, "mutable": true })).await;
-    whisper(&mut table, "paper").await;
+async fn a_player_in_a_bots_former_slot_cannot_see_its_dms() {
+    let mut table = Table::set_with(&[], json!({ "bot_code": DM_BOT, "mutable": true })).await;
+    send_dm(&mut table, "paper").await;
     let ops = json!([{ "type": "yield_slot", "slot_id": "s0", "to": "invite" }]);
     let invite = table.update(ops).await.unwrap()["invites"][0].clone();
     let mut carol = table.stranger().await;
     let joined = carol.call("join_channel", json!({ "invite_code": invite })).await;
     assert_eq!(joined["slot_id"], "s0");
-    assert!(!hears(joined["messages"].as_array().unwrap(), "paper"));
+    assert!(!has_text(joined["messages"].as_array().unwrap(), "paper"));
 }
 
 #[tokio::test]
-async fn the_cursor_counts_what_is_hidden() {
-    let mut table = Table::refereed_by(WHISPERER).await;
-    whisper(&mut table, "paper").await;
+async fn the_cursor_includes_hidden_entries() {
+    let mut table = Table::refereed_by(DM_BOT).await;
+    send_dm(&mut table, "paper").await;
     let size = table.size().await;
     let args = table.here(json!({ "cursor": 0, "timeout_ms": 0 }));
     let page = table.alice.call("sync_messages", args).await;
@@ -101,7 +102,7 @@ async fn refusal(client: &mut WsClient, op: &str, args: Value) -> String {
     }
 }
 
-/// Every operation on a channel, with arguments that would be fine for a member.
+/// Every operation on a channel, with arguments that a member could use.
 fn operations(channel_id: &str) -> Vec<(&'static str, Value)> {
     let mut operations = vec![
         ("leave_channel", json!({})),
@@ -127,16 +128,16 @@ fn operations(channel_id: &str) -> Vec<(&'static str, Value)> {
 }
 
 #[tokio::test]
-async fn strangers_cannot_tell_a_channel_from_none() {
-    let mut table = Table::refereed_by(WHISPERER).await;
+async fn strangers_cannot_find_out_whether_a_channel_exists() {
+    let mut table = Table::refereed_by(DM_BOT).await;
     let size = table.size().await;
     let mut mallory = table.stranger().await;
     let real = operations(&table.channel_id);
-    let none = operations("chn_0123456789abcdef");
-    for ((op, real), (_, none)) in real.into_iter().zip(none) {
-        let (real, none) = (refusal(&mut mallory, op, real).await, refusal(&mut mallory, op, none).await);
+    let missing = operations("chn_0123456789abcdef");
+    for ((op, real), (_, missing)) in real.into_iter().zip(missing) {
+        let (real, missing) = (refusal(&mut mallory, op, real).await, refusal(&mut mallory, op, missing).await);
         assert!(real.contains("\"NOT_MEMBER\""), "{op}: {real}");
-        assert_eq!(real, none, "{op}");
+        assert_eq!(real, missing, "{op}");
     }
     assert_eq!(mallory.call("list_channels", json!({})).await, json!({ "channels": [], "total_channels": 0 }));
     assert_eq!(table.size().await, size);
@@ -144,13 +145,13 @@ async fn strangers_cannot_tell_a_channel_from_none() {
 }
 
 #[tokio::test]
-async fn members_read_the_referees_code() {
-    let mut table = Table::refereed_by(WHISPERER).await;
+async fn only_members_can_read_a_bots_code() {
+    let mut table = Table::refereed_by(DM_BOT).await;
     for client in [&mut table.alice, &mut table.bob] {
         let args = json!({ "channel_id": table.channel_id, "bot_id": "bot_CustomBot_0" });
-        assert_eq!(client.call("get_bot_code", args).await["inline_code"], WHISPERER);
+        assert_eq!(client.call("get_bot_code", args).await["inline_code"], DM_BOT);
     }
-    // Whoever was here once is a stranger.
+    // A former member has no access.
     let args = table.here(json!({}));
     table.bob.call("leave_channel", args.clone()).await;
     for op in ["get_channel_info", "sync_messages"] {
@@ -162,11 +163,11 @@ async fn members_read_the_referees_code() {
 }
 
 #[tokio::test]
-async fn a_forged_or_foreign_code_says_nothing_of_channels() {
+async fn forged_codes_reveal_nothing_about_channels() {
     let table = Table::set().await;
     let mut mallory = table.stranger().await;
     let invite = table.created["invites"][1].as_str().unwrap();
-    // One character altered, so that the channel it names still exists.
+    // One character of the secret is altered; the channel that the code names exists.
     let (start, rest) = invite.split_at(invite.len() - 3);
     let forged = format!("{start}{}{}", if rest.starts_with('0') { '1' } else { '0' }, &rest[1..]);
     let forged = refusal(&mut mallory, "join_channel", json!({ "invite_code": forged })).await;

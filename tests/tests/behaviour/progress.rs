@@ -1,4 +1,4 @@
-//! Signs of life in long waits, and methods that have no stream here.
+//! Progress notifications in long waits, and the refusal of methods that would open a stream.
 
 use http_body_util::Full;
 use hyper::Request;
@@ -9,21 +9,21 @@ use serde_json::json;
 use crate::table::{Table, in_time};
 
 #[tokio::test]
-async fn a_long_wait_gives_a_sign_of_life_and_then_its_answer() {
+async fn a_long_wait_reports_progress_and_then_its_result() {
     let mut table = Table::set().await;
     let args = table.here(json!({ "cursor": table.joined["cursor"], "timeout_ms": 45_000 }));
     let params = json!({ "name": "sync_messages", "arguments": args });
     let (address, token) = (table.relay.address().to_owned(), table.bob_token.clone());
-    // With the sign of life, the answer turns into an event stream.
-    let meta = json!({ "progressToken": "how-is-it" });
+    // The response becomes an event stream with its first progress notification.
+    let meta = json!({ "progressToken": "progress-1" });
     let opened = EventStream::open(&address, &token, "tools/call", &params, &meta);
-    let mut stream = in_time("the first sign of life", opened).await.unwrap();
-    let sign = in_time("the sign", stream.next()).await.unwrap().unwrap();
-    assert_eq!(sign["method"], "notifications/progress");
-    assert_eq!(sign["params"]["progressToken"], "how-is-it");
-    assert_eq!(sign["params"]["message"], "waiting for messages");
-    assert!((9.0..20.0).contains(&sign["params"]["progress"].as_f64().unwrap()), "{sign}");
-    assert_eq!(sign["params"]["total"], 45.0);
+    let mut stream = in_time("the first notification", opened).await.unwrap();
+    let progress = in_time("the notification", stream.next()).await.unwrap().unwrap();
+    assert_eq!(progress["method"], "notifications/progress");
+    assert_eq!(progress["params"]["progressToken"], "progress-1");
+    assert_eq!(progress["params"]["message"], "waiting for messages");
+    assert!((9.0..20.0).contains(&progress["params"]["progress"].as_f64().unwrap()), "{progress}");
+    assert_eq!(progress["params"]["total"], 45.0);
     table.alice_says("at last").await;
     let answer = in_time("the answer", stream.next()).await.unwrap().unwrap();
     assert!(answer["result"]["content"][0]["text"].as_str().unwrap().contains("at last"), "{answer}");
@@ -31,7 +31,7 @@ async fn a_long_wait_gives_a_sign_of_life_and_then_its_answer() {
 }
 
 #[tokio::test]
-async fn where_there_is_no_stream_one_is_told_so_at_once() {
+async fn methods_that_would_open_a_stream_are_refused_at_once() {
     let table = Table::set().await;
     for (method, path) in [("GET", "/mcp"), ("DELETE", "/mcp"), ("GET", "/"), ("DELETE", "/"), ("PUT", "/mcp")] {
         let request = |token: &str| {
@@ -45,9 +45,9 @@ async fn where_there_is_no_stream_one_is_told_so_at_once() {
         let refused = in_time("the answer", http.send(request(&bearer))).await.unwrap();
         assert_eq!(refused.status(), 405, "{method} {path}");
         assert_eq!(refused.headers()["allow"], "POST");
-        // Without a token that is said first: so do clients find out that they need one.
-        let unknown = in_time("the answer", http.send(request(""))).await.unwrap();
-        assert_eq!(unknown.status(), 401, "{method} {path}");
-        assert!(unknown.headers().contains_key("www-authenticate"));
+        // Without a token the response is 401 first, so that clients find out that they need one.
+        let without_token = in_time("the answer", http.send(request(""))).await.unwrap();
+        assert_eq!(without_token.status(), 401, "{method} {path}");
+        assert!(without_token.headers().contains_key("www-authenticate"));
     }
 }

@@ -1,4 +1,4 @@
-//! Where a bot's randomness comes from, as players see it, and what a relay has to show for it.
+//! Bots' randomness: the players' entropy in it, commitments, and the relay's revealed seeds.
 
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -13,9 +13,9 @@ class Dice:
         if text == 'start':
             self.ctx.post('bot', {'text': 'started', 'with': self.ctx.start()})
         elif text == 'commit':
-            kept = self.ctx.commit({'roll': random.randint(1, 6)})
-            self.ctx.set_state({'id': kept['id']})
-            self.ctx.post('bot', {'text': 'committed', 'kept': kept})
+            made = self.ctx.commit({'roll': random.randint(1, 6)})
+            self.ctx.set_state({'id': made['id']})
+            self.ctx.post('bot', {'text': 'committed', 'made': made})
         elif text == 'open':
             self.ctx.post('bot', {'text': 'opened', 'opened': self.ctx.open(self.ctx.get_state()['id'])})
         elif text == 'reveal':
@@ -31,10 +31,11 @@ fn sha256(text: &[u8]) -> String {
     format!("sha256:{}", hex(&Sha256::digest(text)))
 }
 
-async fn said(table: &mut Table, text: &str, answer: &str) -> Vec<Value> {
+/// Posts a text as bob, and reads until the hook that answers it has run.
+async fn post_and_read(table: &mut Table, text: &str, answer: &str) -> Vec<Value> {
     table.bob_says(text).await;
     let at = table.channel_id.clone();
-    // The trace of the hook comes after what it posted.
+    // The trace of a hook follows its posts.
     let log = read_until(&mut table.bob, &at, answer, |message| message["body"]["text"] == answer).await;
     let trigger = log.iter().find(|message| message["body"]["text"] == text).unwrap()["id"].clone();
     read_until(&mut table.bob, &at, "bot:ran", move |message| {
@@ -44,16 +45,20 @@ async fn said(table: &mut Table, text: &str, answer: &str) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn players_entropy_goes_in_and_the_log_says_whose() {
+async fn the_log_names_the_players_whose_entropy_is_used() {
     let mut table = Table::refereed_by(DICE).await;
     let mut carol = table.stranger().await;
     let invite = &table.created["invites"][1];
     carol.call("join_channel", json!({ "invite_code": invite, "entropy": "seven dice" })).await;
-    let log = said(&mut table, "commit", "committed").await;
+    let log = post_and_read(&mut table, "commit", "committed").await;
     let ran = of_type(&log, "bot:ran");
-    assert_eq!(ran.last().unwrap()["body"]["drawn"][0]["open"], false, "drawn before the start: the relay's alone");
+    assert_eq!(
+        ran.last().unwrap()["body"]["drawn"][0]["open"],
+        false,
+        "drawn before the start, from the relay's seed alone"
+    );
 
-    let log = said(&mut table, "start", "started").await;
+    let log = post_and_read(&mut table, "start", "started").await;
     let opened = of_type(&log, "entropy:open")[0];
     let carols = of_type(&log, "member:join").into_iter().find(|join| join["body"]["slot_id"] == "s3").unwrap();
     let expected = json!([{ "slot_id": "s3", "entry": carols["id"], "entropy": sha256(b"seven dice") }]);
@@ -63,25 +68,25 @@ async fn players_entropy_goes_in_and_the_log_says_whose() {
 }
 
 #[tokio::test]
-async fn a_commitment_is_proven_by_what_opens_it() {
+async fn an_opened_value_matches_its_commitment() {
     let mut table = Table::refereed_by(DICE).await;
-    said(&mut table, "start", "started").await;
-    said(&mut table, "commit", "committed").await;
-    let log = said(&mut table, "open", "opened").await;
+    post_and_read(&mut table, "start", "started").await;
+    post_and_read(&mut table, "commit", "committed").await;
+    let log = post_and_read(&mut table, "open", "opened").await;
     let body = |text: &str| log.iter().find(|message| message["body"]["text"] == text).unwrap()["body"].clone();
-    let (kept, opened) = (body("committed")["kept"].clone(), body("opened")["opened"].clone());
-    assert_eq!(kept["commitment"], opened["commitment"]);
+    let (made, opened) = (body("committed")["made"].clone(), body("opened")["opened"].clone());
+    assert_eq!(made["commitment"], opened["commitment"]);
     let salted = format!("{}|{}", opened["text"].as_str().unwrap(), opened["salt"].as_str().unwrap());
-    assert_eq!(kept["commitment"], sha256(salted.as_bytes()));
+    assert_eq!(made["commitment"], sha256(salted.as_bytes()));
     assert!((1..=6).contains(&opened["value"]["roll"].as_i64().unwrap()));
 }
 
 #[tokio::test]
-async fn a_revealed_seed_is_the_one_that_was_committed_to() {
+async fn a_revealed_seed_matches_its_commitment() {
     let mut table = Table::refereed_by(DICE).await;
-    said(&mut table, "reveal", "revealed").await;
-    said(&mut table, "start", "started").await;
-    let log = said(&mut table, "reveal", "revealed").await;
+    post_and_read(&mut table, "reveal", "revealed").await;
+    post_and_read(&mut table, "start", "started").await;
+    let log = post_and_read(&mut table, "reveal", "revealed").await;
     let at = table.channel_id.clone();
     let log = if of_type(&log, "seed:reveal").len() == 2 {
         log
@@ -98,7 +103,7 @@ async fn a_revealed_seed_is_the_one_that_was_committed_to() {
     let second = reveals.iter().find(|reveal| reveal["body"]["epoch"] == 1).unwrap();
     assert_eq!(of_type(&log, "bot:attach")[0]["body"]["seed_commitment"], commitment(&seed(first)));
     assert_eq!(first["body"]["next_commitment"], commitment(&seed(second)));
-    // The seeds are a chain: the later one leads to the earlier.
+    // The seeds are a hash chain: the earlier one is the hash of the later one.
     let chained = Sha256::digest([b"mcp-multiplayer/seed-chain/v1".as_slice(), &seed(second)].concat());
     assert_eq!(chained.as_slice(), seed(first));
 }

@@ -1,4 +1,4 @@
-//! A channel's export, and whether its bots do again what the log says.
+//! Exports of channels, and the replay of their bots.
 
 use std::path::PathBuf;
 use std::process::Output;
@@ -9,7 +9,7 @@ use tokio::process::Command;
 
 use crate::table::{Table, read_until};
 
-/// Uses all that could differ between two runs.
+/// A bot that uses everything that could differ between two runs.
 const MIXED: &str = "
 import datetime, random, secrets, time, uuid
 class Thing:
@@ -64,7 +64,7 @@ async fn replay(path: &std::path::Path, more: &[&str]) -> (Option<i32>, String) 
     (status.code(), String::from_utf8(stdout).unwrap() + &String::from_utf8(stderr).unwrap())
 }
 
-/// A channel in which everything happened, the relay restarted in the midst of it.
+/// Plays in a channel with all kinds of hooks, and restarts the relay in between.
 async fn played() -> Table {
     let mut table = Table::refereed_by(MIXED).await;
     let bot_id = table.created["bots"][0]["bot_id"].clone();
@@ -82,27 +82,27 @@ async fn played() -> Table {
     let at = table.channel_id.clone();
     read_until(&mut table.bob, &at, "the timer", |message| message["body"]["text"] == "timer late").await;
     table.bob.call("leave_channel", leave).await;
-    read_until(&mut table.alice, &at, "the farewell", |message| message["body"]["text"] == "bye s2").await;
+    read_until(&mut table.alice, &at, "the bot's goodbye", |message| message["body"]["text"] == "bye s2").await;
     read_until(&mut table.alice, &at, "its trace", |message| message["body"]["hook"] == "on_leave").await;
     table
 }
 
 #[tokio::test]
-async fn a_channels_bots_do_again_what_the_log_says() {
+async fn a_replay_reproduces_the_log_and_detects_alterations() {
     let table = played().await;
     let path = export(&table, &[]).await;
     for more in [&[][..], &["--fresh"]] {
-        let (code, told) = replay(&path, more).await;
-        assert_eq!(code, Some(0), "{told}");
-        assert_eq!(told, "bot_CustomBot_0: 15 hooks did again exactly what the log says\n");
+        let (code, output) = replay(&path, more).await;
+        assert_eq!(code, Some(0), "{output}");
+        assert_eq!(output, "bot_CustomBot_0: 15 hooks did again exactly what the log says\n");
     }
 
-    // What is left out of a public export is said to be unknown, and nothing to be different.
-    let (code, told) = replay(&export(&table, &["--public"]).await, &[]).await;
-    assert_eq!(code, Some(3), "{told}");
-    assert!(told.contains("cannot be known") && !told.contains("DIFFERENT"), "{told}");
+    // What a public export leaves out is reported as unknown, not as different.
+    let (code, output) = replay(&export(&table, &["--public"]).await, &[]).await;
+    assert_eq!(code, Some(3), "{output}");
+    assert!(output.contains("cannot be known") && !output.contains("DIFFERENT"), "{output}");
 
-    // A relay that alters a result, and every hash with it, is found out.
+    // A relay that alters a result together with its hash is detected.
     let text = std::fs::read_to_string(&path).unwrap();
     let mut altered: Value = serde_json::from_str(&text).unwrap();
     let entries = altered["entries"].as_array_mut().unwrap();
@@ -111,27 +111,27 @@ async fn a_channels_bots_do_again_what_the_log_says() {
     let entry: mcp_multiplayer_protocol::Content = serde_json::from_value(answer["content"].clone()).unwrap();
     answer["envelope"]["body_hash"] = json!(entry.hash());
     std::fs::write(&path, altered.to_string()).unwrap();
-    let (code, told) = replay(&path, &[]).await;
-    assert_eq!(code, Some(1), "{told}");
+    let (code, output) = replay(&path, &[]).await;
+    assert_eq!(code, Some(1), "{output}");
     let lines: Vec<&str> =
-        told.lines().filter(|line| line.contains("says      ") || line.contains("gives  ")).collect();
-    assert!(told.contains("DIFFERENT: on_message") && lines.len() == 2, "{told}");
-    assert!(lines[0].contains("\"n\":30") && lines[1].contains("\"n\":3,"), "{told}");
+        output.lines().filter(|line| line.contains("says      ") || line.contains("gives  ")).collect();
+    assert!(output.contains("DIFFERENT: on_message") && lines.len() == 2, "{output}");
+    assert!(lines[0].contains("\"n\":30") && lines[1].contains("\"n\":3,"), "{output}");
 
-    // One that forgets the hash is not worth running.
+    // An export with a wrong hash is refused without running a bot.
     let clumsy = text.replacen("\"timer late\"", "\"timer early\"", 1);
     std::fs::write(&path, clumsy).unwrap();
-    let (code, told) = replay(&path, &[]).await;
-    assert_eq!(code, Some(2), "{told}");
-    assert!(told.contains("its body is not the one whose hash is in the log"), "{told}");
+    let (code, output) = replay(&path, &[]).await;
+    assert_eq!(code, Some(2), "{output}");
+    assert!(output.contains("its body is not the one whose hash is in the log"), "{output}");
 }
 
 #[tokio::test]
-async fn other_code_than_the_logs_is_not_run() {
+async fn code_that_does_not_match_the_log_is_not_run() {
     let table = played().await;
     let path = export(&table, &[]).await;
     let text = std::fs::read_to_string(&path).unwrap();
     std::fs::write(&path, text.replacen("ValueError('as asked')", "ValueError('as wished')", 1)).unwrap();
-    let (code, told) = replay(&path, &[]).await;
-    assert_eq!((code, told.as_str()), (Some(2), "the source of bot_CustomBot_0 is not what the log names\n"));
+    let (code, output) = replay(&path, &[]).await;
+    assert_eq!((code, output.as_str()), (Some(2), "the source of bot_CustomBot_0 is not what the log names\n"));
 }

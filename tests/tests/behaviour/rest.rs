@@ -1,4 +1,4 @@
-//! The REST door: `POST /<operation>` with JSON, `GET` with a query, problems (RFC 9457), the description.
+//! The REST transport: `POST /<operation>` with JSON, `GET` with a query, problems (RFC 9457), the OpenAPI document.
 
 use http_body_util::Full;
 use hyper::body::Bytes;
@@ -12,8 +12,8 @@ const READS: [&str; 6] = ["health_check", "sync_messages", "get_channel_info", "
 const CHANGES: [&str; 7] =
     ["create_channel", "join_channel", "leave_channel", "post_message", "dm_bot", "update_channel", "attach_bot"];
 
-/// One request on a connection of its own, with a token if there is one, and these headers.
-async fn ask(
+/// Sends a request on a new connection, with a token unless it is empty, and these headers.
+async fn send(
     relay: &RelayProcess,
     token: &str,
     method: &str,
@@ -35,35 +35,35 @@ async fn ask(
 
 async fn post(relay: &RelayProcess, token: &str, operation: &str, arguments: &Value) -> Response<Bytes> {
     let json = [("content-type", "application/json")];
-    ask(relay, token, "POST", &format!("/{operation}"), &json, arguments.to_string()).await
+    send(relay, token, "POST", &format!("/{operation}"), &json, arguments.to_string()).await
 }
 
 async fn get(relay: &RelayProcess, token: &str, path: &str) -> Response<Bytes> {
-    ask(relay, token, "GET", path, &[], "").await
+    send(relay, token, "GET", path, &[], "").await
 }
 
-/// The result of what was done.
-fn done(response: &Response<Bytes>) -> Value {
-    let said = String::from_utf8_lossy(response.body());
-    assert_eq!(response.status(), StatusCode::OK, "{said}");
+/// Checks that a response is a success, and returns its result.
+fn result_of(response: &Response<Bytes>) -> Value {
+    let text = String::from_utf8_lossy(response.body());
+    assert_eq!(response.status(), StatusCode::OK, "{text}");
     assert_eq!(response.headers()["content-type"], "application/json");
     assert_eq!(response.headers()["cache-control"], "no-store");
-    serde_json::from_str(&said).unwrap()
+    serde_json::from_str(&text).unwrap()
 }
 
-/// The code of what was refused with this status.
-fn refused(response: &Response<Bytes>, status: u16) -> String {
-    let said = String::from_utf8_lossy(response.body()).into_owned();
-    assert_eq!(response.status(), status, "{said}");
+/// Checks that a response is a problem with this status, and returns its code.
+fn refusal_of(response: &Response<Bytes>, status: u16) -> String {
+    let text = String::from_utf8_lossy(response.body()).into_owned();
+    assert_eq!(response.status(), status, "{text}");
     assert_eq!(response.headers()["content-type"], "application/problem+json");
-    let problem: Value = serde_json::from_str(&said).unwrap();
+    let problem: Value = serde_json::from_str(&text).unwrap();
     assert_eq!(problem["type"], "about:blank");
     assert_eq!(problem["status"], status);
     assert_eq!(problem["code"], problem["error"]["code"]);
     assert_eq!(problem["title"], problem["error"]["message"]);
     assert_eq!(problem["detail"], problem["error"]["hint"]);
     for member in ["title", "detail"] {
-        assert!(!problem[member].as_str().unwrap().is_empty(), "{said}");
+        assert!(!problem[member].as_str().unwrap().is_empty(), "{text}");
     }
     problem["code"].as_str().unwrap().to_owned()
 }
@@ -77,43 +77,43 @@ async fn a_game_is_played_with_plain_requests() {
         "slots": ["bot:guess-referee", "invite:player1", "invite:player2"],
         "bot_preset": "GuessBot"
     });
-    let created = done(&post(&relay, &alice, "create_channel", &create).await);
+    let created = result_of(&post(&relay, &alice, "create_channel", &create).await);
     let channel_id = created["channel_id"].as_str().unwrap();
     let invites = created["invites"].as_array().unwrap();
-    done(&post(&relay, &alice, "join_channel", &json!({ "invite_code": invites[0] })).await);
-    let joined = done(&post(&relay, &bob, "join_channel", &json!({ "invite_code": invites[1] })).await);
+    result_of(&post(&relay, &alice, "join_channel", &json!({ "invite_code": invites[0] })).await);
+    let joined = result_of(&post(&relay, &bob, "join_channel", &json!({ "invite_code": invites[1] })).await);
     assert_eq!(joined["slot_id"], "s2");
-    let who = done(&get(&relay, &bob, &format!("/who?channel_id={channel_id}")).await);
+    let who = result_of(&get(&relay, &bob, &format!("/who?channel_id={channel_id}")).await);
     assert_eq!(who["your_slots"], json!(["s2"]));
     assert_eq!(who["bots"][0]["name"], "GuessBot");
     let bot_id = who["bots"][0]["bot_id"].as_str().unwrap();
     let code =
-        done(&get(&relay, &bob, &format!("/get_bot_code?channel_id={channel_id}&bot_id={bot_id}&offset=0")).await);
+        result_of(&get(&relay, &bob, &format!("/get_bot_code?channel_id={channel_id}&bot_id={bot_id}&offset=0")).await);
     assert_eq!(code["code_hash"], who["bots"][0]["code_hash"]);
 
     let say = json!({ "channel_id": channel_id, "body": "guess 50", "cursor": joined["cursor"], "wait_ms": 20_000 });
-    let mut page = done(&post(&relay, &alice, "post_message", &say).await);
+    let mut page = result_of(&post(&relay, &alice, "post_message", &say).await);
     let posted = page["msg_id"].clone();
-    // The answer came with the post, or is on its way.
+    // The judgement came with the post, or is still to come.
     let judged = loop {
         let messages = page["messages"].as_array().unwrap();
         if let Some(judged) = messages.iter().find(|message| message["body"]["type"] == "judge") {
             break judged.clone();
         }
         let path = format!("/sync_messages?channel_id={channel_id}&cursor={}&timeout_ms=20000", page["cursor"]);
-        page = done(&get(&relay, &alice, &path).await);
+        page = result_of(&get(&relay, &alice, &path).await);
     };
     assert_eq!(judged["sender"], format!("bot:{bot_id}"));
     let path = format!("/sync_messages?channel_id={channel_id}&cursor={posted}&timeout_ms=0");
-    let read = done(&get(&relay, &bob, &path).await);
+    let read = result_of(&get(&relay, &bob, &path).await);
     assert!(read["messages"].as_array().unwrap().contains(&judged), "bob reads the same");
-    let list = done(&get(&relay, &alice, "/list_channels").await);
+    let list = result_of(&get(&relay, &alice, "/list_channels").await);
     assert_eq!(list["total_channels"], 1);
-    assert_eq!(done(&get(&relay, &alice, "/health_check").await)["status"], "ok");
+    assert_eq!(result_of(&get(&relay, &alice, "/health_check").await)["status"], "ok");
 }
 
 #[tokio::test]
-async fn an_operation_says_the_same_at_every_door() {
+async fn an_operation_returns_the_same_over_every_transport() {
     let mut table = Table::set().await;
     table.alice_says("hello").await;
     let token = table.bob_token.clone();
@@ -122,31 +122,31 @@ async fn an_operation_says_the_same_at_every_door() {
     for name in ["get_channel_info", "list_channels", "health_check"] {
         let arguments = if name == "get_channel_info" { here.clone() } else { json!({}) };
         let query = if name == "get_channel_info" { format!("?channel_id={channel_id}") } else { String::new() };
-        let said = table.bob.call(name, arguments.clone()).await;
-        assert_eq!(done(&post(&table.relay, &token, name, &arguments).await), said);
-        assert_eq!(done(&get(&table.relay, &token, &format!("/{name}{query}")).await), said);
+        let expected = table.bob.call(name, arguments.clone()).await;
+        assert_eq!(result_of(&post(&table.relay, &token, name, &arguments).await), expected);
+        assert_eq!(result_of(&get(&table.relay, &token, &format!("/{name}{query}")).await), expected);
     }
-    let said = table.bob.call("get_channel_info", here.clone()).await;
-    assert_eq!(done(&post(&table.relay, &token, "who", &here).await), said);
-    assert_eq!(done(&get(&table.relay, &token, &format!("/who?channel_id={channel_id}")).await), said);
+    let expected = table.bob.call("get_channel_info", here.clone()).await;
+    assert_eq!(result_of(&post(&table.relay, &token, "who", &here).await), expected);
+    assert_eq!(result_of(&get(&table.relay, &token, &format!("/who?channel_id={channel_id}")).await), expected);
     let read = table.here(json!({ "cursor": 2, "limit": 3, "include_trace": true, "timeout_ms": 0, "slot_id": "s2" }));
-    let said = table.bob.call("sync_messages", read.clone()).await;
+    let expected = table.bob.call("sync_messages", read.clone()).await;
     let query = format!("channel_id={channel_id}&cursor=2&limit=3&include_trace=true&timeout_ms=0&slot_id=s2");
-    assert_eq!(done(&post(&table.relay, &token, "sync_messages", &read).await), said);
-    assert_eq!(done(&get(&table.relay, &token, &format!("/sync_messages?{query}")).await), said);
-    // A repeat is one, whichever door it takes.
+    assert_eq!(result_of(&post(&table.relay, &token, "sync_messages", &read).await), expected);
+    assert_eq!(result_of(&get(&table.relay, &token, &format!("/sync_messages?{query}")).await), expected);
+    // A repeat is recognised over another transport.
     let once = table.here(json!({ "body": "once", "idempotency_key": "k1" }));
     let posted = table.bob.call("post_message", once.clone()).await;
-    assert_eq!(done(&post(&table.relay, &token, "post_message", &once).await), posted);
-    // Without arguments there may be no body, and no type of it.
-    let nothing = ask(&table.relay, &token, "POST", "/list_channels", &[], "").await;
-    assert_eq!(done(&nothing)["total_channels"], 1);
+    assert_eq!(result_of(&post(&table.relay, &token, "post_message", &once).await), posted);
+    // An operation without arguments needs neither a body nor a content type.
+    let nothing = send(&table.relay, &token, "POST", "/list_channels", &[], "").await;
+    assert_eq!(result_of(&nothing)["total_channels"], 1);
     let charset = [("content-type", "Application/JSON; charset=utf-8")];
-    done(&ask(&table.relay, &token, "POST", "/list_channels", &charset, "{}").await);
+    result_of(&send(&table.relay, &token, "POST", "/list_channels", &charset, "{}").await);
 }
 
 #[tokio::test]
-async fn each_error_has_its_status() {
+async fn errors_have_their_status_codes() {
     let flags = ["--posts-burst", "2", "--posts-per-second", "1", "--request-bytes", "200000"];
     let mut table = Table::set_with(&flags, json!({})).await;
     let token = table.bob_token.clone();
@@ -165,12 +165,12 @@ async fn each_error_has_its_status() {
         ("create_channel", json!({ "name": "x", "slots": ["bot"], "bots": [["x"]] }), 400, "INVALID_REQUEST"),
     ];
     for (name, arguments, status, code) in calls.drain(..) {
-        assert_eq!(refused(&post(&table.relay, &token, name, &arguments).await, status), code, "{name}");
+        assert_eq!(refusal_of(&post(&table.relay, &token, name, &arguments).await, status), code, "{name}");
     }
     let say = table.here(json!({ "body": "one", "idempotency_key": "k" }));
-    done(&post(&table.relay, &token, "post_message", &say).await);
+    result_of(&post(&table.relay, &token, "post_message", &say).await);
     let other = table.here(json!({ "body": "two", "idempotency_key": "k" }));
-    assert_eq!(refused(&post(&table.relay, &token, "post_message", &other).await, 409), "CONFLICT");
+    assert_eq!(refusal_of(&post(&table.relay, &token, "post_message", &other).await, 409), "CONFLICT");
     let mut limited = None;
     for number in 0..10 {
         let response =
@@ -181,50 +181,50 @@ async fn each_error_has_its_status() {
         }
     }
     let limited = limited.expect("ten posts at once are too many");
-    assert_eq!(refused(&limited, 429), "RATE_LIMIT");
+    assert_eq!(refusal_of(&limited, 429), "RATE_LIMIT");
     assert_eq!(limited.headers()["retry-after"], "1");
     let alice = table.relay.local_token().unwrap();
     let attach = table.here(json!({ "name": "Bot", "inline_code": "import os\nclass Bot:\n    pass\n" }));
-    refused(&post(&table.relay, &alice, "attach_bot", &attach).await, 422);
+    refusal_of(&post(&table.relay, &alice, "attach_bot", &attach).await, 422);
     let bad = table.here(json!({ "ops": [{ "type": "close_slot", "slot_id": "s1" }] }));
-    assert_eq!(refused(&post(&table.relay, &alice, "update_channel", &bad).await, 422), "BAD_OP");
+    assert_eq!(refusal_of(&post(&table.relay, &alice, "update_channel", &bad).await, 422), "BAD_OP");
     table.update(json!([{ "type": "close" }])).await.unwrap();
     let late = table.here(json!({ "body": "late" }));
-    assert_eq!(refused(&post(&table.relay, &alice, "post_message", &late).await, 409), "CHANNEL_CLOSED");
+    assert_eq!(refusal_of(&post(&table.relay, &alice, "post_message", &late).await, 409), "CHANNEL_CLOSED");
 }
 
 #[tokio::test]
-async fn requests_that_are_none_are_refused_in_the_same_form() {
+async fn invalid_requests_are_refused_as_problems() {
     let table = Table::set().await;
     let (relay, token) = (&table.relay, &table.bob_token);
     let json = [("content-type", "application/json")];
     let body = table.here(json!({ "body": "x" })).to_string();
     for kind in ["text/plain", "application/x-www-form-urlencoded", "application/jsonx", "multipart/form-data", ""] {
-        let response = ask(relay, token, "POST", "/post_message", &[("content-type", kind)], body.clone()).await;
-        refused(&response, 415);
+        let response = send(relay, token, "POST", "/post_message", &[("content-type", kind)], body.clone()).await;
+        refusal_of(&response, 415);
     }
-    refused(&ask(relay, token, "POST", "/post_message", &[], body.clone()).await, 415);
+    refusal_of(&send(relay, token, "POST", "/post_message", &[], body.clone()).await, 415);
     for text in ["{", "{}}", "nonsense", "\"x\"", "[]", "7", "null", "{\"channel_id\":1e400}", "\u{feff}{}", " "] {
-        let response = ask(relay, token, "POST", "/post_message", &json, text).await;
-        assert_eq!(refused(&response, 400), "INVALID_REQUEST", "{text}");
+        let response = send(relay, token, "POST", "/post_message", &json, text).await;
+        assert_eq!(refusal_of(&response, 400), "INVALID_REQUEST", "{text}");
     }
     let deep = format!("{{\"data\":{}", "[".repeat(100_000));
-    refused(&ask(relay, token, "POST", "/post_message", &json, deep).await, 400);
-    refused(&ask(relay, token, "POST", "/post_message", &json, &b"{\"body\":\"\xff\"}"[..]).await, 400);
-    refused(&ask(relay, token, "POST", "/post_message?slot_id=s2", &json, body).await, 400);
+    refusal_of(&send(relay, token, "POST", "/post_message", &json, deep).await, 400);
+    refusal_of(&send(relay, token, "POST", "/post_message", &json, &b"{\"body\":\"\xff\"}"[..]).await, 400);
+    refusal_of(&send(relay, token, "POST", "/post_message?slot_id=s2", &json, body).await, 400);
     let channel = format!("channel_id={}", table.channel_id);
     for query in
         ["", "channel_id=", "channel_id=7", "channel_id", &format!("{channel}&x=1"), &format!("{channel}&{channel}")]
     {
-        assert_eq!(refused(&get(relay, token, &format!("/who?{query}")).await, 400), "INVALID_REQUEST", "{query}");
+        assert_eq!(refusal_of(&get(relay, token, &format!("/who?{query}")).await, 400), "INVALID_REQUEST", "{query}");
     }
-    // What was sent may be a secret, and does not come back from where it can't be read.
-    let response = ask(relay, token, "POST", "/join_channel", &json, r#"{"invite_code": inv_secret}"#).await;
+    // An unparsable body may contain a secret, so the error does not quote it.
+    let response = send(relay, token, "POST", "/join_channel", &json, r#"{"invite_code": inv_secret}"#).await;
     assert!(!String::from_utf8_lossy(response.body()).contains("inv_secret"));
 }
 
 #[tokio::test]
-async fn only_the_methods_of_a_path_are_taken() {
+async fn other_methods_are_refused_with_the_allowed_ones() {
     let relay = RelayProcess::start().await.unwrap();
     let token = relay.local_token().unwrap();
     for (names, allowed) in [(&READS[..], "GET,HEAD,POST"), (&CHANGES[..], "POST")] {
@@ -233,18 +233,18 @@ async fn only_the_methods_of_a_path_are_taken() {
                 if method == "GET" && allowed.contains(method) {
                     continue;
                 }
-                let response = ask(&relay, &token, method, &format!("/{name}"), &[], "").await;
-                refused(&response, 405);
-                let mut told: Vec<&str> = response.headers()["allow"].to_str().unwrap().split(',').collect();
-                told.sort_unstable();
-                assert_eq!(told.join(","), allowed, "{method} {name}");
+                let response = send(&relay, &token, method, &format!("/{name}"), &[], "").await;
+                refusal_of(&response, 405);
+                let mut methods: Vec<&str> = response.headers()["allow"].to_str().unwrap().split(',').collect();
+                methods.sort_unstable();
+                assert_eq!(methods.join(","), allowed, "{method} {name}");
             }
         }
     }
 }
 
 #[tokio::test]
-async fn nobody_acts_without_a_token_in_the_header() {
+async fn requests_without_a_token_in_the_header_are_refused() {
     let table = Table::set().await;
     let token = &table.bob_token;
     for name in READS.iter().chain(&CHANGES) {
@@ -253,48 +253,48 @@ async fn nobody_acts_without_a_token_in_the_header() {
             ("POST", format!("/{name}"), "mm_nonsense"),
             ("PUT", format!("/{name}"), ""),
         ] {
-            let response = ask(&table.relay, header, method, &path, &[], "").await;
-            assert_eq!(refused(&response, 401), "UNAUTHENTICATED", "{method} {path}");
+            let response = send(&table.relay, header, method, &path, &[], "").await;
+            assert_eq!(refusal_of(&response, 401), "UNAUTHENTICATED", "{method} {path}");
             assert!(response.headers().contains_key("www-authenticate"));
         }
-        // Nor does one in the URL help, or do any good beside the one in the header.
+        // A token in the URL is refused, even beside a valid one in the header.
         for header in ["", token] {
             let path = format!("/{name}?access_token={token}");
-            let response = ask(&table.relay, header, "GET", &path, &[], "").await;
+            let response = send(&table.relay, header, "GET", &path, &[], "").await;
             assert!(!String::from_utf8_lossy(response.body()).contains(token.as_str()));
-            refused(&response, 400);
+            refusal_of(&response, 400);
         }
     }
     let response = get(&table.relay, token, &format!("/list_channels?token={token}")).await;
     assert!(!String::from_utf8_lossy(response.body()).contains(token.as_str()));
-    refused(&response, 400);
+    refusal_of(&response, 400);
     let foreign = [("origin", "https://evil.example")];
-    refused(&ask(&table.relay, token, "GET", "/list_channels", &foreign, "").await, 403);
+    refusal_of(&send(&table.relay, token, "GET", "/list_channels", &foreign, "").await, 403);
 }
 
 #[tokio::test]
-async fn a_wait_ends_with_what_is_said_and_with_the_relay() {
+async fn a_wait_ends_with_a_message_or_with_the_relay() {
     let mut table = Table::set().await;
     let head = table.size().await;
     let path = format!("/sync_messages?channel_id={}&cursor={head}&timeout_ms=45000", table.channel_id);
     let token = table.bob_token.clone();
     let args = table.here(json!({ "body": "wake up" }));
     let (answered, _) = tokio::join!(get(&table.relay, &token, &path), table.alice.call("post_message", args));
-    assert_eq!(done(&answered)["messages"][0]["body"]["text"], "wake up");
+    assert_eq!(result_of(&answered)["messages"][0]["body"]["text"], "wake up");
     let path = format!("/sync_messages?channel_id={}&cursor={}&timeout_ms=45000", table.channel_id, head + 1);
     let mut http = HttpClient::connect(table.relay.address(), "").await.unwrap();
     let request = Request::get(path).header("host", "127.0.0.1").header("authorization", format!("Bearer {token}"));
     let waiting = http.send(request.body(Full::default()).unwrap());
     let (waited, ended) = tokio::join!(in_time("the wait", waiting), table.relay.terminate());
     assert!(ended.unwrap());
-    // It may not have begun when the relay was asked to end.
+    // The wait may not have started when the relay was asked to end.
     if let Ok(response) = waited {
         assert!([200, 503].contains(&response.status().as_u16()), "{response:?}");
     }
 }
 
 #[tokio::test]
-async fn the_description_is_for_everybody() {
+async fn the_openapi_document_needs_no_token() {
     let flags = ["--public-url", "https://relay.example.org/", "--access", "open"];
     let relay = RelayProcess::start_with(&flags).await.unwrap();
     let response = get(&relay, "", "/openapi.json").await;
@@ -312,6 +312,6 @@ async fn the_description_is_for_everybody() {
     let flows = &document["components"]["securitySchemes"]["oauth2"]["flows"];
     assert_eq!(flows["authorizationCode"]["authorizationUrl"], "https://relay.example.org/oauth/authorize");
     assert_eq!(flows["clientCredentials"]["tokenUrl"], "https://relay.example.org/oauth/token");
-    refused(&ask(&relay, "", "POST", "/openapi.json", &[], "").await, 405);
-    refused(&ask(&relay, "", "GET", "/openapi.json", &[("origin", "https://evil.example")], "").await, 403);
+    refusal_of(&send(&relay, "", "POST", "/openapi.json", &[], "").await, 405);
+    refusal_of(&send(&relay, "", "GET", "/openapi.json", &[("origin", "https://evil.example")], "").await, 403);
 }

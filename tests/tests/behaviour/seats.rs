@@ -1,4 +1,4 @@
-//! Seats belong to principals: how they are taken, come back to, moved and ended.
+//! Seats belong to principals: joining, rejoining, moving and leaving.
 
 use mcp_multiplayer_tests::{Failure, WsClient};
 use serde_json::{Value, json};
@@ -14,7 +14,7 @@ async fn join_refused(client: &mut WsClient, code: &Value) -> String {
 }
 
 #[tokio::test]
-async fn who_creates_may_sit_at_once() {
+async fn the_creator_can_take_a_seat_at_once() {
     let table = Table::set().await;
     let created = &table.created;
     assert_eq!(created["slot_id"], "s1");
@@ -37,7 +37,7 @@ async fn join_as_names_an_invite_slot() {
 }
 
 #[tokio::test]
-async fn several_seats_of_one_principal_are_told_apart() {
+async fn several_seats_of_one_principal_need_slot_id() {
     let mut table = Table::set().await;
     let second = join(&mut table.bob, &table.created["invites"][1]).await;
     assert_eq!(second["slot_id"], "s3");
@@ -66,20 +66,20 @@ async fn several_seats_of_one_principal_are_told_apart() {
     let args = table.here(json!({}));
     assert_eq!(table.bob.call("get_channel_info", args).await["your_slots"], json!(["s2", "s3"]));
 
-    // With one seat less there is nothing to say.
+    // With one seat left, slot_id is not needed.
     let leave = table.here(json!({ "slot_id": "s3" }));
     table.bob.call("leave_channel", leave).await;
     table.bob_says("s2 again").await;
 }
 
 #[tokio::test]
-async fn a_rejoin_by_another_moves_the_seat() {
+async fn a_rejoin_by_another_principal_moves_the_seat() {
     let mut table = Table::set().await;
     let mut carol = table.stranger().await;
     let token = table.joined["rejoin_token"].clone();
     let moved = join(&mut carol, &token).await;
     assert_eq!(moved["slot_id"], "s2");
-    assert_eq!(moved["rejoin_token"], token, "it is the token of the tenure, whoever holds it");
+    assert_eq!(moved["rejoin_token"], token, "the token belongs to the tenure");
 
     let post = table.here(json!({ "body": "mine" }));
     assert_eq!(table.bob.refusal("post_message", post.clone()).await, "NOT_MEMBER");
@@ -98,7 +98,7 @@ async fn a_rejoin_by_another_moves_the_seat() {
     assert_ne!(rejoins[0]["body"]["player"], joins[1]["body"]["player"]);
     assert_eq!(log.last().unwrap()["sender"], "s2");
 
-    // The token lasts as long as the tenure: the former holder takes the seat back with it.
+    // The token is valid as long as the tenure, so the former holder can take the seat back.
     assert_eq!(join(&mut table.bob, &token).await["slot_id"], "s2");
     table.bob_says("back").await;
     let args = table.here(json!({ "body": "still here?" }));
@@ -119,7 +119,7 @@ async fn a_rejoin_by_the_holder_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_lost_join_reply_loses_nothing() {
+async fn a_join_whose_reply_was_lost_can_be_repeated() {
     let mut table = Table::set().await;
     let before = table.size().await;
     let again = join(&mut table.bob, &table.created["invites"][0]).await;
@@ -136,7 +136,7 @@ async fn an_invite_fills_one_slot_once() {
     let mut carol = table.stranger().await;
     assert_eq!(join_refused(&mut carol, &used).await, "SLOT_ALREADY_FILLED");
     assert_eq!(join_refused(&mut table.alice, &used).await, "SLOT_ALREADY_FILLED");
-    // Once its player is gone, a used code is just not valid; not even for who used it.
+    // After its player has left, a used code is invalid, even for the one who used it.
     let args = table.here(json!({}));
     table.bob.call("leave_channel", args).await;
     assert_eq!(join_refused(&mut table.bob, &used).await, "INVITE_INVALID");
@@ -144,7 +144,7 @@ async fn an_invite_fills_one_slot_once() {
 }
 
 #[tokio::test]
-async fn of_two_who_redeem_at_once_one_gets_the_seat() {
+async fn concurrent_redemptions_fill_a_seat_once() {
     let mut table = Table::set().await;
     let (mut carol, mut dave) = (table.stranger().await, table.stranger().await);
     let args = json!({ "invite_code": table.created["invites"][1] });
@@ -159,7 +159,7 @@ async fn of_two_who_redeem_at_once_one_gets_the_seat() {
 }
 
 #[tokio::test]
-async fn a_replaced_invite_is_void() {
+async fn a_replaced_invite_is_invalid() {
     let mut table = Table::set().await;
     let old = table.created["invites"][1].clone();
     let new = table.update(json!([{ "type": "new_invite", "slot_id": "s3" }])).await.unwrap()["invites"][0].clone();
@@ -170,7 +170,7 @@ async fn a_replaced_invite_is_void() {
 }
 
 #[tokio::test]
-async fn an_invite_link_is_as_good_as_its_code() {
+async fn an_invite_link_is_accepted_like_its_code() {
     let table = Table::set().await;
     let link = table.created["invite_links"][1].as_str().unwrap();
     let expected = format!("http://{}/join#{}", table.relay.address(), table.created["invites"][1].as_str().unwrap());
@@ -212,7 +212,7 @@ async fn a_rejoin_token_ends_with_its_tenure() {
 }
 
 #[tokio::test]
-async fn seats_outlive_the_relay() {
+async fn seats_survive_a_restart() {
     let mut table = Table::set().await;
     table.relay.restart(None).await.unwrap();
     let mut bob = table.bob_again().await;

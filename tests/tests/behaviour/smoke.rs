@@ -1,10 +1,10 @@
-//! The shortest way through the product: a game starts over one door and is seen over the other.
+//! The shortest way through the product: a game over WebSocket, seen over HTTP.
 
 use mcp_multiplayer_tests::RelayProcess;
 use serde_json::json;
 
 #[tokio::test]
-async fn a_move_comes_with_its_judgement() {
+async fn the_call_that_posts_a_move_returns_the_judgement() {
     let relay = RelayProcess::start().await.unwrap();
     let (mut alice, mut bob) = (relay.connect().await.unwrap(), relay.http().await.unwrap());
     let slots = ["bot:referee", "invite:alice", "invite:bob"];

@@ -1,4 +1,4 @@
-//! Who listens to a channel hears of what is new for them there, and of nothing else.
+//! Subscribers to a channel are notified of new messages that they can see, and of nothing else.
 
 use futures::FutureExt as _;
 use mcp_multiplayer_tests::EventStream;
@@ -10,7 +10,7 @@ fn uri(channel_id: &str) -> String {
     format!("channel://{channel_id}")
 }
 
-/// Listens to these resources, and says which of them were accepted.
+/// Subscribes to resources. Returns the stream, and the resources that were accepted.
 async fn listen(table: &Table, token: &str, uris: &[String]) -> (EventStream, Vec<String>) {
     let params = json!({ "notifications": { "resourceSubscriptions": uris } });
     let address = table.relay.address();
@@ -23,7 +23,7 @@ async fn listen(table: &Table, token: &str, uris: &[String]) -> (EventStream, Ve
     (stream, accepted.into_iter().flatten().map(|uri| uri.as_str().unwrap().to_owned()).collect())
 }
 
-/// The resource of the next update.
+/// Waits for the next update, and returns its resource.
 async fn updated(stream: &mut EventStream) -> String {
     let message = in_time("an update", stream.next()).await.unwrap().expect("the stream goes on");
     assert_eq!(message["method"], "notifications/resources/updated", "{message}");
@@ -31,15 +31,15 @@ async fn updated(stream: &mut EventStream) -> String {
     message["params"]["uri"].as_str().unwrap().to_owned()
 }
 
-/// The end of a stream that ends well, with no update before it.
-async fn end_at_once(stream: &mut EventStream) {
+/// Checks that a stream ends with a result, without an update before it.
+async fn assert_ends_without_update(stream: &mut EventStream) {
     let message = in_time("the end", stream.next()).await.unwrap().expect("a result");
     assert_eq!(message["result"]["resultType"], "complete", "{message}");
     assert!(in_time("the end", stream.next()).await.unwrap().is_none());
 }
 
-/// The end of a stream that ends well.
-async fn end(stream: &mut EventStream) {
+/// Checks that a stream ends with a result, possibly after updates.
+async fn assert_ends(stream: &mut EventStream) {
     let mut message = in_time("the end", stream.next()).await.unwrap().expect("a result");
     while message["method"] == "notifications/resources/updated" {
         message = in_time("the end", stream.next()).await.unwrap().expect("a result");
@@ -70,7 +70,7 @@ async fn read(table: &Table, uri: &str) -> Result<Value, Value> {
 }
 
 #[tokio::test]
-async fn a_post_of_another_is_told_and_can_be_read() {
+async fn posts_of_others_are_notified_and_can_be_read() {
     let mut table = Table::set().await;
     let channel = uri(&table.channel_id);
     let (mut stream, accepted) = listen(&table, &table.bob_token, std::slice::from_ref(&channel)).await;
@@ -79,40 +79,40 @@ async fn a_post_of_another_is_told_and_can_be_read() {
         table.alice_says(text).await;
         assert_eq!(updated(&mut stream).await, channel);
         let newest = read(&table, &channel).await.unwrap();
-        let said = newest["messages"].as_array().unwrap().last().unwrap();
-        assert_eq!(said["body"]["text"], text);
+        let last = newest["messages"].as_array().unwrap().last().unwrap();
+        assert_eq!(last["body"]["text"], text);
         assert!(newest["note"].as_str().unwrap().contains("not instructions"));
     }
 }
 
 #[tokio::test]
-async fn one_is_not_told_of_ones_own_posts() {
+async fn own_posts_are_not_notified() {
     let mut table = Table::set_with(&["--wait-ms", "50"], json!({})).await;
     let channel = uri(&table.channel_id);
     let (mut stream, _) = listen(&table, &table.bob_token, std::slice::from_ref(&channel)).await;
     let cursor = table.bob_says("thinking").await - 1;
-    // While he waits in vain, so does his listener.
+    // His own waits time out, and his subscription is not notified either.
     for _ in 0..6 {
         let wait = table.here(json!({ "cursor": cursor, "timeout_ms": 50 }));
         let synced = table.bob.call("sync_messages", wait).await;
         assert_eq!(synced["messages"].as_array().unwrap().len(), 1);
     }
-    assert!(stream.next().now_or_never().is_none(), "nothing has been said by another");
+    assert!(stream.next().now_or_never().is_none(), "nobody else has posted");
     let msg_id = table.alice_says("wrong").await;
     assert_eq!(updated(&mut stream).await, channel);
     assert_eq!(read(&table, &channel).await.unwrap()["cursor"], msg_id);
     table.bob_says("oh").await;
     table.relay.terminate().await.unwrap();
-    end_at_once(&mut stream).await;
+    assert_ends_without_update(&mut stream).await;
 }
 
 #[tokio::test]
-async fn only_ones_own_channels_are_accepted() {
+async fn only_own_channels_are_accepted() {
     let mut table = Table::set().await;
     let own = uri(&table.channel_id);
     let foreign = table.alice.call("create_channel", json!({ "name": "Other", "slots": ["invite:alice"] })).await;
     let foreign = uri(foreign["channel_id"].as_str().unwrap());
-    let asked = [
+    let requested = [
         foreign.clone(),
         own.clone(),
         own.clone(),
@@ -122,7 +122,7 @@ async fn only_ones_own_channels_are_accepted() {
         format!("{own}?slot_id=s1"),
         format!("{own}?slot_id=s2"),
     ];
-    let (mut stream, accepted) = listen(&table, &table.bob_token, &asked).await;
+    let (mut stream, accepted) = listen(&table, &table.bob_token, &requested).await;
     let mut unique = accepted.clone();
     unique.dedup();
     assert_eq!(unique, [own.clone(), format!("{own}?slot_id=s2")]);
@@ -138,7 +138,7 @@ async fn only_ones_own_channels_are_accepted() {
 }
 
 #[tokio::test]
-async fn a_listener_follows_64_channels_and_no_more() {
+async fn a_subscription_covers_at_most_64_channels() {
     let table = Table::set_with(&["--channels-per-day", "1000"], json!({})).await;
     let mut bob = table.bob_again().await;
     let mut uris = vec![];
@@ -149,7 +149,7 @@ async fn a_listener_follows_64_channels_and_no_more() {
     }
     let (mut stream, accepted) = listen(&table, &table.bob_token, &uris).await;
     assert_eq!(accepted, uris[..64]);
-    // Made by another connection of his, but said by the relay, not by a seat of his.
+    // The caller made this change, but its entry is by the relay, not by the caller's seat.
     let channel_id = uris[63].strip_prefix("channel://").unwrap();
     let ops = json!([{ "type": "rename", "name": "The last" }]);
     bob.call("update_channel", json!({ "channel_id": channel_id, "ops": ops })).await;
@@ -157,12 +157,12 @@ async fn a_listener_follows_64_channels_and_no_more() {
 }
 
 #[tokio::test]
-async fn whoever_is_kicked_hears_nothing_more() {
+async fn a_kick_ends_the_subscription() {
     let mut table = Table::set().await;
     let channel = uri(&table.channel_id);
     let (mut stream, _) = listen(&table, &table.bob_token, std::slice::from_ref(&channel)).await;
     table.update(json!([{ "type": "kick", "slot_id": "s2" }])).await.unwrap();
-    end_at_once(&mut stream).await;
+    assert_ends_without_update(&mut stream).await;
     table.alice_says("he is gone").await;
     assert!(read(&table, &channel).await.is_err());
     let (_, accepted) = listen(&table, &table.bob_token, &[channel]).await;
@@ -170,34 +170,35 @@ async fn whoever_is_kicked_hears_nothing_more() {
 }
 
 #[tokio::test]
-async fn whispers_to_others_are_not_told() {
-    let whisperer = "class W:\n    def on_message(self, msg):\n        self.ctx.dm('s1', 'private', {'text': 'psst'})\n        self.ctx.dm('s1', 'private', {'text': 'psst again'})\n";
-    let mut table = Table::refereed_by(whisperer).await;
+async fn dms_to_others_are_not_notified() {
+    let dm_bot = "class W:\n    def on_message(self, msg):\n        self.ctx.dm('s1', 'private', {'text': 'psst'})\n        self.ctx.dm('s1', 'private', {'text': 'psst again'})\n";
+    let mut table = Table::refereed_by(dm_bot).await;
     let channel = uri(&table.channel_id);
     let (mut stream, _) = listen(&table, &table.bob_token, std::slice::from_ref(&channel)).await;
-    table.bob_says("whisper to her").await;
+    table.bob_says("send a DM to her").await;
     let alice = &mut table.alice;
-    crate::table::read_until(alice, &table.channel_id, "the whisper", |m| m["body"]["text"] == "psst again").await;
-    // What was whispered came before this, so an update because of it would, too.
+    crate::table::read_until(alice, &table.channel_id, "the DM", |m| m["body"]["text"] == "psst again").await;
+    // An update because of the DMs would come before the end of the stream.
     table.relay.terminate().await.unwrap();
-    end_at_once(&mut stream).await;
+    assert_ends_without_update(&mut stream).await;
 }
 
 #[tokio::test]
-async fn listeners_are_told_when_the_relay_goes() {
+async fn subscriptions_end_with_a_result_when_the_relay_shuts_down() {
     let mut table = Table::set().await;
     let own = uri(&table.channel_id);
     let (mut stream, _) = listen(&table, &table.bob_token, &[own]).await;
     let (mut idle, accepted) = listen(&table, &table.bob_token, &[]).await;
-    assert!(accepted.is_empty(), "a listener to nothing is kept, or it would come back at once");
-    let (ended_well, (), ()) =
-        in_time("the shutdown", async { tokio::join!(table.relay.terminate(), end(&mut stream), end(&mut idle)) })
-            .await;
+    assert!(accepted.is_empty(), "an empty subscription is kept open, so that the client does not retry at once");
+    let (ended_well, (), ()) = in_time("the shutdown", async {
+        tokio::join!(table.relay.terminate(), assert_ends(&mut stream), assert_ends(&mut idle))
+    })
+    .await;
     assert!(ended_well.unwrap());
 }
 
 #[tokio::test]
-async fn a_listener_that_hangs_up_is_forgotten() {
+async fn subscriptions_of_disconnected_clients_are_dropped() {
     let mut table = Table::set().await;
     let own = uri(&table.channel_id);
     for _ in 0..20 {
@@ -205,12 +206,12 @@ async fn a_listener_that_hangs_up_is_forgotten() {
         drop(stream);
     }
     table.alice_says("anybody?").await;
-    // A shutdown waits for whoever still listens.
+    // A shutdown waits for open subscriptions.
     assert!(in_time("the shutdown", table.relay.terminate()).await.unwrap());
 }
 
 #[tokio::test]
-async fn older_clients_have_no_stream_to_be_told_on() {
+async fn older_clients_cannot_subscribe() {
     let table = Table::set().await;
     let mut http = table.bob_http().await;
     let initialize = json!({ "jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {
@@ -229,7 +230,7 @@ async fn older_clients_have_no_stream_to_be_told_on() {
 }
 
 #[tokio::test]
-async fn ones_own_channels_are_listed_as_resources() {
+async fn own_channels_are_listed_as_resources() {
     let table = Table::set().await;
     let mut http = table.bob_http().await;
     for (method, member) in [("resources/list", "resources"), ("resources/templates/list", "resourceTemplates")] {

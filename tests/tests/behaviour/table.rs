@@ -1,49 +1,51 @@
-//! Two players at a table: alice, the user of the relay's machine, who made the channel and sits in
-//! `s1`, and bob, who came with a token and an invite and sits in `s2`. `s0` is the referee's; `s3`,
-//! carol's, is empty.
+//! A channel with two players: alice, who uses the local token, created the channel and has seat `s1`, and bob,
+//! who has a token of his own, joined with an invite and has seat `s2`. Slot `s0` is for a referee. The seat of
+//! carol, `s3`, is empty.
 
 use std::time::Duration;
 
 use mcp_multiplayer_tests::{Failure, HttpClient, RelayProcess, WsClient};
 use serde_json::{Value, json};
 
-/// Longer than anything that is waited for; only a failing test gets there.
-const HANG: Duration = Duration::from_mins(2);
+/// Longer than any expected wait. Only a failing test reaches it.
+const TIMEOUT: Duration = Duration::from_mins(2);
 
+/// Awaits a future, and panics if it takes longer than [`TIMEOUT`].
 pub(crate) async fn in_time<T>(what: &str, future: impl Future<Output = T>) -> T {
-    tokio::time::timeout(HANG, future).await.unwrap_or_else(|_| panic!("timed out: {what}"))
+    tokio::time::timeout(TIMEOUT, future).await.unwrap_or_else(|_| panic!("timed out: {what}"))
 }
 
+/// A relay, a channel on it, and a connection of each player.
 pub(crate) struct Table {
     pub(crate) relay: RelayProcess,
     pub(crate) alice: WsClient,
     pub(crate) bob: WsClient,
     pub(crate) bob_token: String,
     pub(crate) channel_id: String,
-    /// What alice's `create_channel` returned.
+    /// Result of alice's `create_channel`.
     pub(crate) created: Value,
-    /// What bob's `join_channel` returned.
+    /// Result of bob's `join_channel`.
     pub(crate) joined: Value,
 }
 
 impl Table {
-    /// Without a referee.
+    /// Creates a channel without a referee.
     pub(crate) async fn set() -> Self {
         Self::set_with(&[], json!({})).await
     }
 
-    /// With a referee of this source.
+    /// Creates a channel with a referee of this source.
     pub(crate) async fn refereed_by(source: &str) -> Self {
         Self::set_with(&[], json!({ "bot_code": source })).await
     }
 
-    /// With further flags of the relay, and further arguments of `create_channel`.
+    /// Creates a channel with additional flags of the relay and additional arguments of `create_channel`.
     pub(crate) async fn set_with(flags: &[&str], more: Value) -> Self {
         let relay = RelayProcess::start_with(flags).await.unwrap();
         Self::set_at(relay, more).await
     }
 
-    /// At a relay that runs already.
+    /// Creates a channel on a relay that is already running.
     pub(crate) async fn set_at(relay: RelayProcess, more: Value) -> Self {
         let bob_token = relay.create_token("bob").await.unwrap();
         let mut alice = relay.connect().await.unwrap();
@@ -56,52 +58,52 @@ impl Table {
         Self { relay, alice, bob, bob_token, channel_id, created, joined }
     }
 
-    /// Arguments that say which channel they are about.
+    /// Adds the channel's id to arguments.
     pub(crate) fn here(&self, args: Value) -> Value {
         with(json!({ "channel_id": self.channel_id }), args)
     }
 
-    /// Another connection of bob's.
+    /// Opens another WebSocket connection as bob.
     pub(crate) async fn bob_again(&self) -> WsClient {
         WsClient::connect(self.relay.address(), &self.bob_token).await.unwrap()
     }
 
-    /// A connection of somebody who is not in the channel.
+    /// Opens a WebSocket connection as a new principal, who is not in the channel.
     pub(crate) async fn stranger(&self) -> WsClient {
         let token = self.relay.create_token("mallory").await.unwrap();
         WsClient::connect(self.relay.address(), &token).await.unwrap()
     }
 
-    /// An HTTP connection of bob's.
+    /// Opens an HTTP connection as bob.
     pub(crate) async fn bob_http(&self) -> HttpClient {
         HttpClient::connect(self.relay.address(), &self.bob_token).await.unwrap()
     }
 
-    /// Alice posts a text.
+    /// Posts a text as alice, and returns the message's id.
     pub(crate) async fn alice_says(&mut self, text: &str) -> u64 {
         let args = self.here(json!({ "body": text }));
         self.alice.call("post_message", args).await["msg_id"].as_u64().unwrap()
     }
 
-    /// Bob posts a text.
+    /// Posts a text as bob, and returns the message's id.
     pub(crate) async fn bob_says(&mut self, text: &str) -> u64 {
         let args = self.here(json!({ "body": text }));
         self.bob.call("post_message", args).await["msg_id"].as_u64().unwrap()
     }
 
-    /// Alice does something as the owner; the code if it was refused.
+    /// Updates the channel as alice, its owner. The error is the code of a refusal.
     pub(crate) async fn update(&mut self, ops: Value) -> Result<Value, String> {
         let args = self.here(json!({ "ops": ops }));
         outcome(self.alice.try_call("update_channel", args).await)
     }
 
-    /// Bob does something as an admin, if he is one.
+    /// Updates the channel as bob. The error is the code of a refusal.
     pub(crate) async fn bob_updates(&mut self, ops: Value) -> Result<Value, String> {
         let args = self.here(json!({ "ops": ops }));
         outcome(self.bob.try_call("update_channel", args).await)
     }
 
-    /// How many entries the log has, as a new connection of alice's sees it.
+    /// Returns the number of entries in the log, as a new connection of alice sees it.
     pub(crate) async fn size(&self) -> u64 {
         let mut alice = self.relay.connect().await.unwrap();
         let list = alice.call("list_channels", json!({})).await;
@@ -110,18 +112,18 @@ impl Table {
         own["message_count"].as_u64().unwrap()
     }
 
-    /// All that bob may read now, trace entries included.
+    /// Reads everything that bob can see, trace entries included.
     pub(crate) async fn bob_reads(&mut self) -> Vec<Value> {
         read(&mut self.bob, &self.channel_id).await
     }
 
-    /// All that alice may read now, trace entries included.
+    /// Reads everything that alice can see, trace entries included.
     pub(crate) async fn alice_reads(&mut self) -> Vec<Value> {
         read(&mut self.alice, &self.channel_id).await
     }
 }
 
-/// Everything that a member may read now, trace entries included.
+/// Reads everything that a member can see, trace entries included.
 pub(crate) async fn read(client: &mut WsClient, channel_id: &str) -> Vec<Value> {
     let (mut messages, mut cursor) = (vec![], json!(0));
     loop {
@@ -135,7 +137,7 @@ pub(crate) async fn read(client: &mut WsClient, channel_id: &str) -> Vec<Value> 
     }
 }
 
-/// Reads until a message is `wanted`, and returns all up to it and what came with it.
+/// Reads from the start until a message is `wanted`, and returns everything up to the end of that page.
 pub(crate) async fn read_until(
     client: &mut WsClient,
     channel_id: &str,
@@ -157,22 +159,22 @@ pub(crate) async fn read_until(
     .await
 }
 
-/// The messages whose body has this type.
+/// Filters messages by the type in their body.
 pub(crate) fn of_type<'a>(messages: &'a [Value], kind: &str) -> Vec<&'a Value> {
     messages.iter().filter(|message| message["body"]["type"] == kind).collect()
 }
 
-/// The messages whose body has this text.
+/// Filters messages by the text in their body.
 pub(crate) fn with_text<'a>(messages: &'a [Value], text: &str) -> Vec<&'a Value> {
     messages.iter().filter(|message| message["body"]["text"] == text).collect()
 }
 
-/// The result, or the code of the refusal.
+/// Converts an error to the code of the refusal.
 pub(crate) fn outcome(result: Result<Value, Failure>) -> Result<Value, String> {
     result.map_err(|failure| failure.code().to_owned())
 }
 
-/// The fields of both; those of `more` win.
+/// Merges two objects. Fields of `more` replace those of `fields`.
 pub(crate) fn with(mut fields: Value, more: Value) -> Value {
     let (Value::Object(all), Value::Object(more)) = (&mut fields, more) else { panic!("two objects") };
     all.extend(more);

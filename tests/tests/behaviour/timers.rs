@@ -1,10 +1,10 @@
-//! Bots' timers: they fire while nobody posts, once, and after a restart.
+//! Bots' timers: they fire without a post, once, and after a restart.
 
 use serde_json::{Value, json};
 
 use crate::table::{Table, of_type, read_until, with_text};
 
-/// Sets a timer by a message `set NAME`, cancels it by `cancel NAME`.
+/// Sets a timer for a message `set NAME`, and cancels it for `cancel NAME`.
 const ALARM: &str = "
 class Alarm:
     def on_init(self):
@@ -22,7 +22,7 @@ fn is_time(name: &str) -> impl Fn(&Value) -> bool {
 }
 
 #[tokio::test]
-async fn fire_while_nobody_posts() {
+async fn timers_fire_without_a_post() {
     let mut table = Table::refereed_by(ALARM).await;
     let at = table.channel_id.clone();
     let log = read_until(&mut table.bob, &at, "the first alarm", is_time("start")).await;
@@ -35,7 +35,7 @@ async fn fire_while_nobody_posts() {
 }
 
 #[tokio::test]
-async fn are_replaced_and_cancelled_by_name() {
+async fn timers_are_replaced_and_cancelled_by_name() {
     let mut table = Table::refereed_by(ALARM).await;
     for text in ["set tea", "set tea", "set bread", "cancel bread", "set last"] {
         table.bob_says(text).await;
@@ -47,7 +47,7 @@ async fn are_replaced_and_cancelled_by_name() {
 }
 
 #[tokio::test]
-async fn outlast_the_relay() {
+async fn timers_survive_a_restart() {
     let mut table = Table::refereed_by(ALARM).await;
     table.bob_says("set tea").await;
     table.relay.restart(None).await.unwrap();
@@ -59,7 +59,7 @@ async fn outlast_the_relay() {
 }
 
 #[tokio::test]
-async fn are_as_many_as_is_sensible() {
+async fn a_bot_can_set_16_timers() {
     let source = "
 class Many:
     def on_message(self, msg):

@@ -1,4 +1,4 @@
-//! TLS: with certificate files that are replaced while the relay runs, or with an authority's (ACME).
+//! TLS, with certificate files that can be replaced while the relay runs, or with ACME.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -27,19 +27,19 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 
 use crate::table::in_time;
 
-/// A certificate and its key, in files.
-pub(crate) struct Pair {
+/// Files with a certificate and its key.
+pub(crate) struct CertificateFiles {
     directory: TempDir,
 }
 
-impl Pair {
+impl CertificateFiles {
     pub(crate) fn new(names: &[&str]) -> Self {
-        let pair = Self { directory: TempDir::new().unwrap() };
-        pair.replace(names);
-        pair
+        let files = Self { directory: TempDir::new().unwrap() };
+        files.replace(names);
+        files
     }
 
-    /// Puts another certificate with another key into the same files.
+    /// Overwrites the files with another certificate and key.
     fn replace(&self, names: &[&str]) {
         let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
         let CertifiedKey { cert, signing_key } = rcgen::generate_simple_self_signed(names).unwrap();
@@ -52,7 +52,7 @@ impl Pair {
     }
 
     pub(crate) fn flags(&self) -> [&'static str; 4] {
-        // The tests that use them live as long as these texts.
+        // Leaked, because flags are passed as static strings. The test process ends soon.
         let path = |name| Box::leak(self.path(name).into_boxed_str()) as &'static str;
         ["--tls-cert", path("cert.pem"), "--tls-key", path("key.pem")]
     }
@@ -73,15 +73,15 @@ impl Pair {
         TlsConnector::from(Arc::new(config))
     }
 
-    /// A connection whose certificate is the one now in the files.
+    /// Connects, trusting only the certificate that is now in the files.
     async fn connect(&self, relay: &RelayProcess, alpn: &str) -> std::io::Result<TlsStream<TcpStream>> {
         let stream = TcpStream::connect(relay.address()).await?;
         self.connector(alpn).connect(ServerName::try_from("localhost").unwrap(), stream).await
     }
 }
 
-/// The port of a relay, under the name that its certificate has.
-fn by_name(relay: &RelayProcess) -> String {
+/// Address of a relay with the host name of its certificate.
+fn address_by_name(relay: &RelayProcess) -> String {
     relay.address().replace("127.0.0.1", "localhost")
 }
 
@@ -89,9 +89,9 @@ const HEALTH: &str =
     r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"health_check","arguments":{}}}"#;
 
 #[tokio::test]
-async fn http_1_and_http_2_are_spoken_over_tls() {
-    let pair = Pair::new(&["localhost"]);
-    let relay = RelayProcess::start_with(&pair.flags()).await.unwrap();
+async fn http_1_and_http_2_work_over_tls() {
+    let files = CertificateFiles::new(&["localhost"]);
+    let relay = RelayProcess::start_with(&files.flags()).await.unwrap();
     let token = relay.local_token().unwrap();
     let request = |uri: &str| {
         Request::post(uri)
@@ -100,21 +100,21 @@ async fn http_1_and_http_2_are_spoken_over_tls() {
             .header("accept", "application/json, text/event-stream")
     };
 
-    let stream = pair.connect(&relay, "http/1.1").await.unwrap();
+    let stream = files.connect(&relay, "http/1.1").await.unwrap();
     assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"http/1.1"[..]));
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
     tokio::spawn(connection);
     let body = Full::<Bytes>::from(HEALTH);
     let response =
-        sender.send_request(request("/mcp").header("host", by_name(&relay)).body(body).unwrap()).await.unwrap();
+        sender.send_request(request("/mcp").header("host", address_by_name(&relay)).body(body).unwrap()).await.unwrap();
     assert_eq!((response.status(), response.version()), (StatusCode::OK, Version::HTTP_11));
 
-    let stream = pair.connect(&relay, "h2").await.unwrap();
+    let stream = files.connect(&relay, "h2").await.unwrap();
     assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"h2"[..]));
     let (mut sender, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
     tokio::spawn(connection);
-    // There is no Host here, only :authority.
-    let uri = format!("https://{}/mcp", by_name(&relay));
+    // HTTP/2 has no Host header, only :authority.
+    let uri = format!("https://{}/mcp", address_by_name(&relay));
     let response = sender.send_request(request(&uri).body(Full::<Bytes>::from(HEALTH)).unwrap()).await.unwrap();
     assert_eq!((response.status(), response.version()), (StatusCode::OK, Version::HTTP_2));
     let answer: Value = serde_json::from_slice(&response.into_body().collect().await.unwrap().to_bytes()).unwrap();
@@ -124,15 +124,15 @@ async fn http_1_and_http_2_are_spoken_over_tls() {
         let response = sender.send_request(request.body(Full::<Bytes>::from(HEALTH)).unwrap()).await.unwrap();
         assert_eq!(response.status(), StatusCode::FORBIDDEN, "{uri} {host:?}");
     }
-    assert!(pair.connect(&relay, "spdy/1").await.is_err());
+    assert!(files.connect(&relay, "spdy/1").await.is_err());
 }
 
 #[tokio::test]
-async fn links_name_the_scheme() {
-    let pair = Pair::new(&["localhost"]);
-    let relay = RelayProcess::start_with(&pair.flags()).await.unwrap();
-    let stream = pair.connect(&relay, "http/1.1").await.unwrap();
-    let mut request = format!("wss://{}/ws", by_name(&relay)).into_client_request().unwrap();
+async fn invite_links_use_https() {
+    let files = CertificateFiles::new(&["localhost"]);
+    let relay = RelayProcess::start_with(&files.flags()).await.unwrap();
+    let stream = files.connect(&relay, "http/1.1").await.unwrap();
+    let mut request = format!("wss://{}/ws", address_by_name(&relay)).into_client_request().unwrap();
     let bearer = format!("Bearer {}", relay.local_token().unwrap());
     request.headers_mut().insert("authorization", bearer.parse().unwrap());
     request.headers_mut().insert("sec-websocket-protocol", "multiplayer.v1".parse().unwrap());
@@ -146,14 +146,14 @@ async fn links_name_the_scheme() {
 }
 
 #[tokio::test]
-async fn the_stdio_server_connects_with_an_operators_own_authority() {
-    let pair = Pair::new(&["localhost"]);
-    let relay = RelayProcess::start_with(&pair.flags()).await.unwrap();
+async fn the_stdio_server_trusts_the_authority_in_ssl_cert_file() {
+    let files = CertificateFiles::new(&["localhost"]);
+    let relay = RelayProcess::start_with(&files.flags()).await.unwrap();
     for (trusted, expected) in [(true, "\\\"ok\\\""), (false, "RELAY_UNREACHABLE")] {
         let mut command = Command::new(binary("mcp-multiplayer"));
-        command.args(["--relay", &format!("https://{}", by_name(&relay))]).env("DATA_DIR", relay.data_dir());
-        let unrelated = Pair::new(&["localhost"]);
-        command.env("SSL_CERT_FILE", if trusted { &pair } else { &unrelated }.path("cert.pem"));
+        command.args(["--relay", &format!("https://{}", address_by_name(&relay))]).env("DATA_DIR", relay.data_dir());
+        let unrelated = CertificateFiles::new(&["localhost"]);
+        command.env("SSL_CERT_FILE", if trusted { &files } else { &unrelated }.path("cert.pem"));
         let child =
             command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true).spawn();
         let mut child = child.unwrap();
@@ -181,43 +181,43 @@ async fn the_stdio_server_connects_with_an_operators_own_authority() {
 }
 
 #[tokio::test]
-async fn a_new_pair_is_taken_up_and_a_broken_one_is_not() {
-    let pair = Pair::new(&["localhost"]);
-    let relay = RelayProcess::start_verbose(&pair.flags()).await.unwrap();
-    let hang_up = || send_signal(relay.pid().unwrap(), Signal::HUP);
-    let stream = pair.connect(&relay, "http/1.1").await.unwrap();
+async fn certificate_files_are_reloaded_on_sighup_unless_invalid() {
+    let files = CertificateFiles::new(&["localhost"]);
+    let relay = RelayProcess::start_verbose(&files.flags()).await.unwrap();
+    let reload = || send_signal(relay.pid().unwrap(), Signal::HUP);
+    let stream = files.connect(&relay, "http/1.1").await.unwrap();
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
     tokio::spawn(connection);
 
-    let first = pair.certificate();
-    pair.replace(&["localhost"]);
-    assert_ne!(first, pair.certificate());
-    hang_up();
-    in_time("the new certificate", async { while pair.connect(&relay, "http/1.1").await.is_err() {} }).await;
+    let first = files.certificate();
+    files.replace(&["localhost"]);
+    assert_ne!(first, files.certificate());
+    reload();
+    in_time("the new certificate", async { while files.connect(&relay, "http/1.1").await.is_err() {} }).await;
 
     for (file, content) in [("key.pem", "no key at all"), ("cert.pem", "")] {
-        let good = std::fs::read(pair.path(file)).unwrap();
-        let told = relay.logged().unwrap().matches("the new certificate is no good").count();
-        std::fs::write(pair.path(file), content).unwrap();
-        hang_up();
+        let good = std::fs::read(files.path(file)).unwrap();
+        let before = relay.logged().unwrap().matches("the new certificate is no good").count();
+        std::fs::write(files.path(file), content).unwrap();
+        reload();
         let seen = async {
-            while relay.logged().unwrap().matches("is no good").count() == told {
+            while relay.logged().unwrap().matches("is no good").count() == before {
                 yield_now().await;
             }
         };
-        in_time("the complaint", seen).await;
-        std::fs::write(pair.path(file), good).unwrap();
-        pair.connect(&relay, "http/1.1").await.unwrap();
+        in_time("the log line", seen).await;
+        std::fs::write(files.path(file), good).unwrap();
+        files.connect(&relay, "http/1.1").await.unwrap();
     }
-    // A certificate whose key is not yet there is no good either.
-    let old_key = std::fs::read(pair.path("key.pem")).unwrap();
-    let old = pair.certificate();
-    let connector = pair.connector("http/1.1");
-    pair.replace(&["localhost"]);
-    let new_key = std::fs::read(pair.path("key.pem")).unwrap();
-    std::fs::write(pair.path("key.pem"), old_key).unwrap();
-    hang_up();
-    in_time("the complaint", async {
+    // A certificate is invalid as long as the old key is there.
+    let old_key = std::fs::read(files.path("key.pem")).unwrap();
+    let old = files.certificate();
+    let connector = files.connector("http/1.1");
+    files.replace(&["localhost"]);
+    let new_key = std::fs::read(files.path("key.pem")).unwrap();
+    std::fs::write(files.path("key.pem"), old_key).unwrap();
+    reload();
+    in_time("the log line", async {
         while !relay.logged().unwrap().contains("do not fit") {
             yield_now().await;
         }
@@ -226,56 +226,56 @@ async fn a_new_pair_is_taken_up_and_a_broken_one_is_not() {
     let stream = TcpStream::connect(relay.address()).await.unwrap();
     let stream = connector.connect(ServerName::try_from("localhost").unwrap(), stream).await.unwrap();
     assert_eq!(stream.get_ref().1.peer_certificates().unwrap(), [old]);
-    std::fs::write(pair.path("key.pem"), new_key).unwrap();
-    hang_up();
-    in_time("the newest certificate", async { while pair.connect(&relay, "http/1.1").await.is_err() {} }).await;
+    std::fs::write(files.path("key.pem"), new_key).unwrap();
+    reload();
+    in_time("the newest certificate", async { while files.connect(&relay, "http/1.1").await.is_err() {} }).await;
 
     let request = Request::get("/healthz").header("host", "localhost").body(Full::<Bytes>::default()).unwrap();
-    assert_eq!(sender.send_request(request).await.unwrap().status(), StatusCode::OK, "the first connection lives on");
-    let key = std::fs::read_to_string(pair.path("key.pem")).unwrap();
+    assert_eq!(sender.send_request(request).await.unwrap().status(), StatusCode::OK, "the first connection stays open");
+    let key = std::fs::read_to_string(files.path("key.pem")).unwrap();
     let line = key.lines().nth(1).unwrap();
     assert!(!relay.logged().unwrap().contains(line), "the key is in the log");
 }
 
 #[tokio::test]
-async fn a_pair_that_is_no_good_at_the_start_is_told() {
-    let pair = Pair::new(&["localhost"]);
-    let other = Pair::new(&["localhost"]);
+async fn invalid_certificate_files_are_reported_at_start() {
+    let files = CertificateFiles::new(&["localhost"]);
+    let other = CertificateFiles::new(&["localhost"]);
     let data = TempDir::new().unwrap();
-    for (certificate, key, said) in [
-        (pair.path("cert.pem"), pair.path("nowhere.pem"), "nowhere.pem"),
-        (pair.path("cert.pem"), other.path("key.pem"), "do not fit"),
-        (pair.path("key.pem"), pair.path("key.pem"), "no certificate"),
-        (pair.path("cert.pem"), pair.path("cert.pem"), "no private key"),
+    for (certificate, key, reason) in [
+        (files.path("cert.pem"), files.path("nowhere.pem"), "nowhere.pem"),
+        (files.path("cert.pem"), other.path("key.pem"), "do not fit"),
+        (files.path("key.pem"), files.path("key.pem"), "no certificate"),
+        (files.path("cert.pem"), files.path("cert.pem"), "no private key"),
     ] {
         let mut command = Command::new(binary("mcp-multiplayer-relay"));
         command.args(["--listen", "127.0.0.1:0", "--tls-cert", &certificate, "--tls-key", &key, "--data-dir"]);
         let output = in_time("an error", command.arg(data.path()).output()).await.unwrap();
         let stderr = String::from_utf8(output.stderr).unwrap();
-        assert!(!output.status.success() && stderr.contains(said), "{certificate} {key}: {stderr}");
+        assert!(!output.status.success() && stderr.contains(reason), "{certificate} {key}: {stderr}");
     }
 }
 
 #[tokio::test]
-async fn an_authority_is_asked_for_a_certificate() {
-    let authority = Pair::new(&["localhost"]);
+async fn a_certificate_is_requested_by_acme() {
+    let authority = CertificateFiles::new(&["localhost"]);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let directory = format!("https://localhost:{}/directory", listener.local_addr().unwrap().port());
-    let asked = tokio::spawn(first_request(listener, authority.path("cert.pem"), authority.path("key.pem")));
+    let request = tokio::spawn(first_request(listener, authority.path("cert.pem"), authority.path("key.pem")));
     let certificate = authority.path("cert.pem");
     let flags =
         ["--acme-domain", "relay.example.org", "--acme-contact", "alice@example.org", "--acme-directory", &directory];
     let relay = RelayProcess::start_with_env(&flags, &[("SSL_CERT_FILE", &certificate)]).await.unwrap();
-    let asked = in_time("the authority is asked", asked).await.unwrap();
-    assert!(asked.starts_with("GET /directory HTTP/1.1\r\n"), "{asked}");
+    let request = in_time("the request to the authority", request).await.unwrap();
+    assert!(request.starts_with("GET /directory HTTP/1.1\r\n"), "{request}");
     let mode =
         std::os::unix::fs::PermissionsExt::mode(&relay.data_dir().join("acme").metadata().unwrap().permissions());
     assert_eq!(mode & 0o777, 0o700);
-    // It listens; but without a certificate there is nothing to shake hands with.
+    // The relay listens, but without a certificate it cannot complete a handshake.
     assert!(authority.connect(&relay, "http/1.1").await.is_err());
 }
 
-/// What the first client of a TLS server says.
+/// Accepts one TLS connection, and returns the first request.
 async fn first_request(listener: TcpListener, certificate: impl AsRef<Path>, key: impl AsRef<Path>) -> String {
     let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()
@@ -287,7 +287,7 @@ async fn first_request(listener: TcpListener, certificate: impl AsRef<Path>, key
         );
     let (stream, _) = listener.accept().await.unwrap();
     let mut stream = TlsAcceptor::from(Arc::new(config.unwrap())).accept(stream).await.unwrap();
-    let mut said = [0; 4_096];
-    let length = stream.read(&mut said).await.unwrap();
-    String::from_utf8_lossy(&said[..length]).into_owned()
+    let mut bytes = [0; 4_096];
+    let length = stream.read(&mut bytes).await.unwrap();
+    String::from_utf8_lossy(&bytes[..length]).into_owned()
 }

@@ -1,4 +1,4 @@
-//! Bearer tokens: the local one in its file, and those that an operator makes, lists and revokes.
+//! Bearer tokens: the local one in its file, and those that an operator creates, lists and revokes.
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
@@ -20,44 +20,44 @@ async fn list(relay: &RelayProcess) -> Vec<String> {
     String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
 }
 
-async fn gets_in(relay: &RelayProcess, token: &str) -> bool {
+async fn is_accepted(relay: &RelayProcess, token: &str) -> bool {
     WsClient::connect(relay.address(), token).await.is_ok()
 }
 
 #[tokio::test]
-async fn tokens_are_made_listed_and_revoked() {
+async fn tokens_are_created_listed_and_revoked() {
     let mut relay = RelayProcess::start().await.unwrap();
     assert_eq!(list(&relay).await, Vec::<String>::new());
     let output = command(&relay, &["token", "create", "--name", "bob's laptop"]).await;
-    let (token, said) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+    let (token, stderr) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
     let token = token.trim();
-    assert!(token.starts_with("mm_") && token.len() > 40 && !said.contains(token), "stdout has it for scripts");
+    assert!(token.starts_with("mm_") && token.len() > 40 && !stderr.contains(token), "only stdout has it, for scripts");
     let alices = relay.create_token("alice").await.unwrap();
     let listed = list(&relay).await;
     assert_eq!(listed.len(), 2);
     let bobs = listed.iter().find(|line| line.contains("bob's laptop")).unwrap();
     assert!(listed.iter().all(|line| !line.contains(token) && !line.contains("mm_")), "{listed:?}");
 
-    // Revoked before it was ever believed.
+    // Revoked before it was ever used.
     let id = bobs.split_whitespace().next().unwrap();
     assert!(command(&relay, &["token", "revoke", id]).await.status.success());
-    assert!(!gets_in(&relay, token).await);
+    assert!(!is_accepted(&relay, token).await);
     assert_eq!(list(&relay).await.len(), 1);
     let again = command(&relay, &["token", "revoke", id]).await;
     assert!(!again.status.success());
     assert!(String::from_utf8(again.stderr).unwrap().contains("token list"));
 
-    // Revoked after it was: a relay that has just started believes nothing.
-    assert!(gets_in(&relay, &alices).await);
+    // Revoked after it was used, when the relay may have it cached. A restart clears the cache.
+    assert!(is_accepted(&relay, &alices).await);
     let id = list(&relay).await[0].split_whitespace().next().unwrap().to_owned();
     assert!(command(&relay, &["token", "revoke", &id]).await.status.success());
     relay.restart(None).await.unwrap();
-    assert!(!gets_in(&relay, &alices).await);
-    assert!(gets_in(&relay, &relay.local_token().unwrap()).await);
+    assert!(!is_accepted(&relay, &alices).await);
+    assert!(is_accepted(&relay, &relay.local_token().unwrap()).await);
 }
 
 #[tokio::test]
-async fn each_token_is_a_principal_of_its_own() {
+async fn each_token_is_a_separate_principal() {
     let relay = RelayProcess::start().await.unwrap();
     let (one, other) = (relay.create_token("bob").await.unwrap(), relay.create_token("bob").await.unwrap());
     let mut bob = WsClient::connect(relay.address(), &one).await.unwrap();
@@ -68,7 +68,7 @@ async fn each_token_is_a_principal_of_its_own() {
 }
 
 #[tokio::test]
-async fn the_local_token_is_for_this_user_alone() {
+async fn the_local_token_is_readable_by_its_user_only() {
     let mut relay = RelayProcess::start().await.unwrap();
     let token = relay.local_token().unwrap();
     for name in ["local-token", "relay.key"] {
@@ -76,9 +76,9 @@ async fn the_local_token_is_for_this_user_alone() {
         assert_eq!(mode & 0o777, 0o600, "{name}");
     }
     relay.restart(None).await.unwrap();
-    assert_eq!(relay.local_token().unwrap(), token, "it lasts");
+    assert_eq!(relay.local_token().unwrap(), token, "a restart keeps it");
     relay.kill().await.unwrap();
-    // A relay does not start with a secret that others can read.
+    // A relay refuses to start with a secret that other users can read.
     for name in ["local-token", "relay.key"] {
         let path = relay.data_dir().join(name);
         std::fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
@@ -88,13 +88,13 @@ async fn the_local_token_is_for_this_user_alone() {
         std::fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
     }
     relay.restart(None).await.unwrap();
-    assert!(gets_in(&relay, &token).await);
+    assert!(is_accepted(&relay, &token).await);
 }
 
 #[tokio::test]
-async fn an_operator_may_do_without_the_local_token() {
+async fn the_local_token_can_be_disabled() {
     let relay = RelayProcess::start_with(&["--local-token", "false"]).await.unwrap();
-    assert!(relay.local_token().is_err(), "none is made");
-    assert!(!gets_in(&relay, "").await);
-    assert!(gets_in(&relay, &relay.create_token("alice").await.unwrap()).await);
+    assert!(relay.local_token().is_err(), "none is created");
+    assert!(!is_accepted(&relay, "").await);
+    assert!(is_accepted(&relay, &relay.create_token("alice").await.unwrap()).await);
 }

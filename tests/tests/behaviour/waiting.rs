@@ -1,4 +1,4 @@
-//! How long an answer is waited for: until there is something to read, and no longer.
+//! Waits end as soon as there is something to read, and at the latest after their timeout.
 
 use std::time::{Duration, Instant};
 
@@ -7,8 +7,9 @@ use serde_json::{Value, json};
 
 use crate::table::{Table, in_time, read_until, with_text};
 
-/// A wait that ends sooner than this did not end because its time was up.
+/// Timeout of waits that are expected to end earlier, in milliseconds.
 const LONG: u64 = 45_000;
+/// A wait of [`LONG`] that took less time than this did not time out.
 const SOON: Duration = Duration::from_secs(30);
 
 const ECHO: &str = "
@@ -22,7 +23,7 @@ fn texts(answer: &Value) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn a_wait_ends_with_the_post_of_another() {
+async fn a_wait_ends_with_a_post_of_another_player() {
     let mut table = Table::set().await;
     let began = Instant::now();
     let mut waiter = table.bob_again().await;
@@ -37,7 +38,7 @@ async fn a_wait_ends_with_the_post_of_another() {
 }
 
 #[tokio::test]
-async fn a_wait_over_http_ends_likewise() {
+async fn a_wait_over_http_ends_with_a_post_of_another_player() {
     let mut table = Table::set().await;
     let began = Instant::now();
     let mut waiter = table.bob_http().await;
@@ -48,7 +49,7 @@ async fn a_wait_over_http_ends_likewise() {
 }
 
 #[tokio::test]
-async fn ones_own_posts_do_not_end_a_wait() {
+async fn own_posts_do_not_end_a_wait() {
     let mut table = Table::set().await;
     let mut waiter = table.bob_again().await;
     let wait = table.here(json!({ "cursor": table.joined["cursor"], "timeout_ms": LONG }));
@@ -62,15 +63,15 @@ async fn ones_own_posts_do_not_end_a_wait() {
 }
 
 #[tokio::test]
-async fn a_post_may_wait_for_what_is_said_to_it() {
+async fn a_post_can_wait_for_the_answer_to_it() {
     let mut table = Table::set().await;
     let mut bob = table.bob_again().await;
     let post = table.here(json!({ "body": "knock knock", "wait_ms": LONG, "cursor": table.joined["cursor"] }));
     let posting = bob.send("post_message", post).await.unwrap();
-    // Alice waits for the knock, so that her answer comes after it.
+    // Alice waits for the first post, so that her answer comes after it.
     let wait = table.here(json!({ "cursor": table.joined["cursor"], "timeout_ms": LONG }));
-    let heard = in_time("the knock", table.alice.call("sync_messages", wait)).await;
-    assert_eq!(texts(&heard), ["knock knock"]);
+    let received = in_time("the first post", table.alice.call("sync_messages", wait)).await;
+    assert_eq!(texts(&received), ["knock knock"]);
     table.alice_says("who is there?").await;
     let answer = in_time("the answer", bob.answer(posting)).await.unwrap();
     assert_eq!(texts(&answer), ["knock knock", "who is there?"]);
@@ -79,7 +80,7 @@ async fn a_post_may_wait_for_what_is_said_to_it() {
 }
 
 #[tokio::test]
-async fn without_a_wait_the_answer_comes_at_once() {
+async fn without_a_timeout_the_response_comes_at_once() {
     let mut table = Table::set().await;
     let began = Instant::now();
     let args = table.here(json!({ "cursor": table.joined["cursor"], "timeout_ms": 0 }));
@@ -91,10 +92,10 @@ async fn without_a_wait_the_answer_comes_at_once() {
 }
 
 #[tokio::test]
-async fn a_wait_ends_when_its_time_is_up() {
+async fn a_wait_ends_with_its_timeout() {
     let mut table = Table::set_with(&["--wait-ms", "50"], json!({})).await;
     let began = Instant::now();
-    // The relay's own limit holds, whatever is asked for.
+    // The relay's own limit applies, whatever the request says.
     let args = table.here(json!({ "cursor": table.joined["cursor"], "timeout_ms": u64::MAX }));
     assert_eq!(table.bob.call("sync_messages", args).await["messages"], json!([]));
     let args = table.here(json!({ "body": "hello?", "wait_ms": u64::MAX }));
@@ -103,7 +104,7 @@ async fn a_wait_ends_when_its_time_is_up() {
 }
 
 #[tokio::test]
-async fn a_sync_right_after_a_post_sees_what_the_bot_made_of_it() {
+async fn a_sync_right_after_a_post_includes_the_bots_answer() {
     let mut table = Table::refereed_by(ECHO).await;
     table.bob_says("warm up").await;
     read_until(&mut table.bob, &table.channel_id, "the echo", |m| m["body"]["text"] == "echo warm up").await;
@@ -116,7 +117,7 @@ async fn a_sync_right_after_a_post_sees_what_the_bot_made_of_it() {
 }
 
 #[tokio::test]
-async fn one_sync_is_made_for_each_message() {
+async fn each_message_needs_one_sync() {
     let mut table = Table::set().await;
     let mut cursor = table.joined["cursor"].clone();
     let mut waiter = table.bob_again().await;
@@ -137,7 +138,7 @@ async fn waits_end_when_the_relay_shuts_down() {
     let wait = table.here(json!({ "cursor": table.joined["cursor"], "timeout_ms": LONG }));
     let post = table.here(json!({ "body": "last words", "wait_ms": LONG }));
     let began = Instant::now();
-    // The waits are under way once the post is seen.
+    // The waits have started once the post is visible.
     let waiting = ws.send("sync_messages", wait.clone()).await.unwrap();
     let posting = ws.send("post_message", post).await.unwrap();
     let over_http = http.call_tool("sync_messages", wait.clone());
@@ -147,13 +148,13 @@ async fn waits_end_when_the_relay_shuts_down() {
     let terminate = async {
         let args = json!({ "channel_id": table.channel_id, "cursor": table.joined["cursor"] });
         in_time("the post", table.alice.call("sync_messages", args)).await;
-        // Both HTTP requests were sent before; one more turn over each door shows that they have arrived.
+        // Both HTTP requests were sent before. The response to another one shows that they have arrived.
         let _ = table.bob_http().await.call_tool("health_check", json!({})).await.unwrap();
         table.relay.terminate().await.unwrap()
     };
     let (over_http, over_stream, ended_well) =
         in_time("the end", async { tokio::join!(over_http, over_stream, terminate) }).await;
-    assert!(ended_well, "it exits with 0");
+    assert!(ended_well, "it exits successfully");
     let mut answered = vec![];
     while answered.len() < 2 {
         let frame = ws.frame().await.unwrap();
@@ -170,12 +171,12 @@ async fn waits_end_when_the_relay_shuts_down() {
 }
 
 #[tokio::test]
-async fn a_client_is_told_that_the_relay_goes() {
+async fn clients_are_notified_of_the_shutdown() {
     let mut table = Table::set().await;
     let mut bob = table.bob_again().await;
     let wait = table.here(json!({ "cursor": table.joined["cursor"], "timeout_ms": LONG }));
     let waiting = bob.send("sync_messages", wait).await.unwrap();
-    assert!(bob.try_call("health_check", json!({})).await.is_ok(), "so the wait has begun");
+    assert!(bob.try_call("health_check", json!({})).await.is_ok(), "so the wait has started");
     let (ended_well, frames) = tokio::join!(table.relay.terminate(), async {
         let first = bob.frame().await.unwrap();
         (first, bob.frame().await.unwrap(), bob.closed().await)
@@ -194,40 +195,40 @@ async fn a_cancelled_wait_ends_and_is_not_answered() {
     let mut bob = table.bob_again().await;
     let wait = table.here(json!({ "cursor": table.joined["cursor"], "timeout_ms": LONG }));
     let waiting = bob.send("sync_messages", wait.clone()).await.unwrap();
-    assert_eq!(bob.refusal("health_check", json!({})).await, "RATE_LIMIT", "the wait takes the only place");
+    assert_eq!(bob.refusal("health_check", json!({})).await, "RATE_LIMIT", "the wait is the only request allowed");
     bob.send_text(json!({ "cancel": waiting }).to_string()).await.unwrap();
-    // Frames are taken in order, so the wait is over when this is answered.
+    // Frames are processed in order, so the wait has ended when this is answered.
     bob.call("health_check", json!({})).await;
     table.alice_says("nobody waits for this").await;
     let next = bob.send("sync_messages", wait).await.unwrap();
     let frame = in_time("the next answer", bob.frame()).await.unwrap();
     assert_eq!(frame["id"], next, "{frame}");
     assert_eq!(texts(&frame["ok"]), ["nobody waits for this"]);
-    // Cancelling what is not under way does nothing.
+    // Cancelling a request that is not pending does nothing.
     bob.send_text(json!({ "cancel": 4_000 }).to_string()).await.unwrap();
     bob.send_text(json!({ "cancel": next }).to_string()).await.unwrap();
 }
 
 #[tokio::test]
-async fn what_was_posted_stays_posted_when_its_wait_is_cancelled() {
+async fn a_post_remains_when_its_wait_is_cancelled() {
     let mut table = Table::set().await;
     let mut bob = table.bob_again().await;
     let post = table.here(json!({ "body": "said is said", "wait_ms": LONG }));
     let posting = bob.send("post_message", post).await.unwrap();
     let wait = table.here(json!({ "cursor": table.joined["cursor"], "timeout_ms": LONG }));
-    let heard = in_time("the post", table.alice.call("sync_messages", wait)).await;
+    let received = in_time("the post", table.alice.call("sync_messages", wait)).await;
     bob.send_text(json!({ "cancel": posting }).to_string()).await.unwrap();
-    assert_eq!(texts(&heard), ["said is said"]);
+    assert_eq!(texts(&received), ["said is said"]);
     assert_eq!(with_text(&table.bob_reads().await, "said is said").len(), 1);
 }
 
 #[tokio::test]
-async fn whoever_is_kicked_waits_no_longer() {
+async fn a_kick_ends_the_wait() {
     let mut table = Table::set().await;
     let mut bob = table.bob_again().await;
     let wait = table.here(json!({ "cursor": table.joined["cursor"], "timeout_ms": LONG }));
     let waiting = bob.send("sync_messages", wait).await.unwrap();
-    assert!(bob.try_call("health_check", json!({})).await.is_ok(), "so the wait has begun");
+    assert!(bob.try_call("health_check", json!({})).await.is_ok(), "so the wait has started");
     table.update(json!([{ "type": "kick", "slot_id": "s2" }])).await.unwrap();
     match in_time("the end of the wait", bob.answer(waiting)).await {
         Err(Failure::Refused(error)) => assert_eq!(error["code"], "NOT_MEMBER"),
@@ -236,21 +237,21 @@ async fn whoever_is_kicked_waits_no_longer() {
 }
 
 #[tokio::test]
-async fn a_post_is_acknowledged_even_if_its_author_is_kicked_while_waiting() {
+async fn a_post_is_acknowledged_if_its_author_is_kicked_while_waiting() {
     let mut table = Table::set().await;
     let mut bob = table.bob_again().await;
     let post = table.here(json!({ "body": "you can't kick me", "wait_ms": LONG }));
     let posting = bob.send("post_message", post).await.unwrap();
     let wait = table.here(json!({ "cursor": table.joined["cursor"], "timeout_ms": LONG }));
-    let heard = in_time("the post", table.alice.call("sync_messages", wait)).await;
+    let received = in_time("the post", table.alice.call("sync_messages", wait)).await;
     table.update(json!([{ "type": "kick", "slot_id": "s2" }])).await.unwrap();
     let answer = in_time("the end of the wait", bob.answer(posting)).await.unwrap();
-    assert_eq!(answer["msg_id"], heard["messages"][0]["id"], "{answer}");
-    assert!(answer.get("messages").is_none(), "but nothing is read any more");
+    assert_eq!(answer["msg_id"], received["messages"][0]["id"], "{answer}");
+    assert!(answer.get("messages").is_none(), "but it contains no messages");
 }
 
 #[tokio::test]
-async fn whoever_loses_the_seat_to_a_rejoin_waits_no_longer() {
+async fn a_rejoin_by_another_ends_the_wait() {
     let table = Table::set().await;
     let mut bob = table.bob_again().await;
     let wait = table.here(json!({ "cursor": table.joined["cursor"], "timeout_ms": LONG }));
@@ -264,12 +265,12 @@ async fn whoever_loses_the_seat_to_a_rejoin_waits_no_longer() {
 }
 
 #[tokio::test]
-async fn the_view_comes_when_the_composition_has_changed() {
+async fn the_view_is_included_when_the_composition_has_changed() {
     let mut table = Table::set().await;
     let msg_id = table.alice_says("hello").await;
     let from = |cursor: &Value| json!({ "channel_id": table.channel_id, "cursor": cursor, "timeout_ms": 0 });
     let talk = table.bob.call("sync_messages", from(&table.joined["cursor"])).await;
-    assert!(talk.get("view").is_none(), "a post changes nobody's place: {talk}");
+    assert!(talk.get("view").is_none(), "a post does not change the composition: {talk}");
     let (all, here) = (from(&json!(0)), from(&json!(msg_id)));
     assert_eq!(table.bob.call("sync_messages", all).await["view"]["name"], "Table");
     table.update(json!([{ "type": "rename", "name": "Finals" }])).await.unwrap();
@@ -279,27 +280,27 @@ async fn the_view_comes_when_the_composition_has_changed() {
     assert!(table.bob.call("sync_messages", after).await.get("view").is_none());
 }
 
-/// Some round trips, in which what others have sent reaches the relay.
-async fn calls(client: &mut HttpClient) {
+/// Makes some round trips, in which requests of other connections reach the relay.
+async fn round_trips(client: &mut HttpClient) {
     for _ in 0..20 {
         client.call_tool("health_check", json!({})).await.unwrap();
     }
 }
 
 #[tokio::test]
-async fn nobody_waits_on_for_a_client_that_has_hung_up() {
+async fn the_wait_of_a_disconnected_client_ends() {
     let relay = RelayProcess::start_verbose(&[]).await.unwrap();
     let table = Table::set_at(relay, json!({})).await;
     let wait = table.here(json!({ "cursor": table.joined["cursor"], "timeout_ms": LONG }));
-    let mut beside = table.bob_http().await;
-    let mut hung_up = 0;
+    let mut other = table.bob_http().await;
+    let mut abandoned = 0;
     for over_mcp in [true, false] {
-        let before = hung_up;
-        // A client that hangs up before the relay has begun to wait shows nothing; so again, if need be.
-        let until_seen = async {
-            while hung_up == before {
+        let before = abandoned;
+        // A client that disconnects before the wait has started leaves no trace in the log, so repeat until one does.
+        let until_abandoned = async {
+            while abandoned == before {
                 let mut client = table.bob_http().await;
-                let asking = async {
+                let waiting = async {
                     if over_mcp {
                         client.call_tool("sync_messages", wait.clone()).await.map(drop)
                     } else {
@@ -307,14 +308,14 @@ async fn nobody_waits_on_for_a_client_that_has_hung_up() {
                     }
                 };
                 tokio::select! {
-                    answer = asking => panic!("it waits: {answer:?}"),
-                    () = calls(&mut beside) => {}
+                    answer = waiting => panic!("it waits: {answer:?}"),
+                    () = round_trips(&mut other) => {}
                 }
                 drop(client);
-                calls(&mut beside).await;
-                hung_up = table.relay.logged().unwrap().matches("abandoned").count();
+                round_trips(&mut other).await;
+                abandoned = table.relay.logged().unwrap().matches("abandoned").count();
             }
         };
-        in_time("the end of the wait", until_seen).await;
+        in_time("the end of the wait", until_abandoned).await;
     }
 }

@@ -177,7 +177,10 @@ fn announce(fixture: &Fixture, change: ListChange) -> CallToolResponse {
 }
 
 /// Calls one of the tools that need input from the client before they can answer.
-fn call_with_input(call: &CallToolRequestParams, context: &RequestContext<RoleServer>) -> Result<CallToolResponse, ErrorData> {
+fn call_with_input(
+    call: &CallToolRequestParams,
+    context: &RequestContext<RoleServer>,
+) -> Result<CallToolResponse, ErrorData> {
     let state = match call.request_state.as_deref() {
         None => None,
         Some(state) => {

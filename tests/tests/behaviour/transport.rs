@@ -1,4 +1,4 @@
-//! The ways in: one call, the same at every door, with arguments that need not be valid JSON.
+//! The same call over every transport, with arguments that need not be valid JSON.
 
 use mcp_multiplayer_tests::{Failure, HttpClient, RelayProcess, WsClient};
 use serde_json::{Value, json};
@@ -6,31 +6,31 @@ use serde_json::{Value, json};
 use crate::table::in_time;
 
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Door {
+pub(crate) enum Transport {
     /// `/mcp`, protocol 2026-07-28.
     Modern,
     /// `/mcp`, protocol 2025-11-25.
     Earlier,
-    /// `/`, an event stream, with no word of a protocol version.
+    /// `/`, an event stream, without a protocol version.
     EventStream,
     /// `/ws`.
     WebSocket,
 }
 
-/// What came of a call.
+/// Outcome of a call.
 #[derive(Debug)]
 pub(crate) enum Outcome {
     Done(Value),
     /// The operation's error: `{code, message, hint}`.
     Refused(Value),
-    /// No operation was reached: what was said instead.
+    /// No operation was reached; this is the response.
     NotReached(String),
 }
 
-impl Door {
+impl Transport {
     pub(crate) const ALL: [Self; 4] = [Self::Modern, Self::Earlier, Self::EventStream, Self::WebSocket];
 
-    /// Calls an operation on a connection of its own, with these arguments, whatever they are.
+    /// Calls an operation on a new connection, with these arguments unchecked.
     pub(crate) async fn call(self, relay: &RelayProcess, token: &str, op: &str, args: &str) -> Outcome {
         in_time(op, async {
             match self {
@@ -60,16 +60,20 @@ impl Door {
         let mut http = HttpClient::connect(relay.address(), token).await.unwrap();
         let response = http.post(path, &headers, body.into()).await.unwrap();
         let (status, text) = (response.status(), String::from_utf8(response.into_body().to_vec()).unwrap());
-        // Of an event stream, the last event is the answer.
+        // The last event of an event stream is the response.
         let data = text.lines().filter_map(|line| line.strip_prefix("data:")).next_back().unwrap_or(&text);
         let Ok(answer) = serde_json::from_str::<Value>(data) else {
             return Outcome::NotReached(format!("{status} {text}"));
         };
-        let Some(said) = answer["result"]["content"][0]["text"].as_str() else {
+        let Some(text_block) = answer["result"]["content"][0]["text"].as_str() else {
             return Outcome::NotReached(format!("{status} {answer}"));
         };
-        let mut said: Value = serde_json::from_str(said).unwrap();
-        if answer["result"]["isError"] == true { Outcome::Refused(said["error"].take()) } else { Outcome::Done(said) }
+        let mut text_block: Value = serde_json::from_str(text_block).unwrap();
+        if answer["result"]["isError"] == true {
+            Outcome::Refused(text_block["error"].take())
+        } else {
+            Outcome::Done(text_block)
+        }
     }
 }
 

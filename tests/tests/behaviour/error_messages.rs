@@ -1,4 +1,4 @@
-//! The errors that people and models read, in one place: each says what is wrong and what to do next.
+//! The errors that people and models read, in one snapshot. Each says what is wrong and what to do next.
 
 use std::fmt::Write as _;
 
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::table::{Table, with};
 
 #[tokio::test]
-async fn what_people_read_when_something_is_wrong() {
+async fn errors_say_what_is_wrong_and_what_to_do() {
     let mut table = Table::set().await;
     let mut mallory = table.stranger().await;
     let at = table.here(json!({}));
@@ -97,18 +97,18 @@ async fn what_people_read_when_something_is_wrong() {
             "bob" => &mut table.bob,
             _ => &mut mallory,
         };
-        say(&mut text, what, client.try_call(op, args).await);
+        write_error(&mut text, what, client.try_call(op, args).await);
     }
     table.bob.call("join_channel", json!({ "invite_code": table.created["invites"][1] })).await;
     let post = with(at.clone(), json!({ "body": "x" }));
-    say(&mut text, "several seats", table.bob.try_call("post_message", post).await);
+    write_error(&mut text, "several seats", table.bob.try_call("post_message", post).await);
     table.update(json!([{ "type": "close" }])).await.unwrap();
     let post = with(at, json!({ "body": "x", "slot_id": "s3" }));
-    say(&mut text, "a closed channel", table.bob.try_call("post_message", post).await);
+    write_error(&mut text, "a closed channel", table.bob.try_call("post_message", post).await);
     insta::assert_snapshot!(text);
 }
 
-fn say(text: &mut String, what: &str, result: Result<Value, Failure>) {
+fn write_error(text: &mut String, what: &str, result: Result<Value, Failure>) {
     let Err(Failure::Refused(error)) = result else { panic!("{what}: {result:?}") };
     let field = |name: &str| error[name].as_str().unwrap().to_owned();
     writeln!(text, "{what}\n    {}: {}\n    {}", field("code"), field("message"), field("hint")).unwrap();

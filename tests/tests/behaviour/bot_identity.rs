@@ -1,11 +1,11 @@
-//! Who a bot is: always itself, with the code that it was attached with, in the channel that it was
-//! attached to; and told apart from the others there.
+//! A bot's identity: its id, its code and its channel stay those that it was attached with, and it cannot post as
+//! another sender.
 
 use serde_json::{Value, json};
 
 use crate::table::{Table, of_type, read, read_until, with, with_text};
 
-/// Posts and whispers under every name that it can think of, then says "over".
+/// Posts and sends DMs with all kinds of forged fields, then posts "over".
 const IMPOSTOR: &str = "
 class Impostor:
     def on_message(self, msg):
@@ -26,7 +26,7 @@ class Impostor:
         self.ctx.post('bot', {'text': 'over'})
 ";
 
-/// Tries to become another bot, by its state and by whatever else of it can be written.
+/// Tries to become another bot, by writing its state and everything else that it can reach.
 const CHANGELING: &str = "
 class Changeling:
     name = 'Changeling'
@@ -55,31 +55,31 @@ class Changeling:
         json.loads = lambda text: {}
 ";
 
-/// Says who it is and what it remembers, when it is asked or whispered to.
-const WITNESS: &str = "
-class Witness:
+/// Posts its id and its state when it receives `who?` or a DM.
+const REPORTER: &str = "
+class Reporter:
     def on_message(self, msg):
         if msg['body']['text'] == 'who?':
-            self.tell(0)
+            self.report(0)
     def on_private_message(self, slot_id, msg):
-        self.tell(1)
-    def tell(self, whispers):
+        self.report(1)
+    def report(self, dms):
         state = self.ctx.get_state()
-        state = {'asked': state.get('asked', 0) + 1, 'whispers': state.get('whispers', 0) + whispers}
+        state = {'asked': state.get('asked', 0) + 1, 'dms': state.get('dms', 0) + dms}
         self.ctx.set_state(state)
         own = [slot for slot in self.ctx.slots if slot['kind'] == 'bot']
         self.ctx.post('bot', {'text': 'I', 'bot_id': self.ctx.bot_id, 'channel_id': self.ctx.channel_id, 'state': state,
                               'slots': [slot['label'] for slot in own]})
 ";
 
-/// What a bot posted under the text `I`, the last time.
-fn last_word<'a>(log: &'a [Value], bot_id: &str) -> Option<&'a Value> {
+/// Finds a bot's last post with the text `I`.
+fn last_report<'a>(log: &'a [Value], bot_id: &str) -> Option<&'a Value> {
     let sender = format!("bot:{bot_id}");
     log.iter().rev().find(|message| message["sender"] == sender.as_str() && message["body"]["text"] == "I")
 }
 
-/// Bots, slots and senders of a channel name each other.
-fn assert_agree(info: &Value, log: &[Value]) {
+/// Checks that bots, slots and senders of a channel match each other.
+fn assert_consistent(info: &Value, log: &[Value]) {
     let (slots, bots) = (info["view"]["slots"].as_array().unwrap(), info["bots"].as_array().unwrap());
     let mut ids: Vec<&str> = bots.iter().map(|bot| bot["bot_id"].as_str().unwrap()).collect();
     for bot in bots {
@@ -92,13 +92,13 @@ fn assert_agree(info: &Value, log: &[Value]) {
     ids.sort_unstable();
     ids.dedup();
     assert_eq!(ids.len(), bots.len(), "each bot has an id of its own: {info}");
-    // Whoever has spoken as a bot was attached under that id.
+    // Every bot that posted was attached under its id before.
     let attached: Vec<&Value> = of_type(log, "bot:attach").into_iter().filter(|m| m["sender"] == "system").collect();
     for message in log.iter().filter(|message| message["sender"].as_str().unwrap().starts_with("bot:")) {
         let bot_id = message["sender"].as_str().unwrap().trim_start_matches("bot:");
         let attach = attached.iter().find(|attach| attach["body"]["bot_id"] == bot_id).unwrap();
         assert!(attach["id"].as_u64() < message["id"].as_u64(), "{message}");
-        // A label is that of the present: those who are gone have none.
+        // Only bots that are still attached have a label.
         let present = bots.iter().any(|bot| bot["bot_id"] == bot_id);
         let label = if present { &attach["body"]["name"] } else { &Value::Null };
         assert_eq!(&message["sender_label"], label, "{message}");
@@ -106,7 +106,7 @@ fn assert_agree(info: &Value, log: &[Value]) {
 }
 
 #[tokio::test]
-async fn a_bot_speaks_as_itself_alone() {
+async fn a_bot_cannot_post_as_another_sender() {
     let elsewhere = json!({ "name": "Elsewhere", "slots": ["bot:r", "invite:a"], "join_as": "a" });
     let mut table = Table::set().await;
     let elsewhere = table.alice.call("create_channel", elsewhere).await["channel_id"].clone();
@@ -131,17 +131,17 @@ async fn a_bot_speaks_as_itself_alone() {
     }
     let ids: Vec<u64> = log.iter().map(|message| message["id"].as_u64().unwrap()).collect();
     assert!(ids.is_sorted_by(|one, next| one < next), "entries are numbered by the relay: {ids:?}");
-    assert_eq!(table.alice.call("get_channel_info", at.clone()).await, before, "nobody was moved by its words");
-    assert_agree(&before, &log);
+    assert_eq!(table.alice.call("get_channel_info", at.clone()).await, before, "its posts changed nothing");
+    assert_consistent(&before, &log);
 
-    // What it whispered to alice is not bob's, and what it said of another channel is not there.
+    // Bob does not see its DMs to alice, and nothing was posted to the other channel.
     let bobs = read(&mut table.bob, channel_id).await;
     assert!(bobs.iter().all(|message| message["to_slot"] != "s1"), "{bobs:?}");
     let there = read(&mut table.alice, elsewhere.as_str().unwrap()).await;
     assert_eq!(with_text(&there, "forged"), Vec::<&Value>::new());
-    table.bob.call("post_message", with(at, json!({ "body": "and I still speak as myself" }))).await;
+    table.bob.call("post_message", with(at, json!({ "body": "I am still s2" }))).await;
     let log = read(&mut table.alice, channel_id).await;
-    assert_eq!(with_text(&log, "and I still speak as myself")[0]["sender"], "s2");
+    assert_eq!(with_text(&log, "I am still s2")[0]["sender"], "s2");
 }
 
 #[tokio::test]
@@ -158,12 +158,12 @@ async fn a_bot_keeps_the_code_and_the_id_that_it_was_attached_with() {
 
     for round in 1..=3 {
         table.bob_says("are you still you?").await;
-        let told = |log: &[Value]| with_text(log, "still me").len();
+        let answers = |log: &[Value]| with_text(log, "still me").len();
         let channel_id = table.channel_id.clone();
         let log = loop {
             let log =
                 read_until(&mut table.bob, &channel_id, "the changeling", |m| m["body"]["text"] == "still me").await;
-            if told(&log) == round {
+            if answers(&log) == round {
                 break log;
             }
         };
@@ -180,22 +180,22 @@ async fn a_bot_keeps_the_code_and_the_id_that_it_was_attached_with() {
             table.bob = table.bob_again().await;
         }
     }
-    // Those who play with it cannot change it either.
-    let ops = json!([{ "type": "set_bot", "slot_id": "s0", "bot": { "inline_code": WITNESS } }]);
+    // Players cannot change it either.
+    let ops = json!([{ "type": "set_bot", "slot_id": "s0", "bot": { "inline_code": REPORTER } }]);
     assert_eq!(table.update(ops).await, Err("BAD_OP".to_owned()));
     assert_eq!(table.bob.call("get_bot_code", at).await, before);
 }
 
 #[tokio::test]
-async fn bots_of_one_id_in_two_channels_know_nothing_of_each_other() {
+async fn bots_with_the_same_id_in_two_channels_are_independent() {
     let mut table = Table::set().await;
     let mut channels = vec![];
     for name in ["left", "right"] {
-        let bot = json!({ "name": "Witness", "inline_code": WITNESS });
+        let bot = json!({ "name": "Reporter", "inline_code": REPORTER });
         let create =
             json!({ "name": name, "slots": [format!("bot:{name}"), "invite:a"], "join_as": "a", "bots": [bot] });
         let created = table.alice.call("create_channel", create).await;
-        assert_eq!(created["bots"][0]["bot_id"], "bot_Witness_0");
+        assert_eq!(created["bots"][0]["bot_id"], "bot_Reporter_0");
         channels.push((name, created["channel_id"].as_str().unwrap().to_owned()));
     }
     for (asked, (name, channel_id)) in channels.iter().enumerate() {
@@ -204,88 +204,93 @@ async fn bots_of_one_id_in_two_channels_know_nothing_of_each_other() {
         }
         let count = asked + 1;
         let log = read_until(&mut table.alice, channel_id, name, |m| m["body"]["state"]["asked"] == count).await;
-        let told = &last_word(&log, "bot_Witness_0").unwrap()["body"];
-        assert_eq!((&told["channel_id"], &told["slots"]), (&json!(channel_id), &json!([name])));
+        let report = &last_report(&log, "bot_Reporter_0").unwrap()["body"];
+        assert_eq!((&report["channel_id"], &report["slots"]), (&json!(channel_id), &json!([name])));
         assert!(log.iter().all(|message| message["channel_id"] == channel_id.as_str()), "{log:?}");
     }
     let log = read(&mut table.alice, &channels[0].1).await;
-    assert_eq!(with_text(&log, "I").len(), 1, "what the other was asked is not this one's");
+    assert_eq!(with_text(&log, "I").len(), 1, "each bot answers only in its own channel");
 }
 
 #[tokio::test]
-async fn several_bots_of_a_channel_are_told_apart() {
+async fn several_bots_in_a_channel_are_distinguished() {
     let mut table = Table::set().await;
-    let witness = |slot: &str| json!({ "name": "Witness", "inline_code": WITNESS, "slot": slot });
+    let reporter = |slot: &str| json!({ "name": "Reporter", "inline_code": REPORTER, "slot": slot });
     let create = json!({ "name": "Three", "slots": ["bot:one", "bot:two", "bot:three", "invite:a"], "join_as": "a",
-        "bots": [witness("bot:three"), witness("bot:one"), { "name": "Other", "inline_code": WITNESS }] });
+        "bots": [reporter("bot:three"), reporter("bot:one"), { "name": "Other", "inline_code": REPORTER }] });
     let created = table.alice.call("create_channel", create).await;
     let channel_id = created["channel_id"].as_str().unwrap().to_owned();
     let at = json!({ "channel_id": channel_id });
-    let seats: Vec<(&str, &str)> = created["bots"]
+    let slots: Vec<(&str, &str)> = created["bots"]
         .as_array()
         .unwrap()
         .iter()
         .map(|bot| (bot["bot_id"].as_str().unwrap(), bot["slot_id"].as_str().unwrap()))
         .collect();
-    assert_eq!(seats, [("bot_Witness_0", "s2"), ("bot_Witness_1", "s0"), ("bot_Other_2", "s1")]);
+    assert_eq!(slots, [("bot_Reporter_0", "s2"), ("bot_Reporter_1", "s0"), ("bot_Other_2", "s1")]);
 
     table.alice.call("post_message", with(at.clone(), json!({ "body": "who?" }))).await;
-    let whisper = with(at.clone(), json!({ "bot_id": "bot_Witness_1", "message": "only you" }));
-    assert_eq!(table.alice.call("dm_bot", whisper).await["delivered_to"], "bot_Witness_1");
-    let log = read_until(&mut table.alice, &channel_id, "the whisper", |m| m["body"]["state"]["whispers"] == 1).await;
+    let dm = with(at.clone(), json!({ "bot_id": "bot_Reporter_1", "message": "only you" }));
+    assert_eq!(table.alice.call("dm_bot", dm).await["delivered_to"], "bot_Reporter_1");
+    let log =
+        read_until(&mut table.alice, &channel_id, "the answer to the DM", |m| m["body"]["state"]["dms"] == 1).await;
     let log = if with_text(&log, "I").len() == 4 {
         log
     } else {
         table.alice.call("post_message", with(at.clone(), json!({ "body": "who?" }))).await;
         read_until(&mut table.alice, &channel_id, "all of them", |m| {
-            m["sender"] == "bot:bot_Witness_1" && m["body"]["state"]["asked"] == 3
+            m["sender"] == "bot:bot_Reporter_1" && m["body"]["state"]["asked"] == 3
         })
         .await
     };
-    assert_agree(&table.alice.call("get_channel_info", at.clone()).await, &log);
+    assert_consistent(&table.alice.call("get_channel_info", at.clone()).await, &log);
     for message in with_text(&log, "I") {
         let bot_id = message["body"]["bot_id"].as_str().unwrap();
         assert_eq!(message["sender"], format!("bot:{bot_id}"));
-        let whispers = message["body"]["state"]["whispers"].as_u64().unwrap();
-        assert!(whispers == 0 || bot_id == "bot_Witness_1", "a whisper reached {bot_id}");
+        let dms = message["body"]["state"]["dms"].as_u64().unwrap();
+        assert!(dms == 0 || bot_id == "bot_Reporter_1", "a DM reached {bot_id}");
     }
 }
 
 #[tokio::test]
-async fn a_bot_in_anothers_place_is_another_bot() {
-    let mut table = Table::set_with(&[], json!({ "mutable": true, "bot_code": WITNESS })).await;
+async fn a_bot_that_replaces_another_is_a_new_bot() {
+    let mut table = Table::set_with(&[], json!({ "mutable": true, "bot_code": REPORTER })).await;
     table.bob_says("who?").await;
     let channel_id = table.channel_id.clone();
     read_until(&mut table.bob, &channel_id, "the first", |m| m["body"]["state"]["asked"] == 1).await;
     let first = table.here(json!({ "bot_id": "bot_CustomBot_0" }));
     let code = table.bob.call("get_bot_code", first.clone()).await;
 
-    let successor = WITNESS.replace("'I'", "'I' + ''");
+    let successor = REPORTER.replace("'I'", "'I' + ''");
     let ops = json!([{ "type": "set_bot", "slot_id": "s0", "bot": { "name": "CustomBot", "inline_code": successor } }]);
     table.update(ops).await.unwrap();
     table.bob_says("who?").await;
     let log = read_until(&mut table.bob, &channel_id, "the second", |m| m["sender"] == "bot:bot_CustomBot_1").await;
-    let told = last_word(&log, "bot_CustomBot_1").unwrap();
-    assert_eq!(told["body"]["state"]["asked"], 1, "it has not inherited what the first remembered");
-    assert_eq!(last_word(&log, "bot_CustomBot_0").unwrap()["body"]["state"]["asked"], 1, "the first is gone");
+    let report = last_report(&log, "bot_CustomBot_1").unwrap();
+    assert_eq!(report["body"]["state"]["asked"], 1, "it has not inherited the state of the first");
+    assert_eq!(
+        last_report(&log, "bot_CustomBot_0").unwrap()["body"]["state"]["asked"],
+        1,
+        "the first did not answer again"
+    );
     let here = table.here(json!({}));
     let info = table.bob.call("get_channel_info", here.clone()).await;
-    assert_agree(&info, &log);
+    assert_consistent(&info, &log);
     assert_eq!(info["bots"].as_array().unwrap().len(), 1);
     assert_eq!((&info["bots"][0]["bot_id"], &info["bots"][0]["slot_id"]), (&json!("bot_CustomBot_1"), &json!("s0")));
     let second = table.here(json!({ "bot_id": "bot_CustomBot_1" }));
     assert_ne!(table.bob.call("get_bot_code", second).await["code_hash"], code["code_hash"]);
 
-    // What is gone is gone: it hears nothing, and its id is nobody else's.
-    let whisper = with(first.clone(), json!({ "message": "are you there?" }));
-    assert_eq!(table.bob.refusal("dm_bot", whisper).await, "BOT_NOT_FOUND");
+    // The removed bot receives nothing, and its id is not used again.
+    let dm = with(first.clone(), json!({ "message": "are you there?" }));
+    assert_eq!(table.bob.refusal("dm_bot", dm).await, "BOT_NOT_FOUND");
     table.update(json!([{ "type": "remove_bot", "slot_id": "s0" }])).await.unwrap();
     let info = table.bob.call("get_channel_info", here.clone()).await;
     assert_eq!((&info["bots"], &info["view"]["slots"][0]["filled_by"]), (&json!([]), &Value::Null));
-    let attach = table.here(json!({ "name": "CustomBot", "inline_code": WITNESS }));
+    let attach = table.here(json!({ "name": "CustomBot", "inline_code": REPORTER }));
     assert_eq!(table.alice.call("attach_bot", attach).await["bot_id"], "bot_CustomBot_2");
     table.bob_says("who?").await;
     let log = read_until(&mut table.bob, &channel_id, "the third", |m| m["sender"] == "bot:bot_CustomBot_2").await;
-    assert_agree(&table.bob.call("get_channel_info", here).await, &log);
+    assert_consistent(&table.bob.call("get_channel_info", here).await, &log);
     assert_eq!(with_text(&log, "I").len(), 3, "each was asked once and answered once");
 }

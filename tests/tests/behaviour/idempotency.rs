@@ -1,4 +1,4 @@
-//! A request with an idempotency key is done once, however often it is sent.
+//! A request with an idempotency key takes effect once, however often it is sent.
 
 use mcp_multiplayer_tests::WsClient;
 use serde_json::{Value, json};
@@ -12,14 +12,14 @@ class Quiet:
 ";
 
 #[tokio::test]
-async fn a_post_is_made_once() {
+async fn post_message_takes_effect_once() {
     let mut table = Table::set().await;
     let post = table.here(json!({ "body": "guess 42", "kind": "move", "data": { "n": 1.5 }, "idempotency_key": "k1" }));
     let first = table.bob.call("post_message", post.clone()).await;
     let size = table.size().await;
     assert_eq!(table.bob.call("post_message", post.clone()).await, first);
     assert_eq!(table.bob_again().await.call("post_message", post.clone()).await, first);
-    // How long to wait, from where to read, which seat to name: none of it is content.
+    // The wait, the cursor and the named seat are not part of the content.
     let waiting = with(post.clone(), json!({ "wait_ms": 0, "cursor": 1, "slot_id": "s2" }));
     let again = table.bob.call("post_message", waiting).await;
     assert_eq!((&again["msg_id"], &again["ts"]), (&first["msg_id"], &first["ts"]));
@@ -28,26 +28,26 @@ async fn a_post_is_made_once() {
         assert_eq!(table.bob.refusal("post_message", with(post.clone(), other)).await, "CONFLICT");
     }
     assert_eq!(table.size().await, size);
-    // Another's key is another key.
+    // Keys of different callers are independent.
     table.alice.call("post_message", post).await;
     assert_eq!(table.size().await, size + 1);
 }
 
 #[tokio::test]
-async fn a_whisper_is_made_once() {
+async fn dm_bot_takes_effect_once() {
     let mut table = Table::refereed_by(QUIET).await;
     let dm = table.here(json!({ "bot_id": "bot_CustomBot_0", "message": "psst", "idempotency_key": "k1" }));
     let first = table.bob.call("dm_bot", dm.clone()).await;
     assert_eq!(table.bob.call("dm_bot", dm.clone()).await, first);
     assert_eq!(table.bob.refusal("dm_bot", with(dm, json!({ "message": "psst!" }))).await, "CONFLICT");
-    // The key is the seat's, not the operation's.
+    // A key belongs to the seat, not to the operation.
     let post = table.here(json!({ "body": "psst", "idempotency_key": "k1" }));
     assert_eq!(table.bob.refusal("post_message", post).await, "CONFLICT");
     assert_eq!(with_text(&table.bob_reads().await, "psst").len(), 1);
 }
 
 #[tokio::test]
-async fn a_channel_is_made_once() {
+async fn create_channel_takes_effect_once() {
     let mut table = Table::set().await;
     let create = json!({ "name": "Once", "slots": ["bot:r", "invite:a", "invite:b"], "join_as": "a",
         "bot_code": QUIET, "idempotency_key": "k1" });
@@ -59,13 +59,13 @@ async fn a_channel_is_made_once() {
     let other = with(create.clone(), json!({ "name": "Twice" }));
     assert_eq!(table.alice.refusal("create_channel", other).await, "CONFLICT");
     assert_eq!(table.alice.call("list_channels", json!({})).await["total_channels"], 2);
-    // The keys of principals do not meet.
+    // Keys of different principals are independent.
     let create = json!({ "name": "Bob's", "slots": ["invite:b"], "idempotency_key": "k1" });
     assert_ne!(table.bob.call("create_channel", create).await["channel_id"], first["channel_id"]);
 }
 
 #[tokio::test]
-async fn a_channel_whose_bot_does_not_start_is_made_once_and_says_so_again() {
+async fn create_channel_repeats_the_errors_of_its_bots() {
     let mut table = Table::set().await;
     let broken = "class Broken:\n    def on_init(self):\n        raise ValueError('no')\n";
     let create = json!({ "name": "Once", "slots": ["bot:r"], "bot_code": broken, "idempotency_key": "k1" });
@@ -77,7 +77,7 @@ async fn a_channel_whose_bot_does_not_start_is_made_once_and_says_so_again() {
 }
 
 #[tokio::test]
-async fn a_seat_is_taken_once() {
+async fn join_channel_takes_effect_once() {
     let mut table = Table::set().await;
     let mut carol = table.stranger().await;
     let join = json!({ "invite_code": table.created["invites"][1], "entropy": "dice", "idempotency_key": "k1" });
@@ -94,14 +94,14 @@ async fn a_seat_is_taken_once() {
 }
 
 #[tokio::test]
-async fn a_seat_is_left_once() {
+async fn leave_channel_takes_effect_once() {
     let mut table = Table::set().await;
     let leave = table.here(json!({ "idempotency_key": "k1" }));
     assert_eq!(table.bob.call("leave_channel", leave.clone()).await, json!({ "ok": true }));
     assert_eq!(table.bob.call("leave_channel", leave.clone()).await, json!({ "ok": true }));
     let without = table.here(json!({}));
-    assert_eq!(table.bob.refusal("leave_channel", without).await, "NOT_MEMBER", "that is no repeat");
-    // Nor does a repeat give up what was taken since.
+    assert_eq!(table.bob.refusal("leave_channel", without).await, "NOT_MEMBER", "without the key it is not a repeat");
+    // A repeat does not give up a seat that was taken since.
     let ops = json!([{ "type": "new_invite", "slot_id": "s2" }]);
     let invite = table.update(ops).await.unwrap()["invites"][0].clone();
     table.bob.call("join_channel", json!({ "invite_code": invite })).await;
@@ -109,7 +109,7 @@ async fn a_seat_is_left_once() {
 }
 
 #[tokio::test]
-async fn an_update_is_made_once() {
+async fn update_channel_takes_effect_once() {
     let mut table = Table::set().await;
     let ops = json!([{ "type": "rename", "name": "Finals" }, { "type": "new_invite", "slot_id": "s3" }]);
     let update = table.here(json!({ "ops": ops, "idempotency_key": "k1" }));
@@ -125,14 +125,14 @@ async fn an_update_is_made_once() {
     assert_eq!(carol.call("join_channel", json!({ "invite_code": again["invites"][0] })).await["slot_id"], "s3");
 }
 
-/// A channel of alice's, without players, where bots may be attached.
+/// Creates a channel without players, to which bots can be attached.
 async fn workshop(alice: &mut WsClient) -> String {
     let created = alice.call("create_channel", json!({ "name": "Workshop", "slots": ["invite:a"] })).await;
     created["channel_id"].as_str().unwrap().to_owned()
 }
 
 #[tokio::test]
-async fn a_bot_is_attached_once() {
+async fn attach_bot_takes_effect_once() {
     let mut table = Table::set().await;
     let channel_id = workshop(&mut table.alice).await;
     let attach = json!({ "channel_id": channel_id, "name": "Quiet", "inline_code": QUIET, "idempotency_key": "k1" });
@@ -142,7 +142,7 @@ async fn a_bot_is_attached_once() {
     assert_eq!(table.alice.refusal("attach_bot", other).await, "CONFLICT");
     let info = table.alice.call("get_channel_info", json!({ "channel_id": channel_id })).await;
     assert_eq!(info["bots"].as_array().unwrap().len(), 1);
-    // Also when it is gone since.
+    // The repeat is answered even after the bot was removed.
     let ops = json!([{ "type": "remove_bot", "slot_id": first["slot_id"] }]);
     table.alice.call("update_channel", json!({ "channel_id": channel_id, "ops": ops })).await;
     assert_eq!(table.alice.call("attach_bot", attach).await, first);
@@ -167,7 +167,7 @@ async fn a_bot_that_does_not_start_is_rejected_again() {
 }
 
 #[tokio::test]
-async fn the_keys_of_two_seats_do_not_meet() {
+async fn the_keys_of_two_seats_are_independent() {
     let mut table = Table::set().await;
     table.bob.call("join_channel", json!({ "invite_code": table.created["invites"][1] })).await;
     let mut ids = vec![];
@@ -179,7 +179,7 @@ async fn the_keys_of_two_seats_do_not_meet() {
     assert_ne!(ids[0], ids[1]);
 }
 
-/// Bob posts with a key; the request and its answer.
+/// Posts with a key as bob. Returns the request and its response.
 async fn keyed_post(table: &mut Table) -> (Value, Value) {
     let post = table.here(json!({ "body": "guess 42", "idempotency_key": "k1" }));
     let first = table.bob.call("post_message", post.clone()).await;
@@ -187,7 +187,7 @@ async fn keyed_post(table: &mut Table) -> (Value, Value) {
 }
 
 #[tokio::test]
-async fn a_repeat_is_answered_after_the_seat_was_lost() {
+async fn a_repeat_is_answered_after_the_seat_is_lost() {
     for loss in ["leave", "kick", "yield", "rejoin"] {
         let mut table = Table::set().await;
         let (post, first) = keyed_post(&mut table).await;
@@ -205,7 +205,7 @@ async fn a_repeat_is_answered_after_the_seat_was_lost() {
             _ => {
                 let mut carol = table.stranger().await;
                 carol.call("join_channel", json!({ "invite_code": table.joined["rejoin_token"] })).await;
-                // The keys are the seat's: whoever moved it here repeats what was begun elsewhere.
+                // Keys belong to the seat, so its new holder can repeat requests of the previous one.
                 assert_eq!(carol.call("post_message", post.clone()).await, first);
             }
         }
@@ -221,7 +221,7 @@ async fn a_repeat_is_answered_after_the_seat_was_lost() {
 }
 
 #[tokio::test]
-async fn a_new_tenure_begins_with_fresh_keys() {
+async fn a_new_tenure_starts_without_keys() {
     let mut table = Table::set().await;
     let (post, first) = keyed_post(&mut table).await;
     let ops = json!([{ "type": "kick", "slot_id": "s2" }, { "type": "new_invite", "slot_id": "s2" }]);
@@ -233,7 +233,7 @@ async fn a_new_tenure_begins_with_fresh_keys() {
 }
 
 #[tokio::test]
-async fn a_repeat_is_answered_after_the_channel_was_closed() {
+async fn a_repeat_is_answered_after_the_channel_is_closed() {
     let mut table = Table::set().await;
     let (post, first) = keyed_post(&mut table).await;
     let close = table.here(json!({ "ops": [{ "type": "close" }], "idempotency_key": "k2" }));
@@ -247,7 +247,7 @@ async fn a_repeat_is_answered_after_the_channel_was_closed() {
 }
 
 #[tokio::test]
-async fn keys_outlive_the_relay() {
+async fn keys_survive_a_restart() {
     let mut table = Table::set().await;
     let (post, first) = keyed_post(&mut table).await;
     let create = json!({ "name": "Once", "slots": ["invite:a"], "idempotency_key": "k1" });
@@ -260,7 +260,7 @@ async fn keys_outlive_the_relay() {
 }
 
 #[tokio::test]
-async fn of_two_at_once_both_are_answered_and_one_is_done() {
+async fn concurrent_repeats_take_effect_once() {
     let mut table = Table::set().await;
     let mut others = [table.bob_again().await, table.bob_again().await, table.bob_again().await];
     for round in 0..10 {
@@ -284,7 +284,7 @@ async fn of_two_at_once_both_are_answered_and_one_is_done() {
 }
 
 #[tokio::test]
-async fn of_two_with_other_content_at_once_one_is_done() {
+async fn concurrent_requests_with_one_key_and_other_content_conflict() {
     let table = Table::set().await;
     let mut others = [table.bob_again().await, table.bob_again().await];
     for round in 0..10 {

@@ -1,4 +1,4 @@
-//! Bots on the network: what they reach, what they may not, and that it is recorded.
+//! Bots' outgoing connections: allowed hosts, refused ones, limits, and the record of exchanges.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -15,7 +15,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::table::{Table, read_until};
 
-/// Fetches what it is told to, and tells what came.
+/// Fetches the URLs in a message, and posts the last response.
 const FETCHER: &str = "
 import requests
 
@@ -34,7 +34,7 @@ class Fetcher:
             self.ctx.post('bot', {'error': type(error).__name__, 'text': str(error)[:1000]})
 ";
 
-/// Asks the same page by every library that is there, and tells what the certificate says.
+/// Fetches a page with every library, and posts the responses and the server's certificate.
 const LIBRARIES: &str = "
 import http.client
 import requests
@@ -87,7 +87,7 @@ async fn web_server(tls: Option<TlsAcceptor>) -> SocketAddr {
     address
 }
 
-/// Answers one request: `/to?URL` leads elsewhere, `/slow` never ends, `/big` is 5 MiB.
+/// Answers one request: `/to?URL` redirects, `/slow` never answers, `/big` is 5 MiB.
 async fn answer(stream: impl AsyncRead + AsyncWrite + Unpin) -> std::io::Result<()> {
     let mut stream = BufReader::new(stream);
     let mut request = String::new();
@@ -111,10 +111,10 @@ async fn answer(stream: impl AsyncRead + AsyncWrite + Unpin) -> std::io::Result<
     stream.shutdown().await
 }
 
-/// A certificate for `localhost`, and the file of the authority that issued it.
+/// Creates a certificate for `localhost`, and the file of the authority that issued it.
 pub(crate) fn certificate() -> (TempDir, PathBuf, TlsAcceptor) {
     let mut authority = CertificateParams::new(vec![]).unwrap();
-    authority.distinguished_name.push(DnType::CommonName, "The table's own authority");
+    authority.distinguished_name.push(DnType::CommonName, "The test's own authority");
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let key = KeyPair::generate().unwrap();
     let directory = tempfile::tempdir().unwrap();
@@ -133,29 +133,29 @@ pub(crate) fn certificate() -> (TempDir, PathBuf, TlsAcceptor) {
     (directory, file, TlsAcceptor::from(Arc::new(config)))
 }
 
-/// A table whose bot fetches what players say, at a relay with these flags.
-async fn table(flags: &[&str]) -> Table {
+/// Creates a channel whose bot fetches the URLs that players post, on a relay with these flags.
+async fn with_fetcher(flags: &[&str]) -> Table {
     Table::set_with(flags, json!({ "bot_code": FETCHER })).await
 }
 
-/// Says something, and returns what the bot posted, and the record of its hook.
+/// Posts a URL. Returns the bot's post and the record of its hook.
 async fn fetch(table: &mut Table, url: &str) -> (Value, Value) {
-    let said = table.bob_says(url).await;
-    let ran = |message: &Value| message["body"]["type"] == "bot:ran" && message["body"]["trigger"] == said;
+    let post = table.bob_says(url).await;
+    let ran = |message: &Value| message["body"]["type"] == "bot:ran" && message["body"]["trigger"] == post;
     let log = read_until(&mut table.bob, &table.channel_id, url, ran).await;
-    let mut after = log.iter().skip_while(|message| message["id"] != said);
+    let mut after = log.iter().skip_while(|message| message["id"] != post);
     let posted = after.find(|message| message["kind"] == "bot").expect("the bot answers everything");
     let ran = log.iter().find(|message| ran(message)).unwrap();
     (posted["body"].clone(), ran["body"].clone())
 }
 
 #[tokio::test]
-async fn a_bot_fetches_what_the_operator_allows_and_it_is_recorded() {
+async fn fetches_from_allowed_hosts_succeed_and_are_recorded() {
     let (_directory, authority, tls) = certificate();
     let (http, https) = (web_server(None).await, web_server(Some(tls)).await);
     let allow = format!("{http},127.0.0.1:{}", https.port());
     let flags = ["--bot-network-allow", &allow, "--bot-network-ca", authority.to_str().unwrap()];
-    let mut table = table(&flags).await;
+    let mut table = with_fetcher(&flags).await;
     let (posted, ran) = fetch(&mut table, &format!("http://{http}/plain")).await;
     assert_eq!((&posted["status"], &posted["text"]), (&json!(200), &json!("you asked for /plain")), "{posted}");
     assert_eq!(ran["exchanged"]["hosts"], json!([http.to_string()]), "{ran}");
@@ -176,7 +176,7 @@ async fn a_bot_fetches_what_the_operator_allows_and_it_is_recorded() {
 }
 
 #[tokio::test]
-async fn every_library_works_as_it_does_elsewhere() {
+async fn http_and_tls_libraries_work() {
     let (_directory, authority, tls) = certificate();
     let https = web_server(Some(tls)).await;
     let allow = format!("127.0.0.1:{}", https.port());
@@ -190,10 +190,10 @@ async fn every_library_works_as_it_does_elsewhere() {
 }
 
 #[tokio::test]
-async fn a_bot_does_not_reach_the_relays_own_network() {
+async fn a_bot_cannot_reach_the_relays_own_network() {
     let http = web_server(None).await;
     let other = web_server(None).await;
-    let mut table = table(&["--bot-network-allow", &http.to_string()]).await;
+    let mut table = with_fetcher(&["--bot-network-allow", &http.to_string()]).await;
     for host in [
         "127.0.0.1",
         "localhost",
@@ -219,9 +219,10 @@ async fn a_bot_does_not_reach_the_relays_own_network() {
 }
 
 #[tokio::test]
-async fn a_bot_that_waits_or_takes_too_much_is_told_and_stays() {
+async fn exchanges_over_a_limit_fail_and_the_bot_continues() {
     let http = web_server(None).await;
-    let mut table = table(&["--bot-network-allow", &http.to_string(), "--bot-network-hook-connections", "3"]).await;
+    let mut table =
+        with_fetcher(&["--bot-network-allow", &http.to_string(), "--bot-network-hook-connections", "3"]).await;
     let (posted, _) = fetch(&mut table, &format!("http://{http}/slow")).await;
     assert!(posted["error"].as_str().is_some_and(|error| error.contains("Timeout")), "{posted}");
     let (posted, _) = fetch(&mut table, &format!("http://{http}/big")).await;
@@ -233,9 +234,9 @@ async fn a_bot_that_waits_or_takes_too_much_is_told_and_stays() {
 }
 
 #[tokio::test]
-async fn without_a_network_a_bot_is_told_so() {
+async fn connections_fail_where_bots_have_no_network() {
     let http = web_server(None).await;
-    let mut table = table(&["--bot-network", "false"]).await;
+    let mut table = with_fetcher(&["--bot-network", "false"]).await;
     let (posted, _) = fetch(&mut table, &format!("http://{http}/")).await;
     assert!(posted["text"].as_str().unwrap().contains("bots have no network on this relay"), "{posted}");
 }

@@ -1,4 +1,4 @@
-//! Bots' sealed secrets: the bot has them, and nobody else hears of them.
+//! Bots' sealed secrets: the bot can use them, and nobody else can see them.
 
 use mcp_multiplayer_tests::RelayProcess;
 use serde_json::{Value, json};
@@ -23,12 +23,13 @@ class Keeper:
             raise RuntimeError('the key is ' + key)
 ";
 
-async fn keeper(flags: &[&str]) -> Table {
+async fn with_keeper(flags: &[&str]) -> Table {
     let relay = RelayProcess::start_verbose(flags).await.unwrap();
     let bot = json!({ "name": "Keeper", "inline_code": KEEPER, "env": { "API_KEY": SECRET } });
     Table::set_at(relay, json!({ "bots": [bot], "idempotency_key": "k" })).await
 }
 
+/// Posts a text as bob, and returns the message that follows it.
 async fn answer(table: &mut Table, text: &str) -> Value {
     let id = table.bob_says(text).await;
     let at = table.channel_id.clone();
@@ -41,10 +42,10 @@ async fn answer(table: &mut Table, text: &str) -> Value {
 }
 
 #[tokio::test]
-async fn only_the_bot_sees_them() {
-    let mut table = keeper(&[]).await;
-    let told = answer(&mut table, "length").await;
-    assert_eq!(told["body"]["n"], SECRET.len());
+async fn only_the_bot_can_see_its_secrets() {
+    let mut table = with_keeper(&[]).await;
+    let answered = answer(&mut table, "length").await;
+    assert_eq!(answered["body"]["n"], SECRET.len());
     for text in ["tell", "whisper"] {
         let refused = answer(&mut table, text).await;
         assert_eq!(refused["body"]["type"], "bot:error", "{refused}");
@@ -53,7 +54,7 @@ async fn only_the_bot_sees_them() {
     let raised = answer(&mut table, "raise").await;
     assert_eq!(raised["body"]["reason"], "RuntimeError: the key is [secret]");
 
-    // After a restart the bot has it still, and it is nowhere that anybody else reads.
+    // After a restart the bot still has the secret, and nothing that others can read contains it.
     table.relay.restart(None).await.unwrap();
     table.bob = table.bob_again().await;
     assert_eq!(answer(&mut table, "length").await["body"]["n"], SECRET.len());
@@ -76,8 +77,8 @@ async fn only_the_bot_sees_them() {
 }
 
 #[tokio::test]
-async fn a_repeat_is_known_by_the_secret_without_keeping_it() {
-    let mut table = keeper(&[]).await;
+async fn a_repeat_with_another_secret_conflicts() {
+    let mut table = with_keeper(&[]).await;
     let create = |secret: &str| {
         json!({
             "name": "Table", "slots": ["bot:referee", "invite:alice", "invite:bob", "invite:carol"], "join_as": "alice",
@@ -91,16 +92,16 @@ async fn a_repeat_is_known_by_the_secret_without_keeping_it() {
 }
 
 #[tokio::test]
-async fn what_is_no_secret_is_refused_without_being_shown() {
+async fn invalid_secrets_are_refused_without_being_shown() {
     let mut table = Table::set().await;
     let made = table.alice.call("create_channel", json!({ "name": "x", "slots": ["bot:r", "invite:a"] })).await;
     let attach =
         |env: Value| json!({ "channel_id": made["channel_id"], "name": "Keeper", "inline_code": KEEPER, "env": env });
     for env in [json!({ "API_KEY": "short7x" }), json!({ "sk-in-the-wrong-place": "12345678" })] {
         let refused = table.alice.try_call("attach_bot", attach(env)).await.unwrap_err();
-        let told = format!("{refused:?}");
+        let shown = format!("{refused:?}");
         assert_eq!(refused.code(), "INVALID_REQUEST");
-        assert!(!told.contains("short7x") && !told.contains("sk-in-the-wrong-place"), "{told}");
+        assert!(!shown.contains("short7x") && !shown.contains("sk-in-the-wrong-place"), "{shown}");
     }
     let attached = table.alice.call("attach_bot", attach(json!({ "API_KEY": SECRET }))).await;
     assert_eq!(attached["bot_id"], "bot_Keeper_0");

@@ -1,10 +1,10 @@
-//! What the relay writes down, at its most talkative, holds nobody's secrets.
+//! Neither the relay's log at its most verbose level nor its database contains secrets.
 
 use mcp_multiplayer_tests::{HttpClient, RelayProcess};
 use serde_json::{Value, json};
 
-use crate::door::Door;
 use crate::table::{Table, with};
+use crate::transport::Transport;
 
 const KEEPER: &str = "
 class Keeper:
@@ -27,7 +27,7 @@ fn collect_secrets(value: &Value, secrets: &mut Vec<String>) {
 }
 
 #[tokio::test]
-async fn the_log_holds_no_secrets() {
+async fn the_log_contains_no_secrets() {
     let relay = RelayProcess::start_verbose(&[]).await.unwrap();
     let more = json!({ "bot_code": KEEPER, "bot_params": { "word": "opal-in-the-params" }, "mutable": true });
     let mut table = Table::set_at(relay, more).await;
@@ -41,8 +41,8 @@ async fn the_log_holds_no_secrets() {
     let updated = table.update(json!([{ "type": "new_invite", "slot_id": "s3" }])).await.unwrap();
     collect_secrets(&updated, &mut secrets);
     let rejoin = &table.joined["rejoin_token"];
-    for door in Door::ALL {
-        // As it should be, and where secrets go astray: into the wrong argument, of a wrong type, unknown, misspelt.
+    for transport in Transport::ALL {
+        // Correct calls, and calls with secrets in the wrong place: another argument, a wrong type, an unknown name.
         let post = with(table.here(json!({ "body": "topaz-in-a-post" })), json!({ "data": { "token": rejoin } }));
         for (op, args) in [
             ("post_message", post.to_string()),
@@ -56,7 +56,7 @@ async fn the_log_holds_no_secrets() {
             ("post_message", format!(r#"{{"body":{rejoin},"n":1e400}}"#)),
             (rejoin.as_str().unwrap(), "{}".to_owned()),
         ] {
-            door.call(&table.relay, &table.bob_token, op, &args).await;
+            transport.call(&table.relay, &table.bob_token, op, &args).await;
         }
     }
     for path in ["/mcp", "/", "/ws", "/nowhere"] {
@@ -67,7 +67,7 @@ async fn the_log_holds_no_secrets() {
     }
     table.relay.terminate().await.unwrap();
     let log = table.relay.logged().unwrap();
-    assert!(log.contains("post_message") && log.contains("DEBUG"), "it was talkative: {log}");
+    assert!(log.contains("post_message") && log.contains("DEBUG"), "the log is verbose: {log}");
     assert!(secrets.len() >= 8, "{}", secrets.len());
     secrets.extend(["quartz", "garnet", "opal", "beryl", "topaz", "class Keeper"].map(str::to_owned));
     for secret in secrets {
@@ -76,7 +76,7 @@ async fn the_log_holds_no_secrets() {
 }
 
 #[tokio::test]
-async fn the_database_holds_no_tokens_and_codes() {
+async fn the_database_contains_no_tokens_and_codes() {
     let mut table = Table::set().await;
     let mut secrets = vec![table.bob_token.clone(), table.relay.local_token().unwrap()];
     collect_secrets(&table.created, &mut secrets);

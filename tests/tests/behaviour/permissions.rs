@@ -1,4 +1,4 @@
-//! Who may change a channel: its owner, its admins, and everybody their own seat.
+//! Permissions to change a channel: of its owner, its admins, and players for their own seats.
 
 use serde_json::{Value, json};
 
@@ -14,7 +14,7 @@ fn preset() -> Value {
     json!({ "code_ref": "builtin://GuessBot" })
 }
 
-/// Each operation of `update_channel`, such that it can be applied to a table.
+/// Every operation of `update_channel`, with arguments that fit the channel of these tests.
 fn every_op() -> Vec<Value> {
     vec![
         json!({ "type": "rename", "name": "Finals" }),
@@ -30,7 +30,7 @@ fn every_op() -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn players_change_nothing() {
+async fn players_cannot_change_the_channel() {
     let mut table = Table::set_with(&[], json!({ "mutable": true, "bot_code": QUIET })).await;
     let before = table.size().await;
     for op in every_op() {
@@ -42,7 +42,7 @@ async fn players_change_nothing() {
 }
 
 #[tokio::test]
-async fn owners_change_everything() {
+async fn owners_can_change_everything() {
     let mut table = Table::set_with(&[], json!({ "mutable": true, "bot_code": QUIET })).await;
     for op in every_op() {
         let updated = table.update(json!([op])).await.unwrap_or_else(|code| panic!("{op}: {code}"));
@@ -51,7 +51,7 @@ async fn owners_change_everything() {
 }
 
 #[tokio::test]
-async fn owners_change_everything_without_a_seat() {
+async fn owners_without_a_seat_can_change_everything() {
     let mut table = Table::set_with(&[], json!({ "mutable": true, "bot_code": QUIET })).await;
     let leave = table.here(json!({}));
     table.alice.call("leave_channel", leave).await;
@@ -63,7 +63,7 @@ async fn owners_change_everything_without_a_seat() {
 }
 
 #[tokio::test]
-async fn admins_change_everything_but_the_owners_seat() {
+async fn admins_can_change_everything_but_the_owners_seat() {
     let mut table = Table::set_with(&[], json!({ "mutable": true, "bot_code": QUIET })).await;
     table.update(json!([{ "type": "set_admin", "slot_id": "s2" }])).await.unwrap();
     for op in [
@@ -76,7 +76,7 @@ async fn admins_change_everything_but_the_owners_seat() {
     let attach = table.here(with(preset(), json!({ "name": "Second" })));
     assert_eq!(table.bob.call("attach_bot", attach).await["slot_id"], "s4");
     for op in every_op() {
-        // That would end his own seat.
+        // Bob would lose his own seat.
         if op["type"] != "kick" {
             table.bob_updates(json!([op])).await.unwrap_or_else(|code| panic!("{op}: {code}"));
         }
@@ -87,7 +87,7 @@ async fn admins_change_everything_but_the_owners_seat() {
 }
 
 #[tokio::test]
-async fn an_admin_is_one_until_demoted_or_gone() {
+async fn admin_rights_end_with_demotion_or_tenure() {
     let mut table = Table::set().await;
     let rename = json!([{ "type": "rename", "name": "Bob's" }]);
     table.update(json!([{ "type": "set_admin", "slot_id": "s2", "admin": true }])).await.unwrap();
@@ -100,11 +100,11 @@ async fn an_admin_is_one_until_demoted_or_gone() {
     let invite = table.update(ops).await.unwrap()["invites"][0].clone();
     assert_eq!(table.bob_updates(rename.clone()).await.unwrap_err(), "NOT_MEMBER");
     table.bob.call("join_channel", json!({ "invite_code": invite })).await;
-    assert_eq!(table.bob_updates(rename).await.unwrap_err(), "NOT_ADMIN", "the next tenure starts as a player's");
+    assert_eq!(table.bob_updates(rename).await.unwrap_err(), "NOT_ADMIN", "a new tenure starts without admin rights");
 }
 
 #[tokio::test]
-async fn all_ops_are_applied_or_none() {
+async fn either_all_ops_are_applied_or_none() {
     let mut table = Table::set().await;
     let before = table.size().await;
     let ops = json!([
@@ -118,11 +118,11 @@ async fn all_ops_are_applied_or_none() {
     assert_eq!(table.bob.call("get_channel_info", args).await["view"]["name"], "Table");
     let mut carol = table.stranger().await;
     let join = json!({ "invite_code": table.created["invites"][1] });
-    assert_eq!(carol.call("join_channel", join).await["slot_id"], "s3", "the old invite still holds");
+    assert_eq!(carol.call("join_channel", join).await["slot_id"], "s3", "the old invite is still valid");
 }
 
 #[tokio::test]
-async fn ops_that_do_not_fit_are_bad() {
+async fn ops_that_do_not_fit_the_channel_are_refused() {
     let mut table = Table::set_with(&[], json!({ "mutable": true })).await;
     let before = table.size().await;
     for op in [
@@ -148,7 +148,7 @@ async fn ops_that_do_not_fit_are_bad() {
 }
 
 #[tokio::test]
-async fn two_filled_seats_seal_the_bots() {
+async fn bots_are_sealed_once_two_seats_were_filled() {
     let mut table = Table::set_with(&[], json!({ "bot_code": QUIET })).await;
     let attach = table.here(with(preset(), json!({ "name": "B" })));
     for op in [
@@ -159,7 +159,7 @@ async fn two_filled_seats_seal_the_bots() {
         assert_eq!(table.update(json!([op])).await.unwrap_err(), "BAD_OP", "{op}");
     }
     assert_eq!(table.alice.refusal("attach_bot", attach.clone()).await, "BAD_OP");
-    // Not even when everybody is gone: two seats were ever filled.
+    // They stay sealed when everybody has left, because two seats have been filled.
     for client in [&mut table.bob, &mut table.alice] {
         client.call("leave_channel", json!({ "channel_id": table.channel_id })).await;
     }
@@ -167,7 +167,7 @@ async fn two_filled_seats_seal_the_bots() {
 }
 
 #[tokio::test]
-async fn bots_may_change_until_the_second_seat_is_filled() {
+async fn bots_can_change_until_the_second_seat_is_filled() {
     let mut table = Table::set().await;
     let create = json!({ "name": "Early", "slots": ["bot:r", "invite:a", "invite:b"], "join_as": "a" });
     let created = table.alice.call("create_channel", create).await;
@@ -185,7 +185,7 @@ async fn bots_may_change_until_the_second_seat_is_filled() {
 }
 
 #[tokio::test]
-async fn a_mutable_channel_is_never_sealed_and_says_so() {
+async fn a_mutable_channel_is_never_sealed_and_shows_it() {
     let mut table = Table::set_with(&[], json!({ "mutable": true, "bot_code": QUIET })).await;
     assert_eq!(table.joined["view"]["mutable"], true);
     let ops = json!([{ "type": "set_bot", "slot_id": "s0", "bot": preset() }]);
@@ -199,7 +199,7 @@ async fn a_mutable_channel_is_never_sealed_and_says_so() {
 }
 
 #[tokio::test]
-async fn an_owner_without_a_seat_reads_but_does_not_speak() {
+async fn an_owner_without_a_seat_can_read_but_not_post() {
     let mut table = Table::set_with(&[], json!({ "bot_code": QUIET })).await;
     let leave = table.here(json!({}));
     table.alice.call("leave_channel", leave.clone()).await;
@@ -218,7 +218,7 @@ async fn an_owner_without_a_seat_reads_but_does_not_speak() {
         let args = table.here(args);
         assert_eq!(table.alice.refusal(op, args).await, "NOT_MEMBER", "{op}");
     }
-    // With an invite she sits again, and is an admin at once.
+    // With an invite she takes the seat again, and is an admin at once.
     let ops = json!([{ "type": "new_invite", "slot_id": "s1" }]);
     let invite = table.update(ops).await.unwrap()["invites"][0].clone();
     let joined = table.alice.call("join_channel", json!({ "invite_code": invite })).await;
@@ -248,7 +248,7 @@ async fn a_closed_channel_is_read_only() {
     assert_eq!(carol.refusal("join_channel", join).await, "CHANNEL_CLOSED");
     let rejoin = json!({ "invite_code": table.joined["rejoin_token"] });
     assert_eq!(carol.refusal("join_channel", rejoin.clone()).await, "CHANNEL_CLOSED");
-    // Reads go on.
+    // Reading is still possible.
     assert_eq!(of_type(&table.bob_reads().await, "close_applied").len(), 1);
     let args = table.here(json!({}));
     assert_eq!(table.bob.call("get_channel_info", args).await["view"], view);
@@ -276,7 +276,7 @@ async fn a_closed_slot_stays_empty() {
 }
 
 #[tokio::test]
-async fn a_slot_is_yielded_to_a_player_or_a_bot() {
+async fn a_slot_can_be_yielded_to_a_player_or_a_bot() {
     let mut table = Table::set_with(&[], json!({ "mutable": true })).await;
     // The empty bot slot becomes a seat.
     let ops = json!([{ "type": "yield_slot", "slot_id": "s0", "to": "invite" }]);
@@ -285,7 +285,7 @@ async fn a_slot_is_yielded_to_a_player_or_a_bot() {
     let mut carol = table.stranger().await;
     let join = json!({ "invite_code": updated["invites"][0] });
     assert_eq!(carol.call("join_channel", join).await["slot_id"], "s0");
-    // A player's seat becomes a bot's, by the wish of its player or of an admin.
+    // Its player or an admin can turn a seat into a bot slot.
     let own = table.bob_updates(json!([{ "type": "yield_slot", "slot_id": "s2", "to": "bot" }])).await.unwrap();
     assert_eq!(
         (&own["view"]["slots"][2]["kind"], &own["view"]["slots"][2]["filled_by"]),
@@ -301,7 +301,7 @@ async fn a_slot_is_yielded_to_a_player_or_a_bot() {
 }
 
 #[tokio::test]
-async fn a_player_yields_only_the_own_seat_and_nothing_else() {
+async fn a_player_can_yield_only_the_own_seat() {
     let mut table = Table::set().await;
     let before = table.size().await;
     for ops in [

@@ -1,20 +1,20 @@
-//! What a model has to read: no result of a tool is longer than 60,000 characters, however large a channel is.
+//! No result of a tool is longer than 60,000 characters, however large a channel is.
 
 use mcp_multiplayer_tests::{HttpClient, RelayProcess};
 use serde_json::{Value, json};
 
-/// Results that are longer are cut by clients, or cost a model its memory.
+/// Limit of a result. Clients truncate longer ones, and models have to pay for them.
 const CHARACTERS: usize = 60_000;
 
-/// So that a test may post as fast as it can.
-const UNHURRIED: [&str; 4] = ["--posts-per-second", "1000000", "--posts-burst", "1000000"];
+/// Flags that lift the limits on posts, so that a test can post as fast as it can.
+const UNLIMITED: [&str; 4] = ["--posts-per-second", "1000000", "--posts-burst", "1000000"];
 
-/// The worst that a name can be: as long as they come, and twice that in JSON.
+/// A name of the maximum length, which takes twice the space in JSON.
 fn name(number: usize) -> String {
     format!("{number:\"<100}")
 }
 
-/// A bot of the largest source and manifest that there may be, which has a lot to say in the beginning.
+/// A bot with a source and a manifest near their limits, which posts many messages at the start.
 fn bot(number: usize, posts: usize) -> Value {
     let code = format!(
         "class Bot{number}:\n    def on_init(self):\n        for n in range({posts}):\n            self.ctx.post('{}', {{}})\n\n    \
@@ -29,7 +29,7 @@ fn bot(number: usize, posts: usize) -> Value {
     })
 }
 
-/// Calls a tool, whether it succeeds or not, and measures what it says.
+/// Calls a tool, and checks the size of its result.
 async fn measured(client: &mut HttpClient, tool: &str, args: Value) -> Value {
     let text = match client.call_tool(tool, args).await {
         Ok(result) => result.to_string(),
@@ -40,7 +40,7 @@ async fn measured(client: &mut HttpClient, tool: &str, args: Value) -> Value {
     serde_json::from_str(&text).unwrap()
 }
 
-/// All pages of a channel, measured.
+/// Reads all pages of a channel, and checks their sizes.
 async fn read_all(client: &mut HttpClient, channel_id: &Value) -> Vec<Value> {
     let (mut messages, mut cursor) = (vec![], json!(0));
     loop {
@@ -67,7 +67,7 @@ async fn read_resource(client: &mut HttpClient, channel_id: &Value) -> Value {
 }
 
 #[tokio::test]
-async fn a_channel_of_many_bots_stays_readable() {
+async fn results_are_limited_with_many_bots() {
     let relay = RelayProcess::start_with(&["--request-bytes", "16777216"]).await.unwrap();
     let mut alice = relay.http().await.unwrap();
     let slots: Vec<String> =
@@ -94,10 +94,10 @@ async fn a_channel_of_many_bots_stays_readable() {
     assert_eq!(joined["has_more"], true);
     let messages = read_all(&mut bob, channel_id).await;
     assert!(messages.len() > 12 * 20, "{}", messages.len());
-    // At the end of the log there are only traces of the bots' hooks.
+    // The last entries of the log are traces of the bots' hooks.
     let newest = read_resource(&mut bob, channel_id).await;
-    let said = messages.iter().rfind(|message| message["kind"] != "trace");
-    assert_eq!(newest["messages"].as_array().unwrap().last(), said);
+    let last = messages.iter().rfind(|message| message["kind"] != "trace");
+    assert_eq!(newest["messages"].as_array().unwrap().last(), last);
     let ops: Vec<Value> =
         (13..32).map(|n| json!({ "type": "new_invite", "slot_id": format!("s{n}") })).skip(1).collect();
     measured(&mut alice, "update_channel", json!({ "channel_id": channel_id, "ops": ops })).await;
@@ -107,7 +107,7 @@ async fn a_channel_of_many_bots_stays_readable() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_many_bots_is_told_in_short() {
+async fn results_are_limited_with_many_bot_errors() {
     let relay = RelayProcess::start_with(&["--request-bytes", "16777216"]).await.unwrap();
     let mut alice = relay.http().await.unwrap();
     let slots: Vec<String> = (0..32).map(|n| format!("bot:{}", name(n))).collect();
@@ -119,8 +119,8 @@ async fn what_is_wrong_with_many_bots_is_told_in_short() {
 }
 
 #[tokio::test]
-async fn long_logs_come_in_pages_whatever_is_in_them() {
-    let relay = RelayProcess::start_with(&UNHURRIED).await.unwrap();
+async fn results_are_limited_with_long_logs() {
+    let relay = RelayProcess::start_with(&UNLIMITED).await.unwrap();
     let mut alice = relay.http().await.unwrap();
     let slots: Vec<String> = (0..32).map(|n| format!("invite:{}", name(n))).collect();
     let args = json!({ "name": name(0), "slots": slots, "join_as": name(0) });
@@ -129,7 +129,7 @@ async fn long_logs_come_in_pages_whatever_is_in_them() {
     let bodies = ["\"".repeat(16_300), "\u{1}".repeat(5_400), "\u{1f600}".repeat(8_000), String::new()];
     let kind = "k".repeat(32);
     for number in 0..240 {
-        // First some large ones, then many of which the least part is what they say.
+        // First some large messages, then many small ones, whose envelope is larger than their text.
         let body = if number < 24 { &bodies[number % 4] } else { "" };
         let args = json!({ "channel_id": channel_id, "body": body, "kind": kind });
         measured(&mut alice, "post_message", args).await;
@@ -146,7 +146,7 @@ async fn long_logs_come_in_pages_whatever_is_in_them() {
 }
 
 #[tokio::test]
-async fn many_channels_are_listed_as_far_as_they_fit() {
+async fn lists_of_many_channels_are_truncated() {
     let relay = RelayProcess::start().await.unwrap();
     let mut alice = relay.http().await.unwrap();
     let slots: Vec<String> = (0..32).map(|n| format!("invite:{}", name(n))).collect();

@@ -1,4 +1,4 @@
-//! Clients that stand still: they are let go, and whoever merely waits is not.
+//! Clients that stall are disconnected. Clients that wait for a response are not.
 
 use std::future::pending;
 
@@ -13,26 +13,26 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use crate::table::{Table, in_time};
-use crate::tls::Pair;
+use crate::tls::CertificateFiles;
 
-const IMPATIENT: [&str; 2] = ["--slow-client-seconds", "1"];
+const SHORT_TIMEOUT: [&str; 2] = ["--slow-client-seconds", "1"];
 
-/// What the relay says to somebody who says only this, until it hangs up.
-async fn last_words(address: &str, said: &[u8]) -> String {
+/// Sends some bytes and nothing more, and returns the relay's response up to its end of the connection.
+async fn response_to_stalled_client(address: &str, sent: &[u8]) -> String {
     let mut stream = TcpStream::connect(address).await.unwrap();
-    stream.write_all(said).await.unwrap();
-    let mut heard = vec![];
-    // An end by a reset is an end, too.
-    let _ = in_time("the relay hangs up", stream.read_to_end(&mut heard)).await;
-    String::from_utf8_lossy(&heard).into_owned()
+    stream.write_all(sent).await.unwrap();
+    let mut response = vec![];
+    // The relay may also end the connection with a reset.
+    let _ = in_time("the end of the connection", stream.read_to_end(&mut response)).await;
+    String::from_utf8_lossy(&response).into_owned()
 }
 
 #[tokio::test]
-async fn whoever_does_not_finish_a_request_is_let_go() {
-    let relay = RelayProcess::start_with(&IMPATIENT).await.unwrap();
+async fn clients_that_do_not_finish_a_request_are_disconnected() {
+    let relay = RelayProcess::start_with(&SHORT_TIMEOUT).await.unwrap();
     let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
     let half_a_frame = [&preface[..], &[0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 1, 0, 1]].concat();
-    for said in [
+    for sent in [
         &b""[..],
         b"G",
         b"GET /healthz HTTP/1.1\r\nHost: 127.0",
@@ -40,40 +40,40 @@ async fn whoever_does_not_finish_a_request_is_let_go() {
         &preface[..10],
         &half_a_frame,
     ] {
-        let heard = last_words(relay.address(), said).await;
-        assert!(!heard.contains("200 OK"), "{said:?}: {heard}");
+        let response = response_to_stalled_client(relay.address(), sent).await;
+        assert!(!response.contains("200 OK"), "{sent:?}: {response}");
     }
     let token = relay.local_token().unwrap();
     let half_a_body = format!(
         "POST /mcp HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {token}\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{{"
     );
-    let heard = last_words(relay.address(), half_a_body.as_bytes()).await;
-    assert!(heard.starts_with("HTTP/1.1 408"), "{heard}");
-    assert!(heard.contains("stood still"), "{heard}");
+    let response = response_to_stalled_client(relay.address(), half_a_body.as_bytes()).await;
+    assert!(response.starts_with("HTTP/1.1 408"), "{response}");
+    assert!(response.contains("stood still"), "{response}");
 }
 
 #[tokio::test]
-async fn whoever_does_not_finish_a_handshake_is_let_go() {
-    let pair = Pair::new(&["localhost"]);
-    let relay = RelayProcess::start_with(&[&IMPATIENT[..], &pair.flags()].concat()).await.unwrap();
-    for said in [&b""[..], &[22, 3, 1, 2, 0, 1]] {
-        last_words(relay.address(), said).await;
+async fn clients_that_do_not_finish_a_tls_handshake_are_disconnected() {
+    let files = CertificateFiles::new(&["localhost"]);
+    let relay = RelayProcess::start_with(&[&SHORT_TIMEOUT[..], &files.flags()].concat()).await.unwrap();
+    for sent in [&b""[..], &[22, 3, 1, 2, 0, 1]] {
+        response_to_stalled_client(relay.address(), sent).await;
     }
 }
 
 #[tokio::test]
-async fn whoever_asks_and_does_not_read_is_let_go() {
-    let flags = [&IMPATIENT[..], &["--address-requests-burst", "1000000"]].concat();
+async fn clients_that_do_not_read_responses_are_disconnected() {
+    let flags = [&SHORT_TIMEOUT[..], &["--address-requests-burst", "1000000"]].concat();
     let relay = RelayProcess::start_with(&flags).await.unwrap();
     let mut stream = TcpStream::connect(relay.address()).await.unwrap();
     let requests = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".repeat(100);
-    // The answers fill the way back, then the requests the way there.
-    in_time("the relay hangs up", async { while stream.write_all(&requests).await.is_ok() {} }).await;
+    // First the responses fill the buffers towards the client, then the requests those towards the relay.
+    in_time("the end of the connection", async { while stream.write_all(&requests).await.is_ok() {} }).await;
 }
 
 #[tokio::test]
-async fn whoever_asks_over_http_2_and_does_not_take_the_answer_is_let_go() {
-    let relay = RelayProcess::start_with(&IMPATIENT).await.unwrap();
+async fn http_2_clients_that_do_not_take_the_response_are_disconnected() {
+    let relay = RelayProcess::start_with(&SHORT_TIMEOUT).await.unwrap();
     for window in [0, 1, 100_000_000] {
         let stream = TcpStream::connect(relay.address()).await.unwrap();
         let mut client = http2::Builder::new(TokioExecutor::new());
@@ -81,14 +81,14 @@ async fn whoever_asks_over_http_2_and_does_not_take_the_answer_is_let_go() {
         let (mut sender, connection) = client.await.unwrap();
         let uri = format!("http://{}/openapi.json", relay.address());
         let request = Request::get(uri).body(Empty::<Bytes>::new()).unwrap();
-        let taking = async {
+        let receive = async {
             let response = sender.send_request(request).await.unwrap();
             if window > 1 { response.into_body().collect().await.is_ok() } else { pending().await }
         };
         let answered = in_time("the answer, or its end", async {
             tokio::select! {
                 _ = connection => false,
-                taken = taking => taken,
+                received = receive => received,
             }
         });
         assert_eq!(answered.await, window > 1, "{window}");
@@ -96,11 +96,11 @@ async fn whoever_asks_over_http_2_and_does_not_take_the_answer_is_let_go() {
 }
 
 #[tokio::test]
-async fn whoever_waits_is_not_slow() {
-    let mut table = Table::set_with(&IMPATIENT, json!({})).await;
+async fn clients_that_wait_for_messages_are_not_disconnected() {
+    let mut table = Table::set_with(&SHORT_TIMEOUT, json!({})).await;
     let mut http = table.bob_http().await;
     let wait = table.here(json!({ "cursor": table.joined["cursor"], "timeout_ms": 3_500 }));
-    // Nothing is said on either connection for more than three times as long as a slow client has.
+    // Both connections are silent for more than three times the limit for slow clients.
     let (over_http, over_ws) =
         tokio::join!(http.call_tool("sync_messages", wait.clone()), table.alice.try_call("sync_messages", wait));
     assert_eq!(over_http.unwrap()["messages"], json!([]));
