@@ -127,12 +127,12 @@ impl RelayProcess {
     /// Asks the process to end with SIGTERM, and waits for it. Returns whether it exited successfully.
     pub async fn terminate(&mut self) -> Result<bool> {
         let Some(mut child) = self.child.take() else { bail!("the relay is not running") };
-        let pid = child.id().context("the relay has wait_for_exit")?;
+        let pid = child.id().context("the relay has ended")?;
         send_signal(pid, Signal::TERM);
         Ok(child.wait().await?.success())
     }
 
-    /// Waits until the process has wait_for_exit on its own, at a fail point.
+    /// Waits until the process has ended on its own, at a fail point.
     pub async fn wait_for_exit(&mut self) -> Result<()> {
         if let Some(mut child) = self.child.take() {
             child.wait().await?;
@@ -169,7 +169,7 @@ impl RelayProcess {
         let stdout = child.stdout.take().context("stdout is piped")?;
         self.child = Some(child);
         let line = BufReader::new(stdout).lines().next_line().await?;
-        let line = line.context("the relay wait_for_exit before it listened")?;
+        let line = line.context("the relay ended before it listened")?;
         line.strip_prefix("listening on http://")
             .or_else(|| line.strip_prefix("listening on https://"))
             .context("the relay's first line of output is its address")?

@@ -131,8 +131,8 @@ pub(crate) async fn call(
                 "mimeType": "application/json", "text": "{\"test\":\"data\",\"value\":123}" } },
         ])),
         "test_error_handling" => {
-            let content = json!([{ "type": "text", "text": "This tool intentionally returns an error for testing" }]);
-            CallToolResponse::Complete(result(json!({ "content": content, "isError": true })))
+            let blocks = json!([{ "type": "text", "text": "This tool intentionally returns an error for testing" }]);
+            CallToolResponse::Complete(result(json!({ "content": blocks, "isError": true })))
         }
         "test_tool_with_logging" => {
             for line in ["Tool execution started", "Tool processing data", "Tool execution completed"] {
