@@ -1,60 +1,59 @@
-# make demo    two players, one relay, one referee: a whole game, checked
-# make test    everything that is tested
-# make relay   a relay for daily use
-# make bench   the figures, measured here
-# make schemathesis   the REST door, tried with what its description allows and forbids
-# make conformance   the protocol's own test suite, which npm fetches
-# make fresh   demo and test on a bare Debian, which debootstrap makes (SUITE=bookworm or trixie; needs root)
-# make node-clients   OAuth clients of others, which npm fetches
-# make lint    what .ci/run demands of the code, without the tests
-# make setup   the Python environment that bots run in; the others do this by themselves
+# make demo      starts a relay and two players, plays a whole game, and verifies its outcome
+# make test      runs all tests except those of `interop` and `fresh`
+# make relay     builds a release and runs a relay for daily use
+# make bench     measures performance on this machine
+# make interop   runs other people's software against the relay: the MCP conformance suite, OAuth clients for Node,
+#                schemathesis; installs them from npm and PyPI (PEERS=node runs one of them)
+# make fresh     runs `demo` and `test` on a bare Debian that debootstrap installs (SUITE=bookworm or trixie; needs root)
+# make lint      checks formatting, lints and documentation, as .ci/run does
+# make setup     installs the Python environment that bots run in; the other targets do this when needed
 
-.PHONY: help demo test relay bench schemathesis conformance node-clients fresh lint setup clients tools
+.PHONY: help demo test relay bench interop fresh lint setup clients tools
 .DEFAULT_GOAL := help
 
 PYTHON_ENV := .venv/bin/python
 CLIENTS_ENV := .venv-clients/bin/python
-# Where rustup puts cargo, for a shell that was open before.
+# rustup installs cargo here; a shell that was opened before that does not have it on its PATH.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
 help:
-	@sed -n 's/^# \(make .*\)/\1/p' Makefile
+	@sed -n '/^$$/q; s/^# //p' Makefile
 
 tools:
 	@command -v cargo >/dev/null || { printf '%s\n' \
-	  'Rust is missing: there is no cargo on the PATH.' \
-	  '  https://rustup.rs has the one line that installs it (1.91 or newer).' \
-	  '  Then open a new shell and run make again.' >&2; exit 1; }
+	  'Rust is missing: cargo is not on the PATH.' \
+	  '  Install Rust 1.91 or newer with the command that https://rustup.rs shows.' \
+	  '  Then run make again.' >&2; exit 1; }
 	@rustc --version | awk '{ split($$2, v, "."); exit !(v[1] > 1 || v[2] >= 91) }' || { printf '%s\n' \
-	  "Rust is too old: $$(rustc --version); wanted is 1.91 or newer." \
-	  '  rustup update stable' \
-	  "  or, where Rust is the system's own package, https://rustup.rs" >&2; exit 1; }
+	  "Rust is too old: $$(rustc --version). This project needs 1.91 or newer." \
+	  '  If rustup installed it:          rustup update stable' \
+	  '  If it is a system package:       install Rust from https://rustup.rs instead' >&2; exit 1; }
 	@printf '#include <stdio.h>\nint main(void) { return puts(""); }\n' | cc -x c -o /dev/null - 2>/dev/null || { printf '%s\n' \
-	  'A C compiler that can link programs is missing: Rust needs one to link, SQLite to be built.' \
+	  'A C compiler that can link programs is missing. It is needed to link Rust programs and to build SQLite.' \
 	  '  Debian, Ubuntu   sudo apt install gcc libc6-dev' \
 	  '  Fedora           sudo dnf install gcc' \
 	  '  macOS            xcode-select --install' >&2; exit 1; }
 	@command -v python3 >/dev/null || [ -n "$$PYTHON" ] || { printf '%s\n' \
-	  'Python is missing: bots run in an embedded CPython 3.11 to 3.13.' \
+	  'Python is missing. Bots run in an embedded CPython, version 3.11 to 3.13.' \
 	  '  Debian, Ubuntu   sudo apt install python3-dev python3-venv' \
 	  '  Fedora           sudo dnf install python3-devel' \
 	  '  macOS            brew install python@3.13' >&2; exit 1; }
 
-# Says by itself what a Python lacks: version, headers, shared library, venv.
+# The script reports what an unsuitable Python lacks: version, headers, shared library, venv.
 setup: tools
 	@sh bots/python/setup.sh
 
-# The demo and the tests of real clients have an environment of their own: bots get nothing from it.
+# The demo and the tests of real clients use an environment of their own, from which bots can import nothing.
 clients: setup
 	@sh examples/demo/setup.sh
 
 demo: clients
-	@echo "Building the programs: about $$(grep -c '^name' Cargo.lock) crates. The first time takes some minutes; cargo names each."
+	@echo "Building the programs from about $$(grep -c '^name' Cargo.lock) crates. The first build takes several minutes."
 	cargo build --bins
 	@echo 'Starting a relay and two players.'
 	@$(CLIENTS_ENV) examples/demo/demo.py --bin-dir target/debug
 
-# The last lines are the test runner's own summary.
+# The Rust tests run last, so that the output ends with their summary.
 test: clients
 	$(PYTHON_ENV) -m unittest discover --start-directory bots/python/tests
 	cargo build --workspace --bins
@@ -73,17 +72,9 @@ bench: setup
 	cargo build --release --workspace
 	target/release/bench
 
-schemathesis: setup
+interop: clients
 	cargo build --workspace --bins
-	sh tests/schemathesis/run.sh
-
-conformance: clients
-	cargo build --workspace --bins
-	@sh tests/conformance/run.sh
-
-node-clients: clients
-	cargo build --workspace --bins
-	@sh tests/node/run.sh
+	@sh tests/interop/run.sh $(PEERS)
 
 fresh:
 	bash tests/fresh/run.sh

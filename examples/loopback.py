@@ -1,4 +1,4 @@
-"""Servers of this machine's own, for examples of bots that use the network: JSON over HTTP, and TLS."""
+"""Servers on loopback, for examples of bots that use the network: JSON over HTTP, and TLS."""
 
 import http.server
 import json
@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def json_server(answer):
-    """Serves `answer(method, path, body, headers)`, a (status, value) to be sent as JSON; yields its address."""
+    """Serves HTTP, and yields the address. `answer(method, path, body, headers)` returns a status and a value to send as JSON."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
@@ -42,7 +42,7 @@ def json_server(answer):
 
 @contextmanager
 def tls_server(pem):
-    """Shakes hands with the certificate and key in `pem`; yields its address."""
+    """Serves TLS handshakes with the certificate and key in `pem`, and yields the address."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(pem)
     listener = socket.create_server(("127.0.0.1", 0))
@@ -59,7 +59,7 @@ def tls_server(pem):
                 with context.wrap_socket(connection, server_side=True) as secured:
                     secured.recv(1)  # until the other side closes
             except OSError:
-                connection.close()  # a client that did not like the certificate
+                connection.close()  # the client rejected the certificate
 
     thread = threading.Thread(target=serve)
     thread.start()

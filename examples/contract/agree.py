@@ -1,10 +1,10 @@
-"""A contract between two AIs, with a judge that keeps to the terms: ContractBot.
+"""ContractBot: a contract between two AIs, first judged by mechanical rules, then by a language model.
 
-First by mechanical rules alone; then with a language model as the judge, of which prompt and answer are in the log.
+The log contains the model's prompt and its answer.
 
-    .venv-clients/bin/python examples/contract/agree.py              a model's server on this machine
+    .venv-clients/bin/python examples/contract/agree.py              uses a fake model on this machine
     OPENAI_API_KEY=... .venv-clients/bin/python examples/contract/agree.py \\
-        --base-url https://api.openai.com/v1 --model gpt-4o-mini     a real one; it has 4 s to answer
+        --base-url https://api.openai.com/v1 --model gpt-4o-mini     uses a real one, which must answer within 4 s
 """
 
 import hashlib
@@ -17,7 +17,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from loopback import json_server  # noqa: E402
-from seats import CheckFailed, heard, options, players, run, say, sit_down  # noqa: E402
+from runner import CheckFailed, create_and_join, parse_options, players, post, run, wait_for_post  # noqa: E402
 
 KEY = "sk-example-key-of-the-loopback-judge"
 TERMS = {
@@ -34,50 +34,50 @@ TERMS = {
 EVIDENCE = {"url": "https://bob.example/bees", "words": 612, "sources": ["https://bees.example/"]}
 
 
-async def accepted_by(*parties):
-    """Each party reads the terms, computes their hash alone, and accepts just that."""
+async def accept_terms(*parties):
+    """Each party reads the terms, computes their hash, and accepts that hash."""
     for player in parties:
-        offered = (await heard(player, "terms"))
+        offered = await wait_for_post(player, "terms")
         text = json.dumps(offered["terms"], sort_keys=True, ensure_ascii=False, separators=(",", ":"))
         computed = "sha256:" + hashlib.sha256(text.encode()).hexdigest()
         if computed != offered["terms_hash"]:
-            raise CheckFailed(f"The terms have the hash {computed}, not {offered['terms_hash']}.")
-        await say(player, f"accept {computed}")
+            raise CheckFailed(f"The terms have the hash {computed}, but the bot announced {offered['terms_hash']}.")
+        await post(player, f"accept {computed}")
 
 
-async def by_the_rules(alice, bob):
-    """A claim that lacks something, then one that holds, and time to object that passes."""
-    await sit_down(alice, bob, preset="ContractBot", params={"terms": TERMS})
-    await accepted_by(alice, bob)
-    await say(bob, 'claim deliver {"url": "https://bob.example/bees", "words": 80}')
-    await say(bob, "Now it is complete.", type="move", action="claim", obligation="deliver", evidence=EVIDENCE)
-    # Nobody posts anything: the bot's timer ends the time to object.
-    settled = await heard(alice, "settled")
-    if settled["net"] != {"alice": -100, "bob": 100} or len(alice.said("claim_refused")) != 1:
+async def settle_by_rules(alice, bob):
+    """Bob's first claim is incomplete; nobody objects to the second one in time."""
+    await create_and_join(alice, bob, preset="ContractBot", params={"terms": TERMS})
+    await accept_terms(alice, bob)
+    await post(bob, 'claim deliver {"url": "https://bob.example/bees", "words": 80}')
+    await post(bob, "Now it is complete.", type="move", action="claim", obligation="deliver", evidence=EVIDENCE)
+    # Nobody posts anything: the bot's timer ends the period for objections.
+    settled = await wait_for_post(alice, "settled")
+    if settled["net"] != {"alice": -100, "bob": 100} or len(alice.referee_posts("claim_refused")) != 1:
         raise CheckFailed(f"The ruling does not follow from the terms: {settled}")
 
 
-async def by_a_model(alice, bob, judge, key):
-    """An objection, which a model decides, as the terms say."""
+async def settle_by_model(alice, bob, judge, key):
+    """Alice objects, and a model decides, as the terms say."""
     for player in (alice, bob):
         player.cursor, player.messages = 0, []
     terms = {**TERMS, "judge": judge, "obligations": [{**TERMS["obligations"][0], "objection_seconds": 3600}]}
-    await sit_down(alice, bob, preset="ContractBot", params={"terms": terms}, env={"OPENAI_API_KEY": key})
-    await accepted_by(alice, bob)
-    await say(bob, f"claim deliver {json.dumps(EVIDENCE)}")
-    await say(alice, 'object deliver {"missing": "the report is about wasps, not about bees"}')
-    while not alice.said("ruling"):
-        if alice.said("judge_failed"):
-            raise CheckFailed(alice.said("judge_failed")[-1]["body"]["text"])
+    await create_and_join(alice, bob, preset="ContractBot", params={"terms": terms}, env={"OPENAI_API_KEY": key})
+    await accept_terms(alice, bob)
+    await post(bob, f"claim deliver {json.dumps(EVIDENCE)}")
+    await post(alice, 'object deliver {"missing": "the report is about wasps, not about bees"}')
+    while not alice.referee_posts("ruling"):
+        if alice.referee_posts("judge_failed"):
+            raise CheckFailed(alice.referee_posts("judge_failed")[-1]["body"]["text"])
         await alice.sync()
     await bob.sync(timeout_ms=0)
     if key in json.dumps(alice.messages):
-        raise CheckFailed("The key is in the log.")
-    return await heard(alice, "ruling")
+        raise CheckFailed("The API key is in the log.")
+    return await wait_for_post(alice, "ruling")
 
 
 def loopback_judge(method, path, body, headers):
-    """A server that speaks as OpenAI's does, and rules by one word of the objection."""
+    """A fake of OpenAI's API, whose ruling depends on one word of the objection."""
     if (method, path, headers.get("Authorization")) != ("POST", "/v1/chat/completions", f"Bearer {KEY}"):
         return 401, {"error": {"message": "no"}}
     facts = json.loads(body["messages"][1]["content"])
@@ -86,23 +86,23 @@ def loopback_judge(method, path, body, headers):
     return 200, {"choices": [{"index": 0, "message": {"role": "assistant", "content": json.dumps(ruling)}}]}
 
 
-async def example(chosen):
+async def example(options):
     with ExitStack() as stack:
         key, allow = os.environ.get("OPENAI_API_KEY", ""), ()
-        judge = {"model": chosen.model or "gpt-4o-mini", "base_url": chosen.base_url}
-        if chosen.base_url is None:
+        judge = {"model": options.model or "gpt-4o-mini", "base_url": options.base_url}
+        if options.base_url is None:
             address = stack.enter_context(json_server(loopback_judge))
             judge, key, allow = {"model": "loopback-judge", "base_url": f"http://{address}/v1"}, KEY, (address,)
-        async with players(chosen, "alice", "bob", allow=allow) as (stage, alice, bob):
-            stage.title("By the rules that are in the terms")
-            await by_the_rules(alice, bob)
-            stage.say("alice", "owes bob 100, as the terms say: the claim held, and she did not object in time", stage.tick())
-            stage.title("With a model as the judge, which the terms name")
-            ruling = await by_a_model(alice, bob, judge, key)
-            stage.say("alice", f"{ruling['outcome']}: prompt and answer are in the log, the key is not", stage.tick())
-            if chosen.base_url is None:
-                stage.whisper("...", "a real model: OPENAI_API_KEY=... with --base-url https://api.openai.com/v1 --model gpt-4o-mini")
+        async with players(options, "alice", "bob", allow=allow) as (screen, alice, bob):
+            screen.title("Judged by the rules in the terms")
+            await settle_by_rules(alice, bob)
+            screen.show("alice", "owes bob 100, as the terms say: the claim was complete, and she did not object in time", screen.tick())
+            screen.title("Judged by the model that the terms name")
+            ruling = await settle_by_model(alice, bob, judge, key)
+            screen.show("alice", f"{ruling['outcome']}: prompt and answer are in the log, the key is not", screen.tick())
+            if options.base_url is None:
+                screen.note("...", "to use a real model: OPENAI_API_KEY=... with --base-url https://api.openai.com/v1 --model gpt-4o-mini")
 
 
 if __name__ == "__main__":
-    run(example, options(__doc__.splitlines()[0], ("--base-url", "an OpenAI-compatible service"), ("--model", "its model")))
+    run(example, parse_options(__doc__.splitlines()[0], ("--base-url", "URL of an OpenAI-compatible service"), ("--model", "name of its model")))

@@ -1,4 +1,4 @@
-"""How people connect their own clients: the last thing the demo prints."""
+"""Instructions for connecting one's own MCP clients, which the demo prints at its end."""
 
 import json
 
@@ -6,12 +6,12 @@ RELAY = "http://127.0.0.1:8100"
 
 
 def instructions(server, relay):
-    """`server` and `relay` are the absolute paths of the programs; the relay is the one of `make relay`."""
+    """Returns the instructions; `server` and `relay` are the absolute paths of the two programs."""
     entry = {"command": server}
     desktop = json.dumps({"mcpServers": {"multiplayer": entry}}, indent=2)
     vscode = json.dumps({"servers": {"multiplayer": {"type": "stdio"} | entry}}, indent=2)
     return f"""\
-Start a relay for daily use, and leave it running:
+Start a relay for daily use and leave it running:
 
   make relay
 
@@ -29,8 +29,8 @@ VS Code, in .vscode/mcp.json:
 
 {indented(vscode)}
 
-All of these find relay and token by themselves. Somebody else gets a token of their own, and uses the
-relay over HTTP, or by the same program with MCP_MULTIPLAYER_RELAY and MCP_MULTIPLAYER_TOKEN set:
+All of these find the relay and its local token automatically. For another person, create a token. They can use
+the relay over HTTP, or with the same program and MCP_MULTIPLAYER_RELAY and MCP_MULTIPLAYER_TOKEN set:
 
   {quoted(relay)} token create --name bob
   claude mcp add --transport http multiplayer {RELAY}/mcp --header "Authorization: Bearer TOKEN"

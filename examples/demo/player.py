@@ -1,6 +1,6 @@
-"""A player: an MCP client that holds a seat in a channel, and remembers what it saw there.
+"""A player: an MCP client that holds a seat in a channel and keeps the messages that it received.
 
-All it does goes through the tools that any AI client has, by way of the official MCP SDK.
+It uses only the tools that every AI client has, through the official MCP SDK.
 """
 
 import json
@@ -16,7 +16,7 @@ ANSWER_SECONDS = 60
 
 
 class ToolFailed(Exception):
-    """A tool's own error: code, message and hint."""
+    """An error that a tool returned: code, message and hint."""
 
     def __init__(self, tool, error):
         super().__init__(f"{tool} failed: {error['code']}: {error['message']} {error.get('hint', '')}".strip())
@@ -24,27 +24,27 @@ class ToolFailed(Exception):
 
 
 class Player:
-    def __init__(self, name, client, watch=None):
+    def __init__(self, name, client, observer=None):
         self.name = name
         self.client = client
-        self.watch = watch  # whoever wants to see the calls and messages of this player
+        self.observer = observer  # its on_call and on_messages are called with what this player does and receives
         self.channel_id = self.slot_id = self.rejoin_token = self.referee = None
         self.cursor = 0
         self.messages = []
 
     async def call(self, tool, **arguments):
-        """Calls a tool; returns what it says, as JSON."""
-        if self.watch:
-            await self.watch.called(self.name, tool, arguments)
+        """Calls a tool; returns its reply, decoded from JSON."""
+        if self.observer:
+            await self.observer.on_call(self.name, tool, arguments)
         result = await self.client.call_tool(tool, arguments)
         reply = json.loads(result.content[0].text)
         if result.is_error:
             raise ToolFailed(tool, reply["error"])
-        await self.notice(reply)
+        await self.remember(reply)
         return reply
 
-    async def notice(self, reply):
-        """Remembers seat, cursor and messages, wherever a reply has them."""
+    async def remember(self, reply):
+        """Stores the seat, cursor and messages that a reply contains."""
         self.channel_id = reply.get("channel_id", self.channel_id)
         self.slot_id = reply.get("slot_id", self.slot_id)
         self.rejoin_token = reply.get("rejoin_token", self.rejoin_token)
@@ -52,25 +52,25 @@ class Player:
             self.referee = reply["bots"][0]["bot_id"]
         if "messages" not in reply:
             return
-        # A join starts again from the beginning; everything else goes on from the cursor.
+        # A join returns the log from its beginning; all other replies continue from the cursor.
         fresh = [message for message in reply["messages"] if message["id"] > self.cursor]
         self.cursor = max(self.cursor, reply["cursor"])
         self.messages += fresh
-        if self.watch:
-            await self.watch.heard(fresh)
+        if self.observer:
+            await self.observer.on_messages(fresh)
 
     async def post(self, text, wait_ms=25_000):
-        """Says something, and returns once there is something new: one call per turn."""
+        """Posts a message and waits for new ones: one call per turn."""
         return await self.call("post_message", channel_id=self.channel_id, body=text,
                                cursor=self.cursor, wait_ms=wait_ms)
 
     async def sync(self, timeout_ms=45_000):
-        """Waits until something happens."""
+        """Waits for new messages."""
         return await self.call("sync_messages", channel_id=self.channel_id,
                                cursor=self.cursor, timeout_ms=timeout_ms)
 
     async def read_code(self):
-        """The referee's source text, in as many parts as it takes."""
+        """Reads the referee's source, which may take several calls."""
         source, offset = "", {}
         while True:
             part = await self.call("get_bot_code", channel_id=self.channel_id, bot_id=self.referee, **offset)
@@ -79,17 +79,17 @@ class Player:
                 return source
             offset = {"offset": part["next_offset"]}
 
-    def said(self, kind):
-        """What the referee said of one type, by id. Whatever others claim isn't in it."""
+    def referee_posts(self, kind):
+        """Returns the referee's posts of one type, in order. Posts of other senders are left out."""
         sender = f"bot:{self.referee}"
         return [message for message in self.messages
                 if message["sender"] == sender and (message["body"] or {}).get("type") == kind]
 
     async def play(self, choose, remark=lambda number: ""):
-        """Plays a game of GuessBot to its end; `choose` names the next number."""
+        """Plays a game of GuessBot to its end; `choose` returns the next guess."""
         answered = 0
-        while not self.said("game_end"):
-            turns = self.said("bot:turn")
+        while not self.referee_posts("game_end"):
+            turns = self.referee_posts("bot:turn")
             if turns and turns[-1]["id"] > answered and turns[-1]["body"]["player"] == self.slot_id:
                 number = choose(self)
                 answered = turns[-1]["id"]
@@ -99,27 +99,30 @@ class Player:
 
 
 @asynccontextmanager
-async def over_stdio(name, command, *, env, log, mode="legacy", watch=None):
-    """A player whose client launches the stdio server, as Claude Desktop does; its stderr goes to `log`."""
+async def over_stdio(name, command, *, env, log, mode="legacy", observer=None):
+    """Connects a player whose client launches the stdio server, as Claude Desktop does; its stderr goes to `log`."""
     server = StdioServerParameters(command=command, env=env)
     with open(log, "a") as errors:
-        async with connected(name, stdio_client(server, errlog=errors), mode, watch) as player:
+        async with connected(name, stdio_client(server, errlog=errors), mode, observer) as player:
             yield player
 
 
 @asynccontextmanager
-async def over_http(name, url, token, *, mode="auto", watch=None):
-    """A player whose client speaks to the relay over HTTP."""
-    # Loopback needs no proxy, whatever the environment says.
+async def over_http(name, url, token, *, mode="auto", observer=None):
+    """Connects a player whose client talks to the relay over HTTP."""
+    # The relay is on loopback: proxies in the environment must not be used.
     async with httpx2.AsyncClient(headers={"Authorization": f"Bearer {token}"}, trust_env=False,
                                   timeout=ANSWER_SECONDS) as http:
-        async with connected(name, streamable_http_client(url, http_client=http), mode, watch) as player:
+        async with connected(name, streamable_http_client(url, http_client=http), mode, observer) as player:
             yield player
 
 
 @asynccontextmanager
-async def connected(name, transport, mode, watch):
-    """`mode` is the protocol's era: `legacy` (initialize), `auto` (asks the server first), or `2026-07-28`."""
+async def connected(name, transport, mode, observer):
+    """Connects a player over a transport.
+
+    `mode` selects the revision of the protocol: `legacy` (initialize), `auto` (asks the server), or `2026-07-28`.
+    """
     info = Implementation(name=f"{name}-client", version="1.0")
     async with Client(transport, mode=mode, client_info=info, read_timeout_seconds=ANSWER_SECONDS) as client:
-        yield Player(name, client, watch)
+        yield Player(name, client, observer)

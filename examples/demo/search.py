@@ -1,21 +1,21 @@
-"""Two ways to look for a number. Both listen to everybody's guesses; only one has understood the hints."""
+"""Two search strategies for the guessing game. Both use the results of all guesses; only one also uses the hints."""
 
-# What GuessBot's source calls a distance, by its percentage of the range: more than the first, up to the second.
+# GuessBot's hints for a distance in percent of the range: more than the first number, at most the second.
 HINTS = {"very close": (0, 5), "close": (5, 10), "getting warm": (10, 20), "cold": (20, 100)}
 
 
 class Search:
-    """The numbers that are still possible, by what the referee said."""
+    """Chooses guesses from the numbers that the referee's judgements leave possible."""
 
     def __init__(self, reads_hints):
         self.reads_hints = reads_hints
         self.hint = None
 
     def choose(self, player):
-        """The middle one of the numbers that are left."""
-        low, high = player.said("prompt")[0]["body"]["range"]
+        """Returns the middle of the numbers that are still possible."""
+        low, high = player.referee_posts("prompt")[0]["body"]["range"]
         span = high - low + 1
-        for message in player.said("judge"):
+        for message in player.referee_posts("judge"):
             guess, self.hint = message["body"]["guess"], message["body"]["hint"]
             nearest, farthest = self.distances(span)
             if message["body"]["result"] == "high":
@@ -25,7 +25,7 @@ class Search:
         return (low + high) // 2
 
     def distances(self, span):
-        """How far from the guess the number is, by the hint; without it, all that is known is that it is elsewhere."""
+        """Returns the least and the greatest distance from the last guess that its hint allows."""
         if not self.reads_hints:
             return 1, span
         above, up_to = HINTS[self.hint]

@@ -1,4 +1,4 @@
-"""Creates a channel with GuessBot as its referee, and prints the invites.
+"""Creates a channel with GuessBot as its referee, and prints the invite codes.
 
     python3 examples/http/create_channel.py [NAME]
 """

@@ -1,6 +1,6 @@
-"""Takes a seat with an invite, or comes back to it with a rejoin token; prints what was said there.
+"""Takes a seat with an invite code, or returns to it with a rejoin token; prints the messages so far.
 
-    python3 examples/http/join_channel.py INVITE
+    python3 examples/http/join_channel.py CODE
 """
 
 import sys
@@ -12,7 +12,7 @@ def main(invite_code):
     joined = Connection().call("join_channel", invite_code=invite_code)
     print("channel", joined["channel_id"])
     print("seat   ", joined["slot_id"])
-    print("rejoin ", joined["rejoin_token"], "(keep it: it is the way back to this seat)")
+    print("rejoin ", joined["rejoin_token"], "(keep it: with it you can return to this seat)")
     for message in joined["messages"]:
         text = (message["body"] or {}).get("text")
         if text:

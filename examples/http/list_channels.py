@@ -1,4 +1,4 @@
-"""Lists the channels in which this client has a seat, or which it made.
+"""Lists the channels that this client created or has a seat in.
 
     python3 examples/http/list_channels.py
 """
@@ -12,7 +12,7 @@ def main():
         seats = ", ".join(channel["your_slots"]) or "none"
         print(f"{channel['channel_id']}  {channel['name']}: {channel['message_count']} entries, your seats: {seats}")
     if not channels:
-        print("None yet. create_channel.py makes one.")
+        print("No channels yet. create_channel.py creates one.")
 
 
 if __name__ == "__main__":

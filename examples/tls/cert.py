@@ -1,7 +1,7 @@
-"""A server's TLS certificate, seen by everybody at the same moment: TlsBot.
+"""TlsBot: all players see the same TLS certificate of a server, from the same handshake.
 
-    .venv-clients/bin/python examples/tls/cert.py                      a server on this machine
-    .venv-clients/bin/python examples/tls/cert.py --host example.com   a public one
+    .venv-clients/bin/python examples/tls/cert.py                      uses a server on this machine
+    .venv-clients/bin/python examples/tls/cert.py --host example.com   uses a public one
 """
 
 import hashlib
@@ -13,40 +13,40 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from loopback import tls_server  # noqa: E402
-from seats import CheckFailed, options, players, run, say, sit_down  # noqa: E402
+from runner import CheckFailed, create_and_join, parse_options, players, post, run  # noqa: E402
 
 PEM = Path(__file__).resolve().parent / "loopback.pem"
 
 
-async def example(chosen):
+async def example(options):
     with ExitStack() as stack:
-        host, allow = chosen.host, ()
+        host, allow = options.host, ()
         if host is None:
             host = stack.enter_context(tls_server(PEM))
             allow = (host,)
-        async with players(chosen, "alice", "bob", allow=allow) as (stage, alice, bob):
-            await sit_down(alice, bob, preset="TlsBot")
-            [shown] = await say(alice, f"!cert {host}")
+        async with players(options, "alice", "bob", allow=allow) as (screen, alice, bob):
+            await create_and_join(alice, bob, preset="TlsBot")
+            [shown] = await post(alice, f"!cert {host}")
             await bob.sync()
             if shown["type"] != "certificate":
                 raise CheckFailed(shown["text"])
-            if bob.said("certificate")[0]["body"] != shown:
-                raise CheckFailed("They do not see the same.")
-            if chosen.host is None:
+            if bob.referee_posts("certificate")[0]["body"] != shown:
+                raise CheckFailed("alice and bob see different certificates.")
+            if options.host is None:
                 check_certificate(shown)
-                stage.say("alice", "has the same fingerprint of the file, and knows why nobody vouches for it", stage.tick())
-                stage.whisper("...", "a public server: --host example.com")
+                screen.show("alice", "computes the same fingerprint from the file, and sees why the certificate is not verified", screen.tick())
+                screen.note("...", "to use a public server: --host example.com")
 
 
 def check_certificate(shown):
-    """Who has the certificate can compute its fingerprint."""
+    """Checks the bot's post against the certificate file."""
     text = PEM.read_text()
     der = ssl.PEM_cert_to_DER_cert(text[text.index("-----BEGIN CERTIFICATE"):text.index("-----BEGIN PRIVATE")].strip())
     if shown["sha256"] != hashlib.sha256(der).hexdigest() or shown["verified"]:
-        raise CheckFailed("That is not the certificate of this server.")
+        raise CheckFailed("The fingerprint is not that of the server's certificate.")
     if "DNS:localhost" not in shown["names"] or ["commonName", "tls.example"] not in shown["subject"]:
-        raise CheckFailed("The certificate says something else.")
+        raise CheckFailed("The names in the post are not those in the certificate.")
 
 
 if __name__ == "__main__":
-    run(example, options(__doc__.splitlines()[0], ("--host", "a server, such as example.com or example.com:8443")))
+    run(example, parse_options(__doc__.splitlines()[0], ("--host", "host, or host:port, such as example.com:8443")))

@@ -1,4 +1,4 @@
-"""A person's browser, without the pictures: keeps cookies, reads the page, presses the button."""
+"""A minimal browser: keeps cookies, follows redirects, and submits forms."""
 
 import http.cookiejar
 import urllib.error
@@ -8,7 +8,7 @@ from urllib.parse import urlencode, urljoin, urlsplit
 
 
 class Form(HTMLParser):
-    """The first form of a page: where it goes, what is in it, and its buttons by their text."""
+    """The first form of a page: its action, its fields, and its buttons by their text."""
 
     def __init__(self, page):
         super().__init__()
@@ -32,7 +32,7 @@ class Form(HTMLParser):
 
 
 class Page(Exception):
-    """What a person would be looking at when nothing went on by itself."""
+    """The page at which the browser stopped: one that redirects no further."""
 
     def __init__(self, url, status, text):
         super().__init__(f"{status} at {url.split('?')[0]}")
@@ -41,23 +41,23 @@ class Page(Exception):
 
 class Browser:
     def __init__(self):
-        keep = urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar())
-        self.opener = urllib.request.build_opener(keep, StaysPut(), urllib.request.ProxyHandler({}))
+        cookies = urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar())
+        self.opener = urllib.request.build_opener(cookies, NoRedirect(), urllib.request.ProxyHandler({}))
         self.clicks = 0
 
-    def visit(self, url, answer=None):
-        """Follows a link to where it ends: the address of another site, which is returned, or a `Page`."""
+    def visit(self, url, form=None):
+        """Follows redirects until they leave the site; returns that URL. Raises `Page` if they end on the site."""
         home = urlsplit(url).netloc
         while True:
-            status, location, text = self._request(url, answer)
+            status, location, text = self._request(url, form)
             if location is None:
                 raise Page(url, status, text)
-            url, answer = urljoin(url, location), None
+            url, form = urljoin(url, location), None
             if urlsplit(url).netloc != home:
                 return url
 
     def allow(self, url, button="Allow", **typed):
-        """Follows a link, and presses a button if a page asks; returns the address that it all leads to."""
+        """Like `visit`, but presses a button if a page has it; `typed` fills fields of the form."""
         try:
             return self.visit(url)
         except Page as page:
@@ -69,20 +69,20 @@ class Browser:
             fields = form.fields | typed | ({name: value} if name else {})
             return self.visit(urljoin(page.url, form.action), urlencode(fields).encode())
 
-    def _request(self, url, answer):
+    def _request(self, url, form):
         headers = {"Accept": "text/html"}
-        if answer is not None:
+        if form is not None:
             headers["Origin"] = "{0.scheme}://{0.netloc}".format(urlsplit(url))
         try:
-            reply = self.opener.open(urllib.request.Request(url, answer, headers))
+            reply = self.opener.open(urllib.request.Request(url, form, headers))
         except urllib.error.HTTPError as error:
             reply = error
         with reply:
             return reply.status, reply.headers.get("Location"), reply.read().decode()
 
 
-class StaysPut(urllib.request.HTTPRedirectHandler):
-    """Leaves it to the caller whether to follow."""
+class NoRedirect(urllib.request.HTTPRedirectHandler):
+    """Returns redirects to the caller instead of following them."""
 
     def redirect_request(self, *_):
         return None

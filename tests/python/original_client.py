@@ -1,4 +1,4 @@
-"""A client as the original system's scripts had it: plain HTTP at `/`, reading `data:` lines of an event stream."""
+"""The client that the original system's scripts used: HTTP at `/`, with replies as `data:` lines of an event stream."""
 
 import http.client
 import json
@@ -20,7 +20,7 @@ class OriginalClient:
             connection.close()
 
     def connect(self):
-        """The handshake. A server that wants a session says so in a header; most of the time there is none."""
+        """Performs the handshake, and uses a session if the server opens one."""
         status, headers, text = self.post({
             "jsonrpc": "2.0", "id": 1, "method": "initialize",
             "params": {"protocolVersion": "2025-06-18", "capabilities": {"tools": {"listChanged": True}},
@@ -49,6 +49,6 @@ class OriginalClient:
         raise AssertionError(f"{method}: {status} {text}")
 
     def call_tool(self, tool, arguments=None, request_id=2):
-        """What the tool says, as JSON; an operation's failure is `{"error": {...}}`."""
+        """Calls a tool; returns its reply, decoded from JSON. A failed operation returns `{"error": {...}}`."""
         result = self.request("tools/call", {"name": tool, "arguments": arguments or {}}, request_id)
         return json.loads(result["content"][0]["text"])

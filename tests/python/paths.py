@@ -1,4 +1,4 @@
-"""Where things are: the checkout, the demo's modules, the programs that were built."""
+"""Paths of the checkout and of the built programs; makes the modules of examples/demo importable."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""The checks of examples/demo/check.py: they pass an honest game, and one altered byte makes them fail."""
+"""The checks of examples/demo/check.py pass an honest game, and fail when one byte of it is altered."""
 
 import copy
 import unittest
@@ -31,8 +31,8 @@ def honest_game(target=42):
     ]
 
 
-def one_byte_altered(text):
-    """Every text that differs from `text` in one bit of one byte, as far as it is text."""
+def with_one_bit_flipped(text):
+    """Yields every valid text that differs from `text` in the lowest bit of one byte."""
     data = text.encode()
     for at, byte in enumerate(data):
         changed = data[:at] + bytes([byte ^ 1]) + data[at + 1:]
@@ -47,7 +47,7 @@ class CodeTest(unittest.TestCase):
         self.assertEqual(check_code(honest_game(), BOT, SOURCE), code_hash(SOURCE))
 
     def test_one_altered_byte_of_the_source_fails(self):
-        altered = list(one_byte_altered(SOURCE))
+        altered = list(with_one_bit_flipped(SOURCE))
         self.assertGreater(len(altered), 70)
         for source in altered:
             with self.subTest(source=source), self.assertRaises(CheckFailed):
@@ -55,13 +55,13 @@ class CodeTest(unittest.TestCase):
         with self.assertRaises(CheckFailed):
             check_code(honest_game(), BOT, SOURCE + "\n")
 
-    def test_an_announcement_by_anybody_else_does_not_count(self):
+    def test_an_announcement_by_a_player_is_ignored(self):
         game = honest_game()
         game[1]["sender"] = "s1"
         with self.assertRaises(CheckFailed):
             check_code(game, BOT, SOURCE)
 
-    def test_a_bot_that_was_replaced_fails(self):
+    def test_a_replaced_bot_fails(self):
         for kind in ("bot:attach", "bot:detach"):
             game = honest_game() + [entry(10, "system", kind, bot_id=BOT, code_hash=code_hash(SOURCE))]
             with self.subTest(kind), self.assertRaises(CheckFailed):
@@ -73,18 +73,18 @@ class CommitmentTest(unittest.TestCase):
         check_commitment(42, SALT, commitment_hash(42, SALT))
 
     def test_one_altered_byte_of_the_salt_fails(self):
-        altered = list(one_byte_altered(SALT))
+        altered = list(with_one_bit_flipped(SALT))
         self.assertEqual(len(altered), len(SALT))
         for salt in altered:
             with self.subTest(salt=salt), self.assertRaises(CheckFailed):
                 check_commitment(42, salt, commitment_hash(42, SALT))
 
     def test_one_altered_digit_of_the_commitment_fails(self):
-        for commitment in one_byte_altered(commitment_hash(42, SALT)):
+        for commitment in with_one_bit_flipped(commitment_hash(42, SALT)):
             with self.subTest(commitment=commitment), self.assertRaises(CheckFailed):
                 check_commitment(42, SALT, commitment)
 
-    def test_digits_can_not_wander_from_the_salt_into_the_number(self):
+    def test_digits_cannot_move_from_the_salt_to_the_number(self):
         salt = "2|" + SALT[1:]
         self.assertEqual(commitment_hash(4, salt), commitment_hash(42, SALT))
         with self.assertRaises(CheckFailed):
@@ -96,7 +96,7 @@ class GameTest(unittest.TestCase):
         proof = check_game(honest_game(), BOT)
         self.assertEqual((proof.target, proof.guesses, proof.commit_id, proof.first_judge_id), (42, 2, 4, 6))
 
-    def test_each_way_to_cheat_is_seen(self):
+    def test_each_way_to_cheat_is_detected(self):
         def another_number(game):
             game[8]["body"]["target"] = 43
 
@@ -124,9 +124,9 @@ class GameTest(unittest.TestCase):
         def never_committed(game):
             del game[3]
 
-        ways = [another_number, another_commitment, commitment_swapped_at_the_end, judged_before_committed,
-                judged_by_another_number, committed_twice, never_revealed, revealed_by_a_player, never_committed]
-        for cheat in ways:
+        cheats = [another_number, another_commitment, commitment_swapped_at_the_end, judged_before_committed,
+                  judged_by_another_number, committed_twice, never_revealed, revealed_by_a_player, never_committed]
+        for cheat in cheats:
             game = copy.deepcopy(honest_game())
             cheat(game)
             with self.subTest(cheat.__name__), self.assertRaises(CheckFailed):

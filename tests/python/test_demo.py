@@ -1,4 +1,4 @@
-"""The demo as `make demo` runs it: it ends well, or says in plain words why not; and leaves nothing running."""
+"""The demo succeeds, or explains its failure without a traceback, and leaves no process behind."""
 
 import os
 import signal
@@ -14,27 +14,27 @@ PROGRAMS = ("mcp-multiplayer-relay", "mcp-multiplayer-bot", "mcp-multiplayer")
 DEMO = paths.ROOT / "examples/demo/demo.py"
 
 
-def demo(*arguments):
+def run_demo(*arguments):
     return subprocess.run([sys.executable, DEMO, *arguments], capture_output=True, text=True, timeout=120)
 
 
-def script(directory, name, *lines):
+def write_script(directory, name, *lines):
     path = Path(directory) / name
     path.write_text("\n".join(["#!/bin/sh", *lines, ""]))
     path.chmod(0o755)
 
 
 class DemoTest(unittest.TestCase):
-    def failing(self, directory, expected):
-        """Runs the demo with programs that fail; what a person reads has no stack trace in it."""
-        done = demo("--fast", "--bin-dir", directory)
+    def assert_demo_fails(self, directory, expected):
+        """Runs the demo with programs that fail, and checks its error message."""
+        done = run_demo("--fast", "--bin-dir", directory)
         self.assertEqual(done.returncode, 1)
         for text in expected:
             self.assertIn(text, done.stderr)
         self.assertNotIn("Traceback", done.stderr + done.stdout)
 
-    def test_a_game_is_played_and_proven(self):
-        done = demo("--fast", "--bin-dir", str(paths.BIN_DIR))
+    def test_a_game_is_played_and_verified(self):
+        done = run_demo("--fast", "--bin-dir", str(paths.BIN_DIR))
         self.assertEqual((done.returncode, done.stderr), (0, ""))
         self.assertEqual(done.stdout.count(" ✓ "), 8)
         self.assertEqual(done.stdout.count(" ✗ "), 3)
@@ -42,25 +42,25 @@ class DemoTest(unittest.TestCase):
             self.assertIn(text, done.stdout)
         self.assertNotIn("\033", done.stdout)
 
-    def test_programs_that_were_not_built(self):
+    def test_missing_programs_are_reported(self):
         with tempfile.TemporaryDirectory() as empty:
-            self.failing(empty, ["mcp-multiplayer-relay is not in", "cargo build"])
+            self.assert_demo_fails(empty, ["mcp-multiplayer-relay is not in", "cargo build"])
 
-    def test_a_relay_that_does_not_start(self):
+    def test_a_relay_that_does_not_start_is_reported(self):
         with tempfile.TemporaryDirectory() as directory:
             for name in PROGRAMS:
-                script(directory, name, "echo the disk is full >&2", "exit 3")
-            self.failing(directory, ["ended by itself, with code 3", "the disk is full"])
+                write_script(directory, name, "echo the disk is full >&2", "exit 3")
+            self.assert_demo_fails(directory, ["exited unexpectedly, with code 3", "the disk is full"])
 
-    def test_a_relay_and_a_stdio_server_that_die_in_mid_game(self):
-        for victim, said in (("mcp-multiplayer-relay", "ended by itself"), ("mcp-multiplayer", "Connection closed")):
+    def test_a_relay_or_stdio_server_killed_during_the_game_is_reported(self):
+        for victim, message in (("mcp-multiplayer-relay", "exited unexpectedly"), ("mcp-multiplayer", "Connection closed")):
             with self.subTest(victim), tempfile.TemporaryDirectory() as directory:
                 code, err, _ = self.interrupted(directory, victim, lambda _, pid: os.kill(pid, signal.SIGKILL))
                 self.assertEqual(code, 1, err)
-                self.assertIn(said, err)
+                self.assertIn(message, err)
                 self.assertNotIn("Traceback", err)
 
-    def test_it_can_be_stopped_at_any_time(self):
+    def test_signals_stop_the_demo_and_its_relay(self):
         for number in (signal.SIGINT, signal.SIGTERM):
             with self.subTest(number.name), tempfile.TemporaryDirectory() as directory:
                 stop = lambda process, _: process.send_signal(number)  # noqa: E731
@@ -69,16 +69,19 @@ class DemoTest(unittest.TestCase):
                 with self.assertRaises(ProcessLookupError):
                     os.kill(relay, 0)
 
-    def interrupted(self, directory, known, interrupt):
-        """Runs the demo, interrupts it when both players are seated; the process id of `known` goes to both."""
-        for name in PROGRAMS:
-            os.symlink(paths.BIN_DIR / name, Path(directory) / name)
-        (Path(directory) / known).unlink()
+    def interrupted(self, directory, name, interrupt):
+        """Runs the demo until both players are seated, then calls `interrupt(demo, pid)`, with the pid of program `name`.
+
+        Returns the exit code of the demo, its stderr, and the pid.
+        """
+        for each in PROGRAMS:
+            os.symlink(paths.BIN_DIR / each, Path(directory) / each)
+        (Path(directory) / name).unlink()
         pid_file = Path(directory) / "pid"
-        script(directory, known, f'[ "$1" = token ] || echo $$ > {pid_file}', f'exec {paths.BIN_DIR / known} "$@"')
+        write_script(directory, name, f'[ "$1" = token ] || echo $$ > {pid_file}', f'exec {paths.BIN_DIR / name} "$@"')
         process = subprocess.Popen([sys.executable, DEMO, "--fast", "--bin-dir", directory],
                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                                   # The shell that runs the tests in the background ignores Ctrl-C; a terminal does not.
+                                   # A shell that runs the tests in the background lets them ignore SIGINT; a terminal does not.
                                    preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
         try:
             for line in process.stdout:

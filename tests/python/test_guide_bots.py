@@ -1,4 +1,4 @@
-"""The bots in the guides do what the guides say: each is attached as it stands there, and plays."""
+"""The bots in the guides work as described: each is attached exactly as the guide has it, and exercised."""
 
 import json
 import re
@@ -21,7 +21,7 @@ BOTS = paths.ROOT / "docs/BOTS.md"
 GUIDES = [*sorted((paths.ROOT / "mcp/src/resources").glob("*.md")), BOTS]
 PROGRAM = paths.BIN_DIR / "mcp-multiplayer-bot"
 
-# What to say to a bot (as a post, with data or not, or as a whisper to it) or to wait for, and fields that an answer must have.
+# For each bot: the kind of message to send (or "wait" for a timer), its text, and fields that some reply must have.
 EXERCISES = {
     "EchoBot": [("post", "hello", {"echo": "hello", "count": 1}), ("post", "again", {"echo": "again", "count": 2})],
     "CoinBot": [("post", "heads", {"type": "bot:reveal"}), ("post", "tails", {"type": "bot:reveal"})],
@@ -43,7 +43,7 @@ EXERCISES = {
 
 
 def bots_in_guides():
-    """Each fenced block of Python that defines a bot: (guide, name, source)."""
+    """Yields each fenced Python block that defines a bot, as (guide, name, source)."""
     for guide in GUIDES:
         for source in blocks(guide, "python"):
             found = re.search(r"^class (\w+Bot)\b", source, re.MULTILINE)
@@ -56,7 +56,7 @@ def blocks(guide, language):
 
 
 class GuideBotsTest(unittest.IsolatedAsyncioTestCase):
-    async def test_every_bot_of_the_guides_runs(self):
+    async def test_every_bot_in_the_guides_works(self):
         bots = list(bots_in_guides())
         self.assertEqual({name for _, name, _ in bots}, set(EXERCISES))
         with json_server(lambda *request: (200, {"price": 12.5})) as address:
@@ -73,19 +73,19 @@ class GuideBotsTest(unittest.IsolatedAsyncioTestCase):
         [bot] = created["bots"]
         self.assertEqual(bot["code_hash"], code_hash(source))
         self.assertEqual(check_code(alice.messages, bot["bot_id"], await alice.read_code()), code_hash(source))
-        for how, words, expected in EXERCISES[name]:
+        for kind, text, expected in EXERCISES[name]:
             seen = len(alice.messages)
-            if how == "dm":
-                await alice.call("dm_bot", channel_id=alice.channel_id, bot_id=bot["bot_id"], message=words,
+            if kind == "dm":
+                await alice.call("dm_bot", channel_id=alice.channel_id, bot_id=bot["bot_id"], message=text,
                                  cursor=alice.cursor, wait_ms=10_000)
-            elif how == "post":
-                await alice.post(words, wait_ms=10_000)
+            elif kind == "post":
+                await alice.post(text, wait_ms=10_000)
             until = time.monotonic() + 10
             answers = self.answers(alice, bot, seen)
-            while how == "wait" and not answers and time.monotonic() < until:
+            while kind == "wait" and not answers and time.monotonic() < until:
                 await alice.sync(timeout_ms=5_000)
                 answers = self.answers(alice, bot, seen)
-            self.assertTrue(any(message["body"].items() >= expected.items() for message in answers), (words, answers))
+            self.assertTrue(any(message["body"].items() >= expected.items() for message in answers), (text, answers))
         await alice.sync(timeout_ms=0)
         failed = [message["body"] for message in alice.messages if (message["body"] or {}).get("type") == "bot:error"]
         self.assertEqual(failed, [])
@@ -94,7 +94,7 @@ class GuideBotsTest(unittest.IsolatedAsyncioTestCase):
     def answers(player, bot, seen):
         return [message for message in player.messages[seen:] if message["sender"] == f"bot:{bot['bot_id']}"]
 
-    async def test_a_bot_hears_the_others(self):
+    async def test_a_bot_receives_the_posts_of_other_bots(self):
         sources = {name: source for _, name, source in bots_in_guides()}
         async with running_relay() as relay, local(relay) as alice:
             bots = [{"name": name, "inline_code": sources[name]} for name in ("TallyBot", "FairDiceBot")]
@@ -102,16 +102,16 @@ class GuideBotsTest(unittest.IsolatedAsyncioTestCase):
             for _ in range(2):
                 await alice.post("roll", wait_ms=10_000)
             until = time.monotonic() + 10
-            told = []
-            while told != {"FairDiceBot": 2} and time.monotonic() < until:
+            counts = []
+            while counts != {"FairDiceBot": 2} and time.monotonic() < until:
                 await alice.post("!tally", wait_ms=10_000)
                 tallies = [message["body"] for message in alice.messages if (message["body"] or {}).get("type") == "tally"]
-                told = tallies[-1]["said"] if tallies else []
-            self.assertEqual(told, {"FairDiceBot": 2})
+                counts = tallies[-1]["said"] if tallies else []
+            self.assertEqual(counts, {"FairDiceBot": 2})
 
 
 class GuideToolsTest(unittest.TestCase):
-    def test_check_finds_nothing_to_mend_in_the_guides(self):
+    def test_the_check_command_finds_no_problem_in_the_guides(self):
         for guide, name, source in bots_in_guides():
             with self.subTest(guide=guide, bot=name), tempfile.TemporaryDirectory() as directory:
                 file = Path(directory) / "bot.py"
@@ -121,7 +121,7 @@ class GuideToolsTest(unittest.TestCase):
                 self.assertEqual([finding for finding in found["findings"] if finding["level"] != "note"], [])
                 self.assertEqual((done.returncode, found["class_name"], found["code_hash"]), (0, name, code_hash(source)))
 
-    def test_what_is_shown_of_play_is_what_it_shows(self):
+    def test_the_sample_output_of_play_is_its_real_output(self):
         [commands], [shown] = blocks(BOTS, "sh"), blocks(BOTS, "text")
         script = "".join(f"{line[2:]}\n" for line in shown.splitlines() if line.startswith("> "))
         with tempfile.TemporaryDirectory() as directory:
@@ -134,16 +134,16 @@ class GuideToolsTest(unittest.TestCase):
                 self.assertEqual((done.returncode, done.stderr), (0, ""), done.stdout)
         self.assertTrue(done.stdout.endswith(shown), done.stdout)
 
-    def test_the_allow_list_is_the_policys(self):
+    def test_the_documented_imports_are_those_of_the_policy(self):
         names = (paths.ROOT / "bots/python/multiplayer/names.py").read_text()
         allowed = set(re.search(r'MODULES = frozenset\(\s*"""(.*?)"""', names, re.DOTALL)[1].split())
         line = re.search(r"^\*\*Imports:\*\* (.*?)\. Modules", BOTS.read_text(), re.MULTILINE | re.DOTALL)[1]
         self.assertEqual(set(re.findall(r"`(\w+)`", line)), allowed - {"__future__"})
 
-    def test_the_limits_are_the_supervisors(self):
+    def test_the_documented_limits_are_those_of_the_supervisor(self):
         source = (paths.ROOT / "bots/supervisor/src/limits.rs").read_text()
         defaults = dict(re.findall(r"^            (\w+): (.+),$", source, re.MULTILINE))
-        said = BOTS.read_text()
+        guide = BOTS.read_text()
         for name, value, words in [
             ("hook", "Duration::from_secs(5)", "| 5 s, both wall clock and CPU |"), ("memory_bytes", "256 << 20", "| memory | 256 MiB |"),
             ("workspace_bytes", "100_000_000", "| workspace, all files together | 100 MB |"), ("posts", "100", "| 100, together 1 MiB |"),
@@ -152,7 +152,7 @@ class GuideToolsTest(unittest.TestCase):
             ("source_bytes", "256 << 10", "| source | 256 KiB |"), ("log_bytes", "16 << 10", "| prints of one hook | 16 KiB;"),
         ]:
             self.assertEqual(defaults[name], value)
-            self.assertIn(words, said)
+            self.assertIn(words, guide)
 
 
 if __name__ == "__main__":

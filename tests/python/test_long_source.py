@@ -1,4 +1,4 @@
-"""A source too long for one answer arrives whole, whatever letters it is written in."""
+"""A source that is too long for one reply is read in parts, without breaking multi-byte characters."""
 
 import unittest
 
@@ -11,7 +11,7 @@ SOURCE = ("class LongBot:\n    def on_init(self):\n        self.ctx.post('bot', 
 
 
 class LongSourceTest(unittest.IsolatedAsyncioTestCase):
-    async def test_it_arrives_whole(self):
+    async def test_a_long_source_is_read_completely(self):
         async with running_relay() as relay, local(relay) as alice:
             await alice.call("create_channel", name="Long", slots=["bot:it", "invite:alice"],
                              bot_code=SOURCE, join_as="alice")

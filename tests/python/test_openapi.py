@@ -1,4 +1,4 @@
-"""What the REST door answers is what `/openapi.json` says: each operation once, done and refused."""
+"""Replies of the REST API match `/openapi.json`: every operation is called, and some are refused."""
 
 import json
 import unittest
@@ -13,7 +13,7 @@ from personas import running_relay
 SOURCE = """
 class EchoBot:
     def on_private_message(self, slot_id, msg):
-        self.ctx.dm(slot_id, 'bot', {'text': 'heard'})
+        self.ctx.dm(slot_id, 'bot', {'text': 'received'})
 """
 
 
@@ -36,55 +36,55 @@ class OpenApiTest(unittest.IsolatedAsyncioTestCase):
             with response:
                 return response, json.load(response)
 
-    def ask(self, path, arguments, method="POST", status=200):
-        """Sends a request that is as described, and compares the answer with its description."""
+    def call(self, path, arguments, method="POST", status=200):
+        """Validates a request against its schema, sends it, and validates the reply."""
         operation = self.document["paths"][path][method.lower()]
         if method == "POST":
             self.validate(arguments, operation["requestBody"]["content"]["application/json"]["schema"])
-            response, answer = self.fetch("POST", path, arguments, self.relay.local_token)
+            response, reply = self.fetch("POST", path, arguments, self.relay.local_token)
         else:
             schemas = {parameter["name"]: parameter["schema"] for parameter in operation["parameters"]}
             for name, value in arguments.items():
                 self.validate(value, schemas[name])
-            response, answer = self.fetch("GET", f"{path}?{urllib.parse.urlencode(arguments)}", token=self.relay.local_token)
-        self.assertEqual(response.status, status, answer)
+            response, reply = self.fetch("GET", f"{path}?{urllib.parse.urlencode(arguments)}", token=self.relay.local_token)
+        self.assertEqual(response.status, status, reply)
         content = operation["responses"][str(status)]["content"]
-        self.validate(answer, content[response.headers["Content-Type"]]["schema"])
+        self.validate(reply, content[response.headers["Content-Type"]]["schema"])
         if status == 200:
             self.seen.add((method, path))
-        return answer
+        return reply
 
     def validate(self, value, schema):
         jsonschema.validate(value, schema | {"components": self.document["components"]}, jsonschema.Draft202012Validator)
 
-    async def test_every_answer_is_as_described(self):
-        created = self.ask("/create_channel", {"name": "Game", "slots": ["bot:it", "invite:alice", "invite:bob"],
+    async def test_every_reply_matches_its_schema(self):
+        created = self.call("/create_channel", {"name": "Game", "slots": ["bot:it", "invite:alice", "invite:bob"],
                                                "bot_preset": "GuessBot", "join_as": "alice", "mutable": True})
-        self.ask("/create_channel", {"name": "Broken", "slots": ["bot:it"], "bot_code": "import os"})
-        here = {"channel_id": created["channel_id"]}
-        self.ask("/join_channel", {"invite_code": created["invites"][0], "entropy": "of my own"})
-        attached = self.ask("/attach_bot", here | {"name": "Echo", "inline_code": SOURCE, "slot_id": "s1"})
-        bot = here | {"bot_id": attached["bot_id"]}
-        self.ask("/post_message", here | {"body": "guess 50", "slot_id": "s1", "data": {"n": [1, 0.5, None]}})
-        self.ask("/post_message", here | {"body": "hm", "slot_id": "s1", "wait_ms": 0, "cursor": 0})
-        self.ask("/dm_bot", bot | {"message": "hello", "slot_id": "s1", "wait_ms": 5_000, "cursor": 0})
+        self.call("/create_channel", {"name": "Broken", "slots": ["bot:it"], "bot_code": "import os"})
+        channel = {"channel_id": created["channel_id"]}
+        self.call("/join_channel", {"invite_code": created["invites"][0], "entropy": "of my own"})
+        attached = self.call("/attach_bot", channel | {"name": "Echo", "inline_code": SOURCE, "slot_id": "s1"})
+        bot = channel | {"bot_id": attached["bot_id"]}
+        self.call("/post_message", channel | {"body": "guess 50", "slot_id": "s1", "data": {"n": [1, 0.5, None]}})
+        self.call("/post_message", channel | {"body": "hm", "slot_id": "s1", "wait_ms": 0, "cursor": 0})
+        self.call("/dm_bot", bot | {"message": "hello", "slot_id": "s1", "wait_ms": 5_000, "cursor": 0})
         for method in ("GET", "POST"):
-            everything = here | {"cursor": 0, "timeout_ms": 0, "slot_id": "s1"}
-            self.ask("/sync_messages", everything, method)
+            whole_log = channel | {"cursor": 0, "timeout_ms": 0, "slot_id": "s1"}
+            self.call("/sync_messages", whole_log, method)
             for path in ("/who", "/get_channel_info"):
-                self.ask(path, here, method)
-            self.ask("/get_bot_code", bot, method)
-            self.ask("/get_bot_code", here | {"bot_id": created["bots"][0]["bot_id"]}, method)
+                self.call(path, channel, method)
+            self.call("/get_bot_code", bot, method)
+            self.call("/get_bot_code", channel | {"bot_id": created["bots"][0]["bot_id"]}, method)
             for path in ("/list_channels", "/health_check"):
-                self.ask(path, {}, method)
-        self.ask("/sync_messages", here | {"timeout_ms": 0, "slot_id": "s1", "include_trace": True, "limit": 500})
-        self.ask("/update_channel", here | {"slot_id": "s1", "ops": [
+                self.call(path, {}, method)
+        self.call("/sync_messages", channel | {"timeout_ms": 0, "slot_id": "s1", "include_trace": True, "limit": 500})
+        self.call("/update_channel", channel | {"slot_id": "s1", "ops": [
             {"type": "rename", "name": "Finals"}, {"type": "kick", "slot_id": "s2"}, {"type": "new_invite", "slot_id": "s2"}]})
-        self.ask("/get_bot_code", here | {"bot_id": "bot_Nobody_7"}, status=404)
-        self.ask("/join_channel", {"invite_code": "inv_nonsense"}, status=404)
-        self.ask("/who", {"channel_id": "chn_0123456789abcdef"}, "GET", status=403)
-        self.ask("/update_channel", here | {"slot_id": "s1", "ops": [{"type": "close_slot", "slot_id": "s1"}]}, status=422)
-        self.ask("/leave_channel", here | {"slot_id": "s1"})
+        self.call("/get_bot_code", channel | {"bot_id": "bot_Nobody_7"}, status=404)
+        self.call("/join_channel", {"invite_code": "inv_nonsense"}, status=404)
+        self.call("/who", {"channel_id": "chn_0123456789abcdef"}, "GET", status=403)
+        self.call("/update_channel", channel | {"slot_id": "s1", "ops": [{"type": "close_slot", "slot_id": "s1"}]}, status=422)
+        self.call("/leave_channel", channel | {"slot_id": "s1"})
         described = {(method.upper(), path) for path, methods in self.document["paths"].items() for method in methods}
         self.assertEqual(self.seen, described)
 

@@ -1,4 +1,4 @@
-"""The referees at a real relay: what their unit tests can't show, such as clocks, restarts and forged logs."""
+"""Presets on a real relay, for what their unit tests can't cover: timers, restarts, the network and forged logs."""
 
 import asyncio
 import copy
@@ -15,11 +15,11 @@ from check import check_code  # noqa: E402
 from loopback import tls_server  # noqa: E402
 from play import play  # noqa: E402
 
-MINUTE = 60
+TIMEOUT_SECONDS = 60
 TLS = paths.ROOT / "examples/tls"
 
 
-async def seated(preset, params, host, *guests):
+async def start(preset, params, host, *guests):
     created = await host.call("create_channel", name=preset, bot_preset=preset, bot_params=params, join_as=host.name,
                               slots=["bot:referee", *[f"invite:{each.name}" for each in (host, *guests)]])
     assert "bot_errors" not in created, created
@@ -30,88 +30,88 @@ async def seated(preset, params, host, *guests):
     return created
 
 
-async def heard(player, kind, count=1):
-    async with asyncio.timeout(MINUTE):
-        while len(player.said(kind)) < count:
+async def wait_for_post(player, kind, count=1):
+    async with asyncio.timeout(TIMEOUT_SECONDS):
+        while len(player.referee_posts(kind)) < count:
             await player.sync()
-    return player.said(kind)[-1]["body"]
+    return player.referee_posts(kind)[-1]["body"]
 
 
-def system(player, kind):
+def system_bodies(player, kind):
     return [message["body"] for message in player.messages
             if message["sender"] == "system" and (message["body"] or {}).get("type") == kind]
 
 
 class GuessClockTest(unittest.IsolatedAsyncioTestCase):
-    async def test_turns_pass_while_nobody_posts_until_the_table_is_given_up(self):
+    async def test_turns_time_out_until_the_game_is_abandoned(self):
         async with running_relay() as relay, local(relay) as alice, remote(relay) as bob:
-            await seated("GuessBot", {"turn_seconds": 1}, alice, bob)
-            end = await heard(bob, "game_end")
+            await start("GuessBot", {"turn_seconds": 1}, alice, bob)
+            end = await wait_for_post(bob, "game_end")
             self.assertEqual((end["winner"], end["reason"]), (None, "time"))
-            late = [message["body"]["player"] for message in bob.said("time_up")]
+            late = [message["body"]["player"] for message in bob.referee_posts("time_up")]
             self.assertEqual(late, ["s1", "s2", "s1", "s2"])
-            self.assertEqual(len(bob.said("bot:reveal")), 1)
+            self.assertEqual(len(bob.referee_posts("bot:reveal")), 1)
 
-    async def test_a_turns_time_is_up_also_when_the_relay_was_down(self):
+    async def test_a_turn_times_out_even_if_the_relay_was_down(self):
         async with running_relay() as relay, local(relay) as alice, local(relay, "bob") as bob:
-            await seated("GuessBot", {"turn_seconds": 2, "on_timeout": "forfeit"}, alice, bob)
+            await start("GuessBot", {"turn_seconds": 2, "on_timeout": "forfeit"}, alice, bob)
             await relay.kill()
             await relay.start()
-            end = await heard(bob, "game_end")
+            end = await wait_for_post(bob, "game_end")
             self.assertEqual((end["winner"], end["reason"]), ("s2", "time"))
-            self.assertEqual(len(bob.said("time_up")), 1)
+            self.assertEqual(len(bob.referee_posts("time_up")), 1)
 
-    async def test_who_is_named_as_giving_randomness_gave_it(self):
+    async def test_the_announced_contributors_of_entropy_are_those_in_the_log(self):
         async with running_relay() as relay, local(relay) as alice, remote(relay) as bob:
-            await seated("GuessBot", {}, alice, bob)
-            [opened] = system(alice, "entropy:open")
-            self.assertEqual(alice.said("game_start")[0]["body"]["entropy_from"],
+            await start("GuessBot", {}, alice, bob)
+            [opened] = system_bodies(alice, "entropy:open")
+            self.assertEqual(alice.referee_posts("game_start")[0]["body"]["entropy_from"],
                              [given["slot_id"] for given in opened["contributions"]])
             await alice.post("concede")
             await alice.sync(timeout_ms=0)
-            self.assertEqual(len(system(alice, "seed:reveal")), 1)
+            self.assertEqual(len(system_bodies(alice, "seed:reveal")), 1)
 
 
 class TicTacToeTest(unittest.IsolatedAsyncioTestCase):
-    async def test_a_rejoined_seat_plays_on_and_a_left_one_loses(self):
+    async def test_a_rejoined_seat_continues_and_a_left_seat_loses(self):
         async with running_relay() as relay, local(relay) as alice, remote(relay) as bob, remote(relay, "phone") as phone:
-            await seated("TicTacToeBot", {}, alice, bob)
+            await start("TicTacToeBot", {}, alice, bob)
             await alice.post("b2")
             await phone.call("join_channel", invite_code=bob.rejoin_token)
             self.assertEqual(phone.slot_id, "s2")
             await phone.post("a1")
-            self.assertEqual(phone.said("placed")[-1]["body"], phone.said("placed")[-1]["body"] | {"player": "s2", "cell": 1})
+            self.assertEqual(phone.referee_posts("placed")[-1]["body"], phone.referee_posts("placed")[-1]["body"] | {"player": "s2", "cell": 1})
             await phone.call("leave_channel", channel_id=phone.channel_id)
-            end = await heard(alice, "game_end")
+            end = await wait_for_post(alice, "game_end")
             self.assertEqual((end["winner"], end["reason"]), ("s1", "leave"))
 
 
 class TlsTest(unittest.IsolatedAsyncioTestCase):
-    async def test_a_certificate_by_an_authority_that_the_relay_trusts(self):
+    async def test_a_certificate_of_a_trusted_authority_is_verified(self):
         with tls_server(TLS / "loopback.pem") as address:
             port = address.partition(":")[2]
             settings = {"MCP_MULTIPLAYER_BOT_NETWORK_CA": str(TLS / "loopback-ca.pem")}
             async with running_relay(reaching=f"{address},localhost:{port}", settings=settings) as relay, remote(relay) as bob:
-                await seated("TlsBot", {}, bob)
+                await start("TlsBot", {}, bob)
                 await bob.post(f"!cert localhost:{port}")
-                shown = await heard(bob, "certificate")
+                shown = await wait_for_post(bob, "certificate")
                 self.assertEqual((shown["verified"], shown["problem"]), (True, None))
                 self.assertEqual(shown["issuer"], [["organizationName", "Example Authority"], ["commonName", "Example CA"]])
                 self.assertIn("TLSv1.", shown["tls"])
                 await bob.post(f"!cert localhost:{int(port) ^ 1}")
-                self.assertEqual((await heard(bob, "certificate_error"))["reason"], "UNREACHABLE")
+                self.assertEqual((await wait_for_post(bob, "certificate_error"))["reason"], "UNREACHABLE")
 
 
 class BlackjackTest(unittest.IsolatedAsyncioTestCase):
-    async def test_a_round_survives_the_relays_death_and_any_forgery_is_seen(self):
+    async def test_a_round_survives_a_crash_of_the_relay_and_forgeries_are_detected(self):
         async with running_relay() as relay, local(relay) as alice, local(relay, "bob") as bob:
-            await seated("BlackjackBot", {"decks": 1, "hit_soft_17": True}, alice, bob)
+            await start("BlackjackBot", {"decks": 1, "hit_soft_17": True}, alice, bob)
             await alice.post("bet 50")
             await bob.post("I bet 20 chips.")
-            await heard(alice, "dealt")
+            await wait_for_post(alice, "dealt")
             await relay.kill()
             await relay.start()
-            async with asyncio.timeout(MINUTE):
+            async with asyncio.timeout(TIMEOUT_SECONDS):
                 await asyncio.gather(play(alice, 50), play(bob, 20))
             for player in (alice, bob):
                 await player.sync(timeout_ms=0)
@@ -119,9 +119,9 @@ class BlackjackTest(unittest.IsolatedAsyncioTestCase):
                 for number in (1, 2):
                     self.assertEqual(check_round(player.messages, player.referee, number).cards, 52)
             self.assertEqual(alice.messages, bob.messages)
-            self.forged(bob.messages, bob.referee)
+            self.assert_forgeries_are_detected(bob.messages, bob.referee)
 
-    def forged(self, messages, bot_id):
+    def assert_forgeries_are_detected(self, messages, bot_id):
         def body(log, kind):
             return next(message["body"] for message in log if (message["body"] or {}).get("type") == kind)
 
@@ -154,7 +154,7 @@ class BlackjackTest(unittest.IsolatedAsyncioTestCase):
         def a_total(log):
             body(log, "dealer")["total"] -= 1
 
-        def the_hole_card_told_early(log):
+        def the_hole_card_shown_early(log):
             hole = body(log, "dealer")["cards"][1]
             body(log, "dealt")["told"] = dict(hole)
 
@@ -162,7 +162,7 @@ class BlackjackTest(unittest.IsolatedAsyncioTestCase):
             log[:] = [message for message in log if (message["body"] or {}).get("type") != "shoe_opened"]
 
         for forge in (another_card, another_order, another_salt, a_marked_deck, another_commitment, committed_after_the_deal,
-                      another_hole_card, a_payment, a_total, the_hole_card_told_early, no_opening):
+                      another_hole_card, a_payment, a_total, the_hole_card_shown_early, no_opening):
             log = copy.deepcopy(messages)
             forge(log)
             with self.subTest(forge.__name__), self.assertRaises(CheckFailed):

@@ -1,4 +1,4 @@
-"""The players of the demo find every number, in as few guesses as halving the range takes at most."""
+"""The search strategies of the demo find every number in as few guesses as binary search needs."""
 
 import unittest
 
@@ -6,13 +6,13 @@ import paths  # noqa: F401  (makes examples/demo importable)
 from search import HINTS, Search
 
 
-class Told:
-    """A player who was told these judgements."""
+class FakePlayer:
+    """A player with the judgements that GuessBot would post."""
 
     def __init__(self, low, high):
         self.messages = {"prompt": [{"body": {"range": [low, high]}}], "judge": []}
 
-    def said(self, kind):
+    def referee_posts(self, kind):
         return self.messages[kind]
 
     def judge(self, guess, target):
@@ -24,7 +24,7 @@ class Told:
 
 
 class SearchTest(unittest.TestCase):
-    def test_every_number_is_found_in_time(self):
+    def test_every_number_is_found_within_the_limit(self):
         for low, high, most in [(1, 100, 7), (1, 2, 2), (-5, 7, 4), (0, 999, 10)]:
             for reads_hints in (False, True):
                 for target in range(low, high + 1):
@@ -32,7 +32,7 @@ class SearchTest(unittest.TestCase):
                         self.assertLessEqual(self.guesses(low, high, target, reads_hints), most)
 
     def guesses(self, low, high, target, reads_hints):
-        player, search, count = Told(low, high), Search(reads_hints), 0
+        player, search, count = FakePlayer(low, high), Search(reads_hints), 0
         while True:
             guess, count = search.choose(player), count + 1
             if guess == target:

@@ -1,8 +1,8 @@
-"""A whole game by the official SDK, over stdio and over HTTP, in each era of the protocol."""
+"""The official SDK plays whole games, over stdio and HTTP, in each protocol revision."""
 
 import unittest
 
-from personas import local, play_to_the_end, remote, running_relay, seat
+from personas import local, play_to_the_end, remote, running_relay, start_guessing_game
 
 from check import check_code, check_game
 
@@ -12,46 +12,46 @@ TOOLS = {"health_check", "create_channel", "join_channel", "leave_channel", "pos
 
 class WholeGameTest(unittest.IsolatedAsyncioTestCase):
     async def play(self, relay, host, guest):
-        await seat(host, guest)
+        await start_guessing_game(host, guest)
         await play_to_the_end(host, guest)
         for player in (host, guest):
             check_code(player.messages, player.referee, await player.read_code())
             proof = check_game(player.messages, player.referee)
             self.assertGreaterEqual(proof.guesses, 1)
-        # Nothing was private here: both read the same.
+        # There were no private messages, so both received the same log.
         self.assertEqual(host.messages, guest.messages)
         ids = [message["id"] for message in host.messages]
         self.assertEqual(ids, sorted(set(ids)))
 
-    async def test_stdio_against_http_in_every_era(self):
+    async def test_stdio_against_http_in_every_revision(self):
         async with running_relay() as relay:
-            for alice_speaks, bob_speaks in [("2025-11-25", "2026-07-28"), ("2026-07-28", "2025-11-25"),
+            for alice_revision, bob_revision in [("2025-11-25", "2026-07-28"), ("2026-07-28", "2025-11-25"),
                                              ("2025-06-18", "2025-06-18")]:
-                with self.subTest(alice=alice_speaks, bob=bob_speaks):
-                    async with local(relay, era=alice_speaks) as alice, remote(relay, era=bob_speaks) as bob:
-                        self.assertEqual(alice.client.protocol_version, alice_speaks)
-                        self.assertEqual(bob.client.protocol_version, bob_speaks)
+                with self.subTest(alice=alice_revision, bob=bob_revision):
+                    async with local(relay, revision=alice_revision) as alice, remote(relay, revision=bob_revision) as bob:
+                        self.assertEqual(alice.client.protocol_version, alice_revision)
+                        self.assertEqual(bob.client.protocol_version, bob_revision)
                         await self.play(relay, alice, bob)
 
-    async def test_clients_that_ask_the_server_first_end_up_in_the_newest_era(self):
+    async def test_clients_that_negotiate_get_the_newest_revision(self):
         async with running_relay() as relay:
-            async with local(relay, era="auto") as alice, remote(relay, era="auto") as bob:
+            async with local(relay, revision="auto") as alice, remote(relay, revision="auto") as bob:
                 for player in (alice, bob):
                     self.assertEqual(player.client.protocol_version, "2026-07-28")
                 await self.play(relay, alice, bob)
 
-    async def test_the_door_for_older_clients_takes_every_era(self):
+    async def test_the_endpoint_for_older_clients_accepts_every_revision(self):
         async with running_relay() as relay:
-            for era in ("2025-06-18", "2025-11-25", "2026-07-28"):
-                with self.subTest(era):
-                    async with remote(relay, "carol", era, path="/") as carol, remote(relay, "bob", era) as bob:
+            for revision in ("2025-06-18", "2025-11-25", "2026-07-28"):
+                with self.subTest(revision):
+                    async with remote(relay, "carol", revision, path="/") as carol, remote(relay, "bob", revision) as bob:
                         await self.play(relay, carol, bob)
 
-    async def test_tools_prompts_and_guides_are_the_same_at_every_door(self):
+    async def test_tools_prompts_and_guides_are_the_same_on_every_transport(self):
         async with running_relay() as relay:
             seen = []
-            for era in ("2025-06-18", "2025-11-25", "2026-07-28"):
-                async with local(relay, era=era) as alice, remote(relay, era=era) as bob:
+            for revision in ("2025-06-18", "2025-11-25", "2026-07-28"):
+                async with local(relay, revision=revision) as alice, remote(relay, revision=revision) as bob:
                     for client in (alice.client, bob.client):
                         tools = {tool.name: tool.input_schema for tool in (await client.list_tools()).tools}
                         self.assertEqual(set(tools), TOOLS)

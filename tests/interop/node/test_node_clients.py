@@ -1,4 +1,4 @@
-"""Clients in Node that others wrote get in through OAuth, stay in, and come back: the TypeScript SDK, and `mcp-remote`."""
+"""OAuth clients for Node, the TypeScript SDK and `mcp-remote`, log in at a relay, renew their tokens and reconnect."""
 
 import asyncio
 import json
@@ -11,7 +11,7 @@ import urllib.request
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT / "tests" / "python"))
 
 from browser import Browser  # noqa: E402
@@ -21,80 +21,80 @@ from relay import environment  # noqa: E402
 from mcp.client.stdio import StdioServerParameters, stdio_client  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
-MODULES = ROOT / "target" / "node-clients" / "node_modules"
+MODULES = ROOT / "target" / "interop" / "node" / "node_modules"
 NODE = os.environ["NODE"]
-PATIENCE = 60
-SHORT = {"MCP_MULTIPLAYER_ACCESS_TOKEN_SECONDS": "2"}
+TIMEOUT_SECONDS = 60
+SHORT_LIVED_TOKENS = {"MCP_MULTIPLAYER_ACCESS_TOKEN_SECONDS": "2"}
 
 
 class TypeScriptApp:
-    """`app.mjs`, told line by line what to do."""
+    """A running `app.mjs`, controlled line by line."""
 
     def __init__(self, process, browser):
         self.process, self.browser = process, browser
         self.logins = 0
 
-    async def heard(self):
+    async def read_result(self):
         while True:
-            line = (await asyncio.wait_for(self.process.stdout.readline(), PATIENCE)).decode().strip()
+            line = (await asyncio.wait_for(self.process.stdout.readline(), TIMEOUT_SECONDS)).decode().strip()
             if not line:
                 raise AssertionError((await self.process.stderr.read()).decode())
             word, rest = line.split(" ", 1)
             if word == "result":
                 return json.loads(rest)
             self.logins += 1
-            await self.say(await asyncio.to_thread(self.browser.allow, rest))
+            await self.send(await asyncio.to_thread(self.browser.allow, rest))
 
-    async def say(self, line):
+    async def send(self, line):
         self.process.stdin.write(f"{line}\n".encode())
         await self.process.stdin.drain()
 
     async def call(self, tool, **arguments):
-        await self.say(f"{tool} {json.dumps(arguments)}")
-        return await self.heard()
+        await self.send(f"{tool} {json.dumps(arguments)}")
+        return await self.read_result()
 
 
 @asynccontextmanager
-async def typescript_app(url, kept, browser):
-    # Beside its packages, or Node would not find them.
+async def typescript_app(url, state_file, browser):
+    # Node looks for packages beside the importing file.
     app = MODULES.parent / "app.mjs"
     app.write_text((HERE / "app.mjs").read_text())
     process = await asyncio.create_subprocess_exec(
-        NODE, str(app), url, kept, env=environment(), stdin=asyncio.subprocess.PIPE,
+        NODE, str(app), url, state_file, env=environment(), stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE)
     try:
         app = TypeScriptApp(process, browser)
-        assert (await app.heard())["connected"] == "mcp-multiplayer"
+        assert (await app.read_result())["connected"] == "mcp-multiplayer"
         yield app
     finally:
         process.stdin.close()
-        await asyncio.wait_for(process.wait(), PATIENCE)
+        await asyncio.wait_for(process.wait(), TIMEOUT_SECONDS)
 
 
 @asynccontextmanager
 async def mcp_remote(url, home, browser):
-    """A player behind `mcp-remote`, as the original's users had it in Claude Desktop."""
+    """A player whose client launches `mcp-remote`, as users of the original system did from Claude Desktop."""
     log = Path(home) / "mcp-remote.log"
     log.touch()
-    at = log.stat().st_size
+    offset = log.stat().st_size
     server = StdioServerParameters(
         command=NODE, args=[str(MODULES / "mcp-remote" / "dist" / "proxy.js"), url],
-        # No browser of this machine's: the address it would open is in its log, too.
+        # Opens no browser: the URL that it would open is in its log as well.
         env=environment(MCP_REMOTE_CONFIG_DIR=str(home), BROWSER="true", PATH=str(Path(NODE).parent)))
 
     async def log_in():
-        while not (found := re.search(r"(http\S*/oauth/authorize\?\S+)", log.read_text()[at:])):
+        while not (found := re.search(r"(http\S*/oauth/authorize\?\S+)", log.read_text()[offset:])):
             await asyncio.sleep(0.05)
-        arrived = await asyncio.to_thread(browser.allow, found[1])
-        await asyncio.to_thread(lambda: urllib.request.urlopen(arrived).read())
+        callback = await asyncio.to_thread(browser.allow, found[1])
+        await asyncio.to_thread(lambda: urllib.request.urlopen(callback).read())
 
-    watching = asyncio.create_task(log_in())
+    login = asyncio.create_task(log_in())
     try:
         with open(log, "a") as errors:
             async with connected("alice", stdio_client(server, errlog=errors), "legacy", None) as player:
                 yield player
     finally:
-        watching.cancel()
+        login.cancel()
 
 
 class NodeClientsTest(unittest.IsolatedAsyncioTestCase):
@@ -103,27 +103,27 @@ class NodeClientsTest(unittest.IsolatedAsyncioTestCase):
         self.addCleanup(home.cleanup)
         self.home = Path(home.name)
 
-    async def test_the_typescript_sdk(self):
-        async with running_relay(settings=SHORT) as relay:
-            kept, browser = str(self.home / "kept.json"), Browser()
-            async with typescript_app(relay.url + "/mcp", kept, browser) as app, asyncio.timeout(PATIENCE):
+    async def test_typescript_sdk_logs_in_once_and_reconnects_after_a_restart(self):
+        async with running_relay(settings=SHORT_LIVED_TOKENS) as relay:
+            state_file, browser = str(self.home / "state.json"), Browser()
+            async with typescript_app(relay.url + "/mcp", state_file, browser) as app, asyncio.timeout(TIMEOUT_SECONDS):
                 first = (await app.call("create_channel", name="Mine", slots=["invite:alice", "invite:bob"], join_as="bob"))
                 while (await app.call("health_check"))["token"] == first["token"]:
                     pass
                 self.assertEqual(app.logins, 1)
             await relay.stop()
             await relay.start()
-            async with typescript_app(relay.url + "/mcp", kept, browser) as app:
+            async with typescript_app(relay.url + "/mcp", state_file, browser) as app:
                 channels = (await app.call("list_channels"))["reply"]["channels"]
                 self.assertEqual(channels[0]["channel_id"], first["reply"]["channel_id"])
                 self.assertEqual(app.logins, 0)
 
-    async def test_mcp_remote(self):
-        async with running_relay(settings=SHORT) as relay:
+    async def test_mcp_remote_logs_in_once_and_reconnects_after_a_restart(self):
+        async with running_relay(settings=SHORT_LIVED_TOKENS) as relay:
             browser = Browser()
-            async with mcp_remote(relay.url + "/mcp", self.home, browser) as player, asyncio.timeout(PATIENCE):
+            async with mcp_remote(relay.url + "/mcp", self.home, browser) as player, asyncio.timeout(TIMEOUT_SECONDS):
                 created = await player.call("create_channel", name="Mine", slots=["invite:alice", "invite:bob"], join_as="alice")
-                # Long enough for its first token to end.
+                # Takes long enough for the first token to expire.
                 for _ in range(3):
                     await player.call("sync_messages", channel_id=created["channel_id"], cursor=created["cursor"], timeout_ms=1_500)
             self.assertEqual(browser.clicks, 1)

@@ -1,7 +1,7 @@
-"""Channels that an earlier build exported are replayed by this one, and give the same to the byte.
+"""Channels that an earlier build exported replay without any difference.
 
-`tests/exports` holds one channel for each preset, written by `examples/... --keep tests/exports`, and by the demo's
-players for GuessBot. They are never made anew: a build that does something else with them has changed what a bot is.
+`tests/exports` contains one channel for each preset, written by `examples/... --keep tests/exports`, and by the demo's
+players for GuessBot. They are never regenerated: a build that replays them differently has changed the behaviour of bots.
 """
 
 import copy
@@ -27,22 +27,22 @@ def replay(file, *options):
 
 
 class KeptExportsTest(unittest.TestCase):
-    def test_there_is_one_for_each_preset(self):
+    def test_every_preset_has_an_export(self):
         self.assertEqual({path.name.split("-")[0] for path in EXPORTS}, set(PRESETS))
 
-    def test_each_gives_the_same_in_one_process_and_in_many(self):
+    def test_each_export_replays_in_one_process_and_in_a_new_one_per_hook(self):
         for path in EXPORTS:
             for options in ((), ("--fresh",)):
                 with self.subTest(path.name, options=options):
                     code, text = replay(path, *options)
-                    # 3: something can't be known, as on a machine with another Python, or what a sealed key was used for.
+                    # Exit code 3: something can't be verified, because this machine has another Python or a secret is sealed.
                     self.assertIn(code, (0, 3), text)
                     if "Python" not in text:
                         self.assertRegex(text, r"[1-9]\d* hooks did again exactly what the log says")
                     if code == 3:
                         self.assertRegex(text, "with Python|sealed secret")
 
-    def test_an_altered_post_is_shown(self):
+    def test_an_altered_post_is_detected(self):
         export = json.loads(next(path for path in EXPORTS if path.name.startswith("TicTacToeBot")).read_text())
         forged = copy.deepcopy(export)
         entry = next(each for each in forged["entries"] if each["content"]["body"].get("type") == "placed")
@@ -53,7 +53,7 @@ class KeptExportsTest(unittest.TestCase):
             code, text = replay(file)
             self.assertEqual(code, 2, text)
             self.assertIn("its body is not the one whose hash is in the log", text)
-            # Whoever forges the hash as well has changed the log; the referee says what it would have posted.
+            # With a forged hash the entry is consistent again, but the replayed referee posts something else.
             entry["envelope"]["body_hash"] = body_hash(entry["content"])
             file.write_text(json.dumps(forged))
             code, text = replay(file)
@@ -64,7 +64,7 @@ class KeptExportsTest(unittest.TestCase):
 
 
 def body_hash(content):
-    """SHA-256("mcp-multiplayer/body/v1" ‖ salt ‖ canonical JSON of the body)."""
+    """Computes SHA-256("mcp-multiplayer/body/v1" ‖ salt ‖ canonical JSON of the body)."""
     text = json.dumps(content["body"], sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     preimage = b"mcp-multiplayer/body/v1" + bytes.fromhex(content["salt"]) + text.encode()
     return "sha256:" + hashlib.sha256(preimage).hexdigest()

@@ -1,7 +1,8 @@
 // An AI app built on the TypeScript SDK: `node app.mjs URL FILE`.
 //
-// FILE is where it keeps what its OAuth client must not lose. It says a line for each thing it wants or
-// got, `authorize URL` or `result JSON`, and reads a line for each it is told: where the browser ended, or `TOOL JSON`.
+// FILE stores the state of the OAuth client between runs. The app prints one line per event: `authorize URL` when a
+// browser must open URL, `result JSON` after connecting and after each tool call. It reads one line per instruction:
+// the URL at which the browser ended, or `TOOL JSON`.
 
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
@@ -11,13 +12,13 @@ import { UnauthorizedError } from '@modelcontextprotocol/sdk/client/auth.js';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 
 const [url, file] = process.argv.slice(2);
-const kept = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : {};
-const keep = (name, value) => {
-  kept[name] = value;
-  writeFileSync(file, JSON.stringify(kept), { mode: 0o600 });
+const saved = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : {};
+const save = (name, value) => {
+  saved[name] = value;
+  writeFileSync(file, JSON.stringify(saved), { mode: 0o600 });
 };
 const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
-const heard = async () => (await lines.next()).value;
+const readLine = async () => (await lines.next()).value;
 
 const provider = {
   redirectUrl: 'http://127.0.0.1:33418/callback',
@@ -29,16 +30,16 @@ const provider = {
     token_endpoint_auth_method: 'none',
   },
   state: () => 'a state of the app',
-  clientInformation: () => kept.client,
-  saveClientInformation: client => keep('client', client),
-  tokens: () => kept.tokens,
-  saveTokens: tokens => keep('tokens', tokens),
+  clientInformation: () => saved.client,
+  saveClientInformation: client => save('client', client),
+  tokens: () => saved.tokens,
+  saveTokens: tokens => save('tokens', tokens),
   redirectToAuthorization: to => console.log(`authorize ${to}`),
-  saveCodeVerifier: verifier => keep('verifier', verifier),
-  codeVerifier: () => kept.verifier,
+  saveCodeVerifier: verifier => save('verifier', verifier),
+  codeVerifier: () => saved.verifier,
 };
 
-async function connected() {
+async function connect() {
   for (;;) {
     const transport = new StreamableHTTPClientTransport(new URL(url), { authProvider: provider });
     const client = new Client({ name: "bob's app", version: '1.0' });
@@ -47,18 +48,18 @@ async function connected() {
       return client;
     } catch (error) {
       if (!(error instanceof UnauthorizedError)) throw error;
-      const arrived = new URL(await heard()).searchParams;
-      if (arrived.get('state') !== 'a state of the app') throw new Error('another state came back');
-      await transport.finishAuth(arrived.get('code'));
+      const callback = new URL(await readLine()).searchParams;
+      if (callback.get('state') !== 'a state of the app') throw new Error('the callback has another state');
+      await transport.finishAuth(callback.get('code'));
     }
   }
 }
 
-const client = await connected();
+const client = await connect();
 console.log(`result ${JSON.stringify({ connected: client.getServerVersion().name })}`);
-for (let line = await heard(); line; line = await heard()) {
+for (let line = await readLine(); line; line = await readLine()) {
   const [tool, ...rest] = line.split(' ');
   const result = await client.callTool({ name: tool, arguments: JSON.parse(rest.join(' ')) });
-  console.log(`result ${JSON.stringify({ reply: JSON.parse(result.content[0].text), token: kept.tokens.access_token.slice(-8) })}`);
+  console.log(`result ${JSON.stringify({ reply: JSON.parse(result.content[0].text), token: saved.tokens.access_token.slice(-8) })}`);
 }
 await client.close();

@@ -1,0 +1,29 @@
+#!/bin/sh
+# Runs other people's software against the relay, and reports each peer: `tests/interop/run.sh [PEER...]`.
+#
+#   conformance    the Model Context Protocol's conformance suite, with its tests of authorization servers (npm)
+#   node           OAuth clients for Node: the official TypeScript SDK and mcp-remote (npm)
+#   schemathesis   valid, invalid and chained REST requests generated from /openapi.json (PyPI)
+#
+# Without arguments it runs all of them, also after one has failed. Peers are pinned by lock files and installed under
+# target/interop; one that can't be installed has failed. Needs .venv-clients and programs that are built, in
+# target/debug or in $MCP_MULTIPLAYER_BIN_DIR.
+set -u
+
+here=$(cd "$(dirname "$0")" && pwd)
+
+failed=
+summary=
+for peer in ${*:-conformance node schemathesis}; do
+  if [ ! -f "$here/$peer/run.sh" ]; then
+    echo "interop: there is no peer '$peer'; choose from conformance, node, schemathesis." >&2
+    exit 2
+  fi
+  printf '\n== interop: %s\n' "$peer"
+  began=$(date +%s)
+  if sh "$here/$peer/run.sh"; then result=passed; else result=FAILED failed="$failed $peer"; fi
+  summary="$summary
+  $peer $result in $(($(date +%s) - began)) s"
+done
+printf '\ninterop:%s\n' "$summary"
+[ -z "$failed" ] || { echo "interop: failed:$failed" >&2; exit 1; }
