@@ -1,6 +1,6 @@
 #!/bin/sh
-# Makes `.venv` at the root of the checkout: the Python that bots run in, pinned and hashed.
-# Safe to repeat; returns at once when nothing changed. PYTHON=/path/to/python3 chooses another base.
+# Makes `.venv` at the root of the checkout: the Python environment that bots run in, pinned by hashes.
+# Safe to repeat; returns at once when nothing has changed. PYTHON=/path/to/python3 selects the Python to use.
 set -eu
 
 root=$(cd "$(dirname "$0")/../.." && pwd)
@@ -12,8 +12,8 @@ if [ -x "$venv/bin/python" ] && cmp -s "$lock" "$stamp"; then
     exit 0
 fi
 
-# Prints what a Python lacks to be embedded and to make an environment; nothing when it will do.
-lacks() {
+# Prints why a Python cannot be embedded or cannot make an environment; prints nothing if it is suitable.
+problems_of() {
     "$1" - <<'PY' 2>/dev/null || echo "does not run"
 import os, sys, sysconfig
 v = sysconfig.get_config_var
@@ -21,7 +21,7 @@ lacks = []
 if sys.implementation.name != "cpython":
     lacks.append("it is not CPython")
 if not (3, 11) <= sys.version_info[:2] <= (3, 13):
-    lacks.append("it is version %d.%d, wanted is 3.11 to 3.13" % sys.version_info[:2])
+    lacks.append("it is version %d.%d, but 3.11 to 3.13 is needed" % sys.version_info[:2])
 if not os.path.exists(os.path.join(sysconfig.get_path("include"), "Python.h")):
     lacks.append("its headers (Python.h) are missing")
 framework = v("PYTHONFRAMEWORK")
@@ -44,7 +44,7 @@ for candidate in ${PYTHON:-python3 python3.13 python3.12 python3.11 /usr/bin/pyt
     path=$(command -v "$candidate" 2>/dev/null) || path=
     case "$path" in
         "") [ "$candidate" = "${PYTHON:-}" ] || continue; path=$candidate; problem="not found" ;;
-        *) problem=$(lacks "$path") ;;
+        *) problem=$(problems_of "$path") ;;
     esac
     case "$seen" in *"
   $path: "*) continue ;; esac
@@ -58,23 +58,24 @@ done
 
 if [ -z "$chosen" ]; then
     cat >&2 <<MSG
-Bots run in an embedded CPython 3.11 to 3.13, and none was found that can be embedded.${seen:+
-Looked at:$seen}
+Bots run in an embedded CPython, version 3.11 to 3.13. No suitable one was found.${seen:+
+Examined:$seen}
 
   Debian, Ubuntu   sudo apt install python3-dev python3-venv
   Fedora           sudo dnf install python3-devel
   macOS            brew install python@3.13
 
-Then run this again, or name one: PYTHON=/path/to/python3 $0
+Then run this again, or select one: PYTHON=/path/to/python3 $0
 MSG
     exit 1
 fi
 
-echo "Making .venv with $chosen: the Python packages that bots may use. They are downloaded once."
+echo "Creating .venv with $chosen, for the Python packages that bots may use. They are downloaded once."
 before=$(cat "$venv/pyvenv.cfg" 2>/dev/null || true)
 rm -rf "$venv"
 "$chosen" -m venv "$venv"
-# The worker is linked to the Python that it was built with, and cargo does not notice that .venv leads to another one.
+# The worker is linked to the Python that it was built with. Cargo does not notice when .venv changes to another
+# Python, so what depends on it is removed and built again.
 if [ -n "$before" ] && [ "$before" != "$(cat "$venv/pyvenv.cfg")" ]; then
     for profile in dev release; do
         (cd "$root" && cargo clean --quiet --profile "$profile" -p pyo3-build-config -p pyo3-ffi -p pyo3 -p mcp-multiplayer-bot)

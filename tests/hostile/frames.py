@@ -1,5 +1,5 @@
 # tries: the frames of generators and tracebacks, which lead to the runtime's globals
-# on: policy; rejected "restricted name of frames and code"
+# on: policy; rejected "it belongs to frame and code objects"
 # off: landlock, seccomp, namespaces; held
 import sys
 

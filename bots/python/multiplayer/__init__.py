@@ -1,6 +1,6 @@
-"""What a bot's process runs besides the bot: the policy that its source must meet, and the author's API.
+"""The Python code in a bot's process besides the bot: the policy that checks its source, and the author's API.
 
-The worker embeds these files and loads them in the order of their dependencies; nothing here is on
-any import path, and a bot can't import it. The policy gives readable errors to honest authors. It is
-not the wall: the process is.
+The worker embeds these files and loads them in dependency order. They are on no import path, so a bot
+can't import them. The policy gives authors readable errors. It is not the security boundary: that is the
+process sandbox.
 """

@@ -1,7 +1,7 @@
-"""The time that a bot sees: that of what started the hook, a microsecond later at each look.
+"""A bot's clock: it starts at the time of the entry that started the hook, and advances 1 µs with each reading.
 
-So it is a function of the log, and moves on for code that waits for it to. `time.sleep` moves it too,
-and returns at once.
+The time is therefore a function of the log, as replay requires, and still advances for code that waits in a
+loop. `time.sleep` advances it by the given duration and returns immediately.
 """
 
 import datetime
@@ -18,13 +18,13 @@ class _Clock:
     def __init__(self):
         self.start_ns = 0
         self.now_ns = 0
-        self.most_ns = 0
+        self.max_ns = 0
 
-    def set(self, now_ms, most_ms):
+    def set(self, now_ms, max_ms):
         self.start_ns = self.now_ns = now_ms * 1_000_000
-        self.most_ns = most_ms * 1_000_000
+        self.max_ns = max_ms * 1_000_000
 
-    def look(self):
+    def read(self):
         self.now_ns += _TICK_NS
         return self.now_ns
 
@@ -32,25 +32,25 @@ class _Clock:
         nanoseconds = round(seconds * 1e9)
         if nanoseconds < 0:
             raise ValueError("sleep length must be non-negative")
-        if self.now_ns + nanoseconds - self.start_ns > self.most_ns:
-            raise TimeoutError("sleeping would take longer than a hook may; ctx.timer calls on_timer later")
+        if self.now_ns + nanoseconds - self.start_ns > self.max_ns:
+            raise TimeoutError("sleeping that long exceeds the hook's time limit; to wait longer, set a ctx.timer and return")
         self.now_ns += nanoseconds
 
 
 _clock = _Clock()
 
 
-def set_time(now_ms, most_ms):
-    """Begins a hook at this time, in milliseconds since 1970; it may sleep for `most_ms` in all."""
-    _clock.set(now_ms, most_ms)
+def set_time(now_ms, max_ms):
+    """Sets the clock at the start of a hook, in milliseconds since 1970; the hook may sleep `max_ms` in total."""
+    _clock.set(now_ms, max_ms)
 
 
 def _seconds(seconds):
-    return _clock.look() / 1e9 if seconds is None else seconds
+    return _clock.read() / 1e9 if seconds is None else seconds
 
 
-# What the libraries make by themselves is still a date or a datetime.
-class _IsDate(type):
+# Library code written in C still creates real dates and datetimes, so `isinstance` must accept those as well.
+class _DateMeta(type):
     _real = datetime.date
 
     def __instancecheck__(cls, value):
@@ -60,16 +60,16 @@ class _IsDate(type):
         return issubclass(other, cls._real)
 
 
-class _IsDateTime(_IsDate):
+class _DateTimeMeta(_DateMeta):
     _real = datetime.datetime
 
 
-class _DateTime(datetime.datetime, metaclass=_IsDateTime):
+class _DateTime(datetime.datetime, metaclass=_DateTimeMeta):
     """`datetime.datetime`, with the bot's clock."""
 
     @classmethod
     def now(cls, tz=None):
-        microseconds = _clock.look() // 1000
+        microseconds = _clock.read() // 1000
         moment = cls.fromtimestamp(0, datetime.timezone.utc) + datetime.timedelta(microseconds=microseconds)
         return moment.replace(tzinfo=None) if tz is None else moment.astimezone(tz)
 
@@ -82,7 +82,7 @@ class _DateTime(datetime.datetime, metaclass=_IsDateTime):
         return cls.now()
 
 
-class _Date(datetime.date, metaclass=_IsDate):
+class _Date(datetime.date, metaclass=_DateMeta):
     """`datetime.date`, with the bot's clock."""
 
     @classmethod
@@ -97,13 +97,13 @@ for _class, _name in ((_DateTime, "datetime"), (_Date, "date")):
 
 
 def install():
-    """Gives this process the bot's clock; time zones are UTC."""
-    time.time_ns = time.monotonic_ns = time.perf_counter_ns = _clock.look
-    time.process_time_ns = time.thread_time_ns = _clock.look
-    time.time = time.monotonic = time.perf_counter = lambda: _clock.look() / 1e9
+    """Replaces the clocks of this process by the bot's clock, with UTC as the local time zone."""
+    time.time_ns = time.monotonic_ns = time.perf_counter_ns = _clock.read
+    time.process_time_ns = time.thread_time_ns = _clock.read
+    time.time = time.monotonic = time.perf_counter = lambda: _clock.read() / 1e9
     time.process_time = time.thread_time = time.time
-    time.clock_gettime = lambda clock: _clock.look() / 1e9
-    time.clock_gettime_ns = lambda clock: _clock.look()
+    time.clock_gettime = lambda clock: _clock.read() / 1e9
+    time.clock_gettime_ns = lambda clock: _clock.read()
     time.sleep = _clock.sleep
     time.gmtime = time.localtime = lambda seconds=None: _real["gmtime"](_seconds(seconds))
     time.ctime = lambda seconds=None: _real["asctime"](_real["gmtime"](_seconds(seconds)))

@@ -1,4 +1,4 @@
-"""`ctx`: all that a bot can do to its channel, for the time of one hook."""
+"""`ctx`: everything that a bot can do in its channel, during one hook."""
 
 import hashlib
 import json
@@ -7,16 +7,16 @@ import re
 from multiplayer.values import to_json
 
 _KIND = re.compile(r"[A-Za-z0-9_:.-]{1,64}")
-_FORMULA = "sha256(text + '|' + salt)"
-_LONGEST_TIMER = 30 * 24 * 60 * 60
+_COMMITMENT_FORMULA = "sha256(text + '|' + salt)"
+_MAX_TIMER_SECONDS = 30 * 24 * 60 * 60
 
 
 class Effects:
-    """What a hook has done so far: effects as JSON texts, in order, and the state if it was set."""
+    """Records what a hook does: its effects as JSON texts, in order; its state; and its open commitments."""
 
-    def __init__(self, state, kept, stream, limits):
-        self.before = self.state = state
-        self.kept_before = self.kept = kept
+    def __init__(self, state, commitments, stream, limits):
+        self.state_before = self.state = state
+        self.commitments_before = self.commitments = commitments
         self.stream = stream
         self.texts = []
         self._messages = 0
@@ -32,7 +32,7 @@ class Effects:
         if not isinstance(kind, str) or not _KIND.fullmatch(kind):
             raise ValueError(f"kind {kind!r} must be 1 to 64 letters, digits or any of _ : . -")
         if kind == "trace":
-            raise ValueError("kind 'trace' is the relay's own")
+            raise ValueError("kind 'trace' is reserved for the relay")
         if isinstance(body, str):
             body = {"text": body}
         if not isinstance(body, dict):
@@ -56,8 +56,8 @@ class Effects:
             raise ValueError(f"timer {name!r} must be 1 to 64 letters, digits or any of _ : . -")
         after = None
         if seconds is not None:
-            if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 <= seconds <= _LONGEST_TIMER:
-                raise ValueError(f"a timer takes seconds from 1 to {_LONGEST_TIMER} (30 days), or None to cancel it")
+            if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 <= seconds <= _MAX_TIMER_SECONDS:
+                raise ValueError(f"seconds must be from 1 to {_MAX_TIMER_SECONDS} (30 days), or None to cancel the timer")
             after = max(1000, round(seconds * 1000))
         self.texts.append(json.dumps({"timer": {"name": name, "after_ms": after}}))
 
@@ -74,31 +74,34 @@ class Effects:
 
     def commit(self, value):
         self._check_open()
-        kept = {"next": 1, "values": {}} if self.kept is None else json.loads(self.kept)
+        stored = self._load_commitments()
         text = to_json(value, "value")
         salt = self.stream.take(32).hex()
         record = {"text": text, "salt": salt}
-        name = f"c{kept['next']}"
-        kept["next"] += 1
-        kept["values"][name] = record
-        self._keep(kept)
-        return {"id": name, "commitment": _commitment(record), "formula": _FORMULA}
+        name = f"c{stored['next']}"
+        stored["next"] += 1
+        stored["values"][name] = record
+        self._save_commitments(stored)
+        return {"id": name, "commitment": _commitment(record), "formula": _COMMITMENT_FORMULA}
 
     def open(self, name):
         self._check_open()
-        kept = {"next": 1, "values": {}} if self.kept is None else json.loads(self.kept)
-        record = kept["values"].pop(name, None)
+        stored = self._load_commitments()
+        record = stored["values"].pop(name, None)
         if record is None:
-            raise KeyError(f"nothing is committed to as {name!r}, or it was opened before")
-        self._keep(kept)
+            raise KeyError(f"there is no open commitment {name!r}: it was never made, or it has been opened")
+        self._save_commitments(stored)
         value = json.loads(record["text"])
-        return {"id": name, "value": value, **record, "commitment": _commitment(record), "formula": _FORMULA}
+        return {"id": name, "value": value, **record, "commitment": _commitment(record), "formula": _COMMITMENT_FORMULA}
 
-    def _keep(self, kept):
-        text = json.dumps(kept, ensure_ascii=False, separators=(",", ":"))
+    def _load_commitments(self):
+        return {"next": 1, "values": {}} if self.commitments is None else json.loads(self.commitments)
+
+    def _save_commitments(self, stored):
+        text = json.dumps(stored, ensure_ascii=False, separators=(",", ":"))
         if len(text.encode()) > self._limits["kept_bytes"]:
-            raise ValueError(f"ctx.commit keeps at most {self._limits['kept_bytes']} bytes; open what is no longer secret")
-        self.kept = text
+            raise ValueError(f"open commitments may take at most {self._limits['kept_bytes']} bytes; open those that are no longer secret")
+        self.commitments = text
 
     def set_state(self, state):
         self._check_open()
@@ -111,7 +114,7 @@ class Effects:
 
     def _check_open(self):
         if not self._open:
-            raise RuntimeError("the hook that this ctx belongs to is over")
+            raise RuntimeError("this ctx belongs to a hook that has ended")
 
 
 def _commitment(record):
@@ -119,7 +122,7 @@ def _commitment(record):
 
 
 class Context:
-    """The author's API; docs/BOTS.md describes it."""
+    """The author's API, documented in docs/BOTS.md."""
 
     __slots__ = ("_effects", "_facts")
 
@@ -128,55 +131,55 @@ class Context:
         self._facts = facts
 
     def post(self, kind, body):
-        """Posts to the channel: `body` is a dict, or a str that becomes {"text": ...}."""
+        """Posts to the channel; `body` is a dict, or a str that becomes {"text": ...}."""
         self._effects.emit("post", kind, body)
 
     def dm(self, slot_id, kind, body):
-        """Posts to one player, by the slot that the player holds."""
+        """Sends a private message to the player in a slot."""
         if not any(player["slot_id"] == slot_id for player in self._facts["players"]):
             players = ", ".join(f"{p['slot_id']} ({p['label']})" for p in self._facts["players"])
             raise ValueError(f"no player holds slot {slot_id!r}; players: {players or 'none yet'}")
         self._effects.emit("dm", kind, body, slot_id)
 
     def get_state(self):
-        """A copy of the state that was set last, in this hook or an earlier one; {} when none was."""
+        """Returns a copy of the state that was last set, in this hook or an earlier one; {} at first."""
         return {} if self._effects.state is None else json.loads(self._effects.state)
 
     def set_state(self, state):
-        """Keeps a dict until it is set again; nothing else of a bot outlasts a hook."""
+        """Stores a dict as the state. Nothing else of a bot persists from one hook to the next."""
         self._effects.set_state(state)
 
     def timer(self, name, seconds):
-        """Calls `on_timer(name)` once, after so many seconds; None cancels it, the same name again replaces it."""
+        """Calls `on_timer(name)` once, after `seconds`. Setting the name again replaces the timer; None cancels it."""
         self._effects.timer(name, seconds)
 
     def start(self):
-        """Opens the fair keystream: what is drawn from here on depends on the players' entropy, too.
+        """Opens the fair keystream: from now on, random draws also depend on the players' entropy.
 
-        Returns the slots whose players contributed. When it is open already, nothing changes.
+        Returns the slots whose players contributed. Does nothing if it is open already.
         """
         return self._effects.start()
 
     def reveal(self):
-        """Publishes the seed that everything so far was drawn from, and goes on to the next."""
+        """Publishes the seed of all draws so far, and switches to the next seed."""
         self._effects.reveal()
 
     def commit(self, value):
-        """Settles a JSON value that is told later: {"id", "commitment", "formula"}, to be posted now."""
+        """Commits to a JSON value without revealing it; returns {"id", "commitment", "formula"} to post now."""
         return self._effects.commit(value)
 
     def open(self, id):
-        """What proves a value that was committed to: {"id", "value", "text", "salt", "commitment", "formula"}."""
+        """Opens a commitment; returns its proof: {"id", "value", "text", "salt", "commitment", "formula"}."""
         return self._effects.open(id)
 
     @property
     def params(self):
-        """The parameters that the bot was attached with: a copy."""
+        """A copy of the parameters that the bot was attached with."""
         return json.loads(self._facts["params"])
 
     @property
     def players(self):
-        """Who holds a slot: [{"slot_id": "s1", "label": "alice"}, ...]."""
+        """The seated players: [{"slot_id": "s1", "label": "alice"}, ...]."""
         return [dict(player) for player in self._facts["players"]]
 
     @property
@@ -186,7 +189,7 @@ class Context:
 
     @property
     def now(self):
-        """The time of what started the hook: seconds since 1970 as a float, to the millisecond."""
+        """The time of the entry that started the hook, in seconds since 1970, to the millisecond."""
         return self._facts["now_ms"] / 1000
 
     @property
@@ -199,10 +202,10 @@ class Context:
 
     @property
     def workspace(self):
-        """The path of a directory for this hook's files; empty when the hook begins."""
+        """The path of a directory for the hook's files; it is empty when the hook starts."""
         return self._facts["workspace"]
 
     @property
     def env(self):
-        """The secrets that the bot was attached with, by name: never post one."""
+        """The secrets that the bot was attached with, by name. Never post one."""
         return dict(self._facts["env"])

@@ -1,4 +1,4 @@
-"""The modules that a bot gets in another form, because their own would hand it the interpreter or the disk."""
+"""Replacements for modules that would give a bot access to the interpreter or to the file system."""
 
 import dataclasses
 import enum
@@ -20,7 +20,7 @@ from multiplayer.modules import public_names, replace
 
 
 def install(log, workspace, filename):
-    """Registers the facades: prints go to `log`, files to `workspace`, and tracebacks show `filename` alone."""
+    """Registers the facades: output goes to `log`, files to `workspace`, and tracebacks show only `filename`."""
     replace("sys", lambda: _sys(log))
     replace("io", lambda: _io(workspace))
     replace("traceback", lambda: _traceback(log, filename))
@@ -30,50 +30,50 @@ def install(log, workspace, filename):
     replace("operator", _operator)
     replace("functools", _functools)
     replace("dataclasses", _dataclasses)
-    # They would write into any module, and read zones from anywhere.
+    # Left out: global_enum writes into other modules, and reset_tzpath makes zoneinfo read any directory.
     replace("enum", lambda: _without(enum, "global_enum"))
     replace("zoneinfo", lambda: _without(zoneinfo, "reset_tzpath"))
 
 
-def _without(module, *left_out):
-    return {name: value for name, value in public_names(module).items() if name not in left_out}
+def _without(module, *excluded):
+    return {name: value for name, value in public_names(module).items() if name not in excluded}
 
 
 def _sys(log):
-    plain = """
+    unchanged = """
         version version_info hexversion implementation platform byteorder maxsize maxunicode float_info int_info
         hash_info float_repr_style getrecursionlimit getsizeof intern exit exc_info copyright api_version
     """
-    found = {name: getattr(sys, name) for name in plain.split()}
+    found = {name: getattr(sys, name) for name in unchanged.split()}
     return found | {"argv": [], "stdout": log, "stderr": log}
 
 
 def _io(workspace):
-    opened = io.open
+    real_open = io.open
     root = os.path.realpath(workspace)
 
     def open(file, mode="r", buffering=-1, encoding=None, errors=None, newline=None):
-        """Opens a file under ctx.workspace, which is where relative names start."""
+        """Opens a file under ctx.workspace; relative names start there."""
         path = os.path.realpath(os.path.join(root, os.fspath(file)))
         if path != root and not path.startswith(root + os.sep):
             raise PermissionError(f"{file!r} is outside ctx.workspace")
-        return opened(path, mode, buffering, encoding, errors, newline)
+        return real_open(path, mode, buffering, encoding, errors, newline)
 
     return _without(io, "FileIO", "open_code", "OpenWrapper") | {"open": open}
 
 
 def _traceback(log, filename):
-    def own(error):
-        # Frames of the runtime say nothing to an author.
-        told = traceback.TracebackException.from_exception(error)
-        link = told
+    def bot_frames_only(error):
+        # Frames of the runtime and the libraries mean nothing to an author.
+        summary = traceback.TracebackException.from_exception(error)
+        link = summary
         while link is not None:
             link.stack = traceback.StackSummary.from_list([frame for frame in link.stack if frame.filename == filename])
             link = link.__cause__ or link.__context__
-        return told
+        return summary
 
     def format_exception(exc, value=None, tb=None, limit=None, chain=True):
-        return list(own(exc if value is None else value).format(chain=chain))
+        return list(bot_frames_only(exc if value is None else value).format(chain=chain))
 
     def format_exc(limit=None, chain=True):
         error = sys.exc_info()[1]
@@ -100,7 +100,7 @@ def _warnings(log):
         log.write(f"{kind.__name__}: {message}\n")
 
     def ignore(*args, **kwargs):
-        """Filters have nothing to act on: what a bot warns about goes to its log."""
+        """Does nothing: a bot's warnings always go to its log, unfiltered."""
 
     class catch_warnings:
         def __init__(self, *, record=False, **kwargs):
@@ -142,7 +142,7 @@ def _functools():
     copied = functools.WRAPPER_ASSIGNMENTS
 
     def update_wrapper(wrapper, wrapped, assigned=copied, updated=functools.WRAPPER_UPDATES):
-        # It reads and sets whatever it is told to, past the guards.
+        # The real function reads and writes any attribute that it is given, bypassing the guards.
         assigned = [name for name in assigned if type(name) is str and name in copied]
         is_own = type(wrapped) is FunctionType and wrapped.__module__ == names.BOT_MODULE
         return functools.update_wrapper(wrapper, wrapped, assigned, functools.WRAPPER_UPDATES if is_own else ())
@@ -156,7 +156,7 @@ def _functools():
 
         def checked_register(cls, func=None):
             if func is None and not isinstance(cls, type):
-                # Annotations that are text would be evaluated, past the policy.
+                # singledispatch evaluates annotations that are strings, which would bypass the policy.
                 found = [hint for name, hint in getattr(cls, "__annotations__", {}).items() if name != "return"]
                 if not found or not isinstance(found[0], type):
                     raise TypeError("register takes the class as an argument: @function.register(int)")
@@ -189,8 +189,8 @@ def _functools():
 
 
 def _dataclasses():
-    def checked(found):
-        # They become source that is run, past the policy.
+    def check_names(found):
+        # dataclasses builds source code from field names and executes it, which would bypass the policy.
         for name in found:
             if type(name) is not str or not name.isidentifier():
                 raise TypeError(f"field names must be valid identifiers, not {name!r:.60}")
@@ -199,13 +199,13 @@ def _dataclasses():
         if cls is None:
             return lambda cls: dataclass(cls, **options)
         for base in type.mro(cls):
-            checked(vars(base).get("__annotations__", ()))
-            checked(field.name for field in vars(base).get("__dataclass_fields__", {}).values())
+            check_names(vars(base).get("__annotations__", ()))
+            check_names(field.name for field in vars(base).get("__dataclass_fields__", {}).values())
         return dataclasses.dataclass(cls, **options)
 
     def make_dataclass(cls_name, fields, **options):
         fields = [field if type(field) is str else tuple(field) for field in fields]
-        checked(field if type(field) is str else field[0] for field in fields)
+        check_names(field if type(field) is str else field[0] for field in fields)
         return dataclasses.make_dataclass(cls_name, fields, **options)
 
     return public_names(dataclasses) | {"dataclass": dataclass, "make_dataclass": make_dataclass}

@@ -1,4 +1,4 @@
-"""What the rewritten parts of a bot's source call when it runs, and the built-ins that it sees."""
+"""The functions that a bot's rewritten source calls at run time, and the bot's built-ins."""
 
 import builtins
 import functools
@@ -13,20 +13,20 @@ FORMATTERS = frozenset({"format", "format_map"})
 
 
 def guarded_getattr(owner, name, *default):
-    """`getattr` for a name that the policy could not decide on by itself."""
+    """`getattr` for names that the policy cannot judge before run time."""
     if type(name) is not str:
         raise TypeError("attribute name must be string")
     if name.startswith("_"):
         _check_private(owner, name)
     elif name in INSPECT_ATTRIBUTES:
-        raise AttributeError(f'"{name}" is a restricted name of frames and code')
+        raise AttributeError(f'"{name}" is not allowed: it belongs to frame and code objects')
     elif name in FORMATTERS:
         return _checked_format(getattr(owner, name, *default), name)
     return getattr(owner, name, *default)
 
 
 def _checked_format(found, name):
-    # Whichever way it was found: of a text, of a class, or by `super`.
+    # `format` can be reached through a string, through a class or through `super`.
     if found is getattr(str, name):
         return _FORMATS[name]
     if isinstance(found, BuiltinMethodType) and isinstance(found.__self__, str):
@@ -43,7 +43,7 @@ def _check_private(owner, name):
 
 
 def _is_own(owner, name):
-    """Whether a private name is the bot's, rather than that of a library whose class it extends."""
+    """Returns whether a private name was defined by the bot, not by a library whose class it extends."""
     if isinstance(owner, (FunctionType, MethodType)):
         return owner.__module__ == names.BOT_MODULE
     if type(owner) is super:
@@ -62,7 +62,7 @@ def _is_own(owner, name):
 
 
 def guarded_write(owner, name):
-    """The owner itself, if its attribute `name` may be assigned or deleted."""
+    """Returns the owner if its attribute `name` may be assigned or deleted; raises TypeError otherwise."""
     kind = type(owner)
     if kind.__module__ != names.BOT_MODULE:
         if isinstance(owner, (type, FunctionType)):
@@ -108,8 +108,8 @@ def _get_field(self, field_name, args, kwargs):
     return value, first
 
 
-# `string.Formatter`, with the policy's eye on the attributes that a field names. It has the methods and
-# is no subclass: there `super` would find the unguarded one.
+# `string.Formatter`, with guarded access to the attributes that a field names. The methods are copied instead of
+# inherited: in a subclass, a bot could reach the unguarded method through `super`.
 _methods = {name: method for name, method in vars(string.Formatter).items() if isinstance(method, FunctionType)}
 Formatter = type("Formatter", (), _methods | {"get_field": _get_field})
 
@@ -121,7 +121,7 @@ _FORMATS = {
 
 
 def bot_builtins(importer, log):
-    """The `__builtins__` of a bot: `importer` answers its imports, `log` takes what it prints."""
+    """Returns the `__builtins__` of a bot; `importer` handles its imports, and `log` receives its prints."""
 
     def print(*values, sep=" ", end="\n", file=None, flush=False):
         builtins.print(*values, sep=sep, end=end, file=log if file is None else file)

@@ -1,20 +1,20 @@
-"""Numbers for objects in the order in which a bot asks for them, in place of addresses.
+"""Object ids that are numbered in the order of first use, instead of being addresses.
 
-Addresses differ between two runs of the same hook: `id`, the default `hash` and the default `repr`
-would give results that no replay gets again.
+Addresses differ from run to run, so `id`, the default `hash` and the default `repr` would give results that a
+replay cannot reproduce.
 """
 
 _numbers = {}
 
 
-def forget():
-    """Begins anew, for another hook."""
+def reset():
+    """Restarts the numbering for a new hook."""
     _numbers.clear()
 
 
 def number(value):
-    """`id` as a bot has it."""
-    # The object is kept, so that no other gets its address meanwhile.
+    """The bot's `id` function."""
+    # The entry keeps the object alive, so that no other object can get the same address.
     found = _numbers.get(id(value))
     if found is None:
         found = _numbers[id(value)] = len(_numbers) + 1, value
@@ -22,7 +22,7 @@ def number(value):
 
 
 class Numbered:
-    """What a bot's classes that name no base are derived from."""
+    """The base of all classes of a bot that name no base themselves."""
 
     __slots__ = ()
     __hash__ = number
@@ -32,5 +32,5 @@ class Numbered:
 
 
 def build_class(build, function, name, *bases, **keywords):
-    """`__build_class__`, whose classes hash and show themselves by number unless they say otherwise."""
+    """`__build_class__` with `Numbered` as the default base."""
     return build(function, name, *(bases or (Numbered,)), **keywords)

@@ -1,13 +1,13 @@
-"""Refusals below the policy: an audit hook, which nothing in the process can remove.
+"""An audit hook that refuses file, network and process operations, whichever library performs them.
 
-It gives clean errors for what a bot may not do to the world, whichever library it goes through.
-Against code that has broken out of the interpreter it is no protection.
+It gives authors clear errors. Nothing in the process can remove the hook, but it is no protection against code that
+has broken out of the interpreter.
 """
 
 import os
 import sys
 
-NO_NETWORK = "a bot's connections are made by the relay"
+NO_NETWORK = "a bot has no network of its own; the relay makes its connections"
 
 _NETWORK = frozenset(
     "socket." + name
@@ -23,10 +23,10 @@ _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 
 def isolate(workspace):
-    """From here on the process reads the Python library and the workspace, and writes the workspace."""
+    """Restricts this process, from now on, to reading the Python library and the workspace, and to writing the workspace."""
     workspace = os.path.realpath(workspace)
     library = {os.path.realpath(path) for path in (sys.prefix, sys.base_prefix, os.path.dirname(os.__file__))}
-    # Where Python is the system's own, its prefix is all of /usr: only the library then.
+    # The prefix of the system's Python is all of /usr. Only its library directories may be readable.
     library = {path for path in library if path not in ("/", "/usr", "/usr/local")}
     library.update(os.path.realpath(path) for path in sys.path if os.path.isdir(path))
     readable = tuple(library.union(_SYSTEM_FILES, map(os.path.realpath, _SYSTEM_FILES)))
@@ -37,7 +37,7 @@ def isolate(workspace):
 
     def check_path(path, writes):
         if not isinstance(path, (str, bytes)):
-            raise PermissionError("a bot opens files by name")
+            raise PermissionError("a bot must open files by name")
         path = realpath(fsdecode(path))
         if not within(path, (workspace,)) and (writes or not within(path, readable)):
             raise PermissionError(f"{path!r} is outside ctx.workspace")

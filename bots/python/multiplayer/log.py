@@ -1,4 +1,4 @@
-"""What a bot prints: kept with the hook that printed it, up to a limit."""
+"""The output that a bot prints during a hook, up to a limit."""
 
 from io import TextIOBase
 
@@ -26,9 +26,9 @@ class Log(TextIOBase):
         return True
 
     def take(self):
-        """The lines written since the last call."""
+        """Returns the lines written since the last call."""
         text = "".join(self._parts)
         self._parts.clear()
         self._size = 0
-        # A surrogate could not leave the process.
+        # Lone surrogates cannot be encoded in the reply to the relay.
         return text.encode(errors="replace").decode().splitlines()

@@ -1,8 +1,7 @@
-"""What `import` gives a bot: a facade of each allowed module, never the module itself.
+"""A bot's `import`: it returns a facade of each allowed module, never the module itself.
 
-A facade has the module's public names, without the modules that it happens to have imported (which
-is how `os` would be reached), and it can't be written to, so that one hook leaves nothing for the
-next.
+A facade has the module's public names, but not the modules that it imported, through which a bot could reach
+`os`. A bot can't write to a facade, and each hook gets new ones, so that nothing persists from one hook to the next.
 """
 
 import decimal
@@ -14,32 +13,32 @@ from multiplayer import names
 
 
 class Facade(ModuleType):
-    """The public face of a module; its submodules appear once they are imported."""
+    """The public names of a module; a submodule appears once it has been imported."""
 
     def __getattr__(self, name):
         real = sys.modules.get(self.__name__)
         submodule = None if name.startswith("_") else vars(real).get(name)
         if isinstance(submodule, ModuleType) and is_allowed(submodule.__name__):
-            return _serve(submodule.__name__)
+            return _facade(submodule.__name__)
         raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
 
     def __repr__(self):
         return f"<module {self.__name__!r}>"
 
 
-# Facades written by hand or changed, by module: `facades` fills it.
+# Functions that make the names of replaced modules, by module name; facades.py registers them.
 _replacements = {}
 
-# What each module offers: its names, and those of them that a bot could change for its next hook.
-_offered = {}
-_CHANGEABLE = (dict, list, set, bytearray, decimal.Context)
+# For each imported module: its names, and those of them whose values a bot could modify.
+_exports = {}
+_MUTABLE = (dict, list, set, bytearray, decimal.Context)
 
-# The facades of this hook. The next one gets others: there are ways to write into any object.
-_served = {}
+# The facades of this hook. Each hook gets new ones, because a bot may find a way to write into an object.
+_facades = {}
 
 
 def replace(module, make):
-    """Serves `make()`, a dict of names, in place of the module's own."""
+    """Makes bots see the names that `make()` returns, instead of the module's own."""
     _replacements[module] = make
 
 
@@ -48,22 +47,22 @@ def is_allowed(module):
 
 
 def imported(module):
-    """Whether the bot has imported this module in this process."""
-    return module in _offered
+    """Returns whether the bot has imported this module in this process."""
+    return module in _exports
 
 
-def freshen():
-    """Begins anew, for another hook."""
-    _served.clear()
+def reset():
+    """Discards the facades of the last hook."""
+    _facades.clear()
 
 
 def bot_import(name, globals=None, locals=None, fromlist=(), level=0):
-    """`__import__` as a bot has it."""
+    """The bot's `__import__`."""
     if level or not is_allowed(name):
         raise ImportError(f"Import of '{name}' is not allowed", name=name)
-    facade = _serve(name)
+    facade = _facade(name)
     if not fromlist:
-        return _serve(name.partition(".")[0])
+        return _facade(name.partition(".")[0])
     for attribute in fromlist:
         if not hasattr(facade, attribute):
             _import_attribute(facade, name, attribute)
@@ -80,29 +79,29 @@ def _import_attribute(facade, module, attribute):
         raise ImportError(f"cannot import name {attribute!r} from {module!r}", name=module)
 
 
-def _serve(name):
-    facade = _served.get(name)
+def _facade(name):
+    facade = _facades.get(name)
     if facade is None:
-        offered, changeable = _offered.get(name) or _offer(name)
-        facade = _served[name] = Facade(name, sys.modules[name].__doc__)
-        inside = vars(facade)
-        inside.update(offered)
-        for changed in changeable:
-            inside[changed] = offered[changed].copy()
+        exported, mutable = _exports.get(name) or _load_exports(name)
+        facade = _facades[name] = Facade(name, sys.modules[name].__doc__)
+        namespace = vars(facade)
+        namespace.update(exported)
+        for each in mutable:
+            namespace[each] = exported[each].copy()
     return facade
 
 
-def _offer(name):
+def _load_exports(name):
     real = importlib.import_module(name)
     make = _replacements.get(name)
-    offered = make() if make else public_names(real)
-    changeable = [name for name, value in offered.items() if type(value) in _CHANGEABLE]
-    _offered[name] = offered, changeable
-    return _offered[name]
+    exported = make() if make else public_names(real)
+    mutable = [name for name, value in exported.items() if type(value) in _MUTABLE]
+    _exports[name] = exported, mutable
+    return _exports[name]
 
 
 def public_names(module):
-    """What a module offers: its `__all__`, its own definitions, its constants; not what it imported."""
+    """Returns a module's `__all__`, its own definitions and its constants, but not its imports."""
     listed = getattr(module, "__all__", None)
     found = {}
     for name, value in vars(module).items():

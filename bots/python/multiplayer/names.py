@@ -1,6 +1,6 @@
-"""Which names a bot may use: imports, built-ins, and the special methods of ordinary classes."""
+"""The names that a bot may use: modules, built-ins, and special methods of ordinary classes."""
 
-# The module that a bot's own classes and functions say they are from.
+# The `__module__` of a bot's own classes and functions.
 BOT_MODULE = "bot"
 
 MODULES = frozenset(
@@ -12,15 +12,16 @@ MODULES = frozenset(
     """.split()
 )
 
-# What those import late, or what is needed when something goes wrong: behind the wall no native code can be loaded.
+# Modules that the allowed ones import late, or that error handling needs. They are loaded before the sandbox closes,
+# because inside it no native code can be loaded.
 PREPARED = """
     _strptime array calendar collections.abc email.mime.multipart email.mime.text email.utils encodings.idna encodings.latin_1
     http.client http.cookiejar http.cookies ipaddress locale mimetypes numbers queue select selectors stringprep struct tempfile
     threading urllib.error urllib.parse urllib.request urllib.response xml.etree.ElementTree zipfile zlib
 """.split()
 
-# Built-ins that a bot sees as they are. `type` and `super` included: what they could reach goes
-# through names that the policy refuses.
+# Built-ins that a bot gets unchanged. `type` and `super` are safe: to reach anything through them, a bot would need
+# names that the policy refuses.
 BUILTINS = """
     abs all any ascii bin bool bytearray bytes callable chr classmethod complex dict divmod enumerate filter float
     format frozenset hash hex id int isinstance issubclass iter len list map max memoryview min next object oct ord
@@ -28,19 +29,19 @@ BUILTINS = """
     None True False Ellipsis NotImplemented __build_class__
 """.split()
 
-# Built-ins that a bot may not use, each with what to do instead.
+# Built-ins that a bot may not use, each with a hint at the alternative.
 REFUSED_BUILTINS = {
-    "eval": "json.loads reads data; write other code out in the bot's source",
-    "exec": "write the code out in the bot's source",
-    "compile": "write the code out in the bot's source",
-    "open": "io.open reads and writes files under ctx.workspace",
-    "input": "a bot hears from players through on_message",
-    "globals": "keep what lasts in ctx.set_state",
+    "eval": "use json.loads to read data; write other code directly in the bot's source",
+    "exec": "write the code directly in the bot's source",
+    "compile": "write the code directly in the bot's source",
+    "open": "use io.open to read and write files under ctx.workspace",
+    "input": "players' messages arrive in on_message",
+    "globals": "use ctx.set_state to keep values between hooks",
     "locals": "use a dict",
     "vars": "use a dict",
-    "dir": "name the attributes that the bot needs",
-    "breakpoint": "print goes to the bot's log",
-    "help": "print goes to the bot's log",
+    "dir": "access the attributes that the bot needs by name",
+    "breakpoint": "use print, which writes to the bot's log",
+    "help": "use print, which writes to the bot's log",
     "exit": "return from the hook",
     "quit": "return from the hook",
 }
@@ -63,10 +64,10 @@ METHODS = frozenset(
 # Special names that a class body may assign.
 CLASS_NAMES = METHODS | {"__slots__", "__match_args__", "__doc__"}
 
-# Special attributes that may be read of anything. `__getattr__` is for defining only.
+# Special attributes that may be read from any object. `__getattr__` may only be defined.
 READABLE = (METHODS - {"__getattr__"}) | {"__name__", "__qualname__", "__doc__"}
 
-# What the policy's own rewriting calls; a bot can't bind these.
+# The functions that rewritten source calls. A bot can't bind these names.
 RESERVED = frozenset({"_getattr_", "_write_"})
 
 # Single-underscore names that are public API of named tuples and enumerations.
@@ -79,5 +80,5 @@ PUBLIC_PRIVATES = frozenset(
 
 
 def is_special(name):
-    """Whether the name is of the form `__name__`."""
+    """Returns whether a name has the form `__name__`."""
     return len(name) > 4 and name.startswith("__") and name.endswith("__")

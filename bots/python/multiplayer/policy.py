@@ -1,8 +1,7 @@
-"""What a bot's source may say, checked on its syntax tree before any of it runs.
+"""The policy: checks the syntax tree of a bot's source before any of it runs.
 
-RestrictedPython's transformer decides about every kind of node, and refuses kinds that it does not
-know. This subclass gives back what is ordinary Python to an author, and rewrites what has to be
-checked when it runs:
+RestrictedPython's transformer checks every kind of node, and refuses kinds that it does not know. This subclass
+allows ordinary Python that RestrictedPython refuses, and rewrites what can be checked only at run time:
 
     x._private, x.format        _getattr_(x, "_private")
     x.y = 1, x.y += 1, del x.y  _write_(x, "y").y = 1, ...
@@ -16,7 +15,7 @@ from multiplayer import names
 
 
 class Rejected(Exception):
-    """The bot's source is at fault: a message, the line if it is known, and what to do."""
+    """The bot's source was refused: a message, the line if there is one, and a hint at what to do."""
 
     def __init__(self, message, line=None, hint=None):
         super().__init__(message)
@@ -24,7 +23,7 @@ class Rejected(Exception):
 
 
 def compile_bot(source, filename):
-    """The code object of a bot's source; raises `Rejected`."""
+    """Compiles a bot's source; raises `Rejected`."""
     try:
         tree = ast.parse(source, filename)
         policy = Policy(tree)
@@ -41,7 +40,7 @@ def compile_bot(source, filename):
 
 
 class Policy(RestrictingNodeTransformer):
-    """Checks and rewrites one source; `problems` holds what it may not say."""
+    """Checks and rewrites one source; `problems` collects the violations."""
 
     def __init__(self, tree):
         super().__init__()
@@ -66,7 +65,7 @@ class Policy(RestrictingNodeTransformer):
     def not_allowed(self, node):
         kind = type(node).__name__
         if kind.startswith("Async") or kind == "Await":
-            self.error(node, "async code is not allowed", "a hook runs by itself, so plain functions do")
+            self.error(node, "async code is not allowed", "use plain functions; a bot runs one hook at a time")
         elif kind == "TryStar":
             self.error(node, "except* is not allowed", "use except")
         else:
@@ -120,11 +119,11 @@ class Policy(RestrictingNodeTransformer):
             reason = f'"{attribute}" is an invalid attribute name because it starts with "__"'
             self.error(node, reason, hint)
         elif attribute in INSPECT_ATTRIBUTES:
-            self.error(node, f'"{attribute}" is a restricted name of frames and code')
+            self.error(node, f'"{attribute}" is not allowed: it belongs to frame and code objects')
 
     def _mangled(self, attribute):
-        # The compiler mangles private names of a class only where they are attribute nodes, and
-        # some become constants here.
+        # The compiler mangles a class's private names only in attribute nodes. Some of these nodes become
+        # constants here, so they must be mangled here.
         owner = self._classes[-1].lstrip("_") if self._classes else ""
         if owner and attribute.startswith("__") and not attribute.endswith("__"):
             return f"_{owner}{attribute}"
@@ -145,13 +144,13 @@ class Policy(RestrictingNodeTransformer):
         self._check_import(node, node.module)
         for alias in node.names:
             if alias.name == "*":
-                self.error(node, '"*" imports are not allowed', "name what the bot uses")
+                self.error(node, '"*" imports are not allowed', "import the names that the bot uses")
             elif node.module != "__future__":
                 self.check_name(node, alias.asname or alias.name)
         return node
 
     def _check_import(self, node, module):
-        # Inside `try` it is the running bot's business: it may have an answer to the ImportError.
+        # Inside `try`, the import is refused only at run time, because the bot may handle the ImportError.
         if module.partition(".")[0] not in names.MODULES and not self._guarded_imports:
             hint = "bots may import " + ", ".join(sorted(names.MODULES - {"__future__"}))
             self.error(node, f"Import of '{module}' is not allowed", hint)
@@ -197,7 +196,7 @@ class Policy(RestrictingNodeTransformer):
         self._scopes.pop()
         return node
 
-    # Patterns: their values and classes must stay plain dotted names, so they are checked only.
+    # Patterns: Python requires plain dotted names for their values and classes, so these are checked but not rewritten.
 
     def visit_MatchValue(self, node):
         self._check_dotted(node.value)
@@ -232,8 +231,8 @@ class Policy(RestrictingNodeTransformer):
             elif isinstance(part, ast.Name):
                 self.check_name(node, part.id)
 
-    # Nodes that need nothing but a look at what is in them. Iteration, unpacking, subscripts and
-    # calls give a bot nothing that naming an attribute does not, and that is checked.
+    # Nodes that are allowed if their children are. RestrictedPython guards iteration, unpacking, subscripts and calls,
+    # but they give a bot no access that attributes don't, and attributes are checked.
 
     def _visit_all(self, nodes):
         visited = []
@@ -257,7 +256,7 @@ def _call(guard, *arguments):
 
 
 def _bound_names(tree):
-    """Every name that the source binds somewhere, and so may mean something else than the built-in."""
+    """Yields every name that the source binds somewhere, and that may therefore not be the built-in."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
             yield node.id

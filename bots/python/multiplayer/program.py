@@ -1,4 +1,4 @@
-"""One bot's source, compiled once and run in fresh globals for every hook."""
+"""A bot's source: compiled once, and run in new globals for every hook."""
 
 import builtins as python_builtins
 import random
@@ -12,7 +12,7 @@ HOOKS = ("on_init", "on_join", "on_leave", "on_message", "on_private_message", "
 
 
 class Program:
-    """A compiled bot; without `builtins` it is plain Python, which no policy restricts."""
+    """A compiled bot. Without `builtins` it is plain Python, unrestricted by the policy."""
 
     def __init__(self, name, source, builtins):
         self.filename = f"<bot:{name}>"
@@ -23,7 +23,7 @@ class Program:
     def bot_class(self):
         """Runs the source and returns its bot class.
 
-        That is the class with a hook that has the bot's name, else the last one defined.
+        Of the classes that have a hook, it is the one with the bot's name, or else the last one defined.
         """
         namespace = {
             "__builtins__": python_builtins if self._builtins is None else self._builtins,
@@ -31,8 +31,8 @@ class Program:
             "_getattr_": guarded_getattr,
             "_write_": guarded_write,
         }
-        self._freshen_libraries()
-        identity.forget()
+        self._reset_libraries()
+        identity.reset()
         exec(self._code, namespace)
         found = [value for value in namespace.values() if _is_bot_class(value)]
         if not found:
@@ -41,7 +41,7 @@ class Program:
         return next((candidate for candidate in found if candidate.__name__ == self._name), found[-1])
 
     def line_of(self, error):
-        """The line of the bot's source where an exception came from, or None."""
+        """Returns the line of the bot's source where an exception was raised, or None."""
         line, step = None, error.__traceback__
         while step is not None:
             if step.tb_frame.f_code.co_filename == self.filename:
@@ -50,9 +50,9 @@ class Program:
         return line
 
     @staticmethod
-    def _freshen_libraries():
-        # What one hook did to a library's own state must not reach the next.
-        modules.freshen()
+    def _reset_libraries():
+        # Changes that a hook made to global state of a library must not be visible to the next hook.
+        modules.reset()
         if modules.imported("urllib.request"):
             sys.modules["urllib.request"]._opener = None
         if modules.imported("socket"):
@@ -71,8 +71,8 @@ def compile_plain(source, filename):
         raise Rejected(f"{type(error).__name__}: {error}", getattr(error, "lineno", None)) from None
 
 
-def instance(bot_class, context):
-    """A bot; without an `__init__` of its own it gets `ctx` and `params` set."""
+def instantiate(bot_class, context):
+    """Creates the bot. If its class has no `__init__`, sets its `ctx` and `params`."""
     if bot_class.__init__ is not object.__init__:
         return bot_class(context, context.params)
     bot = bot_class()

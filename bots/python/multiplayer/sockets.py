@@ -1,8 +1,8 @@
-"""Sockets that the relay connects: a bot's process has none of its own.
+"""Virtual sockets: the relay connects, sends and receives, because a bot's process has no network.
 
-A stream is a number that the relay knows, and whatever happens to it is a question to the relay. The
-questions must be a function of the bot's own doing, so that a replay asks the same: nothing is asked
-because the garbage collector came by, or about a connection of an earlier hook.
+A connection is a number that the relay assigned, and each operation on it is a request to the relay. A replay must
+make the same requests, so they may depend only on the bot's own actions: no request is made because the garbage
+collector ran, or about a connection of an earlier hook.
 """
 
 import base64
@@ -14,21 +14,21 @@ import socket
 import ssl
 import sys
 
-_Real = socket.socket
+_RealSocket = socket.socket
 
-# What a socket without a time-out waits for.
-_PATIENCE_MS = 4000
+# Timeout of sockets for which the bot set none.
+_DEFAULT_TIMEOUT_MS = 4000
 
-# What is asked for at a time: answers cost a round trip, whatever they bring.
+# Bytes per request. They are large because every request costs a round trip, whatever its size.
 _RECEIVE_BYTES = 64 * 1024
 _SEND_BYTES = 256 * 1024
 
-_STREAMS = {int(socket.AF_INET), int(socket.AF_INET6)}
+_FAMILIES = {int(socket.AF_INET), int(socket.AF_INET6)}
 _HOST_NAME = "localhost"
 
 
 class _Relay:
-    """Who is asked, and in which hook."""
+    """The connection to the relay, and the current hook."""
 
     def __init__(self):
         self.ask = None
@@ -37,15 +37,15 @@ class _Relay:
         self.is_collecting = False
 
     def get(self, kind, /, **details):
-        """What the relay answers; raises what its refusal amounts to."""
+        """Sends a request to the relay; returns its answer, or raises the exception for its error."""
         if not self.is_open:
-            raise _with_errno(OSError("connections are made in a hook, not where the source is loaded"), errno.ENETDOWN)
-        ((found, answer),) = self.ask({kind: details}).items()
-        if found == "failed":
+            raise _with_errno(OSError("connections can be made only in a hook, not while the source is loaded"), errno.ENETDOWN)
+        ((outcome, answer),) = self.ask({kind: details}).items()
+        if outcome == "failed":
             raise _failure(answer["kind"], answer["message"])
         return answer
 
-    def watch(self, phase, _info):
+    def on_gc(self, phase, _info):
         self.is_collecting = phase == "start"
 
 
@@ -54,18 +54,18 @@ get = _relay.get
 
 
 def begin():
-    """Begins a hook: from here on the relay may be asked."""
+    """Starts a hook: requests to the relay are allowed from now on."""
     _relay.hook += 1
     _relay.is_open = True
 
 
 def end():
-    """Ends the hook, and with it what it has connected."""
+    """Ends the hook, and with it all its connections."""
     _relay.is_open = False
 
 
 def _failure(kind, message):
-    """The exception for a failure that the relay told."""
+    """Returns the exception for an error of the relay."""
     if kind == "tls":
         return _tls_failure(message)
     if kind == "resolve":
@@ -82,42 +82,42 @@ def _failure(kind, message):
 
 
 def _tls_failure(message):
-    # What OpenSSL would have raised.
-    _, found, wrong = message.partition("certificate verify failed: ")
+    # Mimics the exception that OpenSSL would raise.
+    _, found, reason = message.partition("certificate verify failed: ")
     if not found:
         return ssl.SSLError(ssl.SSL_ERROR_SSL, message)
     error = ssl.SSLCertVerificationError(ssl.SSL_ERROR_SSL, f"[SSL: CERTIFICATE_VERIFY_FAILED] {message}")
     error.library, error.reason = "SSL", "CERTIFICATE_VERIFY_FAILED"
-    error.verify_code, error.verify_message = 1, wrong
+    error.verify_code, error.verify_message = 1, reason
     return error
 
 
 def _with_errno(error, number):
-    # Set afterwards, it is there for code, and the text remains the relay's words.
+    # Setting errno after construction leaves the relay's message as the text of the exception.
     error.errno = number
     return error
 
 
-def _unsupported(what):
-    return _with_errno(OSError(f"a bot's socket {what}"), errno.EOPNOTSUPP)
+def _unsupported(reason):
+    return _with_errno(OSError(f"a bot's socket {reason}"), errno.EOPNOTSUPP)
 
 
-class _IsSocket(type):
-    """Whatever is a socket to the libraries is one still."""
+class _SocketMeta(type):
+    """Makes `isinstance(x, socket.socket)` true for real sockets as well as for virtual ones."""
 
     def __instancecheck__(cls, value):
-        return super().__instancecheck__(value) or (cls is VirtualSocket and isinstance(value, _Real))
+        return super().__instancecheck__(value) or (cls is VirtualSocket and isinstance(value, _RealSocket))
 
 
-class VirtualSocket(metaclass=_IsSocket):
-    """`socket.socket`, as far as a client's TCP goes."""
+class VirtualSocket(metaclass=_SocketMeta):
+    """`socket.socket`, limited to TCP clients."""
 
     def __init__(self, family=-1, type=-1, proto=-1, fileno=None):
         self.family = socket.AF_INET if family == -1 else family
         self.type = socket.SOCK_STREAM if type == -1 else type
         self.proto = socket.IPPROTO_TCP if proto in (-1, 0) else proto
-        if fileno is not None or int(self.family) not in _STREAMS or int(self.type) & 0xF != socket.SOCK_STREAM:
-            raise _with_errno(OSError("a bot's sockets are for TCP"), errno.EPROTONOSUPPORT)
+        if fileno is not None or int(self.family) not in _FAMILIES or int(self.type) & 0xF != socket.SOCK_STREAM:
+            raise _with_errno(OSError("a bot's sockets support only TCP"), errno.EPROTONOSUPPORT)
         self._conn = self._peer = None
         self._hook = _relay.hook
         self._received = b""
@@ -139,17 +139,17 @@ class VirtualSocket(metaclass=_IsSocket):
 
     def connect(self, address):
         if self._conn is not None:
-            raise _with_errno(OSError("the socket is connected already"), errno.EISCONN)
+            raise _with_errno(OSError("the socket is already connected"), errno.EISCONN)
         self._check_open()
         if not isinstance(address, tuple) or len(address) < 2:
             raise TypeError("connect takes a tuple of host and port")
         host, port = _host_text(address[0]), address[1]
         if not isinstance(port, int):
-            raise TypeError("a port is a number")
+            raise TypeError("a port must be an int")
         if not 0 <= port <= 0xFFFF:
             raise OverflowError("connect(): port must be 0-65535.")
-        _teach_urllib3()
-        answer = get("connect", host=host, port=port, timeout_ms=self._timeout_ms() or _PATIENCE_MS)
+        _patch_urllib3()
+        answer = get("connect", host=host, port=port, timeout_ms=self._timeout_ms() or _DEFAULT_TIMEOUT_MS)
         self._conn, self._hook = answer["conn"], _relay.hook
         self._peer = (answer["address"], port)
         if ":" in answer["address"]:
@@ -195,10 +195,10 @@ class VirtualSocket(metaclass=_IsSocket):
             raise ValueError("negative buffersize in recv")
         if bufsize and not self._received:
             self._fill(self._timeout_ms(), max(bufsize, _RECEIVE_BYTES))
-        found = self._received[:bufsize]
+        data = self._received[:bufsize]
         if not flags & socket.MSG_PEEK:
-            self._received = self._received[len(found) :]
-        return found
+            self._received = self._received[len(data) :]
+        return data
 
     def recv_into(self, buffer, nbytes=0, flags=0):
         with memoryview(buffer) as view, view.cast("B") as target:
@@ -221,28 +221,28 @@ class VirtualSocket(metaclass=_IsSocket):
         except TimeoutError:
             if timeout_ms:
                 raise
-            raise BlockingIOError(errno.EAGAIN, "nothing has come yet") from None
+            raise BlockingIOError(errno.EAGAIN, "no data has arrived yet") from None
         self._received = base64.b64decode(answer["data"])
         self._at_end = not self._received
 
     def _is_readable(self, timeout):
-        """Whether `recv` would return at once, after at most so many seconds; None waits as long as a socket does."""
+        """Waits up to `timeout` seconds (None: the default timeout) until `recv` would not block; returns whether it would not."""
         if self._received or self._at_end:
             return True
         try:
-            self._fill(_PATIENCE_MS if timeout is None else max(0, round(timeout * 1000)))
+            self._fill(_DEFAULT_TIMEOUT_MS if timeout is None else max(0, round(timeout * 1000)))
         except (TimeoutError, BlockingIOError):
             return False
         except OSError:
-            pass  # `recv` says what is wrong
+            pass  # `recv` will raise it
         return True
 
-    # Files over it, as the standard library makes them
+    # File objects, made by the code of the standard library
 
-    makefile = _Real.makefile
-    _decref_socketios = _Real._decref_socketios
+    makefile = _RealSocket.makefile
+    _decref_socketios = _RealSocket._decref_socketios
 
-    # The end
+    # Closing
 
     def shutdown(self, how):
         self._connected()
@@ -258,8 +258,8 @@ class VirtualSocket(metaclass=_IsSocket):
 
     def _real_close(self):
         conn, self._conn = self._conn, None
-        is_ours = conn is not None and self._hook == _relay.hook and _relay.is_open
-        if is_ours and not _relay.is_collecting:
+        is_current = conn is not None and self._hook == _relay.hook and _relay.is_open
+        if is_current and not _relay.is_collecting:
             get("close", conn=conn)
 
     def detach(self):
@@ -286,7 +286,7 @@ class VirtualSocket(metaclass=_IsSocket):
         return self._timeout != 0
 
     def setsockopt(self, *args):
-        """Nothing: the relay's own sockets are set as it sees fit."""
+        """Does nothing: the relay chooses the options of its sockets."""
 
     def getsockopt(self, level, optname, buflen=0):
         return b"" if buflen else 0
@@ -303,23 +303,23 @@ class VirtualSocket(metaclass=_IsSocket):
         raise _unsupported("has no descriptor")
 
     def bind(self, address):
-        raise _unsupported("only connects: it can't be bound")
+        raise _unsupported("can only connect; it can't be bound")
 
     def listen(self, backlog=0):
-        raise _unsupported("only connects: nobody can connect to it")
+        raise _unsupported("can only connect; it can't accept connections")
 
     def accept(self):
-        raise _unsupported("only connects: nobody can connect to it")
+        raise _unsupported("can only connect; it can't accept connections")
 
     def sendto(self, *args):
-        raise _unsupported("is for TCP, which has no sendto")
+        raise _unsupported("is a TCP socket, which has no sendto")
 
     def dup(self):
         raise _unsupported("can't be duplicated")
 
     def _timeout_ms(self):
         if self._timeout is None:
-            return _PATIENCE_MS
+            return _DEFAULT_TIMEOUT_MS
         return -(-int(self._timeout * 1_000_000) // 1000)
 
     def _check_open(self):
@@ -343,38 +343,38 @@ def _host_text(host):
     if isinstance(host, (bytes, bytearray)):
         host = host.decode("ascii")
     if not isinstance(host, str):
-        raise TypeError("a host is a text")
+        raise TypeError("a host must be a str")
     return host.encode("idna").decode() if not host.isascii() else host
 
 
 def getaddrinfo(host, port, family=0, type=0, proto=0, flags=0):
-    """The host itself, for `connect`: the relay looks it up, and judges it, once."""
+    """Returns the host itself as the address: the relay resolves and checks it once, in `connect`."""
     host = "localhost" if host is None else _host_text(host)
     try:
         version = ipaddress.ip_address(host).version
     except ValueError:
         version = None
     if type not in (0, socket.SOCK_STREAM):
-        raise _with_errno(socket.gaierror("a bot's sockets are for TCP"), socket.EAI_SOCKTYPE)
+        raise _with_errno(socket.gaierror("a bot's sockets support only TCP"), socket.EAI_SOCKTYPE)
     if version is None and flags & socket.AI_NUMERICHOST:
-        raise _with_errno(socket.gaierror(f"{host} is no address"), socket.EAI_NONAME)
+        raise _with_errno(socket.gaierror(f"{host} is not an IP address"), socket.EAI_NONAME)
     address = (host, _port_number(port))
     if version == 6:
         found, address = socket.AF_INET6, address + (0, 0)
     else:
         found = socket.AF_INET
     if version is not None and family not in (0, found):
-        raise _with_errno(socket.gaierror(f"{host} is no address of that family"), socket.EAI_ADDRFAMILY)
+        raise _with_errno(socket.gaierror(f"{host} is not an address of that family"), socket.EAI_ADDRFAMILY)
     return [(found, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", address)]
 
 
 def _port_number(port):
     if isinstance(port, (str, bytes)):
         port = port.decode("ascii") if isinstance(port, bytes) else port
-        known = {"http": 80, "https": 443}.get(port)
-        if known is None and not port.isdecimal():
-            raise _with_errno(socket.gaierror(f"no service is named {port}"), socket.EAI_SERVICE)
-        return int(port) if known is None else known
+        number = {"http": 80, "https": 443}.get(port)
+        if number is None and not port.isdecimal():
+            raise _with_errno(socket.gaierror(f"there is no service named {port}"), socket.EAI_SERVICE)
+        return int(port) if number is None else number
     return 0 if port is None else port
 
 
@@ -410,31 +410,31 @@ def _no_descriptors(*args, **kwargs):
     raise _unsupported("has no descriptor")
 
 
-def _teach_urllib3():
-    """Lets urllib3 see without a descriptor whether a connection can be used again."""
+def _patch_urllib3():
+    """Makes urllib3 check without a file descriptor whether a connection can be reused."""
     module = sys.modules.get("urllib3.util.wait")
-    if module is None or getattr(module.wait_for_socket, "is_taught", False):
+    if module is None or getattr(module.wait_for_socket, "is_patched", False):
         return
-    for_real = module.poll_wait_for_socket if hasattr(select, "poll") else module.select_wait_for_socket
+    real_wait = module.poll_wait_for_socket if hasattr(select, "poll") else module.select_wait_for_socket
 
     def wait_for_socket(sock, read=False, write=False, timeout=None):
         if type.__instancecheck__(VirtualSocket, sock):
             return write or sock._is_readable(timeout)
-        return for_real(sock, read, write, timeout)
+        return real_wait(sock, read, write, timeout)
 
-    wait_for_socket.is_taught = True
+    wait_for_socket.is_patched = True
     module.wait_for_socket = wait_for_socket
 
 
 def install(ask):
-    """Has `ask` answer, a dict for a dict, what becomes of this process's sockets.
+    """Replaces the sockets of this process by virtual ones; `ask` sends a request (a dict) to the relay and returns its answer.
 
-    Libraries look these names up when they connect, so it matters little when they were imported.
+    Libraries look these names up when they connect, so this also works for libraries that are imported already.
     """
     _relay.ask = ask
     if socket.socket is VirtualSocket:
         return
-    gc.callbacks.append(_relay.watch)
+    gc.callbacks.append(_relay.on_gc)
     for function in (getaddrinfo, gethostbyname, gethostbyname_ex, gethostbyaddr, getnameinfo, gethostname, getfqdn):
         function.__module__ = "socket"
         setattr(socket, function.__name__, function)

@@ -1,7 +1,7 @@
-"""The keystream that a bot's randomness comes from: a function of the log, so that it can be replayed.
+"""The keystream from which a bot draws randomness: a function of the log, so that draws can be replayed.
 
-HMAC-SHA256 of a key over 0, 1, 2, ... as 8 bytes, big-endian. The relay says which key and how far the
-bot has come; `ctx.start()` and `ctx.reveal()` go on to another key.
+It consists of HMAC-SHA256 under a key of the numbers 0, 1, 2, ..., each as 8 bytes, big-endian. The relay supplies
+the key and the position; `ctx.start()` and `ctx.reveal()` switch to another key.
 """
 
 import hmac
@@ -12,45 +12,45 @@ import uuid
 
 _BLOCK = 32
 
-# A replay looks for these words.
+# A replay searches for this text.
 UNKNOWN_SEED = "the seed to draw from is not known here"
 
 
 class Stream:
-    """The stream of one hook; `drawn` tells what was taken, a stretch for each key."""
+    """The keystream of one hook; `drawn` lists the ranges that were drawn, one per key."""
 
-    def __init__(self, told):
-        self._told = told
-        self.epoch = told["epoch"]
-        self.contributors = told["open"]
+    def __init__(self, settings):
+        self._settings = settings
+        self.epoch = settings["epoch"]
+        self.contributors = settings["open"]
         self.drawn = []
-        self._use(told["key"], told["position"])
+        self._use(settings["key"], settings["position"])
 
     @property
     def is_open(self):
         return self.contributors is not None
 
     def start(self):
-        """Opens the stream; False when it is open."""
+        """Opens the stream; returns False if it is open already."""
         if self.is_open:
             return False
-        self._close_stretch()
-        self.contributors = self._told["seated"]
-        self._use(self._told["start_key" if self.epoch == self._told["epoch"] else "next_start_key"], 0)
+        self._end_range()
+        self.contributors = self._settings["seated"]
+        self._use(self._settings["start_key" if self.epoch == self._settings["epoch"] else "next_start_key"], 0)
         return True
 
     def reveal(self):
-        if self.epoch != self._told["epoch"]:
-            raise RuntimeError("a hook can reveal one seed")
-        if self._told["last"]:
-            raise RuntimeError("the bot has revealed all of its seeds; attach it anew")
-        self._close_stretch()
+        if self.epoch != self._settings["epoch"]:
+            raise RuntimeError("a hook can reveal only one seed")
+        if self._settings["last"]:
+            raise RuntimeError("the bot has revealed all of its seeds; attach the bot again")
+        self._end_range()
         self.epoch += 1
         self.contributors = None
-        self._use(self._told["next_key"], 0)
+        self._use(self._settings["next_key"], 0)
 
     def take(self, count):
-        """The next `count` bytes."""
+        """Returns the next `count` bytes."""
         first, offset = divmod(self._position, _BLOCK)
         last = (self._position + count + _BLOCK - 1) // _BLOCK
         if last - first == 1:
@@ -61,11 +61,11 @@ class Stream:
         return found[offset : offset + count]
 
     def close(self):
-        self._close_stretch()
+        self._end_range()
         return self.drawn
 
     def _use(self, key, position):
-        # A replay may lack the key that nothing was drawn from.
+        # A replay may lack a key if nothing was drawn with it.
         self._key = None if key is None else bytes.fromhex(key)
         self._from = self._position = position
         self._cached = None, b""
@@ -73,21 +73,21 @@ class Stream:
     def _block(self, number):
         if self._key is None:
             raise RuntimeError(UNKNOWN_SEED)
-        known, block = self._cached
-        if known != number:
+        cached, block = self._cached
+        if cached != number:
             block = hmac.digest(self._key, number.to_bytes(8, "big"), "sha256")
             self._cached = number, block
         return block
 
-    def _close_stretch(self):
+    def _end_range(self):
         if self._position > self._from:
-            stretch = {"epoch": self.epoch, "open": self.is_open, "from": self._from, "to": self._position}
-            self.drawn.append(stretch)
+            drawn = {"epoch": self.epoch, "open": self.is_open, "from": self._from, "to": self._position}
+            self.drawn.append(drawn)
             self._from = self._position
 
 
 class _Source:
-    """Whichever stream is now in force; outside of hooks, a fixed one."""
+    """The source of all randomness in this process: the stream of the current hook."""
 
     def __init__(self):
         self.stream = None
@@ -96,7 +96,7 @@ class _Source:
         if count < 0:
             raise ValueError("negative argument not allowed")
         if self.stream is None:
-            raise RuntimeError("randomness is drawn in a hook, not where the source is loaded")
+            raise RuntimeError("randomness can be drawn only in a hook, not while the source is loaded")
         return self.stream.take(count)
 
 
@@ -104,7 +104,7 @@ _source = _Source()
 
 
 def use(stream):
-    """From here on everything random comes from this stream."""
+    """Makes this stream the source of all randomness."""
     _source.stream = stream
 
 
@@ -114,7 +114,7 @@ def urandom(size):
 
 
 class KeystreamRandom(random.Random):
-    """`random.Random` over the keystream; seeding it changes nothing."""
+    """`random.Random` that draws from the keystream and ignores seeds."""
 
     def __new__(cls, seed=None):
         return super().__new__(cls)
@@ -138,13 +138,13 @@ class KeystreamRandom(random.Random):
         self.gauss_next = None
 
     def getstate(self):
-        raise NotImplementedError("the keystream's position is kept by the relay")
+        raise NotImplementedError("the relay stores the position of the keystream; a bot can't read or set it")
 
     setstate = getstate
 
 
 class SeededRandom(random.Random):
-    """`random.Random` of a bot: by itself from a seed, and without one from a seed of the keystream."""
+    """The bot's `random.Random`: without a seed, it takes one from the keystream."""
 
     def __init__(self, x=None):
         super().__init__(_source.take(32) if x is None else x)
@@ -154,7 +154,7 @@ class SeededRandom(random.Random):
 
 
 def install():
-    """Makes everything random in this process draw from the keystream. Libraries imported later see it, too."""
+    """Replaces all sources of randomness in this process by the keystream, also for libraries imported later."""
     shared = KeystreamRandom()
     os.urandom = urandom
     random._urandom = urandom
@@ -171,7 +171,7 @@ def install():
         secrets._sysrand = random.SystemRandom()
         secrets.choice = secrets._sysrand.choice
         secrets.randbits = secrets._sysrand.getrandbits
-    # A MAC address and a clock sequence are the machine's; these are the log's.
+    # UUIDs would contain the machine's MAC address and clock sequence, which a replay cannot reproduce.
     uuid._generate_time_safe = uuid._UuidCreate = None
     uuid.getnode = lambda: int.from_bytes(urandom(6), "big") | (1 << 40)
     ssl = sys.modules.get("_ssl")

@@ -1,7 +1,7 @@
-"""TLS over the relay's sockets: the relay shakes hands, by its own list of authorities, and tells what it saw.
+"""TLS over virtual sockets: the relay performs the handshake with its own trusted authorities, and reports the result.
 
-What a context says of authorities, ciphers and client certificates has no effect; whether it verifies,
-and the protocols it offers, has.
+Of the settings of an SSLContext, only `verify_mode` and the ALPN protocols have an effect; authorities, ciphers and
+client certificates do not.
 """
 
 import _ssl
@@ -18,7 +18,7 @@ _workspace = None
 
 
 class SecureSocket(VirtualSocket):
-    """`ssl.SSLSocket`, as far as a client goes."""
+    """`ssl.SSLSocket`, limited to clients."""
 
     server_side = False
     session = None
@@ -26,7 +26,7 @@ class SecureSocket(VirtualSocket):
 
     def __init__(self, plain, context, server_hostname, do_handshake_on_connect):
         super().__init__(plain.family, plain.type, plain.proto)
-        # The connection is its own from here on, and no longer the plain socket's.
+        # Takes the connection over from the plain socket, which can't be used any more.
         for name in ("_conn", "_hook", "_peer", "_received", "_at_end", "_sent_all", "_timeout"):
             setattr(self, name, getattr(plain, name))
         plain._conn, plain._closed = None, True
@@ -45,16 +45,16 @@ class SecureSocket(VirtualSocket):
     def do_handshake(self, block=False):
         if self._secured is not None:
             return
-        asked = {
+        request = {
             "conn": self._connected(),
             "server_name": self.server_hostname,
             "verify": self.context.verify_mode != ssl.CERT_NONE,
             "alpn": getattr(self.context, "_alpn", []),
         }
         try:
-            self._secured = sockets.get("tls", **asked)
+            self._secured = sockets.get("tls", **request)
         except OSError:
-            # The relay has given the connection up.
+            # The relay has closed the connection.
             self._conn, self._closed = None, True
             raise
 
@@ -76,9 +76,9 @@ class SecureSocket(VirtualSocket):
         return len(self._received)
 
     def unwrap(self):
-        raise OSError("a bot's connection can't go on without TLS")
+        raise OSError("a bot can't continue a TLS connection without TLS")
 
-    # What was agreed on
+    # Results of the handshake
 
     def getpeercert(self, binary_form=False):
         self._check_handshake()
@@ -117,7 +117,7 @@ class SecureSocket(VirtualSocket):
     def _check_handshake(self):
         if self._secured is None:
             self._connected()
-            raise ValueError("do_handshake comes first")
+            raise ValueError("call do_handshake first")
 
 
 SecureSocket.__name__ = SecureSocket.__qualname__ = "SSLSocket"
@@ -125,14 +125,14 @@ SecureSocket.__module__ = "ssl"
 
 
 def _read_certificate(der):
-    # Python reads certificates from files alone, unless it has shaken hands itself.
+    # Python can parse a certificate only from a file, unless it performed the handshake itself.
     path = os.path.join(_workspace, ".certificate.pem")
     try:
         with open(path, "w", encoding="ascii") as file:
             file.write(ssl.DER_cert_to_PEM_cert(der))
         return _ssl._test_decode_cert(path)
     finally:
-        # A bot may not remove files, whoever does it for it.
+        # The audit hook forbids removing files in this process, so the file is emptied instead.
         open(path, "w").close()
 
 
@@ -163,7 +163,7 @@ def _set_alpn_protocols(self, alpn_protocols):
 
 
 def install(workspace):
-    """Has contexts wrap the relay's sockets. Certificates are read by way of a file in `workspace`."""
+    """Makes SSLContext wrap virtual sockets; `workspace` is for a temporary file with the certificate."""
     global _workspace
     _workspace = workspace
     for name, function in (("wrap_socket", _wrap_socket), ("set_alpn_protocols", _set_alpn_protocols)):

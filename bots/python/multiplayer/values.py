@@ -1,18 +1,18 @@
-"""The JSON that a bot may post and keep: what every client and every replay reads alike."""
+"""The JSON values that a bot may post and store: those that all clients and replays read identically."""
 
 import json
 import math
 
-# What a double holds exactly, so that a JavaScript client reads the same number.
+# The largest integer that a double represents exactly, so that JavaScript clients read the same number.
 MAX_INTEGER = 2**53 - 1
 MAX_DEPTH = 32
 
-# Below, canonical JSON writes a whole float without an exponent: it would be read back as an integer.
+# Canonical JSON writes smaller whole floats without an exponent, and they would be read back as integers.
 _EXPONENT_FROM = 1e21
 
 
 def to_json(value, where):
-    """The value as compact JSON; raises TypeError or ValueError that names the path of what is wrong."""
+    """Returns the value as compact JSON; raises TypeError or ValueError with the path of the invalid part."""
     _check(value, where, 0)
     return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 

@@ -1,12 +1,12 @@
-"""Answers the relay's requests, one JSON text for another.
+"""Handles the relay's requests: each is a JSON text, answered by another.
 
     {"id": 1, "request": {"load": {name, source, params, limits}}}    -> {"loaded": {}} | {"rejected": {message, line, hint}}
     {"id": 2, "request": {"inspect": {}}}                             -> {"inspected": {class_name, hooks}} | {"rejected": ...}
     {"id": 3, "request": {"hook": {hook, channel_id, bot_id, now_ms, state, kept, players, slots, stream, env, args}}}
         -> {"done": {effects, state, kept, drawn, log}} | {"failed": {reason, line, memory, log}}
 
-In the midst of a hook the worker may ask something of the outside world: {"id": 3, "ask": ...} is
-answered by {"id": 3, "answer": ...}.
+During a hook, the worker may send requests for egress to the relay: {"id": 3, "ask": ...}, answered by
+{"id": 3, "answer": ...}.
 """
 
 import gc
@@ -19,17 +19,17 @@ from multiplayer.context import Context, Effects
 from multiplayer.guards import bot_builtins
 from multiplayer.log import Log
 from multiplayer.policy import Rejected
-from multiplayer.program import Program, hooks_of, instance
+from multiplayer.program import Program, hooks_of, instantiate
 from multiplayer.isolation import isolate
 
 _REASON_CHARACTERS = 1000
 
-# What `ctx` tells of a call.
+# The fields of a hook request that `ctx` exposes.
 _FACTS = ("channel_id", "bot_id", "now_ms", "players", "slots", "env")
 
 
 def prepare(all):
-    """Makes this process one that bots can run in; with `all`, whatever they may import is there already."""
+    """Prepares this process for running bots; with `all`, imports every module that they may import."""
     clock.install()
     stream.install()
     if all:
@@ -40,7 +40,7 @@ def prepare(all):
 
 
 class Worker:
-    """The one bot of this process."""
+    """Runs the one bot of this process; `exchange` sends the relay a frame and returns its answer."""
 
     def __init__(self, workspace, exchange):
         self._exchange = exchange
@@ -49,7 +49,7 @@ class Worker:
         self._program = None
         sockets.install(self.ask)
         tls.install(workspace)
-        # A file that grows past the limit is an OSError then, not the end of the process.
+        # With SIGXFSZ ignored, exceeding the file size limit raises OSError instead of killing the process.
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 
     def answer(self, frame):
@@ -63,7 +63,7 @@ class Worker:
         self._limits = request["limits"]
         self._params = request["params"]
         self._log = Log(self._limits["log_bytes"])
-        # Under the policy a bot gets clean errors from Python, before the kernel says no.
+        # With the policy, the audit hook gives clear errors before the kernel refuses an operation.
         builtins = bot_builtins(modules.bot_import, self._log) if request["policy"] else None
         if builtins is not None:
             isolate(self._workspace)
@@ -84,7 +84,7 @@ class Worker:
             return _rejected(_reason(error), self._program.line_of(error), None)
 
     def _hook(self, call):
-        # Not the keys of the stream: what an author's object holds can be shown.
+        # Without the keys of the stream: a bot might be able to read anything that its ctx refers to.
         facts = {name: call[name] for name in _FACTS} | {"params": self._params, "workspace": self._workspace}
         keystream = stream.Stream(call["stream"])
         effects = Effects(call["state"], call["kept"], keystream, self._limits)
@@ -93,7 +93,7 @@ class Worker:
         self._log.take()
         sockets.begin()
         try:
-            bot = instance(self._program.bot_class(), Context(effects, facts))
+            bot = instantiate(self._program.bot_class(), Context(effects, facts))
             hook = getattr(bot, call["hook"], None)
             if hook is not None:
                 hook(*call["args"])
@@ -109,16 +109,16 @@ class Worker:
         finally:
             sockets.end()
         effects.close()
-        state = None if effects.state == effects.before else effects.state
-        kept = None if effects.kept == effects.kept_before else effects.kept
+        state = None if effects.state == effects.state_before else effects.state
+        commitments = None if effects.commitments == effects.commitments_before else effects.commitments
         return (
             f'{{"done":{{"effects":[{",".join(effects.texts)}],"state":{json.dumps(state, ensure_ascii=False)},'
-            f'"kept":{json.dumps(kept, ensure_ascii=False)},"drawn":{json.dumps(keystream.close())},'
+            f'"kept":{json.dumps(commitments, ensure_ascii=False)},"drawn":{json.dumps(keystream.close())},'
             f'"log":{json.dumps(self._log.take())}}}}}'
         )
 
     def ask(self, question):
-        """Has the relay do something in the outside world, and returns what came of it."""
+        """Sends an egress request to the relay; returns its answer."""
         frame = json.dumps({"id": self._hook_id, "ask": question}, separators=(",", ":"))
         return json.loads(self._exchange(frame))["answer"]
 
@@ -128,7 +128,7 @@ def _rejected(message, line, hint):
 
 
 def _reason(error):
-    """`ZeroDivisionError: division by zero`, as a player reads it."""
+    """Formats an error for players, such as `ZeroDivisionError: division by zero`."""
     try:
         text = str(error)
     except BaseException:

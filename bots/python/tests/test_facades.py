@@ -1,7 +1,7 @@
-"""What a bot may import leads nowhere else: `.venv/bin/python -m unittest discover bots/python/tests`.
+"""The modules that a bot can import give no access to other modules or to refused built-ins.
 
-Walks every public attribute of everything that a bot gets hold of without calling anything, and looks
-for modules themselves, and for the built-ins that the policy refuses.
+The test walks through all public attributes that a bot can reach without calling anything, and looks for real modules
+and for built-ins that the policy refuses.
 """
 
 import builtins
@@ -26,9 +26,9 @@ SUBMODULES = """
 DEPTH = 6
 
 
-class EverythingWithinReach(unittest.TestCase):
-    def test_leads_to_no_module_and_no_refused_builtin(self):
-        # Deprecated names say so when they are looked at.
+class ReachableObjects(unittest.TestCase):
+    def test_include_no_real_module_and_no_refused_builtin(self):
+        # Reading a deprecated name warns.
         warnings.simplefilter("ignore", DeprecationWarning)
         log = Log(100)
         facades.install(log, "/tmp", "<bot>")
@@ -46,12 +46,12 @@ class EverythingWithinReach(unittest.TestCase):
                 self.assertIsInstance(value, modules.Facade, path)
             self.assertNotIn(id(value), refused, path)
             if depth < DEPTH:
-                queue.extend((f"{path}.{name}", found, depth + 1) for name, found in within_reach(value))
-        self.assertGreater(len(seen), 5000, "the walk came far")
+                queue.extend((f"{path}.{name}", found, depth + 1) for name, found in reachable_from(value))
+        self.assertGreater(len(seen), 5000, "the walk reached many objects")
 
 
-def within_reach(value):
-    """The public attributes of a value, and the items of the usual containers."""
+def reachable_from(value):
+    """Yields the public attributes of a value, and the items of dicts, lists and tuples."""
     listed = dir(value)
     if isinstance(value, modules.Facade):
         listed += vars(sys.modules[value.__name__])
@@ -60,7 +60,7 @@ def within_reach(value):
             try:
                 yield name, guards.guarded_getattr(value, name)
             except Exception:
-                # Whatever it raises, a bot would get the same.
+                # A bot would get the same exception.
                 continue
     if type(value) is dict:
         yield from ((f"[{key!r}]", item) for key, item in list(value.items())[:200])

@@ -1,4 +1,4 @@
-"""What holds for every preset: it passes the policy, it is registered, and a person can read it in one sitting."""
+"""Every preset passes the policy, is registered, and is short enough to read."""
 
 import pathlib
 import re
@@ -28,7 +28,7 @@ class EveryPreset(unittest.TestCase):
             source = (ROOT / "bots/python/presets" / file).read_text()
             self.assertRegex(source, rf"(?m)^class {name}:$")
 
-    def test_can_be_read_in_one_sitting(self):
+    def test_is_short_enough_to_read(self):
         for path in PRESETS:
             lines = path.read_text().splitlines()
             self.assertLess(len(lines), 500, path.name)

@@ -1,7 +1,7 @@
-"""Ordinary network code over the relay's sockets: `.venv/bin/python -m unittest discover bots/python/tests`.
+"""Ordinary network code works over virtual sockets.
 
-Servers are on loopback in this process. The code runs in another, whose sockets are replaced and whose
-relay is a few lines over the real ones.
+The servers run in this process, on loopback. The code under test runs in a child process with virtual sockets and a
+fake relay, which uses real sockets.
 """
 
 import base64
@@ -37,7 +37,7 @@ class Pages(http.server.BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
-        # The connection is closed without a word, as servers close those that idle.
+        # Closes the connection without announcing it, as servers close idle ones.
         self.close_connection |= self.path == "/last"
 
     do_POST = do_GET
@@ -48,7 +48,7 @@ class Pages(http.server.BaseHTTPRequestHandler):
 
 class QuietServer(http.server.ThreadingHTTPServer):
     def handle_error(self, request, client_address):
-        """A client that did not like the certificate."""
+        """Ignores errors, such as a client that rejects the certificate."""
 
 
 def serve(case, secure):
@@ -67,29 +67,30 @@ def serve(case, secure):
 
 
 class SocketsTest(unittest.TestCase):
-    def run_inside(self, imported):
+    def run_in_child(self, imported):
         ports = str(serve(self, False)), str(serve(self, True))
         ran = subprocess.run([sys.executable, __file__, imported, *ports], capture_output=True, text=True, timeout=60)
         self.assertEqual(ran.returncode, 0, ran.stderr)
 
     def test_with_libraries_imported_before(self):
-        self.run_inside("before")
+        self.run_in_child("before")
 
     def test_with_libraries_imported_after(self):
-        self.run_inside("after")
+        self.run_in_child("after")
 
 
-class Relay:
-    """Answers as the relay does, over the real sockets, for the host names that it knows."""
+class FakeRelay:
+    """Performs egress requests as the relay does, over real sockets, for a few host names."""
 
     def __init__(self):
-        self.real, self.wrap, self.connections, self.asked, self.told = socket.socket, ssl.SSLContext.wrap_socket, {}, [], 0
+        self.real_socket, self.wrap = socket.socket, ssl.SSLContext.wrap_socket
+        self.connections, self.requests, self.last_conn = {}, [], 0
 
-    def ask(self, question):
-        ((kind, asked),) = json.loads(json.dumps(question)).items()
-        self.asked.append(kind)
+    def ask(self, request):
+        ((kind, arguments),) = json.loads(json.dumps(request)).items()
+        self.requests.append(kind)
         try:
-            return getattr(self, kind)(**asked)
+            return getattr(self, kind)(**arguments)
         except TimeoutError:
             return self.failed("timeout", "too slow")
         except ssl.SSLCertVerificationError as error:
@@ -110,11 +111,11 @@ class Relay:
                 return self.failed(kind, f"{kind} by the rules")
         if host not in ("localhost", "127.0.0.1", "tls.example", "wrong.example"):
             return self.failed("resolve", f"there is no host {host}")
-        self.told += 1
-        self.connections[self.told] = connection = self.real(socket.AF_INET)
+        self.last_conn += 1
+        self.connections[self.last_conn] = connection = self.real_socket(socket.AF_INET)
         connection.settimeout(timeout_ms / 1000)
         connection.connect(("127.0.0.1", port))
-        return {"connected": {"conn": self.told, "address": "127.0.0.1"}}
+        return {"connected": {"conn": self.last_conn, "address": "127.0.0.1"}}
 
     def resolve(self, host):
         return {"resolved": {"addresses": ["::1", "127.0.0.1"]}}
@@ -145,13 +146,13 @@ class Relay:
         return {"closed": {}}
 
 
-class Inside(unittest.TestCase):
-    """What runs where sockets are the relay's."""
+class VirtualSocketTest(unittest.TestCase):
+    """The tests that run in the child process."""
 
     def setUp(self):
         sockets.begin()
         self.addCleanup(sockets.end)
-        relay.asked.clear()
+        relay.requests.clear()
 
     def test_requests(self):
         import requests
@@ -161,20 +162,20 @@ class Inside(unittest.TestCase):
         self.assertEqual(requests.get(f"{PLAIN}/elsewhere").text, "/there")
         self.assertEqual(requests.get(f"{SECURE}/s").text, "/s")
         self.assertEqual(len(requests.get(f"{PLAIN}/big", stream=True).raw.read()), BIG)
-        self.assertEqual(relay.asked.count("close"), relay.asked.count("connect"))
+        self.assertEqual(relay.requests.count("close"), relay.requests.count("connect"))
 
-    def test_sessions_keep_connections(self):
+    def test_sessions_reuse_connections(self):
         import requests
 
         with requests.Session() as session:
             for page in ("/1", "/2", "/last"):
                 self.assertEqual(session.get(SECURE + page).text, page)
-            self.assertEqual(relay.asked.count("connect"), 1)
-            # The server has closed it; that is noticed.
+            self.assertEqual(relay.requests.count("connect"), 1)
+            # The server has closed the connection, and the client notices.
             self.assertEqual(session.get(f"{SECURE}/again").text, "/again")
-            self.assertEqual(relay.asked.count("connect"), 2)
+            self.assertEqual(relay.requests.count("connect"), 2)
 
-    def test_failures_that_requests_wraps(self):
+    def test_errors_are_those_of_requests(self):
         import requests
 
         for host, error in (
@@ -194,7 +195,7 @@ class Inside(unittest.TestCase):
         pool = urllib3.PoolManager()
         self.assertEqual(pool.request("GET", f"{SECURE}/u").data, b"/u")
         self.assertEqual(pool.request("GET", f"{SECURE}/v").data, b"/v")
-        self.assertEqual(relay.asked.count("connect"), 1)
+        self.assertEqual(relay.requests.count("connect"), 1)
 
     def test_urllib_and_http_client(self):
         import http.client
@@ -227,9 +228,9 @@ class Inside(unittest.TestCase):
             self.assertRaises(OSError, connection.fileno)
         self.assertRaises(OSError, connection.recv, 1)
         self.assertEqual(connection.fileno(), -1)
-        self.assertEqual(relay.asked.count("close"), 1)
+        self.assertEqual(relay.requests.count("close"), 1)
 
-    def test_waiting(self):
+    def test_timeouts_and_non_blocking_sockets(self):
         with socket.create_connection(("localhost", PORT)) as connection:
             connection.settimeout(0.01)
             self.assertRaises(TimeoutError, connection.recv, 1)
@@ -238,14 +239,14 @@ class Inside(unittest.TestCase):
             connection.shutdown(socket.SHUT_RDWR)
             self.assertRaises(BrokenPipeError, connection.send, b"x")
 
-    def test_names(self):
+    def test_name_resolution(self):
         self.assertEqual(socket.getaddrinfo("a.example", "https"), [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("a.example", 443))])
         self.assertEqual(socket.getaddrinfo("::1", 80)[0][4], ("::1", 80, 0, 0))
-        self.assertEqual(relay.asked, [])
+        self.assertEqual(relay.requests, [])
         self.assertEqual(socket.gethostbyname("a.example"), "127.0.0.1")
         self.assertEqual((socket.gethostname(), socket.getfqdn()), ("localhost", "localhost"))
 
-    def test_what_there_is_none_of(self):
+    def test_servers_datagrams_and_descriptors_are_refused(self):
         plain = socket.socket()
         for act in (
             lambda: plain.bind(("", 0)), plain.listen, plain.accept, plain.dup, socket.socketpair, lambda: plain.recv(1),
@@ -261,10 +262,10 @@ class Inside(unittest.TestCase):
         with socket.create_connection(("localhost", TLS_PORT)) as plain:
             with context.wrap_socket(plain, server_hostname="tls.example") as secured:
                 self.assertEqual(secured.getpeercert(binary_form=True), der)
-                known = secured.getpeercert()
-                self.assertEqual(dict(pair for (pair,) in known["subject"])["commonName"], "tls.example")
-                self.assertIn(("DNS", "localhost"), known["subjectAltName"])
-                self.assertGreater(ssl.cert_time_to_seconds(known["notAfter"]), 1.8e9)
+                parsed = secured.getpeercert()
+                self.assertEqual(dict(pair for (pair,) in parsed["subject"])["commonName"], "tls.example")
+                self.assertIn(("DNS", "localhost"), parsed["subjectAltName"])
+                self.assertGreater(ssl.cert_time_to_seconds(parsed["notAfter"]), 1.8e9)
                 self.assertEqual(secured.version(), "TLSv1.3")
                 self.assertEqual(secured.cipher()[1:], ("TLSv1.3", 256))
                 self.assertEqual(secured.selected_alpn_protocol(), "http/1.1")
@@ -280,23 +281,23 @@ class Inside(unittest.TestCase):
         with socket.create_connection(("localhost", PORT)) as plain:
             self.assertRaises(ssl.SSLError, context.wrap_socket, plain)
 
-    def test_nothing_is_asked_by_the_garbage_collector(self):
+    def test_the_garbage_collector_makes_no_requests(self):
         connection = socket.create_connection(("localhost", PORT))
         circle = [connection.makefile("rb"), connection]
         circle.append(circle)
         connection.close()
         del connection, circle
         gc.collect()
-        self.assertEqual(relay.asked, ["connect"])
+        self.assertEqual(relay.requests, ["connect"])
 
-    def test_nothing_outlives_its_hook(self):
+    def test_connections_end_with_their_hook(self):
         connection = socket.create_connection(("localhost", PORT))
         sockets.end()
         self.assertRaisesRegex(OSError, "in a hook", socket.create_connection, ("localhost", PORT))
         sockets.begin()
         self.assertRaisesRegex(ConnectionAbortedError, "ended with its hook", connection.send, b"x")
         connection.close()
-        self.assertEqual(relay.asked, ["connect"])
+        self.assertEqual(relay.requests, ["connect"])
 
 
 def load_tests(loader, tests, pattern):
@@ -310,11 +311,11 @@ if __name__ == "__main__" and len(sys.argv) == 4:
         import requests  # noqa: F401
     from multiplayer import sockets, tls
 
-    relay = Relay()
+    relay = FakeRelay()
     sockets.install(relay.ask)
     with tempfile.TemporaryDirectory() as workspace:
         tls.install(workspace)
-        result = unittest.TextTestRunner().run(unittest.defaultTestLoader.loadTestsFromTestCase(Inside))
+        result = unittest.TextTestRunner().run(unittest.defaultTestLoader.loadTestsFromTestCase(VirtualSocketTest))
     sys.exit(not result.wasSuccessful())
 elif __name__ == "__main__":
     unittest.main()

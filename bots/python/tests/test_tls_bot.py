@@ -1,4 +1,4 @@
-"""TlsBot against a TLS server on loopback: `socket` and `ssl` are real here, the relay's have tests of their own."""
+"""TlsBot with a TLS server on loopback, through the real `socket` and `ssl`. Egress through the relay is tested elsewhere."""
 
 import hashlib
 import pathlib
@@ -12,7 +12,7 @@ from unittest import mock
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
-from table import Table, load, types  # noqa: E402
+from fake_channel import FakeChannel, load, types  # noqa: E402
 
 tls_bot = load("tls_bot")
 PEM = pathlib.Path(__file__).parents[3] / "examples/tls/loopback.pem"
@@ -21,7 +21,7 @@ DER = ssl.PEM_cert_to_DER_cert(PEM.read_text()[PEM.read_text().index("-----BEGIN
 
 
 class Server(threading.Thread):
-    """Shakes hands with whoever connects, until it is closed."""
+    """Performs TLS handshakes until it is closed."""
 
     def __init__(self):
         super().__init__()
@@ -56,80 +56,80 @@ class CertificateTest(unittest.TestCase):
         cls.server = Server()
         cls.addClassCleanup(cls.server.close)
 
-    def look(self, host, trusted=False):
-        table = Table(tls_bot.TlsBot, "alice", "bob")
-        table.now = 1_800_000_000.0
+    def certificate_of(self, host, trusted=False):
+        channel = FakeChannel(tls_bot.TlsBot, "alice", "bob")
+        channel.now = 1_800_000_000.0
         real = ssl.create_default_context
         context = (lambda: real(cafile=CA)) if trusted else real
         with mock.patch.object(tls_bot.ssl, "create_default_context", context):
-            return table.say("s1", f"!cert {host}:{self.server.port}")[0]
+            return channel.post("s1", f"!cert {host}:{self.server.port}")[0]
 
-    def test_what_a_certificate_says(self):
-        said = self.look("localhost", trusted=True)
-        self.assertEqual((said["type"], said["verified"], said["problem"]), ("certificate", True, None))
-        self.assertEqual(said["subject"], [["countryName", "DE"], ["organizationName", "Example Org"], ["commonName", "tls.example"]])
-        self.assertEqual(said["issuer"], [["organizationName", "Example Authority"], ["commonName", "Example CA"]])
-        self.assertEqual(said["names"], ["DNS:localhost", "DNS:tls.example", "IP:127.0.0.1", "IP:" + "0000:" * 7 + "0001",
+    def test_the_fields_of_a_certificate(self):
+        posted = self.certificate_of("localhost", trusted=True)
+        self.assertEqual((posted["type"], posted["verified"], posted["problem"]), ("certificate", True, None))
+        self.assertEqual(posted["subject"], [["countryName", "DE"], ["organizationName", "Example Org"], ["commonName", "tls.example"]])
+        self.assertEqual(posted["issuer"], [["organizationName", "Example Authority"], ["commonName", "Example CA"]])
+        self.assertEqual(posted["names"], ["DNS:localhost", "DNS:tls.example", "IP:127.0.0.1", "IP:" + "0000:" * 7 + "0001",
                                          "email:post@tls.example", "URI:https://tls.example/"])
-        self.assertEqual(said["sha256"], hashlib.sha256(DER).hexdigest())
-        self.assertGreater(said["days_left"], 30_000)
+        self.assertEqual(posted["sha256"], hashlib.sha256(DER).hexdigest())
+        self.assertGreater(posted["days_left"], 30_000)
 
-    def test_the_same_as_the_ssl_module_reads(self):
+    def test_fields_are_those_of_the_ssl_module(self):
         context = ssl.create_default_context(cafile=CA)
         with socket.create_connection(("127.0.0.1", self.server.port)) as plain:
             with context.wrap_socket(plain, server_hostname="localhost") as secured:
-                known = secured.getpeercert()
+                expected = secured.getpeercert()
         read = tls_bot.certificate(DER)
-        self.assertEqual(read["subject"], [list(pair) for (pair,) in known["subject"]])
-        self.assertEqual(int(read["serial"], 16), int(known["serialNumber"], 16))
+        self.assertEqual(read["subject"], [list(pair) for (pair,) in expected["subject"]])
+        self.assertEqual(int(read["serial"], 16), int(expected["serialNumber"], 16))
         for name, key in (("not_before", "notBefore"), ("not_after", "notAfter")):
-            self.assertEqual(tls_bot.moment(read[name]).timestamp(), ssl.cert_time_to_seconds(known[key]))
+            self.assertEqual(tls_bot.moment(read[name]).timestamp(), ssl.cert_time_to_seconds(expected[key]))
 
-    def test_one_that_nobody_vouches_for(self):
-        said = self.look("localhost")
-        self.assertFalse(said["verified"])
-        self.assertIn("unable to get local issuer", said["problem"])
-        self.assertIn("NOT verified", said["text"])
-        self.assertEqual(said["sha256"], hashlib.sha256(DER).hexdigest())
+    def test_an_untrusted_certificate_is_not_verified(self):
+        posted = self.certificate_of("localhost")
+        self.assertFalse(posted["verified"])
+        self.assertIn("unable to get local issuer", posted["problem"])
+        self.assertIn("NOT verified", posted["text"])
+        self.assertEqual(posted["sha256"], hashlib.sha256(DER).hexdigest())
 
-    def test_one_for_another_host(self):
-        with mock.patch.object(tls_bot, "fetch", side_effect=self.elsewhere):
-            said = self.look("other.example", trusted=True)
-        self.assertFalse(said["verified"])
-        self.assertIn("other.example", said["problem"])
+    def test_a_certificate_for_another_host_is_not_verified(self):
+        with mock.patch.object(tls_bot, "fetch", side_effect=self.fetch_from_loopback):
+            posted = self.certificate_of("other.example", trusted=True)
+        self.assertFalse(posted["verified"])
+        self.assertIn("other.example", posted["problem"])
 
-    def elsewhere(self, host, port, context):
+    def fetch_from_loopback(self, host, port, context):
         with socket.create_connection(("127.0.0.1", port), timeout=2) as plain:
             with context.wrap_socket(plain, server_hostname=host) as secured:
                 return secured.getpeercert(binary_form=True), secured.version()
 
-    def test_servers_that_fail(self):
-        table = Table(tls_bot.TlsBot, "alice")
-        self.assertEqual(table.say("s1", "!cert 127.0.0.1:1")[0]["reason"], "UNREACHABLE")
+    def test_failures_of_the_server_are_explained(self):
+        channel = FakeChannel(tls_bot.TlsBot, "alice")
+        self.assertEqual(channel.post("s1", "!cert 127.0.0.1:1")[0]["reason"], "UNREACHABLE")
         for error, reason in ((TimeoutError(), "TIMEOUT"), (ssl.SSLError("wrong version"), "TLS"), (OSError("no"), "UNREACHABLE")):
             with mock.patch.object(tls_bot, "fetch", side_effect=error):
-                self.assertEqual(table.say("s1", "!cert tls.example")[0]["reason"], reason)
+                self.assertEqual(channel.post("s1", "!cert tls.example")[0]["reason"], reason)
         for der in (b"", DER[:200], b"\x30\x03\x30\x01\x00", b"\xff" * 50):
             with mock.patch.object(tls_bot, "fetch", return_value=(der, "TLSv1.3")):
-                self.assertEqual(table.say("s1", "!cert tls.example")[0]["reason"], "BAD_CERTIFICATE")
+                self.assertEqual(channel.post("s1", "!cert tls.example")[0]["reason"], "BAD_CERTIFICATE")
 
-    def test_words_and_data(self):
-        table = Table(tls_bot.TlsBot, "alice")
+    def test_commands_as_text_and_as_data(self):
+        channel = FakeChannel(tls_bot.TlsBot, "alice")
         with mock.patch.object(tls_bot, "fetch", return_value=(DER, "TLSv1.3")) as fetch:
             for text in ("!cert tls.example", " !CERT TLS.example:8443 ", "!certificate https://tls.example/"):
-                self.assertEqual(types(table.say("s1", text)), ["certificate"])
-            table.say("s1", type="move", action="cert", host="tls.example", port=444)
+                self.assertEqual(types(channel.post("s1", text)), ["certificate"])
+            channel.post("s1", type="move", action="cert", host="tls.example", port=444)
         self.assertEqual([call.args[:2] for call in fetch.call_args_list],
                          [("tls.example", 443), ("tls.example", 8443), ("tls.example", 443), ("tls.example", 444)])
         for text in ("!cert", "!cert two words", "!cert a..b", "!cert -x", "!cert " + "a" * 300):
-            self.assertEqual(table.say("s1", text)[0]["reason"], "BAD_HOST", text)
-        self.assertEqual(table.say("s1", "!cert x:99999")[0]["reason"], "BAD_PORT")
-        self.assertEqual(table.say("s1", type="move", action="cert", host=7)[0]["reason"], "BAD_HOST")
-        self.assertEqual(table.say("s1", type="move", action="cert", host="x", port="443")[0]["reason"], "BAD_PORT")
-        self.assertEqual(table.say("s1", "what a certificate!"), [])
-        table.join("s1")
-        said = table.say("s1", "!help") + table.say("s1", "!status") + table.dm("s1", "x")
-        self.assertEqual(types(said), ["help", "status", "help"])
+            self.assertEqual(channel.post("s1", text)[0]["reason"], "BAD_HOST", text)
+        self.assertEqual(channel.post("s1", "!cert x:99999")[0]["reason"], "BAD_PORT")
+        self.assertEqual(channel.post("s1", type="move", action="cert", host=7)[0]["reason"], "BAD_HOST")
+        self.assertEqual(channel.post("s1", type="move", action="cert", host="x", port="443")[0]["reason"], "BAD_PORT")
+        self.assertEqual(channel.post("s1", "what a certificate!"), [])
+        channel.join("s1")
+        posted = channel.post("s1", "!help") + channel.post("s1", "!status") + channel.dm("s1", "x")
+        self.assertEqual(types(posted), ["help", "status", "help"])
 
 
 if __name__ == "__main__":

@@ -47,7 +47,7 @@ async fn values_that_json_lacks_are_refused_by_path() {
             "self.ctx.post('bot', {'x': 1e20})",
             "ValueError: body.x: 1e+20 would be read as an integer beyond ±(2^53-1); post it as a string",
         ),
-        ("self.ctx.post('trace', {})", "ValueError: kind 'trace' is the relay's own"),
+        ("self.ctx.post('trace', {})", "ValueError: kind 'trace' is reserved for the relay"),
         ("self.ctx.post('bot', 'x' * 40_000)", "ValueError: body is 40011 bytes; at most 32768"),
         ("self.ctx.set_state([])", "TypeError: state must be a dict, not list"),
         ("self.ctx.set_state({'x': 'a' * (1 << 20)})", "ValueError: state is 1048584 bytes; at most 1048576"),

@@ -28,7 +28,7 @@ async fn a_rejection_names_the_rule_and_the_line() {
         ("().__class__", "\"__class__\" is an invalid attribute name because it starts with \"__\""),
         ("x = (lambda: 0).__globals__", "\"__globals__\" is an invalid attribute name because it starts with \"__\""),
         ("print.__self__", "\"__self__\" is an invalid attribute name because it starts with \"__\""),
-        ("(x for x in ()).gi_frame", "\"gi_frame\" is a restricted name of frames and code"),
+        ("(x for x in ()).gi_frame", "\"gi_frame\" is not allowed: it belongs to frame and code objects"),
         ("_getattr_ = None", "\"_getattr_\" is a reserved name"),
         ("def _write_(a, b): pass", "\"_write_\" is a reserved name"),
         ("class A(metaclass=type): pass", "The keyword argument \"metaclass\" is not allowed"),

@@ -1,7 +1,7 @@
-"""A channel in miniature, to try out a bot as plain Python: no relay, no sandbox, no waiting.
+"""A fake channel for tests of bots as plain Python, without a relay, a sandbox or waiting.
 
-A fresh instance for every hook, state only through JSON, effects that count only when the hook succeeds, and a
-clock that moves when the test says so. The sandbox and the real relay have tests of their own.
+As on a relay, each hook gets a new instance of the bot, state passes through JSON, and effects count only if the hook
+succeeds. The clock moves only when the test moves it.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ MAX_TIMERS = 16
 
 
 def load(name):
-    """A preset's module, by its file's name."""
+    """Loads a preset's module by its file name."""
     spec = importlib.util.spec_from_file_location(name, PRESETS / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -24,10 +24,10 @@ def load(name):
 
 
 class Context:
-    """What one hook sees, and what it leaves behind."""
+    """The `ctx` of one hook; collects its effects."""
 
-    def __init__(self, kept, slots, now=1_700_000_000.0, env=None, params=None, contributors=None):
-        self.kept = json.loads(json.dumps(kept))  # state, commitments, timers, stream: what outlasts a hook
+    def __init__(self, persisted, slots, now=1_700_000_000.0, env=None, params=None, contributors=None):
+        self.persisted = json.loads(json.dumps(persisted))  # state, commitments, timers and stream
         self.slots = slots
         self.now = now
         self.env = dict(env or {})
@@ -39,21 +39,21 @@ class Context:
         self.effects = []
 
     def get_state(self):
-        return json.loads(self.kept["state"])
+        return json.loads(self.persisted["state"])
 
     def set_state(self, state):
-        self.kept["state"] = json.dumps(plain_json(state), allow_nan=False)
+        self.persisted["state"] = json.dumps(plain_json(state), allow_nan=False)
 
     def post(self, kind, body):
-        self.effects.append({"kind": kind, "to": None, "body": spoken(body)})
+        self.effects.append({"kind": kind, "to": None, "body": checked_body(body)})
 
     def dm(self, slot_id, kind, body):
         if slot_id not in [player["slot_id"] for player in self.players]:
             raise ValueError(f"no player holds slot {slot_id!r}")
-        self.effects.append({"kind": kind, "to": slot_id, "body": spoken(body)})
+        self.effects.append({"kind": kind, "to": slot_id, "body": checked_body(body)})
 
     def timer(self, name, seconds):
-        timers = self.kept["timers"]
+        timers = self.persisted["timers"]
         if seconds is None:
             timers.pop(name, None)
         else:
@@ -61,43 +61,43 @@ class Context:
         assert len(timers) <= MAX_TIMERS, "too many timers"
 
     def start(self):
-        if self.kept["stream"] is None:
-            self.kept["stream"] = self.contributors
-        return list(self.kept["stream"])
+        if self.persisted["stream"] is None:
+            self.persisted["stream"] = self.contributors
+        return list(self.persisted["stream"])
 
     def reveal(self):
-        self.kept["stream"] = None
+        self.persisted["stream"] = None
 
     def commit(self, value):
-        self.kept["committed"] += 1
-        name, text = f"c{self.kept['committed']}", json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+        self.persisted["committed"] += 1
+        name, text = f"c{self.persisted['committed']}", json.dumps(value, separators=(",", ":"), ensure_ascii=False)
         salt = secrets.token_hex(16)
         digest = "sha256:" + hashlib.sha256(f"{text}|{salt}".encode()).hexdigest()
-        self.kept["commitments"][name] = {"id": name, "value": plain_json(value), "text": text, "salt": salt,
+        self.persisted["commitments"][name] = {"id": name, "value": plain_json(value), "text": text, "salt": salt,
                                           "commitment": digest, "formula": FORMULA}
         return {"id": name, "commitment": digest, "formula": FORMULA}
 
     def open(self, name):
-        return self.kept["commitments"].pop(name)
+        return self.persisted["commitments"].pop(name)
 
 
 def plain_json(body):
     copy = json.loads(json.dumps(body, allow_nan=False))
-    assert copy == body, "tuples, sets and keys that are no text do not survive the log"
+    assert copy == body, "tuples, sets and keys that are not strings would not survive JSON"
     return copy
 
 
-def spoken(body):
+def checked_body(body):
     copy = plain_json(body)
-    assert copy["type"] and copy["text"], "every post speaks to programs and to people"
+    assert copy["type"] and copy["text"], "every post has a type for programs and a text for people"
     assert len(json.dumps(copy)) < 32 * 1024, "a post has at most 32 KiB"
     for value in copy.values():
         assert not isinstance(value, int) or abs(value) < 2**53
     return copy
 
 
-class Table:
-    """A channel with one bot: `bot_class` on slot s0, and an invite slot for each label."""
+class FakeChannel:
+    """A channel with one bot in slot s0, and an invite slot for each label."""
 
     def __init__(self, bot_class, *labels, env=None, contributors=None, **params):
         self.bot_class = bot_class
@@ -108,31 +108,31 @@ class Table:
         self.slots = [{"slot_id": "s0", "label": "referee", "kind": "bot", "filled": True}]
         self.slots += [{"slot_id": f"s{n}", "label": label, "kind": "invite", "filled": False}
                        for n, label in enumerate(labels, 1)]
-        self.kept = {"state": "{}", "timers": {}, "commitments": {}, "committed": 0, "stream": None}
+        self.persisted = {"state": "{}", "timers": {}, "commitments": {}, "committed": 0, "stream": None}
         self.log = []
-        self.hook("on_init")
+        self.run_hook("on_init")
 
     @property
     def state(self):
-        return json.loads(self.kept["state"])
+        return json.loads(self.persisted["state"])
 
     @state.setter
     def state(self, state):
-        self.kept["state"] = json.dumps(state)
+        self.persisted["state"] = json.dumps(state)
 
     @property
     def timers(self):
-        """The timers that run, with the seconds that each still has."""
-        return {name: due - self.now for name, due in self.kept["timers"].items()}
+        """The running timers, with their remaining seconds."""
+        return {name: due - self.now for name, due in self.persisted["timers"].items()}
 
-    def hook(self, hook, *args):
-        """Runs one hook and returns what it posted."""
-        ctx = Context(self.kept, json.loads(json.dumps(self.slots)), self.now, self.env, self.params, self.contributors)
+    def run_hook(self, hook, *args):
+        """Runs one hook; returns the bodies that it posted."""
+        ctx = Context(self.persisted, json.loads(json.dumps(self.slots)), self.now, self.env, self.params, self.contributors)
         bot = self.bot_class(ctx, json.loads(json.dumps(self.params)))
         method = getattr(bot, hook, None)
         if method is not None:
             method(*args)
-        self.kept = ctx.kept
+        self.persisted = ctx.persisted
         self.log += ctx.effects
         return [effect["body"] for effect in ctx.effects]
 
@@ -140,48 +140,48 @@ class Table:
         posted = []
         for seat in seats:
             self.slots[int(seat[1:])]["filled"] = True
-            posted += self.hook("on_join", seat)
+            posted += self.run_hook("on_join", seat)
         return posted
 
     def leave(self, seat):
         self.slots[int(seat[1:])]["filled"] = False
-        return self.hook("on_leave", seat)
+        return self.run_hook("on_leave", seat)
 
-    def say(self, seat, text=None, kind="user", **data):
+    def post(self, seat, text=None, kind="user", **data):
         body = dict(data) if text is None else dict(data, text=text)
-        return self.hook("on_message", {"id": 1, "channel_id": "chn_1", "sender": seat, "kind": kind,
+        return self.run_hook("on_message", {"id": 1, "channel_id": "chn_1", "sender": seat, "kind": kind,
                                         "body": body, "ts": "2026-01-01T00:00:00.000Z", "to_slot": None})
 
-    def whisper(self, seat, text):
-        """A private message to the bot; returns all effects, with whom they are for."""
+    def dm_effects(self, seat, text):
+        """Sends a private message to the bot; returns its effects, each with its addressee as `to`."""
         before = len(self.log)
-        self.hook("on_private_message", seat, {"text": text})
+        self.run_hook("on_private_message", seat, {"text": text})
         return self.log[before:]
 
     def dm(self, seat, text):
-        """What the bot answers in private; it may post nothing in public."""
-        effects = self.whisper(seat, text)
+        """Sends a private message to the bot; returns the bodies of its replies, which must all be private."""
+        effects = self.dm_effects(seat, text)
         assert all(effect["to"] == seat for effect in effects)
         return [effect["body"] for effect in effects]
 
-    def wait(self, seconds):
-        """Lets time go by: fires each timer that is due, in order, at its time."""
+    def advance(self, seconds):
+        """Advances the clock, and fires each timer at its time."""
         end, posted = self.now + seconds, []
         while True:
-            due = sorted((at, name) for name, at in self.kept["timers"].items() if at <= end)
+            due = sorted((at, name) for name, at in self.persisted["timers"].items() if at <= end)
             if not due:
                 self.now = end
                 return posted
             self.now, name = due[0]
-            del self.kept["timers"][name]
-            posted += self.hook("on_timer", name)
+            del self.persisted["timers"][name]
+            posted += self.run_hook("on_timer", name)
 
-    def events(self, event):
-        """All bodies of one type that were posted or sent."""
+    def bodies(self, event):
+        """Returns all bodies of one type, of posts and of private messages."""
         return [effect["body"] for effect in self.log if effect["body"]["type"] == event]
 
     def last(self, event):
-        return self.events(event)[-1]
+        return self.bodies(event)[-1]
 
 
 def types(bodies):
