@@ -64,7 +64,7 @@ async def replay_channels(options, relay, screen, host):
     for channel in (await host.call("list_channels"))["channels"]:
         file = (options.keep or Path(relay.data_dir)) / f"{channel['name']}-{channel['channel_id']}.json"
         await run_program(program(options.bin_dir, "mcp-multiplayer-relay"), "export", channel["channel_id"], "--out", str(file),
-                       "--data-dir", relay.data_dir)
+                          "--data-dir", relay.data_dir)
         code, text = await run_program(program(options.bin_dir, "mcp-multiplayer-bot"), "replay", "--fresh", str(file), accepted=(0, 3))
         for line in text.splitlines():
             screen.show("replay", line, screen.tick() if code == 0 else " ")

@@ -74,8 +74,8 @@ echo "Creating .venv with $chosen, for the Python packages that bots may use. Th
 before=$(cat "$venv/pyvenv.cfg" 2>/dev/null || true)
 rm -rf "$venv"
 "$chosen" -m venv "$venv"
-# The worker is linked to the Python that it was built with. Cargo does not notice when .venv changes to another
-# Python, so what depends on it is removed and built again.
+# The worker is linked to the Python that it was built with. Cargo does not notice that .venv now has another Python, so
+# the crates that depend on it must be built again.
 if [ -n "$before" ] && [ "$before" != "$(cat "$venv/pyvenv.cfg")" ]; then
     for profile in dev release; do
         (cd "$root" && cargo clean --quiet --profile "$profile" -p pyo3-build-config -p pyo3-ffi -p pyo3 -p mcp-multiplayer-bot)

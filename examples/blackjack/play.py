@@ -55,8 +55,8 @@ async def example(options):
             for number in range(1, ROUNDS + 1):
                 proof = check_round(player.messages, player.referee, number)
                 screen.show(player.name, f"round {number}: all {proof.shown} cards shown come from the shoe of {proof.cards} that was "
-                                        f"committed to before the deal; the hole card was {proof.hole}; the dealer played "
-                                        "and paid by the rules", screen.tick())
+                                         f"committed to before the deal; the hole card was {proof.hole}; the dealer played "
+                                         "and paid by the rules", screen.tick())
         forged = copy.deepcopy(bob.messages)
         dealt = next(message["body"] for message in forged if (message["body"] or {}).get("type") == "dealt")
         dealt["dealer"]["up"][0]["card"] = "AS" if dealt["dealer"]["up"][0]["card"] != "AS" else "KS"

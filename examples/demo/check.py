@@ -1,4 +1,4 @@
-"""Checks that a player can make without trusting anybody: which code refereed, and that it kept its secret number.
+"""Checks that a player can make without trusting anybody: which code refereed, and that it never changed its number.
 
 Everything is computed locally, from the messages that the player received and the source that `get_bot_code` returned.
 Nothing here relies on the relay's own judgement.

@@ -43,9 +43,9 @@ async def connected_players(stack, relay, server, screen, alice_log):
     bob = await stack.enter_async_context(over_http("bob", f"{relay.url}/mcp", token, observer=screen))
     screen.note("relay", f"{relay.url}, on a free port, with its data in a temporary directory")
     screen.show("alice", f"her client launches {Path(server).name} over stdio, as Claude Desktop does "
-                       f"(MCP {alice.client.protocol_version}); it reads the relay's local token from its file")
+                         f"(MCP {alice.client.protocol_version}); it reads the relay's local token from its file")
     screen.show("bob", f"his client talks HTTP to {relay.url}/mcp (MCP {bob.client.protocol_version}), "
-                     "with a token from `token create --name bob`")
+                       "with a token from `token create --name bob`")
     return alice, bob
 
 
@@ -102,10 +102,10 @@ async def verify_outcome(alice, bob, sources, screen):
         announced = check_code(player.messages, player.referee, sources[player.name])
         proof = check_game(player.messages, player.referee)
         screen.show(player.name, f"code: the source from get_bot_code has the hash {short(announced)}, "
-                                "as announced in the log, and it was never replaced", screen.tick())
+                                 "as announced in the log, and it was never replaced", screen.tick())
         screen.show(player.name, f"commitment: sha256(\"{proof.target}\" + \"{proof.salt}\") = {short(proof.commitment)}, "
-                               f"posted as entry {proof.commit_id}, before the first guess was judged (entry "
-                                f"{proof.first_judge_id})", screen.tick())
+                                 f"posted as entry {proof.commit_id}, before the first guess was judged (entry "
+                                 f"{proof.first_judge_id})", screen.tick())
         screen.show(player.name, f"judgements: all {proof.guesses} are correct for the number {proof.target}", screen.tick())
         await screen.pause(1.5)
 

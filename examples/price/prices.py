@@ -38,7 +38,7 @@ async def example(options):
             if options.url is None:
                 check_source(alice.referee_posts("price")[0]["body"])
                 screen.note("...", "to use a public source, which needs no permission: --path data.amount "
-                                     "--url https://api.coinbase.com/v2/prices/BTC-USD/spot")
+                                   "--url https://api.coinbase.com/v2/prices/BTC-USD/spot")
 
 
 async def price_read_by(player):

@@ -6,11 +6,21 @@
 #   schemathesis   valid, invalid and chained REST requests generated from /openapi.json (PyPI)
 #
 # Without arguments it runs all of them, also after one has failed. Peers are pinned by lock files and installed under
-# target/interop; one that can't be installed has failed. Needs .venv-clients and programs that are built, in
-# target/debug or in $MCP_MULTIPLAYER_BIN_DIR.
+# target/interop; one that can't be installed has failed. `make interop` calls this after a build; the programs are
+# taken from target/debug, or from $MCP_MULTIPLAYER_BIN_DIR.
 set -u
 
 here=$(cd "$(dirname "$0")" && pwd)
+cd "$here/../.." || exit
+
+programs=${MCP_MULTIPLAYER_BIN_DIR:-target/debug}
+for program in mcp-multiplayer-relay mcp-multiplayer-bot conformance; do
+  [ -x "$programs/$program" ] || {
+    echo "interop: $programs/$program is not built; run make interop, or cargo build --workspace --bins." >&2
+    exit 1
+  }
+done
+[ -x .venv-clients/bin/python ] || { echo 'interop: .venv-clients is missing; run sh examples/demo/setup.sh.' >&2; exit 1; }
 
 failed=
 summary=

@@ -22,7 +22,7 @@ class ExamplesTest(unittest.TestCase):
 
     def test_blackjack_is_verified(self):
         self.assert_example_runs("blackjack/play.py", "Randomness in the shuffle from: alice, bob", "the dealer played and paid by the rules",
-                     "one card altered ✗", checks=5)
+                                 "one card altered ✗", checks=5)
 
     def test_tic_tac_toe_is_a_draw(self):
         self.assert_example_runs("tic_tac_toe/play.py", "Drawn with randomness from: alice, bob", "A draw.", checks=3)
@@ -38,7 +38,7 @@ class ExamplesTest(unittest.TestCase):
 
     def test_contract_is_settled_by_rules_and_by_a_model(self):
         self.assert_example_runs("contract/agree.py", "deliver is fulfilled: the claim holds; nobody objected in time",
-                     "breached: prompt and answer are in the log, the key is not", checks=3)
+                                 "breached: prompt and answer are in the log, the key is not", checks=3)
 
     def test_a_running_relay_needs_a_token_for_each_player(self):
         done = subprocess.run([sys.executable, EXAMPLES / "blackjack/play.py", "--relay", "http://127.0.0.1:9"],

@@ -45,7 +45,7 @@ class Attacker:
 
     def token(self, **form):
         status, headers, text = self.request("POST", "/oauth/token", urlencode(form),
-                                         {"Content-Type": "application/x-www-form-urlencoded"})
+                                             {"Content-Type": "application/x-www-form-urlencoded"})
         assert headers["cache-control"] == "no-store", headers
         return json.loads(text) | {"status": status}
 

@@ -100,7 +100,8 @@ class Effects:
     def _save_commitments(self, stored):
         text = json.dumps(stored, ensure_ascii=False, separators=(",", ":"))
         if len(text.encode()) > self._limits["kept_bytes"]:
-            raise ValueError(f"open commitments may take at most {self._limits['kept_bytes']} bytes; open those that are no longer secret")
+            limit = self._limits["kept_bytes"]
+            raise ValueError(f"open commitments may take at most {limit} bytes; open those that are no longer secret")
         self.commitments = text
 
     def set_state(self, state):

@@ -14,10 +14,10 @@ class Log(TextIOBase):
     def write(self, text):
         if not isinstance(text, str):
             raise TypeError(f"write() argument must be str, not {type(text).__name__}")
-        room = self._limit - self._size
-        if 0 <= room < len(text):
-            self._parts += text[:room], "\n[the rest of the log is cut]"
-        elif room > 0:
+        remaining = self._limit - self._size
+        if 0 <= remaining < len(text):
+            self._parts += text[:remaining], "\n[the rest of the log is cut]"
+        elif remaining > 0:
             self._parts.append(text)
         self._size += len(text)
         return len(text)
