@@ -9,54 +9,54 @@ use thiserror::Error;
 
 use crate::limits;
 
-/// The body of an entry: a JSON object, held as the canonical text (RFC 8785) that is hashed.
+/// Body of an entry: a JSON object, stored as the canonical text (RFC 8785) that is hashed.
 ///
-/// What is shown is byte for byte what is proven. Integers are within ±(2⁵³−1), floats finite,
-/// nesting at most [`limits::JSON_DEPTH`].
+/// Readers receive exactly the bytes that were hashed. Integers are within ±(2⁵³−1), floats are finite,
+/// and nesting is at most [`limits::JSON_DEPTH`] levels deep.
 #[derive(Clone)]
 pub struct Body(Arc<RawValue>);
 
-/// Why a value cannot be a body; `path` says where, as in `body.score[2]`.
+/// Error for a value that a body cannot contain.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("{path}: {reason}")]
 pub struct BodyError {
-    /// Where in the value.
+    /// Location of the value, as in `body.score[2]`.
     pub path: String,
-    /// What is wrong there.
+    /// Reason for which it is refused.
     pub reason: &'static str,
 }
 
 impl Body {
-    /// The canonical form of `fields`; `name` starts the path of an error.
+    /// Creates a body from `fields`. The paths in errors start with `name`.
     pub fn new(name: &str, fields: Map<String, Value>) -> Result<Self, BodyError> {
         let value = Value::Object(fields);
         Ok(Self::from_store(canonical_text(name, &value)?).expect("canonical text is JSON"))
     }
 
-    /// The canonical form of one of the crate's own types, which are objects of strings and small numbers.
-    pub(crate) fn of<T: Serialize>(value: &T) -> Self {
+    /// Creates a body from one of this crate's own types, which serialize to objects of strings and small numbers.
+    pub(crate) fn from_own_type<T: Serialize>(value: &T) -> Self {
         let text = serde_json_canonicalizer::to_string(value).expect("the crate's own bodies are plain JSON");
         Self::from_store(text).expect("canonical text is JSON")
     }
 
-    /// Takes a text that this crate wrote before, such as a stored row; `None` when it is not canonical.
+    /// Creates a body from canonical text; `None` if the text is not an object or not canonical.
     pub fn from_canonical(text: &str) -> Option<Self> {
         let value: Value = serde_json::from_str(text).ok()?;
         let canonical = canonical_text("body", &value).ok()?;
         if value.is_object() && canonical == text { Self::from_store(canonical) } else { None }
     }
 
-    /// Takes a text whose canonical form is vouched for by whoever stored it; `None` when it is no JSON.
+    /// Creates a body from a text of the store without checking again that it is canonical; `None` if it is not JSON.
     pub fn from_store(text: String) -> Option<Self> {
         Some(Self(RawValue::from_string(text).ok()?.into()))
     }
 
-    /// The canonical JSON text.
+    /// Returns the canonical JSON text.
     pub fn as_str(&self) -> &str {
         self.0.get()
     }
 
-    /// The body's fields.
+    /// Parses the body's fields.
     pub fn parse<T: DeserializeOwned>(&self) -> serde_json::Result<T> {
         serde_json::from_str(self.0.get())
     }
@@ -70,14 +70,14 @@ impl PartialEq for Body {
 
 impl Eq for Body {}
 
-/// The canonical JSON (RFC 8785) of a value, once it is known that every reader keeps it exactly.
+/// Returns the canonical JSON (RFC 8785) of a value, after checking that every JSON reader preserves it exactly.
 pub fn canonical_text(name: &str, value: &Value) -> Result<String, BodyError> {
-    check(&mut name.to_owned(), value, 0)?;
+    check_exact(&mut name.to_owned(), value, 0)?;
     serde_json_canonicalizer::to_string(value)
         .map_err(|_| BodyError { path: name.to_owned(), reason: "cannot be written as canonical JSON" })
 }
 
-fn check(path: &mut String, value: &Value, depth: usize) -> Result<(), BodyError> {
+fn check_exact(path: &mut String, value: &Value, depth: usize) -> Result<(), BodyError> {
     let fail = |path: &str, reason| Err(BodyError { path: path.to_owned(), reason });
     if depth > limits::JSON_DEPTH {
         return fail(path, "nested deeper than 32 levels");
@@ -85,7 +85,8 @@ fn check(path: &mut String, value: &Value, depth: usize) -> Result<(), BodyError
     let length = path.len();
     match value {
         Value::Number(number) => {
-            // From 1e21 on, canonical JSON has an exponent; below, such a float would be read back as an integer.
+            // Canonical JSON writes a float from 1e21 on with an exponent. One between 2^53 and 1e21 is written as plain
+            // digits, which a reader would take for an integer that is too large.
             let exact = match number.as_i64() {
                 Some(integer) => (-limits::SAFE_INTEGER..=limits::SAFE_INTEGER).contains(&integer),
                 None => {
@@ -100,7 +101,7 @@ fn check(path: &mut String, value: &Value, depth: usize) -> Result<(), BodyError
         Value::Array(items) => {
             for (index, item) in items.iter().enumerate() {
                 let _ = write!(path, "[{index}]");
-                check(path, item, depth + 1)?;
+                check_exact(path, item, depth + 1)?;
                 path.truncate(length);
             }
         }
@@ -108,7 +109,7 @@ fn check(path: &mut String, value: &Value, depth: usize) -> Result<(), BodyError
             for (key, item) in fields {
                 path.push('.');
                 path.extend(key.chars().take(40));
-                check(path, item, depth + 1)?;
+                check_exact(path, item, depth + 1)?;
                 path.truncate(length);
             }
         }
@@ -161,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn is_canonical() {
+    fn text_is_canonical() {
         let body = body(json!({ "text": "é\u{1}", "b": [1.0, 0.1, -0.0], "a": null })).unwrap();
         assert_eq!(body.as_str(), "{\"a\":null,\"b\":[1,0.1,0],\"text\":\"é\\u0001\"}");
         assert_eq!(Body::from_canonical(body.as_str()), Some(body));
@@ -170,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn says_where_a_number_is_too_large() {
+    fn errors_locate_a_number_that_is_too_large() {
         let error = body(json!({ "score": [1, { "x": 9_007_199_254_740_992_i64 }] })).unwrap_err();
         assert_eq!(error.path, "body.score[1].x");
         assert!(body(json!({ "n": -9_007_199_254_740_991_i64 })).is_ok());
@@ -180,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn is_not_nested_without_end() {
+    fn excessive_nesting_is_refused() {
         let deep = (0..40).fold(json!(1), |inner, _| json!([inner]));
         assert_eq!(body(json!({ "deep": deep })).unwrap_err().reason, "nested deeper than 32 levels");
     }

@@ -6,10 +6,10 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::{Body, BotId, ChannelId, Hash, IdParseError, Kind, SlotId, Timestamp};
 
-/// What is hashed in front of a body, so that a body's hash can never be taken for something else.
+/// Domain separator that is hashed in front of a body, so that its hash cannot be mistaken for a hash of other data.
 const BODY_DOMAIN: &[u8] = b"mcp-multiplayer/body/v1";
 
-/// Who speaks. Set by the relay, never by the caller.
+/// Sender of an entry. Set by the relay, never by the caller.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Sender {
     /// The player who holds a seat; written as its slot, `s1`.
@@ -75,12 +75,12 @@ impl schemars::JsonSchema for Sender {
     }
 }
 
-/// Who vouches for the sender.
+/// Evidence that the sender wrote the entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Author {
-    /// Only the relay: written `relay-attested`.
+    /// The relay's own statement; written `relay-attested`.
     RelayAttested,
-    /// The author's own signed statement, by its hash.
+    /// A statement signed by the author; written as its hash.
     Statement(Hash),
 }
 
@@ -103,7 +103,7 @@ impl<'de> Deserialize<'de> for Author {
     }
 }
 
-/// 32 random bytes that keep a private body from being guessed by its hash; 64 hex digits in JSON.
+/// 32 random bytes that make it impossible to guess a private body from its hash; 64 hex digits in JSON.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Salt(pub [u8; 32]);
 
@@ -127,39 +127,39 @@ impl<'de> Deserialize<'de> for Salt {
     }
 }
 
-/// What is hashed and proven of an entry; everything but its body, of which it has the hash.
+/// The part of an entry that becomes a leaf of the Merkle tree: everything except the body, which is replaced by its hash.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Envelope {
-    /// Version of this form; 1.
+    /// Version of the envelope format; 1.
     pub v: u8,
     /// The channel.
     pub channel_id: ChannelId,
     /// The entry's sequence number in its channel: 1, 2, 3, …
     pub id: u64,
-    /// When the relay took it in; never before the entry in front of it.
+    /// Time at which the relay accepted the entry; never earlier than that of the previous entry.
     pub ts: Timestamp,
-    /// Who speaks.
+    /// The sender.
     pub sender: Sender,
     /// The label.
     pub kind: Kind,
-    /// The one slot, besides the sender's, that may read the body; `null` for all.
+    /// The only slot besides the sender's that may read the body; `null` for everyone.
     pub to_slot: Option<SlotId>,
-    /// The entry whose hook had this one as its effect.
+    /// Id of the entry that started the hook which produced this one.
     pub cause: Option<u64>,
     /// [`Content::hash`] of the body and its salt.
     pub body_hash: Hash,
-    /// Who vouches for the sender.
+    /// Evidence that the sender wrote the entry.
     pub author: Author,
 }
 
 impl Envelope {
-    /// The bytes that the log's leaf is made of: RFC 8785 canonical JSON.
+    /// Returns the bytes of the log's leaf: RFC 8785 canonical JSON.
     pub fn canonical_bytes(&self) -> Vec<u8> {
         serde_json_canonicalizer::to_vec(self).expect("an envelope is plain JSON")
     }
 
-    /// The entry's leaf in the channel's Merkle tree (RFC 6962, section 2.1).
+    /// Returns the hash of the entry's leaf in the channel's Merkle tree (RFC 6962, section 2.1).
     pub fn leaf_hash(&self) -> Hash {
         crate::merkle::leaf_hash(&self.canonical_bytes())
     }
@@ -168,9 +168,9 @@ impl Envelope {
 /// A body and the salt it is hashed with.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Content {
-    /// 32 bytes that nobody can guess.
+    /// The salt.
     pub salt: Salt,
-    /// What is said.
+    /// The body.
     pub body: Body,
 }
 
@@ -184,19 +184,19 @@ impl Content {
 /// One record of a channel's log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
-    /// What is proven.
+    /// The part that becomes a leaf of the Merkle tree.
     pub envelope: Envelope,
-    /// What is said; `None` where it was deleted, or where the holder of a transcript may not know it.
+    /// The body and its salt; `None` if they were deleted, or if the reader of a transcript may not see them.
     pub content: Option<Content>,
 }
 
 impl Entry {
-    /// The entry's sequence number.
+    /// Returns the entry's sequence number.
     pub fn id(&self) -> u64 {
         self.envelope.id
     }
 
-    /// The body, unless it was deleted.
+    /// Returns the body, unless it was deleted or withheld.
     pub fn body(&self) -> Option<&Body> {
         self.content.as_ref().map(|content| &content.body)
     }

@@ -3,58 +3,58 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// What went wrong, for programs.
+/// Kind of failure of an operation, for programs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum ErrorCode {
-    /// The invite code is not one of this relay's, was replaced, or its slot was closed.
+    /// The invite code was not issued by this relay, was replaced, or its slot was closed.
     InviteInvalid,
-    /// The rejoin token is not one of this relay's, or its tenure ended.
+    /// The rejoin token was not issued by this relay, or its tenure has ended.
     RejoinTokenInvalid,
-    /// Somebody else has used this invite code.
+    /// The invite code has been used by someone else.
     SlotAlreadyFilled,
-    /// The caller holds no seat of this channel, or there is no such channel.
+    /// The caller holds no seat in this channel, or the channel does not exist.
     NotMember,
-    /// The operation is for admins of the channel.
+    /// The operation is reserved for admins of the channel.
     NotAdmin,
-    /// The caller holds several seats of this channel and did not say which one acts.
+    /// The caller holds several seats in this channel and did not specify which one acts.
     SeatAmbiguous,
-    /// The channel has no bot of this id.
+    /// The channel has no bot with this id.
     BotNotFound,
-    /// The bot's code or parameters cannot be run.
+    /// The bot's code or parameters were not accepted.
     BotRejected,
-    /// The relay cannot run bots at present.
+    /// The relay is currently unable to run bots.
     BotsUnavailable,
     /// An operation of `update_channel` cannot be applied.
     BadOp,
-    /// The arguments are not what the operation takes.
+    /// The arguments are not valid for the operation.
     InvalidRequest,
-    /// The idempotency key was used before with other content.
+    /// The idempotency key was used before, for a different request.
     Conflict,
-    /// Too many requests; `retry_after_ms` says when to come back.
+    /// Too many requests; `retry_after_ms` is the time to wait.
     RateLimit,
     /// The request, or a part of it, is larger than allowed.
     TooLarge,
-    /// The channel was closed and takes nothing new.
+    /// The channel is closed and accepts nothing new.
     ChannelClosed,
     /// The relay cannot be reached, or is shutting down.
     RelayUnreachable,
-    /// The caller did not say who it is, or its token is not valid.
+    /// The request had no token, or its token is not valid.
     Unauthenticated,
     /// The relay failed; nothing was changed.
     InternalError,
 }
 
-/// Why an operation was not done, in a form that says what to do next.
+/// Failure of an operation, with a hint on what to do next.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema, thiserror::Error)]
 pub struct Error {
-    /// What went wrong, for programs.
+    /// Kind of failure, for programs.
     pub code: ErrorCode,
-    /// What went wrong, for people and models.
+    /// Description of the failure, for people and models.
     pub message: Cow<'static, str>,
-    /// What to do next.
+    /// Suggestion on what to do next.
     pub hint: Cow<'static, str>,
-    /// How long to wait before trying again, in milliseconds.
+    /// Time to wait before trying again, in milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after_ms: Option<u64>,
 }
@@ -67,24 +67,24 @@ impl fmt::Display for Error {
 }
 
 impl Error {
-    /// An error with all it needs to say.
+    /// Creates an error without a time to wait.
     pub fn new(code: ErrorCode, message: impl Into<Cow<'static, str>>, hint: impl Into<Cow<'static, str>>) -> Self {
         Self { code, message: message.into(), hint: hint.into(), retry_after_ms: None }
     }
 
-    /// The same, with a time to come back.
+    /// Sets the time to wait before trying again, in milliseconds.
     #[must_use]
     pub fn retry_after(mut self, millis: u64) -> Self {
         self.retry_after_ms = Some(millis);
         self
     }
 
-    /// `INVALID_REQUEST`.
+    /// Creates an `INVALID_REQUEST` error.
     pub fn invalid(message: impl Into<Cow<'static, str>>, hint: impl Into<Cow<'static, str>>) -> Self {
         Self::new(ErrorCode::InvalidRequest, message, hint)
     }
 
-    /// `NOT_MEMBER`; the same words whether the channel exists or not.
+    /// Creates a `NOT_MEMBER` error, which does not reveal whether the channel exists.
     pub fn not_member() -> Self {
         Self::new(
             ErrorCode::NotMember,
@@ -93,25 +93,25 @@ impl Error {
         )
     }
 
-    /// `NOT_ADMIN`.
+    /// Creates a `NOT_ADMIN` error.
     pub fn not_admin() -> Self {
         Self::new(
             ErrorCode::NotAdmin,
             "Only an admin of the channel may do this.",
-            "Ask the channel's owner to do it, or to make you admin with update_channel set_admin.",
+            "Ask the channel's owner to do it, or to make you an admin with update_channel set_admin.",
         )
     }
 
-    /// `CHANNEL_CLOSED`.
+    /// Creates a `CHANNEL_CLOSED` error.
     pub fn closed() -> Self {
         Self::new(
             ErrorCode::ChannelClosed,
             "This channel is closed.",
-            "Its messages can still be read with sync_messages; create_channel makes a new one.",
+            "You can still read its messages with sync_messages. To continue, create a new channel with create_channel.",
         )
     }
 
-    /// `BOT_NOT_FOUND`.
+    /// Creates a `BOT_NOT_FOUND` error.
     pub fn bot_not_found() -> Self {
         Self::new(
             ErrorCode::BotNotFound,
@@ -120,27 +120,27 @@ impl Error {
         )
     }
 
-    /// `BOTS_UNAVAILABLE`.
+    /// Creates a `BOTS_UNAVAILABLE` error.
     pub fn bots_unavailable() -> Self {
         Self::new(
             ErrorCode::BotsUnavailable,
-            "This relay cannot run bots at present: its bot worker does not start. Nothing was changed.",
-            "Tell the relay's operator: the relay's log says what is missing. Channels without bots can be used meanwhile.",
+            "This relay cannot run bots at the moment because its bot worker does not start. Nothing was changed.",
+            "Ask the relay's operator to check the relay's log for the cause. Until then, only channels without bots work.",
         )
         .retry_after(10_000)
     }
 
-    /// `BAD_OP`.
+    /// Creates a `BAD_OP` error.
     pub fn bad_op(message: impl Into<Cow<'static, str>>, hint: impl Into<Cow<'static, str>>) -> Self {
         Self::new(ErrorCode::BadOp, message, hint)
     }
 
-    /// `INTERNAL_ERROR`, which tells the caller nothing of the cause.
+    /// Creates an `INTERNAL_ERROR`, which does not reveal the cause.
     pub fn internal() -> Self {
         Self::new(
             ErrorCode::InternalError,
-            "The relay failed at this request; nothing was changed.",
-            "Try again; if it stays, tell the relay's operator the time of this call.",
+            "The relay failed to process this request; nothing was changed.",
+            "Try again. If the error persists, report the time of this call to the relay's operator.",
         )
         .retry_after(1_000)
     }

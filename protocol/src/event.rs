@@ -7,12 +7,12 @@ use serde_json::{Map, Value};
 use crate::channel::{Hook, SlotKind};
 use crate::{Body, BotId, Hash, IdParseError, Kind, SlotId, Timestamp};
 
-/// Whose wish a system entry carries out.
+/// The party that requested the change which a system entry records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Actor {
     /// The holder of this seat.
     Slot(SlotId),
-    /// The channel's creator, who holds no seat.
+    /// The channel's creator, acting without a seat.
     Owner,
 }
 
@@ -46,86 +46,86 @@ impl<'de> Deserialize<'de> for Actor {
     }
 }
 
-/// A slot as it is announced when its channel is created.
+/// A slot as declared when its channel is created.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SlotSpec {
-    /// What may fill it.
+    /// Kind of holder that may fill it.
     pub kind: SlotKind,
-    /// Its name among people.
+    /// Label for people.
     pub label: String,
 }
 
-/// A bot as it is announced before it is attached.
+/// Summary of a bot that is about to be attached.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BotAnnouncement {
-    /// Where it will sit.
+    /// Slot that it will fill.
     pub slot_id: SlotId,
-    /// Its name.
+    /// Name of the bot.
     pub name: String,
-    /// Its version, as its author counts.
+    /// Version, as stated by the bot's author.
     pub version: String,
-    /// What it does, in a line.
+    /// Purpose, in one line.
     pub summary: String,
 }
 
-/// What a bot's hooks run on.
+/// Software that runs a bot's hooks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Runtime {
     /// Version of the worker program.
     pub worker: String,
-    /// Version of its Python.
+    /// Version of the worker's Python.
     pub python: String,
     /// Hash of the list of pinned Python packages.
     pub lock_hash: Hash,
 }
 
-/// A stretch of a bot's keystream that a hook drew.
+/// A range of a bot's keystream that a hook consumed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Drawn {
-    /// Which seed, counted from 0; a reveal goes on to the next.
+pub struct KeystreamRange {
+    /// Number of the seed, counted from 0; each reveal switches to the next one.
     pub epoch: u32,
-    /// Whether players' entropy is in it; else it is the relay's alone.
+    /// True if players' entropy is mixed in; false if the keystream depends on the relay's seed alone.
     pub open: bool,
-    /// The first byte.
+    /// Offset of the first byte.
     pub from: u64,
-    /// The byte after the last.
+    /// Offset after the last byte.
     pub to: u64,
 }
 
-/// Entropy that a player gave when it took its seat, now in a bot's keystream.
+/// Entropy of one player that was mixed into a bot's keystream.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Contribution {
-    /// The seat.
+    /// The player's seat.
     pub slot_id: SlotId,
-    /// The `member:join` that holds the entropy.
+    /// Id of the `member:join` entry that contains the entropy.
     pub entry: u64,
     /// SHA-256 of the entropy's text.
     pub entropy: Hash,
 }
 
-/// A timer that a hook set or, without `due`, cancelled.
+/// A timer that a hook set or, if `due` is absent, cancelled.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TimerSet {
-    /// What `on_timer` gets.
+pub struct TimerChange {
+    /// Name that is passed to `on_timer`.
     pub name: String,
-    /// When.
+    /// Time at which the timer fires.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub due: Option<Timestamp>,
 }
 
-/// What a hook exchanged with the outside world, by hash.
+/// A hook's network traffic, which is recorded only by hash.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Exchanged {
+pub struct NetworkExchange {
     /// Salted hash of the record.
     pub record_hash: Hash,
-    /// Whom it talked to, as `host:port`.
+    /// Contacted hosts, as `host:port`.
     pub hosts: Vec<String>,
-    /// Whether the record held a sealed secret, so that its hash alone was kept.
+    /// True if the record contained a sealed secret, so that only its hash was stored.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub sealed: bool,
 }
 
-/// The layers of the sandbox around a bot, as its relay states them.
+/// The layers of the sandbox around a bot, as reported by its relay.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct SandboxReport {
     /// Active layers, by name.
@@ -137,23 +137,23 @@ pub struct SandboxReport {
     pub self_test: String,
 }
 
-/// How a hook ended.
+/// Outcome of a hook call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum HookOutcome {
-    /// It returned, and its effects are in the log.
+    /// The hook returned, and its effects are in the log.
     Ok,
-    /// It raised, or its process died; it had no effects.
+    /// The hook raised an exception, or its process died; it had no effects.
     Error,
-    /// It took longer than allowed; it had no effects.
+    /// The hook exceeded its time limit; it had no effects.
     Timeout,
-    /// Its effects broke a limit; none of them happened.
+    /// The hook's effects exceeded a limit; all of them were discarded.
     Refused,
 }
 
-/// What the relay states in entries of its own; the `type` of the body says which.
+/// Contents of an entry that the relay itself writes; the `type` of the body selects the variant.
 ///
-/// `by` names the seat whose wish it was.
+/// `by` is the party that requested the change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type")]
 #[expect(missing_docs, reason = "the fields are described in docs/PROTOCOL.md, where readers of transcripts look")]
@@ -162,15 +162,15 @@ pub enum SystemEvent {
     /// The first entry of every channel.
     #[serde(rename = "channel:created")]
     ChannelCreated { name: String, slots: Vec<SlotSpec>, owner: Hash, mutable: bool },
-    /// Which bots are about to be attached.
+    /// Announces the bots that are about to be attached.
     #[serde(rename = "bots_announced")]
     BotsAnnounced { bots: Vec<BotAnnouncement> },
-    /// From here on this code, known by its hash, referees.
+    /// A bot, whose code is identified by its hash, is attached.
     #[serde(rename = "bot:attach")]
     BotAttach {
         bot_id: BotId,
         slot_id: SlotId,
-        /// Present when the slot is made for the bot, one after the last.
+        /// Present if a new slot is appended for the bot.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         slot_label: Option<String>,
         name: String,
@@ -183,17 +183,17 @@ pub enum SystemEvent {
         sandbox: String,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         sandbox_report: Option<SandboxReport>,
-        /// Whether the source was held to the policy; an operator can switch that off.
+        /// True if the operator has switched off the policy check of the source.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         policy_off: bool,
         seed_commitment: Hash,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         by: Option<Actor>,
     },
-    /// What the bot says of itself.
+    /// A bot's manifest, as stated by its author.
     #[serde(rename = "bot:manifest")]
     BotManifest { bot_id: BotId, manifest: Map<String, Value> },
-    /// The bot is gone; its slot is empty.
+    /// A bot is detached; its slot is empty.
     #[serde(rename = "bot:detach")]
     BotDetach {
         bot_id: BotId,
@@ -211,13 +211,13 @@ pub enum SystemEvent {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         entropy: Option<String>,
     },
-    /// A seat moves to another principal; the tenure goes on.
+    /// A seat moves to another principal; the tenure continues.
     #[serde(rename = "member:rejoin")]
     MemberRejoin { slot_id: SlotId, label: String, player: Hash },
-    /// A seat is given up; the tenure ends.
+    /// A player leaves its seat; the tenure ends.
     #[serde(rename = "member:leave")]
     MemberLeave { slot_id: SlotId, label: String, by: Actor },
-    /// A seat is taken away; the tenure ends.
+    /// A player is removed from its seat; the tenure ends.
     #[serde(rename = "member:kick")]
     MemberKick { slot_id: SlotId, label: String, by: Actor },
     /// A hook ran.
@@ -230,22 +230,22 @@ pub enum SystemEvent {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         state_hash: Option<Hash>,
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
-        drawn: Vec<Drawn>,
+        drawn: Vec<KeystreamRange>,
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
-        timers: Vec<TimerSet>,
+        timers: Vec<TimerChange>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        exchanged: Option<Exchanged>,
+        exchanged: Option<NetworkExchange>,
     },
-    /// A bot's keystream holds these players' entropy from here on.
+    /// These players' entropy is mixed into a bot's keystream from now on.
     #[serde(rename = "entropy:open")]
     EntropyOpened { bot_id: BotId, epoch: u32, contributions: Vec<Contribution> },
-    /// A bot's seed, against its commitment; the next one is in force.
+    /// A bot's seed is revealed, to be checked against its commitment; the next seed takes effect.
     #[serde(rename = "seed:reveal")]
     SeedRevealed { bot_id: BotId, epoch: u32, seed: String, next_commitment: Hash },
-    /// A time that a bot had set came.
+    /// A bot's timer fired.
     #[serde(rename = "timer")]
     Timer { bot_id: BotId, name: String },
-    /// A hook failed, in words for players.
+    /// A hook failed; the text is written for players.
     #[serde(rename = "bot:error")]
     BotError {
         bot_id: BotId,
@@ -255,28 +255,28 @@ pub enum SystemEvent {
         line: Option<u32>,
         text: String,
     },
-    /// The channel has a new name.
+    /// The channel was renamed.
     #[serde(rename = "rename_applied")]
     Renamed { name: String, by: Actor },
-    /// A seat became, or ceased to be, an admin's.
+    /// A player became, or stopped being, an admin.
     #[serde(rename = "set_admin_applied")]
     AdminSet { slot_id: SlotId, admin: bool, by: Actor },
-    /// A slot, now empty, may be filled by another kind.
+    /// The kind of holder that may fill an empty slot was changed.
     #[serde(rename = "yield_slot_applied")]
     SlotYielded { slot_id: SlotId, to: SlotKind, by: Actor },
-    /// A slot has a new invite code; an older one is void.
+    /// A new invite code was issued for a slot; earlier codes are void.
     #[serde(rename = "new_invite_applied")]
     InviteIssued { slot_id: SlotId, generation: u32, by: Actor },
-    /// A slot, empty, can no longer be filled.
+    /// An empty slot was closed and can no longer be filled.
     #[serde(rename = "close_slot_applied")]
     SlotClosed { slot_id: SlotId, by: Actor },
-    /// The channel takes nothing new.
+    /// The channel was closed and accepts nothing new.
     #[serde(rename = "close_applied")]
     Closed { by: Actor },
 }
 
 impl SystemEvent {
-    /// The label of an entry with this body.
+    /// Returns the label of an entry with this body.
     pub fn kind(&self) -> Kind {
         match self {
             Self::BotRan { .. } | Self::Timer { .. } => Kind::TRACE,
@@ -285,8 +285,8 @@ impl SystemEvent {
         }
     }
 
-    /// The event as a body.
+    /// Returns the event as a body.
     pub fn to_body(&self) -> Body {
-        Body::of(self)
+        Body::from_own_type(self)
     }
 }

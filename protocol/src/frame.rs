@@ -1,7 +1,7 @@
 //! The frames of the WebSocket subprotocol [`SUBPROTOCOL`]: one JSON text message each.
 //!
-//! The client numbers its requests; the relay answers each once, in any order. docs/PROTOCOL.md is
-//! the specification; the tests below keep its examples true.
+//! The client numbers its requests; the relay answers each one once, in any order. docs/PROTOCOL.md is
+//! the specification; the tests below check its examples.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -9,62 +9,63 @@ use serde_json::value::RawValue;
 
 use crate::{Error, Reply};
 
-/// The name that both ends send in `Sec-WebSocket-Protocol`.
+/// Name of the subprotocol, sent by both sides in `Sec-WebSocket-Protocol`.
 pub const SUBPROTOCOL: &str = "multiplayer.v1";
 
-/// What a client sends.
+/// A frame that a client sends.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum ClientToRelay {
-    /// Perform an operation.
+    /// Requests an operation.
     Request {
-        /// The client's number for it; not in use for another request under way.
+        /// The client's number for the request; must differ from those of its other unanswered requests.
         id: u64,
-        /// The operation's name.
+        /// Name of the operation.
         op: String,
-        /// Its arguments.
+        /// Arguments of the operation.
         #[serde(default)]
         args: Value,
     },
-    /// Stop waiting for the answer to a request; what it appended stays.
+    /// Cancels a request. Entries that it has appended already remain.
     Cancel {
         /// The request's number.
         cancel: u64,
     },
 }
 
-/// What a relay sends.
+/// A frame that a relay sends.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum RelayToClient {
-    /// The operation was performed.
+    /// Reports that the operation was performed.
     Ok {
         /// The request's number.
         id: u64,
-        /// Its result.
+        /// Result of the operation.
         ok: Reply,
     },
-    /// The operation was not performed.
+    /// Reports that the operation failed.
     Error {
         /// The request's number.
         id: u64,
-        /// Why.
+        /// The error.
         error: Error,
     },
-    /// Something that nobody asked for.
+    /// Notifies the client of an event.
     Event(Event),
 }
 
-/// What a relay says unasked.
+/// A notification that is not the answer to a request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Event {
-    /// The relay is shutting down: it answers what it has begun and takes no new requests; dial again later.
+    /// The relay is shutting down: it answers the requests that it has begun and accepts no new ones. The client should
+    /// reconnect later.
     Closing,
 }
 
 impl RelayToClient {
-    /// The answer to a request.
+    /// Creates the answer to a request.
     pub fn answer(id: u64, result: Result<Reply, Error>) -> Self {
         match result {
             Ok(ok) => Self::Ok { id, ok },
@@ -72,7 +73,7 @@ impl RelayToClient {
         }
     }
 
-    /// Reads a frame. Untagged enums cannot hold raw JSON, hence the two steps.
+    /// Parses a frame. Done by hand because serde cannot deserialize raw JSON inside an untagged enum.
     pub fn parse(text: &str) -> serde_json::Result<Self> {
         #[derive(Deserialize)]
         struct Frame<'a> {
@@ -95,7 +96,7 @@ mod tests {
     use crate::Error;
 
     #[test]
-    fn frames_look_as_documented() {
+    fn frames_have_the_documented_form() {
         let frames = [
             serde_json::to_string(&RelayToClient::answer(7, Ok(serde_json::from_str("{\"msg_id\":3}").unwrap()))),
             serde_json::to_string(&RelayToClient::answer(8, Err(Error::bot_not_found()))),
@@ -109,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_sent_is_read_again() {
+    fn frames_round_trip_as_text() {
         for text in [r#"{"id":7,"ok":{"msg_id":3}}"#, r#"{"event":"closing"}"#] {
             let frame = RelayToClient::parse(text).unwrap();
             assert_eq!(serde_json::to_string(&frame).unwrap(), text);

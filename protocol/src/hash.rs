@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 pub struct Hash([u8; 32]);
 
 impl Hash {
-    /// The digest of `parts`, one after the other.
+    /// Computes the digest of the concatenated `parts`.
     pub fn of(parts: &[&[u8]]) -> Self {
         let mut hasher = Sha256::new();
         for part in parts {
@@ -19,12 +19,12 @@ impl Hash {
         Self(hasher.finalize().into())
     }
 
-    /// A digest that was computed elsewhere.
+    /// Creates a hash from a digest that was computed elsewhere.
     pub const fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
 
-    /// The 32 bytes.
+    /// Returns the 32 bytes.
     pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }

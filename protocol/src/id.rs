@@ -7,12 +7,12 @@ use thiserror::Error;
 
 use crate::limits;
 
-/// A text that is not an id of the wanted form.
+/// Error for a text that is not an id of the expected form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("{0}")]
 pub struct IdParseError(&'static str);
 
-/// Crockford's alphabet in lower case: no `i`, `l`, `o`, `u`, so that ids survive being read aloud.
+/// Crockford's base32 alphabet in lower case: no `i`, `l`, `o`, `u`, so that ids can be read aloud without mistakes.
 fn base32() -> Encoding {
     let mut specification = Specification::new();
     specification.symbols.push_str("0123456789abcdefghjkmnpqrstvwxyz");
@@ -23,27 +23,27 @@ thread_local! {
     static BASE32: Encoding = base32();
 }
 
-/// The id of a channel, `chn_` and 16 characters; 80 random bits.
+/// Id of a channel: `chn_` followed by 16 characters that encode 80 random bits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ChannelId([u8; 10]);
 
 impl ChannelId {
-    /// The id with these bits.
+    /// Creates the id with these bits.
     pub const fn from_bytes(bytes: [u8; 10]) -> Self {
         Self(bytes)
     }
 
-    /// The id's bits.
+    /// Returns the id's bits.
     pub const fn as_bytes(&self) -> &[u8; 10] {
         &self.0
     }
 
-    /// Writes bytes in the alphabet of channel ids; relays use it for their codes and tokens.
+    /// Encodes bytes in the alphabet of channel ids. Relays use it for their codes and tokens, too.
     pub fn encode_base32(bytes: &[u8]) -> String {
         BASE32.with(|alphabet| alphabet.encode(bytes))
     }
 
-    /// Reads what [`ChannelId::encode_base32`] wrote.
+    /// Decodes the output of [`ChannelId::encode_base32`]; `None` for any other text.
     pub fn decode_base32(text: &str) -> Option<Vec<u8>> {
         BASE32.with(|alphabet| alphabet.decode(text.as_bytes()).ok())
     }
@@ -59,28 +59,29 @@ impl FromStr for ChannelId {
     type Err = IdParseError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let wrong =
-            IdParseError("a channel id is 'chn_' and 16 characters, as create_channel and join_channel return it");
-        let bytes = text.strip_prefix("chn_").and_then(Self::decode_base32).ok_or(wrong)?;
-        Ok(Self(bytes.try_into().map_err(|_| wrong)?))
+        let error = IdParseError(
+            "a channel id is 'chn_' followed by 16 characters, as returned by create_channel and join_channel",
+        );
+        let bytes = text.strip_prefix("chn_").and_then(Self::decode_base32).ok_or(error)?;
+        Ok(Self(bytes.try_into().map_err(|_| error)?))
     }
 }
 
-/// The id of a slot, `s0`, `s1`, …: its place in the channel.
+/// Id of a slot, `s0`, `s1`, …: its place in the channel's list of slots, counted from 0.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SlotId(u8);
 
 impl SlotId {
-    /// The slot at this place.
+    /// Creates the id of the slot at this place.
     ///
     /// # Panics
-    /// When the place is not below [`limits::SLOTS`].
+    /// If the place is not below [`limits::SLOTS`].
     pub fn at(place: usize) -> Self {
         assert!(place < limits::SLOTS, "a channel has at most {} slots", limits::SLOTS);
         Self(u8::try_from(place).expect("checked above"))
     }
 
-    /// Its place in the channel's list of slots.
+    /// Returns the slot's place in the channel's list of slots.
     pub const fn place(self) -> usize {
         self.0 as usize
     }
@@ -96,28 +97,29 @@ impl FromStr for SlotId {
     type Err = IdParseError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let wrong = IdParseError("a slot id is 's' and a number below 32, such as 's1'");
-        let digits = text.strip_prefix('s').ok_or(wrong)?;
+        let error = IdParseError("a slot id is 's' followed by a number below 32, such as 's1'");
+        let digits = text.strip_prefix('s').ok_or(error)?;
         let canonical = !digits.starts_with('+') && (digits == "0" || !digits.starts_with('0'));
         match digits.parse::<u8>() {
             Ok(place) if canonical && usize::from(place) < limits::SLOTS => Ok(Self(place)),
-            _ => Err(wrong),
+            _ => Err(error),
         }
     }
 }
 
-/// The id of a bot in its channel, `bot_<name>_<number>`.
+/// Id of a bot in its channel: `bot_<name>_<number>`.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct BotId(String);
 
 impl BotId {
-    /// The id of the `number`-th bot ever attached to a channel; characters of `name` other than ASCII letters and digits become `-`.
+    /// Creates the id of the `number`-th bot ever attached to a channel, counted from 0. Characters of `name` other than
+    /// ASCII letters and digits become `-`.
     pub fn new(name: &str, number: u32) -> Self {
         let name: String = name.chars().take(32).map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
         Self(format!("bot_{name}_{number}"))
     }
 
-    /// The id's text.
+    /// Returns the id's text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -133,10 +135,10 @@ impl FromStr for BotId {
     type Err = IdParseError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let wrong = IdParseError("a bot id looks like 'bot_GuessBot_0'; the channel's bots[] lists them");
-        let rest = text.strip_prefix("bot_").ok_or(wrong)?;
+        let error = IdParseError("a bot id looks like 'bot_GuessBot_0'; the channel's bots[] lists them");
+        let rest = text.strip_prefix("bot_").ok_or(error)?;
         let valid = rest.len() <= 48 && rest.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
-        if valid && !rest.is_empty() { Ok(Self(text.to_owned())) } else { Err(wrong) }
+        if valid && !rest.is_empty() { Ok(Self(text.to_owned())) } else { Err(error) }
     }
 }
 
@@ -196,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn other_spellings_are_refused() {
+    fn malformed_ids_are_refused() {
         for slot in ["s", "s01", "s+1", "s32", "S1", "1", "s1 ", "s-1"] {
             assert!(slot.parse::<SlotId>().is_err(), "{slot}");
         }

@@ -6,34 +6,35 @@ use thiserror::Error;
 
 /// The label of an entry: 1 to 64 ASCII letters, digits, `_`, `-`, `.` or `:`.
 ///
-/// A label, not an authority: who speaks is said by [`crate::Sender`] alone.
+/// It carries no authority: only [`crate::Sender`] identifies who wrote an entry.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(transparent)]
 pub struct Kind(std::borrow::Cow<'static, str>);
 
-/// A text that cannot label an entry.
+/// Error for a text that cannot label an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("a kind is 1 to 64 ASCII letters, digits, '_', '-', '.' or ':'")]
 pub struct KindError;
 
 impl Kind {
-    /// What players say.
+    /// A player's public message.
     pub const USER: Self = Self(std::borrow::Cow::Borrowed("user"));
-    /// Between one player and one bot.
+    /// A message between one player and one bot.
     pub const PRIVATE: Self = Self(std::borrow::Cow::Borrowed("private"));
-    /// What the relay states about the channel.
+    /// A statement of the relay about the channel.
     pub const SYSTEM: Self = Self(std::borrow::Cow::Borrowed("system"));
-    /// What the relay states about bots that failed.
+    /// A statement of the relay about a bot that failed.
     pub const CONTROL: Self = Self(std::borrow::Cow::Borrowed("control"));
-    /// What only a verifier needs; left out of `sync_messages` unless asked for.
+    /// An entry that only verifiers need; `sync_messages` omits it unless asked for it.
     pub const TRACE: Self = Self(std::borrow::Cow::Borrowed("trace"));
 
-    /// The label's text.
+    /// Returns the label's text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Whether players may not choose it, in whatever case, because readers take it for the word of a bot or of the relay.
+    /// Returns whether players may not use this label, in upper or lower case, because readers would take the entry for
+    /// one of a bot or of the relay.
     pub fn is_reserved(&self) -> bool {
         let kind = self.as_str().to_ascii_lowercase();
         matches!(kind.as_str(), "system" | "control" | "bot" | "private" | "trace") || kind.starts_with("bot:")

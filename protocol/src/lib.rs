@@ -1,12 +1,12 @@
-//! What travels between the parts of mcp-multiplayer, and what is proven about it.
+//! Data types and channel rules that the relay, its clients and verifiers share.
 //!
 //! A *channel* is a deterministic state machine over an append-only log of [`Entry`]s. This crate
-//! holds that machine as pure functions ([`channel::allowed`], [`channel::evolve`],
-//! [`channel::plan`]), the bytes that are hashed ([`Envelope`], [`Body`], [`merkle`]), the
+//! implements that machine as pure functions ([`channel::allowed`], [`channel::evolve`],
+//! [`channel::plan`]). It also defines the bytes that are hashed ([`Envelope`], [`Body`], [`merkle`]), the
 //! [`operation`]s that a relay offers, and the [`frame`]s that carry them over WebSocket.
 //!
-//! It must never do I/O, read a clock or draw randomness: whoever verifies a transcript runs the
-//! very same code as the relay that wrote it.
+//! It must never do I/O, read a clock or draw randomness, because a verifier runs exactly the same
+//! code over a transcript as the relay that wrote it.
 #![warn(missing_docs)]
 
 mod body;
@@ -28,8 +28,8 @@ pub use body::{Body, BodyError, canonical_text};
 pub use entry::{Author, Content, Entry, Envelope, Salt, Sender};
 pub use error::{Error, ErrorCode};
 pub use event::{
-    Actor, BotAnnouncement, Contribution, Drawn, Exchanged, HookOutcome, Runtime, SandboxReport, SlotSpec, SystemEvent,
-    TimerSet,
+    Actor, BotAnnouncement, Contribution, HookOutcome, KeystreamRange, NetworkExchange, Runtime, SandboxReport,
+    SlotSpec, SystemEvent, TimerChange,
 };
 pub use hash::Hash;
 pub use id::{BotId, ChannelId, IdParseError, SlotId};

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Hash;
 
-/// `SHA-256(0x00 ‖ leaf)`.
+/// Returns `SHA-256(0x00 ‖ leaf)`.
 pub fn leaf_hash(leaf: &[u8]) -> Hash {
     Hash::of(&[&[0], leaf])
 }
@@ -13,43 +13,43 @@ fn node_hash(left: &Hash, right: &Hash) -> Hash {
     Hash::of(&[&[1], left.as_bytes(), right.as_bytes()])
 }
 
-/// The right edge of a tree: all that is needed to append to it and to know its root.
+/// The right edge of a tree: the hashes needed to append to it and to compute its root.
 ///
-/// One hash for each bit that is set in `size`, the largest subtree first.
+/// There is one hash for each bit that is set in `size`, with that of the largest subtree first.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "Parts")]
+#[serde(try_from = "SerializedFrontier")]
 pub struct Frontier {
     size: u64,
     peaks: Vec<Hash>,
 }
 
-/// A frontier as it is written down; one whose hashes do not fit its size is refused.
+/// A frontier as serialized; refused if the number of hashes does not match the size.
 #[derive(Deserialize)]
-struct Parts {
+struct SerializedFrontier {
     size: u64,
     peaks: Vec<Hash>,
 }
 
-impl TryFrom<Parts> for Frontier {
+impl TryFrom<SerializedFrontier> for Frontier {
     type Error = &'static str;
 
-    fn try_from(Parts { size, peaks }: Parts) -> Result<Self, Self::Error> {
-        Self::from_parts(size, peaks).ok_or("a frontier has one hash for each bit of its size")
+    fn try_from(SerializedFrontier { size, peaks }: SerializedFrontier) -> Result<Self, Self::Error> {
+        Self::from_parts(size, peaks).ok_or("a frontier has one hash for each bit that is set in its size")
     }
 }
 
 impl Frontier {
-    /// A frontier that was written down before; `None` when the number of hashes does not fit the size.
+    /// Restores a frontier; `None` if the number of hashes does not match the size.
     pub fn from_parts(size: u64, peaks: Vec<Hash>) -> Option<Self> {
         (peaks.len() == size.count_ones() as usize).then_some(Self { size, peaks })
     }
 
-    /// The number of leaves.
+    /// Returns the number of leaves.
     pub fn size(&self) -> u64 {
         self.size
     }
 
-    /// The roots of the perfect subtrees, the largest first.
+    /// Returns the roots of the perfect subtrees, the largest first.
     pub fn peaks(&self) -> &[Hash] {
         &self.peaks
     }
@@ -65,7 +65,7 @@ impl Frontier {
         self.size += 1;
     }
 
-    /// The tree's root; that of no leaves is the hash of nothing.
+    /// Returns the root of the tree; the root of an empty tree is the hash of the empty string.
     pub fn root(&self) -> Hash {
         let mut peaks = self.peaks.iter().rev();
         let Some(&smallest) = peaks.next() else { return Hash::of(&[]) };
@@ -80,7 +80,7 @@ mod tests {
     use super::{Frontier, leaf_hash, node_hash};
     use crate::Hash;
 
-    /// The definition of RFC 6962, section 2.1, word for word.
+    /// Computes the Merkle Tree Hash exactly as RFC 6962, section 2.1, defines it.
     fn tree_head(leaves: &[Hash]) -> Hash {
         match leaves {
             [] => Hash::of(&[]),
@@ -95,9 +95,9 @@ mod tests {
         }
     }
 
-    /// The leaves and roots that implementations of RFC 6962 test each other with.
+    /// Uses the test vectors that other implementations of RFC 6962 share.
     #[test]
-    fn has_the_published_roots() {
+    fn roots_match_the_published_test_vectors() {
         let leaves: [&[u8]; 8] = [
             b"",
             &[0x00],
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn hashes_that_do_not_fit_the_size_are_refused() {
+    fn frontiers_with_a_wrong_number_of_hashes_are_refused() {
         let leaf = leaf_hash(b"");
         for text in [r#"{"size":3,"peaks":[]}"#.to_owned(), format!(r#"{{"size":0,"peaks":["{leaf}"]}}"#)] {
             assert!(serde_json::from_str::<Frontier>(&text).is_err(), "{text}");
@@ -139,7 +139,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn agrees_with_the_definition(size in 0_usize..300) {
+        fn roots_match_the_definition(size in 0_usize..300) {
             let leaves: Vec<Hash> = (0..size).map(|n| leaf_hash(&n.to_be_bytes())).collect();
             let mut frontier = Frontier::default();
             for leaf in &leaves {

@@ -2,7 +2,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// A secret text (invite code, rejoin token) that never shows itself in `Debug` output.
+/// A secret text, such as an invite code or a rejoin token, which `Debug` output redacts.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Secret(String);
@@ -13,7 +13,7 @@ impl Secret {
         Self(text.into())
     }
 
-    /// The text itself; for sending it to whom it belongs, and for nothing else.
+    /// Returns the text itself. Use it only to check the secret or to send it to its owner.
     pub fn expose(&self) -> &str {
         &self.0
     }

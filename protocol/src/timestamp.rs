@@ -4,22 +4,22 @@ use std::str::FromStr;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// A moment, in whole milliseconds; written as RFC 3339 in UTC with milliseconds and `Z`.
+/// A point in time with millisecond precision; written as RFC 3339 in UTC, with milliseconds and `Z`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
 
 impl Timestamp {
-    /// The first moment that is written with a four-digit year.
+    /// First millisecond of the year 0, the earliest that has a four-digit year.
     const MIN_MS: i64 = -62_167_219_200_000;
-    /// The last moment that is written with a four-digit year.
+    /// Last millisecond of the year 9999, the latest that has a four-digit year.
     const MAX_MS: i64 = 253_402_300_799_999;
 
-    /// A moment, milliseconds after 1970-01-01T00:00:00Z; held within the years 0 to 9999.
+    /// Creates a timestamp from milliseconds since 1970-01-01T00:00:00Z, clamped to the years 0 to 9999.
     pub fn from_millis(millis: i64) -> Self {
         Self(millis.clamp(Self::MIN_MS, Self::MAX_MS))
     }
 
-    /// Milliseconds after 1970-01-01T00:00:00Z.
+    /// Returns milliseconds since 1970-01-01T00:00:00Z.
     pub const fn as_millis(self) -> i64 {
         self.0
     }
@@ -36,11 +36,11 @@ impl FromStr for Timestamp {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let wrong = "a timestamp looks like 2026-11-20T12:00:00.000Z";
-        let moment = DateTime::parse_from_rfc3339(text).map_err(|_| wrong)?;
+        let error = "a timestamp looks like 2026-11-20T12:00:00.000Z";
+        let moment = DateTime::parse_from_rfc3339(text).map_err(|_| error)?;
         let timestamp = Self::from_millis(moment.timestamp_millis());
-        // One spelling only: what is hashed must not depend on how somebody wrote it.
-        if timestamp.to_string() == text { Ok(timestamp) } else { Err(wrong) }
+        // Only one spelling is accepted, because timestamps are hashed.
+        if timestamp.to_string() == text { Ok(timestamp) } else { Err(error) }
     }
 }
 
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn has_one_spelling() {
+    fn other_spellings_are_refused() {
         assert_eq!("2026-11-20T12:00:00.120Z".parse(), Ok(Timestamp::from_millis(1_795_176_000_120)));
         for other in ["2026-11-20T12:00:00Z", "2026-11-20T12:00:00.120+00:00", "2026-11-20 12:00:00.120Z"] {
             assert!(other.parse::<Timestamp>().is_err(), "{other}");

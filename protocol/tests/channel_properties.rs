@@ -1,4 +1,4 @@
-//! What holds of a channel whatever is proposed to it, as long as only what is allowed is appended.
+//! Properties of a channel that hold for any sequence of proposed entries, if only allowed entries are appended.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -12,12 +12,12 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, TestRunner};
 
-#[path = "channel_properties/wish.rs"]
-mod wish;
+#[path = "channel_properties/attempt.rs"]
+mod attempt;
 
-use wish::{Wish, opening, player, wishes};
+use attempt::{Attempt, attempts, opening, player};
 
-/// One entry that was appended, between the states around it.
+/// One appended entry, with the states before and after it.
 struct Step {
     before: ChannelState,
     entry: Entry,
@@ -35,8 +35,8 @@ fn empty() -> ChannelState {
     ChannelState::empty(ChannelId::from_bytes([7; 10]))
 }
 
-/// Proposes each wish in turn and appends those that are allowed.
-fn play(mutable: bool, wishes: &[Wish]) -> Vec<Step> {
+/// Proposes the entry of each attempt in turn and appends those that are allowed.
+fn play(mutable: bool, attempts: &[Attempt]) -> Vec<Step> {
     let mut state = empty();
     let mut steps = Vec::new();
     let mut append = |state: &mut ChannelState, entry: Entry| {
@@ -48,8 +48,8 @@ fn play(mutable: bool, wishes: &[Wish]) -> Vec<Step> {
     };
     let first = opening(&state, mutable);
     append(&mut state, first);
-    for wish in wishes {
-        let entry = wish.propose(&state);
+    for attempt in attempts {
+        let entry = attempt.propose(&state);
         append(&mut state, entry);
     }
     steps
@@ -83,8 +83,8 @@ proptest! {
     #![proptest_config(Config::with_cases(300))]
 
     #[test]
-    fn ids_are_contiguous_and_time_never_goes_back(mutable: bool, wishes in wishes()) {
-        for (place, step) in play(mutable, &wishes).iter().enumerate() {
+    fn ids_are_contiguous_and_time_never_goes_back(mutable: bool, attempts in attempts()) {
+        for (place, step) in play(mutable, &attempts).iter().enumerate() {
             prop_assert_eq!(step.entry.id(), place as u64 + 1);
             prop_assert_eq!(step.after.size(), step.entry.id());
             prop_assert!(step.entry.envelope.ts >= step.before.head.ts);
@@ -95,8 +95,8 @@ proptest! {
     }
 
     #[test]
-    fn only_seats_speak_and_only_bots_answer(mutable: bool, wishes in wishes()) {
-        for Step { before, entry, .. } in play(mutable, &wishes) {
+    fn senders_hold_a_seat_or_are_attached_bots(mutable: bool, attempts in attempts()) {
+        for Step { before, entry, .. } in play(mutable, &attempts) {
             let (channel, envelope) = (&before.composition, &entry.envelope);
             match &envelope.sender {
                 Sender::Slot(slot_id) => {
@@ -118,8 +118,8 @@ proptest! {
     }
 
     #[test]
-    fn only_the_relay_changes_who_is_there_and_only_for_those_who_may(mutable: bool, wishes in wishes()) {
-        for step in play(mutable, &wishes) {
+    fn only_permitted_system_entries_change_the_composition(mutable: bool, attempts in attempts()) {
+        for step in play(mutable, &attempts) {
             let (before, after) = (&*step.before.composition, &*step.after.composition);
             let Some(event) = step.event().filter(|event| event.kind() == Kind::SYSTEM) else {
                 prop_assert_eq!(before, after, "{:?}", step.entry);
@@ -140,7 +140,7 @@ proptest! {
                 | SystemEvent::Closed { by }
                 | SystemEvent::BotAttach { by: Some(by), .. }
                 | SystemEvent::BotDetach { by: Some(by), .. } => prop_assert!(is_admin(before, by)),
-                // By whom is decided by a secret, which the log does not hold, or by the bot's own on_init.
+                // Authorized by an invite code or rejoin token, which is not in the log, or caused by the bot's own on_init.
                 SystemEvent::MemberJoin { .. }
                 | SystemEvent::MemberRejoin { .. }
                 | SystemEvent::BotAttach { by: None, .. }
@@ -157,15 +157,15 @@ proptest! {
     }
 
     #[test]
-    fn a_slot_is_filled_by_one_and_a_bot_sits_in_one(mutable: bool, wishes in wishes()) {
-        for Step { after, .. } in play(mutable, &wishes) {
+    fn each_slot_has_one_holder_and_each_bot_one_slot(mutable: bool, attempts in attempts()) {
+        for Step { after, .. } in play(mutable, &attempts) {
             let channel = &*after.composition;
-            let mut sitting = BTreeMap::new();
+            let mut seated_bots = BTreeMap::new();
             for (slot_id, slot) in channel.slots() {
                 match &slot.holder {
                     Some(Holder::Bot(bot_id)) => {
                         prop_assert_eq!(slot.kind, SlotKind::Bot);
-                        prop_assert!(sitting.insert(bot_id.clone(), slot_id).is_none());
+                        prop_assert!(seated_bots.insert(bot_id.clone(), slot_id).is_none());
                     }
                     Some(Holder::Player { since, .. }) => {
                         prop_assert_eq!(slot.kind, SlotKind::Invite);
@@ -176,16 +176,16 @@ proptest! {
                 prop_assert!(!(slot.closed && slot.holder.is_some()));
             }
             let bots: BTreeMap<_, _> = channel.bots.iter().map(|bot| (bot.bot_id.clone(), bot.slot_id)).collect();
-            prop_assert_eq!(bots, sitting);
+            prop_assert_eq!(bots, seated_bots);
             prop_assert_eq!(channel.bots.len(), after.head.due.len());
             prop_assert!(channel.slots.len() <= limits::SLOTS);
         }
     }
 
     #[test]
-    fn tenures_only_grow_and_an_invite_is_redeemed_once(mutable: bool, wishes in wishes()) {
+    fn tenure_numbers_only_grow_and_each_invite_is_redeemed_once(mutable: bool, attempts in attempts()) {
         let mut redeemed = HashSet::new();
-        for step in play(mutable, &wishes) {
+        for step in play(mutable, &attempts) {
             let joined = match step.event() {
                 Some(SystemEvent::MemberJoin { slot_id, .. }) => Some(slot_id),
                 _ => None,
@@ -194,7 +194,7 @@ proptest! {
                 let now = step.after.composition.slot(slot_id).expect("slots stay");
                 prop_assert_eq!(now.tenure, slot.tenure + u32::from(joined == Some(slot_id)));
                 prop_assert!((slot.invite..=slot.invite + 1).contains(&now.invite));
-                // A tenure goes on only in the hands that took it up, or that a rejoin put it in.
+                // A seat that stays filled, even after a rejoin, stays in the same tenure.
                 if let (Some(Holder::Player { since, .. }), Some(Holder::Player { since: now, .. })) = (&slot.holder, &now.holder) {
                     prop_assert_eq!(since, now);
                 }
@@ -207,8 +207,8 @@ proptest! {
     }
 
     #[test]
-    fn the_owners_seat_is_spared(mutable: bool, wishes in wishes()) {
-        for step in play(mutable, &wishes) {
+    fn only_the_owner_demotes_or_removes_the_owners_seat(mutable: bool, attempts in attempts()) {
+        for step in play(mutable, &attempts) {
             let (before, after) = (&*step.before.composition, &*step.after.composition);
             for (slot_id, slot) in before.slots().filter(|(slot_id, _)| owns(before, *slot_id)) {
                 let now = after.slot(slot_id).expect("slots stay");
@@ -219,7 +219,7 @@ proptest! {
                     Some(SystemEvent::MemberKick { by, .. } | SystemEvent::AdminSet { by, .. } | SystemEvent::MemberLeave { by, .. }) => {
                         by == Actor::Owner || matches!(by, Actor::Slot(by) if owns(before, by))
                     }
-                    // Whoever has the token is whom the owner gave it to.
+                    // A rejoin needs the owner's rejoin token.
                     Some(SystemEvent::MemberRejoin { .. }) => true,
                     _ => false,
                 };
@@ -229,8 +229,8 @@ proptest! {
     }
 
     #[test]
-    fn after_the_close_only_hooks_under_way_end(mutable: bool, wishes in wishes()) {
-        for step in play(mutable, &wishes) {
+    fn after_the_close_only_pending_hooks_append_entries(mutable: bool, attempts in attempts()) {
+        for step in play(mutable, &attempts) {
             let Some(closed) = step.before.composition.closed else { continue };
             let envelope = &step.entry.envelope;
             prop_assert!(envelope.cause.is_some_and(|cause| cause < closed), "{:?}", step.entry);
@@ -244,8 +244,8 @@ proptest! {
     }
 
     #[test]
-    fn sealed_bots_stay_as_they_are(mutable: bool, wishes in wishes()) {
-        for step in play(mutable, &wishes) {
+    fn bots_of_a_sealed_channel_do_not_change(mutable: bool, attempts in attempts()) {
+        for step in play(mutable, &attempts) {
             let (before, after) = (&*step.before.composition, &*step.after.composition);
             let seated = before.slots.iter().filter(|slot| slot.tenure > 0).count();
             prop_assert_eq!(before.is_sealed(), !before.mutable && seated >= 2);
@@ -253,15 +253,15 @@ proptest! {
                 continue;
             }
             let Some(SystemEvent::BotDetach { bot_id, by: None, .. }) = step.event() else {
-                panic!("a sealed bot was changed: {:?}", step.entry)
+                panic!("a bot of a sealed channel was changed: {:?}", step.entry)
             };
             prop_assert_eq!(step.entry.envelope.cause, before.bot(&bot_id).map(|bot| bot.attached));
         }
     }
 
     #[test]
-    fn due_is_the_last_entry_that_starts_a_hook(mutable: bool, wishes in wishes()) {
-        let steps = play(mutable, &wishes);
+    fn due_is_the_last_entry_that_starts_a_hook(mutable: bool, attempts in attempts()) {
+        let steps = play(mutable, &attempts);
         let Some(Step { after: state, .. }) = steps.last() else { return Ok(()) };
         let open = |entry: &&Entry| state.composition.closed.is_none_or(|closed| entry.id() < closed);
         for (bot, due) in state.composition.bots.iter().zip(&state.head.due) {
@@ -272,16 +272,16 @@ proptest! {
     }
 
     #[test]
-    fn a_bot_is_told_what_concerns_it_once(mutable: bool, wishes in wishes()) {
-        let steps = play(mutable, &wishes);
+    fn each_relevant_entry_starts_each_hook_of_a_bot_once(mutable: bool, attempts in attempts()) {
+        let steps = play(mutable, &attempts);
         let Some(Step { after: state, .. }) = steps.last() else { return Ok(()) };
         for bot in &state.composition.bots {
             let all = Bot { hooks: vec![Hook::OnInit, Hook::OnJoin, Hook::OnLeave, Hook::OnMessage, Hook::OnPrivateMessage, Hook::OnTimer], ..bot.clone() };
             let (mut inits, mut present) = (0, BTreeSet::new());
             for step in &steps {
                 let calls = plan(&all, &step.entry, 0);
-                let kept: Vec<_> = calls.iter().copied().filter(|call| bot.hooks.contains(&call.hook())).collect();
-                prop_assert_eq!(plan(bot, &step.entry, 0), kept);
+                let defined: Vec<_> = calls.iter().copied().filter(|call| bot.hooks.contains(&call.hook())).collect();
+                prop_assert_eq!(plan(bot, &step.entry, 0), defined);
                 prop_assert!(plan(&all, &step.entry, limits::CASCADE_DEPTH).is_empty());
                 prop_assert!(calls.is_empty() || step.entry.id() >= bot.attached);
                 prop_assert!(calls.is_empty() || step.entry.envelope.sender != Sender::Bot(bot.bot_id.clone()));
@@ -308,8 +308,8 @@ proptest! {
     }
 
     #[test]
-    fn the_log_alone_leads_to_the_same_state(mutable: bool, wishes in wishes()) {
-        let steps = play(mutable, &wishes);
+    fn replaying_the_serialized_log_leads_to_the_same_state(mutable: bool, attempts in attempts()) {
+        let steps = play(mutable, &attempts);
         let Some(Step { after: state, .. }) = steps.last() else { return Ok(()) };
         let read = steps.iter().map(|step| {
             let text = serde_json::to_string(&step.entry).unwrap();
@@ -325,8 +325,8 @@ proptest! {
     }
 
     #[test]
-    fn deleted_and_hidden_bodies_change_nothing(mutable: bool, wishes in wishes()) {
-        let steps = play(mutable, &wishes);
+    fn missing_bodies_do_not_change_the_state(mutable: bool, attempts in attempts()) {
+        let steps = play(mutable, &attempts);
         let Some(Step { after: state, .. }) = steps.last() else { return Ok(()) };
         let without_bodies = steps.iter().map(|step| {
             let mut entry = step.entry.clone();
@@ -339,8 +339,8 @@ proptest! {
     }
 
     #[test]
-    fn a_flipped_bit_changes_the_leaf_and_the_root(mutable: bool, wishes in wishes(), at: prop::sample::Index, bit in 0..8_u32) {
-        let steps = play(mutable, &wishes);
+    fn a_flipped_bit_changes_the_leaf_and_the_root(mutable: bool, attempts in attempts(), at: prop::sample::Index, bit in 0..8_u32) {
+        let steps = play(mutable, &attempts);
         let Step { before, entry, after } = at.get(&steps);
         let mut bytes = entry.envelope.canonical_bytes();
         let place = at.index(bytes.len());
@@ -353,7 +353,7 @@ proptest! {
     }
 }
 
-/// The state of a long log is no larger than that of a short one, but for the logarithm of its length.
+/// Only the Merkle frontier grows with the log, and only logarithmically.
 #[test]
 fn the_state_does_not_grow_with_the_log() {
     let mut state = evolve(empty(), &opening(&empty(), false));
@@ -379,15 +379,15 @@ fn the_state_does_not_grow_with_the_log() {
     assert_eq!(state.head.frontier.peaks().len(), 20_002_u64.count_ones() as usize);
 }
 
-/// The properties above say something only if random wishes get far enough to break them.
+/// Checks that the random attempts exercise every rule. Otherwise the properties above would prove nothing.
 #[test]
-fn wishes_reach_every_rule() {
+fn attempts_reach_every_rule() {
     let mut runner = TestRunner::deterministic();
     let mut seen: BTreeMap<String, usize> = BTreeMap::new();
     let mut count = |what: &str| *seen.entry(what.to_owned()).or_default() += 1;
     for case in 0..400 {
-        let wishes = wishes().new_tree(&mut runner).expect("a sequence").current();
-        for step in play(case % 2 == 0, &wishes) {
+        let attempts = attempts().new_tree(&mut runner).expect("a sequence").current();
+        for step in play(case % 2 == 0, &attempts) {
             match &step.entry.envelope.sender {
                 Sender::System => {
                     let body: serde_json::Value = step.entry.body().expect("a body").parse().expect("JSON");

@@ -1,4 +1,4 @@
-//! Frames and texts from the other end of a wire: damaged ones are refused, never a panic.
+//! Damaged frames and arbitrary texts are refused without a panic.
 
 use mcp_multiplayer_protocol::frame::{ClientToRelay, Event, RelayToClient};
 use mcp_multiplayer_protocol::{Body, Entry, Error, Request};
@@ -36,8 +36,8 @@ fn frames() -> Vec<String> {
     sent.map(|frame| frame.expect("a frame is JSON")).to_vec()
 }
 
-/// Reads a text in every way that a wire or a store offers.
-fn read(text: &str) {
+/// Parses a text in every way in which texts from the network or the store are parsed.
+fn parse_every_way(text: &str) {
     let _ = RelayToClient::parse(text);
     if let Ok(ClientToRelay::Request { op, args, .. }) = serde_json::from_str(text) {
         let _ = Request::parse(&op, args);
@@ -52,32 +52,32 @@ proptest! {
         let mut bytes = frames()[which].clone().into_bytes();
         let place = at.index(bytes.len());
         bytes[place] ^= 1 << bit;
-        read(&String::from_utf8_lossy(&bytes));
+        parse_every_way(&String::from_utf8_lossy(&bytes));
     }
 
     #[test]
-    fn a_frame_that_is_cut_is_refused(which in 0..5_usize, at: prop::sample::Index) {
+    fn a_truncated_frame_is_refused(which in 0..5_usize, at: prop::sample::Index) {
         let frame = &frames()[which];
         let cut: String = frame.chars().take(at.index(frame.chars().count())).collect();
-        read(&cut);
+        parse_every_way(&cut);
         prop_assert!(RelayToClient::parse(&cut).is_err());
         prop_assert!(serde_json::from_str::<ClientToRelay>(&cut).is_err());
     }
 
     #[test]
     fn any_text_does_not_panic(text in ".{0,200}") {
-        read(&text);
+        parse_every_way(&text);
     }
 
     #[test]
-    fn any_arguments_are_taken_or_refused_in_words(args in json(), name in prop::sample::select(Request::NAMES)) {
+    fn any_arguments_are_accepted_or_refused_with_message_and_hint(args in json(), name in prop::sample::select(Request::NAMES)) {
         if let Err(error) = Request::parse(name, args) {
             prop_assert!(!error.message.is_empty() && !error.hint.is_empty());
         }
     }
 
     #[test]
-    fn a_body_is_read_back_as_it_was_written(fields in prop::collection::vec((".{0,8}", json()), 0..6)) {
+    fn bodies_round_trip_as_text(fields in prop::collection::vec((".{0,8}", json()), 0..6)) {
         let fields: Map<String, Value> = fields.into_iter().collect();
         if let Ok(body) = Body::new("body", fields) {
             prop_assert_eq!(Body::from_canonical(body.as_str()), Some(body.clone()));
@@ -87,12 +87,12 @@ proptest! {
     }
 }
 
-/// Depth that a reader on a small stack could not follow.
+/// A recursive parser would overflow its stack at this depth.
 #[test]
 fn deep_nesting_is_refused() {
     let deep = format!("{{\"id\":1,\"op\":\"post_message\",\"args\":{}{}}}", "[".repeat(100_000), "]".repeat(100_000));
     assert!(serde_json::from_str::<ClientToRelay>(&deep).is_err());
-    read(&deep);
+    parse_every_way(&deep);
     let deep = format!("{{\"id\":1,\"ok\":{}{}}}", "[".repeat(100_000), "]".repeat(100_000));
-    read(&deep);
+    parse_every_way(&deep);
 }

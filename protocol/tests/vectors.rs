@@ -1,7 +1,7 @@
-//! The canonical envelope, held to the bytes that were committed when it was frozen.
+//! The canonical envelope, compared with the bytes that were committed when its format was frozen.
 //!
-//! The files under `vectors/` are never rewritten by a test that passes without being asked to. If one of
-//! these tests fails, the change that broke it would make older transcripts unverifiable.
+//! The files under `vectors/` are rewritten only on request. If one of these tests fails, the change that broke it
+//! would make older transcripts unverifiable.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -15,8 +15,9 @@ use serde::{Deserialize, Serialize};
 #[path = "vectors/log.rs"]
 mod log;
 
-/// Set to write a new file; for a new version of the envelope, never for this one.
-const WRITE: &str = "MULTIPLAYER_WRITE_VECTORS";
+/// Environment variable that makes the tests rewrite the files. Use it only for a new version of the envelope, never for
+/// this one.
+const WRITE_VARIABLE: &str = "MULTIPLAYER_WRITE_VECTORS";
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -28,19 +29,19 @@ struct Vectors {
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Vector {
-    /// What the entry is an example of.
+    /// Description of the entry.
     name: String,
     envelope: Envelope,
     content: Option<Content>,
-    /// The envelope's canonical bytes, which are UTF-8.
+    /// Canonical bytes of the envelope, which are UTF-8.
     canonical: String,
     body_hash: Hash,
     leaf_hash: Hash,
-    /// The tree's root once this entry is in it.
+    /// Root of the Merkle tree after this entry was appended.
     root: Hash,
 }
 
-/// A log of one entry of every type but those of the second, and a log of what came with timers, draws and exchanges.
+/// Two logs. The second contains the entry types added with timers, draws and network exchanges, the first all others.
 const FILES: [&str; 2] = ["envelope-v1.json", "envelope-v1-bots.json"];
 
 fn path(file: &str) -> PathBuf {
@@ -54,10 +55,10 @@ fn vectors(file: &str) -> Vec<Vector> {
 
 #[test]
 fn envelopes_have_the_frozen_bytes_and_hashes() {
-    FILES.into_iter().for_each(envelopes_are_frozen);
+    FILES.into_iter().for_each(check_envelopes);
 }
 
-fn envelopes_are_frozen(file: &str) {
+fn check_envelopes(file: &str) {
     let mut frontier = Frontier::default();
     for vector in vectors(file) {
         let (name, envelope) = (&vector.name, &vector.envelope);
@@ -75,12 +76,12 @@ fn envelopes_are_frozen(file: &str) {
 }
 
 #[test]
-fn the_frozen_logs_still_follow_the_rules() {
-    let [whole, _] = FILES.map(rules_are_followed);
-    assert!(whole.composition.closed.is_some());
+fn frozen_logs_still_follow_the_rules() {
+    let [first, _] = FILES.map(replay_by_the_rules);
+    assert!(first.composition.closed.is_some());
 }
 
-fn rules_are_followed(file: &str) -> ChannelState {
+fn replay_by_the_rules(file: &str) -> ChannelState {
     let vectors = vectors(file);
     let mut state = ChannelState::empty(vectors[0].envelope.channel_id);
     for vector in vectors {
@@ -94,7 +95,7 @@ fn rules_are_followed(file: &str) -> ChannelState {
 
 #[test]
 fn every_entry_type_has_a_vector() {
-    /// A new kind of event does not compile here until it is given a name, and then fails until it is in the file.
+    /// The match is exhaustive, so a new kind of event must be named here; the test then fails until a file contains it.
     const fn name(event: &SystemEvent) -> &'static str {
         match event {
             SystemEvent::ChannelCreated { .. } => "channel:created",
@@ -165,13 +166,13 @@ fn every_entry_type_has_a_vector() {
     assert_eq!(seen.into_iter().collect::<Vec<_>>(), expected);
 }
 
-/// The same file, checked by a program that shares no code with this crate.
+/// Checks the same files with a program that shares no code with this crate.
 #[test]
-fn an_independent_reader_computes_the_same() {
+fn an_independent_program_computes_the_same_hashes() {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/verify_vectors.py");
     for file in FILES {
         let Ok(output) = Command::new("python3").arg(&script).arg(path(file)).output() else {
-            eprintln!("skipped: there is no python3");
+            eprintln!("skipped: python3 is not installed");
             return;
         };
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -182,12 +183,12 @@ fn an_independent_reader_computes_the_same() {
     std::fs::write(&copy, altered).unwrap();
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/verify_vectors.py");
     let output = Command::new("python3").arg(script).arg(copy).output().unwrap();
-    assert!(!output.status.success(), "the reader took an altered body");
+    assert!(!output.status.success(), "the program accepted an altered body");
 }
 
 #[test]
-fn the_file_is_written_when_asked() {
-    if std::env::var_os(WRITE).is_none() {
+fn vector_files_are_rewritten_on_request() {
+    if std::env::var_os(WRITE_VARIABLE).is_none() {
         return;
     }
     for (file, entries) in FILES.into_iter().zip([log::entries(), log::entries_of_bots()]) {

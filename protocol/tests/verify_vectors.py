@@ -1,4 +1,4 @@
-"""Checks envelope-v1.json with nothing but Python's standard library: verify_vectors.py FILE."""
+"""Checks a file of test vectors using only Python's standard library. Usage: verify_vectors.py FILE"""
 
 import hashlib
 import json
@@ -6,7 +6,7 @@ import sys
 
 
 def canonical(value):
-    """RFC 8785 (JCS)."""
+    """Returns the canonical JSON of a value (RFC 8785)."""
     if isinstance(value, dict):
         keys = sorted(value, key=lambda key: key.encode("utf-16-be"))
         return "{" + ",".join(canonical(key) + ":" + canonical(value[key]) for key in keys) + "}"
@@ -18,7 +18,7 @@ def canonical(value):
 
 
 def number(value):
-    """ECMAScript's Number::toString, from the shortest digits that Python's repr finds."""
+    """Formats a float as ECMAScript's Number::toString does. Python's repr supplies the shortest digits."""
     if value == 0:
         return "0"
     sign = "-" if value < 0 else ""
@@ -44,7 +44,7 @@ def sha256(*parts):
 
 
 def root(leaves):
-    """RFC 6962, section 2.1, word for word."""
+    """Computes the Merkle Tree Hash exactly as RFC 6962, section 2.1, defines it."""
     if not leaves:
         return sha256()
     if len(leaves) == 1:
@@ -58,21 +58,21 @@ def root(leaves):
 def check(vector, leaves):
     envelope, content = vector["envelope"], vector["content"]
 
-    def same(what, computed, stated):
+    def expect_equal(field, computed, stated):
         if computed != stated:
-            sys.exit(f"{vector['name']}: {what} is {computed}, the file says {stated}")
+            sys.exit(f"{vector['name']}: {field} should be {computed}, but the file has {stated}")
 
     text = canonical(envelope)
-    same("canonical", text, vector["canonical"])
-    same("envelope.body_hash", envelope["body_hash"], vector["body_hash"])
+    expect_equal("canonical", text, vector["canonical"])
+    expect_equal("envelope.body_hash", envelope["body_hash"], vector["body_hash"])
     if content is not None:
         body = canonical(content["body"]).encode()
         digest = sha256(b"mcp-multiplayer/body/v1", bytes.fromhex(content["salt"]), body)
-        same("body_hash", "sha256:" + digest.hex(), vector["body_hash"])
+        expect_equal("body_hash", "sha256:" + digest.hex(), vector["body_hash"])
     leaves.append(sha256(b"\x00", text.encode()))
-    same("leaf_hash", "sha256:" + leaves[-1].hex(), vector["leaf_hash"])
-    same("root", "sha256:" + root(leaves).hex(), vector["root"])
-    same("id", envelope["id"], len(leaves))
+    expect_equal("leaf_hash", "sha256:" + leaves[-1].hex(), vector["leaf_hash"])
+    expect_equal("root", "sha256:" + root(leaves).hex(), vector["root"])
+    expect_equal("id", envelope["id"], len(leaves))
 
 
 if __name__ == "__main__":

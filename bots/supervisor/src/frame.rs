@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 
-use mcp_multiplayer_protocol::Drawn;
+use mcp_multiplayer_protocol::KeystreamRange;
 use mcp_multiplayer_protocol::channel::Hook;
 
 use crate::egress::{EgressRequest, EgressResponse};
@@ -77,7 +77,7 @@ pub(crate) enum Reply {
     SelfTested { acts: Vec<Act> },
     Inspected { class_name: String, hooks: Vec<Hook> },
     Rejected { message: String, line: Option<u32>, hint: Option<String> },
-    Done { effects: Vec<SentEffect>, state: Option<String>, kept: Option<String>, drawn: Vec<Drawn>, log: Vec<String> },
+    Done { effects: Vec<SentEffect>, state: Option<String>, kept: Option<String>, drawn: Vec<KeystreamRange>, log: Vec<String> },
     Failed { reason: String, line: Option<u32>, memory: bool, log: Vec<String> },
 }
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use mcp_multiplayer_protocol::Drawn;
+use mcp_multiplayer_protocol::KeystreamRange;
 use mcp_multiplayer_protocol::channel::Hook;
 
 use crate::record::Record;
@@ -74,7 +74,7 @@ pub struct Done {
     /// What the runtime keeps, as JSON text of an object; `None` if it is as it was.
     pub kept: Option<String>,
     /// What it drew from the bot's keystream, a stretch for each of the streams that it had.
-    pub drawn: Vec<Drawn>,
+    pub drawn: Vec<KeystreamRange>,
 }
 
 /// Sorts of failure. Except after `Error` the bot's process is gone.

@@ -7,14 +7,14 @@ use serde_json::{Map, Value};
 use super::IdempotencyKey;
 use crate::{BotId, ChannelId, Hash, Secret, SlotId, limits};
 
-/// A bot to be attached: a preset by `code_ref`, or source text by `inline_code`.
+/// A bot to attach: a preset named by `code_ref`, or source text in `inline_code`.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BotSpec {
     /// The bot's name, up to 100 characters; by default the preset's, else 'CustomBot'.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// The bot's version, as its author counts; by default '1.0'.
+    /// The bot's version, chosen by its author; '1.0' by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
     /// A preset: 'builtin://GuessBot'.
@@ -23,7 +23,7 @@ pub struct BotSpec {
     /// Python source with one bot class, up to 256 KiB.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub inline_code: Option<String>,
-    /// What the bot says of itself: summary, hooks, emits, params.
+    /// The bot's own description: summary, hooks, emits, params.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub manifest: Option<Map<String, Value>>,
     /// Parameters for the bot; they win over manifest.params.
@@ -37,7 +37,7 @@ pub struct BotSpec {
     pub slot: Option<String>,
 }
 
-/// Adds a bot to a channel.
+/// Arguments of `attach_bot`.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AttachBot {
@@ -52,7 +52,7 @@ pub struct AttachBot {
     /// Python source with one bot class, up to 256 KiB. Either this or code_ref.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub inline_code: Option<String>,
-    /// What the bot says of itself: summary, hooks, emits, params.
+    /// The bot's own description: summary, hooks, emits, params.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub manifest: Option<Map<String, Value>>,
     /// Parameters for the bot; they win over manifest.params.
@@ -69,12 +69,12 @@ pub struct AttachBot {
     pub idempotency_key: Option<IdempotencyKey>,
 }
 
-/// What [`AttachBot`] returns, once the bot's `on_init` is durable.
+/// Result of [`AttachBot`], returned after the bot's `on_init` is durable.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct BotAttached {
     /// The bot's id.
     pub bot_id: BotId,
-    /// Where it sits.
+    /// The slot that it fills.
     pub slot_id: SlotId,
     /// SHA-256 of its source text.
     pub code_hash: Hash,
@@ -82,7 +82,7 @@ pub struct BotAttached {
     pub manifest_hash: Hash,
 }
 
-/// The exact code of a bot.
+/// Arguments of `get_bot_code`.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GetBotCode {
@@ -90,12 +90,12 @@ pub struct GetBotCode {
     pub channel_id: ChannelId,
     /// The bot, 'bot_…', as bots[] lists it.
     pub bot_id: BotId,
-    /// Where to go on reading source that did not fit: the previous answer's next_offset.
+    /// For the rest of a long source: the next_offset of the previous answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub offset: Option<u64>,
 }
 
-/// What [`GetBotCode`] returns.
+/// Result of [`GetBotCode`].
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct BotCode {
     /// The bot.
@@ -113,10 +113,10 @@ pub struct BotCode {
     /// The source text, for presets.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
-    /// Where to go on reading, in bytes of the source, when it did not fit.
+    /// Offset of the next part in bytes of the source, if the source did not fit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_offset: Option<u64>,
-    /// What the bot says of itself.
+    /// The bot's manifest.
     pub manifest: Map<String, Value>,
     /// The parameters it runs with.
     pub params: Map<String, Value>,

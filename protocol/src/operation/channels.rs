@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::{BotSpec, BotView, IdempotencyKey, Message, SlotView, View};
 use crate::{BotId, ChannelId, Secret, SlotId, limits};
 
-/// Makes a channel with slots and bots.
+/// Arguments of `create_channel`.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CreateChannel {
@@ -38,37 +38,37 @@ pub struct CreateChannel {
     pub idempotency_key: Option<IdempotencyKey>,
 }
 
-/// What [`CreateChannel`] returns, once every bot's `on_init` is durable.
+/// Result of [`CreateChannel`], returned after every bot's `on_init` is durable.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct ChannelCreated {
     /// The new channel.
     pub channel_id: ChannelId,
-    /// One code for each invite slot that is still empty, by place.
+    /// One invite code for each invite slot that is still empty, in the order of the slots.
     pub invites: Vec<Secret>,
-    /// The same as links.
+    /// The same codes as links.
     pub invite_links: Vec<Secret>,
     /// The channel.
     pub view: View,
-    /// The bots that are attached.
+    /// The attached bots.
     pub bots: Vec<BotView>,
-    /// Bots that could not be attached, and why.
+    /// Bots that could not be attached, each with the reason.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub bot_errors: Vec<String>,
     /// With `join_as`: the creator's seat.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slot_id: Option<SlotId>,
-    /// With `join_as`: the token that brings the creator back to that seat.
+    /// With `join_as`: the token with which the creator can return to that seat.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rejoin_token: Option<Secret>,
-    /// With `join_as`: what has been said.
+    /// With `join_as`: the messages so far.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub messages: Option<Vec<Message>>,
-    /// With `join_as`: where to go on reading.
+    /// With `join_as`: the cursor for the next call.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cursor: Option<u64>,
 }
 
-/// Takes a seat with an invite, or comes back to it with a rejoin token.
+/// Arguments of `join_channel`.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct JoinChannel {
@@ -83,28 +83,28 @@ pub struct JoinChannel {
     pub idempotency_key: Option<IdempotencyKey>,
 }
 
-/// What [`JoinChannel`] returns.
+/// Result of [`JoinChannel`].
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Joined {
     /// The channel.
     pub channel_id: ChannelId,
     /// The caller's seat.
     pub slot_id: SlotId,
-    /// The token that brings the caller back to this seat.
+    /// The token with which the caller can return to this seat.
     pub rejoin_token: Secret,
     /// The channel.
     pub view: View,
     /// Its bots.
     pub bots: Vec<BotView>,
-    /// What has been said, from the start.
+    /// The messages from the start of the log.
     pub messages: Vec<Message>,
-    /// Where to go on reading.
+    /// The cursor for the next call.
     pub cursor: u64,
-    /// Whether more is there already.
+    /// True if there are more messages after the cursor.
     pub has_more: bool,
 }
 
-/// Gives a seat up.
+/// Arguments of `leave_channel`.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LeaveChannel {
@@ -118,14 +118,14 @@ pub struct LeaveChannel {
     pub idempotency_key: Option<IdempotencyKey>,
 }
 
-/// What [`LeaveChannel`] returns.
+/// Result of [`LeaveChannel`].
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Left {
     /// Always `true`.
     pub ok: bool,
 }
 
-/// Who and what is in the channel.
+/// Arguments of `get_channel_info`.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GetChannelInfo {
@@ -133,7 +133,7 @@ pub struct GetChannelInfo {
     pub channel_id: ChannelId,
 }
 
-/// What [`GetChannelInfo`] returns.
+/// Result of [`GetChannelInfo`].
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct ChannelInfo {
     /// The channel.
@@ -144,17 +144,17 @@ pub struct ChannelInfo {
     pub your_slots: Vec<SlotId>,
 }
 
-/// The caller's own channels.
+/// Arguments of `list_channels`: none.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ListChannels {}
 
-/// What [`ListChannels`] returns, the newest channel first.
+/// Result of [`ListChannels`], with the newest channel first.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct ChannelList {
-    /// The channels in which the caller holds a seat, or which it made.
+    /// The channels in which the caller holds a seat, or which it created.
     pub channels: Vec<ChannelSummary>,
-    /// How many there are.
+    /// Total number of the caller's channels.
     pub total_channels: u64,
 }
 
@@ -167,7 +167,7 @@ pub struct ChannelSummary {
     pub name: String,
     /// Its slots.
     pub slots: Vec<SlotView>,
-    /// How many entries it has.
+    /// Number of entries in its log.
     pub message_count: u64,
     /// Its bots.
     pub bots: Vec<BotId>,

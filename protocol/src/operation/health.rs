@@ -3,19 +3,19 @@ use serde::{Deserialize, Serialize};
 
 use crate::SandboxReport;
 
-/// Asks whether the relay works, and which version it is.
+/// Arguments of `health_check`: none.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HealthCheck {}
 
-/// What [`HealthCheck`] returns.
+/// Result of [`HealthCheck`].
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Health {
     /// `ok`.
     pub status: String,
     /// The relay's version.
     pub version: String,
-    /// The WebSocket subprotocol that it speaks.
+    /// The WebSocket subprotocol that the relay supports.
     pub protocol: String,
     /// Level of the sandbox around bots: `full`, `kernel`, `process`, or `none` when no bot can run.
     pub sandbox: String,

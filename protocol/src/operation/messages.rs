@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::{IdempotencyKey, View};
 use crate::{Body, BotId, ChannelId, Kind, Sender, SlotId, Timestamp};
 
-/// Says something to everybody in the channel.
+/// Arguments of `post_message`.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PostMessage {
@@ -34,19 +34,19 @@ pub struct PostMessage {
     pub idempotency_key: Option<IdempotencyKey>,
 }
 
-/// What [`PostMessage`] returns, once the message is durable.
+/// Result of [`PostMessage`], returned after the message is durable.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct MessagePosted {
     /// The message's id.
     pub msg_id: u64,
-    /// When the relay took it in.
+    /// Time at which the relay accepted the message.
     pub ts: Timestamp,
-    /// With `wait_ms`: what was said after the cursor.
+    /// With `wait_ms`: the messages after the cursor.
     #[serde(flatten, default, skip_serializing_if = "Option::is_none")]
     pub synced: Option<Synced>,
 }
 
-/// Says something to one bot alone.
+/// Arguments of `dm_bot`.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DmBot {
@@ -70,23 +70,23 @@ pub struct DmBot {
     pub idempotency_key: Option<IdempotencyKey>,
 }
 
-/// What [`DmBot`] returns, once the message is durable.
+/// Result of [`DmBot`], returned after the message is durable.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct DmDelivered {
     /// Always `true`.
     pub ok: bool,
-    /// The bot that reads it.
+    /// The bot that received the message.
     pub delivered_to: BotId,
     /// The message's id.
     pub msg_id: u64,
-    /// When the relay took it in.
+    /// Time at which the relay accepted the message.
     pub ts: Timestamp,
-    /// With `wait_ms`: what was said after the cursor.
+    /// With `wait_ms`: the messages after the cursor.
     #[serde(flatten, default, skip_serializing_if = "Option::is_none")]
     pub synced: Option<Synced>,
 }
 
-/// Reads what is new in a channel, and waits for it.
+/// Arguments of `sync_messages`.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SyncMessages {
@@ -95,7 +95,7 @@ pub struct SyncMessages {
     /// The cursor of your last answer; leave it out, or 0, to read from the start.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cursor: Option<u64>,
-    /// How long to wait for something new, in milliseconds; 25000 by default, at most 45000, 0 for no wait.
+    /// Maximum wait for something new, in milliseconds; 25000 by default, at most 45000, 0 for no wait.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout_ms: Option<u64>,
     /// At most this many messages, up to 500; has_more says whether there are others.
@@ -109,38 +109,38 @@ pub struct SyncMessages {
     pub slot_id: Option<SlotId>,
 }
 
-/// What [`SyncMessages`] returns.
+/// Result of [`SyncMessages`].
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Synced {
-    /// What was said after the cursor, as far as the caller may read it.
+    /// The messages after the cursor that the caller may read.
     pub messages: Vec<Message>,
-    /// The highest id served, hidden ones included; pass it next time.
+    /// The highest id that was considered, including hidden entries; pass it to the next call.
     pub cursor: u64,
-    /// Whether more is there already.
+    /// True if there are more messages after the cursor.
     pub has_more: bool,
-    /// Who and what is in the channel, when that changed after the cursor.
+    /// The channel, if its slots, bots or settings changed after the cursor.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub view: Option<View>,
 }
 
-/// An entry as members read it.
+/// An entry as shown to members.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Message {
-    /// Its place in the channel: 1, 2, 3, …
+    /// Sequence number in the channel: 1, 2, 3, …
     pub id: u64,
     /// The channel.
     pub channel_id: ChannelId,
-    /// Who speaks: `s1`, `bot:<bot_id>` or `system`.
+    /// The sender: `s1`, `bot:<bot_id>` or `system`.
     pub sender: Sender,
-    /// What the sender is called.
+    /// Label or name of the sender.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sender_label: Option<String>,
     /// The label.
     pub kind: Kind,
-    /// What is said; `null` once deleted.
+    /// The message itself; `null` if it was deleted.
     pub body: Option<Body>,
-    /// When.
+    /// Time at which the relay accepted the message.
     pub ts: Timestamp,
-    /// The one slot that it is for; `null` for all.
+    /// The only slot that the message is addressed to; `null` for everyone.
     pub to_slot: Option<SlotId>,
 }

@@ -1,11 +1,11 @@
-//! The operations that a relay offers: requests, results, and the one trait that all doors share.
+//! The operations that a relay offers: their requests and results, and the trait that all transports share.
 //!
-//! An operation is written once, here. MCP tools, WebSocket frames and REST routes are thin adapters
+//! Each operation is defined once, here. MCP tools, WebSocket frames and REST routes are thin adapters
 //! over [`Request`] and [`Multiplayer`].
 #![expect(
     clippy::doc_markdown,
     clippy::doc_link_with_quotes,
-    reason = "the documentation of arguments is shown to models, who read it as plain text"
+    reason = "doc comments of arguments become schema descriptions, which models read as plain text"
 )]
 
 mod bots;
@@ -37,15 +37,15 @@ pub use view::{BotView, SlotView, View};
 
 use crate::Error;
 
-/// The result of an operation: compact JSON, ready to be sent on.
+/// Result of an operation: compact JSON, ready to be sent.
 pub type Reply = Box<RawValue>;
 
-/// What is on its way to being a [`Reply`].
+/// Future that resolves to a [`Reply`].
 pub type ReplyFuture<'a> = Pin<Box<dyn Future<Output = Result<Reply, Error>> + Send + 'a>>;
 
-/// Whoever can perform operations for one principal: a relay, or a connection to one.
+/// An implementation of the operations for one principal: a relay, or a connection to one.
 pub trait Multiplayer: Send + Sync {
-    /// Performs one operation. Dropping the future ends a wait; what was appended stays.
+    /// Performs one operation. Dropping the future ends a wait; entries that were appended remain.
     fn perform(&self, request: Request) -> ReplyFuture<'_>;
 }
 
@@ -63,10 +63,10 @@ macro_rules! operations {
             /// The names of all operations.
             pub const NAMES: &'static [&'static str] = &[$($name,)+];
 
-            /// Reads the arguments of the operation called `name`; the error says which argument is wrong.
+            /// Parses the arguments of the operation called `name`. An error names the argument that is wrong.
             pub fn parse(name: &str, args: Value) -> Result<Self, Error> {
                 match name {
-                    $($name => arguments(args).map(Self::$variant),)+
+                    $($name => parse_arguments(args).map(Self::$variant),)+
                     _ => Err(Error::invalid(
                         format!("There is no operation '{}'.", name.chars().take(64).collect::<String>()),
                         format!("The operations are: {}.", Self::NAMES.join(", ")),
@@ -74,14 +74,14 @@ macro_rules! operations {
                 }
             }
 
-            /// The operation's name.
+            /// Returns the operation's name.
             pub const fn name(&self) -> &'static str {
                 match self {
                     $(Self::$variant(_) => $name,)+
                 }
             }
 
-            /// The JSON schema of an operation's arguments, closed: no other argument is taken.
+            /// Returns the JSON schema of an operation's arguments, which allows no additional arguments.
             pub fn schema(name: &str) -> Option<Schema> {
                 match name {
                     $($name => Some(schema_of::<$variant>()),)+
@@ -89,7 +89,7 @@ macro_rules! operations {
                 }
             }
 
-            /// What the operation called `name` is for, in a sentence.
+            /// Returns a one-sentence description of the operation called `name`.
             pub fn summary(name: &str) -> Option<&'static str> {
                 match name {
                     $($name => Some(concat!($($doc),+).trim_ascii()),)+
@@ -97,8 +97,8 @@ macro_rules! operations {
                 }
             }
 
-            /// The JSON schemas of an operation's arguments, by `arguments`, and of its result, by `results`, whose
-            /// settings say what becomes of the types inside.
+            /// Returns the JSON schemas of an operation's arguments and of its result. The settings of the two generators
+            /// determine the form, such as inlined types.
             pub fn schemas(
                 name: &str,
                 arguments: &mut SchemaGenerator,
@@ -120,34 +120,34 @@ macro_rules! operations {
 }
 
 operations! {
-    /// Is the relay there, and which one is it?
+    /// Reports the relay's version and the sandbox around its bots.
     HealthCheck = "health_check" -> Health,
-    /// Makes a channel with slots and bots.
+    /// Creates a channel with slots and bots.
     CreateChannel = "create_channel" -> ChannelCreated,
-    /// Takes a seat, or comes back to it.
+    /// Takes a seat with an invite, or returns to a seat with a rejoin token.
     JoinChannel = "join_channel" -> Joined,
-    /// Gives a seat up.
+    /// Gives up a seat.
     LeaveChannel = "leave_channel" -> Left,
-    /// Says something to everybody.
+    /// Posts a message to everyone in the channel.
     PostMessage = "post_message" -> MessagePosted,
-    /// Says something to one bot alone.
+    /// Sends a private message to one bot.
     DmBot = "dm_bot" -> DmDelivered,
-    /// Reads what is new, and waits for it.
+    /// Reads new messages, waiting for them if there are none.
     SyncMessages = "sync_messages" -> Synced,
-    /// Who and what is in the channel.
+    /// Shows the channel's slots, players and bots.
     GetChannelInfo = "get_channel_info" -> ChannelInfo,
-    /// The exact code of a bot.
+    /// Returns the exact source code of a bot.
     GetBotCode = "get_bot_code" -> BotCode,
-    /// The caller's own channels.
+    /// Lists the caller's own channels.
     ListChannels = "list_channels" -> ChannelList,
-    /// What admins may do.
+    /// Changes a channel; for admins.
     UpdateChannel = "update_channel" -> ChannelUpdated,
-    /// Adds a bot.
+    /// Adds a bot to a channel.
     AttachBot = "attach_bot" -> BotAttached,
 }
 
 impl Request {
-    /// The idempotency key, where the operation takes one and the caller sent it.
+    /// Returns the argument `idempotency_key`, if the operation has one.
     pub fn idempotency_key_mut(&mut self) -> Option<&mut Option<IdempotencyKey>> {
         match self {
             Self::CreateChannel(args) => Some(&mut args.idempotency_key),
@@ -165,7 +165,7 @@ impl Request {
         }
     }
 
-    /// The channel and the seat that the operation is about, where it names one.
+    /// Returns the channel and the argument `slot_id`, if the operation has one.
     pub fn seat_mut(&mut self) -> Option<(crate::ChannelId, &mut Option<crate::SlotId>)> {
         match self {
             Self::LeaveChannel(args) => Some((args.channel_id, &mut args.slot_id)),
@@ -184,28 +184,28 @@ impl Request {
     }
 }
 
-fn arguments<T: DeserializeOwned>(args: Value) -> Result<T, Error> {
+fn parse_arguments<T: DeserializeOwned>(args: Value) -> Result<T, Error> {
     let mut args = match args {
-        // A client that has nothing to say may leave the arguments out.
+        // Clients may omit the arguments of an operation that needs none.
         Value::Null => Map::new(),
         Value::Object(args) => args,
         _ => {
             return Err(Error::invalid(
                 "The arguments must be a JSON object.",
-                "Send them by name, as the tool's input schema says.",
+                "Pass each argument by its name, as in the tool's input schema.",
             ));
         }
     };
     for (name, value) in &mut args {
-        as_integer(value);
-        only_objects(name, value)?;
+        normalize_integer(value);
+        refuse_wrong_containers(name, value)?;
     }
     let args = Value::Object(args);
     serde_path_to_error::deserialize(args).map_err(|error| {
         let path = error.path().to_string();
         let reason = error.into_inner().to_string();
         let message =
-            if path == "." { format!("Wrong arguments: {reason}.") } else { format!("Argument '{path}': {reason}.") };
+            if path == "." { format!("Invalid arguments: {reason}.") } else { format!("Argument '{path}': {reason}.") };
         Error::invalid(
             message.chars().take(600).collect::<String>(),
             "Compare the call with the tool's input schema and send it again.",
@@ -213,8 +213,9 @@ fn arguments<T: DeserializeOwned>(args: Value) -> Result<T, Error> {
     })
 }
 
-/// Takes `7.0` for the integer that it is to JSON Schema. Numbers inside of arguments are the caller's own, and stay.
-fn as_integer(value: &mut Value) {
+/// Converts a float without a fraction, such as `7.0`, to an integer, which JSON Schema says it is. Numbers nested inside
+/// an argument are the caller's own data and must stay unchanged.
+fn normalize_integer(value: &mut Value) {
     const END: f64 = 18_446_744_073_709_551_616.0;
     if let Some(number) = value.as_f64().filter(|_| value.is_f64())
         && number.fract() == 0.0
@@ -230,11 +231,12 @@ fn as_integer(value: &mut Value) {
     }
 }
 
-/// Refuses lists where bots and operations of `update_channel` are objects: serde would take their values by place. A
-/// word given as an object, which serde takes for a word, is refused, too.
-fn only_objects(name: &str, value: &Value) -> Result<(), Error> {
-    for (place, item) in value.as_array().into_iter().flatten().enumerate() {
-        let wrong = if item.is_array() {
+/// Refuses arrays in place of the objects that describe bots and operations of `update_channel`, because serde would
+/// assign their items to fields by position. Also refuses an object in place of the string `to`, because serde would accept
+/// one for an enum.
+fn refuse_wrong_containers(name: &str, value: &Value) -> Result<(), Error> {
+    for (index, item) in value.as_array().into_iter().flatten().enumerate() {
+        let field = if item.is_array() {
             ""
         } else if item.get("bot").is_some_and(Value::is_array) {
             ".bot"
@@ -244,7 +246,7 @@ fn only_objects(name: &str, value: &Value) -> Result<(), Error> {
             continue;
         };
         return Err(Error::invalid(
-            format!("Argument '{name}[{place}]{wrong}' has the wrong type.").chars().take(600).collect::<String>(),
+            format!("Argument '{name}[{index}]{field}' has the wrong type.").chars().take(600).collect::<String>(),
             "Compare the call with the tool's input schema and send it again.",
         ));
     }
@@ -258,13 +260,13 @@ fn schema_of<T: JsonSchema>() -> Schema {
     SchemaGenerator::new(settings).into_root_schema_for::<T>()
 }
 
-/// A name, chosen by the caller, that makes a repeated request harmless; 1 to 128 printable ASCII characters.
+/// A key chosen by the caller so that a repeated request takes effect only once; 1 to 128 printable ASCII characters.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct IdempotencyKey(String);
 
 impl IdempotencyKey {
-    /// The key's text.
+    /// Returns the key's text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -319,7 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_argument_is_named() {
+    fn errors_name_the_wrong_argument() {
         let cases = [
             ("post_message", json!({ "channel_id": 7, "body": "x" }), "'channel_id'"),
             ("post_message", json!({ "channel_id": "chn_zzz", "body": "x" }), "'channel_id'"),
@@ -353,22 +355,22 @@ mod tests {
             ("sync_messages", json!({ "channel_id": "chn_0123456789abcdef", "cursor": 1e20 }), "'cursor'"),
             ("no_such", json!({}), "no_such"),
         ];
-        for (name, args, named) in cases {
+        for (name, args, expected) in cases {
             let error = Request::parse(name, args.clone()).unwrap_err();
             assert_eq!(error.code, ErrorCode::InvalidRequest, "{name} {args}");
-            assert!(error.message.contains(named), "{name} {args}: {}", error.message);
+            assert!(error.message.contains(expected), "{name} {args}: {}", error.message);
         }
     }
 
     #[test]
-    fn a_whole_number_is_an_integer_however_it_is_written() {
+    fn floats_without_a_fraction_are_accepted_as_integers() {
         let args = json!({ "channel_id": "chn_0123456789abcdef", "cursor": 7.0, "body": "x", "data": { "n": 7.5 } });
         let request = Request::parse("post_message", args).unwrap();
         assert_eq!(serde_json::to_value(request).unwrap()["args"]["cursor"], 7);
     }
 
     #[test]
-    fn requests_travel_as_they_are_parsed() {
+    fn requests_round_trip_as_json() {
         let args = json!({ "channel_id": "chn_0123456789abcdef", "body": "guess 42", "wait_ms": 20_000, "cursor": 3 });
         let request = Request::parse("post_message", args.clone()).unwrap();
         let sent = serde_json::to_value(&request).unwrap();

@@ -5,7 +5,7 @@ use super::{BotSpec, IdempotencyKey, View};
 use crate::channel::SlotKind;
 use crate::{ChannelId, Secret, SlotId, limits};
 
-/// What admins may do to a channel: all of the operations, or none.
+/// Arguments of `update_channel`.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UpdateChannel {
@@ -49,8 +49,8 @@ pub enum UpdateOp {
     SetAdmin {
         /// The player's slot.
         slot_id: SlotId,
-        /// Whether it is to be an admin; true by default.
-        #[serde(default = "yes")]
+        /// True (the default) to make the player an admin, false to revoke it.
+        #[serde(default = "default_admin")]
         admin: bool,
     },
     /// Renames the channel.
@@ -78,21 +78,21 @@ pub enum UpdateOp {
     Close {},
 }
 
-fn yes() -> bool {
+fn default_admin() -> bool {
     true
 }
 
-/// What [`UpdateChannel`] returns.
+/// Result of [`UpdateChannel`].
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct ChannelUpdated {
     /// Always `true`.
     pub ok: bool,
     /// The channel.
     pub view: View,
-    /// The new invite codes, in the order of the operations that made them.
+    /// The new invite codes, in the order of the operations that created them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub invites: Vec<Secret>,
-    /// The same as links.
+    /// The same codes as links.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub invite_links: Vec<Secret>,
 }

@@ -5,55 +5,55 @@ use serde_json::{Map, Value};
 use crate::channel::{Composition, Holder, SlotKind};
 use crate::{BotId, ChannelId, Hash, SlotId, Timestamp};
 
-/// A channel as its members see it.
+/// A channel as shown to its members.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct View {
     /// The channel.
     pub channel_id: ChannelId,
     /// Its name.
     pub name: String,
-    /// When it was made.
+    /// Time of creation.
     pub created_at: Timestamp,
-    /// Its slots, by place.
+    /// Its slots, in order.
     pub slots: Vec<SlotView>,
     /// The seat that the creator holds, if any.
     pub owner: Option<SlotId>,
-    /// Whether bots may still change after two seats were filled.
+    /// True if bots may still change after two seats have been filled.
     pub mutable: bool,
-    /// Whether it takes nothing new.
+    /// True if the channel accepts nothing new.
     pub closed: bool,
 }
 
-/// A slot as members see it.
+/// A slot as shown to members.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SlotView {
     /// The slot.
     pub slot_id: SlotId,
-    /// What may fill it.
+    /// Kind of holder that may fill it.
     pub kind: SlotKind,
-    /// Its name among people.
+    /// Label for people.
     pub label: String,
     /// `null`, `"player"` or `bot:<bot_id>`.
     pub filled_by: Option<String>,
-    /// Whether its player is an admin.
+    /// True if its player is an admin.
     pub admin: bool,
-    /// Whether it can no longer be filled.
+    /// True if it can no longer be filled.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub closed: bool,
 }
 
-/// A bot as members see it.
+/// A bot as shown to members.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct BotView {
     /// Its id, for `get_bot_code` and `dm_bot`.
     pub bot_id: BotId,
-    /// Where it sits.
+    /// Slot that it fills.
     pub slot_id: SlotId,
     /// Its name.
     pub name: String,
-    /// Its version, as its author counts.
+    /// Version, as stated by its author.
     pub version: String,
-    /// What it says of itself.
+    /// Its manifest.
     pub manifest: Map<String, Value>,
     /// SHA-256 of its source text.
     pub code_hash: Hash,
@@ -62,7 +62,7 @@ pub struct BotView {
 }
 
 impl View {
-    /// What members see of a channel.
+    /// Creates the view of a channel.
     pub fn of(composition: &Composition) -> Self {
         let slots = composition.slots().map(|(slot_id, slot)| SlotView {
             slot_id,

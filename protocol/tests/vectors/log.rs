@@ -1,10 +1,11 @@
-//! The log that the golden vectors were written from: one entry of every type, in an order that the
-//! rules of a channel allow. It says nothing about what is expected; the committed file does.
+//! The log from which the test vectors were written: one entry of every type, in an order that the
+//! rules of a channel allow. The expected results are not here but in the committed file.
 
 use mcp_multiplayer_protocol::channel::{self, ChannelState, Hook, SlotKind};
 use mcp_multiplayer_protocol::{
-    Actor, Author, Body, BotAnnouncement, BotId, ChannelId, Content, Contribution, Drawn, Entry, Exchanged, Hash,
-    HookOutcome, Kind, Runtime, Salt, SandboxReport, Sender, SlotId, SlotSpec, SystemEvent, TimerSet, Timestamp,
+    Actor, Author, Body, BotAnnouncement, BotId, ChannelId, Content, Contribution, Entry, Hash, HookOutcome,
+    KeystreamRange, Kind, NetworkExchange, Runtime, Salt, SandboxReport, Sender, SlotId, SlotSpec, SystemEvent,
+    TimerChange, Timestamp,
 };
 use serde_json::{Map, Value, json};
 
@@ -16,18 +17,18 @@ struct Log {
     entries: Vec<(&'static str, Entry)>,
 }
 
-/// The entries, each with what it is an example of.
+/// Returns the entries, each with a description.
 pub(super) fn entries() -> Vec<(&'static str, Entry)> {
     let state = ChannelState::empty(ChannelId::from_bytes([1, 35, 69, 103, 137, 171, 205, 239, 16, 50]));
     let mut log = Log { state, entries: Vec::new() };
-    opening(&mut log);
-    talk(&mut log);
-    changes(&mut log);
-    ending(&mut log);
+    append_opening(&mut log);
+    append_messages(&mut log);
+    append_changes(&mut log);
+    append_ending(&mut log);
     log.entries
 }
 
-/// A second log: what bots' clocks, draws and exchanges leave behind.
+/// Returns a second log, with the entries that bots' timers, draws and network exchanges produce.
 pub(super) fn entries_of_bots() -> Vec<(&'static str, Entry)> {
     let state = ChannelState::empty(ChannelId::from_bytes([9; 10]));
     let mut log = Log { state, entries: Vec::new() };
@@ -55,16 +56,19 @@ pub(super) fn entries_of_bots() -> Vec<(&'static str, Entry)> {
     let opened = SystemEvent::EntropyOpened { bot_id: referee(), epoch: 0, contributions: vec![contribution] };
     log.system("keystream opened", Some(3), &opened);
     let due = Timestamp::from_millis(START + 60_000);
-    let set = |due| TimerSet { name: "turn".to_owned(), due };
+    let set = |due| TimerChange { name: "turn".to_owned(), due };
     let ran = SystemEvent::BotRan {
         bot_id: referee(),
         hook: Hook::OnJoin,
         trigger: 3,
         outcome: HookOutcome::Ok,
         state_hash: Some(Hash::of(&[b"state"])),
-        drawn: vec![Drawn { epoch: 0, open: false, from: 0, to: 8 }, Drawn { epoch: 0, open: true, from: 0, to: 40 }],
+        drawn: vec![
+            KeystreamRange { epoch: 0, open: false, from: 0, to: 8 },
+            KeystreamRange { epoch: 0, open: true, from: 0, to: 40 },
+        ],
         timers: vec![set(Some(due)), set(None)],
-        exchanged: Some(Exchanged {
+        exchanged: Some(NetworkExchange {
             record_hash: Hash::of(&[b"record"]),
             hosts: vec!["example.com:443".to_owned()],
             sealed: true,
@@ -78,7 +82,7 @@ pub(super) fn entries_of_bots() -> Vec<(&'static str, Entry)> {
     log.entries
 }
 
-fn opening(log: &mut Log) {
+fn append_opening(log: &mut Log) {
     let slot = |kind, label: &str| SlotSpec { kind, label: label.to_owned() };
     log.system(
         "channel created",
@@ -120,27 +124,27 @@ fn opening(log: &mut Log) {
         Some(3),
         json!({ "text": "Ready" }),
     );
-    log.ran("a hook ran", Hook::OnInit, 3, HookOutcome::Ok, Some(Hash::of(&[b"state"])));
+    log.hook_ran("a hook ran", Hook::OnInit, 3, HookOutcome::Ok, Some(Hash::of(&[b"state"])));
     let entropy = Some("four dice: 6 1 3 3".to_owned());
     log.system("seat taken, with entropy", None, &join(1, "alice", entropy));
     log.system("seat taken", None, &join(2, "bob", None));
 }
 
-fn talk(log: &mut Log) {
+fn append_messages(log: &mut Log) {
     let alice = Sender::Slot(SlotId::at(1));
     log.post("player's post", alice.clone(), "user", None, None, json!({ "text": "guess 42" }));
-    let odd = json!({
+    let unusual = json!({
         "text": "tab\t, quote \", backslash \\, bell \u{7}, delete \u{7f}, é, \u{2028}, \u{1f600}",
         "data": { "\u{fb33}": 1, "\u{1f600}": 2, "z": [-0.0, 0.1, 1e21, 1e-7, 123_456.75, 5e-324], "a": [true, false, null, {}] },
         "largest": 9_007_199_254_740_991_i64,
         "smallest": -9_007_199_254_740_991_i64,
     });
-    log.post("player's post with a label of its own", alice.clone(), "move.v2:open", None, None, odd);
+    log.post("player's post with a label of its own", alice.clone(), "move.v2:open", None, None, unusual);
     let dm = json!({ "text": "!status" });
     log.post("player's DM to a bot", alice, "private", Some(SlotId::at(0)), None, dm);
     let answer = json!({ "text": "You have 3 guesses left.", "type": "status" });
     log.post("bot's DM", Sender::Bot(referee()), "private", Some(SlotId::at(1)), Some(11), answer);
-    log.ran("a hook was refused", Hook::OnPrivateMessage, 11, HookOutcome::Refused, None);
+    log.hook_ran("a hook was refused", Hook::OnPrivateMessage, 11, HookOutcome::Refused, None);
     let deleted = log.post(
         "player's post, its content deleted",
         Sender::Slot(SlotId::at(2)),
@@ -159,12 +163,12 @@ fn talk(log: &mut Log) {
         text: "GuessBot failed in on_message.".to_owned(),
     };
     log.system("a hook failed, in a line of its code", Some(15), &error(Some(7)));
-    log.ran("a hook failed", Hook::OnMessage, 15, HookOutcome::Error, None);
+    log.hook_ran("a hook failed", Hook::OnMessage, 15, HookOutcome::Error, None);
     log.system("a preset's hook failed", Some(14), &error(None));
-    log.ran("a hook took too long", Hook::OnMessage, 14, HookOutcome::Timeout, None);
+    log.hook_ran("a hook took too long", Hook::OnMessage, 14, HookOutcome::Timeout, None);
 }
 
-fn changes(log: &mut Log) {
+fn append_changes(log: &mut Log) {
     let alice = Actor::Slot(SlotId::at(1));
     let bob = SlotId::at(2);
     let label = "bob".to_owned();
@@ -198,20 +202,20 @@ fn changes(log: &mut Log) {
     log.system("slot closed", None, &SystemEvent::SlotClosed { slot_id: SlotId::at(3), by: alice });
 }
 
-fn ending(log: &mut Log) {
+fn append_ending(log: &mut Log) {
     let bot = Sender::Bot(referee());
     log.post("player's last word", Sender::Slot(SlotId::at(1)), "user", None, None, json!({ "text": "I concede" }));
     log.system("channel closed", None, &SystemEvent::Closed { by: Actor::Owner });
     log.post("bot's post after the close", bot, "bot", None, Some(33), json!({ "text": "37 it was", "target": 37 }));
-    log.ran("a hook ran after the close", Hook::OnMessage, 33, HookOutcome::Ok, None);
+    log.hook_ran("a hook ran after the close", Hook::OnMessage, 33, HookOutcome::Ok, None);
 }
 
 fn referee() -> BotId {
     BotId::new("GuessBot", 0)
 }
 
-fn pseudonym(of: &str) -> Hash {
-    Hash::of(&[of.as_bytes()])
+fn pseudonym(name: &str) -> Hash {
+    Hash::of(&[name.as_bytes()])
 }
 
 fn join(place: usize, label: &str, entropy: Option<String>) -> SystemEvent {
@@ -247,7 +251,14 @@ impl Log {
         self.append(name, Sender::System, event.kind(), None, cause, event.to_body());
     }
 
-    fn ran(&mut self, name: &'static str, hook: Hook, trigger: u64, outcome: HookOutcome, state_hash: Option<Hash>) {
+    fn hook_ran(
+        &mut self,
+        name: &'static str,
+        hook: Hook,
+        trigger: u64,
+        outcome: HookOutcome,
+        state_hash: Option<Hash>,
+    ) {
         let event = SystemEvent::BotRan {
             bot_id: referee(),
             hook,
@@ -275,7 +286,7 @@ impl Log {
         self.append(name, sender, kind.parse().expect("a kind"), to_slot, cause, body)
     }
 
-    /// A post that its author vouches for, not the relay.
+    /// Appends a post with a signed statement by its author.
     fn signed(&mut self) {
         let body = Body::new("body", Map::from_iter([("text".to_owned(), json!("guess 7"))])).expect("a body");
         let mut entry = self.draft(Sender::Slot(SlotId::at(1)), Kind::USER, None, None, body);
@@ -299,7 +310,7 @@ impl Log {
     fn draft(&self, sender: Sender, kind: Kind, to_slot: Option<SlotId>, cause: Option<u64>, body: Body) -> Entry {
         let id = self.state.size() + 1;
         let salt = Salt(*Hash::of(&[b"salt ", &id.to_be_bytes()]).as_bytes());
-        // Every third entry falls into the millisecond of the one before.
+        // Every third entry has the same time as the one before.
         let now = Timestamp::from_millis(START + i64::try_from(id - id / 3).expect("a short log") * 1_234);
         channel::draft(&self.state, now, sender, kind, to_slot, cause, Content { salt, body })
     }

@@ -3,8 +3,8 @@ use std::collections::BTreeMap;
 use mcp_multiplayer_protocol::channel::{Bot, HookCall};
 use mcp_multiplayer_protocol::operation::Message;
 use mcp_multiplayer_protocol::{
-    Body, Content, Contribution, Drawn, Entry, Exchanged, Hash, HookOutcome, Kind, Salt, Secret, SlotId, SystemEvent,
-    TimerSet, Timestamp, canonical_text,
+    Body, Content, Contribution, Entry, Hash, HookOutcome, KeystreamRange, Kind, NetworkExchange, Salt, Secret, SlotId,
+    SystemEvent, TimerChange, Timestamp, canonical_text,
 };
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
@@ -187,7 +187,7 @@ impl Turn<'_> {
             state_hash: ran.state_hash,
             drawn: ran.drawn,
             timers: ran.timers,
-            exchanged: record.map(|record| Exchanged {
+            exchanged: record.map(|record| NetworkExchange {
                 record_hash: self.record_hash(record.text()),
                 hosts: record.hosts().to_vec(),
                 sealed: record.is_sealed(),
@@ -221,7 +221,7 @@ impl Turn<'_> {
                         return Err(format!("a bot may have at most {MAX_TIMERS} timers"));
                     }
                     memory.changed = true;
-                    ran.timers.push(TimerSet { name, due });
+                    ran.timers.push(TimerChange { name, due });
                 }
                 Effect::Start => {
                     if memory.stream.open.is_some() {
@@ -311,8 +311,8 @@ impl Turn<'_> {
 #[derive(Default)]
 struct Ran {
     state_hash: Option<Hash>,
-    drawn: Vec<Drawn>,
-    timers: Vec<TimerSet>,
+    drawn: Vec<KeystreamRange>,
+    timers: Vec<TimerChange>,
 }
 
 /// Bytes of a stream that can be drawn: what every reader of the log can count.
@@ -321,10 +321,10 @@ const MOST_DRAWN: u64 = (1 << 53) - 1;
 /// Takes over what was drawn from the stream as it now stands.
 fn take_over(
     stream: &mut StreamState,
-    draws: &mut std::iter::Peekable<impl Iterator<Item = Drawn>>,
+    draws: &mut std::iter::Peekable<impl Iterator<Item = KeystreamRange>>,
     ran: &mut Ran,
 ) -> Result<(), String> {
-    let here = |drawn: &Drawn| drawn.epoch == stream.epoch && drawn.open == stream.open.is_some();
+    let here = |drawn: &KeystreamRange| drawn.epoch == stream.epoch && drawn.open == stream.open.is_some();
     if let Some(drawn) = draws.next_if(here) {
         if drawn.from != stream.position || drawn.to <= drawn.from || drawn.to > MOST_DRAWN {
             return Err("the bot's process drew from its stream out of order".to_owned());

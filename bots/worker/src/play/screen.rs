@@ -4,7 +4,7 @@ use std::fmt::{Display, Write as _};
 use std::io::{self, IsTerminal, Write};
 
 use mcp_multiplayer_protocol::channel::HookCall;
-use mcp_multiplayer_protocol::{Drawn, Entry, Sender, SystemEvent, TimerSet, Timestamp};
+use mcp_multiplayer_protocol::{Entry, KeystreamRange, Sender, SystemEvent, TimerChange, Timestamp};
 use serde_json::{Map, Value};
 
 use super::changes::{changes, cut, short};
@@ -139,12 +139,12 @@ impl Screen {
         self.item(Tone::Faint, "", &cut(&Value::Object(body).to_string(), DATA))
     }
 
-    fn used(&mut self, drawn: &[Drawn], timers: &[TimerSet], began: Timestamp) -> io::Result<()> {
-        for Drawn { open, from, to, .. } in drawn {
+    fn used(&mut self, drawn: &[KeystreamRange], timers: &[TimerChange], began: Timestamp) -> io::Result<()> {
+        for KeystreamRange { open, from, to, .. } in drawn {
             let whose = if *open { "with the players' entropy" } else { "relay-only: before ctx.start()" };
             self.item(Tone::Faint, "drew", &format!("random bytes: {}, {whose}", to - from))?;
         }
-        for TimerSet { name, due } in timers {
+        for TimerChange { name, due } in timers {
             let when = match due {
                 Some(due) => format!("fires at {}, in {}", clock(*due), seconds_between(began, *due)),
                 None => "cancelled".to_owned(),

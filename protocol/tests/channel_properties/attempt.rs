@@ -1,8 +1,8 @@
-//! Random things that somebody might propose to a channel, sensible and not.
+//! Random attempts to append an entry to a channel, some permitted and some not.
 //!
-//! A wish is made without knowledge of the channel and becomes an entry where it is proposed, so that
-//! a sequence of them shrinks well. Half of them respect the numbering that a relay does; who wishes it
-//! is always left to chance.
+//! An attempt is generated without knowledge of the channel's state and becomes an entry only when it is proposed, so
+//! that a sequence of attempts shrinks well. One in ten violates a rule that a correct relay always follows, such as the
+//! numbering of entries. The acting party is always random.
 
 use mcp_multiplayer_protocol::channel::{ChannelState, Hook, SlotKind, draft};
 use mcp_multiplayer_protocol::{
@@ -12,32 +12,32 @@ use mcp_multiplayer_protocol::{
 use proptest::prelude::*;
 use serde_json::{Map, json};
 
-/// Slots that wishes are about; a channel made by [`opening`] has four of them.
+/// Number of slots that attempts refer to. A channel made by [`opening`] has four of them.
 const SLOTS: usize = 6;
 const PEOPLE: u8 = 4;
 const HOOKS: [Hook; 5] = [Hook::OnInit, Hook::OnJoin, Hook::OnLeave, Hook::OnMessage, Hook::OnPrivateMessage];
 
 #[derive(Clone, Debug)]
-pub(super) struct Wish {
-    what: What,
+pub(super) struct Attempt {
+    action: Action,
     cause: Option<u8>,
-    /// Milliseconds that the relay's clock moves; it may go back.
+    /// Milliseconds by which the relay's clock moves, possibly backwards.
     elapsed: i16,
-    flaw: Flaw,
+    fault: Fault,
 }
 
-/// What a relay that is wrong might do to an entry.
+/// A mistake that a faulty relay might make in an entry.
 #[derive(Clone, Copy, Debug)]
-enum Flaw {
+enum Fault {
     None,
-    SkipsAnId,
-    GoesBackInTime,
-    OtherBody,
-    OtherKind,
+    SkippedId,
+    EarlierTime,
+    WrongBodyHash,
+    WrongKind,
 }
 
 #[derive(Clone, Debug)]
-enum What {
+enum Action {
     Post { slot: SlotId, kind: &'static str, to: Option<SlotId> },
     BotPost { bot: u8, kind: &'static str, to: Option<SlotId> },
     Create { mutable: bool },
@@ -73,57 +73,57 @@ fn kind() -> impl Strategy<Value = &'static str> {
     ])
 }
 
-fn some_slot() -> impl Strategy<Value = Option<SlotId>> {
+fn optional_slot() -> impl Strategy<Value = Option<SlotId>> {
     prop::option::weighted(0.4, prop_oneof![Just(SlotId::at(0)), slot()])
 }
 
-fn what() -> impl Strategy<Value = What> {
+fn action() -> impl Strategy<Value = Action> {
     let outcome =
         prop::sample::select(vec![HookOutcome::Ok, HookOutcome::Error, HookOutcome::Timeout, HookOutcome::Refused]);
     let hooks = prop::sample::subsequence(HOOKS.to_vec(), 0..=HOOKS.len());
     let slot_kind = prop::sample::select(vec![SlotKind::Bot, SlotKind::Invite]);
     prop_oneof![
-        6 => (slot(), kind(), some_slot()).prop_map(|(slot, kind, to)| What::Post { slot, kind, to }),
-        6 => (slot(), some_slot()).prop_map(|(slot, to)| What::Post { slot, kind: "private", to }),
-        4 => (0..3_u8, kind(), some_slot()).prop_map(|(bot, kind, to)| What::BotPost { bot, kind, to }),
-        1 => any::<bool>().prop_map(|mutable| What::Create { mutable }),
-        1 => Just(What::Announce),
+        6 => (slot(), kind(), optional_slot()).prop_map(|(slot, kind, to)| Action::Post { slot, kind, to }),
+        6 => (slot(), optional_slot()).prop_map(|(slot, to)| Action::Post { slot, kind: "private", to }),
+        4 => (0..3_u8, kind(), optional_slot()).prop_map(|(bot, kind, to)| Action::BotPost { bot, kind, to }),
+        1 => any::<bool>().prop_map(|mutable| Action::Create { mutable }),
+        1 => Just(Action::Announce),
         4 => (slot(), any::<bool>(), prop::bool::weighted(0.1), hooks, prop::option::of(actor()))
-            .prop_map(|(slot, own_slot, skew, hooks, by)| What::Attach { slot, own_slot, skew, hooks, by }),
-        1 => (0..3_u8).prop_map(|bot| What::Manifest { bot }),
+            .prop_map(|(slot, own_slot, skew, hooks, by)| Action::Attach { slot, own_slot, skew, hooks, by }),
+        1 => (0..3_u8).prop_map(|bot| Action::Manifest { bot }),
         2 => (0..3_u8, prop::option::weighted(0.2, slot()), prop::option::of(actor()))
-            .prop_map(|(bot, slot, by)| What::Detach { bot, slot, by }),
-        8 => (slot(), 0..PEOPLE).prop_map(|(slot, who)| What::Join { slot, who }),
-        2 => (slot(), 0..PEOPLE).prop_map(|(slot, who)| What::Rejoin { slot, who }),
-        3 => (slot(), prop::option::weighted(0.2, actor())).prop_map(|(slot, by)| What::Leave { slot, by }),
-        3 => (slot(), actor()).prop_map(|(slot, by)| What::Kick { slot, by }),
-        3 => (0..3_u8, any::<u8>(), outcome).prop_map(|(bot, trigger, outcome)| What::Ran { bot, trigger, outcome }),
-        1 => (0..3_u8).prop_map(|bot| What::Error { bot }),
-        1 => actor().prop_map(|by| What::Rename { by }),
-        4 => (slot(), any::<bool>(), actor()).prop_map(|(slot, admin, by)| What::SetAdmin { slot, admin, by }),
-        3 => (slot(), slot_kind, actor()).prop_map(|(slot, to, by)| What::Yield { slot, to, by }),
+            .prop_map(|(bot, slot, by)| Action::Detach { bot, slot, by }),
+        8 => (slot(), 0..PEOPLE).prop_map(|(slot, who)| Action::Join { slot, who }),
+        2 => (slot(), 0..PEOPLE).prop_map(|(slot, who)| Action::Rejoin { slot, who }),
+        3 => (slot(), prop::option::weighted(0.2, actor())).prop_map(|(slot, by)| Action::Leave { slot, by }),
+        3 => (slot(), actor()).prop_map(|(slot, by)| Action::Kick { slot, by }),
+        3 => (0..3_u8, any::<u8>(), outcome).prop_map(|(bot, trigger, outcome)| Action::Ran { bot, trigger, outcome }),
+        1 => (0..3_u8).prop_map(|bot| Action::Error { bot }),
+        1 => actor().prop_map(|by| Action::Rename { by }),
+        4 => (slot(), any::<bool>(), actor()).prop_map(|(slot, admin, by)| Action::SetAdmin { slot, admin, by }),
+        3 => (slot(), slot_kind, actor()).prop_map(|(slot, to, by)| Action::Yield { slot, to, by }),
         6 => (slot(), prop_oneof![4 => Just(1_u32), 1 => 0..4_u32], actor())
-            .prop_map(|(slot, skew, by)| What::Invite { slot, skew, by }),
-        1 => (slot(), actor()).prop_map(|(slot, by)| What::CloseSlot { slot, by }),
-        1 => actor().prop_map(|by| What::Close { by }),
+            .prop_map(|(slot, skew, by)| Action::Invite { slot, skew, by }),
+        1 => (slot(), actor()).prop_map(|(slot, by)| Action::CloseSlot { slot, by }),
+        1 => actor().prop_map(|by| Action::Close { by }),
     ]
 }
 
-/// Any number of wishes up to 160.
-pub(super) fn wishes() -> impl Strategy<Value = Vec<Wish>> {
-    let flaw = prop_oneof![
-        36 => Just(Flaw::None),
-        1 => Just(Flaw::SkipsAnId),
-        1 => Just(Flaw::GoesBackInTime),
-        1 => Just(Flaw::OtherBody),
-        1 => Just(Flaw::OtherKind),
+/// Generates up to 159 attempts.
+pub(super) fn attempts() -> impl Strategy<Value = Vec<Attempt>> {
+    let fault = prop_oneof![
+        36 => Just(Fault::None),
+        1 => Just(Fault::SkippedId),
+        1 => Just(Fault::EarlierTime),
+        1 => Just(Fault::WrongBodyHash),
+        1 => Just(Fault::WrongKind),
     ];
-    let wish = (what(), prop::option::weighted(0.3, any::<u8>()), -50..500_i16, flaw)
-        .prop_map(|(what, cause, elapsed, flaw)| Wish { what, cause, elapsed, flaw });
-    prop::collection::vec(wish, 0..160)
+    let attempt = (action(), prop::option::weighted(0.3, any::<u8>()), -50..500_i16, fault)
+        .prop_map(|(action, cause, elapsed, fault)| Attempt { action, cause, elapsed, fault });
+    prop::collection::vec(attempt, 0..160)
 }
 
-/// The first entry: a slot for a bot, three for players, made by the first of [`player`]s.
+/// Returns the first entry of a channel that [`player`] 0 creates, with one slot for a bot and three for players.
 pub(super) fn opening(state: &ChannelState, mutable: bool) -> Entry {
     let slots = [SlotKind::Bot, SlotKind::Invite, SlotKind::Invite, SlotKind::Invite];
     let slots = slots.map(|kind| SlotSpec { kind, label: "slot".to_owned() }).to_vec();
@@ -153,8 +153,8 @@ fn text(text: &str) -> Body {
     Body::new("body", Map::from_iter([("text".to_owned(), json!(text))])).expect("a body")
 }
 
-impl Wish {
-    /// The entry that somebody proposes who wishes this.
+impl Attempt {
+    /// Returns the entry that this attempt proposes in a given state.
     pub(super) fn propose(&self, state: &ChannelState) -> Entry {
         let composition = &state.composition;
         let cause = self.cause.map(|cause| u64::from(cause) % (state.size() + 2));
@@ -163,17 +163,19 @@ impl Wish {
             entry(state, self.elapsed.into(), sender, kind, to_slot, cause, text("hello"))
         };
         let attached = |bot: u8| composition.bots.get(usize::from(bot));
-        let mut entry = match &self.what {
-            What::Post { slot, kind, to } => post(Sender::Slot(*slot), kind, *to, cause.filter(|cause| cause % 4 == 0)),
-            What::BotPost { bot, kind, to } => {
+        let mut entry = match &self.action {
+            Action::Post { slot, kind, to } => {
+                post(Sender::Slot(*slot), kind, *to, cause.filter(|cause| cause % 4 == 0))
+            }
+            Action::BotPost { bot, kind, to } => {
                 let bot_id = attached(*bot).map_or_else(|| BotId::new("Nobody", 0), |bot| bot.bot_id.clone());
                 post(Sender::Bot(bot_id), kind, *to, cause)
             }
             _ => {
                 let event = self.event(state);
-                let cause = match (&self.what, &event) {
-                    (What::Ran { .. }, SystemEvent::BotRan { trigger, .. }) => Some(*trigger),
-                    (What::Detach { bot, by: None, .. }, _) if cause.is_none() => {
+                let cause = match (&self.action, &event) {
+                    (Action::Ran { .. }, SystemEvent::BotRan { trigger, .. }) => Some(*trigger),
+                    (Action::Detach { bot, by: None, .. }, _) if cause.is_none() => {
                         attached(*bot).map(|bot| bot.attached)
                     }
                     _ => cause,
@@ -182,12 +184,12 @@ impl Wish {
             }
         };
         let envelope = &mut entry.envelope;
-        match self.flaw {
-            Flaw::None => {}
-            Flaw::SkipsAnId => envelope.id += 1,
-            Flaw::GoesBackInTime => envelope.ts = Timestamp::from_millis(state.head.ts.as_millis() - 1),
-            Flaw::OtherBody => envelope.body_hash = player(9),
-            Flaw::OtherKind => envelope.kind = Kind::TRACE,
+        match self.fault {
+            Fault::None => {}
+            Fault::SkippedId => envelope.id += 1,
+            Fault::EarlierTime => envelope.ts = Timestamp::from_millis(state.head.ts.as_millis() - 1),
+            Fault::WrongBodyHash => envelope.body_hash = player(9),
+            Fault::WrongKind => envelope.kind = Kind::TRACE,
         }
         entry
     }
@@ -199,13 +201,13 @@ impl Wish {
             let bot = composition.bots.get(usize::from(bot));
             bot.map_or_else(|| (BotId::new("Nobody", 0), SlotId::at(0)), |bot| (bot.bot_id.clone(), bot.slot_id))
         };
-        match self.what.clone() {
-            What::Post { .. } | What::BotPost { .. } => unreachable!("not the relay's"),
-            What::Create { mutable } => {
+        match self.action.clone() {
+            Action::Post { .. } | Action::BotPost { .. } => unreachable!("posts are not system events"),
+            Action::Create { mutable } => {
                 SystemEvent::ChannelCreated { name: label, slots: vec![], owner: player(1), mutable }
             }
-            What::Announce => SystemEvent::BotsAnnounced { bots: vec![] },
-            What::Attach { slot, own_slot, skew, hooks, by } => {
+            Action::Announce => SystemEvent::BotsAnnounced { bots: vec![] },
+            Action::Attach { slot, own_slot, skew, hooks, by } => {
                 let next = composition.slots.len();
                 let slot_id = if own_slot && next < SLOTS { SlotId::at(next) } else { slot };
                 SystemEvent::BotAttach {
@@ -226,20 +228,20 @@ impl Wish {
                     by,
                 }
             }
-            What::Manifest { bot: n } => SystemEvent::BotManifest { bot_id: bot(n).0, manifest: Map::new() },
-            What::Detach { bot: n, slot, by } => {
-                let (bot_id, sits) = bot(n);
-                SystemEvent::BotDetach { bot_id, slot_id: slot.unwrap_or(sits), reason: "a test".to_owned(), by }
+            Action::Manifest { bot: n } => SystemEvent::BotManifest { bot_id: bot(n).0, manifest: Map::new() },
+            Action::Detach { bot: n, slot, by } => {
+                let (bot_id, slot_id) = bot(n);
+                SystemEvent::BotDetach { bot_id, slot_id: slot.unwrap_or(slot_id), reason: "a test".to_owned(), by }
             }
-            What::Join { slot, who } => {
+            Action::Join { slot, who } => {
                 SystemEvent::MemberJoin { slot_id: slot, label, player: player(who), entropy: None }
             }
-            What::Rejoin { slot, who } => SystemEvent::MemberRejoin { slot_id: slot, label, player: player(who) },
-            What::Leave { slot, by } => {
+            Action::Rejoin { slot, who } => SystemEvent::MemberRejoin { slot_id: slot, label, player: player(who) },
+            Action::Leave { slot, by } => {
                 SystemEvent::MemberLeave { slot_id: slot, label, by: by.unwrap_or(Actor::Slot(slot)) }
             }
-            What::Kick { slot, by } => SystemEvent::MemberKick { slot_id: slot, label, by },
-            What::Ran { bot: n, trigger, outcome } => SystemEvent::BotRan {
+            Action::Kick { slot, by } => SystemEvent::MemberKick { slot_id: slot, label, by },
+            Action::Ran { bot: n, trigger, outcome } => SystemEvent::BotRan {
                 bot_id: bot(n).0,
                 hook: Hook::OnMessage,
                 trigger: u64::from(trigger) % (state.size() + 1),
@@ -249,22 +251,22 @@ impl Wish {
                 timers: vec![],
                 exchanged: None,
             },
-            What::Error { bot: n } => SystemEvent::BotError {
+            Action::Error { bot: n } => SystemEvent::BotError {
                 bot_id: bot(n).0,
                 hook: Hook::OnMessage,
                 reason: "a test".to_owned(),
                 line: None,
                 text: "It failed.".to_owned(),
             },
-            What::Rename { by } => SystemEvent::Renamed { name: "Renamed".to_owned(), by },
-            What::SetAdmin { slot, admin, by } => SystemEvent::AdminSet { slot_id: slot, admin, by },
-            What::Yield { slot, to, by } => SystemEvent::SlotYielded { slot_id: slot, to, by },
-            What::Invite { slot, skew, by } => {
+            Action::Rename { by } => SystemEvent::Renamed { name: "Renamed".to_owned(), by },
+            Action::SetAdmin { slot, admin, by } => SystemEvent::AdminSet { slot_id: slot, admin, by },
+            Action::Yield { slot, to, by } => SystemEvent::SlotYielded { slot_id: slot, to, by },
+            Action::Invite { slot, skew, by } => {
                 let generation = composition.slot(slot).map_or(0, |slot| slot.invite) + skew;
                 SystemEvent::InviteIssued { slot_id: slot, generation, by }
             }
-            What::CloseSlot { slot, by } => SystemEvent::SlotClosed { slot_id: slot, by },
-            What::Close { by } => SystemEvent::Closed { by },
+            Action::CloseSlot { slot, by } => SystemEvent::SlotClosed { slot_id: slot, by },
+            Action::Close { by } => SystemEvent::Closed { by },
         }
     }
 }
