@@ -2,20 +2,21 @@ use std::str::FromStr;
 
 use mcp_multiplayer_protocol::{ChannelId, SlotId};
 
-/// A channel as a resource: `channel://chn_…`, or `channel://chn_…?slot_id=s1` as one of several own seats sees it.
+/// URI of a channel as a resource: `channel://chn_…`, or `channel://chn_…?slot_id=s1` for a caller with several seats.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ChannelUri {
     pub(crate) channel_id: ChannelId,
-    /// Needed only by who holds several seats there.
+    /// The caller's seat; required only if the caller holds several seats in the channel.
     pub(crate) slot_id: Option<SlotId>,
 }
 
 impl ChannelUri {
     pub(crate) const SCHEME: &str = "channel://";
-    /// RFC 6570.
+    /// URI template (RFC 6570).
     pub(crate) const TEMPLATE: &str = "channel://{channel_id}{?slot_id}";
 
-    pub(crate) fn of(channel_id: ChannelId) -> String {
+    /// Returns the URI of a channel.
+    pub(crate) fn for_channel(channel_id: ChannelId) -> String {
         format!("{}{channel_id}", Self::SCHEME)
     }
 }
@@ -38,9 +39,9 @@ mod tests {
     use super::ChannelUri;
 
     #[test]
-    fn what_names_a_channel() {
+    fn only_channel_uris_are_parsed() {
         let plain: ChannelUri = "channel://chn_0123456789abcdef".parse().unwrap();
-        assert_eq!(ChannelUri::of(plain.channel_id), "channel://chn_0123456789abcdef");
+        assert_eq!(ChannelUri::for_channel(plain.channel_id), "channel://chn_0123456789abcdef");
         assert_eq!(plain.slot_id, None);
         let seat: ChannelUri = "channel://chn_0123456789abcdef?slot_id=s1".parse().unwrap();
         assert_eq!((seat.channel_id, seat.slot_id), (plain.channel_id, Some("s1".parse().unwrap())));

@@ -1,13 +1,13 @@
-//! The MCP surface of mcp-multiplayer, written once: tools, prompts, resources and instructions.
+//! The MCP server of mcp-multiplayer: tools, prompts, resources and instructions.
 //!
-//! [`McpServer`] is an adapter over [`Multiplayer`](mcp_multiplayer_protocol::Multiplayer). The stdio
-//! server gives it a connection to a relay, the relay's HTTP door gives it the relay itself, for the
-//! principal of each request. It decides nothing about channels, and no answer depends on an MCP session:
-//! the newest protocol has none.
+//! [`McpServer`] is an adapter on top of [`Multiplayer`](mcp_multiplayer_protocol::Multiplayer). The stdio
+//! server implements that trait by a connection to a relay. The relay's HTTP endpoint implements it by the relay itself,
+//! for the principal of each request. This crate makes no decisions about channels, and no answer depends on an MCP
+//! session, because the newest protocol has none.
 #![warn(missing_docs)]
 
 mod channel_uri;
-mod following;
+mod follow;
 mod progress;
 mod prompts;
 mod resources;
@@ -19,4 +19,4 @@ mod subscriptions;
 mod tools;
 
 pub use server::McpServer;
-pub use service::PipeService;
+pub use service::StdioService;

@@ -1,4 +1,4 @@
-//! The prompts that a person picks from a menu: each makes a model do the right things in the right order.
+//! The prompts, which a person picks from a menu. Each one gives a model the steps of a task in order.
 
 use rmcp::model::{ErrorData, GetPromptResult, JsonObject, Prompt, PromptArgument, PromptMessage, Role};
 use serde_json::json;
@@ -6,6 +6,7 @@ use serde_json::json;
 const HOST_GAME: &str = "host_game";
 const JOIN_GAME: &str = "join_game";
 
+/// Returns all prompts.
 pub(crate) fn all() -> Vec<Prompt> {
     let argument = |name: &str, title: &str, description: &str, required| {
         PromptArgument::new(name).with_title(title).with_description(description).with_required(required)
@@ -29,6 +30,7 @@ pub(crate) fn all() -> Vec<Prompt> {
     ]
 }
 
+/// Returns the text of a prompt for the given arguments.
 pub(crate) fn get(name: &str, arguments: &JsonObject) -> Result<GetPromptResult, ErrorData> {
     let argument = |name: &str| arguments.get(name).and_then(|value| value.as_str()).map(str::trim).unwrap_or_default();
     let text = match name {
@@ -40,7 +42,7 @@ pub(crate) fn get(name: &str, arguments: &JsonObject) -> Result<GetPromptResult,
         _ => {
             let name: String = name.chars().take(64).collect();
             return Err(ErrorData::invalid_params(
-                format!("Unknown prompt: {name}. There are: {HOST_GAME}, {JOIN_GAME}"),
+                format!("Unknown prompt: {name}. Available prompts: {HOST_GAME}, {JOIN_GAME}"),
                 None,
             ));
         }
@@ -114,20 +116,20 @@ mod tests {
     }
 
     #[test]
-    fn what_the_menu_shows() {
+    fn prompt_list_matches_the_snapshot() {
         let lines: Vec<String> = all().iter().map(|prompt| serde_json::to_string(prompt).unwrap()).collect();
         insta::assert_snapshot!(lines.join("\n"));
     }
 
     #[test]
-    fn what_models_are_told() {
+    fn prompt_texts_match_the_snapshots() {
         insta::assert_snapshot!("host_game", text("host_game", &json!({ "game": "chess", "players": "alice, bob" })));
         insta::assert_snapshot!("join_game", text("join_game", &json!({ "invite_code": "inv_0123" })));
         assert!(text("host_game", &json!({})).contains(r#"["bot:referee","invite:host","invite:guest"]"#));
     }
 
     #[test]
-    fn what_is_missing_is_named() {
+    fn errors_name_the_missing_argument_or_the_available_prompts() {
         assert!(get("join_game", &serde_json::Map::new()).unwrap_err().message.contains("invite_code"));
         assert!(get("win_game", &serde_json::Map::new()).unwrap_err().message.contains("host_game"));
     }

@@ -1,4 +1,4 @@
-//! What a model can open: how to play, how messages and bots work, and what was said last in its channels.
+//! The resources: documents about playing, messages and bots, and the newest messages of the caller's channels.
 
 use std::time::Duration;
 
@@ -11,22 +11,22 @@ use serde_json::json;
 use tokio::time::timeout;
 
 use crate::channel_uri::ChannelUri;
-use crate::following::head;
+use crate::follow::head;
 use crate::result;
 
-/// The type of all documents (RFC 7763).
+/// Media type of documents (RFC 7763).
 const MARKDOWN: &str = "text/markdown";
-/// The type of channels (RFC 8259).
+/// Media type of channels (RFC 8259).
 const JSON: &str = "application/json";
 
-/// How many of a channel's newest messages are read, if they fit.
-const NEWEST: u64 = 50;
-/// How many of them are too few, if there are others.
-const FEW: usize = 10;
-/// How many channels are listed, the newest first.
-const LISTED: usize = 100;
-/// How long a list of resources waits for the relay; the documents are there without it.
-const PATIENCE: Duration = Duration::from_millis(500);
+/// Number of entries at the end of a channel's log that are read first.
+const FIRST_WINDOW: u64 = 50;
+/// Minimum number of messages in a result, if the channel has as many and they fit.
+const MIN_MESSAGES: usize = 10;
+/// Maximum number of listed channels, the newest first.
+const MAX_CHANNELS: usize = 100;
+/// Maximum time for which a list of resources waits for the relay. The documents do not depend on it.
+const LIST_TIMEOUT: Duration = Duration::from_millis(500);
 
 struct Document {
     uri: &'static str,
@@ -50,6 +50,7 @@ const DOCUMENTS: [Document; 2] = [
     },
 ];
 
+/// Returns the documents as resources.
 pub(crate) fn documents() -> Vec<Resource> {
     let resource = |document: &Document| {
         Resource::new(document.uri, document.name)
@@ -61,7 +62,7 @@ pub(crate) fn documents() -> Vec<Resource> {
     DOCUMENTS.iter().map(resource).collect()
 }
 
-/// The caller's own channels; none when the relay does not answer soon.
+/// Returns the caller's own channels as resources; none if the relay does not answer in time.
 pub(crate) async fn channels(multiplayer: &dyn Multiplayer) -> Vec<Resource> {
     #[derive(Deserialize)]
     struct List {
@@ -72,18 +73,18 @@ pub(crate) async fn channels(multiplayer: &dyn Multiplayer) -> Vec<Resource> {
         channel_id: ChannelId,
         name: String,
     }
-    let listed = timeout(PATIENCE, multiplayer.perform(Request::from(ListChannels {}))).await;
+    let listed = timeout(LIST_TIMEOUT, multiplayer.perform(Request::from(ListChannels {}))).await;
     let Ok(Ok(reply)) = listed else { return vec![] };
     let Ok(List { channels }) = serde_json::from_str(reply.get()) else { return vec![] };
     let resource = |channel: Channel| {
-        Resource::new(ChannelUri::of(channel.channel_id), channel.channel_id.to_string())
+        Resource::new(ChannelUri::for_channel(channel.channel_id), channel.channel_id.to_string())
             .with_title(channel.name)
             .with_mime_type(JSON)
     };
-    channels.into_iter().take(LISTED).map(resource).collect()
+    channels.into_iter().take(MAX_CHANNELS).map(resource).collect()
 }
 
-/// How channels are named.
+/// Returns the resource template of channels.
 pub(crate) fn template() -> ResourceTemplate {
     ResourceTemplate::new(ChannelUri::TEMPLATE, "Channel")
         .with_title("A channel's newest messages")
@@ -94,7 +95,7 @@ pub(crate) fn template() -> ResourceTemplate {
         .with_mime_type(JSON)
 }
 
-/// The newest messages of a channel, as many as fit.
+/// Reads the newest messages of a channel, as many as fit into one page.
 pub(crate) async fn newest(
     multiplayer: &dyn Multiplayer,
     channel: ChannelUri,
@@ -106,10 +107,11 @@ pub(crate) async fn newest(
         has_more: bool,
     }
     let end = head(multiplayer, channel).await?;
-    // A page is filled from its start. What is looked for is one that begins far enough back to hold something, but
-    // not so far that it does not reach the end.
-    let (mut window, mut reaching, mut exceeding) = (NEWEST, 0, None);
-    let mut found: Option<Reply> = None;
+    // A page is filled from its start, so it must begin far enough before the end of the log to contain enough messages,
+    // but not so far that it does not reach the end. The distance from the end, the window, is found by growing it and
+    // then by bisection between the largest window that fits and the smallest that does not.
+    let (mut window, mut fitting, mut too_large) = (FIRST_WINDOW, 0, None);
+    let mut best: Option<Reply> = None;
     let reply = loop {
         let request = Request::from(SyncMessages {
             channel_id: channel.channel_id,
@@ -122,20 +124,20 @@ pub(crate) async fn newest(
         let reply = multiplayer.perform(request).await?;
         let page: Page = serde_json::from_str(reply.get()).map_err(|_| Error::internal())?;
         if page.has_more && window > 1 {
-            exceeding = Some(window);
-        } else if page.messages.len() >= FEW || window >= end {
+            too_large = Some(window);
+        } else if page.messages.len() >= MIN_MESSAGES || window >= end {
             break reply;
         } else {
-            (reaching, found) = (window, Some(reply));
+            (fitting, best) = (window, Some(reply));
         }
-        window = match (exceeding, found.take()) {
-            (Some(exceeding), Some(found)) if exceeding - reaching <= 1 => break found,
-            (Some(exceeding), kept) => {
-                found = kept;
-                reaching + (exceeding - reaching) / 2
+        window = match (too_large, best.take()) {
+            (Some(too_large), Some(best)) if too_large - fitting <= 1 => break best,
+            (Some(too_large), reply) => {
+                best = reply;
+                fitting + (too_large - fitting) / 2
             }
-            (None, kept) => {
-                found = kept;
+            (None, reply) => {
+                best = reply;
                 window * 8
             }
         };
@@ -144,10 +146,11 @@ pub(crate) async fn newest(
     Ok(ReadResourceResult::new(vec![contents]))
 }
 
+/// Reads a document.
 pub(crate) fn read(uri: &str) -> Result<ReadResourceResult, ErrorData> {
     let Some(document) = DOCUMENTS.iter().find(|document| document.uri == uri) else {
-        let known = DOCUMENTS.map(|document| document.uri).join(", ");
-        let message = format!("Unknown resource. There are: {known}, {}", ChannelUri::TEMPLATE);
+        let available = DOCUMENTS.map(|document| document.uri).join(", ");
+        let message = format!("Unknown resource. Available resources: {available}, {}", ChannelUri::TEMPLATE);
         return Err(ErrorData::resource_not_found(message, Some(json!({ "uri": uri }))));
     };
     let contents = ResourceContents::text(document.text, document.uri).with_mime_type(MARKDOWN);

@@ -1,22 +1,22 @@
-//! Input schemas as models read them: every word that says nothing is a token that each session pays.
+//! Input schemas as shown to models, without redundant parts, because every session pays for them in tokens.
 
 use mcp_multiplayer_protocol::{Request, limits};
 use rmcp::model::JsonObject;
 use serde_json::Value;
 
-/// The closed input schema of the operation called `name`, without what a caller has no use for.
+/// Returns the input schema of the operation called `name`, without the parts that a caller does not need.
 ///
 /// # Panics
-/// When there is no such operation.
-pub(crate) fn of(name: &str) -> JsonObject {
+/// If there is no such operation.
+pub(crate) fn input_schema(name: &str) -> JsonObject {
     let schema = Request::schema(name).expect("tools are named after operations");
     let Value::Object(mut schema) = Value::from(schema) else { unreachable!("arguments are objects") };
-    // The tool has a title and a description of its own.
+    // The tool has its own title and description.
     schema.remove("description");
     let mut schema = Value::Object(schema);
-    lean(&mut schema);
+    simplify(&mut schema);
     if let Some(bot) = schema.pointer_mut("/properties/ops/items/oneOf/0/properties/bot") {
-        // Said in full at create_channel.
+        // The schema of create_channel has the full descriptions.
         if let Some(Value::Object(properties)) = bot.get_mut("properties") {
             for property in properties.values_mut().filter_map(Value::as_object_mut) {
                 property.remove("description");
@@ -24,18 +24,18 @@ pub(crate) fn of(name: &str) -> JsonObject {
         }
         bot["description"] = "As in bots[] of create_channel.".into();
     }
-    let Value::Object(schema) = schema else { unreachable!("it was one above") };
+    let Value::Object(schema) = schema else { unreachable!("simplify keeps objects") };
     schema
 }
 
-/// Drops titles, formats and limits, what is so by default, and the `null` that stands for "left out". The relay still
-/// takes the latter.
-fn lean(schema: &mut Value) {
+/// Removes titles, formats, limits and defaults from a schema, and `null` as an alternative of optional arguments. The
+/// relay still accepts such a `null`.
+fn simplify(schema: &mut Value) {
     let Value::Object(map) = schema else { return };
     for key in ["title", "format", "minLength", "maxLength", "minItems", "maxItems", "default"] {
         map.remove(key);
     }
-    // Said in words, and refused in words.
+    // Descriptions state these patterns in words, and the relay's errors do, too.
     if map.get("pattern").is_some_and(|pattern| {
         [limits::NAME_PATTERN, limits::SLOT_PATTERN].contains(&pattern.as_str().unwrap_or_default())
     }) {
@@ -73,15 +73,15 @@ fn lean(schema: &mut Value) {
     }
     for key in ["items", "additionalProperties"] {
         if let Some(inner) = map.get_mut(key) {
-            lean(inner);
+            simplify(inner);
         }
     }
     for key in ["anyOf", "oneOf"] {
         if let Some(Value::Array(variants)) = map.get_mut(key) {
-            variants.iter_mut().for_each(lean);
+            variants.iter_mut().for_each(simplify);
         }
     }
     if let Some(Value::Object(properties)) = map.get_mut("properties") {
-        properties.values_mut().for_each(lean);
+        properties.values_mut().for_each(simplify);
     }
 }

@@ -16,24 +16,24 @@ use serde_json::{Map, Value, json};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use crate::following::{Followed, Turns};
-use crate::subscriptions::{self, Subscribed};
+use crate::follow::{FollowedChannel, WaitLimiter};
+use crate::subscriptions::{self, Subscriptions};
 use crate::{progress, prompts, resources, result, tools};
 
-/// What a model reads before its first call; clients cut it at 2,048 characters.
+/// Instructions that a model reads before its first call. Clients truncate them at 2,048 characters.
 const INSTRUCTIONS: &str = include_str!("instructions.md");
 
-/// How long a client may go without asking again for lists that change only with the program, in milliseconds.
-const LISTS_FRESH_MS: u64 = 300_000;
+/// Time for which clients may cache lists that change only with a new version of the program, in milliseconds.
+const LIST_TTL_MS: u64 = 300_000;
 
-/// How often a call that waits gives a sign of life.
-const HEARTBEAT: Duration = Duration::from_secs(10);
+/// Interval of progress notifications during calls that wait.
+const PROGRESS_INTERVAL: Duration = Duration::from_secs(10);
 
-/// How many waits of followers may be under way on a pipe, whose connection to a relay carries a bounded number of
-/// requests.
-const TURNS_ON_A_PIPE: usize = 16;
+/// Maximum number of concurrent waits for subscriptions in the stdio server, whose connection to the relay has a limited
+/// number of unanswered requests.
+const STDIO_WAITS: usize = 16;
 
-/// Finds out on whose behalf a request is to be performed.
+/// Returns the implementation that performs a request for its principal.
 type Resolve = dyn Fn(&Extensions) -> Result<Arc<dyn Multiplayer>, Error> + Send + Sync;
 
 /// The MCP server: protocol 2026-07-28, and `initialize` of 2025-11-25 and older.
@@ -43,14 +43,13 @@ type Resolve = dyn Fn(&Extensions) -> Result<Arc<dyn Multiplayer>, Error> + Send
 #[derive(Clone)]
 pub struct McpServer {
     resolve: Arc<Resolve>,
-    heartbeat: Duration,
-    /// Shared: clones of the token itself are counted under a lock, and there is one for each request.
-    ending: Arc<CancellationToken>,
-    turns: Arc<Turns>,
-    /// What this request, a `subscriptions/listen`, may listen to.
-    admitted: Arc<[Followed]>,
-    /// What the one client on a pipe subscribed to; elsewhere older clients have no stream to be told on.
-    subscribed: Option<Arc<Subscribed>>,
+    /// In an `Arc` because this struct is cloned for each request, and cloning the token itself takes a lock.
+    shutdown: Arc<CancellationToken>,
+    limiter: Arc<WaitLimiter>,
+    /// Channels accepted for the `subscriptions/listen` request that this clone answers; else empty.
+    accepted: Arc<[FollowedChannel]>,
+    /// Subscriptions of an older client. `None` over HTTP, where older clients have no stream for notifications.
+    subscriptions: Option<Arc<Subscriptions>>,
 }
 
 impl fmt::Debug for McpServer {
@@ -60,49 +59,42 @@ impl fmt::Debug for McpServer {
 }
 
 impl McpServer {
-    /// A server for many principals: `resolve` says, for each tool call, who performs it.
+    /// Creates a server for many principals. `resolve` returns the implementation that performs a request.
     ///
-    /// Over HTTP the request's extensions hold its [`http::request::Parts`](https://docs.rs/http), and in
-    /// them whatever a middleware put there.
+    /// Over HTTP, the extensions that it receives contain the request's
+    /// [`http::request::Parts`](https://docs.rs/http), which include the extensions that middleware added.
     pub fn new(resolve: impl Fn(&Extensions) -> Result<Arc<dyn Multiplayer>, Error> + Send + Sync + 'static) -> Self {
         Self {
             resolve: Arc::new(resolve),
-            heartbeat: HEARTBEAT,
-            ending: Arc::default(),
-            turns: Arc::new(Turns::new(Semaphore::MAX_PERMITS)),
-            admitted: Arc::default(),
-            subscribed: None,
+            shutdown: Arc::default(),
+            limiter: Arc::new(WaitLimiter::new(Semaphore::MAX_PERMITS)),
+            accepted: Arc::default(),
+            subscriptions: None,
         }
     }
 
-    /// A server for the one principal at the other end of a pipe, where older clients may subscribe, too.
-    pub fn over(multiplayer: Arc<dyn Multiplayer>) -> Self {
+    /// Creates a server for one client on standard input and output, where older clients can subscribe to resources, too.
+    pub fn for_stdio(multiplayer: Arc<dyn Multiplayer>) -> Self {
         let server = Self::new(move |_| Ok(Arc::clone(&multiplayer)));
-        Self { turns: Arc::new(Turns::new(TURNS_ON_A_PIPE)), subscribed: Some(Arc::default()), ..server }
+        Self { limiter: Arc::new(WaitLimiter::new(STDIO_WAITS)), subscriptions: Some(Arc::default()), ..server }
     }
 
-    /// The same, with subscriptions that end well when `ending` is cancelled.
+    /// Ends subscriptions with a regular result when `shutdown` is cancelled.
     #[must_use]
-    pub fn until(self, ending: CancellationToken) -> Self {
-        Self { ending: Arc::new(ending), ..self }
+    pub fn with_shutdown(self, shutdown: CancellationToken) -> Self {
+        Self { shutdown: Arc::new(shutdown), ..self }
     }
 
-    /// The same, with a sign of life this often in calls that wait, instead of every 10 s.
-    #[must_use]
-    pub fn with_heartbeat(self, heartbeat: Duration) -> Self {
-        Self { heartbeat, ..self }
-    }
-
-    /// The server that is to answer a `subscriptions/listen` with this filter.
+    /// Returns a server that answers a `subscriptions/listen` request with this filter.
     ///
-    /// It accepts `channel://` resources of channels that the caller is in, 64 of them at the most, and tells of
-    /// what is new since now. A server that was not prepared like this accepts nothing.
-    pub async fn admitting(&self, extensions: &Extensions, requested: &SubscriptionFilter) -> Self {
-        let admitted = match (self.resolve)(extensions) {
-            Ok(multiplayer) => subscriptions::admit(&*multiplayer, requested).await,
+    /// It accepts at most 64 `channel://` resources of channels that the caller is in, and notifies of messages from now
+    /// on. A server that was not created by this method accepts no subscriptions.
+    pub async fn with_accepted_subscriptions(&self, extensions: &Extensions, requested: &SubscriptionFilter) -> Self {
+        let accepted = match (self.resolve)(extensions) {
+            Ok(multiplayer) => subscriptions::accept(&*multiplayer, requested).await,
             Err(_) => vec![],
         };
-        Self { admitted: admitted.into(), ..self.clone() }
+        Self { accepted: accepted.into(), ..self.clone() }
     }
 
     async fn perform(
@@ -114,21 +106,21 @@ impl McpServer {
         let multiplayer = (self.resolve)(&context.extensions)?;
         let request = Request::parse(name, arguments.map_or(Value::Null, Value::Object))?;
         let carries_messages = result::carries_messages(&request);
-        let wait = progress::wait_of(&request);
+        let wait = progress::max_wait(&request);
         let reply = tokio::select! {
             reply = multiplayer.perform(request) => reply,
-            // Nobody reads the result of a cancelled call; what matters is that the wait ends.
+            // The client ignores the result of a cancelled call. This branch only ends the wait.
             () = context.ct.cancelled() => {
                 Err(Error::invalid("The call was cancelled.", "Nothing to do; what was posted stays posted."))
             }
-            never = progress::beat(context, wait, self.heartbeat) => match never {},
+            never = progress::report(context, wait, PROGRESS_INTERVAL) => match never {},
         };
         reply.map(|reply| if carries_messages { result::mark_messages(reply) } else { result::text(reply) })
     }
 }
 
-/// Whether the caller knows the fields that say how long a list stays fresh.
-fn knows_cache_hints(context: &RequestContext<RoleServer>) -> bool {
+/// Returns whether the client's protocol version has the fields for caching of lists.
+fn supports_cache_hints(context: &RequestContext<RoleServer>) -> bool {
     context.protocol_version().is_some_and(|version| !version.has_initialize())
 }
 
@@ -153,13 +145,13 @@ impl ServerHandler for McpServer {
         context: RequestContext<RoleServer>,
     ) -> Result<InitializeResult, ErrorData> {
         let mut result = self.negotiate_initialize(&request)?;
-        if self.subscribed.is_none()
+        if self.subscriptions.is_none()
             && let Some(resources) = &mut result.capabilities.resources
         {
-            // Who initializes over HTTP has no stream on which to be told.
+            // A client that initializes over HTTP has no stream for notifications.
             resources.subscribe = None;
         }
-        // What was agreed on, not what was asked for, decides the form of later results.
+        // The form of later results depends on the negotiated version, not on the requested one.
         let mut peer_info = request;
         peer_info.protocol_version = result.protocol_version.clone();
         context.peer.set_peer_info(peer_info);
@@ -172,8 +164,8 @@ impl ServerHandler for McpServer {
         context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
         let mut list = ListToolsResult::with_all_items(tools::all().to_vec());
-        if knows_cache_hints(&context) {
-            (list.ttl_ms, list.cache_scope) = (Some(LISTS_FRESH_MS), Some(CacheScope::Public));
+        if supports_cache_hints(&context) {
+            (list.ttl_ms, list.cache_scope) = (Some(LIST_TTL_MS), Some(CacheScope::Public));
         }
         Ok(list)
     }
@@ -192,7 +184,7 @@ impl ServerHandler for McpServer {
             return Err(ErrorData::invalid_params(format!("Unknown tool: {name}"), None));
         }
         let outcome = self.perform(&call.name, call.arguments, &context).await;
-        Ok(result::of(outcome).into())
+        Ok(result::from_outcome(outcome).into())
     }
 
     async fn list_prompts(
@@ -201,8 +193,8 @@ impl ServerHandler for McpServer {
         context: RequestContext<RoleServer>,
     ) -> Result<ListPromptsResult, ErrorData> {
         let mut list = ListPromptsResult::with_all_items(prompts::all());
-        if knows_cache_hints(&context) {
-            (list.ttl_ms, list.cache_scope) = (Some(LISTS_FRESH_MS), Some(CacheScope::Public));
+        if supports_cache_hints(&context) {
+            (list.ttl_ms, list.cache_scope) = (Some(LIST_TTL_MS), Some(CacheScope::Public));
         }
         Ok(list)
     }
@@ -224,7 +216,7 @@ impl ServerHandler for McpServer {
         if let Ok(multiplayer) = (self.resolve)(&context.extensions) {
             list.resources.extend(resources::channels(&*multiplayer).await);
         }
-        if knows_cache_hints(&context) {
+        if supports_cache_hints(&context) {
             (list.ttl_ms, list.cache_scope) = (Some(0), Some(CacheScope::Private));
         }
         Ok(list)
@@ -236,8 +228,8 @@ impl ServerHandler for McpServer {
         context: RequestContext<RoleServer>,
     ) -> Result<ListResourceTemplatesResult, ErrorData> {
         let mut list = ListResourceTemplatesResult::with_all_items(vec![resources::template()]);
-        if knows_cache_hints(&context) {
-            (list.ttl_ms, list.cache_scope) = (Some(LISTS_FRESH_MS), Some(CacheScope::Public));
+        if supports_cache_hints(&context) {
+            (list.ttl_ms, list.cache_scope) = (Some(LIST_TTL_MS), Some(CacheScope::Public));
         }
         Ok(list)
     }
@@ -254,20 +246,20 @@ impl ServerHandler for McpServer {
             };
             let multiplayer = (self.resolve)(&context.extensions).map_err(refused)?;
             let mut contents = resources::newest(&*multiplayer, channel, &request.uri).await.map_err(refused)?;
-            if knows_cache_hints(&context) {
+            if supports_cache_hints(&context) {
                 contents = contents.with_ttl_ms(0).with_cache_scope(CacheScope::Private);
             }
             return Ok(contents.into());
         }
         let mut contents = resources::read(&request.uri)?;
-        if knows_cache_hints(&context) {
-            contents = contents.with_ttl_ms(LISTS_FRESH_MS).with_cache_scope(CacheScope::Public);
+        if supports_cache_hints(&context) {
+            contents = contents.with_ttl_ms(LIST_TTL_MS).with_cache_scope(CacheScope::Public);
         }
         Ok(contents.into())
     }
 
     fn accepted_subscription_filter(&self, _: &SubscriptionFilter) -> Option<SubscriptionFilter> {
-        let uris = self.admitted.iter().map(|followed| followed.uri.clone());
+        let uris = self.accepted.iter().map(|followed| followed.uri.clone());
         Some(SubscriptionFilter::builder().resource_subscriptions(uris).build())
     }
 
@@ -276,9 +268,9 @@ impl ServerHandler for McpServer {
         let multiplayer =
             (self.resolve)(&request.extensions).map_err(|error| ErrorData::internal_error(error.message, None))?;
         tokio::select! {
-            () = subscriptions::tell(&context, &self.admitted, &multiplayer, &self.turns) => {}
+            () = subscriptions::notify(&context, &self.accepted, &multiplayer, &self.limiter) => {}
             () = context.cancelled() => {}
-            () = self.ending.cancelled() => {}
+            () = self.shutdown.cancelled() => {}
         }
         Ok(())
     }
@@ -288,10 +280,10 @@ impl ServerHandler for McpServer {
         request: SubscribeRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<(), ErrorData> {
-        let Some(subscribed) = &self.subscribed else { return Err(no_stream()) };
+        let Some(subscriptions) = &self.subscriptions else { return Err(no_session_error()) };
         let multiplayer =
             (self.resolve)(&context.extensions).map_err(|error| ErrorData::internal_error(error.message, None))?;
-        subscribed.subscribe(&request.uri, context.peer, multiplayer, Arc::clone(&self.turns)).await
+        subscriptions.subscribe(&request.uri, context.peer, multiplayer, Arc::clone(&self.limiter)).await
     }
 
     async fn unsubscribe(
@@ -299,16 +291,16 @@ impl ServerHandler for McpServer {
         request: UnsubscribeRequestParams,
         _: RequestContext<RoleServer>,
     ) -> Result<(), ErrorData> {
-        self.subscribed.as_ref().ok_or_else(no_stream)?.unsubscribe(&request.uri);
+        self.subscriptions.as_ref().ok_or_else(no_session_error)?.unsubscribe(&request.uri);
         Ok(())
     }
 }
 
-/// Older clients over HTTP are told on a stream of their session, and there are no sessions.
-fn no_stream() -> ErrorData {
+/// Creates the error for older clients over HTTP, which expect notifications on a stream of their session.
+fn no_session_error() -> ErrorData {
     ErrorData::invalid_request(
-        "This server keeps no session, so it has no stream to tell of updates. Call the tool sync_messages, which \
-         waits for news; with protocol 2026-07-28 there is subscriptions/listen.",
+        "This server has no sessions, and therefore no stream for notifications. Call the tool sync_messages, which \
+         waits for new messages, or use subscriptions/listen of protocol 2026-07-28.",
         None,
     )
 }

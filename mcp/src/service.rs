@@ -6,25 +6,28 @@ use rmcp::service::{NotificationContext, RequestContext, Service};
 
 use crate::McpServer;
 
-/// An [`McpServer`] on a pipe, where it can look at a request before `rmcp` answers it.
+/// An [`McpServer`] on standard input and output.
+///
+/// In `rmcp`, a synchronous method accepts the subscriptions of a `subscriptions/listen` request. To find out which channels
+/// the caller may read, the relay must be asked, so this service does so before it passes the request on.
 #[derive(Debug)]
-pub struct PipeService(McpServer);
+pub struct StdioService(McpServer);
 
-impl PipeService {
-    /// Serves the one client at the other end.
+impl StdioService {
+    /// Creates the service for one client.
     pub fn new(server: McpServer) -> Self {
         Self(server)
     }
 }
 
-impl Service<RoleServer> for PipeService {
+impl Service<RoleServer> for StdioService {
     async fn handle_request(
         &self,
         request: ClientRequest,
         context: RequestContext<RoleServer>,
     ) -> Result<ServerResult, ErrorData> {
         if let ClientRequest::SubscriptionsListenRequest(listen) = &request {
-            let server = self.0.admitting(&context.extensions, &listen.params.notifications).await;
+            let server = self.0.with_accepted_subscriptions(&context.extensions, &listen.params.notifications).await;
             return server.handle_request(request, context).await;
         }
         self.0.handle_request(request, context).await

@@ -1,4 +1,5 @@
-//! Who is told of what: `subscriptions/listen` of 2026-07-28, and `resources/subscribe` of older clients on a pipe.
+//! Subscriptions to resources: `subscriptions/listen` of protocol 2026-07-28, and `resources/subscribe` of older clients
+//! on standard input and output.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,85 +11,87 @@ use rmcp::model::{ErrorData, ResourceUpdatedNotificationParam, SubscriptionFilte
 use rmcp::service::{Peer, SubscriptionContext};
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::following::{Followed, Turns};
+use crate::follow::{FollowedChannel, WaitLimiter};
 
-/// Most resources that one listener, or one older client, follows.
-pub(crate) const FOLLOWED: usize = 64;
+/// Maximum number of resources that one listener or one older client can subscribe to.
+pub(crate) const MAX_SUBSCRIPTIONS: usize = 64;
 
-/// What of a request for notifications can be had: channels that the caller is in.
-pub(crate) async fn admit(multiplayer: &dyn Multiplayer, requested: &SubscriptionFilter) -> Vec<Followed> {
-    let mut admitted: Vec<Followed> = vec![];
+/// Returns the requested resources that the caller may subscribe to: the channels that it is in.
+pub(crate) async fn accept(multiplayer: &dyn Multiplayer, requested: &SubscriptionFilter) -> Vec<FollowedChannel> {
+    let mut accepted: Vec<FollowedChannel> = vec![];
     for uri in requested.resource_subscriptions.iter().flatten() {
-        if admitted.len() == FOLLOWED {
+        if accepted.len() == MAX_SUBSCRIPTIONS {
             break;
         }
-        if admitted.iter().any(|followed| followed.uri == *uri) {
+        if accepted.iter().any(|followed| followed.uri == *uri) {
             continue;
         }
-        let followed = if admitted.last().is_some_and(Followed::is_uncertain) {
-            // The relay was out of reach a moment ago: no use in waiting for each of them.
-            Followed::uncertain(uri)
+        let followed = if accepted.last().is_some_and(FollowedChannel::is_unverified) {
+            // The relay could not be reached a moment ago, so the other channels are not looked up now.
+            FollowedChannel::unverified(uri)
         } else {
-            Followed::find(multiplayer, uri).await.ok()
+            FollowedChannel::lookup(multiplayer, uri).await.ok()
         };
-        admitted.extend(followed);
+        accepted.extend(followed);
     }
-    admitted
+    accepted
 }
 
-/// Tells a listener of what is new until there is nothing more that it may follow.
-pub(crate) async fn tell(
+/// Notifies a listener of new messages until it can no longer read any of the accepted channels.
+pub(crate) async fn notify(
     context: &SubscriptionContext,
-    admitted: &[Followed],
+    channels: &[FollowedChannel],
     multiplayer: &Arc<dyn Multiplayer>,
-    turns: &Arc<Turns>,
+    limiter: &Arc<WaitLimiter>,
 ) {
     let accepted = context.accepted().resource_subscriptions.as_deref().unwrap_or_default();
-    let followers = admitted.iter().filter(|followed| accepted.contains(&followed.uri)).map(|followed| {
+    let followers = channels.iter().filter(|followed| accepted.contains(&followed.uri)).map(|followed| {
         let sink = context.sink().clone();
         let notify = move |uri: String| {
             let sink = sink.clone();
             async move { sink.notify_resource_updated(uri).await.is_ok() }
         };
-        followed.clone().follow(Arc::clone(multiplayer), Arc::clone(turns), notify)
+        followed.clone().follow(Arc::clone(multiplayer), Arc::clone(limiter), notify)
     });
     let followers: Vec<_> = followers.collect();
     if followers.is_empty() {
-        // A listener that gets nothing is not told to come back: it would, and at once.
+        // The call stays open although nothing will be sent: a listener whose call ends would listen again immediately.
         return context.cancelled().await;
     }
     join_all(followers).await;
 }
 
-/// What an older client on a pipe has subscribed to. Dropping it ends the subscriptions.
+/// Subscriptions of an older client on standard input and output. Dropping this value ends them.
 #[derive(Debug, Default)]
-pub(crate) struct Subscribed(Mutex<HashMap<String, AbortOnDropHandle<()>>>);
+pub(crate) struct Subscriptions(Mutex<HashMap<String, AbortOnDropHandle<()>>>);
 
-impl Subscribed {
+impl Subscriptions {
     pub(crate) async fn subscribe(
         &self,
         uri: &str,
         peer: Peer<RoleServer>,
         multiplayer: Arc<dyn Multiplayer>,
-        turns: Arc<Turns>,
+        limiter: Arc<WaitLimiter>,
     ) -> Result<(), ErrorData> {
         let refused = |error: Error| ErrorData::resource_not_found(format!("{} {}", error.message, error.hint), None);
-        let followed = Followed::find(&*multiplayer, uri).await.map_err(refused)?;
+        let followed = FollowedChannel::lookup(&*multiplayer, uri).await.map_err(refused)?;
         let mut subscribed = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        subscribed.retain(|_, following| !following.is_finished());
+        subscribed.retain(|_, task| !task.is_finished());
         if subscribed.contains_key(uri) {
             return Ok(());
         }
-        if subscribed.len() >= FOLLOWED {
-            let message = format!("At most {FOLLOWED} resources can be subscribed to; unsubscribe from others first.");
+        if subscribed.len() >= MAX_SUBSCRIPTIONS {
+            let message = format!(
+                "You can subscribe to at most {MAX_SUBSCRIPTIONS} resources; unsubscribe from another one first."
+            );
             return Err(ErrorData::invalid_request(message, None));
         }
         let notify = move |uri: String| {
             let peer = peer.clone();
             async move { peer.notify_resource_updated(ResourceUpdatedNotificationParam::new(uri)).await.is_ok() }
         };
-        let following = tokio::spawn(followed.follow(multiplayer, turns, notify));
-        subscribed.insert(uri.to_owned(), AbortOnDropHandle::new(following));
+        let task = tokio::spawn(followed.follow(multiplayer, limiter, notify));
+        subscribed.insert(uri.to_owned(), AbortOnDropHandle::new(task));
         Ok(())
     }
 

@@ -1,4 +1,4 @@
-//! Who performs a call is found out for each call, and a call on nobody's behalf is refused in words.
+//! The principal is resolved for each call, and a call without a principal fails with an error result.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -10,13 +10,13 @@ use rmcp::service::serve_directly;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, DuplexStream, split};
 
-/// A principal's multiplayer, which says whose it is.
-struct Of(&'static str);
+/// An implementation whose replies contain the name of its principal.
+struct NamedPrincipal(&'static str);
 
-impl Multiplayer for Of {
+impl Multiplayer for NamedPrincipal {
     fn perform(&self, request: Request) -> ReplyFuture<'_> {
         let reply = json!({ "status": self.0, "version": request.name() }).to_string();
-        Box::pin(async move { Ok(serde_json::from_str(&reply).expect("it was written as JSON")) })
+        Box::pin(async move { Ok(serde_json::from_str(&reply).expect("valid JSON")) })
     }
 }
 
@@ -29,12 +29,12 @@ async fn call(client: &mut BufReader<DuplexStream>) -> Value {
 }
 
 #[tokio::test]
-async fn each_call_is_performed_by_whom_it_resolves_to() {
+async fn each_call_is_performed_for_the_principal_it_resolves_to() {
     let calls = AtomicU32::new(0);
     let server = McpServer::new(move |_| match calls.fetch_add(1, Ordering::Relaxed) {
-        0 => Ok(Arc::new(Of("alice"))),
-        1 => Ok(Arc::new(Of("bob"))),
-        _ => Err(Error::new(ErrorCode::Unauthenticated, "Nobody is calling.", "Send a token.")),
+        0 => Ok(Arc::new(NamedPrincipal("alice"))),
+        1 => Ok(Arc::new(NamedPrincipal("bob"))),
+        _ => Err(Error::new(ErrorCode::Unauthenticated, "The call has no principal.", "Send a token.")),
     });
     let (near, far) = tokio::io::duplex(4_096);
     let running = serve_directly(server.clone(), split(far), None);

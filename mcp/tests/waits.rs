@@ -1,10 +1,10 @@
-//! What a client on a pipe hears while a call waits, and of channels that it subscribed to.
+//! Notifications on standard input and output: progress of calls that wait, and updates of subscribed channels.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use mcp_multiplayer_mcp::{McpServer, PipeService};
+use mcp_multiplayer_mcp::{McpServer, StdioService};
 use mcp_multiplayer_protocol::operation::ReplyFuture;
 use mcp_multiplayer_protocol::{Error, Multiplayer, Request};
 use rmcp::service::serve_directly;
@@ -16,17 +16,19 @@ use tokio::time::{Instant, timeout};
 const CHANNEL: &str = "channel://chn_0123456789abcdef";
 const FOREIGN: &str = "channel://chn_fedcba9876543210";
 
-/// One channel, whose log has as many entries as `entries` says; kicked when it says 0.
+/// A fake relay with one channel.
 #[derive(Clone)]
 struct Channel {
+    /// Number of entries in the log; 0 when the caller was kicked.
     entries: watch::Receiver<u64>,
-    /// How many waits are under way.
+    /// Number of current waits.
     waits: Arc<AtomicU64>,
 }
 
-struct Waiting(Arc<AtomicU64>);
+/// Decrements the number of current waits when dropped.
+struct WaitGuard(Arc<AtomicU64>);
 
-impl Drop for Waiting {
+impl Drop for WaitGuard {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::SeqCst);
     }
@@ -36,7 +38,7 @@ impl Multiplayer for Channel {
     fn perform(&self, request: Request) -> ReplyFuture<'_> {
         let mut entries = self.entries.clone();
         Box::pin(async move {
-            let reply = |reply: Value| Ok(serde_json::from_str(&reply.to_string()).expect("it was written as JSON"));
+            let reply = |reply: Value| Ok(serde_json::from_str(&reply.to_string()).expect("valid JSON"));
             let args = match request {
                 Request::GetChannelInfo(_) => return reply(json!({ "your_slots": ["s1"] })),
                 Request::SyncMessages(args) => args,
@@ -46,7 +48,7 @@ impl Multiplayer for Channel {
                 return Err(Error::not_member());
             }
             self.waits.fetch_add(1, Ordering::SeqCst);
-            let _waiting = Waiting(Arc::clone(&self.waits));
+            let _guard = WaitGuard(Arc::clone(&self.waits));
             let cursor = args.cursor.unwrap_or_default().min(*entries.borrow());
             let wait = Duration::from_millis(args.timeout_ms.unwrap_or(25_000));
             let _ = timeout(wait, entries.wait_for(|size| *size == 0 || *size > cursor)).await;
@@ -64,16 +66,16 @@ struct Client {
     pipe: BufReader<DuplexStream>,
     entries: watch::Sender<u64>,
     waits: Arc<AtomicU64>,
-    _running: rmcp::service::RunningService<rmcp::RoleServer, PipeService>,
+    _running: rmcp::service::RunningService<rmcp::RoleServer, StdioService>,
 }
 
 impl Client {
     fn connected() -> Self {
         let (entries, receiver) = watch::channel(1);
         let waits = Arc::<AtomicU64>::default();
-        let server = McpServer::over(Arc::new(Channel { entries: receiver, waits: Arc::clone(&waits) }));
+        let server = McpServer::for_stdio(Arc::new(Channel { entries: receiver, waits: Arc::clone(&waits) }));
         let (near, far) = tokio::io::duplex(65_536);
-        let running = serve_directly(PipeService::new(server), split(far), None);
+        let running = serve_directly(StdioService::new(server), split(far), None);
         Self { pipe: BufReader::new(near), entries, waits, _running: running }
     }
 
@@ -91,7 +93,7 @@ impl Client {
         serde_json::from_str(&line).expect("it answers in JSON")
     }
 
-    /// Returns once no wait is under way.
+    /// Returns when there is no current wait.
     async fn all_waits_ended(&self) {
         while self.waits.load(Ordering::SeqCst) > 0 {
             tokio::task::yield_now().await;
@@ -99,13 +101,13 @@ impl Client {
     }
 }
 
-fn call(meta: &Value, timeout_ms: u64) -> Value {
+fn sync_call(meta: &Value, timeout_ms: u64) -> Value {
     let channel_id = CHANNEL.strip_prefix("channel://");
     json!({ "name": "sync_messages", "_meta": meta,
         "arguments": { "channel_id": channel_id, "cursor": 1, "timeout_ms": timeout_ms } })
 }
 
-fn modern() -> Value {
+fn modern_meta() -> Value {
     json!({
         "io.modelcontextprotocol/protocolVersion": "2026-07-28",
         "io.modelcontextprotocol/clientInfo": { "name": "alice", "version": "1" },
@@ -114,28 +116,28 @@ fn modern() -> Value {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_wait_gives_a_sign_of_life_every_ten_seconds() {
+async fn calls_that_wait_report_progress_every_ten_seconds() {
     let mut client = Client::connected();
     let began = Instant::now();
-    client.request(1, "tools/call", call(&json!({ "progressToken": 7 }), 35_000)).await;
+    client.request(1, "tools/call", sync_call(&json!({ "progressToken": 7 }), 35_000)).await;
     for seconds in [10.0, 20.0, 30.0] {
-        let beat = client.next().await;
-        assert_eq!(beat["method"], "notifications/progress");
-        assert_eq!(beat["params"]["progressToken"], 7);
-        assert!((beat["params"]["progress"].as_f64().unwrap() - seconds).abs() < 0.5, "{beat}");
-        assert_eq!(beat["params"]["total"], 35.0);
+        let progress = client.next().await;
+        assert_eq!(progress["method"], "notifications/progress");
+        assert_eq!(progress["params"]["progressToken"], 7);
+        assert!((progress["params"]["progress"].as_f64().unwrap() - seconds).abs() < 0.5, "{progress}");
+        assert_eq!(progress["params"]["total"], 35.0);
     }
     assert!(client.next().await["result"]["content"].is_array());
     assert!((35..37).contains(&began.elapsed().as_secs()));
-    // Nobody asked for it.
-    client.request(2, "tools/call", call(&json!({}), 35_000)).await;
+    // Without a progress token there are no notifications.
+    client.request(2, "tools/call", sync_call(&json!({}), 35_000)).await;
     assert_eq!(client.next().await["id"], 2);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_cancelled_call_waits_no_longer() {
+async fn cancelling_a_call_ends_its_wait() {
     let mut client = Client::connected();
-    client.request(1, "tools/call", call(&json!({}), 45_000)).await;
+    client.request(1, "tools/call", sync_call(&json!({}), 45_000)).await;
     while client.waits.load(Ordering::SeqCst) == 0 {
         tokio::task::yield_now().await;
     }
@@ -144,7 +146,7 @@ async fn a_cancelled_call_waits_no_longer() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_older_client_subscribes_and_unsubscribes() {
+async fn older_clients_can_subscribe_and_unsubscribe() {
     let mut client = Client::connected();
     client.request(1, "resources/subscribe", json!({ "uri": FOREIGN })).await;
     assert!(client.next().await["error"]["message"].as_str().unwrap().contains("no seat"));
@@ -171,24 +173,26 @@ async fn an_older_client_subscribes_and_unsubscribes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_listener_on_a_pipe_is_told_until_it_is_kicked_or_has_enough() {
+async fn listeners_are_notified_until_they_are_kicked_or_cancel() {
     let mut client = Client::connected();
     let notifications = json!({ "resourceSubscriptions": [CHANNEL, FOREIGN], "toolsListChanged": true });
     for id in [1, 2] {
-        client.request(id, "subscriptions/listen", json!({ "notifications": notifications, "_meta": modern() })).await;
+        client
+            .request(id, "subscriptions/listen", json!({ "notifications": notifications, "_meta": modern_meta() }))
+            .await;
         let acknowledged = client.next().await;
         assert_eq!(acknowledged["method"], "notifications/subscriptions/acknowledged");
         assert_eq!(acknowledged["params"]["notifications"], json!({ "resourceSubscriptions": [CHANNEL] }));
     }
     client.entries.send(2).unwrap();
-    let mut told: Vec<u64> = vec![];
+    let mut notified: Vec<u64> = vec![];
     for _ in 0..2 {
         let updated = client.next().await;
         assert_eq!(updated["params"]["uri"], CHANNEL);
-        told.push(updated["params"]["_meta"]["io.modelcontextprotocol/subscriptionId"].as_u64().unwrap());
+        notified.push(updated["params"]["_meta"]["io.modelcontextprotocol/subscriptionId"].as_u64().unwrap());
     }
-    told.sort_unstable();
-    assert_eq!(told, [1, 2]);
+    notified.sort_unstable();
+    assert_eq!(notified, [1, 2]);
     client.send(json!({ "jsonrpc": "2.0", "method": "notifications/cancelled", "params": { "requestId": 1 } })).await;
     client.entries.send(0).unwrap();
     let mut ended = client.next().await;

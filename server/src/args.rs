@@ -1,4 +1,4 @@
-//! What the program is told when it starts.
+//! Command line arguments and environment variables.
 
 use std::path::PathBuf;
 
@@ -6,30 +6,33 @@ use mcp_multiplayer_protocol::Secret;
 
 use crate::{Dialer, RelayUrl, TokenSource, data_dir};
 
-/// The environment variable that holds a token. There is no flag for it: arguments are seen by everybody on the machine.
+/// Environment variable that contains a token. There is no flag for it, because other users of a machine can see
+/// command line arguments.
 pub(crate) const TOKEN_VARIABLE: &str = "MCP_MULTIPLAYER_TOKEN";
 
-/// MCP server (stdio) for multiplayer channels: connects an MCP client to a relay.
+/// MCP server for multiplayer channels: connects an MCP client to a relay.
 ///
-/// The token for the relay comes from --token-file, else from the environment variable
-/// `MCP_MULTIPLAYER_TOKEN`, else, for a relay on this machine, from the file that the relay keeps for
-/// that in its data directory (`DATA_DIR`).
+/// An MCP client, such as Claude Desktop, launches this program and talks to it over standard input and output.
+///
+/// The token for the relay is taken from the first of these sources that is set: --token-file, the environment variable
+/// `MCP_MULTIPLAYER_TOKEN`, or, for a relay on this machine, the file local-token that the relay writes to its data
+/// directory. If the relay uses a data directory other than the default, set `DATA_DIR` to the same directory.
 #[derive(Debug, clap::Parser)]
 #[command(version)]
 pub struct Args {
-    /// The relay's address: ws://, wss://, http:// or https://.
+    /// Address of the relay, starting with ws://, wss://, http:// or https://.
     #[arg(long, value_name = "URL", env = "MCP_MULTIPLAYER_RELAY", default_value = "ws://127.0.0.1:8100/ws")]
     pub relay: RelayUrl,
-    /// A file that holds the token for the relay.
+    /// File that contains the token for the relay.
     #[arg(long, value_name = "PATH", env = "MCP_MULTIPLAYER_TOKEN_FILE")]
     pub token_file: Option<PathBuf>,
-    /// Send the token even over an unencrypted connection to another machine.
+    /// Allow sending the token to another machine over an unencrypted connection.
     #[arg(long)]
     pub insecure: bool,
 }
 
 impl Args {
-    /// Whom to dial, and as whom.
+    /// Creates a dialer for the relay, with the token source that these arguments select.
     pub fn into_dialer(self) -> Dialer {
         let from_environment = || std::env::var(TOKEN_VARIABLE).ok().filter(|token| !token.trim().is_empty());
         let token = match (self.token_file, from_environment()) {

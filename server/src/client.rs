@@ -9,25 +9,26 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use crate::Dialer;
-use crate::connection::{Command, Connection, REQUESTS_UNDER_WAY, Submission};
-use crate::seats::{Seats, takes_a_seat};
+use crate::connection::{Command, Connection, MAX_PENDING_REQUESTS, Submission};
+use crate::seats::{Seats, may_take_seat};
 
-/// Largest request that a relay takes, in bytes of its frame.
-const REQUEST_BYTES: usize = 1 << 20;
+/// Maximum size of a request that a relay accepts, in bytes of its frame.
+const MAX_REQUEST_BYTES: usize = 1 << 20;
 
-/// A relay as one principal sees it, over one connection that opens at the first operation and mends itself.
+/// Client of a relay, acting for one principal over one WebSocket connection.
 ///
-/// Operations may run at the same time; the 33rd waits until one of the others is done. An operation whose
-/// answer was lost with a connection is sent again on the next one, which its idempotency key makes harmless.
+/// The connection is opened at the first operation and reopened when it is lost. Up to 32 operations run concurrently;
+/// further ones wait for one of them to finish. An operation whose answer was lost with a connection is sent again on the
+/// next one. Its idempotency key ensures that it takes effect only once.
 #[derive(Debug)]
 pub struct RelayClient {
     commands: mpsc::UnboundedSender<Command>,
-    under_way: Arc<Semaphore>,
+    request_permits: Arc<Semaphore>,
     next_id: AtomicU64,
     seats: Mutex<Seats>,
 }
 
-/// Takes a request back when nobody waits for its answer any more.
+/// Cancels a request when the future that waits for its answer is dropped.
 struct CancelOnDrop<'a> {
     id: Option<u64>,
     commands: &'a mpsc::UnboundedSender<Command>,
@@ -36,21 +37,21 @@ struct CancelOnDrop<'a> {
 impl Drop for CancelOnDrop<'_> {
     fn drop(&mut self) {
         if let Some(id) = self.id {
-            // An error means that the connection's task is gone, and the request with it.
+            // Sending fails only if the connection's task has ended, and the request with it.
             let _ = self.commands.send(Command::Cancel(id));
         }
     }
 }
 
 impl RelayClient {
-    /// A client that dials when it is first used. Must be called within a Tokio runtime.
+    /// Creates a client, which connects when it is first used. Must be called within a Tokio runtime.
     pub fn new(dialer: Dialer) -> Self {
-        // Bounded by the permits: each caller has at most one submission and one cancellation in it.
+        // The permits bound this channel: each caller has at most one submission and one cancellation in it.
         let (commands, received) = mpsc::unbounded_channel();
         tokio::spawn(Connection::new(dialer, received).run());
         Self {
             commands,
-            under_way: Arc::new(Semaphore::new(REQUESTS_UNDER_WAY)),
+            request_permits: Arc::new(Semaphore::new(MAX_PENDING_REQUESTS)),
             next_id: AtomicU64::new(1),
             seats: Mutex::default(),
         }
@@ -60,11 +61,13 @@ impl RelayClient {
         f(&mut self.seats.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Says which seat acts, and makes the request safe to send twice.
+    /// Fills in the acting seat, a player's entropy and an idempotency key, where the caller left them out.
+    ///
+    /// The key makes it safe to send the request more than once. Returns the channel and the acting seat.
     fn complete(&self, request: &mut Request) -> Option<(ChannelId, Option<SlotId>)> {
         let seat = request.seat_mut().map(|(channel_id, slot_id)| {
             if slot_id.is_none() {
-                *slot_id = self.with_seats(|seats| seats.only(channel_id));
+                *slot_id = self.with_seats(|seats| seats.sole_seat(channel_id));
             }
             (channel_id, *slot_id)
         });
@@ -72,13 +75,13 @@ impl RelayClient {
             && args.entropy.is_none()
         {
             let mut bytes = [0; 32];
-            // Its absence is no failure: the relay takes entropy from those who have it.
+            // Entropy is optional for the relay, so its absence is not an error.
             args.entropy = getrandom::fill(&mut bytes).is_ok().then(|| HEXLOWER.encode(&bytes));
         }
         if let Some(key @ None) = request.idempotency_key_mut() {
-            // Ordered by time: relays look them up in an index, whose end stays in memory.
-            let fresh = uuid::Uuid::now_v7().to_string();
-            *key = Some(fresh.parse().expect("36 hex digits and hyphens are a key"));
+            // Version 7 is ordered by time, so that new keys are at the end of the relay's index, which is in its cache.
+            let key_text = uuid::Uuid::now_v7().to_string();
+            *key = Some(key_text.parse().expect("a UUID is a valid key"));
         }
         seat
     }
@@ -92,29 +95,35 @@ impl RelayClient {
         }
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         let text = serde_json::to_string(&Frame { id, request }).expect("requests are plain JSON");
-        if text.len() > REQUEST_BYTES {
+        if text.len() > MAX_REQUEST_BYTES {
             return Err(Error::new(
                 ErrorCode::TooLarge,
-                format!("The request has {} bytes; a relay takes {REQUEST_BYTES}.", text.len()),
-                "Send less at once.",
+                format!("The request is {} bytes long; a relay accepts at most {MAX_REQUEST_BYTES}.", text.len()),
+                "Shorten the request, or split it into several smaller ones.",
             ));
         }
-        let gone = || Error::new(ErrorCode::RelayUnreachable, "The connection was closed.", "Start this server again.");
-        let _permit = self.under_way.acquire().await.map_err(|_| gone())?;
+        let stopped = || {
+            Error::new(
+                ErrorCode::RelayUnreachable,
+                "The MCP server mcp-multiplayer has stopped its connection to the relay.",
+                "Restart this MCP server in your client, then call again.",
+            )
+        };
+        let _permit = self.request_permits.acquire().await.map_err(|_| stopped())?;
         let (reply, answer) = oneshot::channel();
         let submission = Submission { id, frame: Utf8Bytes::from(text), reply };
-        self.commands.send(Command::Submit(submission)).map_err(|_| gone())?;
+        self.commands.send(Command::Submit(submission)).map_err(|_| stopped())?;
         let mut cancel = CancelOnDrop { id: Some(id), commands: &self.commands };
-        let result = answer.await.unwrap_or_else(|_| Err(gone()));
+        let result = answer.await.unwrap_or_else(|_| Err(stopped()));
         cancel.id = None;
         result
     }
 
-    async fn perform_one(&self, mut request: Request) -> Result<Reply, Error> {
+    async fn perform_and_track_seats(&self, mut request: Request) -> Result<Reply, Error> {
         let seat = self.complete(&mut request);
         let result = self.submit(&request).await;
         match (&result, seat) {
-            (Ok(reply), _) if takes_a_seat(&request) => self.with_seats(|seats| seats.remember(reply)),
+            (Ok(reply), _) if may_take_seat(&request) => self.with_seats(|seats| seats.remember(reply)),
             (Ok(_), Some((channel_id, slot_id))) if matches!(request, Request::LeaveChannel(_)) => {
                 self.with_seats(|seats| seats.forget(channel_id, slot_id));
             }
@@ -129,6 +138,6 @@ impl RelayClient {
 
 impl Multiplayer for RelayClient {
     fn perform(&self, request: Request) -> ReplyFuture<'_> {
-        Box::pin(self.perform_one(request))
+        Box::pin(self.perform_and_track_seats(request))
     }
 }

@@ -1,4 +1,4 @@
-//! The task that owns the connection to the relay, and every request that has no answer yet.
+//! The task that owns the connection to the relay and all requests that have not been answered yet.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -15,25 +15,27 @@ use crate::Dialer;
 use crate::backoff::Backoff;
 use crate::dial::{DialError, Socket};
 
-/// Most requests under way. Half of what a relay takes, which counts one a moment longer than its answer takes.
-pub(crate) const REQUESTS_UNDER_WAY: usize = 32;
-/// How long a request waits for a connection.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// The same when nothing listens there and nothing ever did: then probably no relay was started.
-const PATIENCE_WITHOUT_RELAY: Duration = Duration::from_secs(3);
-/// How long a relay, which pings every 20 s, may be silent before its connection counts as dead.
-const SILENCE: Duration = Duration::from_mins(1);
-/// How often a request is sent. One that breaks every connection must not do so for ever.
-const SENDS: u32 = 8;
+/// Maximum number of unanswered requests.
+///
+/// It is half of the relay's own limit, because the relay still counts a request for a moment after sending its answer.
+pub(crate) const MAX_PENDING_REQUESTS: usize = 32;
+/// Maximum time for which a request waits for a connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Same, but if nothing listens at the address and no connection ever succeeded, since probably no relay was started.
+const CONNECT_TIMEOUT_WITHOUT_LISTENER: Duration = Duration::from_secs(3);
+/// Time without any frame after which a connection is considered dead. Relays ping every 20 s.
+const IDLE_TIMEOUT: Duration = Duration::from_mins(1);
+/// Maximum number of times a request is sent, so that one that breaks every connection eventually fails.
+const MAX_SENDS: u32 = 8;
 
-/// What the handle asks of the task.
+/// A command from the client handle to the task.
 #[derive(Debug)]
 pub(crate) enum Command {
     Submit(Submission),
     Cancel(u64),
 }
 
-/// A request on its way to the relay.
+/// A request to send to the relay.
 #[derive(Debug)]
 pub(crate) struct Submission {
     pub(crate) id: u64,
@@ -41,43 +43,44 @@ pub(crate) struct Submission {
     pub(crate) reply: oneshot::Sender<Result<Reply, Error>>,
 }
 
-/// A request without an answer.
+/// A request that has not been answered yet.
 #[derive(Debug)]
-struct UnderWay {
+struct PendingRequest {
     frame: Utf8Bytes,
     reply: oneshot::Sender<Result<Reply, Error>>,
     sends: u32,
-    state: State,
+    state: RequestState,
 }
 
 #[derive(Clone, Copy, Debug)]
-enum State {
-    /// For want of a connection, until then.
+enum RequestState {
+    /// Waiting for a connection since this time.
     Waiting { since: Instant },
-    /// On the connection that there is.
+    /// Sent on the current connection.
     Sent,
 }
 
-/// Why the task stops doing what it does.
+/// Reason for which the task stops connecting or serving a connection.
 enum Interruption {
-    /// The handle is gone.
+    /// The client handle was dropped.
     Dropped,
-    /// Nobody waits for anything.
+    /// No request is pending.
     Idle,
 }
 
+/// The task's state: the current requests, and what is known about the relay.
 #[derive(Debug)]
 pub(crate) struct Connection {
     dialer: Dialer,
     commands: mpsc::UnboundedReceiver<Command>,
-    under_way: BTreeMap<u64, UnderWay>,
+    pending: BTreeMap<u64, PendingRequest>,
     backoff: Backoff,
-    /// Whether the relay was ever reached.
-    reached: bool,
-    /// Whether the last dial found that nothing listens there.
-    refused: bool,
-    /// What to tell those who wait in vain.
-    trouble: Option<Error>,
+    /// True once a connection has succeeded.
+    has_connected: bool,
+    /// True if the last attempt to connect found that nothing listens at the address.
+    connection_refused: bool,
+    /// Last error, returned for requests that time out while waiting for a connection.
+    last_error: Option<Error>,
 }
 
 impl Connection {
@@ -85,20 +88,20 @@ impl Connection {
         Self {
             dialer,
             commands,
-            under_way: BTreeMap::new(),
+            pending: BTreeMap::new(),
             backoff: Backoff::default(),
-            reached: false,
-            refused: false,
-            trouble: None,
+            has_connected: false,
+            connection_refused: false,
+            last_error: None,
         }
     }
 
     /// Runs until the handle is dropped.
     pub(crate) async fn run(mut self) {
         loop {
-            if self.under_way.is_empty() {
+            if self.pending.is_empty() {
                 let Some(command) = self.commands.recv().await else { return };
-                self.take(command);
+                self.handle_command(command);
                 continue;
             }
             match self.connect().await {
@@ -113,40 +116,40 @@ impl Connection {
         }
     }
 
-    /// Takes note of a command; says whether a request was cancelled that the relay may know of.
-    fn take(&mut self, command: Command) -> bool {
+    /// Handles a command. Returns true if it cancelled a request that was sent to the relay.
+    fn handle_command(&mut self, command: Command) -> bool {
         match command {
             Command::Submit(Submission { id, frame, reply }) => {
-                let state = State::Waiting { since: Instant::now() };
-                self.under_way.insert(id, UnderWay { frame, reply, sends: 0, state });
+                let state = RequestState::Waiting { since: Instant::now() };
+                self.pending.insert(id, PendingRequest { frame, reply, sends: 0, state });
                 false
             }
             Command::Cancel(id) => {
-                self.under_way.remove(&id).is_some_and(|request| matches!(request.state, State::Sent))
+                self.pending.remove(&id).is_some_and(|request| matches!(request.state, RequestState::Sent))
             }
         }
     }
 
-    /// Dials until there is a connection, or nobody waits for one any more.
+    /// Tries to connect until it succeeds or no request is waiting for a connection.
     async fn connect(&mut self) -> Result<Socket, Interruption> {
         loop {
-            let (dialer, wait) = (self.dialer.clone(), self.backoff.delay());
+            let (dialer, delay) = (self.dialer.clone(), self.backoff.delay());
             let dial = async move {
-                tokio::time::sleep(wait).await;
+                tokio::time::sleep(delay).await;
                 dialer.dial().await
             };
             tokio::pin!(dial);
             let outcome = loop {
-                let deadline = self.first_deadline();
+                let deadline = self.next_deadline();
                 tokio::select! {
                     outcome = &mut dial => break outcome,
                     command = self.commands.recv() => {
                         let Some(command) = command else { return Err(Interruption::Dropped) };
-                        self.take(command);
+                        self.handle_command(command);
                     }
-                    () = sleep_until(deadline) => self.give_up_on_late(),
+                    () = sleep_until(deadline) => self.fail_expired_requests(),
                 }
-                if self.under_way.is_empty() {
+                if self.pending.is_empty() {
                     self.backoff.reset();
                     return Err(Interruption::Idle);
                 }
@@ -154,58 +157,61 @@ impl Connection {
             match outcome {
                 Ok(socket) => {
                     tracing::debug!("connected to the relay");
-                    (self.reached, self.refused, self.trouble) = (true, false, None);
+                    (self.has_connected, self.connection_refused, self.last_error) = (true, false, None);
                     return Ok(socket);
                 }
                 Err(DialError::Permanent(error)) => {
-                    for (_, request) in std::mem::take(&mut self.under_way) {
+                    for (_, request) in std::mem::take(&mut self.pending) {
                         request.answer(Err(error.clone()));
                     }
                     self.backoff.reset();
                     return Err(Interruption::Idle);
                 }
-                Err(DialError::Transient { error, refused }) => {
+                Err(DialError::Transient { error, connection_refused }) => {
                     tracing::debug!(%error, "cannot connect to the relay");
-                    (self.refused, self.trouble) = (refused, Some(error));
+                    (self.connection_refused, self.last_error) = (connection_refused, Some(error));
                 }
             }
         }
     }
 
-    fn patience(&self) -> Duration {
-        if self.refused && !self.reached { PATIENCE_WITHOUT_RELAY } else { PATIENCE }
+    /// Returns the maximum time for which a request currently waits for a connection.
+    fn connect_timeout(&self) -> Duration {
+        if self.connection_refused && !self.has_connected { CONNECT_TIMEOUT_WITHOUT_LISTENER } else { CONNECT_TIMEOUT }
     }
 
-    /// When the first of those who wait for a connection has waited long enough.
-    fn first_deadline(&self) -> Option<Instant> {
-        let patience = self.patience();
-        let waiting = self.under_way.values().filter_map(|request| match request.state {
-            State::Waiting { since } => Some(since + patience),
-            State::Sent => None,
+    /// Returns the time at which the first of the requests that wait for a connection expires.
+    fn next_deadline(&self) -> Option<Instant> {
+        let connect_timeout = self.connect_timeout();
+        let waiting = self.pending.values().filter_map(|request| match request.state {
+            RequestState::Waiting { since } => Some(since + connect_timeout),
+            RequestState::Sent => None,
         });
         waiting.min()
     }
 
-    fn remove_where(&mut self, condition: impl Fn(&UnderWay) -> bool) -> Vec<UnderWay> {
+    /// Removes and returns the pending requests that meet a condition.
+    fn take_requests(&mut self, condition: impl Fn(&PendingRequest) -> bool) -> Vec<PendingRequest> {
         let found: Vec<u64> =
-            self.under_way.iter().filter(|(_, request)| condition(request)).map(|(id, _)| *id).collect();
-        found.iter().filter_map(|id| self.under_way.remove(id)).collect()
+            self.pending.iter().filter(|(_, request)| condition(request)).map(|(id, _)| *id).collect();
+        found.iter().filter_map(|id| self.pending.remove(id)).collect()
     }
 
-    fn give_up_on_late(&mut self) {
-        let (now, patience) = (Instant::now(), self.patience());
-        let is_late = |request: &UnderWay| matches!(request.state, State::Waiting { since } if since + patience <= now);
-        for request in self.remove_where(is_late) {
-            let error = self.trouble.clone();
-            request.answer(Err(error.unwrap_or_else(|| self.dialer.unreachable("it did not answer in time"))));
+    /// Answers the requests that have waited too long for a connection with an error.
+    fn fail_expired_requests(&mut self) {
+        let (now, connect_timeout) = (Instant::now(), self.connect_timeout());
+        let has_expired = |request: &PendingRequest| matches!(request.state, RequestState::Waiting { since } if since + connect_timeout <= now);
+        for request in self.take_requests(has_expired) {
+            let error = self.last_error.clone();
+            request.answer(Err(error.unwrap_or_else(|| self.dialer.unreachable("it did not respond in time"))));
         }
     }
 
-    /// Carries requests and answers until the connection ends.
+    /// Sends requests and receives answers until the connection ends.
     async fn serve(&mut self, socket: Socket) -> Result<(), Interruption> {
         let (mut sink, mut stream) = socket.split();
         let (outbox, mut outgoing) = mpsc::unbounded_channel::<Message>();
-        // Writing has a future of its own, so that a relay that is slow to read doesn't keep us from reading.
+        // Writing runs in its own future, so that reading continues while the relay is slow to read.
         let writer = async move {
             while let Some(message) = outgoing.recv().await {
                 sink.send(message).await?;
@@ -214,56 +220,57 @@ impl Connection {
         };
         tokio::pin!(writer);
         let mut closing = false;
-        let mut last_heard = Instant::now();
+        let mut last_received = Instant::now();
         self.send_waiting(&outbox);
-        let lost = loop {
-            let deadline = self.first_deadline();
+        let reason = loop {
+            let deadline = self.next_deadline();
             tokio::select! {
                 received = stream.next() => {
                     match received {
                         Some(Ok(Message::Close(frame))) => {
-                            break frame.map_or_else(|| "it hung up".to_owned(), |frame| frame.to_string());
+                            break frame.map_or_else(|| "it closed the connection".to_owned(), |frame| frame.to_string());
                         }
                         Some(Ok(message)) => {
-                            last_heard = Instant::now();
+                            last_received = Instant::now();
                             self.backoff.reset();
                             closing |= matches!(self.receive(message), Received::Closing);
                         }
                         Some(Err(error)) => break error.to_string(),
-                        None => break "it hung up".to_owned(),
+                        None => break "it closed the connection".to_owned(),
                     }
                 }
                 written = &mut writer => {
-                    break written.err().map_or_else(|| "it hung up".to_owned(), |error| error.to_string());
+                    break written.err().map_or_else(|| "it closed the connection".to_owned(), |error| error.to_string());
                 }
                 command = self.commands.recv() => {
                     let Some(command) = command else { return Err(Interruption::Dropped) };
                     let cancelled = if let Command::Cancel(id) = &command { Some(*id) } else { None };
-                    if self.take(command) && let Some(cancel) = cancelled {
+                    if self.handle_command(command) && let Some(cancel) = cancelled {
                         let frame = serde_json::to_string(&ClientToRelay::Cancel { cancel }).expect("it is plain JSON");
-                        // An error means that the writer is done, which the branch above sees.
+                        // Sending fails only if the writer has ended, which the branch above detects.
                         let _ = outbox.send(Message::text(frame));
                     }
                     if !closing {
                         self.send_waiting(&outbox);
                     }
                 }
-                () = sleep_until(deadline) => self.give_up_on_late(),
-                () = tokio::time::sleep_until(last_heard + SILENCE) => break "it fell silent".to_owned(),
+                () = sleep_until(deadline) => self.fail_expired_requests(),
+                () = tokio::time::sleep_until(last_received + IDLE_TIMEOUT) => break "it stopped responding".to_owned(),
             }
         };
-        tracing::debug!(reason = lost, "the connection to the relay ended");
+        tracing::debug!(reason, "connection to the relay ended");
         drain(&mut stream).await;
-        self.lose_connection(&lost);
+        self.requeue_sent_requests(&reason);
         Ok(())
     }
 
-    /// Sends what waits for a connection.
+    /// Sends all requests that wait for a connection.
     fn send_waiting(&mut self, outbox: &mpsc::UnboundedSender<Message>) {
-        for request in self.under_way.values_mut().filter(|request| matches!(request.state, State::Waiting { .. })) {
-            request.state = State::Sent;
+        for request in self.pending.values_mut().filter(|request| matches!(request.state, RequestState::Waiting { .. }))
+        {
+            request.state = RequestState::Sent;
             request.sends += 1;
-            // An error means that the writer is done; then the connection is lost, and this is sent on the next.
+            // Sending fails only if the writer has ended. The connection is then lost, and the request is sent on the next.
             let _ = outbox.send(Message::Text(request.frame.clone()));
         }
     }
@@ -273,65 +280,70 @@ impl Connection {
         match RelayToClient::parse(&text) {
             Ok(RelayToClient::Ok { id, ok }) => self.answer(id, Ok(ok)),
             Ok(RelayToClient::Error { id, error }) if error.code == ErrorCode::RelayUnreachable => {
-                // The relay is about to go; its successor will do it.
-                if let Some(request) = self.under_way.get_mut(&id) {
-                    request.state = State::Waiting { since: Instant::now() };
-                    self.trouble = Some(error);
+                // The relay is shutting down. Once it has restarted, the request is sent again.
+                if let Some(request) = self.pending.get_mut(&id) {
+                    request.state = RequestState::Waiting { since: Instant::now() };
+                    self.last_error = Some(error);
                 }
                 return Received::Closing;
             }
             Ok(RelayToClient::Error { id, error }) => self.answer(id, Err(error)),
             Ok(RelayToClient::Event(Event::Closing)) => return Received::Closing,
-            // A newer relay may say what this version doesn't know.
-            Err(_) => tracing::debug!("ignored a frame of the relay"),
+            // A newer relay may send frames that this version does not know.
+            Err(_) => tracing::debug!("ignored an unknown frame from the relay"),
         }
         Received::Other
     }
 
     fn answer(&mut self, id: u64, result: Result<Reply, Error>) {
-        // A cancelled request's answer may still come in.
-        if let Some(request) = self.under_way.remove(&id) {
+        // The request is missing if it was cancelled before its answer arrived.
+        if let Some(request) = self.pending.remove(&id) {
             request.answer(result);
         }
     }
 
-    /// Puts the requests that were under way back in line for the next connection.
-    fn lose_connection(&mut self, reason: &str) {
+    /// Marks the requests sent on a lost connection as waiting for the next one.
+    ///
+    /// Those that have been sent too often already are answered with an error.
+    fn requeue_sent_requests(&mut self, reason: &str) {
         let since = Instant::now();
-        let spent = |request: &UnderWay| matches!(request.state, State::Sent) && request.sends >= SENDS;
-        for request in self.remove_where(spent) {
-            request.answer(Err(self.dialer.unreachable(&format!("the connection broke {SENDS} times, {reason}"))));
+        let is_exhausted =
+            |request: &PendingRequest| matches!(request.state, RequestState::Sent) && request.sends >= MAX_SENDS;
+        for request in self.take_requests(is_exhausted) {
+            request
+                .answer(Err(self.dialer.unreachable(&format!("the connection was lost {MAX_SENDS} times ({reason})"))));
         }
-        for request in self.under_way.values_mut() {
-            if matches!(request.state, State::Sent) {
-                request.state = State::Waiting { since };
+        for request in self.pending.values_mut() {
+            if matches!(request.state, RequestState::Sent) {
+                request.state = RequestState::Waiting { since };
             }
         }
     }
 }
 
+/// Consequence of a received frame for the connection.
 enum Received {
-    /// The relay takes no more requests on this connection.
+    /// The relay accepts no more requests on this connection.
     Closing,
     Other,
 }
 
-impl UnderWay {
+impl PendingRequest {
     fn answer(self, result: Result<Reply, Error>) {
-        // An error means that the caller gave up a moment ago.
+        // Sending fails only if the caller has just dropped its future.
         let _ = self.reply.send(result);
     }
 }
 
-/// Sleeps until a moment; for ever if there is none.
-async fn sleep_until(moment: Option<Instant>) {
-    match moment {
-        Some(moment) => tokio::time::sleep_until(moment).await,
+/// Sleeps until a deadline, or forever if there is none.
+async fn sleep_until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
         None => std::future::pending().await,
     }
 }
 
-/// Reads to the end, so that the answer to a close frame gets out.
+/// Reads the remaining frames, which also sends the reply to a close frame.
 async fn drain(stream: &mut SplitStream<Socket>) {
     while let Ok(Some(Ok(_))) = tokio::time::timeout(Duration::from_millis(50), stream.next()).await {}
 }

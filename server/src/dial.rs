@@ -17,12 +17,12 @@ use crate::{RelayUrl, TokenSource, tls};
 /// A connection to a relay.
 pub(crate) type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
-/// Largest message taken from a relay, in bytes.
-const MESSAGE_BYTES: usize = 8 << 20;
-/// What is read at once; small, since most answers are.
+/// Maximum size of a message from the relay, in bytes.
+const MAX_MESSAGE_BYTES: usize = 8 << 20;
+/// Size of the read buffer, in bytes. It is small because most answers are.
 const READ_BUFFER_BYTES: usize = 16 << 10;
-/// How long one dial may take.
-const DIAL_TIME: Duration = Duration::from_secs(10);
+/// Maximum duration of one attempt to connect.
+const DIAL_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Opens connections to one relay, as one principal.
 #[derive(Clone, Debug)]
@@ -32,66 +32,70 @@ pub struct Dialer {
     insecure: bool,
 }
 
-/// Why there is no connection.
+/// Error of an attempt to connect.
 #[derive(Debug)]
 pub(crate) enum DialError {
-    /// Trying again may help.
+    /// Another attempt may succeed.
     Transient {
         error: Error,
-        /// Nobody listens there.
-        refused: bool,
+        /// True if nothing listens at the address.
+        connection_refused: bool,
     },
-    /// Trying again changes nothing.
+    /// Another attempt would fail in the same way.
     Permanent(Error),
 }
 
 impl Dialer {
-    /// Dials `relay` with the token from `token`; `insecure` allows to send it to other machines in clear text.
+    /// Creates a dialer for `relay` that authenticates with the token from `token`.
+    ///
+    /// `insecure` allows sending the token to another machine over an unencrypted connection.
     pub fn new(relay: RelayUrl, token: TokenSource, insecure: bool) -> Self {
         Self { relay, token, insecure }
     }
 
-    /// Dials once.
+    /// Makes one attempt to connect.
     pub(crate) async fn dial(&self) -> Result<Socket, DialError> {
-        match tokio::time::timeout(DIAL_TIME, self.open()).await {
+        match tokio::time::timeout(DIAL_TIMEOUT, self.open()).await {
             Ok(result) => result,
-            Err(_) => Err(self.transient("it did not answer in time")),
+            Err(_) => Err(self.transient("it did not respond in time")),
         }
     }
 
-    /// `RELAY_UNREACHABLE`, because of `reason`.
+    /// Creates a `RELAY_UNREACHABLE` error that states the reason and suggests what to do.
     pub(crate) fn unreachable(&self, reason: &str) -> Error {
         let hint = if self.relay.is_loopback() {
-            "Start a relay on this machine with `make relay`, or point --relay (MCP_MULTIPLAYER_RELAY) at another one; \
-             then call again."
+            "Start a relay on this machine with `make relay`, or set --relay (MCP_MULTIPLAYER_RELAY) to the address of \
+             another one; then call again."
         } else {
-            "Check --relay (MCP_MULTIPLAYER_RELAY) and the network, or ask the relay's operator; then call again."
+            "Check --relay (MCP_MULTIPLAYER_RELAY) and your network connection, or ask the relay's operator; then call \
+             again."
         };
         let message = format!("The relay at {} cannot be reached: {reason}.", self.relay);
         Error::new(ErrorCode::RelayUnreachable, message, hint).retry_after(1_000)
     }
 
     fn transient(&self, reason: &str) -> DialError {
-        DialError::Transient { error: self.unreachable(reason), refused: false }
+        DialError::Transient { error: self.unreachable(reason), connection_refused: false }
     }
 
     async fn open(&self) -> Result<Socket, DialError> {
         if !self.relay.is_encrypted() && !self.relay.is_loopback() && !self.insecure {
             return Err(DialError::Permanent(Error::new(
                 ErrorCode::RelayUnreachable,
-                format!("Refusing to send a token unencrypted to {}.", self.relay),
-                "Give --relay a wss:// or https:// address. On a network that you trust, --insecure allows it.",
+                format!("The token was not sent to {} because the connection would be unencrypted.", self.relay),
+                "Set --relay (MCP_MULTIPLAYER_RELAY) to a wss:// or https:// address. If you trust the network, add \
+                 --insecure instead.",
             )));
         }
         let stream = TcpStream::connect(self.relay.authority()).await.map_err(|error| self.explain_io(&error))?;
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "cannot disable Nagle's algorithm");
         }
-        // Only now is the token needed: without a relay, the missing relay is the news.
+        // The token is read only now, so that a missing relay is reported rather than a missing token.
         let token = self.token.read(&self.relay).map_err(DialError::Permanent)?;
         let mut request = self.relay.uri().into_client_request().map_err(|error| self.explain(error))?;
         let mut bearer = HeaderValue::try_from(format!("Bearer {}", token.expose()))
-            .expect("a token is printable ASCII, which a header may hold");
+            .expect("tokens are printable ASCII, which is valid in a header");
         bearer.set_sensitive(true);
         request.headers_mut().insert(AUTHORIZATION, bearer);
         request.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL));
@@ -103,31 +107,34 @@ impl Dialer {
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_BUFFER_BYTES)
             .write_buffer_size(0)
-            .max_message_size(Some(MESSAGE_BYTES))
-            .max_frame_size(Some(MESSAGE_BYTES));
+            .max_message_size(Some(MAX_MESSAGE_BYTES))
+            .max_frame_size(Some(MAX_MESSAGE_BYTES));
         let opened = client_async_tls_with_config(request, stream, Some(config), Some(connector)).await;
         opened.map(|(socket, _)| socket).map_err(|error| self.explain(error))
     }
 
+    /// Converts an I/O error to an error for the user.
     fn explain_io(&self, error: &io::Error) -> DialError {
         if let Some(tls) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-            // A certificate that is wrong now is wrong in a second, too.
-            return DialError::Permanent(self.unreachable(&format!("no encrypted connection, {tls}")));
+            // Trying again soon does not help: an invalid certificate stays invalid.
+            return DialError::Permanent(self.unreachable(&format!("the TLS handshake failed ({tls})")));
         }
         match error.kind() {
-            io::ErrorKind::ConnectionRefused => {
-                DialError::Transient { error: self.unreachable("nothing listens at this address"), refused: true }
-            }
+            io::ErrorKind::ConnectionRefused => DialError::Transient {
+                error: self.unreachable("nothing is listening at this address"),
+                connection_refused: true,
+            },
             io::ErrorKind::NotFound => DialError::Permanent(self.unreachable(&error.to_string())),
             _ => self.transient(&error.to_string()),
         }
     }
 
+    /// Converts an error of the WebSocket handshake to an error for the user.
     fn explain(&self, error: tungstenite::Error) -> DialError {
-        let no_relay = |what: &str| {
+        let no_relay = |reason: &str| {
             DialError::Permanent(Error::new(
                 ErrorCode::RelayUnreachable,
-                format!("At {} {what}.", self.relay),
+                format!("There is no compatible relay at {}: {reason}.", self.relay),
                 "Check --relay (MCP_MULTIPLAYER_RELAY): it must be the address of a multiplayer relay of this version.",
             ))
         };
@@ -137,19 +144,19 @@ impl Dialer {
                 StatusCode::UNAUTHORIZED => DialError::Permanent(self.token.refused(&self.relay)),
                 StatusCode::FORBIDDEN => DialError::Permanent(Error::new(
                     ErrorCode::RelayUnreachable,
-                    format!("The relay at {} does not answer to this address (HTTP 403).", self.relay),
-                    "Use the address that the relay's operator names, or ask for this host name to be allowed.",
+                    format!("The relay at {} does not accept requests for this host name (HTTP 403).", self.relay),
+                    "Use the address that the relay's operator gave you, or ask the operator to allow this host name.",
                 )),
                 status if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => {
-                    self.transient(&format!("it answered HTTP {}", status.as_u16()))
+                    self.transient(&format!("it responded with HTTP {}", status.as_u16()))
                 }
-                status => no_relay(&format!("is no relay: it answered HTTP {}", status.as_u16())),
+                status => no_relay(&format!("the server responded with HTTP {}", status.as_u16())),
             },
             tungstenite::Error::Protocol(ProtocolError::SecWebSocketSubProtocolError(_)) => {
-                no_relay(&format!("is no relay that speaks {SUBPROTOCOL}"))
+                no_relay(&format!("the server does not support the protocol {SUBPROTOCOL}"))
             }
             tungstenite::Error::Protocol(ProtocolError::HandshakeIncomplete) => {
-                self.transient("it hung up during the handshake")
+                self.transient("it closed the connection during the handshake")
             }
             other => self.transient(&other.to_string()),
         }

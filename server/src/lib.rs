@@ -1,11 +1,11 @@
-//! The stdio MCP server: what Claude Desktop and others launch, between them and a relay.
+//! The stdio MCP server, which Claude Desktop and other MCP clients launch to connect to a relay.
 //!
-//! Life of a tool call: [`stdio`] reads a line, `rmcp` routes it to the `mcp` crate, which turns it into
-//! a [`Request`](mcp_multiplayer_protocol::Request) for [`RelayClient`]; that numbers it, sends it to
-//! the relay over one WebSocket and hands the answer back. Everything that isn't a tool call is
-//! answered from here, relay reachable or not.
+//! Path of a tool call: [`stdio`] reads a line, and `rmcp` routes it to the `mcp` crate, which converts it to
+//! a [`Request`](mcp_multiplayer_protocol::Request) for [`RelayClient`]. The client numbers the request, sends it to
+//! the relay over one WebSocket connection and returns the answer. Tools, prompts and documents are listed by this
+//! process itself, even if the relay cannot be reached.
 //!
-//! Nothing but MCP may ever be written to standard output; logs go to standard error.
+//! Only MCP messages may be written to standard output; logs go to standard error.
 #![deny(clippy::print_stdout)]
 
 pub mod args;
@@ -23,7 +23,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mcp_multiplayer_mcp::{McpServer, PipeService};
+use mcp_multiplayer_mcp::{McpServer, StdioService};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::CancellationToken;
 
@@ -32,12 +32,12 @@ pub use dial::Dialer;
 pub use relay_url::{RelayUrl, RelayUrlError};
 pub use token::{TokenSource, data_dir};
 
-/// How long calls under way may still finish after the client closed our standard input.
-const GRACE: Duration = Duration::from_millis(250);
+/// Time for unfinished calls to complete after the client has closed standard input.
+const SHUTDOWN_GRACE: Duration = Duration::from_millis(250);
 
-/// Serves one MCP client until it closes `reader`, or `shutdown` resolves.
+/// Serves one MCP client until it closes `reader` or `shutdown` resolves.
 ///
-/// Returns with calls still waiting: whoever closed the pipe doesn't read their results.
+/// Calls that are still waiting are abandoned, because a client that has closed the pipe does not read their results.
 pub async fn serve<R, W>(reader: R, writer: W, dialer: Dialer, shutdown: impl Future<Output = ()>)
 where
     R: AsyncRead + Send + Unpin + 'static,
@@ -45,21 +45,21 @@ where
 {
     let end_of_input = CancellationToken::new();
     let transport = stdio::LineTransport::new(reader, writer, end_of_input.clone());
-    let server = McpServer::over(Arc::new(RelayClient::new(dialer)));
-    // rmcp's own handshake ends the server at a notification that comes before `initialize`. Without
-    // it, `initialize` and `server/discover` are requests like any others, in any order.
-    let service = rmcp::service::serve_directly(PipeService::new(server), transport, None);
-    let cut_short = async {
+    let server = McpServer::for_stdio(Arc::new(RelayClient::new(dialer)));
+    // The handshake of rmcp stops the server if a notification arrives before `initialize`. `serve_directly` skips it, so
+    // that `initialize` and `server/discover` are ordinary requests, accepted in any order.
+    let service = rmcp::service::serve_directly(StdioService::new(server), transport, None);
+    let input_closed = async {
         end_of_input.cancelled().await;
-        tokio::time::sleep(GRACE).await;
+        tokio::time::sleep(SHUTDOWN_GRACE).await;
     };
     tokio::select! {
         ended = service.waiting() => {
             if let Err(error) = ended {
-                tracing::error!(%error, "the MCP service failed");
+                tracing::error!(%error, "MCP service failed");
             }
         }
-        () = cut_short => {}
+        () = input_closed => {}
         () = shutdown => {}
     }
 }

@@ -1,4 +1,4 @@
-//! `mcp-multiplayer`, the stdio MCP server: parses, wires, reports.
+//! `mcp-multiplayer`, the stdio MCP server: parses arguments, sets up logging and serves the client.
 #![deny(clippy::print_stdout)]
 
 use std::process::ExitCode;
@@ -16,36 +16,38 @@ fn main() -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            tracing::error!(%error, "cannot start");
+            tracing::error!(%error, "cannot start the async runtime");
             return ExitCode::FAILURE;
         }
     };
     runtime.block_on(async {
         let (reader, writer) = rmcp::transport::io::stdio_pipes();
-        mcp_multiplayer::serve(reader, writer, args.into_dialer(), asked_to_stop()).await;
+        mcp_multiplayer::serve(reader, writer, args.into_dialer(), shutdown_signal()).await;
     });
-    // Where standard input isn't a pipe, a thread may still be blocked reading it.
+    // A thread may still be blocked reading standard input, so the runtime must not wait for it.
     runtime.shutdown_background();
     ExitCode::SUCCESS
 }
 
-/// Warnings by default; `RUST_LOG` asks for more.
+/// Sends log lines to standard error: warnings by default, or those that `RUST_LOG` selects.
 ///
-/// What libraries say below a warning may hold whole messages, and with them tokens and invite codes: it never gets out.
+/// Libraries may log whole messages, including tokens and invite codes, at levels below warning. Such lines are always
+/// dropped, whatever `RUST_LOG` says.
 fn log_to_stderr() {
-    let ours =
+    let is_safe =
         |metadata: &Metadata<'_>| *metadata.level() <= Level::WARN || metadata.target().starts_with("mcp_multiplayer");
     let filter = EnvFilter::builder().with_default_directive(Level::WARN.into()).from_env_lossy();
     let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(false);
-    tracing_subscriber::registry().with(layer.with_filter(filter_fn(ours))).with(filter).init();
+    tracing_subscriber::registry().with(layer.with_filter(filter_fn(is_safe))).with(filter).init();
 }
 
+/// Resolves when the process is asked to terminate.
 #[cfg(unix)]
-async fn asked_to_stop() {
+async fn shutdown_signal() {
     use tokio::signal::unix::{SignalKind, signal};
     let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
     else {
-        // Without handlers the signals end the process by themselves.
+        // Without handlers, the signals terminate the process.
         return std::future::pending().await;
     };
     tokio::select! {
@@ -54,8 +56,9 @@ async fn asked_to_stop() {
     }
 }
 
+/// Resolves when the process is asked to terminate.
 #[cfg(not(unix))]
-async fn asked_to_stop() {
+async fn shutdown_signal() {
     if tokio::signal::ctrl_c().await.is_err() {
         std::future::pending().await
     }

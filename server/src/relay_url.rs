@@ -4,10 +4,10 @@ use std::str::FromStr;
 
 use tokio_tungstenite::tungstenite::http::Uri;
 
-/// Where a relay is: a `ws://` or `wss://` address that ends in `/ws`.
+/// Address of a relay's WebSocket endpoint: a `ws://` or `wss://` URL that ends in `/ws`.
 ///
-/// Read from any address of the relay that people have at hand: with `http://` or `https://`, with or without
-/// `/ws`, or with `/mcp` in its place.
+/// It is parsed from any address of the relay that people may have: with `http://` or `https://`, with or without
+/// `/ws`, or with `/mcp` instead.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RelayUrl {
     host: String,
@@ -16,28 +16,28 @@ pub struct RelayUrl {
     uri: Uri,
 }
 
-/// A text that is not a relay's address.
+/// Error for a text that is not the address of a relay.
 #[derive(Debug, thiserror::Error)]
-#[error("'{0}' is not a relay's address, such as wss://relay.example.com or ws://127.0.0.1:8100")]
+#[error("'{0}' is not the address of a relay. Examples: wss://relay.example.com, ws://127.0.0.1:8100")]
 pub struct RelayUrlError(String);
 
 impl RelayUrl {
-    /// The address itself.
+    /// Returns the URL.
     pub fn uri(&self) -> &Uri {
         &self.uri
     }
 
-    /// Host and port, as a socket is opened to them.
+    /// Returns the host and port to connect to.
     pub(crate) fn authority(&self) -> (&str, u16) {
         (&self.host, self.port)
     }
 
-    /// Whether what is sent there is encrypted on its way.
+    /// Returns whether the connection is encrypted.
     pub fn is_encrypted(&self) -> bool {
         self.encrypted
     }
 
-    /// Whether it is on this machine.
+    /// Returns whether the relay is on this machine.
     pub fn is_loopback(&self) -> bool {
         self.host == "localhost" || self.host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
     }
@@ -53,27 +53,27 @@ impl FromStr for RelayUrl {
     type Err = RelayUrlError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        // A password would be shown again by errors and logs.
+        // An address with a password must not be repeated in errors and logs.
         let shown = if text.contains('@') { "(an address with '@')" } else { text };
-        let wrong = || RelayUrlError(shown.to_owned());
-        let given: Uri = text.trim().parse().map_err(|_| wrong())?;
+        let invalid = || RelayUrlError(shown.to_owned());
+        let given: Uri = text.trim().parse().map_err(|_| invalid())?;
         let (scheme, encrypted) = match given.scheme_str() {
             Some("ws" | "http") => ("ws", false),
             Some("wss" | "https") => ("wss", true),
-            _ => return Err(wrong()),
+            _ => return Err(invalid()),
         };
-        let authority = given.authority().ok_or_else(wrong)?;
+        let authority = given.authority().ok_or_else(invalid)?;
         if authority.as_str().contains('@') || given.query().is_some() {
-            return Err(wrong());
+            return Err(invalid());
         }
         let path = given.path().trim_end_matches('/');
         let base = path.strip_suffix("/ws").or_else(|| path.strip_suffix("/mcp")).unwrap_or(path);
         let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
         if host.is_empty() {
-            return Err(wrong());
+            return Err(invalid());
         }
         let port = given.port_u16().unwrap_or(if encrypted { 443 } else { 80 });
-        let uri = format!("{scheme}://{authority}{base}/ws").parse().map_err(|_| wrong())?;
+        let uri = format!("{scheme}://{authority}{base}/ws").parse().map_err(|_| invalid())?;
         Ok(Self { host, port, encrypted, uri })
     }
 }
@@ -83,7 +83,7 @@ mod tests {
     use super::RelayUrl;
 
     #[test]
-    fn any_address_of_a_relay_leads_to_its_websocket() {
+    fn any_address_of_a_relay_is_converted_to_its_websocket_endpoint() {
         let cases = [
             ("ws://127.0.0.1:8100/ws", "ws://127.0.0.1:8100/ws", true),
             ("http://localhost:8100", "ws://localhost:8100/ws", true),
@@ -94,16 +94,16 @@ mod tests {
             ("ws://[::1]:8100", "ws://[::1]:8100/ws", true),
             ("ws://127.0.0.1.example.com", "ws://127.0.0.1.example.com/ws", false),
         ];
-        for (given, dialed, loopback) in cases {
+        for (given, expected, loopback) in cases {
             let url: RelayUrl = given.parse().unwrap();
-            assert_eq!((url.to_string().as_str(), url.is_loopback()), (dialed, loopback), "{given}");
+            assert_eq!((url.to_string().as_str(), url.is_loopback()), (expected, loopback), "{given}");
         }
         let url: RelayUrl = "https://relay.example.com".parse().unwrap();
         assert_eq!(url.authority(), ("relay.example.com", 443));
     }
 
     #[test]
-    fn what_is_no_address_is_refused_without_showing_passwords() {
+    fn invalid_addresses_are_refused_without_showing_passwords() {
         for given in ["", "relay", "ftp://relay.example.com", "ws://", "/ws", "ws://h/ws?token=1"] {
             assert!(given.parse::<RelayUrl>().is_err(), "{given}");
         }

@@ -5,22 +5,23 @@ use serde::Deserialize;
 
 /// The seats that were taken through this process.
 ///
-/// One person may play in two chats with one token: each chat's process then speaks for the seat that it took.
+/// One person may play in two chats with the same token. Each chat has its own process, which acts for the seat that it
+/// took.
 #[derive(Debug, Default)]
 pub(crate) struct Seats {
     taken: HashMap<ChannelId, Vec<SlotId>>,
 }
 
 impl Seats {
-    /// The one seat of a channel that this process took.
-    pub(crate) fn only(&self, channel_id: ChannelId) -> Option<SlotId> {
+    /// Returns the seat that this process took in a channel; `None` if there is none or several.
+    pub(crate) fn sole_seat(&self, channel_id: ChannelId) -> Option<SlotId> {
         match self.taken.get(&channel_id)?.as_slice() {
-            [only] => Some(*only),
+            [seat] => Some(*seat),
             _ => None,
         }
     }
 
-    /// Takes note of the seat in the answer to a `join_channel` or `create_channel`.
+    /// Records the seat that the reply to `join_channel` or `create_channel` contains.
     pub(crate) fn remember(&mut self, reply: &Reply) {
         #[derive(Deserialize)]
         struct Seated {
@@ -35,7 +36,7 @@ impl Seats {
         }
     }
 
-    /// Forgets a seat that was left or lost.
+    /// Removes a seat that was left or lost; without `slot_id`, all seats of the channel.
     pub(crate) fn forget(&mut self, channel_id: ChannelId, slot_id: Option<SlotId>) {
         let Some(seats) = self.taken.get_mut(&channel_id) else { return };
         seats.retain(|seat| slot_id.is_some_and(|lost| lost != *seat));
@@ -45,8 +46,8 @@ impl Seats {
     }
 }
 
-/// Whether the answer may say that the caller now holds a seat.
-pub(crate) fn takes_a_seat(request: &Request) -> bool {
+/// Returns whether the reply to a request may contain a seat that the caller took.
+pub(crate) fn may_take_seat(request: &Request) -> bool {
     match request {
         Request::JoinChannel(_) => true,
         Request::CreateChannel(args) => args.join_as.is_some(),

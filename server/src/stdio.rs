@@ -1,7 +1,7 @@
-//! One JSON-RPC message per line, as MCP's stdio transport has it.
+//! MCP's stdio transport: one JSON-RPC message per line.
 //!
-//! In place of rmcp's own transport, because a line that is no message must not leave its sender waiting: what has
-//! an `id` is answered by that id.
+//! It replaces the transport of rmcp, which does not answer a line that is not a valid message. Here, an invalid request
+//! with an `id` is answered with an error, so that its sender does not wait forever.
 
 use std::io;
 use std::sync::Arc;
@@ -16,56 +16,57 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio_util::bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 
-/// Longest line that is taken, in bytes. What a relay takes is shorter; this bounds memory.
-const LINE_BYTES: usize = 8 << 20;
+/// Maximum length of a line, in bytes. It bounds memory; a relay accepts only shorter requests.
+const MAX_LINE_BYTES: usize = 8 << 20;
 
-/// A transport over a reader and a writer of lines.
+/// A transport that reads and writes lines.
 #[derive(Debug)]
 pub struct LineTransport<R, W> {
     reader: BufReader<R>,
     line: Vec<u8>,
-    /// Whether the rest of a line that is too long is still to come.
+    /// True while the rest of a line that is too long is being skipped.
     skipping: bool,
     writer: Arc<Mutex<W>>,
-    /// The answer to a line that was no message, and the writer from its first byte to its last: receiving may be
-    /// interrupted anywhere.
-    complaint: Option<Bytes>,
-    complaining: Option<OwnedMutexGuard<W>>,
+    /// The unwritten rest of the answer to an invalid line. It is stored here because `receive` may be cancelled at any
+    /// await; the next call then continues.
+    error_reply: Option<Bytes>,
+    /// The locked writer while `error_reply` is being written, so that no other message is written in between.
+    reply_writer: Option<OwnedMutexGuard<W>>,
     end_of_input: CancellationToken,
 }
 
-/// What came in.
-enum Line {
-    Whole,
+/// Result of reading a line.
+enum LineRead {
+    Complete,
     TooLong,
     End,
 }
 
 impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> LineTransport<R, W> {
-    /// Reads from `reader`, writes to `writer`, and cancels `end_of_input` when there is nothing more to read.
+    /// Creates a transport. It cancels `end_of_input` at the end of `reader`.
     pub fn new(reader: R, writer: W, end_of_input: CancellationToken) -> Self {
         Self {
             reader: BufReader::new(reader),
             line: Vec::new(),
             skipping: false,
             writer: Arc::new(Mutex::new(writer)),
-            complaint: None,
-            complaining: None,
+            error_reply: None,
+            reply_writer: None,
             end_of_input,
         }
     }
 
-    /// Reads on to the end of a line. Interrupted, it goes on where it was.
-    async fn read_line(&mut self) -> io::Result<Line> {
+    /// Reads the rest of the current line into `self.line`. Safe to cancel: the next call continues.
+    async fn read_line(&mut self) -> io::Result<LineRead> {
         loop {
             let available = self.reader.fill_buf().await?;
             if available.is_empty() {
-                return Ok(Line::End);
+                return Ok(LineRead::End);
             }
             let newline = available.iter().position(|byte| *byte == b'\n');
             let taken = newline.map_or(available.len(), |at| at + 1);
             if !self.skipping {
-                if self.line.len() + taken > LINE_BYTES {
+                if self.line.len() + taken > MAX_LINE_BYTES {
                     self.skipping = true;
                     self.line = Vec::new();
                 } else {
@@ -74,53 +75,57 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> LineTransport<R, W> {
             }
             self.reader.consume(taken);
             if newline.is_some() {
-                return Ok(if std::mem::take(&mut self.skipping) { Line::TooLong } else { Line::Whole });
+                return Ok(if std::mem::take(&mut self.skipping) { LineRead::TooLong } else { LineRead::Complete });
             }
         }
     }
 
-    async fn complain(&mut self) -> io::Result<()> {
-        let Some(complaint) = &mut self.complaint else { return Ok(()) };
-        let writer = match &mut self.complaining {
+    /// Writes the pending error reply, if any. Safe to cancel: the next call continues.
+    async fn write_error_reply(&mut self) -> io::Result<()> {
+        let Some(error_reply) = &mut self.error_reply else { return Ok(()) };
+        let writer = match &mut self.reply_writer {
             Some(writer) => writer,
-            None => self.complaining.insert(Arc::clone(&self.writer).lock_owned().await),
+            None => self.reply_writer.insert(Arc::clone(&self.writer).lock_owned().await),
         };
-        writer.write_all_buf(complaint).await?;
+        writer.write_all_buf(error_reply).await?;
         writer.flush().await?;
-        (self.complaint, self.complaining) = (None, None);
+        (self.error_reply, self.reply_writer) = (None, None);
         Ok(())
     }
 
     async fn next_message(&mut self) -> io::Result<Option<ClientJsonRpcMessage>> {
         loop {
-            self.complain().await?;
-            let outcome = match self.read_line().await? {
-                Line::End => return Ok(None),
-                Line::TooLong => Outcome::Complaint(None, format!("a message has at most {LINE_BYTES} bytes")),
-                Line::Whole => understand(&self.line),
+            self.write_error_reply().await?;
+            let parsed = match self.read_line().await? {
+                LineRead::End => return Ok(None),
+                LineRead::TooLong => {
+                    ParsedLine::Invalid(None, format!("a message can have at most {MAX_LINE_BYTES} bytes"))
+                }
+                LineRead::Complete => parse_line(&self.line),
             };
             self.line.clear();
-            match outcome {
-                Outcome::Message(message) => return Ok(Some(*message)),
-                Outcome::Complaint(id, reason) => {
+            match parsed {
+                ParsedLine::Message(message) => return Ok(Some(*message)),
+                ParsedLine::Invalid(id, reason) => {
                     let error = ErrorData::invalid_request(format!("Invalid request: {reason}"), None);
-                    self.complaint = Some(to_line(&ServerJsonRpcMessage::error(error, id))?);
+                    self.error_reply = Some(to_line(&ServerJsonRpcMessage::error(error, id))?);
                 }
-                Outcome::Nothing => {}
+                ParsedLine::Ignored => {}
             }
         }
     }
 }
 
-enum Outcome {
+/// Result of parsing a line.
+enum ParsedLine {
     Message(Box<ClientJsonRpcMessage>),
-    /// A request that cannot be routed, and why.
-    Complaint(Option<RequestId>, String),
-    /// Nobody waits for an answer to it.
-    Nothing,
+    /// An invalid request: its id if it can be parsed, and the reason.
+    Invalid(Option<RequestId>, String),
+    /// A line that needs no answer.
+    Ignored,
 }
 
-fn understand(line: &[u8]) -> Outcome {
+fn parse_line(line: &[u8]) -> ParsedLine {
     #[derive(Deserialize)]
     struct Envelope<'a> {
         #[serde(borrow)]
@@ -128,24 +133,24 @@ fn understand(line: &[u8]) -> Outcome {
         #[serde(borrow)]
         method: Option<&'a RawValue>,
     }
-    // RFC 8259, section 8.1: a byte order mark may be ignored.
+    // RFC 8259, section 8.1, allows ignoring a byte order mark.
     let line = line.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(line).trim_ascii();
     if line.is_empty() {
-        return Outcome::Nothing;
+        return ParsedLine::Ignored;
     }
     let reason = match serde_json::from_slice(line) {
-        Ok(message) => return Outcome::Message(Box::new(message)),
+        Ok(message) => return ParsedLine::Message(Box::new(message)),
         Err(error) => error.to_string(),
     };
     if line.starts_with(b"[") {
-        return Outcome::Complaint(None, "batches are not supported".to_owned());
+        return ParsedLine::Invalid(None, "batches are not supported".to_owned());
     }
     if let Ok(Envelope { id: Some(id), method: Some(_) }) = serde_json::from_slice(line) {
-        return Outcome::Complaint(serde_json::from_str(id.get()).ok(), reason);
+        return ParsedLine::Invalid(serde_json::from_str(id.get()).ok(), reason);
     }
-    // Notifications of other protocols, and lines that are no JSON at all: some clients' wrappers print them.
-    tracing::debug!(bytes = line.len(), "ignored a line that is no message");
-    Outcome::Nothing
+    // Some clients send notifications of other protocols, and some wrappers print lines that are not JSON.
+    tracing::debug!(bytes = line.len(), "ignored a line that is not a message");
+    ParsedLine::Ignored
 }
 
 fn to_line(message: &ServerJsonRpcMessage) -> io::Result<Bytes> {

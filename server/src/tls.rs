@@ -3,7 +3,9 @@ use std::sync::{Arc, OnceLock};
 
 use rustls::{ClientConfig, RootCertStore};
 
-/// The TLS settings of all dials: the certificates that this machine trusts. Read at the first dial that needs them.
+/// Returns the TLS configuration of all connections, which trusts the root certificates installed on this machine.
+///
+/// The certificates are loaded at the first call and then cached.
 pub(crate) fn client_config() -> io::Result<Arc<ClientConfig>> {
     static CONFIG: OnceLock<Arc<ClientConfig>> = OnceLock::new();
     if let Some(config) = CONFIG.get() {
@@ -13,7 +15,7 @@ pub(crate) fn client_config() -> io::Result<Arc<ClientConfig>> {
     let mut roots = RootCertStore::empty();
     let (added, _) = roots.add_parsable_certificates(found.certs);
     if added == 0 {
-        return Err(io::Error::new(io::ErrorKind::NotFound, "this machine has no root certificates"));
+        return Err(io::Error::new(io::ErrorKind::NotFound, "no root certificates are installed on this machine"));
     }
     let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()

@@ -1,4 +1,6 @@
-//! Where the token for a relay comes from. It is read anew at each dial, never kept, never shown.
+//! Sources of the token for a relay.
+//!
+//! A token file is read again at each attempt to connect, so that a replaced token takes effect. Tokens are never logged.
 
 use std::path::PathBuf;
 
@@ -7,69 +9,83 @@ use mcp_multiplayer_protocol::{Error, ErrorCode, Secret};
 use crate::RelayUrl;
 use crate::args::TOKEN_VARIABLE;
 
-/// How a person gets a token.
-const GET_A_TOKEN: &str = "The relay's operator makes one with `mcp-multiplayer-relay token create --name NAME`.";
+/// Hint on how to obtain a token.
+const HOW_TO_GET_A_TOKEN: &str =
+    "The relay's operator can create a token with `mcp-multiplayer-relay token create --name NAME`.";
 
-/// Where the token comes from.
+/// Source of the token.
 #[derive(Clone, Debug)]
 pub enum TokenSource {
-    /// The environment, when the program started.
+    /// The environment variable, as it was when the program started.
     Environment(Secret),
-    /// A file that the user named.
+    /// A file specified by the user.
     File(PathBuf),
-    /// The file that a relay on this machine keeps for its own user; `None` without a home directory.
+    /// The file that a relay on this machine writes for its own user; `None` if there is no data directory.
     Local(Option<PathBuf>),
 }
 
 impl TokenSource {
-    /// The token for a relay.
+    /// Returns the token for a relay.
     pub(crate) fn read(&self, relay: &RelayUrl) -> Result<Secret, Error> {
         let unauthenticated =
             |message: String, hint: String| Err(Error::new(ErrorCode::Unauthenticated, message, hint));
         let (path, hint) = match self {
-            Self::Environment(token) => return usable(token.expose()).ok_or_else(|| self.unusable()),
-            Self::File(path) => (path, format!("Check --token-file (or MCP_MULTIPLAYER_TOKEN_FILE). {GET_A_TOKEN}")),
+            Self::Environment(token) => return parse_token(token.expose()).ok_or_else(|| self.malformed()),
+            Self::File(path) => {
+                (path, format!("Check --token-file (or MCP_MULTIPLAYER_TOKEN_FILE). {HOW_TO_GET_A_TOKEN}"))
+            }
             Self::Local(_) if !relay.is_loopback() => {
                 return unauthenticated(
-                    format!("There is no token for the relay at {relay}; the local one stays on this machine."),
-                    format!("Set the environment variable {TOKEN_VARIABLE} for this server. {GET_A_TOKEN}"),
+                    format!(
+                        "No token is set for the relay at {relay}. The local relay's token is not sent to other machines."
+                    ),
+                    format!("Set the environment variable {TOKEN_VARIABLE} for this server. {HOW_TO_GET_A_TOKEN}"),
                 );
             }
             Self::Local(None) => {
                 return unauthenticated(
-                    "There is no data directory in which to look for the local relay's token.".to_owned(),
-                    format!("Set DATA_DIR as for the relay, or {TOKEN_VARIABLE}. {GET_A_TOKEN}"),
+                    "The local relay's token was not found because the data directory is unknown.".to_owned(),
+                    format!(
+                        "Set DATA_DIR to the relay's data directory, or set {TOKEN_VARIABLE}. {HOW_TO_GET_A_TOKEN}"
+                    ),
                 );
             }
             Self::Local(Some(path)) => (
                 path,
-                format!("Set DATA_DIR as for the relay, and run both as the same user; or set {TOKEN_VARIABLE}."),
+                format!(
+                    "Set DATA_DIR to the relay's data directory and run both programs as the same user, or set {TOKEN_VARIABLE}."
+                ),
             ),
         };
         match std::fs::read_to_string(path) {
-            Ok(text) => usable(&text).ok_or_else(|| self.unusable()),
+            Ok(text) => parse_token(&text).ok_or_else(|| self.malformed()),
             Err(error) => unauthenticated(format!("The token file {} cannot be read: {error}.", path.display()), hint),
         }
     }
 
-    /// `UNAUTHENTICATED`, after the relay did not accept the token.
+    /// Creates the error for a token that the relay did not accept.
     pub(crate) fn refused(&self, relay: &RelayUrl) -> Error {
         let hint = match self {
-            Self::Environment(_) => format!("Set {TOKEN_VARIABLE} to a token of this relay. {GET_A_TOKEN}"),
-            Self::File(_) => format!("Put a token of this relay into that file. {GET_A_TOKEN}"),
+            Self::Environment(_) => format!("Set {TOKEN_VARIABLE} to a token of this relay. {HOW_TO_GET_A_TOKEN}"),
+            Self::File(_) => format!("Put a token of this relay into that file. {HOW_TO_GET_A_TOKEN}"),
             Self::Local(_) => format!(
-                "Is this relay run by another user, or with another DATA_DIR? Set DATA_DIR alike, or set {TOKEN_VARIABLE}."
+                "The relay may run as another user or with another data directory. Set DATA_DIR to the relay's data directory, \
+                 or set {TOKEN_VARIABLE}."
             ),
         };
         let message = format!("The relay at {relay} did not accept the token from {}.", self.name());
         Error::new(ErrorCode::Unauthenticated, message, hint)
     }
 
-    fn unusable(&self) -> Error {
-        let message = format!("What is in {} is no token: it is empty or not plain ASCII.", self.name());
-        Error::new(ErrorCode::Unauthenticated, message, GET_A_TOKEN)
+    fn malformed(&self) -> Error {
+        let message = format!(
+            "{} does not contain a valid token: a token has only visible ASCII characters, without spaces.",
+            self.name()
+        );
+        Error::new(ErrorCode::Unauthenticated, message, HOW_TO_GET_A_TOKEN)
     }
 
+    /// Returns the name of the source, for messages.
     fn name(&self) -> String {
         match self {
             Self::Environment(_) => TOKEN_VARIABLE.to_owned(),
@@ -79,13 +95,13 @@ impl TokenSource {
     }
 }
 
-/// The token, if it can stand in a header.
-fn usable(text: &str) -> Option<Secret> {
+/// Returns the token without surrounding white space, if it is valid in a header.
+fn parse_token(text: &str) -> Option<Secret> {
     let token = text.trim();
     (!token.is_empty() && token.bytes().all(|b| b.is_ascii_graphic())).then(|| Secret::new(token))
 }
 
-/// Where a relay of this user keeps its data: `DATA_DIR`, else the platform's place for it.
+/// Returns the data directory of a relay that this user runs: `DATA_DIR`, or the platform's default.
 pub fn data_dir() -> Option<PathBuf> {
     let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let home = || variable("HOME").or_else(|| variable("USERPROFILE"));
@@ -107,7 +123,7 @@ mod tests {
     use crate::RelayUrl;
 
     #[test]
-    fn the_local_token_stays_on_this_machine() {
+    fn the_local_token_is_not_sent_to_other_machines() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("local-token");
         std::fs::write(&path, "lt_0\n").unwrap();
@@ -120,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_a_token_is_not_sent() {
+    fn malformed_tokens_are_refused() {
         let relay: RelayUrl = "ws://localhost:8100".parse().unwrap();
         for text in ["", " ", "two words", "line\nbreak", "é"] {
             assert!(TokenSource::Environment(Secret::new(text)).read(&relay).is_err(), "{text:?}");

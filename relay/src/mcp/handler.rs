@@ -10,6 +10,6 @@ pub trait Handler: ServerHandler + Clone {
 
 impl Handler for McpServer {
     async fn admitting(&self, extensions: &Extensions, requested: &SubscriptionFilter) -> Self {
-        Self::admitting(self, extensions, requested).await
+        Self::with_accepted_subscriptions(self, extensions, requested).await
     }
 }

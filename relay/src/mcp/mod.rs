@@ -53,7 +53,7 @@ impl Endpoint<McpServer> {
             let caller: Arc<dyn Multiplayer> = Arc::new(Caller::new(Arc::clone(&relay_for_calls), principal));
             Ok(caller)
         });
-        Self::to(server.until(relay.shutdown.clone()), &relay.config, cut_off)
+        Self::to(server.with_shutdown(relay.shutdown.clone()), &relay.config, cut_off)
     }
 }
 

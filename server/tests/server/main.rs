@@ -1,6 +1,6 @@
-//! The real program between a client at its pipe and a relay at its WebSocket.
+//! Tests of the real program between an MCP client on standard input and output and a relay on a WebSocket.
 
-mod pipe;
+mod client;
 mod relay;
 #[cfg(test)]
 mod support;

@@ -1,4 +1,4 @@
-//! The two ends that the tests hold: the client at the pipe, and a relay at the WebSocket.
+//! The two ends that the tests control: the client on standard input and output, and a relay on the WebSocket.
 
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
@@ -15,14 +15,15 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
 use tokio_tungstenite::tungstenite::http::StatusCode;
 
-/// Longer than anything that is waited for; only a failing test gets there.
-const HANG: Duration = Duration::from_secs(20);
+/// Time after which a test fails. Longer than any wait of a passing test.
+const TEST_TIMEOUT: Duration = Duration::from_secs(20);
 
-pub(crate) async fn in_time<T>(what: &str, future: impl Future<Output = T>) -> T {
-    tokio::time::timeout(HANG, future).await.unwrap_or_else(|_| panic!("timed out: {what}"))
+/// Awaits a future; panics with its description on a timeout.
+pub(crate) async fn within_timeout<T>(description: &str, future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(TEST_TIMEOUT, future).await.unwrap_or_else(|_| panic!("timed out waiting for {description}"))
 }
 
-/// The program, launched as an MCP client does it.
+/// The program, launched in the same way as by an MCP client.
 pub(crate) struct StdioServer {
     child: Child,
     stdin: Option<ChildStdin>,
@@ -31,9 +32,9 @@ pub(crate) struct StdioServer {
 }
 
 impl StdioServer {
-    pub(crate) fn launch(relay: &str, data_dir: &Path, more: &[(&str, &str)]) -> Self {
+    pub(crate) fn launch(relay: &str, data_dir: &Path, environment: &[(&str, &str)]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_mcp-multiplayer"));
-        command.args(["--relay", relay]).env_clear().env("DATA_DIR", data_dir).envs(more.iter().copied());
+        command.args(["--relay", relay]).env_clear().env("DATA_DIR", data_dir).envs(environment.iter().copied());
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         let mut child = command.spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
@@ -60,14 +61,14 @@ impl StdioServer {
         id
     }
 
-    /// The next message that the program writes.
+    /// Returns the next message that the program writes.
     pub(crate) async fn next(&mut self) -> Value {
-        let line = in_time("a line of the program", self.lines.next_line()).await.unwrap();
-        serde_json::from_str(&line.expect("the program still runs")).unwrap()
+        let line = within_timeout("a line from the program", self.lines.next_line()).await.unwrap();
+        serde_json::from_str(&line.expect("the program is still running")).unwrap()
     }
 
     /// Sends a request and returns its result.
-    pub(crate) async fn ask(&mut self, method: &str, params: Value) -> Value {
+    pub(crate) async fn request_result(&mut self, method: &str, params: Value) -> Value {
         let id = self.request(method, params).await;
         let mut answer = self.next().await;
         assert_eq!(answer["id"], id, "{answer}");
@@ -75,13 +76,13 @@ impl StdioServer {
         answer["result"].take()
     }
 
-    /// Starts a tool call and returns its id.
-    pub(crate) async fn start(&mut self, tool: &str, arguments: Value) -> u64 {
+    /// Sends a tool call and returns its id.
+    pub(crate) async fn call(&mut self, tool: &str, arguments: Value) -> u64 {
         self.request("tools/call", json!({ "name": tool, "arguments": arguments })).await
     }
 
-    /// The text of the next tool result, and whether it is an error.
-    pub(crate) async fn outcome(&mut self) -> (u64, String, bool) {
+    /// Returns the id and text of the next tool result, and whether it is an error.
+    pub(crate) async fn tool_result(&mut self) -> (u64, String, bool) {
         let answer = self.next().await;
         let content = answer["result"]["content"].as_array().unwrap_or_else(|| panic!("no result: {answer}"));
         assert_eq!(content.len(), 1, "{answer}");
@@ -90,9 +91,9 @@ impl StdioServer {
         (answer["id"].as_u64().unwrap(), text, answer["result"]["isError"] == true)
     }
 
-    /// The error of the next tool result.
-    pub(crate) async fn failure(&mut self) -> Value {
-        let (_, text, is_error) = self.outcome().await;
+    /// Returns the error of the next tool result.
+    pub(crate) async fn tool_error(&mut self) -> Value {
+        let (_, text, is_error) = self.tool_result().await;
         assert!(is_error, "{text}");
         serde_json::from_str::<Value>(&text).unwrap()["error"].take()
     }
@@ -101,36 +102,36 @@ impl StdioServer {
         Pid::from_raw(self.child.id().unwrap().try_into().unwrap()).unwrap()
     }
 
-    /// Waits for the end of the program, and returns what it said besides.
-    pub(crate) async fn ended(mut self) -> (ExitStatus, String) {
-        let status = in_time("the end of the program", self.child.wait()).await.unwrap();
-        let mut said = String::new();
-        self.child.stderr.take().unwrap().read_to_string(&mut said).await.unwrap();
-        let rest = in_time("the end of output", self.lines.next_line()).await.unwrap();
-        assert_eq!(rest, None, "nothing may follow");
-        (status, said)
+    /// Waits for the program to exit, and returns its exit status and standard error.
+    pub(crate) async fn wait_for_exit(mut self) -> (ExitStatus, String) {
+        let status = within_timeout("the program to exit", self.child.wait()).await.unwrap();
+        let mut stderr = String::new();
+        self.child.stderr.take().unwrap().read_to_string(&mut stderr).await.unwrap();
+        let rest = within_timeout("the end of output", self.lines.next_line()).await.unwrap();
+        assert_eq!(rest, None, "unexpected output");
+        (status, stderr)
     }
 
-    /// Closes the pipe, as clients do to end a server.
+    /// Closes standard input, as clients do to stop a server, and waits for the program to exit.
     pub(crate) async fn close(mut self) -> (ExitStatus, String) {
         drop(self.stdin.take());
-        self.ended().await
+        self.wait_for_exit().await
     }
 }
 
-/// The far side: accepts connections as a relay does, and does what the test says.
-pub(crate) struct FarSide {
+/// A relay under the test's control.
+pub(crate) struct FakeRelay {
     listener: TcpListener,
 }
 
-/// What the program sent to get in.
-pub(crate) struct Dialed {
+/// Contents of the program's WebSocket handshake request.
+pub(crate) struct Handshake {
     pub(crate) authorization: String,
     pub(crate) subprotocol: String,
     pub(crate) path: String,
 }
 
-impl FarSide {
+impl FakeRelay {
     pub(crate) async fn listen() -> Self {
         Self { listener: TcpListener::bind("127.0.0.1:0").await.unwrap() }
     }
@@ -139,14 +140,14 @@ impl FarSide {
         format!("ws://{}/ws", self.listener.local_addr().unwrap())
     }
 
-    /// Lets the next caller in.
-    pub(crate) async fn accept(&self) -> (Peer, Dialed) {
-        let mut dialed = None;
+    /// Accepts the next connection.
+    pub(crate) async fn accept(&self) -> (Peer, Handshake) {
+        let mut handshake = None;
         #[expect(clippy::result_large_err, reason = "tungstenite's callback has this type")]
-        let greet = |request: &Request, mut response: Response| -> Result<Response, ErrorResponse> {
+        let accept = |request: &Request, mut response: Response| -> Result<Response, ErrorResponse> {
             let header =
                 |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
-            dialed = Some(Dialed {
+            handshake = Some(Handshake {
                 authorization: header("authorization").to_owned(),
                 subprotocol: header("sec-websocket-protocol").to_owned(),
                 path: request.uri().path().to_owned(),
@@ -154,12 +155,12 @@ impl FarSide {
             response.headers_mut().insert("sec-websocket-protocol", "multiplayer.v1".parse().unwrap());
             Ok(response)
         };
-        let (stream, _) = in_time("a dial", self.listener.accept()).await.unwrap();
-        let socket = in_time("a handshake", tokio_tungstenite::accept_hdr_async(stream, greet)).await.unwrap();
-        (Peer { socket }, dialed.unwrap())
+        let (stream, _) = within_timeout("a connection", self.listener.accept()).await.unwrap();
+        let socket = within_timeout("a handshake", tokio_tungstenite::accept_hdr_async(stream, accept)).await.unwrap();
+        (Peer { socket }, handshake.unwrap())
     }
 
-    /// Turns the next caller away.
+    /// Refuses the next connection.
     pub(crate) async fn refuse(&self, status: StatusCode) {
         #[expect(clippy::result_large_err, reason = "tungstenite's callback has this type")]
         let refuse = |_: &Request, _: Response| -> Result<Response, ErrorResponse> {
@@ -167,46 +168,46 @@ impl FarSide {
             *response.status_mut() = status;
             Err(response)
         };
-        let (stream, _) = in_time("a dial", self.listener.accept()).await.unwrap();
+        let (stream, _) = within_timeout("a connection", self.listener.accept()).await.unwrap();
         assert!(tokio_tungstenite::accept_hdr_async(stream, refuse).await.is_err());
     }
 }
 
-/// A connection at the far side; dropping it cuts the line.
+/// The relay's side of a connection. Dropping it closes the connection without a close frame.
 pub(crate) struct Peer {
     socket: WebSocketStream<TcpStream>,
 }
 
 impl Peer {
-    /// The next frame of the program.
+    /// Returns the next frame from the program.
     pub(crate) async fn next(&mut self) -> Value {
         loop {
-            let message = in_time("a frame of the program", self.socket.next()).await;
-            match message.expect("the program hung up").unwrap() {
+            let message = within_timeout("a frame from the program", self.socket.next()).await;
+            match message.expect("the program closed the connection").unwrap() {
                 Message::Text(text) => return serde_json::from_str(&text).unwrap(),
                 other => assert!(matches!(other, Message::Pong(_) | Message::Ping(_)), "{other:?}"),
             }
         }
     }
 
-    pub(crate) async fn say(&mut self, frame: &str) {
+    pub(crate) async fn send(&mut self, frame: &str) {
         self.socket.send(Message::text(frame.to_owned())).await.unwrap();
     }
 
-    /// Answers a request with a result.
+    /// Sends a result as the answer to a request.
     pub(crate) async fn answer(&mut self, request: &Value, ok: &str) {
-        self.say(&format!(r#"{{"id":{},"ok":{ok}}}"#, request["id"])).await;
+        self.send(&format!(r#"{{"id":{},"ok":{ok}}}"#, request["id"])).await;
     }
 
-    /// Pings, and waits until the program has answered it, and with it everything sent before.
+    /// Sends a ping and waits for the pong, by which time the program has processed all earlier frames.
     pub(crate) async fn ping(&mut self) {
         self.socket.send(Message::Ping("are you there".into())).await.unwrap();
-        let answer = in_time("a pong", self.socket.next()).await.unwrap().unwrap();
+        let answer = within_timeout("a pong", self.socket.next()).await.unwrap().unwrap();
         assert_eq!(answer, Message::Pong("are you there".into()));
     }
 }
 
-/// A data directory as a relay of this user leaves it.
+/// Creates a data directory with a token file, as a relay of this user does.
 pub(crate) fn data_dir(token: &str) -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("local-token"), format!("{token}\n")).unwrap();
