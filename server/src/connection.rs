@@ -197,7 +197,7 @@ impl Connection {
         found.iter().filter_map(|id| self.pending.remove(id)).collect()
     }
 
-    /// Answers the requests that have waited too long for a connection with an error.
+    /// Fails the requests that have waited too long for a connection.
     fn fail_expired_requests(&mut self) {
         let (now, connect_timeout) = (Instant::now(), self.connect_timeout());
         let has_expired = |request: &PendingRequest| matches!(request.state, RequestState::Waiting { since } if since + connect_timeout <= now);
