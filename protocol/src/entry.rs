@@ -103,7 +103,7 @@ impl<'de> Deserialize<'de> for Author {
     }
 }
 
-/// 32 random bytes that make it impossible to guess a private body from its hash; 64 hex digits in JSON.
+/// 32 random bytes that prevent guessing a private body from its hash; 64 hex digits in JSON.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Salt(pub [u8; 32]);
 
@@ -145,7 +145,7 @@ pub struct Envelope {
     pub kind: Kind,
     /// The only slot besides the sender's that may read the body; `null` for everyone.
     pub to_slot: Option<SlotId>,
-    /// Id of the entry that started the hook which produced this one.
+    /// Id of the entry that triggered the hook which produced this entry.
     pub cause: Option<u64>,
     /// [`Content::hash`] of the body and its salt.
     pub body_hash: Hash,

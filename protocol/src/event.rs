@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use crate::channel::{Hook, SlotKind};
 use crate::{Body, BotId, Hash, IdParseError, Kind, SlotId, Timestamp};
 
-/// The party that requested the change which a system entry records.
+/// The party that requested the change recorded in a system entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Actor {
     /// The holder of this seat.
@@ -51,7 +51,7 @@ impl<'de> Deserialize<'de> for Actor {
 pub struct SlotSpec {
     /// Kind of holder that may fill it.
     pub kind: SlotKind,
-    /// Label for people.
+    /// Human-readable label.
     pub label: String,
 }
 

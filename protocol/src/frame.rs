@@ -26,7 +26,7 @@ pub enum ClientToRelay {
         #[serde(default)]
         args: Value,
     },
-    /// Cancels a request. Entries that it has appended already remain.
+    /// Cancels a request. Entries that it has already appended remain.
     Cancel {
         /// The request's number.
         cancel: u64,

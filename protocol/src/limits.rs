@@ -31,7 +31,7 @@ pub const PAGE_BYTES: usize = 40_000;
 pub const ANSWER_BYTES: usize = 55_000;
 /// Maximum number of operations in one `update_channel`.
 pub const UPDATE_OPS: usize = 32;
-/// Number of bot posts in one chain of causes from which on no further hooks are called.
+/// Maximum number of bot posts that cause one another; the last of them calls no further hooks.
 pub const CASCADE_DEPTH: u32 = 8;
 /// Maximum nesting of a body, params or state.
 pub const JSON_DEPTH: usize = 32;

@@ -72,13 +72,35 @@ pub(crate) enum Spoken {
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub(crate) enum Reply {
     Ready(RuntimeInfo),
-    Broken { message: String },
+    Broken {
+        message: String,
+    },
     Loaded {},
-    SelfTested { acts: Vec<Act> },
-    Inspected { class_name: String, hooks: Vec<Hook> },
-    Rejected { message: String, line: Option<u32>, hint: Option<String> },
-    Done { effects: Vec<SentEffect>, state: Option<String>, kept: Option<String>, drawn: Vec<KeystreamRange>, log: Vec<String> },
-    Failed { reason: String, line: Option<u32>, memory: bool, log: Vec<String> },
+    SelfTested {
+        acts: Vec<Act>,
+    },
+    Inspected {
+        class_name: String,
+        hooks: Vec<Hook>,
+    },
+    Rejected {
+        message: String,
+        line: Option<u32>,
+        hint: Option<String>,
+    },
+    Done {
+        effects: Vec<SentEffect>,
+        state: Option<String>,
+        kept: Option<String>,
+        drawn: Vec<KeystreamRange>,
+        log: Vec<String>,
+    },
+    Failed {
+        reason: String,
+        line: Option<u32>,
+        memory: bool,
+        log: Vec<String>,
+    },
 }
 
 /// An effect as it came, its body not yet looked into.

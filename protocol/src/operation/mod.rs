@@ -213,8 +213,8 @@ fn parse_arguments<T: DeserializeOwned>(args: Value) -> Result<T, Error> {
     })
 }
 
-/// Converts a float without a fraction, such as `7.0`, to an integer, which JSON Schema says it is. Numbers nested inside
-/// an argument are the caller's own data and must stay unchanged.
+/// Converts a float without a fraction, such as `7.0`, to an integer, because JSON Schema regards it as one. Numbers
+/// nested inside an argument are the caller's own data and must stay unchanged.
 fn normalize_integer(value: &mut Value) {
     const END: f64 = 18_446_744_073_709_551_616.0;
     if let Some(number) = value.as_f64().filter(|_| value.is_f64())

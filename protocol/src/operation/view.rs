@@ -31,7 +31,7 @@ pub struct SlotView {
     pub slot_id: SlotId,
     /// Kind of holder that may fill it.
     pub kind: SlotKind,
-    /// Label for people.
+    /// Human-readable label.
     pub label: String,
     /// `null`, `"player"` or `bot:<bot_id>`.
     pub filled_by: Option<String>,
