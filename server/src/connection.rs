@@ -78,7 +78,7 @@ pub(crate) struct Connection {
     /// True once a connection has succeeded.
     has_connected: bool,
     /// True if the last attempt to connect found that nothing listens at the address.
-    connection_refused: bool,
+    no_listener: bool,
     /// Last error, returned for requests that time out while waiting for a connection.
     last_error: Option<Error>,
 }
@@ -91,7 +91,7 @@ impl Connection {
             pending: BTreeMap::new(),
             backoff: Backoff::default(),
             has_connected: false,
-            connection_refused: false,
+            no_listener: false,
             last_error: None,
         }
     }
@@ -157,7 +157,7 @@ impl Connection {
             match outcome {
                 Ok(socket) => {
                     tracing::debug!("connected to the relay");
-                    (self.has_connected, self.connection_refused, self.last_error) = (true, false, None);
+                    (self.has_connected, self.no_listener, self.last_error) = (true, false, None);
                     return Ok(socket);
                 }
                 Err(DialError::Permanent(error)) => {
@@ -169,7 +169,7 @@ impl Connection {
                 }
                 Err(DialError::Transient { error, connection_refused }) => {
                     tracing::debug!(%error, "cannot connect to the relay");
-                    (self.connection_refused, self.last_error) = (connection_refused, Some(error));
+                    (self.no_listener, self.last_error) = (connection_refused, Some(error));
                 }
             }
         }
@@ -177,7 +177,7 @@ impl Connection {
 
     /// Returns the maximum time for which a request currently waits for a connection.
     fn connect_timeout(&self) -> Duration {
-        if self.connection_refused && !self.has_connected { CONNECT_TIMEOUT_WITHOUT_LISTENER } else { CONNECT_TIMEOUT }
+        if self.no_listener && !self.has_connected { CONNECT_TIMEOUT_WITHOUT_LISTENER } else { CONNECT_TIMEOUT }
     }
 
     /// Returns the time at which the first of the requests that wait for a connection expires.
