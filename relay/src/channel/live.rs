@@ -4,12 +4,11 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use futures::future::BoxFuture;
 use mcp_multiplayer_protocol::channel::{ChannelState, Composition};
-use mcp_multiplayer_protocol::{BotId, ChannelId, Entry, Error, SlotId};
+use mcp_multiplayer_protocol::{BotId, ChannelId, Entry, Error};
 use thiserror::Error as ThisError;
 use tokio::sync::watch;
 
 use super::proposal::Proposal;
-use super::rate::{Bucket, Rate};
 use super::tail::Tail;
 use crate::clock::{Clock, Random};
 use crate::store::{AppendError, BotCursor, Checkpoint, IdempotencyRecord, Store, StoreError};
@@ -44,7 +43,6 @@ struct Tip {
     /// Whether an append failed, so that only the store knows where the log ends.
     stale: bool,
     tail: Tail,
-    buckets: HashMap<SlotId, Bucket>,
     cursors: HashMap<BotId, BotCursor>,
 }
 
@@ -99,7 +97,6 @@ impl LiveChannel {
                 outstanding: 0,
                 stale: false,
                 tail: Tail::default(),
-                buckets: HashMap::new(),
                 cursors: HashMap::new(),
             }),
             progress: watch::Sender::new(0),
@@ -258,12 +255,6 @@ impl LiveChannel {
     /// One durable entry.
     pub(crate) async fn entry(&self, id: u64) -> Result<Option<Arc<Entry>>, StoreError> {
         Ok(self.entries_after(id.saturating_sub(1)).await?.into_iter().find(|entry| entry.id() == id))
-    }
-
-    /// Takes a post of this seat into account.
-    pub(crate) fn take_post(&self, slot_id: SlotId, rate: Rate) -> Result<(), Error> {
-        let now = self.clock.now();
-        self.tip().buckets.entry(slot_id).or_insert_with(|| Bucket::full(rate, now)).take(rate, now)
     }
 
     /// Notes how far a bot has come, and wakes those who wait for it.

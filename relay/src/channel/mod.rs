@@ -6,7 +6,6 @@
 mod live;
 mod page;
 mod proposal;
-mod rate;
 mod registry;
 mod standing;
 mod tail;
@@ -14,6 +13,5 @@ mod tail;
 pub(crate) use live::{CommitError, LiveChannel};
 pub(crate) use page::Page;
 pub(crate) use proposal::Proposal;
-pub(crate) use rate::Rate;
 pub(crate) use registry::{Channels, StartRunner};
 pub(crate) use standing::{Reader, Standing};

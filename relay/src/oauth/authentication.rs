@@ -5,12 +5,12 @@ use axum::http::request::Parts;
 use data_encoding::BASE64;
 use subtle::ConstantTimeEq as _;
 
-use super::caller::address;
 use super::client::{KnownClient, find_for};
 use super::form::Form;
 use super::refusal::Refusal;
 use super::server::AuthorizationServer;
 use crate::auth::token_hash;
+use crate::net::client_address;
 
 /// The client that sent a request.
 pub(super) async fn client(server: &AuthorizationServer, parts: &Parts, form: &Form) -> Result<KnownClient, Refusal> {
@@ -37,7 +37,7 @@ async fn proven(
     id: &str,
     secret: Option<&str>,
 ) -> Result<KnownClient, Refusal> {
-    let client = find_for(server, id, address(&parts.extensions)).await?;
+    let client = find_for(server, id, client_address(&parts.extensions)).await?;
     let proven = match (&client.secret_hash, secret) {
         (Some(hash), Some(secret)) => bool::from(hash.as_bytes().ct_eq(token_hash(secret).as_bytes())),
         (None, None) => true,

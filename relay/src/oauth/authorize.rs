@@ -19,7 +19,6 @@ use axum::routing::{get, post};
 use mcp_multiplayer_protocol::{ChannelId, Timestamp};
 
 use super::answer::{Answer, Denial};
-use super::caller::address;
 use super::consent::{self, Known};
 use super::decision::decide;
 use super::destination::is_known_client;
@@ -32,6 +31,7 @@ use super::server::AuthorizationServer;
 use crate::auth::{Principal, token_hash};
 use crate::config::Access;
 use crate::error::internal;
+use crate::net::client_address;
 use crate::state::Relay;
 use crate::store::{Code, Grant, NewCode, StoreError};
 
@@ -58,7 +58,7 @@ async fn authorize(State(server): State<Arc<AuthorizationServer>>, request: Requ
         return Notice::closed(relay).page(StatusCode::FORBIDDEN);
     }
     let parameters = Parameters::parse(request.uri().query().unwrap_or_default().as_bytes());
-    let recipient = match Recipient::find(&server, &parameters, address(request.extensions())).await {
+    let recipient = match Recipient::find(&server, &parameters, client_address(request.extensions())).await {
         Ok(recipient) => recipient,
         Err(page) => return page,
     };

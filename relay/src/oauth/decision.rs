@@ -10,7 +10,6 @@ use axum::response::{IntoResponse as _, Response};
 
 use super::answer::{Answer, Denial};
 use super::authorize::failed;
-use super::caller::address;
 use super::consent::{self, Known};
 use super::metadata::issuer;
 use super::notice::Notice;
@@ -20,6 +19,7 @@ use super::request::Asked;
 use super::server::AuthorizationServer;
 use crate::auth::token_hash;
 use crate::config::Access;
+use crate::net::client_address;
 use crate::store::StoreError;
 
 pub(super) async fn decide(State(server): State<Arc<AuthorizationServer>>, request: Request) -> Response {
@@ -27,7 +27,7 @@ pub(super) async fn decide(State(server): State<Arc<AuthorizationServer>>, reque
     if relay.config.access() == Access::Closed {
         return Notice::closed(relay).page(StatusCode::FORBIDDEN);
     }
-    let from = address(request.extensions());
+    let from = client_address(request.extensions());
     let visitor = server.visitors.find(request.headers());
     let form = match RawForm::from_request(request, &()).await {
         Ok(RawForm(form)) => Parameters::parse(&form),

@@ -23,12 +23,12 @@ use tokio::time::timeout;
 use tokio_util::task::AbortOnDropHandle;
 use url::{Position, Url};
 
-use super::caller::PerAddress;
 use super::client::{ClientError, KnownClient, UNNAMED, shown_name};
 use super::redirect;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::egress::{ConnectError, RelayConnector};
+use crate::quota::AddressLimiter;
 
 /// Largest document.
 const LARGEST: usize = 64 * 1024;
@@ -53,7 +53,7 @@ pub(crate) struct Documents {
     clock: Clock,
     known: Mutex<HashMap<String, Arc<OnceCell<Found>>>>,
     slots: Semaphore,
-    per_minute: PerAddress,
+    per_minute: AddressLimiter,
 }
 
 /// A client, or what is wrong with its document; and until when that is believed.
@@ -67,10 +67,10 @@ impl Documents {
     pub(crate) fn open(config: &Config, clock: Clock) -> Result<Self> {
         Ok(Self {
             connector: RelayConnector::open(config)?,
+            per_minute: AddressLimiter::new(PER_MINUTE, Duration::from_mins(1), &clock),
             clock,
             known: Mutex::default(),
             slots: Semaphore::new(AT_A_TIME),
-            per_minute: PerAddress::new(PER_MINUTE, Duration::from_mins(1)),
         })
     }
 

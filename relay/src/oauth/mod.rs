@@ -3,7 +3,6 @@
 mod answer;
 mod authentication;
 mod authorize;
-mod caller;
 mod client;
 mod consent;
 mod decision;

@@ -13,7 +13,6 @@ use mcp_multiplayer_protocol::ChannelId;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::caller::address;
 use super::client::{UNNAMED, shown_name};
 use super::redirect;
 use super::refusal::Refusal;
@@ -21,6 +20,7 @@ use super::scope::Scope;
 use super::server::AuthorizationServer;
 use crate::auth::token_hash;
 use crate::config::Access;
+use crate::net::client_address;
 use crate::store::oauth::Client;
 
 /// Largest request.
@@ -45,7 +45,7 @@ async fn register(State(server): State<Arc<AuthorizationServer>>, request: Reque
 }
 
 async fn accept(server: &AuthorizationServer, request: Request) -> Result<Value, Refusal> {
-    let from = address(request.extensions());
+    let from = client_address(request.extensions());
     let bytes = to_bytes(request.into_body(), LARGEST).await.map_err(|_| Refusal::too_large(LARGEST))?;
     let asked: Asked = serde_json::from_slice(&bytes)
         .map_err(|error| invalid(format!("The body is not a JSON object that describes a client: {error}.")))?;

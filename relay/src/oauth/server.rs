@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::caller::PerAddress;
 use super::document::Documents;
 use super::person::Visitors;
+use crate::quota::AddressLimiter;
 use crate::state::Relay;
 use crate::web::Site;
 
@@ -24,9 +24,9 @@ pub(super) struct AuthorizationServer {
     /// The cookies of people who were here before.
     pub(super) visitors: Visitors,
     /// Limits how often access codes are tried.
-    pub(super) tries: PerAddress,
+    pub(super) tries: AddressLimiter,
     /// Limits how often clients register.
-    pub(super) registrations: PerAddress,
+    pub(super) registrations: AddressLimiter,
 }
 
 impl AuthorizationServer {
@@ -34,8 +34,12 @@ impl AuthorizationServer {
         Ok(Self {
             documents: Documents::open(&relay.config, relay.clock.clone())?,
             visitors: Visitors::new(&relay.key, Site::of(&relay.config).is_secure()),
-            tries: PerAddress::new(TRIES, TRY_PERIOD),
-            registrations: PerAddress::new(relay.config.registrations_per_hour, Duration::from_hours(1)),
+            tries: AddressLimiter::new(TRIES, TRY_PERIOD, &relay.clock),
+            registrations: AddressLimiter::new(
+                relay.config.registrations_per_hour,
+                Duration::from_hours(1),
+                &relay.clock,
+            ),
             relay: Arc::clone(relay),
         })
     }

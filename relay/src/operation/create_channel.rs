@@ -59,7 +59,7 @@ impl Caller {
 
     async fn create_once(&self, plan: Plan, keyed: Option<Keyed>) -> Result<(Arc<LiveChannel>, Outcome), Error> {
         if !self.is_repeat(keyed.as_ref()).await? {
-            self.relay.quotas.channel_of(&self.principal)?;
+            self.relay.quotas.take_channel_of(&self.principal)?;
         }
         let channel_id = ChannelId::from_bytes(self.relay.random.bytes());
         let bot_errors = plan.bot_errors.clone();

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use super::repeat::Keyed;
 use super::{Caller, too_large};
-use crate::channel::{CommitError, Rate, Standing};
+use crate::channel::{CommitError, Standing};
 
 /// What a player says.
 struct Saying {
@@ -74,10 +74,7 @@ impl Caller {
     async fn say_once(&self, saying: &Saying, keyed: Option<&Keyed>) -> Result<Said, CommitError> {
         let (channel, player) = self.channel(saying.channel_id).await?;
         let seat = Standing::resolve(&channel.composition(), &player, saying.slot_id)?.seat()?;
-        channel.take_post(
-            seat,
-            Rate { per_second: self.relay.config.posts_per_second, burst: self.relay.config.posts_burst },
-        )?;
+        self.relay.quotas.take_post_from(saying.channel_id, seat)?;
         channel
             .commit(|proposal| {
                 let composition = &proposal.state().composition;

@@ -1,0 +1,217 @@
+use std::borrow::Cow;
+use std::fmt;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use mcp_multiplayer_protocol::{ChannelId, Error, ErrorCode, SlotId};
+
+use super::limiter::Limiter;
+use super::rate::Rate;
+use super::window_budget::WindowBudget;
+use crate::auth::Principal;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::net::AddressKey;
+
+const DAY: Duration = Duration::from_hours(24);
+/// Invalid tokens that an address may send in [`INVALID_TOKENS_WINDOW`].
+const INVALID_TOKENS: u64 = 600;
+const INVALID_TOKENS_WINDOW: Duration = Duration::from_mins(1);
+
+/// The quotas of all callers that the configuration sets.
+pub(crate) struct Quotas {
+    requests_by_address: Limiter<AddressKey>,
+    requests_by_principal: Limiter<Principal>,
+    channels: Limiter<Principal>,
+    posts: Limiter<(ChannelId, SlotId)>,
+    posts_per_second: u32,
+    invalid_tokens: WindowBudget<AddressKey>,
+}
+
+impl Quotas {
+    pub(crate) fn new(config: &Config, clock: &Clock) -> Self {
+        let by_address = Rate::per_second(config.address_requests_per_second, config.address_requests_burst);
+        let by_principal = Rate::per_second(config.requests_per_second, config.requests_burst);
+        Self {
+            requests_by_address: Limiter::new(by_address, clock),
+            requests_by_principal: Limiter::new(by_principal, clock),
+            channels: Limiter::new(Rate::per(DAY, config.channels_per_day), clock),
+            posts: Limiter::new(Rate::per_second(config.posts_per_second, config.posts_burst), clock),
+            posts_per_second: config.posts_per_second,
+            invalid_tokens: WindowBudget::new(INVALID_TOKENS, INVALID_TOKENS_WINDOW, clock),
+        }
+    }
+
+    /// Counts a request from an address, whoever sends it.
+    pub(crate) fn take_request_from(&self, address: IpAddr) -> Result<(), Error> {
+        self.requests_by_address.take(&AddressKey::of(address)).map_err(|wait| {
+            limited("This address sends too many requests.", "Wait a moment, then send the request again.", wait)
+        })
+    }
+
+    /// Counts a request of a principal, through whichever transport.
+    pub(crate) fn take_request_of(&self, principal: &Principal) -> Result<(), Error> {
+        self.requests_by_principal.take(principal).map_err(|wait| {
+            limited(
+                "You send too many requests.",
+                "Wait a moment, then go on. To follow a channel, wait for messages (sync_messages) instead of polling.",
+                wait,
+            )
+        })
+    }
+
+    /// Counts a channel that a principal is about to create.
+    pub(crate) fn take_channel_of(&self, principal: &Principal) -> Result<(), Error> {
+        self.channels.take(principal).map_err(|wait| {
+            limited(
+                "You have created as many channels as the relay allows in a day.",
+                "Use a channel that you have (list_channels), or create the next one later.",
+                wait,
+            )
+        })
+    }
+
+    /// Counts a post from a seat.
+    pub(crate) fn take_post_from(&self, channel_id: ChannelId, seat: SlotId) -> Result<(), Error> {
+        self.posts.take(&(channel_id, seat)).map_err(|wait| {
+            limited(
+                format!("This seat posts too fast; the relay allows {} posts a second.", self.posts_per_second),
+                format!(
+                    "Wait {} ms, then send it again. To follow a game, wait for messages instead of posting.",
+                    millis(wait)
+                ),
+                wait,
+            )
+        })
+    }
+
+    /// Fails if an address has sent so many invalid tokens that a token which is not cached is not looked up for it.
+    pub(crate) fn check_invalid_tokens_from(&self, address: IpAddr) -> Result<(), Error> {
+        match self.invalid_tokens.exhausted_for(&AddressKey::of(address)) {
+            None => Ok(()),
+            Some(wait) => Err(limited(
+                "This address sent too many invalid tokens.",
+                "Check the token that you send; valid ones are accepted again in a minute.",
+                wait,
+            )),
+        }
+    }
+
+    /// Counts a token that was found to be invalid.
+    pub(crate) fn add_invalid_token_from(&self, address: IpAddr) {
+        self.invalid_tokens.add(AddressKey::of(address), 1);
+    }
+}
+
+impl fmt::Debug for Quotas {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Quotas")
+    }
+}
+
+fn limited(message: impl Into<Cow<'static, str>>, hint: impl Into<Cow<'static, str>>, wait: Duration) -> Error {
+    Error::new(ErrorCode::RateLimit, message, hint).retry_after(millis(wait))
+}
+
+/// A duration in milliseconds, rounded up so that nobody comes back too early.
+fn millis(wait: Duration) -> u64 {
+    u64::try_from(wait.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+    use std::time::Duration;
+
+    use mcp_multiplayer_protocol::SlotId;
+
+    use super::{INVALID_TOKENS, Quotas};
+    use crate::auth::Principal;
+    use crate::config::Config;
+    use crate::quota::settable_clock::{SettableTime, settable_clock};
+
+    fn quotas() -> (SettableTime, Quotas) {
+        let config = Config {
+            requests_per_second: 2,
+            requests_burst: 3,
+            address_requests_per_second: 1,
+            address_requests_burst: 1,
+            channels_per_day: 2,
+            posts_per_second: 20,
+            posts_burst: 3,
+            ..Config::default()
+        };
+        let (time, clock) = settable_clock();
+        (time, Quotas::new(&config, &clock))
+    }
+
+    fn address(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn requests_of_each_principal_are_limited() {
+        let (time, quotas) = quotas();
+        let (alice, bob) = (Principal::person("alice"), Principal::person("bob"));
+        for _ in 0..3 {
+            quotas.take_request_of(&alice).unwrap();
+        }
+        assert_eq!(quotas.take_request_of(&alice).unwrap_err().retry_after_ms, Some(500));
+        quotas.take_request_of(&bob).unwrap();
+        time.advance(Duration::from_millis(500));
+        quotas.take_request_of(&alice).unwrap();
+        assert!(quotas.take_request_of(&alice).is_err());
+    }
+
+    #[test]
+    fn requests_from_each_address_are_limited() {
+        let (time, quotas) = quotas();
+        quotas.take_request_from(address("192.0.2.1")).unwrap();
+        assert!(quotas.take_request_from(address("192.0.2.1")).is_err());
+        quotas.take_request_from(address("192.0.2.2")).unwrap();
+        time.advance(Duration::from_secs(1));
+        quotas.take_request_from(address("192.0.2.1")).unwrap();
+    }
+
+    #[test]
+    fn a_days_channels_may_be_created_at_once() {
+        let (time, quotas) = quotas();
+        let alice = Principal::person("alice");
+        quotas.take_channel_of(&alice).unwrap();
+        quotas.take_channel_of(&alice).unwrap();
+        assert_eq!(quotas.take_channel_of(&alice).unwrap_err().retry_after_ms, Some(12 * 3_600_000));
+        time.advance(Duration::from_hours(12));
+        quotas.take_channel_of(&alice).unwrap();
+    }
+
+    #[test]
+    fn posts_from_each_seat_are_limited() {
+        let (time, quotas) = quotas();
+        let (one, other) = ("chn_0123456789abcdef".parse().unwrap(), "chn_0123456789abcdeg".parse().unwrap());
+        let post = |channel_id, slot| quotas.take_post_from(channel_id, SlotId::at(slot));
+        assert!((0..3).all(|_| post(one, 1).is_ok()));
+        let error = post(one, 1).unwrap_err();
+        assert_eq!(error.retry_after_ms, Some(50));
+        assert!(error.message.contains("20 posts a second") && error.hint.contains("Wait 50 ms"), "{error:?}");
+        post(one, 2).unwrap();
+        post(other, 1).unwrap();
+        time.advance(Duration::from_millis(49));
+        assert_eq!(post(one, 1).unwrap_err().retry_after_ms, Some(1));
+        time.advance(Duration::from_millis(1));
+        post(one, 1).unwrap();
+    }
+
+    #[test]
+    fn an_address_with_too_many_invalid_tokens_is_refused_for_a_minute() {
+        let (time, quotas) = quotas();
+        let (one, other) = (address("192.0.2.1"), address("192.0.2.2"));
+        for _ in 0..INVALID_TOKENS {
+            quotas.check_invalid_tokens_from(one).unwrap();
+            quotas.add_invalid_token_from(one);
+        }
+        assert_eq!(quotas.check_invalid_tokens_from(one).unwrap_err().retry_after_ms, Some(60_000));
+        quotas.check_invalid_tokens_from(other).unwrap();
+        time.advance(Duration::from_mins(1));
+        quotas.check_invalid_tokens_from(one).unwrap();
+    }
+}
