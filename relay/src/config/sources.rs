@@ -8,7 +8,7 @@ use clap::parser::ValueSource;
 use serde_json::{Map, Value, json};
 
 use super::{Config, Settings, original};
-use crate::net::Proxies;
+use crate::net::TrustedProxies;
 
 /// A configuration, and where each of its values comes from.
 #[derive(Clone, Debug)]
@@ -103,7 +103,7 @@ fn check(config: &Config) -> Result<()> {
         config.connections > 0 && config.connections_per_address > 0,
         "connections and connections_per_address must be at least 1"
     );
-    Proxies::of(config)?;
+    TrustedProxies::new(config)?;
     check_tls(config)
 }
 

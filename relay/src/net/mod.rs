@@ -1,20 +1,17 @@
-//! Network addresses and names: which are public, who is behind a proxy, and which hosts and origins the relay answers.
+//! Network addresses and names: which addresses are public, who is behind a proxy, and which hosts and origins the relay
+//! answers.
 //!
-//! Judges addresses and headers; opens no connections.
+//! The only place that judges addresses: bots' egress, the fetches of OAuth clients' documents, trusted proxies and quotas
+//! all ask here. It opens no connections.
 
 mod address;
 mod block;
+mod client_address;
 mod origin;
 mod proxy;
 
-use std::net::IpAddr;
-
-pub(crate) use self::address::{AddressKey, embedded, is_public};
-pub(crate) use self::block::Block;
+pub(crate) use self::address::{AddressKey, embedded_ipv4, is_public, parse_host_address};
+pub(crate) use self::block::parse_block;
+pub(crate) use self::client_address::{ClientAddress, client_address};
 pub(crate) use self::origin::{AllowedNames, cors};
-pub(crate) use self::proxy::Proxies;
-
-/// The address of the client that sent a request, among its extensions: that of the connection, or, through trusted
-/// proxies, the one that they name.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct ClientAddress(pub(crate) IpAddr);
+pub(crate) use self::proxy::TrustedProxies;

@@ -1,7 +1,6 @@
-//! `Host` and `Origin`: a page in somebody's browser must not reach a relay on their machine, neither
-//! by naming it nor by a name that was made to point there (DNS rebinding).
+//! `Host` and `Origin` allow-lists: a page in somebody's browser must not reach a relay on their machine, neither by the
+//! relay's own name nor by a name that was made to point there (DNS rebinding).
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::Request;
@@ -12,9 +11,10 @@ use axum::http::{HeaderName, HeaderValue, Method, Uri};
 use mcp_multiplayer_protocol::Error;
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
+use super::parse_host_address;
 use crate::config::Config;
 
-/// What is answered.
+/// The values of `Host` and `Origin` that the relay answers.
 #[derive(Clone, Debug)]
 pub(crate) struct AllowedNames(Arc<Lists>);
 
@@ -38,45 +38,48 @@ impl AllowedNames {
         Self(Arc::new(Lists { hosts, origins }))
     }
 
-    fn host(&self, authority: &str) -> bool {
+    fn allows_host(&self, authority: &str) -> bool {
         let Ok(authority) = authority.parse::<Authority>() else { return false };
         let host = authority.host().to_ascii_lowercase();
-        let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
-        let loopback = host == "localhost" || address.is_ok_and(|address| address.is_loopback());
+        let address = parse_host_address(&host);
+        let loopback = host == "localhost" || address.is_some_and(|address| address.is_loopback());
         loopback || self.0.hosts.iter().any(|allowed| *allowed == host || *allowed == authority.as_str())
     }
 
-    fn origin(&self, origin: &str) -> bool {
+    fn allows_origin(&self, origin: &str) -> bool {
         self.0.origins.contains(&origin.to_ascii_lowercase())
     }
 
-    /// Why a request that names a foreign host, or comes from a foreign page, is turned away.
+    /// Fails if a request is for another host, or comes from a page of another origin.
     ///
-    /// HTTP/2 names the host in `:authority`, and may in `Host`, too (RFC 9113, section 8.3.1); whatever is named must be ours.
-    pub(crate) fn refusal(&self, request: &Request, any_origin: bool) -> Option<Error> {
-        let said = |name: HeaderName| request.headers().get_all(name).iter().map(text);
+    /// HTTP/2 states the host in `:authority`, and may in `Host`, too (RFC 9113, section 8.3.1); every one that is stated
+    /// must be allowed.
+    pub(crate) fn check(&self, request: &Request, any_origin: bool) -> Result<(), Error> {
+        let values = |name: HeaderName| request.headers().get_all(name).iter().map(text);
         let authority = request.uri().authority().map(Authority::as_str);
-        let mut hosts = said(HOST).chain(authority).peekable();
-        if hosts.peek().is_none() || !hosts.all(|host| self.host(host)) {
-            return Some(Error::invalid(
-                "This relay is not known by that host name.",
-                "Use its public URL; an operator adds names with --allowed-hosts or --public-url.",
+        let mut hosts = values(HOST).chain(authority).peekable();
+        if hosts.peek().is_none() || !hosts.all(|host| self.allows_host(host)) {
+            return Err(Error::invalid(
+                "This relay does not answer to that host name.",
+                "Use its public URL; the relay's operator adds names with --allowed-hosts or --public-url.",
             ));
         }
-        if !any_origin && !said(ORIGIN).all(|origin| self.origin(origin)) {
-            return Some(Error::invalid(
+        if !any_origin && !values(ORIGIN).all(|origin| self.allows_origin(origin)) {
+            return Err(Error::invalid(
                 "This relay does not answer pages of that origin.",
-                "An operator adds origins with --allowed-origins.",
+                "The relay's operator adds origins with --allowed-origins.",
             ));
         }
-        None
+        Ok(())
     }
 }
 
-/// Lets pages of the origins that are answered read the answers (CORS); what the metadata say, any page.
+/// Lets pages of the allowed origins read responses (CORS). Paths for which `any_origin` returns true can be read by any
+/// page.
 pub(crate) fn cors(allowed: AllowedNames, any_origin: fn(&str) -> bool) -> CorsLayer {
-    let may_read =
-        move |origin: &HeaderValue, request: &Parts| any_origin(request.uri.path()) || allowed.origin(text(origin));
+    let may_read = move |origin: &HeaderValue, request: &Parts| {
+        any_origin(request.uri.path()) || allowed.allows_origin(text(origin))
+    };
     CorsLayer::new()
         .allow_origin(AllowOrigin::predicate(may_read))
         .allow_methods([Method::GET, Method::POST])
@@ -97,28 +100,28 @@ mod tests {
     use crate::config::Config;
 
     #[test]
-    fn only_its_own_names_are_answered() {
+    fn only_allowed_names_are_answered() {
         let config = Config { public_url: "https://relay.example.org".into(), ..Config::default() };
         let allowed = AllowedNames::new(&config);
         for host in ["127.0.0.1:8100", "localhost", "LOCALHOST:9", "[::1]:8100", "127.9.9.9", "Relay.example.org"] {
-            assert!(allowed.host(host), "{host}");
+            assert!(allowed.allows_host(host), "{host}");
         }
         for host in ["evil.example", "relay.example.org.evil.example", "127.0.0.1.nip.io", "0.0.0.0", "", "a b"] {
-            assert!(!allowed.host(host), "{host}");
+            assert!(!allowed.allows_host(host), "{host}");
         }
-        assert!(allowed.origin("https://relay.example.org"));
+        assert!(allowed.allows_origin("https://relay.example.org"));
         for origin in ["http://relay.example.org", "https://relay.example.org:444", "null", "http://localhost", ""] {
-            assert!(!allowed.origin(origin), "{origin}");
+            assert!(!allowed.allows_origin(origin), "{origin}");
         }
     }
 
     #[test]
-    fn every_host_that_a_request_names_must_be_ours() {
+    fn every_host_that_a_request_states_must_be_allowed() {
         let config = Config { public_url: "https://relay.example.org".into(), ..Config::default() };
         let allowed = AllowedNames::new(&config);
         let refused = |uri: &str, hosts: &[&str]| {
             let request = hosts.iter().fold(Request::post(uri), |request, host| request.header("host", *host));
-            allowed.refusal(&request.body(Body::empty()).unwrap(), false).is_some()
+            allowed.check(&request.body(Body::empty()).unwrap(), false).is_err()
         };
         assert!(!refused("/mcp", &["relay.example.org"]));
         assert!(!refused("https://relay.example.org/mcp", &[]), "HTTP/2");
