@@ -31,7 +31,7 @@ pub async fn open(config: Config, clock: Clock, random: Random, shutdown: Cancel
     let database = config.database();
     let store = SqliteStore::open(&database).with_context(|| format!("cannot open {}", database.display()))?;
     let store: Arc<dyn Store> = Arc::new(store);
-    let network = Network::open(&config, clock.clone())?.map(|network| Arc::new(network) as Arc<dyn Egress>);
+    let network = Network::open(&config, &clock)?.map(|network| Arc::new(network) as Arc<dyn Egress>);
     let supervisor = Supervisor::new(SupervisorConfig {
         egress: network,
         python: config.bot_python.clone(),

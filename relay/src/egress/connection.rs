@@ -7,68 +7,67 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use super::failure::Failure;
-use super::tls::{self, Trust};
+use super::tls::{self, TrustAnchors};
 
-/// What bytes go over.
-pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
-impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
+/// A two-way stream of bytes.
+pub(crate) trait ByteStream: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> ByteStream for S {}
 
-/// A bot's connection to a host, with TLS once the bot asked for it.
-pub(super) struct Connection {
-    stream: Box<dyn Stream>,
+/// A connection to a host, over TCP or, after [`OutgoingConnection::secure`], over TLS.
+pub(super) struct OutgoingConnection {
+    stream: Box<dyn ByteStream>,
     is_secure: bool,
-    /// What the bot called the host.
+    /// The host as the caller wrote it.
     host: String,
     /// Host and port, for messages.
     pub(super) peer: String,
 }
 
-impl Connection {
+impl OutgoingConnection {
     pub(super) async fn open(address: SocketAddr, host: &str, peer: &str) -> Result<Self, Failure> {
         let stream = TcpStream::connect(address).await.map_err(|error| Failure::of(&error, peer))?;
-        // Requests are written as a whole; waiting for more bytes to send with them helps nobody.
+        // Requests are written as a whole, so that Nagle's algorithm could only delay them.
         stream.set_nodelay(true).map_err(|error| Failure::of(&error, peer))?;
         Ok(Self { stream: Box::new(stream), is_secure: false, host: host.to_owned(), peer: peer.to_owned() })
     }
 
-    /// Makes it secure. Without a `server_name` none is sent, and a certificate for the host is expected.
+    /// Starts TLS. Without a `server_name` no SNI is sent, and the certificate must be for the host.
     pub(super) async fn secure(
         self,
-        trust: &Trust,
+        trust_anchors: &TrustAnchors,
         server_name: Option<String>,
         verify: bool,
         alpn: &[String],
     ) -> Result<(Self, EgressResponse), Failure> {
-        let failed = |message: String| Failure::new(EgressErrorKind::Tls, message);
+        let tls_failure = |message: String| Failure::new(EgressErrorKind::Tls, message);
         if self.is_secure {
-            return Err(failed(format!("the connection to {} has TLS already", self.peer)));
+            return Err(tls_failure(format!("the connection to {} has TLS already", self.peer)));
         }
         if alpn.len() > 16 || !alpn.iter().all(|protocol| (1..256).contains(&protocol.len())) {
-            return Err(failed("at most 16 protocols of 1 to 255 bytes can be offered".to_owned()));
+            return Err(tls_failure("at most 16 protocols of 1 to 255 bytes can be offered".to_owned()));
         }
         let sni = server_name.is_some();
         let name = server_name.unwrap_or_else(|| self.host.clone());
         let parsed = ServerName::try_from(name.trim_end_matches('.').to_owned());
-        let parsed = parsed.map_err(|_| failed(format!("'{name}' is not a name that a certificate can be for")))?;
-        let connector = TlsConnector::from(trust.config(verify, sni, alpn).await.map_err(failed)?);
-        let stream = connector
-            .connect(parsed, self.stream)
-            .await
-            .map_err(|error| tls::reason(&error, &name).map_or_else(|| Failure::of(&error, &self.peer), failed))?;
+        let parsed =
+            parsed.map_err(|_| tls_failure(format!("'{name}' is not a name that a certificate can be for")))?;
+        let connector = TlsConnector::from(trust_anchors.client_config(verify, sni, alpn).await.map_err(tls_failure)?);
+        let stream = connector.connect(parsed, self.stream).await.map_err(|error| {
+            tls::explain(&error, &name).map_or_else(|| Failure::of(&error, &self.peer), tls_failure)
+        })?;
         let (_, session) = stream.get_ref();
-        let agreed = || failed("the handshake agreed on nothing".to_owned());
+        let incomplete = || tls_failure("the handshake is incomplete".to_owned());
         let certificates = session.peer_certificates().unwrap_or_default();
-        let answer = EgressResponse::Secured {
-            version: tls::version_name(session.protocol_version().ok_or_else(agreed)?).to_owned(),
-            cipher: tls::cipher_name(session.negotiated_cipher_suite().ok_or_else(agreed)?.suite()),
+        let response = EgressResponse::Secured {
+            version: tls::version_name(session.protocol_version().ok_or_else(incomplete)?).to_owned(),
+            cipher: tls::cipher_name(session.negotiated_cipher_suite().ok_or_else(incomplete)?.suite()),
             alpn: session.alpn_protocol().map(|protocol| String::from_utf8_lossy(protocol).into_owned()),
             certificates: certificates.iter().map(|certificate| Bytes(certificate.to_vec())).collect(),
         };
-        Ok((Self { stream: Box::new(stream), is_secure: true, host: self.host, peer: self.peer }, answer))
+        Ok((Self { stream: Box::new(stream), is_secure: true, host: self.host, peer: self.peer }, response))
     }
 
-    /// What its bytes go over.
-    pub(super) fn into_stream(self) -> Box<dyn Stream> {
+    pub(super) fn into_stream(self) -> Box<dyn ByteStream> {
         self.stream
     }
 
@@ -80,12 +79,12 @@ impl Connection {
         sent.await.map_err(|error| self.failure(&error))
     }
 
-    /// At most so many bytes, and at least one unless the stream has ended.
+    /// Receives 1 to `max_bytes` bytes, or none at the end of the stream.
     pub(super) async fn receive(&mut self, max_bytes: usize) -> Result<Vec<u8>, Failure> {
         let mut data = vec![0; max_bytes];
         match self.stream.read(&mut data).await {
             Ok(length) => data.truncate(length),
-            // Many servers end TLS without saying so; Python's `ssl` takes that for the end, too.
+            // Many servers close the connection without TLS's close_notify; Python's `ssl` treats that as the end, too.
             Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => data.clear(),
             Err(error) => return Err(self.failure(&error)),
         }
@@ -93,7 +92,7 @@ impl Connection {
     }
 
     fn failure(&self, error: &std::io::Error) -> Failure {
-        tls::reason(error, &self.host)
+        tls::explain(error, &self.host)
             .map_or_else(|| Failure::of(error, &self.peer), |message| Failure::new(EgressErrorKind::Tls, message))
     }
 }

@@ -1,62 +1,67 @@
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use mcp_multiplayer_bot_supervisor::EgressErrorKind;
 use tokio::time::timeout;
 
-use super::connection::{Connection, Stream};
+use super::connection::{ByteStream, OutgoingConnection};
 use super::failure::Failure;
-use super::lookup::Lookups;
-use super::rules::{Rules, name_of};
-use super::tls::Trust;
-use super::{CA, host_rules};
+use super::resolver::Resolver;
+use super::rules::{EgressRules, normalize_name};
+use super::tls::TrustAnchors;
+use super::{CA_SETTING, host_rules};
 use crate::config::Config;
+use crate::net::parse_host_address;
 
-/// How long an address may take to answer before the next is tried.
-const CONNECT: Duration = Duration::from_secs(2);
+/// Time for one address to accept the connection before the next is tried.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The relay's own connector on the internet, always over TLS: to public addresses at port 443, and to what the operator
-/// allows bots. They do without the bots' budgets, and are done even where bots have no network.
+/// The brackets around an IPv6 address in a URL.
+const BRACKETS: [char; 2] = ['[', ']'];
+
+/// Opens the relay's own connections to the internet, always over TLS: to public addresses at port 443, and to the hosts
+/// that the operator allows bots. They count against no budget, and work also where bots have no network.
 pub(crate) struct RelayConnector {
-    rules: Rules,
-    lookups: Lookups,
-    trust: Trust,
+    rules: EgressRules,
+    resolver: Resolver,
+    trust_anchors: TrustAnchors,
 }
 
-/// Why there is no connection, in words for the operator.
+/// Error of [`RelayConnector::connect`], in words for the operator.
 #[derive(Debug)]
 pub(crate) enum ConnectError {
-    /// The rules forbid it.
+    /// The rules forbid the connection.
     Refused(String),
-    /// It did not come about.
+    /// The host was not found, or could not be reached over TLS.
     Failed(String),
 }
 
 impl RelayConnector {
-    /// The rules and authorities of the configuration.
+    /// Reads the rules and certificate authorities of the configuration.
     pub(crate) fn open(config: &Config) -> Result<Self> {
-        let rules = Rules {
+        let rules = EgressRules {
             ports: vec![443],
             allow: host_rules(&config.bot_network_allow, "bot_network_allow")?,
             deny: host_rules(&config.bot_network_deny, "bot_network_deny")?,
-            // It says what bots may reach; who else is reached is told by whom the operator lets in.
-            only: false,
+            // `bot_network_only` restricts bots. The relay fetches for clients that the operator admits by other settings.
+            only_allowed: false,
         };
-        let trust = Trust::open(config.bot_network_ca.as_deref()).context(CA)?;
-        Ok(Self { rules, lookups: Lookups::new(), trust })
+        let trust_anchors = TrustAnchors::open(config.bot_network_ca.as_deref()).context(CA_SETTING)?;
+        Ok(Self { rules, resolver: Resolver::new(), trust_anchors })
     }
 
-    /// A connection to a host, whose certificate was verified. The host's addresses are looked up once, and judged.
-    pub(crate) async fn connect(&self, host: &str, port: u16) -> Result<Box<dyn Stream>, ConnectError> {
+    /// Connects to a host and verifies its certificate. The host is resolved once, and its addresses are checked.
+    pub(crate) async fn connect(&self, host: &str, port: u16) -> Result<Box<dyn ByteStream>, ConnectError> {
         let addresses = self.addresses(host, port).await?;
         let peer = format!("{host}:{port}");
         let mut failure = Failure::new(EgressErrorKind::Resolve, format!("{host} has no address"));
         for address in addresses {
-            match timeout(CONNECT, Connection::open(address, host, &peer)).await {
+            match timeout(CONNECT_TIMEOUT, OutgoingConnection::open(address, host, &peer)).await {
                 Ok(Ok(connection)) => {
-                    let name = bare(host).to_owned();
-                    let secured = connection.secure(&self.trust, Some(name), true, &["http/1.1".to_owned()]).await;
+                    let name = host.trim_matches(BRACKETS).to_owned();
+                    let secured =
+                        connection.secure(&self.trust_anchors, Some(name), true, &["http/1.1".to_owned()]).await;
                     let (connection, _) = secured.map_err(|failure| ConnectError::Failed(failure.message))?;
                     return Ok(connection.into_stream());
                 }
@@ -67,28 +72,18 @@ impl RelayConnector {
         Err(ConnectError::Failed(failure.message))
     }
 
-    /// The addresses of a host that may be reached at this port, of which there is at least one.
+    /// The permitted addresses of a host, at least one.
     async fn addresses(&self, host: &str, port: u16) -> Result<Vec<SocketAddr>, ConnectError> {
-        let (names, found) = if let Ok(address) = bare(host).parse::<IpAddr>() {
-            (vec![], vec![SocketAddr::new(address, 0)])
+        let (names, found) = if let Some(address) = parse_host_address(host) {
+            (vec![], vec![SocketAddr::new(address, port)])
         } else {
-            let name = name_of(host).map_err(ConnectError::Refused)?;
-            self.rules.judge_name(&name).map_err(ConnectError::Refused)?;
-            let found = self.lookups.look_up(&name, name.clone()).await;
+            let name = normalize_name(host).map_err(ConnectError::Refused)?;
+            self.rules.check_name(&name).map_err(ConnectError::Refused)?;
+            let found = self.resolver.resolve(&name, name.clone()).await;
             (vec![name], found.map_err(|error| ConnectError::Failed(format!("there is no host {host}: {error}")))?)
         };
-        let (mut open, mut refusal) = (Vec::new(), format!("{host} has no address"));
-        for address in found {
-            match self.rules.judge(&names, address.ip(), Some(port)) {
-                Ok(()) => open.push(SocketAddr::new(address.ip(), port)),
-                Err(reason) => refusal = reason,
-            }
-        }
-        if open.is_empty() { Err(ConnectError::Refused(refusal)) } else { Ok(open) }
+        let mut permitted = self.rules.permitted(&names, found, Some(port)).map_err(ConnectError::Refused)?;
+        permitted.iter_mut().for_each(|address| address.set_port(port));
+        Ok(permitted)
     }
-}
-
-/// A host without the brackets that an IPv6 address has in a URL.
-fn bare(host: &str) -> &str {
-    host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host)
 }

@@ -2,7 +2,7 @@ use std::io;
 
 use mcp_multiplayer_bot_supervisor::{EgressErrorKind, EgressResponse};
 
-/// Why something that a bot asked for was not done.
+/// An egress request that failed, and why.
 #[derive(Debug)]
 pub(super) struct Failure {
     pub(super) kind: EgressErrorKind,
@@ -14,22 +14,22 @@ impl Failure {
         Self { kind, message: message.into() }
     }
 
-    /// What the operating system said of a connection to `peer`.
+    /// Translates an error of the operating system on a connection to `peer`.
     pub(super) fn of(error: &io::Error, peer: &str) -> Self {
         use io::ErrorKind::{
             BrokenPipe, ConnectionAborted, ConnectionRefused, ConnectionReset, HostUnreachable, NetworkUnreachable,
             NotConnected, TimedOut, UnexpectedEof,
         };
-        let (kind, said) = match error.kind() {
+        let (kind, message) = match error.kind() {
             ConnectionRefused => (EgressErrorKind::Unreachable, format!("{peer} refused the connection")),
-            HostUnreachable | NetworkUnreachable => (EgressErrorKind::Unreachable, format!("no way leads to {peer}")),
+            HostUnreachable | NetworkUnreachable => (EgressErrorKind::Unreachable, format!("{peer} cannot be reached")),
             TimedOut => (EgressErrorKind::Timeout, format!("{peer} did not answer in time")),
             ConnectionReset | ConnectionAborted | BrokenPipe | NotConnected | UnexpectedEof => {
-                (EgressErrorKind::Reset, format!("{peer} broke off the connection"))
+                (EgressErrorKind::Reset, format!("{peer} closed the connection"))
             }
             _ => (EgressErrorKind::Unreachable, format!("{peer}: {error}")),
         };
-        Self::new(kind, said)
+        Self::new(kind, message)
     }
 }
 

@@ -1,5 +1,3 @@
-//! What one hook does outside.
-
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -9,32 +7,34 @@ use mcp_multiplayer_bot_supervisor::{BoxFuture, Bytes, EgressErrorKind, EgressRe
 use tokio::time::{Instant, timeout_at};
 
 use super::Shared;
-use super::connection::Connection;
+use super::connection::OutgoingConnection;
 use super::failure::Failure;
-use super::rules::name_of;
+use super::rules::normalize_name;
+use crate::net::parse_host_address;
+use crate::quota::WindowBudget;
 
-/// Bytes that one answer brings.
-const RECEIVED_BYTES: usize = 256 * 1024;
+/// Largest number of bytes that one response brings.
+const MAX_RECEIVED_BYTES: usize = 256 * 1024;
 
-/// A hook's connections, and what it has used of its share.
+/// The connections of one run of a hook, and what it has used of its limits.
 pub(super) struct HookConnections {
     shared: Arc<Shared>,
     channel_id: String,
     deadline: Instant,
-    connections: HashMap<u32, Connection>,
-    /// The number of the last connection.
-    opened: u32,
-    /// Connections that were tried so far.
-    tried: u64,
+    connections: HashMap<u32, OutgoingConnection>,
+    /// The number of the newest connection.
+    last_opened: u32,
+    /// Connections that the hook asked for, successful or not.
+    attempted: u64,
     lookups: u64,
     bytes: u64,
-    /// The names that led the hook to an address, so that rules for names hold when it connects by that.
+    /// The names that the hook resolved to each address, so that rules for names also apply when it connects by address.
     names: HashMap<IpAddr, Vec<String>>,
 }
 
 impl HookEgress for HookConnections {
-    fn ask(&mut self, ask: EgressRequest) -> BoxFuture<'_, EgressResponse> {
-        Box::pin(async move { self.answer(ask).await.unwrap_or_else(EgressResponse::from) })
+    fn ask(&mut self, request: EgressRequest) -> BoxFuture<'_, EgressResponse> {
+        Box::pin(async move { self.perform(request).await.unwrap_or_else(EgressResponse::from) })
     }
 }
 
@@ -45,16 +45,16 @@ impl HookConnections {
             channel_id: channel_id.to_owned(),
             deadline,
             connections: HashMap::new(),
-            opened: 0,
-            tried: 0,
+            last_opened: 0,
+            attempted: 0,
             lookups: 0,
             bytes: 0,
             names: HashMap::new(),
         }
     }
 
-    async fn answer(&mut self, ask: EgressRequest) -> Result<EgressResponse, Failure> {
-        match ask {
+    async fn perform(&mut self, request: EgressRequest) -> Result<EgressResponse, Failure> {
+        match request {
             EgressRequest::Connect { host, port, timeout_ms } => self.connect(&host, port, timeout_ms).await,
             EgressRequest::Resolve { host } => self.resolve(&host).await,
             EgressRequest::Tls { conn, server_name, verify, alpn } => {
@@ -71,37 +71,28 @@ impl HookConnections {
 
     async fn connect(&mut self, host: &str, port: u16, timeout_ms: u64) -> Result<EgressResponse, Failure> {
         let shared = Arc::clone(&self.shared);
-        let until = self.until(timeout_ms);
+        let until = self.deadline_after(timeout_ms);
         let (names, addresses) = self.look_up(host, until).await?;
-        let (mut open, mut refusal) = (Vec::new(), None);
-        for address in addresses {
-            match shared.rules.judge(&names, address.ip(), Some(port)) {
-                Ok(()) => open.push(address),
-                Err(reason) => refusal = refusal.or(Some(reason)),
-            }
-        }
-        if let Some(reason) = refusal.filter(|_| open.is_empty()) {
-            return Err(Failure::new(EgressErrorKind::Refused, reason));
-        }
+        let permitted = shared.rules.permitted(&names, addresses, Some(port)).map_err(refused)?;
         self.take_connection()?;
-        let is_bare = host.contains(':') && !host.starts_with('[');
-        let peer = if is_bare { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
+        let is_bare_ipv6 = host.contains(':') && !host.starts_with('[');
+        let peer = if is_bare_ipv6 { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
         let mut failure = Failure::new(EgressErrorKind::Resolve, format!("{host} has no address"));
-        let count = open.len();
-        for (index, mut address) in open.into_iter().enumerate() {
+        let count = permitted.len();
+        for (index, mut address) in permitted.into_iter().enumerate() {
             address.set_port(port);
-            // Each address but the last gets a part of the time, in case it leads nowhere.
+            // The remaining time is shared among the remaining addresses, as each may turn out to be unreachable.
             let now = Instant::now();
             let rest = until.saturating_duration_since(now) / u32::try_from(count - index).unwrap_or(1);
-            match timeout_at(now + rest, Connection::open(address, host, &peer)).await {
+            match timeout_at(now + rest, OutgoingConnection::open(address, host, &peer)).await {
                 Ok(Ok(connection)) => {
                     tracing::debug!(channel_id = %self.channel_id, peer.address = %address, "a bot connected");
-                    self.opened += 1;
-                    self.connections.insert(self.opened, connection);
-                    return Ok(EgressResponse::Connected { conn: self.opened, address: address.ip().to_string() });
+                    self.last_opened += 1;
+                    self.connections.insert(self.last_opened, connection);
+                    return Ok(EgressResponse::Connected { conn: self.last_opened, address: address.ip().to_string() });
                 }
                 Ok(Err(error)) => failure = error,
-                Err(_) => failure = self.late(&peer),
+                Err(_) => failure = self.timed_out(&peer),
             }
         }
         Err(failure)
@@ -109,40 +100,32 @@ impl HookConnections {
 
     async fn resolve(&mut self, host: &str) -> Result<EgressResponse, Failure> {
         let (names, addresses) = self.look_up(host, self.deadline).await?;
-        let (mut open, mut refusal) = (Vec::new(), None);
-        for address in addresses {
-            match self.shared.rules.judge(&names, address.ip(), None) {
-                Ok(()) => open.push(address.ip().to_string()),
-                Err(reason) => refusal = refusal.or(Some(reason)),
-            }
-        }
-        match refusal.filter(|_| open.is_empty()) {
-            Some(reason) => Err(Failure::new(EgressErrorKind::Refused, reason)),
-            None => Ok(EgressResponse::Resolved { addresses: open }),
-        }
+        let permitted = self.shared.rules.permitted(&names, addresses, None).map_err(refused)?;
+        let addresses = permitted.iter().map(|address| address.ip().to_string()).collect();
+        Ok(EgressResponse::Resolved { addresses })
     }
 
-    /// All addresses of a host, and the names that led to them. The only place that asks for any: what
-    /// is judged is what is connected to.
+    /// The addresses of a host, and the names that the hook resolved to them.
+    ///
+    /// The only place that resolves names, so that the addresses that are checked are those that are connected to.
     async fn look_up(&mut self, host: &str, until: Instant) -> Result<(Vec<String>, Vec<SocketAddr>), Failure> {
-        let literal = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-        if let Ok(address) = literal.parse::<IpAddr>() {
+        if let Some(address) = parse_host_address(host) {
             let names = self.names.get(&address.to_canonical()).cloned().unwrap_or_default();
             return Ok((names, vec![SocketAddr::new(address, 0)]));
         }
-        let refused = |reason| Failure::new(EgressErrorKind::Refused, reason);
-        let name = name_of(host).map_err(refused)?;
-        self.shared.rules.judge_name(&name).map_err(refused)?;
+        let name = normalize_name(host).map_err(refused)?;
+        self.shared.rules.check_name(&name).map_err(refused)?;
         self.lookups += 1;
         if self.lookups > self.shared.per_hook.lookups {
-            let most = self.shared.per_hook.lookups;
-            return Err(Failure::new(EgressErrorKind::Limit, format!("a hook may look up at most {most} names")));
+            let limit = self.shared.per_hook.lookups;
+            return Err(over_limit(format!("a hook may look up at most {limit} names")));
         }
-        if !self.shared.budget.take_lookup(&self.channel_id) {
-            return Err(self.hour_is_up("look-ups of names"));
+        let hourly = &self.shared.hourly.lookups;
+        if !hourly.take_one(self.channel_id.clone()) {
+            return Err(over_hourly_limit(hourly, "name lookups"));
         }
-        let found = timeout_at(until, self.shared.lookups.look_up(&self.channel_id, name.clone())).await;
-        let found = found.map_err(|_| self.late(&name))?;
+        let found = timeout_at(until, self.shared.resolver.resolve(&self.channel_id, name.clone())).await;
+        let found = found.map_err(|_| self.timed_out(&name))?;
         let addresses =
             found.map_err(|_| Failure::new(EgressErrorKind::Resolve, format!("there is no host {name}")))?;
         for address in &addresses {
@@ -163,37 +146,37 @@ impl HookConnections {
     ) -> Result<EgressResponse, Failure> {
         let connection = self.connections.remove(&conn).ok_or_else(|| closed(conn))?;
         let peer = connection.peer.clone();
-        let secured = connection.secure(&self.shared.trust, server_name, verify, alpn);
-        let (connection, answer) = timeout_at(self.deadline, secured).await.map_err(|_| self.late(&peer))??;
+        let secured = connection.secure(&self.shared.trust_anchors, server_name, verify, alpn);
+        let (connection, response) = timeout_at(self.deadline, secured).await.map_err(|_| self.timed_out(&peer))??;
         self.connections.insert(conn, connection);
-        Ok(answer)
+        Ok(response)
     }
 
     async fn send(&mut self, conn: u32, data: &[u8]) -> Result<EgressResponse, Failure> {
         let left = self.bytes_left()?;
         if data.len() as u64 > left {
-            return Err(Failure::new(EgressErrorKind::Limit, format!("only {left} more bytes may be exchanged")));
+            return Err(over_limit(format!("only {left} more bytes may be exchanged")));
         }
-        // Taken out, so that after a failure, with an unknown part sent, nobody goes on with it.
+        // Removed until the data is sent: after a failure nobody knows how much was, so the connection is closed.
         let mut connection = self.connections.remove(&conn).ok_or_else(|| closed(conn))?;
         self.count_bytes(data.len());
         let sent = timeout_at(self.deadline, connection.send(data)).await;
-        sent.map_err(|_| self.late(&connection.peer))??;
+        sent.map_err(|_| self.timed_out(&connection.peer))??;
         self.connections.insert(conn, connection);
         Ok(EgressResponse::Sent {})
     }
 
     async fn receive(&mut self, conn: u32, max_bytes: usize, timeout_ms: u64) -> Result<EgressResponse, Failure> {
-        let until = self.until(timeout_ms);
+        let until = self.deadline_after(timeout_ms);
         let left = usize::try_from(self.bytes_left()?).unwrap_or(usize::MAX);
         let connection = self.connections.get_mut(&conn).ok_or_else(|| closed(conn))?;
         if max_bytes == 0 {
             return Ok(EgressResponse::Received { data: Bytes(Vec::new()) });
         }
-        // A connection stays usable when nothing came in time.
+        // After a timeout the connection stays usable.
         let peer = connection.peer.clone();
-        let received = timeout_at(until, connection.receive(max_bytes.min(RECEIVED_BYTES).min(left))).await;
-        let received = received.map_err(|_| self.late(&peer))?;
+        let received = timeout_at(until, connection.receive(max_bytes.min(MAX_RECEIVED_BYTES).min(left))).await;
+        let received = received.map_err(|_| self.timed_out(&peer))?;
         if received.is_err() {
             self.connections.remove(&conn);
         }
@@ -203,56 +186,61 @@ impl HookConnections {
     }
 
     fn take_connection(&mut self) -> Result<(), Failure> {
-        let most = self.shared.per_hook.connections;
-        self.tried += 1;
-        if self.tried > most {
-            return Err(Failure::new(EgressErrorKind::Limit, format!("a hook may open at most {most} connections")));
+        let limit = self.shared.per_hook.connections;
+        self.attempted += 1;
+        if self.attempted > limit {
+            return Err(over_limit(format!("a hook may open at most {limit} connections")));
         }
-        if !self.shared.budget.take_connection(&self.channel_id) {
-            return Err(self.hour_is_up("connections"));
+        let hourly = &self.shared.hourly.connections;
+        if !hourly.take_one(self.channel_id.clone()) {
+            return Err(over_hourly_limit(hourly, "connections"));
         }
         Ok(())
     }
 
     /// Bytes that the hook may still exchange: at least one.
     fn bytes_left(&self) -> Result<u64, Failure> {
-        let most = self.shared.per_hook.bytes;
-        let hook = most.saturating_sub(self.bytes);
-        if hook == 0 {
-            return Err(Failure::new(EgressErrorKind::Limit, format!("a hook may exchange at most {most} bytes")));
+        let limit = self.shared.per_hook.bytes;
+        let left_of_hook = limit.saturating_sub(self.bytes);
+        if left_of_hook == 0 {
+            return Err(over_limit(format!("a hook may exchange at most {limit} bytes")));
         }
-        match self.shared.budget.bytes_left(&self.channel_id) {
-            0 => Err(self.hour_is_up("bytes")),
-            hour => Ok(hook.min(hour)),
+        let hourly = &self.shared.hourly.bytes;
+        match hourly.left(self.channel_id.as_str()) {
+            0 => Err(over_hourly_limit(hourly, "bytes")),
+            left_of_hour => Ok(left_of_hook.min(left_of_hour)),
         }
     }
 
     fn count_bytes(&mut self, count: usize) {
         self.bytes += count as u64;
-        self.shared.budget.count_bytes(&self.channel_id, count as u64);
+        self.shared.hourly.bytes.add(self.channel_id.clone(), count as u64);
     }
 
-    fn hour_is_up(&self, what: &str) -> Failure {
-        let most = self.shared.budget.per_hour();
-        let most = match what {
-            "bytes" => most.bytes,
-            "connections" => most.connections,
-            _ => most.lookups,
-        };
-        let message = format!("the bots of a channel have at most {most} {what} an hour; wait for the next");
-        Failure::new(EgressErrorKind::Limit, message)
-    }
-
-    fn until(&self, timeout_ms: u64) -> Instant {
+    /// The earlier of the request's deadline and the hook's.
+    fn deadline_after(&self, timeout_ms: u64) -> Instant {
         Instant::now()
             .checked_add(Duration::from_millis(timeout_ms))
             .map_or(self.deadline, |then| then.min(self.deadline))
     }
 
-    fn late(&self, peer: &str) -> Failure {
-        let whose = if Instant::now() >= self.deadline { "before the hook's time was up" } else { "in time" };
-        Failure::new(EgressErrorKind::Timeout, format!("{peer} did not answer {whose}"))
+    fn timed_out(&self, peer: &str) -> Failure {
+        let limit = if Instant::now() >= self.deadline { "before the hook's time was up" } else { "in time" };
+        Failure::new(EgressErrorKind::Timeout, format!("{peer} did not answer {limit}"))
     }
+}
+
+fn refused(reason: String) -> Failure {
+    Failure::new(EgressErrorKind::Refused, reason)
+}
+
+fn over_limit(message: String) -> Failure {
+    Failure::new(EgressErrorKind::Limit, message)
+}
+
+fn over_hourly_limit(budget: &WindowBudget<String>, what: &str) -> Failure {
+    let limit = budget.limit();
+    over_limit(format!("the bots of a channel may use at most {limit} {what} an hour; try again later"))
 }
 
 fn closed(conn: u32) -> Failure {

@@ -1,15 +1,15 @@
-//! The way to the internet: connections that the relay opens, judges and counts for bots, and its own.
+//! Outgoing connections: those that the relay opens for bots, by the operator's rules and within budgets, and its own.
 //!
-//! A bot's process has no sockets; it asks, and [`Network`] does what the operator's rules allow; [`RelayConnector`] keeps
-//! the relay itself to them. Neither must ever connect to an address that was not judged, or look a name up twice on
-//! the way.
+//! A bot's process has no sockets; it sends requests, and [`Network`] does what the rules allow. [`RelayConnector`] holds the
+//! relay itself to them. Neither may ever connect to an address that was not checked, or resolve a name twice for one
+//! connection: the second answer could be another address (DNS rebinding).
 
 mod budget;
 mod connection;
 mod connector;
 mod failure;
 mod hook;
-mod lookup;
+mod resolver;
 mod rules;
 #[cfg(test)]
 mod tests;
@@ -21,12 +21,12 @@ use anyhow::{Context as _, Result};
 use mcp_multiplayer_bot_supervisor::{Egress, HookEgress};
 use tokio::time::Instant;
 
-use self::budget::{Amount, Budget};
+use self::budget::{Amounts, HourlyBudgets};
 pub(crate) use self::connector::{ConnectError, RelayConnector};
 use self::hook::HookConnections;
-use self::lookup::Lookups;
-use self::rules::{HostRule, Rules};
-use self::tls::Trust;
+use self::resolver::Resolver;
+use self::rules::{EgressRules, HostRule};
+use self::tls::TrustAnchors;
 use crate::clock::Clock;
 use crate::config::Config;
 
@@ -34,47 +34,47 @@ use crate::config::Config;
 #[derive(Debug)]
 pub(crate) struct Network(Arc<Shared>);
 
-/// What all hooks share.
+/// The state that all hooks share.
 #[derive(Debug)]
 struct Shared {
-    rules: Rules,
-    per_hook: Amount,
-    budget: Budget,
-    lookups: Lookups,
-    trust: Trust,
+    rules: EgressRules,
+    per_hook: Amounts,
+    hourly: HourlyBudgets,
+    resolver: Resolver,
+    trust_anchors: TrustAnchors,
 }
 
 impl Network {
-    /// The network that the configuration describes; `None` if bots shall have none.
-    pub(crate) fn open(config: &Config, clock: Clock) -> Result<Option<Self>> {
+    /// The network that the configuration describes; `None` if it gives bots no network.
+    pub(crate) fn open(config: &Config, clock: &Clock) -> Result<Option<Self>> {
         if !config.bot_network {
             return Ok(None);
         }
-        let rules = Rules {
+        let rules = EgressRules {
             ports: config.bot_network_ports.clone(),
             allow: host_rules(&config.bot_network_allow, "bot_network_allow")?,
             deny: host_rules(&config.bot_network_deny, "bot_network_deny")?,
-            only: config.bot_network_only,
+            only_allowed: config.bot_network_only,
         };
-        // A bot may look a name up to show it, and again to connect to it.
-        let amount = |connections: u64, bytes| Amount { lookups: connections.saturating_mul(2), connections, bytes };
-        let per_hour = amount(config.bot_network_hour_connections, config.bot_network_hour_bytes);
+        // A bot may resolve a name to display it, and again to connect to it.
+        let amounts = |connections: u64, bytes| Amounts { lookups: connections.saturating_mul(2), connections, bytes };
+        let per_hour = amounts(config.bot_network_hour_connections, config.bot_network_hour_bytes);
         Ok(Some(Self(Arc::new(Shared {
             rules,
-            per_hook: amount(config.bot_network_hook_connections, config.bot_network_hook_bytes),
-            budget: Budget::new(clock, per_hour),
-            lookups: Lookups::new(),
-            trust: Trust::open(config.bot_network_ca.as_deref()).context(CA)?,
+            per_hook: amounts(config.bot_network_hook_connections, config.bot_network_hook_bytes),
+            hourly: HourlyBudgets::new(per_hour, clock),
+            resolver: Resolver::new(),
+            trust_anchors: TrustAnchors::open(config.bot_network_ca.as_deref()).context(CA_SETTING)?,
         }))))
     }
 }
 
-/// The setting that names further authorities.
-const CA: &str = "bot_network_ca";
+/// The setting for further certificate authorities.
+const CA_SETTING: &str = "bot_network_ca";
 
-/// The rules of a setting.
+/// Parses the host rules of a setting.
 fn host_rules(rules: &[String], setting: &'static str) -> Result<Vec<HostRule>> {
-    // A variable that is set to nothing is a list of one empty text.
+    // An environment variable that is set but empty yields one empty string.
     let rules = rules.iter().map(|rule| rule.trim()).filter(|rule| !rule.is_empty());
     let parsed = rules.map(|rule| HostRule::parse(rule).map_err(anyhow::Error::msg));
     parsed.collect::<Result<_>>().context(setting)

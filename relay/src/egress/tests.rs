@@ -20,42 +20,42 @@ use crate::config::Config;
 const HOOK: Duration = Duration::from_secs(20);
 
 fn network(config: &Config) -> Network {
-    Network::open(config, Clock::system()).unwrap().unwrap()
+    Network::open(config, &Clock::system()).unwrap().unwrap()
 }
 
-fn visit(network: &Network) -> Box<dyn HookEgress> {
+fn open_hook(network: &Network) -> Box<dyn HookEgress> {
     network.open("c1", "bot_1", Instant::now() + HOOK, Arc::new([]))
 }
 
-/// A configuration that lets bots through to an address.
+/// A configuration that allows bots to connect to an address.
 fn allowing(address: SocketAddr) -> Config {
     Config { bot_network_allow: vec![address.to_string()], ..Config::default() }
 }
 
-async fn connect(visit: &mut dyn HookEgress, host: &str, port: u16) -> EgressResponse {
-    visit.ask(EgressRequest::Connect { host: host.to_owned(), port, timeout_ms: 10_000 }).await
+async fn connect(hook: &mut dyn HookEgress, host: &str, port: u16) -> EgressResponse {
+    hook.ask(EgressRequest::Connect { host: host.to_owned(), port, timeout_ms: 10_000 }).await
 }
 
-async fn send(visit: &mut dyn HookEgress, conn: u32, data: &[u8]) -> EgressResponse {
-    visit.ask(EgressRequest::Send { conn, data: Bytes(data.to_vec()) }).await
+async fn send(hook: &mut dyn HookEgress, conn: u32, data: &[u8]) -> EgressResponse {
+    hook.ask(EgressRequest::Send { conn, data: Bytes(data.to_vec()) }).await
 }
 
-async fn receive(visit: &mut dyn HookEgress, conn: u32) -> EgressResponse {
-    visit.ask(EgressRequest::Receive { conn, max_bytes: 1 << 20, timeout_ms: 10_000 }).await
+async fn receive(hook: &mut dyn HookEgress, conn: u32) -> EgressResponse {
+    hook.ask(EgressRequest::Receive { conn, max_bytes: 1 << 20, timeout_ms: 10_000 }).await
 }
 
 fn received(text: &str) -> EgressResponse {
     EgressResponse::Received { data: Bytes(text.as_bytes().to_vec()) }
 }
 
-fn failure(answer: EgressResponse) -> (EgressErrorKind, String) {
-    match answer {
+fn failure(response: EgressResponse) -> (EgressErrorKind, String) {
+    match response {
         EgressResponse::Failed { kind, message } => (kind, message),
         other => panic!("{other:?}"),
     }
 }
 
-/// A server on loopback that serves every connection with `serve`.
+/// Starts a server on loopback that serves every connection with `serve`.
 async fn server<F, S>(serve: S) -> SocketAddr
 where
     S: Fn(TcpStream) -> F + Send + 'static,
@@ -79,7 +79,7 @@ async fn echo() -> SocketAddr {
     .await
 }
 
-/// An authority of our own, in a file.
+/// A certificate authority, with its certificate in a file.
 struct Authority {
     directory: TempDir,
     issuer: Issuer<'static, KeyPair>,
@@ -100,7 +100,7 @@ impl Authority {
         self.directory.path().join("ca.pem")
     }
 
-    /// A server that greets over TLS, with a certificate for `name`, valid in these years.
+    /// Starts a server that sends a greeting over TLS, with a certificate for `name` that is valid in these years.
     async fn server(&self, name: &str, years: (i32, i32)) -> SocketAddr {
         self.server_of(name, years, ALL_VERSIONS).await
     }
@@ -130,7 +130,7 @@ impl Authority {
             async move {
                 let mut stream = acceptor.accept(stream).await?;
                 stream.write_all(b"welcome").await?;
-                // Without the end that TLS has of its own, as many servers do.
+                // Without TLS's close_notify, as many servers do.
                 stream.get_mut().0.shutdown().await
             }
         })
@@ -138,30 +138,30 @@ impl Authority {
     }
 }
 
-async fn secure(visit: &mut dyn HookEgress, server_name: Option<&str>, verify: bool) -> EgressResponse {
+async fn secure(hook: &mut dyn HookEgress, server_name: Option<&str>, verify: bool) -> EgressResponse {
     let alpn = vec!["h2".to_owned(), "http/1.1".to_owned()];
-    visit.ask(EgressRequest::Tls { conn: 1, server_name: server_name.map(str::to_owned), verify, alpn }).await
+    hook.ask(EgressRequest::Tls { conn: 1, server_name: server_name.map(str::to_owned), verify, alpn }).await
 }
 
 #[tokio::test]
-async fn bytes_go_out_and_come_back() {
+async fn bytes_are_sent_and_received() {
     let address = echo().await;
     let network = network(&allowing(address));
-    let mut visit = visit(&network);
-    let connected = connect(&mut *visit, "127.0.0.1", address.port()).await;
+    let mut hook = open_hook(&network);
+    let connected = connect(&mut *hook, "127.0.0.1", address.port()).await;
     assert_eq!(connected, EgressResponse::Connected { conn: 1, address: "127.0.0.1".to_owned() });
-    assert_eq!(send(&mut *visit, 1, b"hello").await, EgressResponse::Sent {});
-    assert_eq!(receive(&mut *visit, 1).await, received("hello"));
-    // The address was let through, so a name for it is, too.
-    let connected = connect(&mut *visit, "LOCALHOST.", address.port()).await;
+    assert_eq!(send(&mut *hook, 1, b"hello").await, EgressResponse::Sent {});
+    assert_eq!(receive(&mut *hook, 1).await, received("hello"));
+    // The address is allowed, so a name for it is, too.
+    let connected = connect(&mut *hook, "LOCALHOST.", address.port()).await;
     assert_eq!(connected, EgressResponse::Connected { conn: 2, address: "127.0.0.1".to_owned() });
-    assert_eq!(visit.ask(EgressRequest::Close { conn: 1 }).await, EgressResponse::Closed {});
-    assert_eq!(failure(send(&mut *visit, 1, b"hello").await).0, EgressErrorKind::Closed);
-    assert_eq!(failure(receive(&mut *visit, 7).await).0, EgressErrorKind::Closed);
+    assert_eq!(hook.ask(EgressRequest::Close { conn: 1 }).await, EgressResponse::Closed {});
+    assert_eq!(failure(send(&mut *hook, 1, b"hello").await).0, EgressErrorKind::Closed);
+    assert_eq!(failure(receive(&mut *hook, 7).await).0, EgressErrorKind::Closed);
 }
 
 #[tokio::test]
-async fn the_end_of_a_stream_is_no_bytes_and_a_reset_is_one() {
+async fn the_end_of_a_stream_is_no_bytes_and_a_reset_is_an_error() {
     let ended = server(|mut stream| async move { stream.write_all(b"bye").await }).await;
     let reset = server(|mut stream| async move {
         // A socket that is closed with unread bytes resets its connection.
@@ -170,19 +170,19 @@ async fn the_end_of_a_stream_is_no_bytes_and_a_reset_is_one() {
     .await;
     let allow = vec![ended.to_string(), reset.to_string()];
     let network = network(&Config { bot_network_allow: allow, ..Config::default() });
-    let mut visit = visit(&network);
-    connect(&mut *visit, "127.0.0.1", ended.port()).await;
-    assert_eq!(receive(&mut *visit, 1).await, received("bye"));
-    assert_eq!(receive(&mut *visit, 1).await, received(""));
-    connect(&mut *visit, "127.0.0.1", reset.port()).await;
-    assert_eq!(send(&mut *visit, 2, b"more than one byte").await, EgressResponse::Sent {});
-    let (kind, message) = failure(receive(&mut *visit, 2).await);
+    let mut hook = open_hook(&network);
+    connect(&mut *hook, "127.0.0.1", ended.port()).await;
+    assert_eq!(receive(&mut *hook, 1).await, received("bye"));
+    assert_eq!(receive(&mut *hook, 1).await, received(""));
+    connect(&mut *hook, "127.0.0.1", reset.port()).await;
+    assert_eq!(send(&mut *hook, 2, b"more than one byte").await, EgressResponse::Sent {});
+    let (kind, message) = failure(receive(&mut *hook, 2).await);
     assert_eq!(kind, EgressErrorKind::Reset, "{message}");
-    assert_eq!(failure(receive(&mut *visit, 2).await).0, EgressErrorKind::Closed);
+    assert_eq!(failure(receive(&mut *hook, 2).await).0, EgressErrorKind::Closed);
 }
 
 #[tokio::test]
-async fn without_a_rule_private_addresses_are_refused_however_they_are_written() {
+async fn private_addresses_are_refused_however_they_are_written() {
     let address = echo().await;
     let network = network(&Config { bot_network_ports: vec![80, address.port()], ..Config::default() });
     for host in [
@@ -208,70 +208,70 @@ async fn without_a_rule_private_addresses_are_refused_however_they_are_written()
         "a b",
         "127.0.0.1\0.example.com",
     ] {
-        let mut visit = visit(&network);
-        let (kind, message) = failure(connect(&mut *visit, host, address.port()).await);
+        let mut hook = open_hook(&network);
+        let (kind, message) = failure(connect(&mut *hook, host, address.port()).await);
         assert_eq!(kind, EgressErrorKind::Refused, "{host}: {message}");
-        let (kind, message) = failure(visit.ask(EgressRequest::Resolve { host: host.to_owned() }).await);
+        let (kind, message) = failure(hook.ask(EgressRequest::Resolve { host: host.to_owned() }).await);
         assert_eq!(kind, EgressErrorKind::Refused, "{host}: {message}");
     }
-    let (_, message) = failure(connect(&mut *visit(&network), "93.184.216.34", 22).await);
+    let (_, message) = failure(connect(&mut *open_hook(&network), "93.184.216.34", 22).await);
     assert!(message.contains("operator can allow 93.184.216.34:22"), "{message}");
 }
 
 #[tokio::test]
-async fn a_rule_for_a_name_holds_for_the_addresses_it_led_to() {
+async fn a_rule_for_a_name_applies_to_the_addresses_it_resolved_to() {
     let address = echo().await;
     let allow = vec![format!("localhost:{}", address.port())];
     let network = network(&Config { bot_network_allow: allow, bot_network_only: true, ..Config::default() });
-    let mut visit = visit(&network);
-    assert_eq!(failure(connect(&mut *visit, "127.0.0.1", address.port()).await).0, EgressErrorKind::Refused);
-    match visit.ask(EgressRequest::Resolve { host: "localhost".to_owned() }).await {
+    let mut hook = open_hook(&network);
+    assert_eq!(failure(connect(&mut *hook, "127.0.0.1", address.port()).await).0, EgressErrorKind::Refused);
+    match hook.ask(EgressRequest::Resolve { host: "localhost".to_owned() }).await {
         EgressResponse::Resolved { addresses } => assert!(addresses.contains(&"127.0.0.1".to_owned()), "{addresses:?}"),
         other => panic!("{other:?}"),
     }
-    let connected = connect(&mut *visit, "127.0.0.1", address.port()).await;
+    let connected = connect(&mut *hook, "127.0.0.1", address.port()).await;
     assert_eq!(connected, EgressResponse::Connected { conn: 1, address: "127.0.0.1".to_owned() });
-    assert_eq!(failure(connect(&mut *visit, "127.0.0.1", 80).await).0, EgressErrorKind::Refused);
-    assert_eq!(failure(connect(&mut *visit, "example.com", 443).await).0, EgressErrorKind::Refused);
+    assert_eq!(failure(connect(&mut *hook, "127.0.0.1", 80).await).0, EgressErrorKind::Refused);
+    assert_eq!(failure(connect(&mut *hook, "example.com", 443).await).0, EgressErrorKind::Refused);
 }
 
 #[tokio::test]
-async fn nobody_there_is_told() {
+async fn a_refused_connection_is_reported() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     drop(listener);
     let network = network(&allowing(address));
-    let mut visit = visit(&network);
-    let (kind, message) = failure(connect(&mut *visit, "127.0.0.1", address.port()).await);
+    let mut hook = open_hook(&network);
+    let (kind, message) = failure(connect(&mut *hook, "127.0.0.1", address.port()).await);
     assert_eq!((kind, message), (EgressErrorKind::Unreachable, format!("{address} refused the connection")));
 }
 
 #[tokio::test]
-async fn waiting_ends_with_the_time_of_the_question_or_of_the_hook() {
+async fn a_wait_ends_with_the_timeout_of_the_request_or_of_the_hook() {
     let address = echo().await;
     let network = network(&allowing(address));
-    let mut visit = visit(&network);
-    connect(&mut *visit, "127.0.0.1", address.port()).await;
+    let mut hook = open_hook(&network);
+    connect(&mut *hook, "127.0.0.1", address.port()).await;
     let wait = |timeout_ms| EgressRequest::Receive { conn: 1, max_bytes: 10, timeout_ms };
-    let (kind, message) = failure(visit.ask(wait(20)).await);
+    let (kind, message) = failure(hook.ask(wait(20)).await);
     assert_eq!((kind, message), (EgressErrorKind::Timeout, format!("{address} did not answer in time")));
-    // The connection is still good.
-    send(&mut *visit, 1, b"now").await;
-    assert_eq!(receive(&mut *visit, 1).await, received("now"));
+    // The connection is still usable.
+    send(&mut *hook, 1, b"now").await;
+    assert_eq!(receive(&mut *hook, 1).await, received("now"));
 
-    let mut visit = network.open("c1", "bot_1", Instant::now() + Duration::from_millis(200), Arc::new([]));
-    connect(&mut *visit, "127.0.0.1", address.port()).await;
-    let (kind, message) = failure(visit.ask(wait(u64::MAX)).await);
+    let mut hook = network.open("c1", "bot_1", Instant::now() + Duration::from_millis(200), Arc::new([]));
+    connect(&mut *hook, "127.0.0.1", address.port()).await;
+    let (kind, message) = failure(hook.ask(wait(u64::MAX)).await);
     assert_eq!(kind, EgressErrorKind::Timeout);
     assert!(message.contains("before the hook's time was up"), "{message}");
 }
 
 #[tokio::test]
-async fn a_hook_has_its_share_of_bytes_and_connections() {
+async fn bytes_and_connections_of_a_hook_are_limited() {
     let address = echo().await;
     let limits = Config { bot_network_hook_bytes: 10, bot_network_hook_connections: 2, ..allowing(address) };
     let network = network(&limits);
-    let mut hook = visit(&network);
+    let mut hook = open_hook(&network);
     connect(&mut *hook, "127.0.0.1", address.port()).await;
     let (kind, message) = failure(send(&mut *hook, 1, b"eleven byte").await);
     assert_eq!((kind, message.as_str()), (EgressErrorKind::Limit, "only 10 more bytes may be exchanged"));
@@ -282,22 +282,22 @@ async fn a_hook_has_its_share_of_bytes_and_connections() {
     connect(&mut *hook, "127.0.0.1", address.port()).await;
     let (kind, message) = failure(connect(&mut *hook, "127.0.0.1", address.port()).await);
     assert_eq!((kind, message.as_str()), (EgressErrorKind::Limit, "a hook may open at most 2 connections"));
-    let connected = connect(&mut *visit(&network), "127.0.0.1", address.port()).await;
+    let connected = connect(&mut *open_hook(&network), "127.0.0.1", address.port()).await;
     assert_eq!(connected, EgressResponse::Connected { conn: 1, address: "127.0.0.1".to_owned() });
 }
 
 #[tokio::test]
-async fn a_channel_has_its_share_of_an_hour() {
+async fn bytes_and_connections_of_a_channel_are_limited_by_the_hour() {
     let address = echo().await;
     let limits = Config { bot_network_hour_bytes: 4, bot_network_hour_connections: 1, ..allowing(address) };
     let network = network(&limits);
-    let mut hook = visit(&network);
+    let mut hook = open_hook(&network);
     connect(&mut *hook, "127.0.0.1", address.port()).await;
     send(&mut *hook, 1, b"four").await;
     let (kind, message) = failure(receive(&mut *hook, 1).await);
     assert_eq!(kind, EgressErrorKind::Limit);
     assert!(message.contains("at most 4 bytes an hour"), "{message}");
-    let (kind, message) = failure(connect(&mut *visit(&network), "127.0.0.1", address.port()).await);
+    let (kind, message) = failure(connect(&mut *open_hook(&network), "127.0.0.1", address.port()).await);
     assert_eq!(kind, EgressErrorKind::Limit);
     assert!(message.contains("at most 1 connections an hour"), "{message}");
     let mut other = network.open("c2", "bot_1", Instant::now() + HOOK, Arc::new([]));
@@ -305,7 +305,7 @@ async fn a_channel_has_its_share_of_an_hour() {
 }
 
 #[tokio::test]
-async fn tls_shows_what_was_agreed_on() {
+async fn tls_reports_the_negotiated_parameters() {
     let authority = Authority::new("ours");
     let new = authority.server("localhost", (2020, 2100)).await;
     let old = authority.server_of("localhost", (2020, 2100), &[&TLS12]).await;
@@ -317,44 +317,44 @@ async fn tls_shows_what_was_agreed_on() {
         (new, None, "localhost", ("TLSv1.3", "TLS_AES_256_GCM_SHA384")),
         (old, Some("localhost"), "127.0.0.1", ("TLSv1.2", "ECDHE-ECDSA-AES256-GCM-SHA384")),
     ] {
-        let mut visit = visit(&network);
-        connect(&mut *visit, host, address.port()).await;
-        match secure(&mut *visit, server_name, true).await {
+        let mut hook = open_hook(&network);
+        connect(&mut *hook, host, address.port()).await;
+        match secure(&mut *hook, server_name, true).await {
             EgressResponse::Secured { version, cipher, alpn, certificates } => {
                 assert_eq!((version.as_str(), cipher.as_str()), agreed);
                 assert_eq!((alpn.as_deref(), certificates.len()), (Some("http/1.1"), 1));
             }
             other => panic!("{other:?}"),
         }
-        assert_eq!(receive(&mut *visit, 1).await, received("welcome"));
-        assert_eq!(receive(&mut *visit, 1).await, received(""));
-        let (kind, message) = failure(secure(&mut *visit, server_name, true).await);
+        assert_eq!(receive(&mut *hook, 1).await, received("welcome"));
+        assert_eq!(receive(&mut *hook, 1).await, received(""));
+        let (kind, message) = failure(secure(&mut *hook, server_name, true).await);
         assert_eq!(kind, EgressErrorKind::Tls);
         assert!(message.contains("has TLS already"), "{message}");
     }
 }
 
 #[tokio::test]
-async fn a_certificate_that_is_not_valid_is_named_and_may_be_taken_all_the_same() {
+async fn an_invalid_certificate_is_explained_and_accepted_only_without_verification() {
     let authority = Authority::new("ours");
     let expired = authority.server("localhost", (2020, 2021)).await;
     let early = authority.server("localhost", (2090, 2100)).await;
     let other = authority.server("other.example", (2020, 2100)).await;
     let stranger = Authority::new("stranger").server("localhost", (2020, 2100)).await;
-    for (address, said) in [
+    for (address, reason) in [
         (expired, "certificate has expired"),
         (early, "certificate is not yet valid"),
         (other, "Hostname mismatch, certificate is not valid for 'localhost'"),
         (stranger, "unable to get local issuer certificate"),
     ] {
         let network = network(&Config { bot_network_ca: Some(authority.file()), ..allowing(address) });
-        let mut strict = visit(&network);
+        let mut strict = open_hook(&network);
         connect(&mut *strict, "localhost", address.port()).await;
         let failed = failure(secure(&mut *strict, Some("localhost"), true).await);
-        assert_eq!(failed, (EgressErrorKind::Tls, format!("certificate verify failed: {said}")));
+        assert_eq!(failed, (EgressErrorKind::Tls, format!("certificate verify failed: {reason}")));
         assert_eq!(failure(receive(&mut *strict, 1).await).0, EgressErrorKind::Closed);
 
-        let mut lenient = visit(&network);
+        let mut lenient = open_hook(&network);
         connect(&mut *lenient, "localhost", address.port()).await;
         let secured = secure(&mut *lenient, Some("localhost"), false).await;
         assert!(
@@ -366,7 +366,7 @@ async fn a_certificate_that_is_not_valid_is_named_and_may_be_taken_all_the_same(
 }
 
 #[tokio::test]
-async fn tls_with_a_server_that_has_none_fails() {
+async fn tls_with_a_plain_text_server_fails() {
     let address = server(|mut stream| async move {
         stream.read_exact(&mut [0; 5]).await?;
         stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await?;
@@ -374,16 +374,16 @@ async fn tls_with_a_server_that_has_none_fails() {
     })
     .await;
     let network = network(&allowing(address));
-    let mut visit = visit(&network);
-    connect(&mut *visit, "127.0.0.1", address.port()).await;
-    let failed = failure(secure(&mut *visit, None, false).await);
-    assert_eq!(failed, (EgressErrorKind::Tls, "the other end does not speak TLS at this port".to_owned()));
+    let mut hook = open_hook(&network);
+    connect(&mut *hook, "127.0.0.1", address.port()).await;
+    let failed = failure(secure(&mut *hook, None, false).await);
+    assert_eq!(failed, (EgressErrorKind::Tls, "the server does not speak TLS at this port".to_owned()));
 }
 
 #[test]
-fn what_an_operator_got_wrong_is_named() {
+fn configuration_errors_name_the_setting_and_the_value() {
     let missing = PathBuf::from("/nonexistent/ca.pem");
-    for (config, said) in [
+    for (config, message) in [
         (
             Config { bot_network_allow: vec!["10.0.0.1/8".to_owned()], ..Config::default() },
             "bot_network_allow: `10.0.0.1/8`",
@@ -391,8 +391,8 @@ fn what_an_operator_got_wrong_is_named() {
         (Config { bot_network_deny: vec!["*".to_owned()], ..Config::default() }, "bot_network_deny: `*`"),
         (Config { bot_network_ca: Some(missing), ..Config::default() }, "/nonexistent/ca.pem"),
     ] {
-        let error = format!("{:#}", Network::open(&config, Clock::system()).unwrap_err());
-        assert!(error.contains(said), "{error}");
+        let error = format!("{:#}", Network::open(&config, &Clock::system()).unwrap_err());
+        assert!(error.contains(message), "{error}");
     }
-    assert!(Network::open(&Config { bot_network: false, ..Config::default() }, Clock::system()).unwrap().is_none());
+    assert!(Network::open(&Config { bot_network: false, ..Config::default() }, &Clock::system()).unwrap().is_none());
 }

@@ -1,4 +1,4 @@
-//! TLS for bots' connections: whom to trust, and in words why not.
+//! TLS on outgoing connections: certificate verification, and its errors in words.
 
 use std::io;
 use std::path::Path;
@@ -16,30 +16,35 @@ use rustls::{
 };
 use tokio::sync::OnceCell;
 
-/// Whom bots trust: whom the machine trusts, and the operator's own authorities.
+/// The certificate authorities that outgoing connections trust: those of the machine, and the operator's own.
 #[derive(Debug)]
-pub(super) struct Trust {
+pub(super) struct TrustAnchors {
     provider: Arc<CryptoProvider>,
-    own: Vec<CertificateDer<'static>>,
+    operators: Vec<CertificateDer<'static>>,
     roots: OnceCell<Arc<RootCertStore>>,
 }
 
-impl Trust {
-    /// Reads the operator's authorities from a file in PEM; the machine's are read when first needed.
-    pub(super) fn open(own: Option<&Path>) -> Result<Self> {
+impl TrustAnchors {
+    /// Reads the operator's authorities from a PEM file; those of the machine are read when first needed.
+    pub(super) fn open(file: Option<&Path>) -> Result<Self> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let own = own.map(read_authorities).transpose()?.unwrap_or_default();
-        Ok(Self { provider, own, roots: OnceCell::new() })
+        let operators = file.map(read_authorities).transpose()?.unwrap_or_default();
+        Ok(Self { provider, operators, roots: OnceCell::new() })
     }
 
-    /// The settings of a handshake. Without `verify` any certificate will do, and is still told.
-    pub(super) async fn config(&self, verify: bool, sni: bool, alpn: &[String]) -> Result<Arc<ClientConfig>, String> {
+    /// The settings of a handshake. Without `verify` any certificate is accepted, and still reported.
+    pub(super) async fn client_config(
+        &self,
+        verify: bool,
+        sni: bool,
+        alpn: &[String],
+    ) -> Result<Arc<ClientConfig>, String> {
         let verifier: Arc<dyn ServerCertVerifier> = if verify {
             let roots = Arc::clone(self.roots.get_or_try_init(|| self.read_roots()).await?);
             let verifier = WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(&self.provider)).build();
-            verifier.map_err(|error| format!("the relay trusts nobody: {error}"))?
+            verifier.map_err(|error| format!("the relay cannot verify certificates: {error}"))?
         } else {
-            Arc::new(Anybody(Arc::clone(&self.provider)))
+            Arc::new(AcceptAnyCertificate(Arc::clone(&self.provider)))
         };
         let mut config = ClientConfig::builder_with_provider(Arc::clone(&self.provider))
             .with_safe_default_protocol_versions()
@@ -55,7 +60,7 @@ impl Trust {
     async fn read_roots(&self) -> Result<Arc<RootCertStore>, String> {
         let found = tokio::task::spawn_blocking(rustls_native_certs::load_native_certs).await;
         let mut certificates = found.map_err(|error| error.to_string())?.certs;
-        certificates.extend(self.own.iter().cloned());
+        certificates.extend(self.operators.iter().cloned());
         let mut roots = RootCertStore::empty();
         roots.add_parsable_certificates(certificates);
         if roots.is_empty() {
@@ -66,24 +71,26 @@ impl Trust {
 }
 
 fn read_authorities(path: &Path) -> Result<Vec<CertificateDer<'static>>> {
-    let shown = path.display();
+    let file = path.display();
     let read = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
-    let certificates = read.with_context(|| format!("cannot read the certificates in {shown}"))?;
+    let certificates = read.with_context(|| format!("cannot read the certificates in {file}"))?;
     let mut roots = RootCertStore::empty();
     for certificate in &certificates {
-        roots.add(certificate.clone()).with_context(|| format!("{shown} holds no authority's certificate"))?;
+        roots
+            .add(certificate.clone())
+            .with_context(|| format!("{file} contains a certificate that cannot be used as an authority"))?;
     }
     if certificates.is_empty() {
-        bail!("{shown} holds no certificate in PEM");
+        bail!("{file} contains no certificate in PEM");
     }
     Ok(certificates)
 }
 
-/// Takes any certificate, as long as the other end has its key.
+/// Accepts any certificate, as long as the server has its key.
 #[derive(Debug)]
-struct Anybody(Arc<CryptoProvider>);
+struct AcceptAnyCertificate(Arc<CryptoProvider>);
 
-impl ServerCertVerifier for Anybody {
+impl ServerCertVerifier for AcceptAnyCertificate {
     fn verify_server_cert(
         &self,
         _end_entity: &CertificateDer<'_>,
@@ -118,14 +125,14 @@ impl ServerCertVerifier for Anybody {
     }
 }
 
-/// Why a handshake failed, with OpenSSL's words for what is wrong with a certificate; `name` is whom it should be for.
+/// Explains an error of TLS, in OpenSSL's words where a certificate is wrong; `name` is the name that it should be for.
 ///
-/// `None` if it is not TLS that failed.
-pub(super) fn reason(error: &io::Error, name: &str) -> Option<String> {
+/// Returns `None` for an error that is not of TLS.
+pub(super) fn explain(error: &io::Error, name: &str) -> Option<String> {
     let error = error.get_ref()?.downcast_ref::<Error>()?;
-    let said = match error {
-        Error::InvalidCertificate(wrong) => {
-            let wrong = match wrong {
+    let message = match error {
+        Error::InvalidCertificate(error) => {
+            let reason = match error {
                 CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
                     "certificate has expired".to_owned()
                 }
@@ -140,16 +147,18 @@ pub(super) fn reason(error: &io::Error, name: &str) -> Option<String> {
                 CertificateError::BadSignature => "certificate signature failure".to_owned(),
                 other => other.to_string(),
             };
-            format!("certificate verify failed: {wrong}")
+            format!("certificate verify failed: {reason}")
         }
         Error::AlertReceived(AlertDescription::UnrecognisedName) => {
-            format!("the other end does not know the name '{name}'")
+            format!("the server does not know the name '{name}'")
         }
-        Error::InvalidMessage(_) => "the other end does not speak TLS at this port".to_owned(),
-        Error::PeerIncompatible(_) => format!("the other end speaks no TLS that is safe enough: {error}"),
+        Error::InvalidMessage(_) => "the server does not speak TLS at this port".to_owned(),
+        Error::PeerIncompatible(_) => {
+            format!("the server supports no TLS version or cipher that is secure enough: {error}")
+        }
         other => other.to_string(),
     };
-    Some(said)
+    Some(message)
 }
 
 /// The version's name, as OpenSSL writes it.
