@@ -33,7 +33,7 @@ pub use mcp_multiplayer_relay_store as store;
 
 pub use export::export;
 pub use keys::RelayKey;
-pub use listener::{Encryption, serve};
+pub use listener::{Tls, serve};
 pub use mcp::Handler as McpHandler;
 pub use operation::Caller;
 pub use router::mcp_router;

@@ -10,7 +10,7 @@ use mcp_multiplayer_protocol::ChannelId;
 use mcp_multiplayer_relay::clock::{Clock, Random};
 use mcp_multiplayer_relay::config::{self, Config, Settings};
 use mcp_multiplayer_relay::store::sqlite::SqliteStore;
-use mcp_multiplayer_relay::{Encryption, RelayKey, export, open, serve, telemetry};
+use mcp_multiplayer_relay::{RelayKey, Tls, export, open, serve, telemetry};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -93,8 +93,8 @@ async fn main() -> Result<()> {
 
 async fn run(mut config: Config) -> Result<()> {
     telemetry::start(&config)?;
-    let encryption = Encryption::open(&config)?;
-    let scheme = if encryption.is_some() { "https" } else { "http" };
+    let tls = Tls::open(&config)?;
+    let scheme = if tls.is_some() { "https" } else { "http" };
     let mut listeners = vec![];
     for address in std::iter::once(config.listen).chain(config.also_listen) {
         let listener = TcpListener::bind(address).await;
@@ -121,7 +121,7 @@ async fn run(mut config: Config) -> Result<()> {
         }
         shutdown.cancel();
     });
-    serve(listeners, encryption, relay).await
+    serve(listeners, tls, relay).await
 }
 
 async fn write_export(config: &Config, channel_id: ChannelId, out: Option<PathBuf>, public: bool) -> Result<()> {

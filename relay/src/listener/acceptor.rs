@@ -14,63 +14,65 @@ use tokio_util::sync::CancellationToken;
 use tower_http::add_extension::AddExtension;
 
 use super::acme;
-use super::admission::{Admission, Place};
+use super::connection_limits::{ConnectionLimits, ConnectionPermit};
 use crate::config::Config;
-use crate::pace::Overdue;
-use crate::pace::connection::{Link, socket};
+use crate::pace::ResponseWatchdog;
+use crate::pace::connection::{ClientStream, with_write_timeout};
 
-/// Makes of a socket what HTTP is spoken over, or closes it.
+/// Turns an accepted socket into the stream that HTTP uses, or closes it.
 #[derive(Clone)]
 pub(super) struct Acceptor {
     tls: Option<TlsAcceptor>,
-    admission: Admission,
-    patience: Duration,
+    limits: ConnectionLimits,
+    slow_client: Duration,
     shutdown: CancellationToken,
 }
 
 impl Acceptor {
     pub(super) fn new(
         config: &Config,
-        settings: Option<Arc<ServerConfig>>,
-        admission: Admission,
+        tls: Option<Arc<ServerConfig>>,
+        limits: ConnectionLimits,
         shutdown: CancellationToken,
     ) -> Self {
-        Self { tls: settings.map(TlsAcceptor::from), admission, patience: config.slow_client(), shutdown }
+        Self { tls: tls.map(TlsAcceptor::from), limits, slow_client: config.slow_client(), shutdown }
     }
 
-    async fn open(self, stream: TcpStream, place: Place) -> io::Result<Link<Place>> {
+    async fn open(self, stream: TcpStream, permit: ConnectionPermit) -> io::Result<ClientStream<ConnectionPermit>> {
         stream.set_nodelay(true)?;
-        let socket = socket(stream, self.patience);
-        let Some(tls) = &self.tls else { return Ok(Link::new(Either::Left(socket), self.patience, place)) };
+        let socket = with_write_timeout(stream, self.slow_client);
+        let Some(tls) = &self.tls else {
+            return Ok(ClientStream::new(Either::Left(socket), self.slow_client, permit));
+        };
         let handshake = tokio::select! {
-            handshake = timeout(self.patience, tls.accept(socket)) => handshake.map_err(|_| ErrorKind::TimedOut)?,
+            handshake = timeout(self.slow_client, tls.accept(socket)) => handshake.map_err(|_| ErrorKind::TimedOut)?,
             () = self.shutdown.cancelled() => return Err(ErrorKind::ConnectionAborted.into()),
         };
-        let stream = handshake.inspect_err(|error| tracing::debug!(error.cause = %error, "a handshake failed"))?;
+        let stream = handshake.inspect_err(|error| tracing::debug!(error.cause = %error, "TLS handshake failed"))?;
         if stream.get_ref().1.alpn_protocol() == Some(acme::ALPN) {
-            // The authority has seen the certificate it wanted to see (RFC 8737, section 3).
+            // The certificate authority has validated the domain by the handshake alone (RFC 8737, section 3).
             return Err(ErrorKind::ConnectionAborted.into());
         }
-        Ok(Link::new(Either::Right(Box::new(stream)), self.patience, place))
+        Ok(ClientStream::new(Either::Right(Box::new(stream)), self.slow_client, permit))
     }
 }
 
 impl<S: Send + 'static> Accept<TcpStream, S> for Acceptor {
-    type Stream = Link<Place>;
-    type Service = AddExtension<S, Overdue>;
-    type Future = Pin<Box<dyn Future<Output = io::Result<(Link<Place>, Self::Service)>> + Send>>;
+    type Stream = ClientStream<ConnectionPermit>;
+    type Service = AddExtension<S, ResponseWatchdog>;
+    type Future = Pin<Box<dyn Future<Output = io::Result<(Self::Stream, Self::Service)>> + Send>>;
 
     fn accept(&self, stream: TcpStream, service: S) -> Self::Future {
-        let place = stream.peer_addr().map(|peer: SocketAddr| self.admission.admit(peer.ip()));
+        let permit = stream.peer_addr().map(|peer: SocketAddr| self.limits.admit(peer.ip()));
         let acceptor = self.clone();
         Box::pin(async move {
-            let Some(place) = place? else {
-                tracing::debug!("a connection was refused: there are as many as there may be");
+            let Some(permit) = permit? else {
+                tracing::debug!("connection refused: the limit on connections is reached");
                 return Err(ErrorKind::ConnectionRefused.into());
             };
-            let link = acceptor.open(stream, place).await?;
-            let overdue = link.overdue();
-            Ok((link, AddExtension::new(service, overdue)))
+            let stream = acceptor.open(stream, permit).await?;
+            let watchdog = stream.watchdog();
+            Ok((stream, AddExtension::new(service, watchdog)))
         })
     }
 }

@@ -1,4 +1,4 @@
-//! Certificates that the relay gets by itself (ACME, RFC 8555), proving by TLS-ALPN-01 (RFC 8737) that a domain is its.
+//! Certificates by ACME (RFC 8555), validated by TLS-ALPN-01 (RFC 8737) on the relay's own port.
 
 use std::fs::{DirBuilder, Permissions};
 use std::io;
@@ -14,54 +14,57 @@ use rustls_acme::{AcmeConfig, AcmeState};
 
 use crate::config::Config;
 
-/// The protocol of an authority's proof.
+/// The ALPN protocol by which an authority validates a domain.
 pub(super) const ALPN: &[u8] = b"acme-tls/1";
 
 /// An account at a certificate authority.
-pub(super) struct Acme(AcmeState<io::Error>);
+pub(super) struct AcmeAccount(AcmeState<io::Error>);
 
-impl Acme {
-    /// Keeps what it gets in the data directory, for nobody but the relay.
+impl AcmeAccount {
+    /// Opens the account. Its key and certificates are stored in the data directory, readable by the relay's user only.
     pub(super) fn open(config: &Config) -> Result<Self> {
         let cache = config.data_dir.join("acme");
         let made = DirBuilder::new().recursive(true).mode(0o700).create(&cache);
-        // One that was there before is made as tight.
+        // An existing directory may have wider permissions.
         let made = made.and_then(|()| std::fs::set_permissions(&cache, Permissions::from_mode(0o700)));
-        made.with_context(|| format!("cannot make {}", cache.display()))?;
+        made.with_context(|| format!("cannot create {}", cache.display()))?;
         let contact = config.acme_contact.iter().map(|address| match address.strip_prefix("mailto:") {
             Some(_) => address.clone(),
             None => format!("mailto:{address}"),
         });
-        let acme = AcmeConfig::new_with_client_config(&config.acme_domain, Arc::new(trust()?))
+        let acme = AcmeConfig::new_with_client_config(&config.acme_domain, Arc::new(authority_client_config()?))
             .directory(&config.acme_directory)
             .contact(contact)
             .cache(DirCache::new(cache));
         Ok(Self(acme.state()))
     }
 
-    pub(super) fn certificates(&self) -> Arc<dyn ResolvesServerCert> {
+    pub(super) fn resolver(&self) -> Arc<dyn ResolvesServerCert> {
         self.0.resolver()
     }
 
-    /// Orders certificates, and again before they expire.
-    pub(super) async fn keep_fresh(mut self) {
+    /// Orders certificates, and renews them before they expire.
+    pub(super) async fn renew(mut self) {
         while let Some(event) = self.0.next().await {
             match event {
-                Ok(event) => tracing::info!(acme.event = ?event, "certificate"),
+                Ok(event) => tracing::info!(acme.event = ?event, "ACME event"),
                 Err(error) => tracing::warn!(
                     error.cause = %error,
-                    "no certificate yet; is the domain's port 443 this relay's? it will try again"
+                    "cannot get a certificate by ACME; will retry. Check that port 443 of the domain leads to this relay"
                 ),
             }
         }
     }
 }
 
-/// The machine's authorities vouch for the certificate authority's own server.
-fn trust() -> Result<ClientConfig> {
+/// The settings of connections to the ACME server, whose own certificate is verified by the machine's root certificates.
+fn authority_client_config() -> Result<ClientConfig> {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    ensure!(!roots.is_empty(), "this machine has no root certificates, without which ACME trusts no authority");
+    ensure!(
+        !roots.is_empty(),
+        "this machine has no root certificates, so the ACME server cannot be verified; install ca-certificates"
+    );
     let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()
         .expect("the provider has cipher suites of both versions");

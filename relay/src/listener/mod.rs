@@ -1,11 +1,11 @@
-//! How connections are taken in: admitted, encrypted, and held to a pace.
+//! Accepts connections: limits on their number and pace, TLS, and shutdown.
 
 mod acceptor;
 mod acme;
-mod admission;
-mod certificate;
-mod encryption;
+mod certificate_files;
+mod connection_limits;
 mod open_files;
+mod tls;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -17,40 +17,37 @@ use axum_server::{Handle, Server};
 use hyper_util::rt::TokioTimer;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use self::acceptor::Acceptor;
-use self::admission::Admission;
-pub use self::encryption::Encryption;
+use self::connection_limits::ConnectionLimits;
+pub use self::tls::Tls;
 use crate::router;
 use crate::state::Relay;
 
-/// How long a shutdown waits for answers that are under way.
+/// Longest wait of a shutdown for requests in progress.
 const DRAIN: Duration = Duration::from_secs(10);
-/// How often what is known of idle callers is forgotten.
-const FORGET_EVERY: Duration = Duration::from_mins(1);
 /// Largest head of a request, in bytes.
 const HEAD_BYTES: u32 = 64 * 1024;
-/// Requests under way on one HTTP/2 connection; RFC 9113 advises against fewer.
+/// Concurrent requests on one HTTP/2 connection. RFC 9113, section 6.5.2, advises against fewer.
 const STREAMS: u32 = 100;
-/// Bytes of an answer that wait for one HTTP/2 stream's window.
+/// Largest part of a response that is buffered until an HTTP/2 stream's window opens, in bytes.
 const STREAM_BUFFER_BYTES: usize = 64 * 1024;
 
-/// Serves the relay's doors on `listeners` until its shutdown token is cancelled, then finishes what
-/// was begun: waits end at once, what was acknowledged is durable, open answers are sent.
-pub async fn serve(listeners: Vec<TcpListener>, encryption: Option<Encryption>, relay: Arc<Relay>) -> Result<()> {
-    open_files::make_room(relay.config.connections);
+/// Serves the relay's transports and pages on `listeners` until its shutdown token is cancelled, then finishes the requests
+/// in progress: waits end at once, what was acknowledged is durable, responses are sent.
+pub async fn serve(listeners: Vec<TcpListener>, tls: Option<Tls>, relay: Arc<Relay>) -> Result<()> {
+    open_files::raise_limit(relay.config.connections);
     let shutdown = relay.shutdown.clone();
-    // MCP requests under way are cut off only after they had time to end by themselves.
+    // MCP requests in progress are cancelled only after they had time to finish.
     let cut_off = CancellationToken::new();
     let connections = TaskTracker::new();
     let router = router::router(&relay, &connections, &cut_off)?;
-    let mut upkeep = JoinSet::new();
-    upkeep.spawn(forget_idle(Arc::clone(&relay)));
-    let settings = encryption.map(|encryption| encryption.start(&mut upkeep));
-    let acceptor = Acceptor::new(&relay.config, settings, Admission::new(&relay.config)?, shutdown.clone());
+    let mut certificate_tasks = JoinSet::new();
+    let tls = tls.map(|tls| tls.start(&mut certificate_tasks));
+    let acceptor = Acceptor::new(&relay.config, tls, ConnectionLimits::new(&relay.config)?, shutdown.clone());
     let mut servers = JoinSet::new();
     let mut handles = vec![];
     for listener in listeners {
@@ -70,7 +67,7 @@ pub async fn serve(listeners: Vec<TcpListener>, encryption: Option<Encryption>, 
         while servers.join_next().await.is_some() {}
     });
     if drained.await.is_err() {
-        tracing::warn!("some connections did not end in time");
+        tracing::warn!("some connections did not close in time");
     }
     cut_off.cancel();
     tracing::info!("stopped");
@@ -82,28 +79,19 @@ async fn serve_one(
     handle: Handle<SocketAddr>,
     acceptor: Acceptor,
     router: Router,
-    patience: Duration,
+    slow_client: Duration,
 ) -> std::io::Result<()> {
     let mut server = Server::from_listener(listener).acceptor(acceptor).handle(handle);
     let builder = server.http_builder();
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(patience).max_buf_size(HEAD_BYTES as usize);
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(slow_client).max_buf_size(HEAD_BYTES as usize);
     builder
         .http2()
         .timer(TokioTimer::new())
-        // Whoever does not answer a ping is gone, or is stuck in the middle of a frame.
-        .keep_alive_interval(patience)
-        .keep_alive_timeout(patience)
+        // A client that does not answer a ping is gone, or stalls in the middle of a frame.
+        .keep_alive_interval(slow_client)
+        .keep_alive_timeout(slow_client)
         .max_header_list_size(HEAD_BYTES)
         .max_concurrent_streams(STREAMS)
         .max_send_buf_size(STREAM_BUFFER_BYTES);
     server.serve(router.into_make_service_with_connect_info::<SocketAddr>()).await
-}
-
-async fn forget_idle(relay: Arc<Relay>) {
-    let mut ticks = interval(FORGET_EVERY);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        ticks.tick().await;
-        relay.quotas.forget_idle();
-    }
 }

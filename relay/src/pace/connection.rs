@@ -1,4 +1,4 @@
-//! Connections whose clients do not begin to speak, or do not read.
+//! Connections whose client sends nothing at first, or does not read.
 
 use std::io::{self, ErrorKind, IoSlice};
 use std::pin::Pin;
@@ -12,76 +12,76 @@ use tokio_io_timeout::TimeoutStream;
 use tokio_rustls::server::TlsStream;
 use tokio_util::either::Either;
 
-use super::Overdue;
+use super::ResponseWatchdog;
 
-/// A socket whose writes may not stand still for long; how long it has nothing to say is its own affair.
-pub(crate) type Socket = Pin<Box<TimeoutStream<TcpStream>>>;
+/// A socket on which a write fails when it makes no progress in time. Reads may take any time.
+pub(crate) type TimedSocket = Pin<Box<TimeoutStream<TcpStream>>>;
 
-/// The length of HTTP/2's preface (RFC 9113, section 3.4), which no HTTP/1 request falls far short of.
-const OPENING_BYTES: usize = 24;
+/// Length of the HTTP/2 preface (RFC 9113, section 3.4). An HTTP/1 request is hardly ever shorter.
+const PREFACE_BYTES: usize = 24;
 
-/// The stream that HTTP is spoken over. It fails when the client does not begin to speak in time, and once a response
-/// is overdue.
+/// A client's connection, with or without TLS, as HTTP reads and writes it.
 ///
-/// From the first bytes on, HTTP's own time limits apply. The permit is held as long as the stream lives, also after an
-/// upgrade to WebSocket.
+/// It fails when the first bytes do not arrive in time, and once the [`ResponseWatchdog`] has fired. After the first bytes,
+/// HTTP's own time limits apply. The permit is held as long as the stream exists, also after an upgrade to WebSocket.
 #[derive(Debug)]
-pub(crate) struct Link<P> {
-    stream: Either<Socket, Box<TlsStream<Socket>>>,
-    opening: Option<Opening>,
-    overdue: Overdue,
+pub(crate) struct ClientStream<P> {
+    stream: Either<TimedSocket, Box<TlsStream<TimedSocket>>>,
+    preface: Option<Preface>,
+    watchdog: ResponseWatchdog,
     _permit: P,
 }
 
-/// A client that has not said yet which HTTP it speaks.
+/// The wait for the first bytes, from which hyper tells the HTTP version.
 #[derive(Debug)]
-struct Opening {
-    missing: usize,
+struct Preface {
+    missing_bytes: usize,
     deadline: Pin<Box<Sleep>>,
 }
 
-/// The socket of a connection whose client may keep the relay from writing for so long.
-pub(crate) fn socket(stream: TcpStream, patience: Duration) -> Socket {
+/// Sets the time in which a write to the socket must make progress.
+pub(crate) fn with_write_timeout(stream: TcpStream, limit: Duration) -> TimedSocket {
     let mut stream = TimeoutStream::new(stream);
-    stream.set_write_timeout(Some(patience));
+    stream.set_write_timeout(Some(limit));
     Box::pin(stream)
 }
 
-impl<P> Link<P> {
-    pub(crate) fn new(stream: Either<Socket, Box<TlsStream<Socket>>>, patience: Duration, permit: P) -> Self {
-        let opening = Opening { missing: OPENING_BYTES, deadline: Box::pin(sleep(patience)) };
-        Self { stream, opening: Some(opening), overdue: Overdue::default(), _permit: permit }
+impl<P> ClientStream<P> {
+    /// A stream whose first bytes must arrive within `limit`.
+    pub(crate) fn new(stream: Either<TimedSocket, Box<TlsStream<TimedSocket>>>, limit: Duration, permit: P) -> Self {
+        let preface = Preface { missing_bytes: PREFACE_BYTES, deadline: Box::pin(sleep(limit)) };
+        Self { stream, preface: Some(preface), watchdog: ResponseWatchdog::default(), _permit: permit }
     }
 
-    /// For the answers of this connection.
-    pub(crate) fn overdue(&self) -> Overdue {
-        self.overdue.clone()
+    /// The watchdog for the responses on this connection.
+    pub(crate) fn watchdog(&self) -> ResponseWatchdog {
+        self.watchdog.clone()
     }
 }
 
-impl<P: Unpin> AsyncRead for Link<P> {
+impl<P: Unpin> AsyncRead for ClientStream<P> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        // HTTP/2 comes by here at least as often as it sends pings.
-        if self.overdue.is_set() {
+        // HTTP/2 reads at least as often as it sends pings, so the watchdog is noticed by then.
+        if self.watchdog.has_fired() {
             return Poll::Ready(Err(ErrorKind::TimedOut.into()));
         }
         let before = buf.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(cx, buf);
-        if let Some(opening) = &mut self.opening {
+        if let Some(preface) = &mut self.preface {
             if read.is_pending() {
-                ready!(opening.deadline.as_mut().poll(cx));
+                ready!(preface.deadline.as_mut().poll(cx));
                 return Poll::Ready(Err(ErrorKind::TimedOut.into()));
             }
-            opening.missing = opening.missing.saturating_sub(buf.filled().len() - before);
-            if opening.missing == 0 {
-                self.opening = None;
+            preface.missing_bytes = preface.missing_bytes.saturating_sub(buf.filled().len() - before);
+            if preface.missing_bytes == 0 {
+                self.preface = None;
             }
         }
         read
     }
 }
 
-impl<P: Unpin> AsyncWrite for Link<P> {
+impl<P: Unpin> AsyncWrite for ClientStream<P> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(cx, buf)
     }

@@ -1,9 +1,8 @@
-//! Bodies of requests: not larger than the relay takes, and not slower.
+//! Limits on the size of request bodies and on how long they may stall.
 
 use std::mem;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -21,38 +20,42 @@ use tower_http::timeout::{TimeoutBody, TimeoutError};
 
 use crate::problem::problem;
 
-/// What bodies are held to.
+/// The limits on request bodies.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Bounds {
+pub(crate) struct BodyLimits {
     pub(crate) bytes: usize,
-    /// How long a body may stand still.
-    pub(crate) patience: Duration,
+    /// Longest time without progress.
+    pub(crate) stall: Duration,
 }
 
-const FINE: u8 = 0;
-const TOO_LARGE: u8 = 1;
-const TOO_SLOW: u8 = 2;
+/// Time for the rest of a body that the handler did not read. What a client sends in one go has arrived by then.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How long to wait for the rest of a body that nobody wants. What a client sends in one go is here by then.
-const UNREAD: Duration = Duration::from_secs(1);
+/// A limit that a body exceeded.
+#[derive(Clone, Copy)]
+enum Exceeded {
+    Size,
+    Stall,
+}
 
-/// What became of a body.
+/// The state of a body after its handler has responded.
 #[derive(Default)]
-struct Fate {
-    verdict: AtomicU8,
-    /// The body, if whoever answered left some of it.
+struct BodyOutcome {
+    exceeded: OnceLock<Exceeded>,
+    /// The body, if the handler did not read it to its end.
     unread: Mutex<Option<Body>>,
 }
 
-/// A body that comes back when it is dropped before its end.
+/// A body that is put into its [`BodyOutcome`] if it is dropped before its end.
 ///
-/// Hyper would close the connection, and the client, who hears nothing of it, would send its next request into the void.
-struct Lent {
+/// Dropped any other way, hyper would close the connection after the response without saying so, and the client's next
+/// request on it would be lost.
+struct ReclaimedBody {
     body: Body,
-    fate: Arc<Fate>,
+    outcome: Arc<BodyOutcome>,
 }
 
-impl HttpBody for Lent {
+impl HttpBody for ReclaimedBody {
     type Data = Bytes;
     type Error = axum::Error;
 
@@ -69,68 +72,63 @@ impl HttpBody for Lent {
     }
 }
 
-impl Drop for Lent {
+impl Drop for ReclaimedBody {
     fn drop(&mut self) {
         if !self.body.is_end_stream() {
-            *self.fate.unread() = Some(mem::take(&mut self.body));
+            *self.outcome.unread() = Some(mem::take(&mut self.body));
         }
     }
 }
 
-impl Fate {
+impl BodyOutcome {
     fn unread(&self) -> MutexGuard<'_, Option<Body>> {
         self.unread.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Bounds {
-    /// Has a request answered whose body says it is small enough, and answers for one that turns out otherwise.
-    pub(crate) async fn run(self, request: Request, answer: impl AsyncFnOnce(Request) -> Response) -> Response {
+impl BodyLimits {
+    /// Passes a request to `handle` with the limits on its body, and responds in its place if the body exceeds one.
+    pub(crate) async fn run(self, request: Request, handle: impl AsyncFnOnce(Request) -> Response) -> Response {
         if request.body().is_end_stream() {
-            return answer(request).await;
+            return handle(request).await;
         }
         let (parts, body) = request.into_parts();
         let version = parts.version;
-        let told = parts.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-        if told.is_some_and(|told: u64| told > self.bytes as u64) {
-            let whole = self.read_away(body, self.patience).await;
-            return if whole { self.too_large() } else { closing(self.too_large(), version) };
+        let declared = parts.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+        if declared.is_some_and(|bytes: u64| bytes > self.bytes as u64) {
+            let drained = self.drain(body, self.stall).await;
+            return if drained { self.too_large() } else { close_after(self.too_large(), version) };
         }
-        let fate = Arc::<Fate>::default();
-        let note = Arc::clone(&fate);
-        let body = Lent { body, fate: Arc::clone(&fate) };
-        let body = Limited::new(TimeoutBody::new(self.patience, body), self.bytes).map_err(move |error| {
-            let verdict = if error.is::<LengthLimitError>() {
-                TOO_LARGE
+        let outcome = Arc::<BodyOutcome>::default();
+        let recorded = Arc::clone(&outcome);
+        let body = ReclaimedBody { body, outcome: Arc::clone(&outcome) };
+        let body = Limited::new(TimeoutBody::new(self.stall, body), self.bytes).map_err(move |error| {
+            if error.is::<LengthLimitError>() {
+                let _ = recorded.exceeded.set(Exceeded::Size);
             } else if error.is::<TimeoutError>() {
-                TOO_SLOW
-            } else {
-                FINE
-            };
-            note.verdict.store(verdict, Ordering::Relaxed);
+                let _ = recorded.exceeded.set(Exceeded::Stall);
+            }
             error
         });
         let mut request = Request::from_parts(parts, Body::new(body));
-        // One limit, for every door.
+        // Otherwise axum's extractors would apply a limit of their own.
         DefaultBodyLimit::disable().apply(&mut request);
-        let response = answer(request).await;
-        let unread = fate.unread().take();
-        match fate.verdict.load(Ordering::Relaxed) {
-            FINE => match unread {
-                Some(body) => {
-                    let whole = self.read_away(body, UNREAD).await;
-                    if whole { response } else { closing(response, version) }
-                }
-                None => response,
-            },
-            TOO_LARGE => closing(self.too_large(), version),
-            _ => closing(self.too_slow(), version),
+        let response = handle(request).await;
+        let unread = outcome.unread().take();
+        match (outcome.exceeded.get(), unread) {
+            (None, None) => response,
+            (None, Some(body)) => {
+                let drained = self.drain(body, DRAIN_TIMEOUT).await;
+                if drained { response } else { close_after(response, version) }
+            }
+            (Some(Exceeded::Size), _) => close_after(self.too_large(), version),
+            (Some(Exceeded::Stall), _) => close_after(self.too_slow(), version),
         }
     }
 
-    /// Reads as much again as would have been taken: whoever is still sending would not see the answer. Whether that
-    /// was all of it.
-    async fn read_away(self, body: Body, within: Duration) -> bool {
+    /// Reads and discards the rest of a body, up to twice the limit, and returns whether that was all of it. A client that
+    /// is still sending would not see the response.
+    async fn drain(self, body: Body, within: Duration) -> bool {
         let mut body = Limited::new(body, self.bytes.saturating_mul(2));
         let reading = async {
             loop {
@@ -146,7 +144,7 @@ impl Bounds {
     fn too_large(self) -> Response {
         let error = Error::new(
             ErrorCode::TooLarge,
-            format!("The request is larger than the {} bytes that the relay takes.", self.bytes),
+            format!("The request is larger than the {} bytes that the relay accepts.", self.bytes),
             "Send less, or split it.",
         );
         problem(StatusCode::PAYLOAD_TOO_LARGE, &error)
@@ -154,16 +152,16 @@ impl Bounds {
 
     fn too_slow(self) -> Response {
         let error = Error::invalid(
-            format!("The request's body stood still for {} seconds.", self.patience.as_secs()),
-            "Send it again, in one go.",
+            format!("The request body stalled for {} seconds.", self.stall.as_secs()),
+            "Send it again, without a pause.",
         );
         problem(StatusCode::REQUEST_TIMEOUT, &error)
     }
 }
 
-/// The answer, after which the connection ends: what is left of the body is not worth waiting for.
-fn closing(mut response: Response, version: Version) -> Response {
-    // HTTP/2 ends the stream alone, and has no such header (RFC 9113, section 8.2.2).
+/// Adds to a response that the connection ends after it, as the rest of the request's body is not read.
+fn close_after(mut response: Response, version: Version) -> Response {
+    // HTTP/2 has no such header (RFC 9113, section 8.2.2); there, only the stream ends.
     if version < Version::HTTP_2 {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }

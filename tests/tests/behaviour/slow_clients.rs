@@ -49,7 +49,7 @@ async fn clients_that_do_not_finish_a_request_are_disconnected() {
     );
     let response = response_to_stalled_client(relay.address(), half_a_body.as_bytes()).await;
     assert!(response.starts_with("HTTP/1.1 408"), "{response}");
-    assert!(response.contains("stood still"), "{response}");
+    assert!(response.contains("stalled"), "{response}");
 }
 
 #[tokio::test]

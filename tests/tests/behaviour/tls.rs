@@ -197,11 +197,11 @@ async fn certificate_files_are_reloaded_on_sighup_unless_invalid() {
 
     for (file, content) in [("key.pem", "no key at all"), ("cert.pem", "")] {
         let good = std::fs::read(files.path(file)).unwrap();
-        let before = relay.logged().unwrap().matches("the new certificate is no good").count();
+        let before = relay.logged().unwrap().matches("new certificate is invalid").count();
         std::fs::write(files.path(file), content).unwrap();
         reload();
         let seen = async {
-            while relay.logged().unwrap().matches("is no good").count() == before {
+            while relay.logged().unwrap().matches("new certificate is invalid").count() == before {
                 yield_now().await;
             }
         };
@@ -218,7 +218,7 @@ async fn certificate_files_are_reloaded_on_sighup_unless_invalid() {
     std::fs::write(files.path("key.pem"), old_key).unwrap();
     reload();
     in_time("the log line", async {
-        while !relay.logged().unwrap().contains("do not fit") {
+        while !relay.logged().unwrap().contains("does not match") {
             yield_now().await;
         }
     })
@@ -244,7 +244,7 @@ async fn invalid_certificate_files_are_reported_at_start() {
     let data = TempDir::new().unwrap();
     for (certificate, key, reason) in [
         (files.path("cert.pem"), files.path("nowhere.pem"), "nowhere.pem"),
-        (files.path("cert.pem"), other.path("key.pem"), "do not fit"),
+        (files.path("cert.pem"), other.path("key.pem"), "does not match"),
         (files.path("key.pem"), files.path("key.pem"), "no certificate"),
         (files.path("cert.pem"), files.path("cert.pem"), "no private key"),
     ] {

@@ -5,70 +5,70 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use anyhow::Result;
 
 use crate::config::Config;
-use crate::net::AddressKey;
-use crate::net::Proxies;
+use crate::net::{AddressKey, TrustedProxies};
 
-/// Who may connect: so many in all, so many from one address. A trusted proxy stands for many callers.
+/// The limits on open connections, in all and from each address. Connections of trusted proxies count only in all, for one
+/// proxy's address stands for many clients.
 #[derive(Clone, Debug)]
-pub(super) struct Admission(Arc<Inner>);
+pub(super) struct ConnectionLimits(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    most: usize,
-    most_per_address: usize,
-    proxies: Proxies,
-    open: Mutex<Open>,
+    in_all: usize,
+    per_address: usize,
+    proxies: TrustedProxies,
+    open: Mutex<OpenConnections>,
 }
 
 #[derive(Debug, Default)]
-struct Open {
+struct OpenConnections {
     total: usize,
     by_address: HashMap<AddressKey, usize>,
 }
 
-/// A connection's place, which is free again when it is dropped.
+/// The permission for one connection, which counts as open until this is dropped.
 #[derive(Debug)]
-pub(super) struct Place {
-    admission: Admission,
+pub(super) struct ConnectionPermit {
+    limits: ConnectionLimits,
     key: Option<AddressKey>,
 }
 
-impl Admission {
+impl ConnectionLimits {
     pub(super) fn new(config: &Config) -> Result<Self> {
         Ok(Self(Arc::new(Inner {
-            most: config.connections,
-            most_per_address: config.connections_per_address,
-            proxies: Proxies::of(config)?,
+            in_all: config.connections,
+            per_address: config.connections_per_address,
+            proxies: TrustedProxies::new(config)?,
             open: Mutex::default(),
         })))
     }
 
-    /// A place for a connection from this address; `None` if there are as many as there may be.
-    pub(super) fn admit(&self, address: IpAddr) -> Option<Place> {
-        let key = (!self.0.proxies.trust(address)).then(|| AddressKey::of(address));
+    /// Counts a connection from this address; returns `None` if a limit is reached.
+    pub(super) fn admit(&self, address: IpAddr) -> Option<ConnectionPermit> {
+        let key = (!self.0.proxies.contains(address)).then(|| AddressKey::of(address));
         let mut open = self.open();
-        if open.total >= self.0.most {
+        if open.total >= self.0.in_all {
             return None;
         }
         if let Some(key) = key {
             let count = open.by_address.entry(key).or_default();
-            if *count >= self.0.most_per_address {
+            if *count >= self.0.per_address {
                 return None;
             }
             *count += 1;
         }
         open.total += 1;
-        Some(Place { admission: self.clone(), key })
+        Some(ConnectionPermit { limits: self.clone(), key })
     }
 
-    fn open(&self) -> MutexGuard<'_, Open> {
+    fn open(&self) -> MutexGuard<'_, OpenConnections> {
         self.0.open.lock().expect("no code panics while it holds this lock")
     }
 }
 
-impl Drop for Place {
+impl Drop for ConnectionPermit {
     fn drop(&mut self) {
-        let mut open = self.admission.open();
+        let mut open = self.limits.open();
         open.total -= 1;
         if let Some(key) = self.key
             && let Some(count) = open.by_address.get_mut(&key)
@@ -83,26 +83,26 @@ impl Drop for Place {
 
 #[cfg(test)]
 mod tests {
-    use super::Admission;
+    use super::ConnectionLimits;
     use crate::config::Config;
 
     #[test]
-    fn a_place_is_free_again_when_its_connection_ends() {
+    fn a_connection_counts_until_its_permit_is_dropped() {
         let config = Config {
             connections: 3,
             connections_per_address: 2,
             trusted_proxies: vec!["10.0.0.0/8".to_owned()],
             ..Config::default()
         };
-        let admission = Admission::new(&config).unwrap();
-        let from = |address: &str| admission.admit(address.parse().unwrap());
+        let limits = ConnectionLimits::new(&config).unwrap();
+        let from = |address: &str| limits.admit(address.parse().unwrap());
         let (first, _second) = (from("2001:db8::1").unwrap(), from("2001:db8::2").unwrap());
         assert!(from("2001:db8::3").is_none(), "a /64 is one address");
         let other = from("192.0.2.1").unwrap();
         assert!(from("192.0.2.2").is_none(), "three in all");
         drop((first, other));
         let _proxied = [from("10.1.1.1").unwrap(), from("10.1.1.1").unwrap()];
-        assert!(from("10.1.1.1").is_none(), "three in all, whoever comes");
-        assert_eq!(admission.open().by_address.len(), 1);
+        assert!(from("10.1.1.1").is_none(), "three in all, proxies included");
+        assert_eq!(limits.open().by_address.len(), 1);
     }
 }
