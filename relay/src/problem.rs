@@ -1,4 +1,4 @@
-//! Errors as answers to HTTP requests: `application/problem+json` (RFC 9457).
+//! Errors as HTTP responses: `application/problem+json` (RFC 9457).
 
 use axum::Json;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
@@ -7,10 +7,10 @@ use axum::response::{IntoResponse as _, Response};
 use mcp_multiplayer_protocol::{Error, ErrorCode};
 use serde::Serialize;
 
-/// The media type of problems.
+/// The media type of problem details.
 pub(crate) const MEDIA_TYPE: &str = "application/problem+json";
 
-/// The members of a problem (RFC 9457, section 3.1), and ours.
+/// The members of a problem details object (RFC 9457, section 3.1), and our extensions.
 #[derive(Serialize)]
 struct Problem<'a> {
     #[serde(rename = "type")]
@@ -19,11 +19,11 @@ struct Problem<'a> {
     status: u16,
     detail: &'a str,
     code: ErrorCode,
-    /// The same as every other door says it.
+    /// The error as the other transports send it.
     error: &'a Error,
 }
 
-/// An error as the answer to an HTTP request: `{type, title, status, detail, code, error: {code, message, hint}}`, with
+/// An error as an HTTP response: `{type, title, status, detail, code, error: {code, message, hint}}`, with
 /// `Retry-After` (RFC 9110, section 10.2.3) in whole seconds where waiting helps.
 pub(crate) fn problem(status: StatusCode, error: &Error) -> Response {
     let problem = Problem {
@@ -44,7 +44,7 @@ pub(crate) fn problem(status: StatusCode, error: &Error) -> Response {
     response
 }
 
-/// The status that fits an error, when nothing is known but its code.
+/// The HTTP status for an error, by its code alone.
 pub(crate) fn status(error: &Error) -> StatusCode {
     match error.code {
         ErrorCode::InvalidRequest => StatusCode::BAD_REQUEST,
@@ -70,7 +70,7 @@ mod tests {
     use super::{problem, status};
 
     #[test]
-    fn says_when_to_come_back_in_whole_seconds() {
+    fn retry_after_is_stated_in_whole_seconds() {
         for (millis, seconds) in [(0, "1"), (1, "1"), (1_000, "1"), (1_001, "2"), (250, "1")] {
             let error = Error::new(ErrorCode::RateLimit, "Too many.", "Wait.").retry_after(millis);
             let response = problem(status(&error), &error);

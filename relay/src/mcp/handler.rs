@@ -2,9 +2,9 @@ use mcp_multiplayer_mcp::McpServer;
 use rmcp::ServerHandler;
 use rmcp::model::{Extensions, SubscriptionFilter};
 
-/// What can be put behind the MCP endpoint.
+/// A handler that an [`McpEndpoint`](super::McpEndpoint) can serve.
 pub trait Handler: ServerHandler + Clone {
-    /// The handler that is to answer one `subscriptions/listen` with this filter.
+    /// Returns the handler for one `subscriptions/listen` request with this filter.
     fn admitting(&self, extensions: &Extensions, requested: &SubscriptionFilter) -> impl Future<Output = Self> + Send;
 }
 

@@ -1,4 +1,4 @@
-//! The MCP front door: streamable HTTP for every protocol era, without sessions.
+//! The MCP endpoint: streamable HTTP for every protocol era, without sessions.
 
 mod handler;
 
@@ -29,22 +29,22 @@ use crate::state::Relay;
 
 type Mcp<H> = StreamableHttpService<H, NeverSessionManager>;
 
-/// The services that a request may take.
+/// The services that a request may go to.
 struct Services<H> {
     json: Mcp<H>,
     stream: Mcp<H>,
-    endpoint: Endpoint<H>,
+    endpoint: McpEndpoint<H>,
 }
 
-/// An MCP server behind HTTP: the relay's, unless a test puts another there.
+/// An MCP server over HTTP: the relay's, or another handler in tests of the protocol.
 #[derive(Clone)]
-pub(crate) struct Endpoint<H> {
+pub(crate) struct McpEndpoint<H> {
     handler: H,
     config: StreamableHttpServerConfig,
 }
 
-impl Endpoint<McpServer> {
-    /// The relay as an MCP server.
+impl McpEndpoint<McpServer> {
+    /// The endpoint with the relay's operations as tools.
     pub(crate) fn new(relay: &Arc<Relay>, cut_off: &CancellationToken) -> Self {
         let relay_for_calls = Arc::clone(relay);
         let server = McpServer::new(move |extensions| {
@@ -53,24 +53,24 @@ impl Endpoint<McpServer> {
             let caller: Arc<dyn Multiplayer> = Arc::new(Caller::new(Arc::clone(&relay_for_calls), principal));
             Ok(caller)
         });
-        Self::to(server.with_shutdown(relay.shutdown.clone()), &relay.config, cut_off)
+        Self::with_handler(server.with_shutdown(relay.shutdown.clone()), &relay.config, cut_off)
     }
 }
 
-impl<H: Handler> Endpoint<H> {
-    /// The way to this handler.
-    pub(crate) fn to(handler: H, config: &Config, cut_off: &CancellationToken) -> Self {
+impl<H: Handler> McpEndpoint<H> {
+    /// The endpoint with this handler.
+    pub(crate) fn with_handler(handler: H, config: &Config, cut_off: &CancellationToken) -> Self {
         let config = StreamableHttpServerConfig::default()
             .with_legacy_session_mode(false)
             .with_max_request_body_bytes(config.request_bytes)
             .with_cancellation_token(cut_off.child_token())
-            // Host and Origin are checked for all doors alike, in net/origin.rs.
+            // Host and Origin are checked for all transports alike, in net/origin.rs.
             .disable_allowed_hosts()
             .disable_allowed_origins();
         Self { handler, config }
     }
 
-    /// Answers in JSON.
+    /// The service that responds in JSON.
     pub(crate) fn json(
         &self,
     ) -> impl Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + Sync + 'static
@@ -78,8 +78,8 @@ impl<H: Handler> Endpoint<H> {
         self.service(true)
     }
 
-    /// Answers older clients as an event stream, which those of the original system expect, and
-    /// clients of 2026-07-28 in JSON.
+    /// The service that responds to older clients with an event stream, as the original system's scripts expect, and to
+    /// clients of protocol version 2026-07-28 in JSON.
     pub(crate) fn event_stream(
         &self,
     ) -> impl Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + Sync + 'static
@@ -92,22 +92,22 @@ impl<H: Handler> Endpoint<H> {
         json_for_all: bool,
     ) -> impl Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + Sync + 'static
     {
-        // Cloned for each request, and more than once: as one piece.
+        // The service is cloned several times for each request, so its parts share one `Arc`.
         let services = Arc::new(Services {
             json: self.mcp(self.handler.clone(), true),
             stream: self.mcp(self.handler.clone(), false),
             endpoint: self.clone(),
         });
         service_fn(move |mut request: Request| {
-            // Whoever posts here is answered in the form of this door, whatever it says it accepts: curl says `*/*`,
-            // and some clients name one of the two types that the specification wants named.
+            // The endpoint alone decides the form of the response, and rmcp refuses requests that do not accept both. Yet
+            // curl sends `*/*`, and some clients name only one of the two types that the specification requires.
             request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json, text/event-stream"));
             let header = |name| request.headers().get(name);
             let modern = header("mcp-protocol-version").is_some_and(|version| version >= "2026-07-28");
-            let listens = modern && header("mcp-method").is_some_and(|method| method == "subscriptions/listen");
+            let is_listen = modern && header("mcp-method").is_some_and(|method| method == "subscriptions/listen");
             let services = Arc::clone(&services);
             async move {
-                if listens {
+                if is_listen {
                     return Ok(Box::pin(services.endpoint.clone().listen(request)).await);
                 }
                 let mcp = if modern || json_for_all { &services.json } else { &services.stream };
@@ -116,7 +116,7 @@ impl<H: Handler> Endpoint<H> {
         })
     }
 
-    /// Answers a `subscriptions/listen`: what of it can be had is known before it is acknowledged.
+    /// Responds to `subscriptions/listen`. The handler decides which subscriptions it admits before rmcp acknowledges them.
     async fn listen(self, request: Request) -> Response {
         #[derive(Default, Deserialize)]
         struct Message {
@@ -130,7 +130,7 @@ impl<H: Handler> Endpoint<H> {
         let Ok(body) = to_bytes(body, self.config.max_request_body_bytes).await else {
             return StatusCode::PAYLOAD_TOO_LARGE.into_response();
         };
-        // What is no such message is refused further on.
+        // A malformed message is refused by rmcp.
         let Message { params } = serde_json::from_slice(&body).unwrap_or_default();
         let mut extensions = Extensions::new();
         extensions.insert(parts.clone());

@@ -1,4 +1,4 @@
-//! The arguments of an operation, out of a request's body or of its query.
+//! Parses the arguments of an operation from a request's body or query.
 
 use axum::body::{Body, Bytes};
 use axum::extract::Request;
@@ -12,12 +12,12 @@ use url::form_urlencoded;
 
 use crate::problem;
 
-/// An error, and the status where it isn't the one of the code.
-type Refused = (StatusCode, Error);
+/// An error with its status, which may be more specific than the one of its code.
+type Refusal = (StatusCode, Error);
 
-/// The operation called `name`, with the arguments of a JSON body of at most `limit` bytes; a body that is empty stands
-/// for no arguments.
-pub(super) async fn from_body(name: &str, request: Request, limit: usize) -> Result<Operation, Refused> {
+/// Parses the operation called `name` with the arguments in a JSON body of at most `limit` bytes. An empty body means no
+/// arguments.
+pub(super) async fn from_body(name: &str, request: Request, limit: usize) -> Result<Operation, Refusal> {
     let (parts, body) = request.into_parts();
     if parts.uri.query().is_some_and(|query| !query.is_empty()) {
         return Err(invalid("A POST takes its arguments in the body, not in the URL."));
@@ -33,9 +33,9 @@ pub(super) async fn from_body(name: &str, request: Request, limit: usize) -> Res
         );
         return Err((StatusCode::UNSUPPORTED_MEDIA_TYPE, error));
     }
-    // Where it breaks, and not what is there: it may be a secret.
+    // The position of the error only, without the text there: it may be a secret.
     let args: Value = serde_json::from_slice(&bytes).map_err(|error| {
-        invalid(format!("The body is not JSON that can be read: line {}, column {}.", error.line(), error.column()))
+        invalid(format!("The body is not valid JSON: line {}, column {}.", error.line(), error.column()))
     })?;
     if args.is_null() {
         return Err(invalid("The arguments must be a JSON object."));
@@ -43,9 +43,9 @@ pub(super) async fn from_body(name: &str, request: Request, limit: usize) -> Res
     parse(name, args)
 }
 
-async fn read(parts: &Parts, body: Body, limit: usize) -> Result<Bytes, Refused> {
-    let announced = parts.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
-    if announced.is_some_and(|length| length > limit) {
+async fn read(parts: &Parts, body: Body, limit: usize) -> Result<Bytes, Refusal> {
+    let declared = parts.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    if declared.is_some_and(|length| length > limit) {
         return Err(too_large(limit));
     }
     match Limited::new(body, limit).collect().await {
@@ -61,47 +61,48 @@ fn is_json(parts: &Parts) -> bool {
     essence.eq_ignore_ascii_case("application/json")
 }
 
-/// The operation called `name`, with the arguments of a query (`application/x-www-form-urlencoded`).
+/// Parses the operation called `name` with the arguments in a query (`application/x-www-form-urlencoded`).
 pub(super) fn from_query(name: &str, query: Option<&str>) -> Result<Operation, Error> {
     let schema = Operation::schema(name).map(Value::from).unwrap_or_default();
     let mut args = Map::new();
     for (key, text) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
         let value = typed(&schema["properties"][&*key], &text);
         if args.insert(key.into_owned(), value).is_some() {
-            return Err(Error::invalid("The query names an argument twice.", HINT));
+            return Err(Error::invalid("The query contains an argument twice.", HINT));
         }
     }
     parse(name, Value::Object(args)).map_err(|(_, error)| error)
 }
 
-/// The text as what the schema wants it to be; what it cannot be stays text, and is refused with the argument's name.
+/// Converts a text to the type in the schema. A text that cannot be converted stays one, and is refused later with the
+/// argument's name.
 fn typed(schema: &Value, text: &str) -> Value {
-    let wants = |kind: &str| {
+    let accepts = |kind: &str| {
         let kinds = &schema["type"];
         kinds == kind || kinds.as_array().is_some_and(|kinds| kinds.iter().any(|one| one == kind))
     };
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     match text {
-        "true" | "false" if wants("boolean") => Value::Bool(text == "true"),
-        _ if wants("integer") && digits => text.parse::<u64>().map_or_else(|_| text.into(), Value::from),
+        "true" | "false" if accepts("boolean") => Value::Bool(text == "true"),
+        _ if accepts("integer") && digits => text.parse::<u64>().map_or_else(|_| text.into(), Value::from),
         _ => text.into(),
     }
 }
 
 const HINT: &str = "Compare the request with /openapi.json and send it again.";
 
-fn parse(name: &str, args: Value) -> Result<Operation, Refused> {
+fn parse(name: &str, args: Value) -> Result<Operation, Refusal> {
     Operation::parse(name, args).map_err(|error| {
         let error = Error { hint: HINT.into(), ..error };
         (problem::status(&error), error)
     })
 }
 
-fn invalid(message: impl Into<std::borrow::Cow<'static, str>>) -> Refused {
+fn invalid(message: impl Into<std::borrow::Cow<'static, str>>) -> Refusal {
     (StatusCode::BAD_REQUEST, Error::invalid(message, HINT))
 }
 
-fn too_large(limit: usize) -> Refused {
+fn too_large(limit: usize) -> Refusal {
     let message = format!("The request is larger than {limit} bytes.");
     (StatusCode::PAYLOAD_TOO_LARGE, Error::new(ErrorCode::TooLarge, message, "Send less, or split it."))
 }
@@ -118,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn a_query_is_read_by_type() {
+    fn query_values_are_converted_by_type() {
         let query = "channel_id=chn_0123456789abcdef&cursor=7&timeout_ms=0&include_trace=true&slot_id=s1";
         assert_eq!(
             args("sync_messages", query),
@@ -130,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_argument_cannot_be_is_refused() {
+    fn values_of_another_type_are_refused() {
         let channel = "channel_id=chn_0123456789abcdef";
         for (more, named) in [
             ("cursor=-1", "'cursor'"),

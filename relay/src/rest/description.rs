@@ -1,4 +1,4 @@
-//! The door's description: `OpenAPI` 3.1, made from the very types that are parsed and answered.
+//! The `OpenAPI` 3.1 description, generated from the types of arguments and results.
 
 use mcp_multiplayer_protocol::{Error, Request as Operation};
 use schemars::SchemaGenerator;
@@ -21,12 +21,12 @@ pub(super) fn document(config: &Config) -> Value {
     };
     let mut arguments = SchemaGenerator::new(settings());
     let mut results = SchemaGenerator::new(settings().for_serialize());
-    let mut described = Map::new();
+    let mut paths_object = Map::new();
     for (path, name) in paths() {
-        let (taken, answered) =
-            Operation::schemas(name, &mut arguments, &mut results).expect("paths lead to operations");
-        let responses = responses(name, &Value::from(answered));
-        let summary = Operation::summary(name).expect("paths lead to operations");
+        let (arguments_schema, result_schema) =
+            Operation::schemas(name, &mut arguments, &mut results).expect("paths are of operations");
+        let responses = responses(name, &Value::from(result_schema));
+        let summary = Operation::summary(name).expect("paths are of operations");
         let mut methods = Map::new();
         if READS.contains(&name) {
             methods.insert(
@@ -39,7 +39,7 @@ pub(super) fn document(config: &Config) -> Value {
                 }),
             );
         }
-        let mut body = json!({ "content": { "application/json": { "schema": taken } } });
+        let mut body = json!({ "content": { "application/json": { "schema": arguments_schema } } });
         if let Some(example) = examples::arguments(name) {
             body["content"]["application/json"]["example"] = example;
         }
@@ -48,14 +48,14 @@ pub(super) fn document(config: &Config) -> Value {
             "post".to_owned(),
             json!({ "operationId": path, "summary": summary, "requestBody": body, "responses": responses }),
         );
-        described.insert(format!("/{path}"), Value::Object(methods));
+        paths_object.insert(format!("/{path}"), Value::Object(methods));
     }
     let problem = problem(&Value::from(results.subschema_for::<Error>()));
     let mut schemas = arguments.take_definitions(false);
     schemas.extend(results.take_definitions(false));
     schemas.insert("Problem".to_owned(), problem);
     schemas.values_mut().for_each(finish);
-    let (ways_in, security) = security(config);
+    let (security_schemes, security) = security(config);
     json!({
         "openapi": "3.1.0",
         "info": {
@@ -67,23 +67,23 @@ pub(super) fn document(config: &Config) -> Value {
         },
         "servers": [{ "url": config.public_url.trim_end_matches('/') }],
         "security": security,
-        "paths": described,
-        "components": { "schemas": schemas, "securitySchemes": ways_in },
+        "paths": paths_object,
+        "components": { "schemas": schemas, "securitySchemes": security_schemes },
     })
 }
 
-/// What can be answered, by status.
-fn responses(name: &str, answered: &Value) -> Value {
+/// The possible responses, by status.
+fn responses(name: &str, result_schema: &Value) -> Value {
     let mut responses = json!({
-        "200": { "description": "It was done.", "content": { "application/json": { "schema": answered } } },
-        "400": refused("The arguments are not what the operation takes."),
-        "401": refused("No token, or one that is not valid."),
-        "403": refused("The caller may not do this, or the relay is not known by that name."),
-        "413": refused("The request, or a part of it, is larger than allowed."),
-        "415": refused("The body is not JSON."),
-        "429": refused("Too many requests."),
-        "500": refused("The relay failed; nothing was changed."),
-        "503": refused("The relay is shutting down."),
+        "200": { "description": "The result of the operation.", "content": { "application/json": { "schema": result_schema } } },
+        "400": error_response("The arguments are invalid."),
+        "401": error_response("The token is missing or invalid."),
+        "403": error_response("The caller may not do this, or the request is for another host or origin."),
+        "413": error_response("The request, or a part of it, is larger than allowed."),
+        "415": error_response("The body is not JSON."),
+        "429": error_response("Too many requests."),
+        "500": error_response("The relay failed; nothing was changed."),
+        "503": error_response("The relay is shutting down."),
     });
     responses["401"]["headers"] = json!({ "WWW-Authenticate": text("How to authenticate (RFC 6750, section 3).") });
     for status in ["429", "500", "503"] {
@@ -92,13 +92,15 @@ fn responses(name: &str, answered: &Value) -> Value {
     }
     let bots = ["create_channel", "update_channel", "attach_bot"];
     if ["join_channel", "dm_bot", "get_bot_code", "update_channel"].contains(&name) {
-        responses["404"] = refused("No such invite, rejoin token or bot.");
+        responses["404"] = error_response("No such invite, rejoin token or bot.");
     }
     if !["health_check", "list_channels", "get_channel_info"].contains(&name) {
-        responses["409"] = refused("The channel's state, or an idempotency key used before, is against it.");
+        responses["409"] = error_response(
+            "The operation conflicts with the channel's state, or with an earlier use of the idempotency key.",
+        );
     }
     if bots.contains(&name) {
-        responses["422"] = refused("A bot that cannot be run, or an operation that cannot be applied.");
+        responses["422"] = error_response("The bot cannot be run, or an operation cannot be applied.");
     }
     if let Some(links) = examples::links(name) {
         responses["200"]["links"] = links;
@@ -106,7 +108,7 @@ fn responses(name: &str, answered: &Value) -> Value {
     responses
 }
 
-fn refused(description: &str) -> Value {
+fn error_response(description: &str) -> Value {
     let schema = json!({ "$ref": format!("#{SCHEMAS}/Problem") });
     json!({ "description": description, "content": { MEDIA_TYPE: { "schema": schema } } })
 }
@@ -128,7 +130,7 @@ fn required(name: &str) -> Vec<Value> {
     schema["required"].as_array().cloned().unwrap_or_default()
 }
 
-/// The arguments as parameters of a query, where what is left out stands for `null`.
+/// The arguments as query parameters. A parameter that is left out means `null`.
 fn parameters(name: &str) -> Vec<Value> {
     let schema = Operation::schema(name).map(Value::from).unwrap_or_default();
     let required = required(name);
@@ -153,15 +155,15 @@ fn parameters(name: &str) -> Vec<Value> {
     properties.into_iter().map(parameter).collect()
 }
 
-/// Problems (RFC 9457) with our members.
+/// The schema of a problem details object (RFC 9457) with our extensions.
 fn problem(error: &Value) -> Value {
     json!({
-        "description": "Why a request was not done (RFC 9457).",
+        "description": "The reason why a request failed (RFC 9457).",
         "type": "object",
         "properties": {
             "type": { "const": "about:blank" },
             "title": { "type": "string", "description": "What went wrong." },
-            "status": { "type": "integer", "description": "The status of the answer." },
+            "status": { "type": "integer", "description": "The HTTP status of the response." },
             "detail": { "type": "string", "description": "What to do next." },
             "code": { "$ref": format!("#{SCHEMAS}/ErrorCode") },
             "error": error,
@@ -170,8 +172,7 @@ fn problem(error: &Value) -> Value {
     })
 }
 
-/// Says of unsigned numbers how large they may be, which their `format` only names; and takes the links of rustdoc for
-/// the words that they are.
+/// Replaces the non-standard `format` of unsigned numbers by their `maximum`, and rustdoc links in descriptions by plain text.
 fn finish(schema: &mut Value) {
     match schema {
         Value::Object(map) => {
@@ -194,11 +195,11 @@ fn finish(schema: &mut Value) {
     }
 }
 
-/// How to get in, by the operator's choice.
+/// The security schemes that the operator's access policy allows, and the requirement that names them.
 fn security(config: &Config) -> (Value, Value) {
     let mut schemes = json!({ "bearer": {
         "type": "http", "scheme": "bearer",
-        "description": "A token that the relay's operator made, or an access token of OAuth (RFC 6750).",
+        "description": "A token created by the relay's operator, or an OAuth access token (RFC 6750).",
     } });
     let mut security = json!([{ "bearer": [] }]);
     let access = config.access();
@@ -242,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn every_reference_leads_somewhere() {
+    fn every_reference_resolves() {
         fn references<'a>(value: &'a Value, found: &mut Vec<&'a str>) {
             match value {
                 Value::Object(map) => {
@@ -264,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn only_ways_that_are_open_are_named() {
+    fn only_available_grants_are_described() {
         let flows = |access| {
             let config = Config { public_url: "https://relay.example.org/".into(), access, ..Config::default() };
             document(&config)["components"]["securitySchemes"]["oauth2"]["flows"].clone()

@@ -1,8 +1,8 @@
-//! What the door's description shows: arguments as people send them, and which answer leads where.
+//! Examples in the `OpenAPI` description: arguments as people send them, and links from results to further operations.
 
 use serde_json::{Value, json};
 
-/// Arguments of the operation called `name`.
+/// Example arguments of the operation called `name`.
 pub(super) fn arguments(name: &str) -> Option<Value> {
     let channel_id = "chn_0123456789abcdef";
     Some(match name {
@@ -24,9 +24,9 @@ pub(super) fn arguments(name: &str) -> Option<Value> {
     })
 }
 
-/// What to go on with after the operation called `name` (`OpenAPI` 3.1, section 4.8.20).
+/// Links to the operations that may follow the operation called `name` (`OpenAPI` 3.1, section 4.8.20).
 pub(super) fn links(name: &str) -> Option<Value> {
-    let here = |operation: &str, more: Value| {
+    let in_this_channel = |operation: &str, more: Value| {
         let mut body = json!({ "channel_id": "$response.body#/channel_id" });
         if let (Some(body), Value::Object(more)) = (body.as_object_mut(), more) {
             body.extend(more);
@@ -38,18 +38,18 @@ pub(super) fn links(name: &str) -> Option<Value> {
         "create_channel" => Some(json!({
             "join": { "operationId": "join_channel", "requestBody": { "invite_code": "$response.body#/invites/0" } },
             "info": { "operationId": "get_channel_info_get", "parameters": { "channel_id": "$response.body#/channel_id" } },
-            "update": here("update_channel", json!({ "ops": [{ "type": "rename", "name": "Finals" }] })),
+            "update": in_this_channel("update_channel", json!({ "ops": [{ "type": "rename", "name": "Finals" }] })),
         })),
         "join_channel" => Some(json!({
-            "post": here("post_message", json!({ "body": "start" })),
-            "whisper": here("dm_bot", json!({ "bot_id": first_bot, "message": "!status" })),
+            "post": in_this_channel("post_message", json!({ "body": "start" })),
+            "whisper": in_this_channel("dm_bot", json!({ "bot_id": first_bot, "message": "!status" })),
             "read": { "operationId": "sync_messages_get", "parameters": {
                 "channel_id": "$response.body#/channel_id", "timeout_ms": 0,
             } },
             "code": { "operationId": "get_bot_code_get", "parameters": {
                 "channel_id": "$response.body#/channel_id", "bot_id": first_bot,
             } },
-            "leave": here("leave_channel", json!({})),
+            "leave": in_this_channel("leave_channel", json!({})),
         })),
         _ => None,
     }

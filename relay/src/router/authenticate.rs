@@ -1,5 +1,6 @@
-//! Who calls: `Authorization: Bearer …` (RFC 6750, section 2.1). A token in a URL is not taken.
+//! Authentication by `Authorization: Bearer …` (RFC 6750, section 2.1). A token in a URL is refused.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
@@ -11,33 +12,31 @@ use mcp_multiplayer_protocol::{Error, ErrorCode};
 
 use crate::auth::Principal;
 use crate::config::Access;
-use crate::net::ClientAddress;
+use crate::net::client_address;
 use crate::problem::{problem, status};
 use crate::state::Relay;
 use crate::web;
 
-/// Lets a request with a valid token pass, with its [`Principal`] among the extensions; shows browsers that come
-/// without one the front page.
+/// Passes on a request with a valid token, with its [`Principal`] in the extensions. Browsers without one get the front page.
 pub(super) async fn bearer(State(relay): State<Arc<Relay>>, mut request: Request, next: Next) -> Response {
     if let Some(page) = web::front_page(&relay, &request) {
         return page;
     }
     // URLs are logged, remembered and passed on (RFC 9700, section 4.3.2).
-    if request.uri().query().is_some_and(names_a_token) {
+    if request.uri().query().is_some_and(contains_token) {
         let error = Error::invalid(
-            "A token in a URL is not taken.",
-            "Send it as 'Authorization: Bearer …', and think of this one as known to others.",
+            "A token in a URL is not accepted.",
+            "Send it as 'Authorization: Bearer …', and replace this one: URLs are logged, so others may know it.",
         );
         return refused(&relay, &request, StatusCode::BAD_REQUEST, &error, Some("invalid_request"));
     }
-    let address = request.extensions().get::<ClientAddress>().copied();
-    match principal(&relay, address, request.headers()).await {
+    match principal(&relay, client_address(request.extensions()), request.headers()).await {
         Ok(principal) => {
-            if let Err(error) = relay.quotas.request_of(&principal) {
+            if let Err(error) = relay.quotas.take_request_of(&principal) {
                 return problem(status(&error), &error);
             }
             request.extensions_mut().insert(principal);
-            // What lies behind may log headers; the token has done its work.
+            // The token is not needed any more, and could end up in logs with other headers.
             request.headers_mut().remove(AUTHORIZATION);
             next.run(request).await
         }
@@ -45,7 +44,7 @@ pub(super) async fn bearer(State(relay): State<Arc<Relay>>, mut request: Request
     }
 }
 
-/// A refusal, with what a client needs to get a token (RFC 9728, section 5.1) if it is one that a token would mend.
+/// An error response; if another token would help, with the challenge by which a client gets one (RFC 9728, section 5.1).
 fn refused(relay: &Relay, request: &Request, status: StatusCode, error: &Error, code: Option<&str>) -> Response {
     let mut response = problem(status, error);
     if error.code == ErrorCode::Unauthenticated || code.is_some() {
@@ -57,7 +56,7 @@ fn refused(relay: &Relay, request: &Request, status: StatusCode, error: &Error, 
         if let Some(code) = code {
             challenge = format!("{challenge}, error=\"{code}\"");
         }
-        // A public URL that no header can hold is one that nobody reaches.
+        // A public URL that is not valid in a header cannot be reached anyway.
         if let Ok(challenge) = HeaderValue::try_from(challenge) {
             response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
         }
@@ -67,7 +66,7 @@ fn refused(relay: &Relay, request: &Request, status: StatusCode, error: &Error, 
 
 async fn principal(
     relay: &Relay,
-    address: Option<ClientAddress>,
+    address: Option<IpAddr>,
     headers: &HeaderMap,
 ) -> Result<Principal, (Error, Option<&'static str>)> {
     let Some(token) = token(headers) else {
@@ -76,20 +75,20 @@ async fn principal(
         } else {
             "Sign in by OAuth, as MCP clients do by themselves; or send 'Authorization: Bearer …' with the token in the relay's local-token file, or one from 'mcp-multiplayer-relay token create --name NAME'."
         };
-        let error = Error::new(ErrorCode::Unauthenticated, "This relay answers only callers with a token.", hint);
+        let error = Error::new(ErrorCode::Unauthenticated, "This relay requires a token.", hint);
         return Err((error, None));
     };
-    if let Some(ClientAddress(address)) = address
-        && let Err(error) = relay.quotas.may_try_token(address)
+    if let Some(address) = address
+        && let Err(error) = relay.quotas.check_invalid_tokens_from(address)
         && !relay.tokens.knows(token)
     {
         return Err((error, None));
     }
     let authenticated = relay.tokens.authenticate(token).await;
-    if let (Err(error), Some(ClientAddress(address))) = (&authenticated, address)
+    if let (Err(error), Some(address)) = (&authenticated, address)
         && error.code == ErrorCode::Unauthenticated
     {
-        relay.quotas.wrong_token(address);
+        relay.quotas.add_invalid_token_from(address);
     }
     authenticated.map_err(|error| {
         let code = (error.code == ErrorCode::Unauthenticated).then_some("invalid_token");
@@ -102,6 +101,6 @@ fn token(headers: &HeaderMap) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
-fn names_a_token(query: &str) -> bool {
+fn contains_token(query: &str) -> bool {
     url::form_urlencoded::parse(query.as_bytes()).any(|(name, _)| name == "access_token")
 }

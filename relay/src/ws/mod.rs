@@ -1,4 +1,4 @@
-//! The WebSocket front door: `multiplayer.v1`, specified in docs/PROTOCOL.md.
+//! The WebSocket endpoint: subprotocol `multiplayer.v1`, specified in docs/PROTOCOL.md.
 
 mod connection;
 
@@ -16,31 +16,31 @@ use crate::auth::Principal;
 use crate::operation::Caller;
 use crate::state::Relay;
 
-/// Largest frame of a client, in bytes.
+/// Largest frame from a client, in bytes.
 const FRAME_BYTES: usize = 1024 * 1024;
 
-/// What new connections are given.
+/// The state that connections share.
 #[derive(Clone)]
-pub(crate) struct Endpoint {
+pub(crate) struct WebSocketEndpoint {
     relay: Arc<Relay>,
     connections: TaskTracker,
 }
 
-impl Endpoint {
+impl WebSocketEndpoint {
     pub(crate) fn new(relay: Arc<Relay>, connections: TaskTracker) -> Self {
         Self { relay, connections }
     }
 }
 
-impl fmt::Debug for Endpoint {
+impl fmt::Debug for WebSocketEndpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Endpoint")
+        f.write_str("WebSocketEndpoint")
     }
 }
 
-/// Upgrades an authenticated request.
+/// Upgrades an authenticated request to a WebSocket.
 pub(crate) async fn upgrade(
-    State(endpoint): State<Endpoint>,
+    State(endpoint): State<WebSocketEndpoint>,
     Extension(principal): Extension<Principal>,
     upgrade: WebSocketUpgrade,
 ) -> Response {

@@ -1,0 +1,66 @@
+//! The checks that every request passes first, on whatever path: rate, host, origin, body.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use anyhow::Result;
+use axum::extract::{ConnectInfo, Request, State};
+use axum::http::{StatusCode, Version};
+use axum::middleware::Next;
+use axum::response::Response;
+use mcp_multiplayer_protocol::Error;
+
+use crate::net::{AllowedNames, ClientAddress, TrustedProxies};
+use crate::oauth;
+use crate::pace::ResponseWatchdog;
+use crate::pace::request::BodyLimits;
+use crate::problem::{problem, status};
+use crate::state::Relay;
+
+/// The configuration of the checks.
+#[derive(Debug)]
+pub(super) struct RequestChecks {
+    relay: Arc<Relay>,
+    proxies: TrustedProxies,
+    allowed: AllowedNames,
+    body_limits: BodyLimits,
+}
+
+impl RequestChecks {
+    pub(super) fn new(relay: &Arc<Relay>) -> Result<Self> {
+        let config = &relay.config;
+        Ok(Self {
+            proxies: TrustedProxies::new(config)?,
+            allowed: AllowedNames::new(config),
+            body_limits: BodyLimits { bytes: config.request_bytes, stall: config.slow_client() },
+            relay: Arc::clone(relay),
+        })
+    }
+}
+
+/// Determines the client's address, and refuses requests that come too often, are for another host or come from a page of
+/// another origin.
+pub(super) async fn check(State(checks): State<Arc<RequestChecks>>, mut request: Request, next: Next) -> Response {
+    let Some(ConnectInfo(peer)) = request.extensions().get::<ConnectInfo<SocketAddr>>() else {
+        return problem(StatusCode::INTERNAL_SERVER_ERROR, &Error::internal());
+    };
+    let address = checks.proxies.client(peer.ip(), request.headers());
+    let any_origin = oauth::answers_any_origin(request.uri().path());
+    let refusal = match checks.relay.quotas.take_request_from(address) {
+        Err(error) => Some(problem(status(&error), &error)),
+        Ok(()) => checks.allowed.check(&request, any_origin).err().map(|error| problem(StatusCode::FORBIDDEN, &error)),
+    };
+    request.extensions_mut().insert(ClientAddress(address));
+    let watchdog = request.extensions_mut().remove::<ResponseWatchdog>();
+    let watchdog = watchdog.filter(|_| request.version() == Version::HTTP_2);
+    // A refused request passes through the body limits, too, so that its body is drained and the client sees the refusal.
+    let handle = async |request| match refusal {
+        Some(refusal) => refusal,
+        None => next.run(request).await,
+    };
+    let response = checks.body_limits.run(request, handle).await;
+    match watchdog {
+        Some(watchdog) => response.map(|body| watchdog.watch(body, checks.body_limits.stall)),
+        None => response,
+    }
+}
