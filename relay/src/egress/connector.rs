@@ -82,8 +82,7 @@ impl RelayConnector {
             let found = self.resolver.resolve(&name, name.clone()).await;
             (vec![name], found.map_err(|error| ConnectError::Failed(format!("there is no host {host}: {error}")))?)
         };
-        let mut permitted = self.rules.permitted(&names, found, Some(port)).map_err(ConnectError::Refused)?;
-        permitted.iter_mut().for_each(|address| address.set_port(port));
-        Ok(permitted)
+        let permitted = self.rules.permitted(&names, found, Some(port)).map_err(ConnectError::Refused)?;
+        Ok(permitted.into_iter().map(|address| SocketAddr::new(address.ip(), port)).collect())
     }
 }

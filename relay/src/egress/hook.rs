@@ -157,7 +157,7 @@ impl HookConnections {
         if data.len() as u64 > left {
             return Err(over_limit(format!("only {left} more bytes may be exchanged")));
         }
-        // Removed until the data is sent: after a failure nobody knows how much was, so the connection is closed.
+        // Removed until the data is sent: after a failure it is unknown how much was, so the connection is closed.
         let mut connection = self.connections.remove(&conn).ok_or_else(|| closed(conn))?;
         self.count_bytes(data.len());
         let sent = timeout_at(self.deadline, connection.send(data)).await;

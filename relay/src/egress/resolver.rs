@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use tokio::sync::Semaphore;
 
-/// Lookups at a time. Each occupies a thread until it ends, even when nobody waits for it any more.
+/// Lookups at a time. Each occupies a thread until it ends, even when its requester has stopped waiting.
 const CONCURRENT_LOOKUPS: usize = 64;
 
 /// Lookups at a time for one requester, so that names with slow servers cannot occupy all threads.

@@ -12,7 +12,7 @@ use rustls::sign::CertifiedKey;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{MissedTickBehavior, interval};
 
-/// How often the files are checked for changes. SIGHUP triggers a check at once.
+/// Interval at which the files are checked for changes. SIGHUP triggers a check at once.
 const CHECK_EVERY: Duration = Duration::from_secs(5);
 
 /// The operator's certificate and key files, which are reloaded when they change.

@@ -2,7 +2,7 @@ use mcp_multiplayer_mcp::McpServer;
 use rmcp::ServerHandler;
 use rmcp::model::{Extensions, SubscriptionFilter};
 
-/// A handler that an [`McpEndpoint`](super::McpEndpoint) can serve.
+/// An MCP handler that the HTTP endpoint can serve.
 pub trait Handler: ServerHandler + Clone {
     /// Returns the handler for one `subscriptions/listen` request with this filter.
     fn admitting(&self, extensions: &Extensions, requested: &SubscriptionFilter) -> impl Future<Output = Self> + Send;

@@ -13,7 +13,7 @@ pub(crate) fn parse_block(text: &str) -> Result<IpNet, String> {
         .ok()
         .and_then(|length| IpNet::new(address, length).ok())
         .ok_or_else(|| format!("the prefix length after the slash must be a number from 0 to {longest}"))?;
-    // Whoever writes 10.1.2.3/8 may have meant the one address.
+    // The author of 10.1.2.3/8 may have meant that one address, not the block.
     if block != block.trunc() {
         return Err(format!("{block} has bits set beyond the prefix; the block is {}", block.trunc()));
     }

@@ -109,10 +109,10 @@ mod tests {
 
     #[test]
     fn headers_of_untrusted_peers_are_ignored() {
-        let nobody = proxies(&[]);
+        let none = proxies(&[]);
         let proxy = proxies(&["127.0.0.1"]);
         let lines = [("x-forwarded-for", "198.51.100.7"), ("forwarded", "for=198.51.100.7")];
-        assert_eq!(client(&nobody, "127.0.0.1", &lines), "127.0.0.1");
+        assert_eq!(client(&none, "127.0.0.1", &lines), "127.0.0.1");
         assert_eq!(client(&proxy, "192.0.2.1", &lines), "192.0.2.1");
         assert_eq!(client(&proxy, "::ffff:192.0.2.1", &lines), "192.0.2.1");
     }

@@ -1,4 +1,4 @@
-//! Time limits against clients that are slow on purpose, so that nobody can hold connections, memory or tasks for long.
+//! Time limits against clients that are slow on purpose, so that none can hold connections, memory or tasks for long.
 //!
 //! A client can be slow in three places. Each file watches one of them, and all use one time limit, the setting
 //! `slow_client_seconds`:

@@ -12,7 +12,7 @@ use super::monotonic_clock::MonotonicClock;
 use super::rate::Rate;
 use crate::clock::Clock;
 
-/// How often keys whose bucket is full again are dropped.
+/// Interval at which keys whose bucket is full again are dropped.
 const PRUNE_EVERY: Duration = Duration::from_mins(1);
 
 /// A token bucket for each key, all with the same [`Rate`] (GCRA, as `governor` implements it).

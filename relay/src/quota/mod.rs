@@ -1,4 +1,4 @@
-//! How much callers may do.
+//! Limits on what callers and bots may use.
 //!
 //! Two mechanisms serve every limit on usage, both in memory (a restart forgives) and both on the relay's injected clock:
 //!

@@ -113,7 +113,7 @@ fn limited(message: impl Into<Cow<'static, str>>, hint: impl Into<Cow<'static, s
     Error::new(ErrorCode::RateLimit, message, hint).retry_after(millis(wait))
 }
 
-/// A duration in milliseconds, rounded up so that nobody comes back too early.
+/// A duration in milliseconds, rounded up so that a client that waits for it is not refused again.
 fn millis(wait: Duration) -> u64 {
     u64::try_from(wait.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
 }

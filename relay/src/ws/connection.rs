@@ -59,7 +59,8 @@ pub(super) async fn serve(socket: WebSocket, caller: Caller, principal: Principa
             Some(_) = connection.running.join_next() => {}
             _ = pings.tick() => {
                 unanswered_pings += 1;
-                if unanswered_pings > MAX_UNANSWERED_PINGS || responses.try_send(Message::Ping(axum::body::Bytes::new())).is_err() {
+                let ping = Message::Ping(axum::body::Bytes::new());
+                if unanswered_pings > MAX_UNANSWERED_PINGS || responses.try_send(ping).is_err() {
                     break None;
                 }
             }
