@@ -40,7 +40,7 @@ async fn forget_every(pause: Duration, store: Weak<dyn Store>, clock: Clock, shu
 
 async fn forget(store: &dyn Store, now: Timestamp) -> Result<(), StoreError> {
     let ago = |millis| Timestamp::from_millis(now.as_millis() - millis);
-    store.forget_expired(ago(KEPT_MS), ago(UNUSED_MS)).await
+    store.delete_expired(ago(KEPT_MS), ago(UNUSED_MS)).await
 }
 
 #[cfg(test)]
@@ -56,7 +56,7 @@ mod tests {
     use super::{UNUSED_MS, forget_every, forget_hourly};
     use crate::clock::Clock;
     use crate::store::sqlite::SqliteStore;
-    use crate::store::{Client, Store};
+    use crate::store::{RegisteredClient, Store};
 
     const NOW: i64 = 1_800_000_000_000;
 
@@ -65,8 +65,8 @@ mod tests {
         (Arc::new(SqliteStore::open(&folder.path().join("relay.db")).unwrap()), folder)
     }
 
-    fn client(registered_at: i64) -> Client {
-        Client {
+    fn client(registered_at: i64) -> RegisteredClient {
+        RegisteredClient {
             id: registered_at.to_string(),
             name: "client".into(),
             redirect_uris: vec![],
@@ -84,8 +84,8 @@ mod tests {
         let shutdown = CancellationToken::new();
         shutdown.cancel();
         forget_hourly(Arc::downgrade(&store), Clock::new(|| Timestamp::from_millis(NOW)), shutdown).await;
-        assert_eq!(store.find_client(old.id).await.unwrap(), None);
-        assert_eq!(store.find_client(young.id.clone()).await.unwrap(), Some(young));
+        assert_eq!(store.lookup_client(old.id).await.unwrap(), None);
+        assert_eq!(store.lookup_client(young.id.clone()).await.unwrap(), Some(young));
     }
 
     #[tokio::test]

@@ -1,50 +1,49 @@
-//! Who calls. What a caller may do in a channel is decided where the channel's rules are.
+//! Authentication: from a token to a principal. Permissions inside a channel are decided by the channel's rules.
 
+mod access;
 mod access_code;
-mod admission;
-mod resource;
+pub(crate) mod resource;
 mod token;
 
 use std::fmt;
 use std::sync::Arc;
 
+pub(crate) use access::has_access;
 pub use access_code::create as create_access_code;
-pub(crate) use admission::is_admitted;
-pub(crate) use resource::Resource;
 pub(crate) use token::token_hash;
 pub use token::{Tokens, create as create_token, open_local as open_local_token};
 
-/// Who authenticated. Seats belong to principals, never to a connection.
+/// The authenticated party. Seats belong to principals, never to a connection.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Principal(Arc<str>);
 
 impl Principal {
-    /// Whoever holds the relay's local token: a user of this machine.
+    /// The holder of the relay's local token: a user of this machine.
     pub fn local() -> Self {
         Self("local".into())
     }
 
-    /// Whoever holds a token that the operator made.
+    /// The holder of a token that the operator created.
     pub fn token(id: &str) -> Self {
         Self(format!("token:{id}").into())
     }
 
-    /// A person who came by OAuth.
+    /// A person who authorized a client by OAuth.
     pub fn person(id: &str) -> Self {
         Self(format!("person:{id}").into())
     }
 
-    /// A client that acts for itself (`client_credentials`).
+    /// An OAuth client that acts on its own behalf (`client_credentials`).
     pub fn client(id: &str) -> Self {
         Self(format!("client:{id}").into())
     }
 
-    /// A principal by the name it is stored under.
+    /// A principal from the name that it is stored under.
     pub fn stored(name: &str) -> Self {
         Self(name.into())
     }
 
-    /// Its name inside the relay; in channels it goes by a pseudonym.
+    /// Name of the principal inside the relay. In channels a pseudonym takes its place.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -1,53 +1,51 @@
-//! For which resource a token is (RFC 8707).
+//! Resource identifiers (RFC 8707), which say what a token is for.
+//!
+//! The relay is one resource server with two identifiers: its public URL, and the MCP endpoint under it.
 
 use url::Url;
 
 use crate::config::Config;
 
-/// The resource server that this relay is, by its identifiers: the public URL, and the MCP endpoint under it.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Resource;
+/// Returns the identifier as it was sent, if it is one of this relay's. A trailing slash and an explicit default port make
+/// no difference.
+pub(crate) fn validate(config: &Config, identifier: &str) -> Option<String> {
+    let requested = normalize(identifier)?;
+    let own = normalize(&config.public_url)?;
+    (requested == own || requested == format!("{own}/mcp")).then(|| identifier.to_owned())
+}
 
-impl Resource {
-    /// The identifier as it was sent, if it is one of ours; a trailing slash and the default port make no difference.
-    pub(crate) fn valid(config: &Config, text: &str) -> Option<String> {
-        let asked = Self::normal(text)?;
-        let ours = Self::normal(&config.public_url)?;
-        (asked == ours || asked == format!("{ours}/mcp")).then(|| text.to_owned())
-    }
+/// Returns the identifier for tokens of clients that name no resource: the MCP endpoint's.
+pub(crate) fn default_identifier(config: &Config) -> String {
+    format!("{}/mcp", config.public_url.trim_end_matches('/'))
+}
 
-    /// The identifier that a token gets when the client names none: the MCP endpoint's.
-    pub(crate) fn default_of(config: &Config) -> String {
-        format!("{}/mcp", config.public_url.trim_end_matches('/'))
-    }
+/// Returns whether two identifiers are spellings of the same resource.
+pub(crate) fn is_same(one: &str, other: &str) -> bool {
+    normalize(one).is_some_and(|one| normalize(other) == Some(one))
+}
 
-    /// Whether two identifiers are spellings of the same.
-    pub(crate) fn is_same(one: &str, other: &str) -> bool {
-        Self::normal(one).is_some_and(|one| Self::normal(other) == Some(one))
+/// Brings an identifier into normal form; `None` unless it is an absolute http(s) URL without user, query and fragment.
+fn normalize(identifier: &str) -> Option<String> {
+    // The URL parser drops tabs and line breaks, reads backslashes as slashes and resolves dot segments. Identifiers
+    // that need any of that are rejected, because other software could read them differently.
+    let is_forbidden = |byte: u8| !byte.is_ascii_graphic() || matches!(byte, b'\\' | b'@' | b'?' | b'#' | b'%');
+    if identifier.len() > 2_000 || identifier.bytes().any(is_forbidden) || identifier.contains("/.") {
+        return None;
     }
-
-    /// One text for all spellings of an identifier: an absolute http(s) URL without user, query and fragment.
-    fn normal(text: &str) -> Option<String> {
-        // The parser drops tabs and line ends, takes backslashes for slashes, and resolves dots.
-        let odd = |byte: u8| !byte.is_ascii_graphic() || matches!(byte, b'\\' | b'@' | b'?' | b'#' | b'%');
-        if text.len() > 2_000 || text.bytes().any(odd) || text.contains("/.") {
-            return None;
-        }
-        let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https"))?;
-        url.host()?;
-        Some(url.as_str().trim_end_matches('/').to_owned())
-    }
+    let url = Url::parse(identifier).ok().filter(|url| matches!(url.scheme(), "http" | "https"))?;
+    url.host()?;
+    Some(url.as_str().trim_end_matches('/').to_owned())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Resource;
+    use super::{default_identifier, validate};
     use crate::config::Config;
 
     #[test]
-    fn the_relays_own_identifiers_are_taken_as_they_were_sent() {
+    fn only_the_relays_own_identifiers_are_valid() {
         let config = Config { public_url: "https://relay.example.org".into(), ..Config::default() };
-        for ours in [
+        for own in [
             "https://relay.example.org",
             "https://relay.example.org/",
             "https://relay.example.org/mcp",
@@ -55,9 +53,9 @@ mod tests {
             "https://relay.example.org:443/mcp",
             "HTTPS://Relay.Example.org/mcp",
         ] {
-            assert_eq!(Resource::valid(&config, ours).as_deref(), Some(ours));
+            assert_eq!(validate(&config, own).as_deref(), Some(own));
         }
-        assert_eq!(Resource::default_of(&config), "https://relay.example.org/mcp");
+        assert_eq!(default_identifier(&config), "https://relay.example.org/mcp");
         for other in [
             "",
             "relay.example.org",
@@ -76,19 +74,19 @@ mod tests {
             "https://user@relay.example.org/mcp",
             "https://evil.example/mcp",
         ] {
-            assert_eq!(Resource::valid(&config, other), None, "{other}");
+            assert_eq!(validate(&config, other), None, "{other}");
         }
     }
 
     #[test]
     fn a_public_url_may_have_a_path_and_a_port() {
-        let config = Config { public_url: "http://127.0.0.1:8100/table/".into(), ..Config::default() };
-        for ours in ["http://127.0.0.1:8100/table", "http://127.0.0.1:8100/table/mcp"] {
-            assert!(Resource::valid(&config, ours).is_some(), "{ours}");
+        let config = Config { public_url: "http://127.0.0.1:8100/relay/".into(), ..Config::default() };
+        for own in ["http://127.0.0.1:8100/relay", "http://127.0.0.1:8100/relay/mcp"] {
+            assert!(validate(&config, own).is_some(), "{own}");
         }
-        for other in ["http://127.0.0.1:8100/mcp", "http://127.0.0.1:8100/", "http://127.0.0.1/table"] {
-            assert!(Resource::valid(&config, other).is_none(), "{other}");
+        for other in ["http://127.0.0.1:8100/mcp", "http://127.0.0.1:8100/", "http://127.0.0.1/relay"] {
+            assert!(validate(&config, other).is_none(), "{other}");
         }
-        assert_eq!(Resource::default_of(&config), "http://127.0.0.1:8100/table/mcp");
+        assert_eq!(default_identifier(&config), "http://127.0.0.1:8100/relay/mcp");
     }
 }

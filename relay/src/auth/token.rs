@@ -1,4 +1,4 @@
-//! Bearer tokens (RFC 6750): the local one in a file, those that an operator makes, and OAuth's.
+//! Bearer tokens (RFC 6750): the local token in a file, tokens that an operator creates, and OAuth access tokens.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -8,113 +8,124 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use mcp_multiplayer_protocol::{ChannelId, Error, ErrorCode, Hash, Timestamp};
 
-use super::Resource;
-use super::{Principal, is_admitted};
+use super::{Principal, has_access, resource};
 use crate::clock::{Clock, Random};
 use crate::config::{Access, Config};
 use crate::error::store_failed;
 use crate::keys::read_or_create;
 use crate::store::{NewToken, Store, StoreError};
 
-/// How long a token is believed without asking the store; what the operator revokes beside the relay takes effect
-/// within this time, what the relay itself revokes at once.
-const BELIEVED_MS: i64 = 2_000;
-/// How many tokens are believed at a time.
-const BELIEVED: usize = 10_000;
+/// Time for which a valid token is cached, in milliseconds.
+///
+/// A revocation by the relay itself takes effect at once, because it invalidates the cache. The operator's commands write
+/// to the store from another process, so a revocation there takes effect within this time.
+const CACHE_MS: i64 = 2_000;
+/// Maximum number of cached tokens.
+const MAX_CACHED: usize = 10_000;
 
-/// Recognizes tokens.
+/// Authenticates tokens, with a cache in front of the store.
 pub struct Tokens {
     store: Arc<dyn Store>,
     clock: Clock,
     config: Config,
     local: Option<Hash>,
-    believed: Mutex<Believed>,
+    cache: Mutex<TokenCache>,
 }
 
-/// Tokens that were good a moment ago.
+/// Recently authenticated tokens.
 #[derive(Default)]
-struct Believed {
+struct TokenCache {
+    /// Principal, and time of authentication, by the token's hash.
     tokens: HashMap<Hash, (Principal, Timestamp)>,
-    /// How often all were doubted: what the store said before counts no more.
-    doubts: u64,
+    /// Number of invalidations so far. A lookup that was under way during an invalidation must not be cached: its result
+    /// may be older than the revocation.
+    invalidations: u64,
+}
+
+/// A token's principal, as the store has it.
+struct FoundPrincipal {
+    principal: Principal,
+    /// Set if the token does not expire within [`CACHE_MS`].
+    is_cacheable: bool,
 }
 
 impl Tokens {
-    /// Recognizes the store's tokens, and the local one where there is one.
+    /// Authenticates the tokens in the store and, if there is one, the local token.
     pub fn new(store: Arc<dyn Store>, clock: Clock, config: Config, local_token: Option<&str>) -> Self {
-        Self { store, clock, config, local: local_token.map(token_hash), believed: Mutex::default() }
+        Self { store, clock, config, local: local_token.map(token_hash), cache: Mutex::default() }
     }
 
-    /// Who holds this token.
+    /// Returns the principal of a valid token.
     pub async fn authenticate(&self, token: &str) -> Result<Principal, Error> {
-        // Only hashes are compared, so the time it takes tells nothing of a token.
+        // Only hashes are compared, so the duration of the comparison reveals nothing about a token.
         let token_hash = token_hash(token);
         if self.local == Some(token_hash) {
             return Ok(Principal::local());
         }
         let now = self.clock.now();
-        let fresh = |at: Timestamp| (0..BELIEVED_MS).contains(&(now.as_millis() - at.as_millis()));
-        let doubts = {
-            let believed = self.believed();
-            if let Some((principal, at)) = believed.tokens.get(&token_hash)
-                && fresh(*at)
+        let is_recent = |at: Timestamp| (0..CACHE_MS).contains(&(now.as_millis() - at.as_millis()));
+        let invalidations = {
+            let cache = self.cache();
+            if let Some((principal, at)) = cache.tokens.get(&token_hash)
+                && is_recent(*at)
             {
                 return Ok(principal.clone());
             }
-            believed.doubts
+            cache.invalidations
         };
-        let by_oauth = token.starts_with("mma_");
-        let found = if by_oauth {
-            self.granted(token_hash, now).await.map_err(store_failed)?
+        let is_oauth_token = token.starts_with("mma_");
+        let found = if is_oauth_token {
+            self.find_oauth_principal(token_hash, now).await.map_err(store_failed)?
         } else {
             let token = self.store.find_token(token_hash).await.map_err(store_failed)?;
-            token.map(|token| (Principal::token(&token.id), true))
+            token.map(|token| FoundPrincipal { principal: Principal::token(&token.id), is_cacheable: true })
         };
-        let Some((principal, lasts)) = found else {
-            self.believed().tokens.remove(&token_hash);
-            return Err(if by_oauth { self.ended() } else { self.invalid() });
+        let Some(FoundPrincipal { principal, is_cacheable }) = found else {
+            self.cache().tokens.remove(&token_hash);
+            return Err(if is_oauth_token { self.invalid_oauth_token() } else { self.invalid_token() });
         };
-        let mut believed = self.believed();
-        if lasts && believed.doubts == doubts {
-            if believed.tokens.len() >= BELIEVED {
-                believed.tokens.retain(|_, (_, at)| fresh(*at));
+        let mut cache = self.cache();
+        if is_cacheable && cache.invalidations == invalidations {
+            if cache.tokens.len() >= MAX_CACHED {
+                cache.tokens.retain(|_, (_, at)| is_recent(*at));
             }
-            believed.tokens.insert(token_hash, (principal.clone(), now));
+            cache.tokens.insert(token_hash, (principal.clone(), now));
         }
-        drop(believed);
+        drop(cache);
         Ok(principal)
     }
 
-    /// For whom an access token of OAuth is, if it is one for this relay and they may still in; and whether it lasts as
-    /// long as it would be believed.
-    async fn granted(&self, token_hash: Hash, now: Timestamp) -> Result<Option<(Principal, bool)>, StoreError> {
-        let later = Timestamp::from_millis(now.as_millis() + BELIEVED_MS);
-        let (grant, lasts) = match self.store.find_access_token(token_hash, later).await? {
+    /// Returns the principal of an OAuth access token, if the token is for this relay and the principal still has access.
+    async fn find_oauth_principal(
+        &self,
+        token_hash: Hash,
+        now: Timestamp,
+    ) -> Result<Option<FoundPrincipal>, StoreError> {
+        // A token that is still valid at the end of its time in the cache can be cached.
+        let later = Timestamp::from_millis(now.as_millis() + CACHE_MS);
+        let (grant, is_cacheable) = match self.store.find_access_token(token_hash, later).await? {
             Some(grant) => (Some(grant), true),
             None => (self.store.find_access_token(token_hash, now).await?, false),
         };
-        // One that was made for another public URL is for another relay.
-        let Some(grant) = grant.filter(|grant| Resource::valid(&self.config, &grant.resource).is_some()) else {
+        // A token that was issued under another public URL is for another resource.
+        let Some(grant) = grant.filter(|grant| resource::validate(&self.config, &grant.resource).is_some()) else {
             return Ok(None);
         };
-        let admitted = is_admitted(&*self.store, self.config.access(), &grant.principal).await?;
-        Ok(admitted.then(|| (Principal::stored(&grant.principal), lasts)))
+        let has_access = has_access(&*self.store, self.config.access(), &grant.principal).await?;
+        Ok(has_access.then(|| FoundPrincipal { principal: Principal::stored(&grant.principal), is_cacheable }))
     }
 
-    fn ended(&self) -> Error {
+    fn invalid_oauth_token(&self) -> Error {
         let hint = if self.config.access() == Access::Closed {
-            "This relay lets nobody in by OAuth. Ask its operator for a token."
+            "This relay does not offer OAuth. Ask its operator for a token."
         } else {
-            "Refresh it, or sign in again by OAuth; an MCP client does so by itself when it is connected anew."
+            "Refresh the token, or sign in again by OAuth; MCP clients do that when you reconnect them."
         };
-        Error::new(
-            ErrorCode::Unauthenticated,
-            "This access token has ended, was revoked, or is for another relay.",
-            hint,
-        )
+        let message = "This access token has expired, was revoked, or is for another relay.";
+        Error::new(ErrorCode::Unauthenticated, message, hint)
     }
 
-    fn invalid(&self) -> Error {
+    fn invalid_token(&self) -> Error {
         let hint = if self.config.access() == Access::Closed {
             "Ask the relay's operator for a token (mcp-multiplayer-relay token create --name NAME) and send it as 'Authorization: Bearer …'."
         } else {
@@ -123,21 +134,21 @@ impl Tokens {
         Error::new(ErrorCode::Unauthenticated, "This token is not valid on this relay.", hint)
     }
 
-    /// Whether this token was good when it was last seen, which the store is not asked for.
-    pub(crate) fn knows(&self, token: &str) -> bool {
+    /// Returns whether the token is cached or the local one, without asking the store. The cached result may be out of date.
+    pub(crate) fn is_cached(&self, token: &str) -> bool {
         let token_hash = token_hash(token);
-        self.local == Some(token_hash) || self.believed().tokens.contains_key(&token_hash)
+        self.local == Some(token_hash) || self.cache().tokens.contains_key(&token_hash)
     }
 
-    /// Has the store asked again for every token: some were revoked.
-    pub(crate) fn doubt(&self) {
-        let mut believed = self.believed();
-        believed.tokens.clear();
-        believed.doubts += 1;
+    /// Drops cached tokens so that the next lookup asks the store. Called after tokens were revoked.
+    pub(crate) fn invalidate(&self) {
+        let mut cache = self.cache();
+        cache.tokens.clear();
+        cache.invalidations += 1;
     }
 
-    fn believed(&self) -> MutexGuard<'_, Believed> {
-        self.believed.lock().expect("no code panics while it holds this lock")
+    fn cache(&self) -> MutexGuard<'_, TokenCache> {
+        self.cache.lock().expect("no code panics while it holds this lock")
     }
 }
 
@@ -147,7 +158,7 @@ impl fmt::Debug for Tokens {
     }
 }
 
-/// Makes a token for somebody, and returns its id and the token itself, which is kept nowhere.
+/// Creates an operator's token and returns its id and the token itself, of which only a hash is stored.
 pub async fn create(
     store: &dyn Store,
     clock: &Clock,
@@ -155,25 +166,26 @@ pub async fn create(
     name: &str,
 ) -> Result<(String, String), StoreError> {
     let id = ChannelId::encode_base32(&random.bytes::<5>());
-    let token = fresh("mm_", random);
+    let token = generate_secret("mm_", random);
     let new =
         NewToken { id: id.clone(), token_hash: token_hash(&token), name: name.to_owned(), created_at: clock.now() };
     store.insert_token(new).await?;
     Ok((id, token))
 }
 
-/// Reads the local token, or makes it.
+/// Reads the local token, or creates it.
 pub fn open_local(path: &Path, random: &Random) -> io::Result<String> {
-    let text = read_or_create(path, || fresh("mm_", random))?;
+    let text = read_or_create(path, || generate_secret("mm_", random))?;
     Ok(text.trim().to_owned())
 }
 
-/// A text that nobody can guess, after a prefix that tells what it is.
-pub(super) fn fresh(prefix: &str, random: &Random) -> String {
+/// Generates a random secret of 240 bits, after a prefix that says what kind of secret it is.
+pub(super) fn generate_secret(prefix: &str, random: &Random) -> String {
     format!("{prefix}{}", ChannelId::encode_base32(&random.bytes::<30>()))
 }
 
-/// What is kept of a token, code or secret, and what it is found by. They are random: a plain hash tells nothing of them.
+/// Hashes a token, code or secret. The store keeps only the hash and finds the token by it. All of them are random, so a
+/// plain hash without a salt is enough.
 pub(crate) fn token_hash(token: &str) -> Hash {
     Hash::of(&[b"mcp-multiplayer/token/v1", token.as_bytes()])
 }

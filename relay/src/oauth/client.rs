@@ -1,125 +1,128 @@
-//! Who asks for access to the relay on somebody's behalf.
+//! Clients, which ask for access on a person's behalf or, with `client_credentials`, on their own.
 
 use std::net::IpAddr;
 
 use mcp_multiplayer_protocol::Hash;
 use thiserror::Error;
 
-use super::redirect;
+use super::redirect_uri;
 use super::server::AuthorizationServer;
 use crate::error::store_failed;
 
-/// Longest id of a client.
-const LONGEST_ID: usize = 500;
-/// Longest name that is shown, in characters.
-const LONGEST_NAME: usize = 80;
+/// Maximum length of a `client_id`, in bytes.
+const MAX_ID_BYTES: usize = 500;
+/// Maximum length of a displayed name, in characters.
+const MAX_NAME_CHARACTERS: usize = 80;
 
-/// What a client without a name is called.
+/// Displayed name of a client that gives none.
 pub(super) const UNNAMED: &str = "Unnamed client";
 
-/// A client, registered or described by its own document.
+/// A client, either registered or described by its metadata document.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct KnownClient {
-    /// Its id: a URL where its document is, or one that the relay gave it.
+pub(super) struct Client {
+    /// `client_id`: assigned by the relay, or the URL of the client's metadata document.
     pub(super) id: String,
-    /// What it calls itself. Anybody may call themselves anything.
+    /// Name that the client chose. Not verified: any client can choose any name.
     pub(super) name: String,
-    /// Where codes may go.
+    /// Redirect URIs that authorization codes may be sent to.
     pub(super) redirect_uris: Vec<String>,
-    /// Hash of its secret; `None` for a public client.
+    /// Hash of the client secret; `None` for a public client.
     pub(super) secret_hash: Option<Hash>,
-    /// The host that serves its document, which is verified; `None` for a registered client.
-    pub(super) document_host: Option<String>,
+    /// Host that serves the client's metadata document, verified by TLS; `None` for a registered client.
+    pub(super) metadata_host: Option<String>,
 }
 
-impl KnownClient {
-    /// Whether codes for it may go there: exactly where it said, but for the port of a loopback address.
-    pub(super) fn redirects_to(&self, uri: &str) -> bool {
-        self.redirect_uris.iter().any(|registered| redirect::matches(registered, uri))
+impl Client {
+    /// Returns whether codes may be sent to `uri`. It must equal one of the client's redirect URIs, except for the port
+    /// of a loopback address.
+    pub(super) fn allows_redirect_uri(&self, uri: &str) -> bool {
+        self.redirect_uris.iter().any(|registered| redirect_uri::matches(registered, uri))
     }
 }
 
-/// Why a client is not known.
+/// Reasons why a client cannot be resolved.
 #[derive(Clone, Debug, Error)]
 pub(super) enum ClientError {
-    /// It never registered, or was forgotten.
+    /// The client never registered, or its registration was deleted because it was unused.
     #[error(
-        "this relay knows no client of that id; register it again, or clear what the program has stored of this relay"
+        "the client is not registered on this relay; register it again, or clear the sign-in data that it has stored for this relay"
     )]
-    Unknown,
-    /// Its document is not to be had, or does not describe it; in words for whoever wrote it.
+    NotRegistered,
+    /// The metadata document cannot be fetched or is invalid. The text is for the client's developer.
     #[error("{0}")]
-    Document(String),
-    /// Too many documents are asked for; seconds to wait.
-    #[error("too many documents of clients are asked for; try again in {0} seconds")]
-    Busy(u64),
-    /// The relay failed, and has logged why.
-    #[error("the relay failed; try again")]
-    Failed,
+    InvalidMetadata(String),
+    /// Too many metadata documents are being fetched. Contains the time to wait, in seconds.
+    #[error("too many client metadata documents are being fetched; try again in {0} seconds")]
+    TooManyFetches(u64),
+    /// Internal error, already logged.
+    #[error("the relay had an internal error; try again")]
+    Internal,
 }
 
-/// The client of this id: as it registered, or as its document says if the id is an https URL; for a caller at this
-/// address, who may have only so many documents fetched.
-pub(super) async fn find_for(
+/// Returns the client with this id: from its metadata document if the id is an https URL, else from the registrations.
+///
+/// `requester` is the address of the caller, whose fetches of metadata documents are limited.
+pub(super) async fn resolve(
     server: &AuthorizationServer,
     client_id: &str,
-    from: Option<IpAddr>,
-) -> Result<KnownClient, ClientError> {
-    if client_id.len() > LONGEST_ID {
-        return Err(ClientError::Unknown);
+    requester: Option<IpAddr>,
+) -> Result<Client, ClientError> {
+    if client_id.len() > MAX_ID_BYTES {
+        return Err(ClientError::NotRegistered);
     }
     if client_id.starts_with("https://") {
-        return server.documents.find(client_id, from).await;
+        return server.client_metadata.resolve(client_id, requester).await;
     }
-    let client = server.store.find_client(client_id.to_owned()).await.map_err(|error| {
+    let client = server.store.lookup_client(client_id.to_owned()).await.map_err(|error| {
         let _ = store_failed(error);
-        ClientError::Failed
+        ClientError::Internal
     })?;
-    let client = client.ok_or(ClientError::Unknown)?;
-    Ok(KnownClient {
+    let client = client.ok_or(ClientError::NotRegistered)?;
+    Ok(Client {
         id: client.id,
         name: client.name,
         redirect_uris: client.redirect_uris,
         secret_hash: client.secret_hash,
-        document_host: None,
+        metadata_host: None,
     })
 }
 
-/// A name as it may be shown: without what is not seen, or turns the text around it; `None` if nothing is left.
-pub(super) fn shown_name(name: &str) -> Option<String> {
-    let hidden = |character: char| {
+/// Makes a client's name safe to display: removes invisible characters and those that change the direction of the
+/// surrounding text, and shortens it. Returns `None` if nothing is left.
+pub(super) fn displayable_name(name: &str) -> Option<String> {
+    let is_hidden = |character: char| {
         character.is_control()
             || matches!(character, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
                 | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
     };
-    let name: String = name.chars().filter(|character| !hidden(*character)).take(LONGEST_NAME).collect();
+    let name: String = name.chars().filter(|character| !is_hidden(*character)).take(MAX_NAME_CHARACTERS).collect();
     let name = name.trim();
     (!name.is_empty()).then(|| name.to_owned())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{KnownClient, shown_name};
+    use super::{Client, displayable_name};
 
     #[test]
-    fn codes_go_where_the_client_said() {
-        let client = KnownClient {
+    fn codes_are_sent_only_to_registered_redirect_uris() {
+        let client = Client {
             id: "c".into(),
             name: "An app".into(),
             redirect_uris: vec!["https://app.example/cb".into(), "http://localhost/cb".into()],
             secret_hash: None,
-            document_host: None,
+            metadata_host: None,
         };
-        assert!(client.redirects_to("https://app.example/cb"));
-        assert!(client.redirects_to("http://localhost:4711/cb"));
-        assert!(!client.redirects_to("https://app.example/cb2"));
-        assert!(!client.redirects_to(""));
+        assert!(client.allows_redirect_uri("https://app.example/cb"));
+        assert!(client.allows_redirect_uri("http://localhost:4711/cb"));
+        assert!(!client.allows_redirect_uri("https://app.example/cb2"));
+        assert!(!client.allows_redirect_uri(""));
     }
 
     #[test]
-    fn names_show_what_they_are() {
-        assert_eq!(shown_name(" Bücher\u{202e}\u{200b}\n app ").as_deref(), Some("Bücher app"));
-        assert_eq!(shown_name("\u{feff} \u{7}"), None);
-        assert_eq!(shown_name(&"é".repeat(200)).unwrap().chars().count(), 80);
+    fn hidden_characters_are_removed_from_names() {
+        assert_eq!(displayable_name(" Bücher\u{202e}\u{200b}\n app ").as_deref(), Some("Bücher app"));
+        assert_eq!(displayable_name("\u{feff} \u{7}"), None);
+        assert_eq!(displayable_name(&"é".repeat(200)).unwrap().chars().count(), 80);
     }
 }

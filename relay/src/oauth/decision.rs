@@ -1,4 +1,4 @@
-//! `POST /oauth/authorize/decision`: what the person at the consent page said.
+//! `POST /oauth/authorize/decision`: the submitted form of the consent page.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -8,14 +8,14 @@ use axum::http::StatusCode;
 use axum::http::header::RETRY_AFTER;
 use axum::response::{IntoResponse as _, Response};
 
-use super::answer::{Answer, Denial};
-use super::authorize::failed;
-use super::consent::{self, Known};
+use super::authorization_request::AuthorizationRequest;
+use super::authorization_response::{AuthorizationError, AuthorizationErrorCode, AuthorizationResponse};
+use super::authorize::server_error;
+use super::consent;
+use super::error_page::ErrorPage;
 use super::metadata::issuer;
-use super::notice::Notice;
 use super::parameters::Parameters;
-use super::person::Visitor;
-use super::request::Asked;
+use super::resource_owner::{OwnerStatus, ResourceOwner};
 use super::server::AuthorizationServer;
 use crate::auth::token_hash;
 use crate::config::Access;
@@ -25,97 +25,117 @@ use crate::store::StoreError;
 pub(super) async fn decide(State(server): State<Arc<AuthorizationServer>>, request: Request) -> Response {
     let relay = &server.relay;
     if relay.config.access() == Access::Closed {
-        return Notice::closed(relay).page(StatusCode::FORBIDDEN);
+        return ErrorPage::closed(relay).response(StatusCode::FORBIDDEN);
     }
-    let from = client_address(request.extensions());
-    let visitor = server.visitors.find(request.headers());
+    let requester = client_address(request.extensions());
+    let owner = server.identity_cookie.read(request.headers());
     let form = match RawForm::from_request(request, &()).await {
         Ok(RawForm(form)) => Parameters::parse(&form),
-        Err(_) => return Notice::stale(relay).page(StatusCode::BAD_REQUEST),
+        Err(_) => return ErrorPage::expired(relay).response(StatusCode::BAD_REQUEST),
     };
-    let field = form.one("request").ok().flatten().unwrap_or_default();
-    let opened = visitor.and_then(|visitor| {
-        let asked = consent::open(&relay.key, &visitor, field, relay.clock.now())?;
-        Some((visitor, asked))
+    let signed_request = form.get("request").ok().flatten().unwrap_or_default();
+    let verified = owner.and_then(|owner| {
+        let authorization = consent::verify_request(&relay.key, &owner, signed_request, relay.clock.now())?;
+        Some((owner, authorization))
     });
-    let Some((visitor, asked)) = opened else { return Notice::stale(relay).page(StatusCode::FORBIDDEN) };
-    let answer = Answer {
-        redirect_uri: &asked.redirect_uri,
-        state: asked.state.as_deref(),
+    let Some((owner, authorization)) = verified else {
+        return ErrorPage::expired(relay).response(StatusCode::FORBIDDEN);
+    };
+    let response = AuthorizationResponse {
+        redirect_uri: &authorization.redirect_uri,
+        state: authorization.state.as_deref(),
         issuer: issuer(&relay.config),
         status: StatusCode::SEE_OTHER,
     };
-    match form.one("decision") {
+    match form.get("decision") {
         Ok(Some("allow")) => {}
-        Ok(Some("deny")) => return answer.deny(&Denial::new("access_denied", "The person said no.")),
-        _ => return Notice::stale(relay).page(StatusCode::BAD_REQUEST),
+        Ok(Some("deny")) => {
+            let error = AuthorizationError::new(AuthorizationErrorCode::AccessDenied, "The user denied access.");
+            return response.with_error(&error);
+        }
+        _ => return ErrorPage::expired(relay).response(StatusCode::BAD_REQUEST),
     }
-    let given = form.one("access_code").ok().flatten().map(str::trim);
-    match server.person(visitor, given, from).await {
-        Ok(Who::Person(person)) => match server.grant(&person, &asked).await {
-            Ok(code) => (server.visitors.remember(&person), answer.code(&code)).into_response(),
-            Err(error) => answer.deny(&failed(&error)),
+    let access_code = form.get("access_code").ok().flatten().map(str::trim);
+    match server.identify(owner, access_code, requester).await {
+        Ok(Identification::Owner(owner)) => match server.issue_code(&owner, &authorization).await {
+            Ok(code) => (server.identity_cookie.set(&owner), response.with_code(&code)).into_response(),
+            Err(error) => response.with_error(&server_error(&error)),
         },
-        Ok(Who::Nobody(known, why)) => again(&server, &asked, field, &known, why),
-        Err(error) => answer.deny(&failed(&error)),
+        Ok(Identification::Failed(status, problem)) => {
+            page_with_problem(&server, &authorization, signed_request, &status, problem)
+        }
+        Err(error) => response.with_error(&server_error(&error)),
     }
 }
 
-/// Who decided.
-enum Who {
-    Person(Visitor),
-    /// It cannot be told: what the relay knows, and why that is not enough.
-    Nobody(Known, Why),
+/// Outcome of identifying the person who submitted the form.
+enum Identification {
+    Owner(ResourceOwner),
+    Failed(OwnerStatus, AccessCodeProblem),
 }
 
-/// Why it cannot be told.
 #[derive(Clone, Copy)]
-enum Why {
-    NoCode,
-    WrongCode,
-    /// Seconds to wait.
-    TooMany(u64),
+enum AccessCodeProblem {
+    Missing,
+    Invalid,
+    /// Contains the time to wait, in seconds.
+    TooManyAttempts(u64),
 }
 
-impl Why {
+impl AccessCodeProblem {
     fn text(self) -> &'static str {
         match self {
-            Self::NoCode => "Enter your access code.",
-            // The same of every code that does not open, whatever is the matter with it.
-            Self::WrongCode => {
-                "This access code is not valid here. Look at it again, or ask the relay’s operator for another."
+            Self::Missing => "Enter your access code.",
+            // The same text for wrong and revoked codes, so that nobody learns which codes exist.
+            Self::Invalid => {
+                "This access code is not valid. Check that you entered all of it, or ask the relay’s operator for a new one."
             }
-            Self::TooMany(_) => "Too many codes were tried. Wait a minute, then try again.",
+            Self::TooManyAttempts(_) => "Too many access codes were tried. Wait a minute, then try again.",
         }
     }
 }
 
 impl AuthorizationServer {
-    /// The person that the access code stands for, or else the visitor, if known.
-    async fn person(&self, visitor: Visitor, code: Option<&str>, from: Option<IpAddr>) -> Result<Who, StoreError> {
-        let known = self.known(&visitor).await?;
-        let code = match (code, &known) {
-            (_, Known::Anyone) | (None, Known::As(_)) => return Ok(Who::Person(visitor)),
-            (None, Known::Unknown) => return Ok(Who::Nobody(known, Why::NoCode)),
-            (Some(code), _) => code,
+    /// Identifies the person by the access code if one was entered, else by the cookie.
+    async fn identify(
+        &self,
+        owner: ResourceOwner,
+        access_code: Option<&str>,
+        requester: Option<IpAddr>,
+    ) -> Result<Identification, StoreError> {
+        let status = self.owner_status(&owner).await?;
+        let access_code = match (access_code, &status) {
+            (_, OwnerStatus::Anonymous) | (None, OwnerStatus::Invited(_)) => return Ok(Identification::Owner(owner)),
+            (None, OwnerStatus::Unidentified) => {
+                return Ok(Identification::Failed(status, AccessCodeProblem::Missing));
+            }
+            (Some(access_code), _) => access_code,
         };
-        if let Err(seconds) = self.tries.take(from) {
-            return Ok(Who::Nobody(known, Why::TooMany(seconds)));
+        if let Err(seconds) = self.access_code_attempts.take(requester) {
+            return Ok(Identification::Failed(status, AccessCodeProblem::TooManyAttempts(seconds)));
         }
-        Ok(match self.relay.store.find_access_code(token_hash(code)).await? {
-            Some(code) => Who::Person(Visitor { id: code.id }),
-            None => Who::Nobody(known, Why::WrongCode),
+        Ok(match self.relay.store.find_access_code(token_hash(access_code)).await? {
+            Some(code) => Identification::Owner(ResourceOwner { id: code.id }),
+            None => Identification::Failed(status, AccessCodeProblem::Invalid),
         })
     }
 }
 
-/// The page once more, with what was wrong.
-fn again(server: &AuthorizationServer, asked: &Asked, field: &str, known: &Known, why: Why) -> Response {
-    let page = |status| consent::page(&server.relay, status, asked, known, field, Some(why.text()));
-    match why {
-        Why::TooMany(seconds) => {
+/// Shows the consent page again, with the problem.
+fn page_with_problem(
+    server: &AuthorizationServer,
+    authorization: &AuthorizationRequest,
+    signed_request: &str,
+    owner_status: &OwnerStatus,
+    problem: AccessCodeProblem,
+) -> Response {
+    let page = |status| {
+        consent::page(&server.relay, status, authorization, owner_status, signed_request, Some(problem.text()))
+    };
+    match problem {
+        AccessCodeProblem::TooManyAttempts(seconds) => {
             ([(RETRY_AFTER, seconds.to_string())], page(StatusCode::TOO_MANY_REQUESTS)).into_response()
         }
-        Why::NoCode | Why::WrongCode => page(StatusCode::FORBIDDEN),
+        AccessCodeProblem::Missing | AccessCodeProblem::Invalid => page(StatusCode::FORBIDDEN),
     }
 }

@@ -1,4 +1,4 @@
-//! The machine-facing endpoints: metadata, registration, tokens and their revocation.
+//! Routes of the endpoints that programs call: metadata, registration, tokens, revocation.
 
 use std::sync::Arc;
 
@@ -9,22 +9,24 @@ use super::server::AuthorizationServer;
 use super::{metadata, register, revoke, token};
 use crate::config::Access;
 
-/// What clients call by themselves. Programs in browsers may, from any page: no cookie is read here, so a page can do no
-/// more than its server could.
+/// Returns the routes. On a closed relay, everything but the metadata answers 404.
+///
+/// Pages of any origin may call these endpoints from a browser. They read no cookie, so such a page can do no more than
+/// a program that its author runs elsewhere.
 pub(super) fn router(server: &Arc<AuthorizationServer>) -> Router {
     let endpoints = if server.config.access() == Access::Closed {
-        let absent = || async { metadata::absent() };
+        let no_oauth = || async { metadata::no_oauth() };
         ["/register", "/oauth/register", "/oauth/token", "/token", "/oauth/revoke"]
             .into_iter()
-            .fold(Router::new(), |router, path| router.route(path, post(absent)))
+            .fold(Router::new(), |router, path| router.route(path, post(no_oauth)))
     } else {
         Router::new().merge(register::router()).merge(token::router()).merge(revoke::router())
     };
     endpoints.merge(metadata::router()).with_state(Arc::clone(server))
 }
 
-/// Whether what is at a path is the same for everybody, and may be read by pages of any origin.
-pub(crate) fn answers_any_origin(path: &str) -> bool {
+/// Returns whether a path has public metadata: the same for everybody, and readable by pages of any origin.
+pub(crate) fn is_public_metadata(path: &str) -> bool {
     path.starts_with("/.well-known/oauth-")
         || path.starts_with("/.well-known/openid-configuration")
         || path == "/mcp/.well-known/openid-configuration"

@@ -1,4 +1,4 @@
-//! What the relay says of itself as an authorization server (RFC 8414) and as a resource server (RFC 9728).
+//! Metadata of the relay as an authorization server (RFC 8414) and as a protected resource (RFC 9728).
 
 use std::sync::Arc;
 
@@ -11,12 +11,14 @@ use axum::{Json, Router};
 use mcp_multiplayer_protocol::Error;
 use serde_json::{Value, json};
 
+use super::client_authentication::ClientAuthMethod;
+use super::grant_type::GrantType;
 use super::scope;
 use super::server::AuthorizationServer;
 use crate::config::{Access, Config};
 use crate::problem::problem;
 
-/// The well-known paths, and the forms in which clients look for those of a server at `/mcp`.
+/// Routes of the well-known paths, including the variants that clients try for a server at `/mcp`.
 pub(super) fn router() -> Router<Arc<AuthorizationServer>> {
     Router::new()
         .route("/.well-known/oauth-authorization-server", get(authorization_server))
@@ -28,7 +30,7 @@ pub(super) fn router() -> Router<Arc<AuthorizationServer>> {
         .route("/.well-known/oauth-protected-resource/{*path}", get(protected_resource_at))
 }
 
-/// The issuer's identifier: the public URL without a slash at its end.
+/// Returns the issuer identifier: the public URL without a trailing slash.
 pub(super) fn issuer(config: &Config) -> &str {
     config.public_url.trim_end_matches('/')
 }
@@ -36,15 +38,15 @@ pub(super) fn issuer(config: &Config) -> &str {
 async fn authorization_server(State(server): State<Arc<AuthorizationServer>>) -> Response {
     match server_metadata(&server.config) {
         Some(metadata) => document(&metadata),
-        None => absent(),
+        None => no_oauth(),
     }
 }
 
 async fn authorization_server_at(State(server): State<Arc<AuthorizationServer>>, Path(path): Path<String>) -> Response {
     match server_metadata(&server.config).filter(|_| resource_at(&server.config, &path).is_some()) {
         Some(metadata) => document(&metadata),
-        None if server.config.access() == Access::Closed => absent(),
-        None => nothing_here(),
+        None if server.config.access() == Access::Closed => no_oauth(),
+        None => no_such_resource(),
     }
 }
 
@@ -55,12 +57,12 @@ async fn protected_resource(State(server): State<Arc<AuthorizationServer>>) -> R
 async fn protected_resource_at(State(server): State<Arc<AuthorizationServer>>, Path(path): Path<String>) -> Response {
     match resource_at(&server.config, &path) {
         Some(resource) => document(&resource_metadata(&server.config, &resource)),
-        None => nothing_here(),
+        None => no_such_resource(),
     }
 }
 
-/// The resource that a well-known path with this suffix is about. A public URL's own path stands before its parts
-/// (RFC 9728, section 3.1).
+/// Returns the resource that a well-known path with this suffix describes. The suffix is the path of the resource's URL
+/// (RFC 9728, section 3.1), which starts with the path of the public URL, if it has one.
 fn resource_at(config: &Config, suffix: &str) -> Option<String> {
     let issuer = issuer(config);
     let uri: Uri = issuer.parse().ok()?;
@@ -72,27 +74,24 @@ fn resource_at(config: &Config, suffix: &str) -> Option<String> {
     (suffix == base).then(|| issuer.to_owned())
 }
 
-/// The authorization server; `None` if nobody may in by it.
+/// Returns the authorization server's metadata; `None` if the relay is closed.
 fn server_metadata(config: &Config) -> Option<Value> {
-    let grants = match config.access() {
-        Access::Open => vec!["authorization_code", "refresh_token", "client_credentials"],
-        Access::Invite => vec!["authorization_code", "refresh_token"],
-        Access::Closed => return None,
-    };
+    if config.access() == Access::Closed {
+        return None;
+    }
     let issuer = issuer(config);
-    let methods = ["none", "client_secret_basic", "client_secret_post"];
     Some(json!({
         "issuer": issuer,
         "authorization_endpoint": format!("{issuer}/oauth/authorize"),
         "token_endpoint": format!("{issuer}/oauth/token"),
         "registration_endpoint": format!("{issuer}/register"),
         "revocation_endpoint": format!("{issuer}/oauth/revoke"),
-        "scopes_supported": scope::OFFERED,
+        "scopes_supported": scope::SUPPORTED,
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],
-        "grant_types_supported": grants,
-        "token_endpoint_auth_methods_supported": methods,
-        "revocation_endpoint_auth_methods_supported": methods,
+        "grant_types_supported": GrantType::supported(config.access()),
+        "token_endpoint_auth_methods_supported": ClientAuthMethod::ALL,
+        "revocation_endpoint_auth_methods_supported": ClientAuthMethod::ALL,
         "code_challenge_methods_supported": ["S256"],
         "authorization_response_iss_parameter_supported": true,
         "client_id_metadata_document_supported": true,
@@ -105,7 +104,7 @@ fn resource_metadata(config: &Config, resource: &str) -> Value {
     let issuer = issuer(config);
     let mut metadata = json!({
         "resource": resource,
-        "scopes_supported": scope::OFFERED,
+        "scopes_supported": scope::SUPPORTED,
         "bearer_methods_supported": ["header"],
         "resource_name": "mcp-multiplayer",
         "resource_documentation": format!("{issuer}/"),
@@ -117,24 +116,21 @@ fn resource_metadata(config: &Config, resource: &str) -> Value {
 }
 
 fn document(metadata: &Value) -> Response {
-    // Not for long: it changes with the operator's settings.
+    // Cached only briefly, because it changes with the operator's settings.
     ([(CACHE_CONTROL, "public, max-age=300")], Json(metadata)).into_response()
 }
 
-/// What is answered in place of an authorization server where there is none.
-pub(super) fn absent() -> Response {
+/// The response of a closed relay, which has no authorization server.
+pub(super) fn no_oauth() -> Response {
     let error = Error::invalid(
-        "This relay lets nobody in by OAuth.",
+        "This relay does not offer OAuth.",
         "Ask its operator for a token (mcp-multiplayer-relay token create --name NAME) and send it as 'Authorization: Bearer …'.",
     );
     problem(StatusCode::NOT_FOUND, &error)
 }
 
-fn nothing_here() -> Response {
-    let error = Error::invalid(
-        "There is no such resource here.",
-        "The resources are the relay's public URL and /mcp under it.",
-    );
+fn no_such_resource() -> Response {
+    let error = Error::invalid("This relay has no such resource.", "Use the relay's public URL, or /mcp under it.");
     problem(StatusCode::NOT_FOUND, &error)
 }
 
@@ -148,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_offered_depends_on_who_may_in() {
+    fn supported_grant_types_depend_on_access() {
         let grants = |access| {
             let metadata = server_metadata(&config(access, "https://relay.example.org/"))?;
             assert_eq!(metadata["issuer"], "https://relay.example.org");
@@ -160,14 +156,14 @@ mod tests {
     }
 
     #[test]
-    fn a_suffix_names_a_resource() {
+    fn well_known_suffixes_name_resources() {
         let plain = config(Access::Open, "https://relay.example.org");
         assert_eq!(resource_at(&plain, "mcp").as_deref(), Some("https://relay.example.org/mcp"));
         assert_eq!(resource_at(&plain, "ws"), None);
-        let deep = config(Access::Open, "https://example.org/table/");
-        assert_eq!(resource_at(&deep, "table").as_deref(), Some("https://example.org/table"));
-        assert_eq!(resource_at(&deep, "table/mcp").as_deref(), Some("https://example.org/table/mcp"));
-        assert_eq!(resource_at(&deep, "mcp").as_deref(), Some("https://example.org/table/mcp"));
+        let deep = config(Access::Open, "https://example.org/relay/");
+        assert_eq!(resource_at(&deep, "relay").as_deref(), Some("https://example.org/relay"));
+        assert_eq!(resource_at(&deep, "relay/mcp").as_deref(), Some("https://example.org/relay/mcp"));
+        assert_eq!(resource_at(&deep, "mcp").as_deref(), Some("https://example.org/relay/mcp"));
         assert_eq!(resource_at(&deep, "other"), None);
     }
 }

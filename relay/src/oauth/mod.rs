@@ -1,29 +1,52 @@
-//! The authorization server (OAuth 2.1), one file for each endpoint.
+//! The authorization server (OAuth 2.1).
+//!
+//! | endpoint | file | specification |
+//! |---|---|---|
+//! | `GET /oauth/authorize` (also `/authorize`) | `authorize.rs` | RFC 6749, section 3.1 |
+//! | `POST /oauth/authorize/decision`, the consent page's form | `decision.rs` | |
+//! | `POST /oauth/token` (also `/token`) | `token.rs` | RFC 6749, section 3.2 |
+//! | `POST /oauth/revoke` | `revoke.rs` | RFC 7009 |
+//! | `POST /register` (also `/oauth/register`) | `register.rs` | RFC 7591 |
+//! | `GET /.well-known/oauth-authorization-server`, `/.well-known/openid-configuration` | `metadata.rs` | RFC 8414 |
+//! | `GET /.well-known/oauth-protected-resource` | `metadata.rs` | RFC 9728 |
+//!
+//! | shared by endpoints | file |
+//! |---|---|
+//! | a validated authorization request, and the redirect that answers it | `authorization_request.rs`, `authorization_response.rs` |
+//! | which redirect URIs are allowed, and which need no consent | `redirect_uri.rs`, `preapproved.rs` |
+//! | the consent page, and error pages for people | `consent.rs`, `redirect_target.rs`, `error_page.rs` |
+//! | the person at the browser | `resource_owner.rs` |
+//! | clients, and how they authenticate | `client.rs`, `client_metadata.rs`, `client_authentication.rs` |
+//! | errors in JSON | `error_response.rs`, `token_error.rs`, `registration_error.rs` |
 
-mod answer;
-mod authentication;
+mod authorization_request;
+mod authorization_response;
 mod authorize;
 mod client;
+mod client_authentication;
+mod client_metadata;
 mod consent;
 mod decision;
-mod destination;
-mod document;
 mod endpoints;
+mod error_page;
+mod error_response;
 mod form;
+mod grant_type;
 mod metadata;
-mod notice;
 mod parameters;
-mod person;
-mod redirect;
-mod refusal;
+mod preapproved;
+mod redirect_target;
+mod redirect_uri;
 mod register;
-mod request;
+mod registration_error;
+mod resource_owner;
 mod revoke;
 mod scope;
 mod server;
 #[cfg(test)]
 mod tests;
 mod token;
+mod token_error;
 
 use std::sync::Arc;
 
@@ -33,9 +56,9 @@ use axum::Router;
 use self::server::AuthorizationServer;
 use crate::state::Relay;
 
-pub(crate) use self::endpoints::answers_any_origin;
+pub(crate) use self::endpoints::is_public_metadata;
 
-/// All endpoints and pages of the authorization server.
+/// Routes of all endpoints and pages of the authorization server.
 pub(crate) fn router(relay: &Arc<Relay>) -> Result<Router> {
     let server = Arc::new(AuthorizationServer::open(relay)?);
     Ok(Router::new().merge(endpoints::router(&server)).merge(authorize::router(&server)))

@@ -1,4 +1,5 @@
-//! Dynamic registration of clients (RFC 7591). It gives an id, maybe a secret, and never access.
+//! The registration endpoint: dynamic client registration (RFC 7591). A registered client has an id, perhaps a secret, and
+//! no access to anything yet.
 
 use std::sync::Arc;
 
@@ -10,91 +11,79 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router};
 use mcp_multiplayer_protocol::ChannelId;
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
 
-use super::client::{UNNAMED, shown_name};
-use super::redirect;
-use super::refusal::Refusal;
+use super::client::{UNNAMED, displayable_name};
+use super::client_authentication::ClientAuthMethod;
+use super::grant_type::GrantType;
+use super::redirect_uri;
+use super::registration_error::RegistrationError;
 use super::scope::Scope;
 use super::server::AuthorizationServer;
+use crate::net::client_address;
 use crate::auth::token_hash;
 use crate::config::Access;
-use crate::net::client_address;
-use crate::store::oauth::Client;
+use crate::store::RegisteredClient;
 
-/// Largest request.
-const LARGEST: usize = 32 * 1024;
-/// Redirect URIs of one client.
-const MOST_URIS: usize = 32;
+/// Maximum size of a request.
+const MAX_BYTES: usize = 32 * 1024;
+/// Maximum number of redirect URIs of one client.
+const MAX_REDIRECT_URIS: usize = 32;
 
-/// The endpoint, at both of its paths.
+/// The endpoint's routes.
 pub(super) fn router() -> Router<Arc<AuthorizationServer>> {
-    Router::new().route("/register", post(register)).route("/oauth/register", post(register))
+    Router::new().route("/register", post(handle)).route("/oauth/register", post(handle))
 }
 
-async fn register(State(server): State<Arc<AuthorizationServer>>, request: Request) -> Response {
-    match accept(&server, request).await {
+async fn handle(State(server): State<Arc<AuthorizationServer>>, request: Request) -> Response {
+    match register(&server, request).await {
         Ok(registered) => {
             let mut response = (StatusCode::CREATED, Json(registered)).into_response();
             response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
             response
         }
-        Err(refusal) => refusal.into_response(),
+        Err(error) => error.into_response(),
     }
 }
 
-async fn accept(server: &AuthorizationServer, request: Request) -> Result<Value, Refusal> {
-    let from = client_address(request.extensions());
-    let bytes = to_bytes(request.into_body(), LARGEST).await.map_err(|_| Refusal::too_large(LARGEST))?;
-    let asked: Asked = serde_json::from_slice(&bytes)
-        .map_err(|error| invalid(format!("The body is not a JSON object that describes a client: {error}.")))?;
-    let registration = asked.checked(server.config.access())?;
-    server
-        .registrations
-        .take(from)
-        .map_err(|seconds| Refusal::too_many("Too many clients were registered from this address.", seconds))?;
+async fn register(server: &AuthorizationServer, request: Request) -> Result<RegistrationResponse, RegistrationError> {
+    let requester = client_address(request.extensions());
+    let bytes = to_bytes(request.into_body(), MAX_BYTES).await.map_err(|_| RegistrationError::too_large(MAX_BYTES))?;
+    let request: RegistrationRequest = serde_json::from_slice(&bytes).map_err(|error| {
+        RegistrationError::invalid_client_metadata(format!(
+            "The body must be a JSON object with client metadata: {error}."
+        ))
+    })?;
+    let metadata = request.validate(server.config.access())?;
+    server.registrations.take(requester).map_err(RegistrationError::too_many_requests)?;
 
-    let id = format!("client_{}", ChannelId::encode_base32(&server.random.bytes::<15>()));
-    let secret = registration
-        .method
+    let client_id = format!("client_{}", ChannelId::encode_base32(&server.random.bytes::<15>()));
+    let client_secret = metadata
+        .token_endpoint_auth_method
         .is_confidential()
         .then(|| format!("mms_{}", ChannelId::encode_base32(&server.random.bytes::<30>())));
     let now = server.clock.now();
-    let client = Client {
-        id: id.clone(),
-        name: registration.name.clone(),
-        redirect_uris: registration.redirect_uris.clone(),
-        secret_hash: secret.as_deref().map(token_hash),
+    let client = RegisteredClient {
+        id: client_id.clone(),
+        name: metadata.client_name.clone(),
+        redirect_uris: metadata.redirect_uris.clone(),
+        secret_hash: client_secret.as_deref().map(token_hash),
         registered_at: now,
     };
     server.store.insert_client(client).await?;
-    tracing::info!(oauth.client_id = id, confidential = secret.is_some(), "a client registered");
-    let mut registered = json!({
-        "client_id": id,
-        "client_id_issued_at": now.as_millis() / 1_000,
-        "client_name": registration.name,
-        "redirect_uris": registration.redirect_uris,
-        "grant_types": registration.grant_types,
-        "response_types": registration.response_types,
-        "token_endpoint_auth_method": registration.method.name(),
-        "scope": registration.scope.to_string(),
-    });
-    if let Some(secret) = secret {
-        registered["client_secret"] = json!(secret);
-        // It does not end.
-        registered["client_secret_expires_at"] = json!(0);
-    }
-    Ok(registered)
+    tracing::info!(oauth.client_id = client_id, confidential = client_secret.is_some(), "client registered");
+    Ok(RegistrationResponse {
+        client_id,
+        client_id_issued_at: now.as_millis() / 1_000,
+        client_secret_expires_at: client_secret.is_some().then_some(0),
+        client_secret,
+        metadata,
+    })
 }
 
-fn invalid(description: impl Into<String>) -> Refusal {
-    Refusal::new("invalid_client_metadata", description)
-}
-
-/// What a client says of itself (RFC 7591, section 2); members that are of no use here are left out.
+/// A registration request (RFC 7591, section 2). Unsupported members are ignored.
 #[derive(Deserialize)]
-struct Asked {
+struct RegistrationRequest {
     client_name: Option<String>,
     redirect_uris: Option<Vec<String>>,
     grant_types: Option<Vec<String>>,
@@ -103,106 +92,122 @@ struct Asked {
     scope: Option<String>,
 }
 
-/// A registration that is in order.
-struct Registration {
-    name: String,
+/// The metadata that a client is registered with.
+#[derive(Serialize)]
+struct RegisteredMetadata {
+    client_name: String,
     redirect_uris: Vec<String>,
-    grant_types: Vec<&'static str>,
-    response_types: Vec<&'static str>,
-    method: Method,
+    grant_types: Vec<GrantType>,
+    response_types: Vec<ResponseType>,
+    token_endpoint_auth_method: ClientAuthMethod,
     scope: Scope,
 }
 
-/// How a client proves who it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Method {
-    None,
-    Basic,
-    Post,
+/// A registration response (RFC 7591, section 3.2.1).
+#[derive(Serialize)]
+struct RegistrationResponse {
+    client_id: String,
+    /// Seconds since 1970.
+    client_id_issued_at: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_secret: Option<String>,
+    /// Present if there is a secret; 0 means that it does not expire.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_secret_expires_at: Option<u64>,
+    #[serde(flatten)]
+    metadata: RegisteredMetadata,
 }
 
-impl Method {
-    fn parse(text: Option<&str>) -> Result<Self, Refusal> {
-        match text {
-            // The default of RFC 7591, section 2.
-            None | Some("client_secret_basic") => Ok(Self::Basic),
-            Some("client_secret_post") => Ok(Self::Post),
-            Some("none") => Ok(Self::None),
-            Some(_) => {
-                Err(invalid("token_endpoint_auth_method is to be none, client_secret_basic or client_secret_post."))
-            }
-        }
-    }
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::None => "none",
-            Self::Basic => "client_secret_basic",
-            Self::Post => "client_secret_post",
-        }
-    }
-
-    fn is_confidential(self) -> bool {
-        self != Self::None
-    }
+/// The one response type that the relay supports (RFC 6749, section 3.1.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum ResponseType {
+    Code,
 }
 
-impl Asked {
-    fn checked(self, access: Access) -> Result<Registration, Refusal> {
-        let method = Method::parse(self.token_endpoint_auth_method.as_deref())?;
+impl RegistrationRequest {
+    fn validate(self, access: Access) -> Result<RegisteredMetadata, RegistrationError> {
+        let auth_method = auth_method(self.token_endpoint_auth_method.as_deref())?;
         let redirect_uris = self.redirect_uris.unwrap_or_default();
-        if redirect_uris.len() > MOST_URIS {
-            return Err(Refusal::new(
-                "invalid_redirect_uri",
-                format!("A client has at most {MOST_URIS} redirect_uris."),
-            ));
+        if redirect_uris.len() > MAX_REDIRECT_URIS {
+            let description = format!("A client can have at most {MAX_REDIRECT_URIS} redirect_uris.");
+            return Err(RegistrationError::invalid_redirect_uri(description));
         }
         for uri in &redirect_uris {
-            redirect::check(uri).map_err(|reason| {
-                Refusal::new("invalid_redirect_uri", format!("A redirect URI is refused: {reason}. It was: {uri}"))
+            redirect_uri::check(uri).map_err(|requirement| {
+                RegistrationError::invalid_redirect_uri(format!(
+                    "A redirect URI is not allowed: {requirement}. It is: {uri}"
+                ))
             })?;
         }
-        let itself = access == Access::Open && method.is_confidential();
-        let grant_types = grant_types(self.grant_types.as_deref(), itself, !redirect_uris.is_empty())?;
-        let for_people = grant_types.contains(&"authorization_code");
-        if for_people && redirect_uris.is_empty() {
-            let why = "A client that asks people for access needs redirect_uris.";
-            return Err(Refusal::new("invalid_redirect_uri", why));
+        let may_use_client_credentials =
+            auth_method.is_confidential() && GrantType::supported(access).contains(&GrantType::ClientCredentials);
+        let grant_types =
+            grant_types(self.grant_types.as_deref(), may_use_client_credentials, !redirect_uris.is_empty())?;
+        let uses_codes = grant_types.contains(&GrantType::AuthorizationCode);
+        if uses_codes && redirect_uris.is_empty() {
+            let description = "A client that uses the authorization_code grant needs redirect_uris.";
+            return Err(RegistrationError::invalid_redirect_uri(description));
         }
-        if for_people && self.response_types.is_some_and(|types| !types.iter().any(|kind| kind == "code")) {
-            return Err(invalid("response_types is to hold code."));
+        if uses_codes && self.response_types.is_some_and(|types| !types.iter().any(|name| name == "code")) {
+            return Err(RegistrationError::invalid_client_metadata("response_types must contain code."));
         }
-        Ok(Registration {
-            name: self.client_name.and_then(|name| shown_name(&name)).unwrap_or_else(|| UNNAMED.to_owned()),
+        Ok(RegisteredMetadata {
+            client_name: self
+                .client_name
+                .and_then(|name| displayable_name(&name))
+                .unwrap_or_else(|| UNNAMED.to_owned()),
             redirect_uris,
             grant_types,
-            response_types: if for_people { vec!["code"] } else { vec![] },
-            method,
-            scope: Scope::asked(self.scope.as_deref()),
+            response_types: if uses_codes { vec![ResponseType::Code] } else { vec![] },
+            token_endpoint_auth_method: auth_method,
+            scope: Scope::requested(self.scope.as_deref()),
         })
     }
 }
 
-/// The grant types that a client gets, of those it asks for; `itself` says whether it may act for itself.
-fn grant_types(asked: Option<&[String]>, itself: bool, has_uris: bool) -> Result<Vec<&'static str>, Refusal> {
-    let Some(asked) = asked else {
-        let people: &[_] = if has_uris || !itself { &["authorization_code", "refresh_token"] } else { &[] };
-        let itself: &[_] = if itself { &["client_credentials"] } else { &[] };
-        return Ok([people, itself].concat());
-    };
-    let asks = |kind: &&str| asked.iter().any(|asked| asked == kind);
-    let mut types: Vec<_> =
-        ["authorization_code", "refresh_token", "client_credentials"].into_iter().filter(asks).collect();
-    if !itself {
-        types.retain(|kind| *kind != "client_credentials");
+fn auth_method(requested: Option<&str>) -> Result<ClientAuthMethod, RegistrationError> {
+    match requested {
+        // The default of RFC 7591, section 2.
+        None | Some("client_secret_basic") => Ok(ClientAuthMethod::ClientSecretBasic),
+        Some("client_secret_post") => Ok(ClientAuthMethod::ClientSecretPost),
+        Some("none") => Ok(ClientAuthMethod::None),
+        Some(_) => Err(RegistrationError::invalid_client_metadata(
+            "token_endpoint_auth_method must be none, client_secret_basic or client_secret_post.",
+        )),
     }
-    if types.iter().any(|kind| *kind != "refresh_token") {
+}
+
+/// Returns the grant types of a client: the supported ones among those that it requests, or else a suitable default.
+fn grant_types(
+    requested: Option<&[String]>,
+    may_use_client_credentials: bool,
+    has_redirect_uris: bool,
+) -> Result<Vec<GrantType>, RegistrationError> {
+    let Some(requested) = requested else {
+        let mut types = vec![];
+        if has_redirect_uris || !may_use_client_credentials {
+            types.extend([GrantType::AuthorizationCode, GrantType::RefreshToken]);
+        }
+        if may_use_client_credentials {
+            types.push(GrantType::ClientCredentials);
+        }
+        return Ok(types);
+    };
+    let is_requested = |grant_type: GrantType| requested.iter().any(|name| GrantType::parse(name) == Some(grant_type));
+    let types: Vec<_> = [GrantType::AuthorizationCode, GrantType::RefreshToken, GrantType::ClientCredentials]
+        .into_iter()
+        .filter(|grant_type| is_requested(*grant_type))
+        .filter(|grant_type| *grant_type != GrantType::ClientCredentials || may_use_client_credentials)
+        .collect();
+    // A refresh token comes only with another grant.
+    if types.iter().any(|grant_type| *grant_type != GrantType::RefreshToken) {
         return Ok(types);
     }
-    Err(invalid(if asks(&"client_credentials") {
-        "client_credentials is for clients with a secret, on a relay that anyone may use."
+    Err(RegistrationError::invalid_client_metadata(if is_requested(GrantType::ClientCredentials) {
+        "client_credentials is available only to clients with a secret, on a relay with open access."
     } else {
-        "grant_types is to hold authorization_code, or client_credentials on a relay that anyone may use."
+        "grant_types must contain authorization_code or, on a relay with open access, client_credentials."
     }))
 }
 
@@ -210,44 +215,62 @@ fn grant_types(asked: Option<&[String]>, itself: bool, has_uris: bool) -> Result
 mod tests {
     use serde_json::{Value, json};
 
-    use super::{Asked, Method, Registration};
+    use super::{RegisteredMetadata, RegistrationRequest};
     use crate::config::Access;
 
-    fn register(access: Access, asked: Value) -> Result<Registration, &'static str> {
-        let asked: Asked = serde_json::from_value(asked).unwrap();
-        asked.checked(access).map_err(|refusal| refusal.error())
+    fn validate(access: Access, request: Value) -> Result<RegisteredMetadata, Value> {
+        let request: RegistrationRequest = serde_json::from_value(request).unwrap();
+        request.validate(access).map_err(|error| json!(error.code()))
     }
 
     #[test]
-    fn a_client_gets_what_it_asks_for() {
-        let asked = json!({ "client_name": "A\u{202e} game", "redirect_uris": ["http://localhost/callback"], "x": {} });
-        let client = register(Access::Open, asked).ok().unwrap();
-        assert_eq!(client.name, "A game");
-        assert_eq!(client.grant_types, ["authorization_code", "refresh_token", "client_credentials"]);
-        assert_eq!((client.response_types, client.method), (vec!["code"], Method::Basic));
-        assert_eq!(client.scope.to_string(), "multiplayer offline_access");
+    fn clients_get_what_they_request() {
+        let request =
+            json!({ "client_name": "A\u{202e} game", "redirect_uris": ["http://localhost/callback"], "x": {} });
+        let metadata = json!(validate(Access::Open, request).unwrap());
+        assert_eq!(
+            metadata,
+            json!({
+                "client_name": "A game",
+                "redirect_uris": ["http://localhost/callback"],
+                "grant_types": ["authorization_code", "refresh_token", "client_credentials"],
+                "response_types": ["code"],
+                "token_endpoint_auth_method": "client_secret_basic",
+                "scope": "multiplayer offline_access",
+            })
+        );
 
-        let asked = json!({ "redirect_uris": ["https://app.example/cb"], "token_endpoint_auth_method": "none",
+        let request = json!({ "redirect_uris": ["https://app.example/cb"], "token_endpoint_auth_method": "none",
             "grant_types": ["authorization_code", "urn:ietf:params:oauth:grant-type:device_code"],
             "response_types": ["code", "token"], "scope": "multiplayer" });
-        let client = register(Access::Invite, asked).ok().unwrap();
-        assert_eq!((client.name.as_str(), client.grant_types), ("Unnamed client", vec!["authorization_code"]));
-        assert_eq!(client.scope.to_string(), "multiplayer");
+        let metadata = json!(validate(Access::Invite, request).unwrap());
+        assert_eq!(
+            metadata,
+            json!({
+                "client_name": "Unnamed client",
+                "redirect_uris": ["https://app.example/cb"],
+                "grant_types": ["authorization_code"],
+                "response_types": ["code"],
+                "token_endpoint_auth_method": "none",
+                "scope": "multiplayer",
+            })
+        );
     }
 
     #[test]
-    fn who_acts_for_itself_needs_no_redirect_uri() {
-        for asked in [json!({ "grant_types": ["client_credentials"] }), json!({})] {
-            let client = register(Access::Open, asked.clone()).ok().unwrap();
-            assert_eq!((client.grant_types, client.response_types), (vec!["client_credentials"], vec![]));
-            assert!(register(Access::Invite, asked).is_err());
+    fn client_credentials_need_no_redirect_uri() {
+        for request in [json!({ "grant_types": ["client_credentials"] }), json!({})] {
+            let metadata = json!(validate(Access::Open, request.clone()).unwrap());
+            assert_eq!(metadata["grant_types"], json!(["client_credentials"]));
+            assert_eq!(metadata["response_types"], json!([]));
+            assert!(validate(Access::Invite, request).is_err());
         }
     }
 
     #[test]
-    fn what_is_not_in_order_is_refused() {
+    fn invalid_requests_are_rejected() {
         let uris = json!(["https://app.example/cb"]);
-        for (asked, error) in [
+        for (request, error) in [
             (json!({ "redirect_uris": ["javascript:alert(1)"] }), "invalid_redirect_uri"),
             (json!({ "redirect_uris": ["https://app.example/cb", "http://app.example/cb"] }), "invalid_redirect_uri"),
             (json!({ "redirect_uris": vec!["https://app.example/cb"; 33] }), "invalid_redirect_uri"),
@@ -266,7 +289,7 @@ mod tests {
                 "invalid_client_metadata",
             ),
         ] {
-            assert_eq!(register(Access::Open, asked.clone()).err(), Some(error), "{asked}");
+            assert_eq!(validate(Access::Open, request.clone()).err(), Some(json!(error)), "{request}");
         }
     }
 }

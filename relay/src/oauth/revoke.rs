@@ -1,4 +1,4 @@
-//! Revocation by the client (RFC 7009): of an access token, or of a refresh token with all that came of its grant.
+//! The revocation endpoint (RFC 7009): revokes an access token, or a refresh token together with its grant.
 
 use std::sync::Arc;
 
@@ -9,30 +9,31 @@ use axum::http::header::CACHE_CONTROL;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::post;
 
-use super::authentication;
+use super::client_authentication::authenticate_client;
 use super::form::Form;
-use super::refusal::Refusal;
 use super::server::AuthorizationServer;
+use super::token_error::TokenError;
 use crate::auth::token_hash;
 
-/// The endpoint.
+/// The endpoint's route.
 pub(super) fn router() -> Router<Arc<AuthorizationServer>> {
-    Router::new().route("/oauth/revoke", post(revoke))
+    Router::new().route("/oauth/revoke", post(handle))
 }
 
-/// 200 also for a token that is not there, or somebody else's: the client is rid of it (section 2.2).
-async fn revoke(State(server): State<Arc<AuthorizationServer>>, request: Request) -> Response {
-    match accept(&server, request).await {
+/// Answers 200 also for a token that does not exist or belongs to another client (section 2.2): either way the client
+/// has no valid token afterwards.
+async fn handle(State(server): State<Arc<AuthorizationServer>>, request: Request) -> Response {
+    match revoke(&server, request).await {
         Ok(()) => (StatusCode::OK, [(CACHE_CONTROL, "no-store")]).into_response(),
-        Err(refusal) => refusal.into_response(),
+        Err(error) => error.into_response(),
     }
 }
 
-async fn accept(server: &AuthorizationServer, request: Request) -> Result<(), Refusal> {
+async fn revoke(server: &AuthorizationServer, request: Request) -> Result<(), TokenError> {
     let (parts, form) = Form::read(request).await?;
-    let client = authentication::client(server, &parts, &form).await?;
+    let client = authenticate_client(server, &parts, &form).await?;
     let token_hash = token_hash(form.require("token")?);
     server.store.revoke_oauth_token(token_hash, client.id).await?;
-    server.tokens.doubt();
+    server.tokens.invalidate();
     Ok(())
 }

@@ -1,41 +1,43 @@
-//! What a client may do (RFC 6749, section 3.3).
+//! Scopes (RFC 6749, section 3.3).
 
 use std::fmt;
 
-/// All operations.
+use serde::{Serialize, Serializer};
+
+/// Permits all operations.
 const MULTIPLAYER: &str = "multiplayer";
-/// A refresh token, by the name that clients ask for it. A person's grant comes with one in any case.
+/// Asks for a refresh token (OpenID Connect Core, section 11). A person's grant comes with one in any case.
 const OFFLINE_ACCESS: &str = "offline_access";
 
-/// Scopes that are offered, as metadata lists them.
-pub(super) const OFFERED: [&str; 2] = [MULTIPLAYER, OFFLINE_ACCESS];
+/// The supported scopes, for the metadata.
+pub(super) const SUPPORTED: [&str; 2] = [MULTIPLAYER, OFFLINE_ACCESS];
 
-/// What is asked for, or granted: `multiplayer`, which is always in it, and maybe `offline_access`.
+/// A granted scope: always `multiplayer`, and optionally `offline_access`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Scope {
-    /// Whether `offline_access` is in it.
-    pub(super) offline: bool,
+    pub(super) offline_access: bool,
 }
 
 impl Scope {
-    /// What is granted to whoever asks for this: scopes that are not known here are left out, and who asks for none gets all.
-    pub(super) fn asked(text: Option<&str>) -> Self {
+    /// Returns the scope that is granted for a requested one. Unsupported scopes are ignored. A request without any scope
+    /// gets all of them.
+    pub(super) fn requested(text: Option<&str>) -> Self {
         let mut scopes = text.unwrap_or_default().split_ascii_whitespace().peekable();
-        Self { offline: scopes.peek().is_none() || scopes.any(|scope| scope == OFFLINE_ACCESS) }
+        Self { offline_access: scopes.peek().is_none() || scopes.any(|scope| scope == OFFLINE_ACCESS) }
     }
 
-    /// What was granted, from the store.
+    /// Parses a granted scope from the store.
     pub(super) fn stored(text: &str) -> Self {
-        Self { offline: text.split(' ').any(|scope| scope == OFFLINE_ACCESS) }
+        Self { offline_access: text.split(' ').any(|scope| scope == OFFLINE_ACCESS) }
     }
 
-    /// What is left when no more than this is asked for (RFC 6749, section 6); `None` when something else is.
+    /// Returns this scope reduced to the requested one (RFC 6749, section 6); `None` if the request goes beyond it.
     pub(super) fn narrowed(self, text: &str) -> Option<Self> {
-        let mut narrowed = Self { offline: false };
+        let mut narrowed = Self { offline_access: false };
         for scope in text.split_ascii_whitespace() {
             match scope {
                 MULTIPLAYER => {}
-                OFFLINE_ACCESS if self.offline => narrowed.offline = true,
+                OFFLINE_ACCESS if self.offline_access => narrowed.offline_access = true,
                 _ => return None,
             }
         }
@@ -46,7 +48,13 @@ impl Scope {
 impl fmt::Display for Scope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(MULTIPLAYER)?;
-        if self.offline { write!(f, " {OFFLINE_ACCESS}") } else { Ok(()) }
+        if self.offline_access { write!(f, " {OFFLINE_ACCESS}") } else { Ok(()) }
+    }
+}
+
+impl Serialize for Scope {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 
@@ -55,8 +63,8 @@ mod tests {
     use super::Scope;
 
     #[test]
-    fn who_asks_for_nothing_gets_all_and_unknown_scopes_are_left_out() {
-        for (asked, granted) in [
+    fn unsupported_scopes_are_ignored_and_no_scope_means_all() {
+        for (requested, granted) in [
             (None, "multiplayer offline_access"),
             (Some(""), "multiplayer offline_access"),
             (Some(" "), "multiplayer offline_access"),
@@ -66,15 +74,15 @@ mod tests {
             (Some("admin"), "multiplayer"),
             (Some("Offline_Access"), "multiplayer"),
         ] {
-            let scope = Scope::asked(asked);
-            assert_eq!(scope.to_string(), granted, "{asked:?}");
+            let scope = Scope::requested(requested);
+            assert_eq!(scope.to_string(), granted, "{requested:?}");
             assert_eq!(Scope::stored(granted), scope);
         }
     }
 
     #[test]
-    fn a_scope_shrinks_and_never_grows() {
-        let (all, less) = (Scope { offline: true }, Scope { offline: false });
+    fn a_scope_can_be_narrowed_but_not_extended() {
+        let (all, less) = (Scope { offline_access: true }, Scope { offline_access: false });
         assert_eq!(all.narrowed("multiplayer"), Some(less));
         assert_eq!(all.narrowed("offline_access multiplayer"), Some(all));
         assert_eq!(less.narrowed("multiplayer"), Some(less));

@@ -1,4 +1,5 @@
-//! The token endpoint (RFC 6749, section 3.2; OAuth 2.1): codes, refresh tokens and clients' own credentials for tokens.
+//! The token endpoint (RFC 6749, section 3.2; OAuth 2.1): issues tokens for an authorization code, for a refresh token, and
+//! for a client's own credentials.
 
 use std::sync::Arc;
 
@@ -10,135 +11,173 @@ use axum::routing::post;
 use axum::{Json, Router};
 use data_encoding::BASE64URL_NOPAD;
 use mcp_multiplayer_protocol::{ChannelId, Hash, Timestamp};
-use serde_json::{Value, json};
+use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
-use super::authentication;
-use super::client::KnownClient;
+use super::client::Client;
+use super::client_authentication::authenticate_client;
 use super::form::Form;
-use super::refusal::Refusal;
+use super::grant_type::GrantType;
 use super::scope::Scope;
 use super::server::AuthorizationServer;
-use crate::auth::Resource;
-use crate::auth::{Principal, is_admitted, token_hash};
+use super::token_error::{TokenError, TokenErrorCode};
+use crate::auth::{Principal, has_access, resource, token_hash};
 use crate::config::Access;
 use crate::state::Relay;
-use crate::store::oauth::{Grant, NewTokens, Rotated};
+use crate::store::{Grant, NewTokens, RedemptionOutcome, RotationOutcome};
 
-/// How long after a refresh the replaced token still works, in milliseconds: for a client that refreshes twice at once.
+/// Grace period in which a refresh token can be used again after it was replaced, in milliseconds.
+///
+/// Refresh tokens rotate: each refresh replaces the token, and using a replaced one is a sign of theft that revokes the
+/// grant (OAuth 2.1, section 4.3.1). But a client that refreshes in two processes at once, or repeats a request whose response was
+/// lost, uses a replaced token innocently. Within a few seconds, and until a replacement has been used, that is
+/// tolerated, so that such clients do not have to send people through consent again. A thief gains little: to profit, the
+/// stolen token must be used within seconds of its replacement.
 const GRACE_MS: i64 = 10_000;
 
-/// The endpoint, at both of its paths.
+/// The endpoint's routes.
 pub(super) fn router() -> Router<Arc<AuthorizationServer>> {
-    Router::new().route("/oauth/token", post(token)).route("/token", post(token))
+    Router::new().route("/oauth/token", post(handle)).route("/token", post(handle))
 }
 
-async fn token(State(server): State<Arc<AuthorizationServer>>, request: Request) -> Response {
+async fn handle(State(server): State<Arc<AuthorizationServer>>, request: Request) -> Response {
     match issue(&server, request).await {
-        Ok(issued) => {
-            let mut response = Json(issued).into_response();
+        Ok(tokens) => {
+            let mut response = Json(tokens).into_response();
             response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
             response
         }
-        Err(refusal) => refusal.into_response(),
+        Err(error) => error.into_response(),
     }
 }
 
-async fn issue(server: &AuthorizationServer, request: Request) -> Result<Value, Refusal> {
+async fn issue(server: &AuthorizationServer, request: Request) -> Result<TokenResponse, TokenError> {
     let (parts, form) = Form::read(request).await?;
-    let client = authentication::client(server, &parts, &form).await?;
-    match form.require("grant_type")? {
-        "authorization_code" => redeem(server, &client, &form).await,
-        "refresh_token" => refresh(server, &client, &form).await,
-        "client_credentials" => act_for_itself(server, &client, &form).await,
-        _ => Err(Refusal::new(
-            "unsupported_grant_type",
-            "grant_type is to be authorization_code, refresh_token or client_credentials.",
+    let client = authenticate_client(server, &parts, &form).await?;
+    match GrantType::parse(form.require("grant_type")?) {
+        Some(GrantType::AuthorizationCode) => redeem(server, &client, &form).await,
+        Some(GrantType::RefreshToken) => refresh(server, &client, &form).await,
+        Some(GrantType::ClientCredentials) => client_credentials(server, &client, &form).await,
+        None => Err(TokenError::new(
+            TokenErrorCode::UnsupportedGrantType,
+            "grant_type must be authorization_code, refresh_token or client_credentials.",
         )),
     }
 }
 
-/// Tokens for an authorization code (RFC 6749, section 4.1.3). A request that is not in order does not use the code up.
-async fn redeem(relay: &Relay, client: &KnownClient, form: &Form) -> Result<Value, Refusal> {
-    let invalid = || Refusal::invalid_grant("This code is not valid, has ended, or is not for this client.");
+/// A successful response (RFC 6749, section 5.1).
+#[derive(Serialize)]
+struct TokenResponse {
+    access_token: String,
+    token_type: &'static str,
+    /// Lifetime of the access token, in seconds.
+    expires_in: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refresh_token: Option<String>,
+    scope: Scope,
+}
+
+/// Redeems an authorization code (RFC 6749, section 4.1.3).
+///
+/// Everything that the client must prove is checked before the store is asked to redeem the code. A request with a
+/// mistake, or from somebody who merely saw the code, neither uses the code up nor counts as a replay.
+async fn redeem(relay: &Relay, client: &Client, form: &Form) -> Result<TokenResponse, TokenError> {
+    let invalid = || {
+        TokenError::invalid_grant("The code is invalid or expired, or was issued to another client; authorize again.")
+    };
     let code_hash = token_hash(form.require("code")?);
     let verifier = form.require("code_verifier")?;
-    let code = relay.store.find_code(code_hash).await?.filter(|code| code.grant.client_id == client.id);
-    let code = code.ok_or_else(invalid)?;
+    let code = relay.store.find_authorization_code(code_hash).await?;
+    let code = code.filter(|code| code.grant.client_id == client.id).ok_or_else(invalid)?;
     if form.get("redirect_uri").is_some_and(|uri| uri != code.redirect_uri) {
-        return Err(Refusal::invalid_grant("redirect_uri is another than the code was sent to."));
+        return Err(TokenError::invalid_grant("redirect_uri is not the one that the code was sent to."));
     }
-    if !is_verified(verifier, &code.challenge) {
-        return Err(Refusal::invalid_grant("code_verifier does not fit the code_challenge."));
+    if !matches_challenge(verifier, &code.code_challenge) {
+        return Err(TokenError::invalid_grant("code_verifier does not match the code_challenge."));
     }
-    same_resource(relay, form, &code.grant)?;
-    admit(relay, &code.grant).await?;
-    // A code that was redeemed goes on to the store, which revokes what came of it.
+    check_resource(relay, form, &code.grant)?;
+    check_access(relay, &code.grant).await?;
+    // An expired code that was redeemed before still goes to the store. Its second redemption means that somebody else
+    // has the code and its verifier, and the store then revokes the tokens of the first one (RFC 6749, section 4.1.2).
     if !code.redeemed && code.expires_at <= relay.clock.now() {
         return Err(invalid());
     }
     let scope = Scope::stored(&code.grant.scope);
-    // Whether it asked for offline_access or not: many clients do not know that they have to, and would send
-    // their people back here every hour.
-    let issued = Issued::new(relay, true);
-    if !relay.store.redeem_code(code_hash, issued.kept(relay)).await? {
-        relay.tokens.doubt();
-        return Err(Refusal::invalid_grant("This code was redeemed before."));
+    // With a refresh token even if the client did not request offline_access: many clients do not know that they have
+    // to, and would send people to the consent page every hour.
+    let tokens = GeneratedTokens::new(relay, true);
+    match relay.store.redeem_authorization_code(code_hash, tokens.hashed(relay)).await? {
+        RedemptionOutcome::Redeemed => Ok(tokens.into_response(relay, scope)),
+        RedemptionOutcome::AlreadyRedeemed => {
+            relay.tokens.invalidate();
+            tracing::warn!(
+                oauth.grant_id = code.grant.id,
+                oauth.client_id = client.id,
+                "authorization code redeemed twice; grant revoked"
+            );
+            Err(TokenError::invalid_grant(
+                "The code was redeemed before, so its tokens are now revoked; authorize again.",
+            ))
+        }
+        RedemptionOutcome::Invalid => Err(invalid()),
     }
-    Ok(issued.told(relay, scope))
 }
 
-/// New tokens for a refresh token, which is replaced (RFC 6749, section 6; OAuth 2.1, section 4.3).
-async fn refresh(relay: &Relay, client: &KnownClient, form: &Form) -> Result<Value, Refusal> {
-    let invalid = || Refusal::invalid_grant("This refresh token is not valid any more; ask for access again.");
-    let refresh_hash = token_hash(form.require("refresh_token")?);
-    let token = relay.store.find_refresh_token(refresh_hash).await?;
+/// Exchanges a refresh token for new tokens, which replace it (RFC 6749, section 6; OAuth 2.1, section 4.3).
+async fn refresh(relay: &Relay, client: &Client, form: &Form) -> Result<TokenResponse, TokenError> {
+    let invalid = || TokenError::invalid_grant("The refresh token is invalid, expired or revoked; authorize again.");
+    let token_hash = token_hash(form.require("refresh_token")?);
+    let token = relay.store.find_refresh_token(token_hash).await?;
     let token = token.filter(|token| token.grant.client_id == client.id).ok_or_else(invalid)?;
     let granted = Scope::stored(&token.grant.scope);
     let scope = match form.get("scope") {
-        Some(asked) => granted.narrowed(asked).ok_or_else(|| {
-            Refusal::new("invalid_scope", format!("The scope is not within what was granted: {granted}."))
+        Some(requested) => granted.narrowed(requested).ok_or_else(|| {
+            let description = format!("scope exceeds what was granted: {granted}.");
+            TokenError::new(TokenErrorCode::InvalidScope, description)
         })?,
         None => granted,
     };
-    same_resource(relay, form, &token.grant)?;
-    admit(relay, &token.grant).await?;
-    let issued = Issued::new(relay, true);
+    check_resource(relay, form, &token.grant)?;
+    check_access(relay, &token.grant).await?;
+    let tokens = GeneratedTokens::new(relay, true);
     let grace_since = Timestamp::from_millis(relay.clock.now().as_millis() - GRACE_MS);
-    match relay.store.rotate_refresh_token(refresh_hash, grace_since, issued.kept(relay)).await? {
-        Rotated::Done => Ok(issued.told(relay, scope)),
-        Rotated::Reused => {
-            relay.tokens.doubt();
-            let (grant, id) = (&token.grant.id, &client.id);
+    match relay.store.rotate_refresh_token(token_hash, grace_since, tokens.hashed(relay)).await? {
+        RotationOutcome::Rotated => Ok(tokens.into_response(relay, scope)),
+        RotationOutcome::Reused => {
+            relay.tokens.invalidate();
             tracing::warn!(
-                oauth.grant_id = grant,
-                oauth.client_id = id,
-                "a replaced refresh token came again: revoked"
+                oauth.grant_id = token.grant.id,
+                oauth.client_id = client.id,
+                "replaced refresh token used again; grant revoked"
             );
             Err(invalid())
         }
-        Rotated::Invalid => Err(invalid()),
+        RotationOutcome::Invalid => Err(invalid()),
     }
 }
 
-/// A token for the client itself (RFC 6749, section 4.4), where anyone may in; no refresh token comes with it.
-async fn act_for_itself(relay: &Relay, client: &KnownClient, form: &Form) -> Result<Value, Refusal> {
+/// Issues an access token to the client itself (RFC 6749, section 4.4), on an open relay. No refresh token comes with it
+/// (section 4.4.3).
+async fn client_credentials(relay: &Relay, client: &Client, form: &Form) -> Result<TokenResponse, TokenError> {
+    let unauthorized = |description: &str| TokenError::new(TokenErrorCode::UnauthorizedClient, description);
     if relay.config.access() != Access::Open {
-        let why =
-            "Clients do not act for themselves on this relay; ask a person for access, or its operator for a token.";
-        return Err(Refusal::new("unauthorized_client", why));
+        return Err(unauthorized(
+            "client_credentials is not available on this relay; use authorization_code, or ask its operator for a token.",
+        ));
     }
     if client.secret_hash.is_none() {
-        let why = "client_credentials is for clients with a secret; register with token_endpoint_auth_method client_secret_basic.";
-        return Err(Refusal::new("unauthorized_client", why));
+        return Err(unauthorized(
+            "client_credentials needs a client secret; register with token_endpoint_auth_method client_secret_basic.",
+        ));
     }
     let resource = match form.get("resource") {
-        Some(asked) => Resource::valid(&relay.config, asked).ok_or_else(foreign_resource)?,
-        None => Resource::default_of(&relay.config),
+        Some(requested) => resource::validate(&relay.config, requested).ok_or_else(invalid_target)?,
+        None => resource::default_identifier(&relay.config),
     };
-    let scope = Scope { offline: false };
-    // The same grant each time, so that the operator sees the client once, and revokes it once.
+    let scope = Scope { offline_access: false };
+    // The id is derived, so that all token requests of a client share one grant: the operator sees the client once in
+    // the list, and revokes it once.
     let id = Hash::of(&[b"mcp-multiplayer/client-grant/v1", client.id.as_bytes(), b"\0", resource.as_bytes()]);
     let grant = Grant {
         id: ChannelId::encode_base32(&id.as_bytes()[..10]),
@@ -149,59 +188,60 @@ async fn act_for_itself(relay: &Relay, client: &KnownClient, form: &Form) -> Res
         resource,
         created_at: relay.clock.now(),
     };
-    let issued = Issued::new(relay, false);
-    relay.store.insert_access_token(grant, issued.kept(relay)).await?;
-    // A grant that was revoked stays so.
-    if relay.store.find_access_token(token_hash(&issued.access), relay.clock.now()).await?.is_none() {
-        return Err(Refusal::new("unauthorized_client", "The relay's operator has revoked the access of this client."));
+    let tokens = GeneratedTokens::new(relay, false);
+    relay.store.insert_access_token(grant, tokens.hashed(relay)).await?;
+    // If the grant was revoked, it stays revoked, and the new token is not valid.
+    if relay.store.find_access_token(token_hash(&tokens.access), relay.clock.now()).await?.is_none() {
+        return Err(unauthorized("The relay's operator has revoked the access of this client."));
     }
-    Ok(issued.told(relay, scope))
+    Ok(tokens.into_response(relay, scope))
 }
 
-/// Whether the verifier is one (RFC 7636, section 4.1), and the one whose S256 challenge this is.
-fn is_verified(verifier: &str, challenge: &str) -> bool {
-    let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
+/// Returns whether a PKCE verifier is well-formed (RFC 7636, section 4.1) and belongs to an S256 challenge.
+fn matches_challenge(verifier: &str, challenge: &str) -> bool {
+    let is_unreserved = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
     let computed = BASE64URL_NOPAD.encode(&Sha256::digest(verifier.as_bytes()));
     (43..=128).contains(&verifier.len())
-        && verifier.bytes().all(fits)
+        && verifier.bytes().all(is_unreserved)
         && bool::from(computed.as_bytes().ct_eq(challenge.as_bytes()))
 }
 
-/// Refuses a resource that is not the one which access was granted to (RFC 8707, section 2.2).
-fn same_resource(relay: &Relay, form: &Form, grant: &Grant) -> Result<(), Refusal> {
-    let is_ours = Resource::valid(&relay.config, &grant.resource).is_some();
-    let is_same = form.get("resource").is_none_or(|asked| Resource::is_same(asked, &grant.resource));
-    if is_ours && is_same { Ok(()) } else { Err(foreign_resource()) }
+/// Rejects a `resource` other than the one that access was granted for (RFC 8707, section 2.2), and grants for a relay
+/// with another public URL.
+fn check_resource(relay: &Relay, form: &Form, grant: &Grant) -> Result<(), TokenError> {
+    let is_own = resource::validate(&relay.config, &grant.resource).is_some();
+    let is_same = form.get("resource").is_none_or(|requested| resource::is_same(requested, &grant.resource));
+    if is_own && is_same { Ok(()) } else { Err(invalid_target()) }
 }
 
-fn foreign_resource() -> Refusal {
-    Refusal::new(
-        "invalid_target",
-        "resource is not what access was granted to: the relay's public URL, or /mcp under it.",
+fn invalid_target() -> TokenError {
+    TokenError::new(
+        TokenErrorCode::InvalidTarget,
+        "resource must be what access was granted for: the relay's public URL, or /mcp under it.",
     )
 }
 
-/// Refuses a principal whom the operator does not let in any more.
-async fn admit(relay: &Relay, grant: &Grant) -> Result<(), Refusal> {
-    if is_admitted(&*relay.store, relay.config.access(), &grant.principal).await? {
+/// Rejects a principal that no longer has access to the relay.
+async fn check_access(relay: &Relay, grant: &Grant) -> Result<(), TokenError> {
+    if has_access(&*relay.store, relay.config.access(), &grant.principal).await? {
         return Ok(());
     }
-    Err(Refusal::invalid_grant("The relay's operator does not let this person in any more; ask for access again."))
+    Err(TokenError::invalid_grant("This person no longer has access to the relay; authorize again."))
 }
 
-/// New tokens, which are told once and kept as hashes.
-struct Issued {
+/// Newly generated tokens. They are sent to the client once; the store gets only their hashes.
+struct GeneratedTokens {
     access: String,
     refresh: Option<String>,
 }
 
-impl Issued {
-    fn new(relay: &Relay, refresh: bool) -> Self {
-        let token = |kind| format!("{kind}_{}", ChannelId::encode_base32(&relay.random.bytes::<30>()));
-        Self { access: token("mma"), refresh: refresh.then(|| token("mmr")) }
+impl GeneratedTokens {
+    fn new(relay: &Relay, with_refresh_token: bool) -> Self {
+        let token = |prefix| format!("{prefix}_{}", ChannelId::encode_base32(&relay.random.bytes::<30>()));
+        Self { access: token("mma"), refresh: with_refresh_token.then(|| token("mmr")) }
     }
 
-    fn kept(&self, relay: &Relay) -> NewTokens {
+    fn hashed(&self, relay: &Relay) -> NewTokens {
         let now = relay.clock.now();
         let after = |seconds: u64| {
             let millis = i64::try_from(seconds.saturating_mul(1_000)).unwrap_or(i64::MAX);
@@ -217,37 +257,33 @@ impl Issued {
         }
     }
 
-    /// The answer (RFC 6749, section 5.1).
-    fn told(self, relay: &Relay, scope: Scope) -> Value {
-        let mut told = json!({
-            "access_token": self.access,
-            "token_type": "Bearer",
-            "expires_in": relay.config.access_token_seconds,
-            "scope": scope.to_string(),
-        });
-        if let Some(refresh) = self.refresh {
-            told["refresh_token"] = json!(refresh);
+    fn into_response(self, relay: &Relay, scope: Scope) -> TokenResponse {
+        TokenResponse {
+            access_token: self.access,
+            token_type: "Bearer",
+            expires_in: relay.config.access_token_seconds,
+            refresh_token: self.refresh,
+            scope,
         }
-        told
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::is_verified;
+    use super::matches_challenge;
 
     #[test]
-    fn a_verifier_is_the_one_of_its_challenge() {
+    fn a_verifier_matches_only_its_own_challenge() {
         // RFC 7636, appendix B.
         let (verifier, challenge) =
             ("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk", "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM");
-        assert!(is_verified(verifier, challenge));
-        assert!(!is_verified(verifier, &format!("{challenge}=")));
-        assert!(!is_verified(challenge, challenge), "a plain one");
-        assert!(!is_verified(&verifier[1..], challenge));
+        assert!(matches_challenge(verifier, challenge));
+        assert!(!matches_challenge(verifier, &format!("{challenge}=")));
+        assert!(!matches_challenge(challenge, challenge), "the method plain is not supported");
+        assert!(!matches_challenge(&verifier[1..], challenge));
         for odd in ["short".to_owned(), "x".repeat(129), format!("{verifier} "), format!("{verifier}é")] {
             let challenge = data_encoding::BASE64URL_NOPAD.encode(&<sha2::Sha256 as sha2::Digest>::digest(&odd));
-            assert!(!is_verified(&odd, &challenge), "{odd}");
+            assert!(!matches_challenge(&odd, &challenge), "{odd}");
         }
     }
 }

@@ -19,7 +19,7 @@ use crate::web;
 
 /// Passes on a request with a valid token, with its [`Principal`] in the extensions. Browsers without one get the front page.
 pub(super) async fn bearer(State(relay): State<Arc<Relay>>, mut request: Request, next: Next) -> Response {
-    if let Some(page) = web::front_page(&relay, &request) {
+    if let Some(page) = web::landing_page(&relay, &request) {
         return page;
     }
     // URLs are logged, remembered and passed on (RFC 9700, section 4.3.2).
@@ -80,7 +80,7 @@ async fn principal(
     };
     if let Some(address) = address
         && let Err(error) = relay.quotas.check_invalid_tokens_from(address)
-        && !relay.tokens.knows(token)
+        && !relay.tokens.is_cached(token)
     {
         return Err((error, None));
     }

@@ -45,7 +45,7 @@ pub(super) async fn check(State(checks): State<Arc<RequestChecks>>, mut request:
         return problem(StatusCode::INTERNAL_SERVER_ERROR, &Error::internal());
     };
     let address = checks.proxies.client(peer.ip(), request.headers());
-    let any_origin = oauth::answers_any_origin(request.uri().path());
+    let any_origin = oauth::is_public_metadata(request.uri().path());
     let refusal = match checks.relay.quotas.take_request_from(address) {
         Err(error) => Some(problem(status(&error), &error)),
         Ok(()) => checks.allowed.check(&request, any_origin).err().map(|error| problem(StatusCode::FORBIDDEN, &error)),

@@ -45,7 +45,7 @@ pub(crate) fn router(relay: &Arc<Relay>, connections: &TaskTracker, cut_off: &Ca
     // Around the router as a whole: a layer clones its inner service for each request, and a router is cheaper to clone than
     // a route with all its layers.
     let guarded = ServiceBuilder::new()
-        .layer(cors(AllowedNames::new(&relay.config), oauth::answers_any_origin))
+        .layer(cors(AllowedNames::new(&relay.config), oauth::is_public_metadata))
         .layer(from_fn_with_state(Arc::new(RequestChecks::new(relay)?), checks::check))
         .service(routes);
     Ok(Router::new().fallback_service(guarded))

@@ -1,15 +1,15 @@
-// Shows the invite of this link. It is in the fragment, which browsers keep to themselves: nothing here sends it anywhere.
+// Shows the invite from the link's fragment. Browsers do not send the fragment to the server, and neither does this script.
 "use strict";
 
 const sentence = document.getElementById("sentence");
 const copy = document.getElementById("copy");
 
 function show() {
-  const known = /^#inv_[0-9a-z]{16,100}$/i.test(location.hash);
+  const isInvite = /^#inv_[0-9a-z]{16,100}$/i.test(location.hash);
   const link = location.origin + location.pathname + location.hash;
-  document.getElementById("with-invite").hidden = !known;
-  document.getElementById("without-invite").hidden = known;
-  if (known) {
+  document.getElementById("with-invite").hidden = !isInvite;
+  document.getElementById("without-invite").hidden = isInvite;
+  if (isInvite) {
     sentence.value = sentence.dataset.words + " " + link;
     copy.textContent = "Copy";
   }
@@ -20,7 +20,7 @@ copy.addEventListener("click", async () => {
     await navigator.clipboard.writeText(sentence.value);
     copy.textContent = "Copied";
   } catch {
-    // Browsers have no clipboard for pages without TLS.
+    // Pages without TLS have no access to the clipboard API.
     sentence.focus();
     sentence.select();
     copy.textContent = document.execCommand("copy") ? "Copied" : "Press Ctrl+C";

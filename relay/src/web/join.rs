@@ -1,4 +1,4 @@
-//! `/join`: how to join with the invite of the link, whose secret is in the fragment and so never gets here.
+//! `/join`: explains how to use an invite link. The secret is in the link's fragment, so browsers do not send it here.
 
 use std::sync::Arc;
 
@@ -12,12 +12,12 @@ use crate::state::Relay;
 
 #[derive(Debug, Template)]
 #[template(path = "join.html")]
-struct Join {
+struct JoinPage {
     site: Site,
 }
 
 pub(super) async fn join(State(relay): State<Arc<Relay>>) -> Response {
-    let mut response = public_page(&Join { site: Site::of(&relay.config) }, true);
+    let mut response = public_page(&JoinPage { site: Site::of(&relay.config) }, true);
     response.headers_mut().insert(HeaderName::from_static("x-robots-tag"), HeaderValue::from_static("noindex"));
     response
 }

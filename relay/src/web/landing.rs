@@ -1,4 +1,4 @@
-//! The page at `/`: what this is, and how to set up each client for this relay.
+//! The landing page at `/`, which explains the product and how to set up each client for this relay.
 
 use askama::Template;
 use axum::extract::Request;
@@ -15,47 +15,47 @@ use crate::state::Relay;
 
 #[derive(Debug, Template)]
 #[template(path = "landing.html")]
-struct Landing {
+struct LandingPage {
     site: Site,
     access: Access,
-    /// The address for the stdio server: `wss://…`.
-    socket: String,
-    /// Opens Cursor, and has it add this relay.
-    cursor: String,
-    /// Opens VS Code, and has it add this relay.
-    vscode: String,
+    /// The relay's URL for the stdio server: `wss://…`.
+    websocket_url: String,
+    /// Link that adds this relay to Cursor.
+    cursor_link: String,
+    /// Link that adds this relay to VS Code.
+    vscode_link: String,
 }
 
-impl Landing {
-    fn of(relay: &Relay) -> Self {
+impl LandingPage {
+    fn new(relay: &Relay) -> Self {
         let site = Site::of(&relay.config);
         let mcp = format!("{}/mcp", site.url);
         let cursor = BASE64.encode(json!({ "url": mcp }).to_string().as_bytes());
         let vscode = json!({ "name": "multiplayer", "type": "http", "url": mcp }).to_string();
         Self {
             access: relay.config.access(),
-            socket: site.url.replacen("http", "ws", 1),
-            cursor: format!(
+            websocket_url: site.url.replacen("http", "ws", 1),
+            cursor_link: format!(
                 "cursor://anysphere.cursor-deeplink/mcp/install?name=multiplayer&config={}",
-                encoded(&cursor)
+                query_encode(&cursor)
             ),
-            vscode: format!("vscode:mcp/install?{}", encoded(&vscode)),
+            vscode_link: format!("vscode:mcp/install?{}", query_encode(&vscode)),
             site,
         }
     }
 }
 
-/// For the query of a link. What is encoded here has no spaces, of which forms would make pluses.
-fn encoded(text: &str) -> String {
+/// Encodes a value for the query of a link. The values here contain no spaces, which this encoding would turn into `+`.
+fn query_encode(text: &str) -> String {
     byte_serialize(text.as_bytes()).collect()
 }
 
-/// The page, if this is a browser that comes to `/` without a token.
-pub(crate) fn front_page(relay: &Relay, request: &Request) -> Option<Response> {
+/// Returns the page if the request is a browser's for `/`, without a token; `None` for other requests.
+pub(crate) fn landing_page(relay: &Relay, request: &Request) -> Option<Response> {
     if request.uri().path() != "/" || !is_browser(request) {
         return None;
     }
-    let mut response = public_page(&Landing::of(relay), false);
+    let mut response = public_page(&LandingPage::new(relay), false);
     response.headers_mut().insert(VARY, HeaderValue::from_static("accept, authorization"));
     Some(response)
 }
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_browser_without_a_token_gets_the_page() {
+    fn only_browsers_without_a_token_get_the_page() {
         let html = ("accept", "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8");
         assert!(is_browser(&request("GET", &[html])));
         assert!(is_browser(&request("GET", &[("accept", "application/json, TEXT/HTML;q=0.9")])));

@@ -1,4 +1,4 @@
-//! Pages for people: what this is and how to set it up, how to join, and the frame of the consent page.
+//! Pages for people: the landing page, the join page, and the layout that the OAuth pages share.
 
 mod join;
 mod landing;
@@ -11,10 +11,10 @@ use axum::routing::get;
 
 use crate::state::Relay;
 
-pub(crate) use landing::front_page;
+pub(crate) use landing::landing_page;
 pub(crate) use page::{Site, private_page};
 
-/// Their routes, for everybody.
+/// Routes of the public pages and their assets.
 pub(crate) fn router(relay: &Arc<Relay>) -> Router {
     Router::new()
         .route("/join", get(join::join))

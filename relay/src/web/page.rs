@@ -1,4 +1,4 @@
-//! What every page has in common: how it is shown, and what the browser must not do with it.
+//! Rendering of pages, with the security headers that all of them have.
 
 use askama::Template;
 use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY};
@@ -9,19 +9,19 @@ use url::Url;
 
 use crate::config::Config;
 
-/// How long browsers keep what is the same for everybody.
-const KEEP: &str = "public, max-age=3600";
+/// `Cache-Control` of pages and assets that are the same for everybody.
+const PUBLIC_CACHE: &str = "public, max-age=3600";
 
-/// The relay, as pages name it.
+/// The relay's address, in the parts that pages need.
 #[derive(Clone, Debug)]
 pub(crate) struct Site {
-    /// Its public URL, without a slash at the end.
+    /// The public URL, without a trailing slash.
     pub(crate) url: String,
-    /// Host and port of that.
+    /// Host and port of the public URL.
     pub(crate) host: String,
-    /// What its paths start with: nothing, unless the public URL has a path.
+    /// Path of the public URL, which all links start with; empty if it has none.
     pub(crate) base: String,
-    /// Whether it is known by a name at which only its own machine reaches it.
+    /// Set if the public URL is a loopback address, which only the relay's own machine can reach.
     pub(crate) is_local: bool,
 }
 
@@ -41,38 +41,39 @@ impl Site {
         }
     }
 
-    /// Whether it is reached by https.
+    /// Returns whether the public URL uses https.
     pub(crate) fn is_secure(&self) -> bool {
         self.url.starts_with("https://")
     }
 }
 
-/// A page for one visitor, which nobody keeps and nobody frames. Its form goes where `form_action` says (CSP source list).
+/// Renders a page for one person, which is not cached. `form_action` is the CSP source list for its form.
 ///
-/// The referrer policy is not `no-referrer`: a form's `Origin` would be `null` then (Fetch, section 3.2), as a foreign page's is.
+/// The referrer policy is `same-origin`, not `no-referrer`. With `no-referrer`, browsers send the form with
+/// `Origin: null` (Fetch, section 3.2), which cannot be told apart from the form of another site.
 pub(crate) fn private_page(status: StatusCode, template: &impl Template, form_action: &str) -> Response {
     let policy = format!("style-src 'self'; form-action {form_action}");
-    shown(status, template, &policy, "same-origin", "no-store")
+    render(status, template, &policy, "same-origin", "no-store")
 }
 
-/// A page that is the same for everybody.
+/// Renders a page that is the same for everybody.
 pub(super) fn public_page(template: &impl Template, scripts: bool) -> Response {
     let policy = if scripts {
         "style-src 'self'; script-src 'self'; form-action 'none'"
     } else {
         "style-src 'self'; form-action 'none'"
     };
-    shown(StatusCode::OK, template, policy, "no-referrer", KEEP)
+    render(StatusCode::OK, template, policy, "no-referrer", PUBLIC_CACHE)
 }
 
-/// A style sheet or script.
+/// Returns a style sheet or a script.
 pub(super) fn asset(content_type: &'static str, text: &'static str) -> Response {
     let headers: [(HeaderName, &str); 3] =
-        [(CONTENT_TYPE, content_type), (X_CONTENT_TYPE_OPTIONS, "nosniff"), (CACHE_CONTROL, KEEP)];
+        [(CONTENT_TYPE, content_type), (X_CONTENT_TYPE_OPTIONS, "nosniff"), (CACHE_CONTROL, PUBLIC_CACHE)];
     (headers, text).into_response()
 }
 
-fn shown(
+fn render(
     status: StatusCode,
     template: &impl Template,
     policy: &str,
@@ -82,13 +83,13 @@ fn shown(
     let html = match template.render() {
         Ok(html) => html,
         Err(error) => {
-            tracing::error!(error.cause = %error, "a page could not be made");
+            tracing::error!(error.cause = %error, "page could not be rendered");
             return StatusCode::INTERNAL_SERVER_ERROR.into_response();
         }
     };
     let policy = format!("default-src 'none'; {policy}; frame-ancestors 'none'; base-uri 'none'");
     let Ok(policy) = HeaderValue::try_from(policy) else {
-        tracing::error!("a page's policy is no header");
+        tracing::error!("content security policy is not a valid header value");
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     };
     let headers = [
@@ -112,15 +113,15 @@ mod tests {
     }
 
     #[test]
-    fn a_relay_goes_by_its_public_url() {
-        let site = site("https://relay.example.org/table/");
-        assert_eq!((site.url.as_str(), site.host.as_str()), ("https://relay.example.org/table", "relay.example.org"));
-        assert_eq!(site.base, "/table");
+    fn a_site_is_described_by_the_public_url() {
+        let site = site("https://relay.example.org/relay/");
+        assert_eq!((site.url.as_str(), site.host.as_str()), ("https://relay.example.org/relay", "relay.example.org"));
+        assert_eq!(site.base, "/relay");
         assert!(site.is_secure() && !site.is_local);
     }
 
     #[test]
-    fn it_knows_whether_others_can_reach_it() {
+    fn loopback_addresses_are_local() {
         for local in ["http://127.0.0.1:8100", "http://localhost:8100", "http://[::1]:8100/"] {
             assert!(site(local).is_local, "{local}");
             assert!(site(local).host.ends_with(":8100") && site(local).base.is_empty(), "{local}");

@@ -20,7 +20,10 @@ pub use batch::{
     BotChange, BotCursor, ChannelBatch, Checkpoint, Exchange, IdempotencyRecord, Membership, NewBot, NewToken,
     StoredBot, Token,
 };
-pub use oauth::{AccessCode, Client, Code, Grant, NewCode, NewTokens, OAuthStore, RefreshToken, Rotated};
+pub use oauth::{
+    AccessCode, AuthorizationCode, Grant, NewAuthorizationCode, NewTokens, OAuthStore, RedemptionOutcome, RefreshToken,
+    RegisteredClient, RotationOutcome,
+};
 
 /// A place that keeps channels, and what the authorization server keeps; one process or many may share it.
 pub trait Store: OAuthStore {

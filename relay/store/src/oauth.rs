@@ -1,4 +1,4 @@
-//! What the authorization server keeps. Codes, tokens and secrets are kept as hashes alone.
+//! Storage for the authorization server. Codes, tokens and client secrets are stored only as hashes.
 
 use futures::future::BoxFuture;
 use mcp_multiplayer_protocol::{Hash, Timestamp};
@@ -7,175 +7,196 @@ use crate::StoreError;
 
 /// The part of a store that the authorization server uses; each method is one transaction.
 pub trait OAuthStore: Send + Sync + 'static {
-    /// Records a registered client.
-    fn insert_client(&self, client: Client) -> BoxFuture<'_, Result<(), StoreError>>;
+    /// Inserts a registered client.
+    fn insert_client(&self, client: RegisteredClient) -> BoxFuture<'_, Result<(), StoreError>>;
 
-    /// A registered client.
-    fn find_client(&self, id: String) -> BoxFuture<'_, Result<Option<Client>, StoreError>>;
+    /// Returns a registered client by its id.
+    fn lookup_client(&self, id: String) -> BoxFuture<'_, Result<Option<RegisteredClient>, StoreError>>;
 
-    /// Records an authorization code.
-    fn insert_code(&self, code: NewCode) -> BoxFuture<'_, Result<(), StoreError>>;
+    /// Inserts an authorization code.
+    fn insert_authorization_code(&self, code: NewAuthorizationCode) -> BoxFuture<'_, Result<(), StoreError>>;
 
-    /// What a code stands for, redeemed or not; `None` when there is none, or it was forgotten long after its end.
-    fn find_code(&self, code_hash: Hash) -> BoxFuture<'_, Result<Option<Code>, StoreError>>;
+    /// Returns an authorization code by its hash, redeemed or not, until it is deleted some time after its expiry.
+    fn find_authorization_code(&self, code_hash: Hash) -> BoxFuture<'_, Result<Option<AuthorizationCode>, StoreError>>;
 
-    /// Redeems a code: makes its grant, and the tokens. `false` when it was redeemed before; its grant is revoked then.
-    fn redeem_code(&self, code_hash: Hash, tokens: NewTokens) -> BoxFuture<'_, Result<bool, StoreError>>;
+    /// Redeems an authorization code: creates its grant and the grant's first tokens, in one transaction.
+    ///
+    /// When the code was redeemed before, the grant of the first redemption is revoked with all its tokens: either
+    /// redemption may have come from a thief (RFC 6749, section 4.1.2).
+    fn redeem_authorization_code(
+        &self,
+        code_hash: Hash,
+        tokens: NewTokens,
+    ) -> BoxFuture<'_, Result<RedemptionOutcome, StoreError>>;
 
-    /// What a refresh token stands for, even when its grant was revoked or it was replaced.
+    /// Returns a refresh token by its hash, even if it was replaced or its grant was revoked.
     fn find_refresh_token(&self, token_hash: Hash) -> BoxFuture<'_, Result<Option<RefreshToken>, StoreError>>;
 
-    /// Replaces a refresh token by new tokens.
+    /// Replaces a refresh token with new tokens.
     ///
-    /// One that was replaced before `grace_since`, or whose replacement was replaced in turn, is a stolen one: its
-    /// grant is revoked. Another one that was replaced is another refresh of the same client under way, and gets
-    /// tokens of its own.
+    /// A client may send the same refresh request twice, for example when two of its processes refresh at once or when
+    /// the first response is lost. A token that was replaced at or after `grace_since` is therefore accepted again and
+    /// gets tokens of its own, as long as none of its replacements has been used yet. Any other use of a replaced token
+    /// means that two parties have it, one of them a thief, and its grant is revoked.
     fn rotate_refresh_token(
         &self,
         token_hash: Hash,
         grace_since: Timestamp,
         tokens: NewTokens,
-    ) -> BoxFuture<'_, Result<Rotated, StoreError>>;
+    ) -> BoxFuture<'_, Result<RotationOutcome, StoreError>>;
 
-    /// Makes an access token for a grant that is made if need be, by its id: a client that acts for itself.
+    /// Inserts an access token for a grant, and the grant itself if there is none with its id yet.
+    ///
+    /// Used for `client_credentials`, where each token request of a client extends the same grant.
     fn insert_access_token(&self, grant: Grant, tokens: NewTokens) -> BoxFuture<'_, Result<(), StoreError>>;
 
-    /// The grant of an access token that is valid at `now`.
+    /// Returns the grant of an access token that is valid at `now`.
     fn find_access_token(&self, token_hash: Hash, now: Timestamp) -> BoxFuture<'_, Result<Option<Grant>, StoreError>>;
 
-    /// Revokes a token by its hash (RFC 7009): an access token alone, a refresh token with its grant.
-    /// Nothing happens unless it is a token of this client.
+    /// Revokes a token by its hash (RFC 7009): an access token alone, a refresh token together with its grant.
+    /// Does nothing if it is not a token of this client.
     fn revoke_oauth_token(&self, token_hash: Hash, client_id: String) -> BoxFuture<'_, Result<(), StoreError>>;
 
-    /// The grants that were not revoked, the newest first.
+    /// Returns the grants that are not revoked, newest first.
     fn list_grants(&self) -> BoxFuture<'_, Result<Vec<Grant>, StoreError>>;
 
-    /// Revokes a grant with all its tokens; `false` when there is none.
+    /// Revokes a grant with all its tokens. Returns `false` if no active grant has this id.
     fn revoke_grant(&self, id: String) -> BoxFuture<'_, Result<bool, StoreError>>;
 
-    /// Records an access code that an operator made.
+    /// Inserts an access code that an operator created.
     fn insert_access_code(&self, code: AccessCode, code_hash: Hash) -> BoxFuture<'_, Result<(), StoreError>>;
 
-    /// The access code with this hash, unless it was revoked.
+    /// Returns the access code with this hash, unless it is revoked.
     fn find_access_code(&self, code_hash: Hash) -> BoxFuture<'_, Result<Option<AccessCode>, StoreError>>;
 
-    /// The access code of this id, unless it was revoked.
+    /// Returns the access code with this id, unless it is revoked.
     fn lookup_access_code(&self, id: String) -> BoxFuture<'_, Result<Option<AccessCode>, StoreError>>;
 
-    /// All access codes that were not revoked, the oldest first.
+    /// Returns the access codes that are not revoked, oldest first.
     fn list_access_codes(&self) -> BoxFuture<'_, Result<Vec<AccessCode>, StoreError>>;
 
-    /// Revokes an access code, and every grant of the principal it stands for; `false` when there is none.
+    /// Revokes an access code and every grant of its principal. Returns `false` if no active code has this id.
     fn revoke_access_code(&self, id: String) -> BoxFuture<'_, Result<bool, StoreError>>;
 
-    /// Forgets what has ended before `now`: codes, access tokens, refresh tokens, and grants that are left
-    /// without any; and clients that have no grant, and got their last token, or were registered, before
+    /// Deletes authorization codes, access tokens and refresh tokens that expired before `now`, and grants that have no
+    /// tokens left. Also deletes clients without grants whose last token, or else registration, is older than
     /// `unused_since`.
-    fn forget_expired(&self, now: Timestamp, unused_since: Timestamp) -> BoxFuture<'_, Result<(), StoreError>>;
+    fn delete_expired(&self, now: Timestamp, unused_since: Timestamp) -> BoxFuture<'_, Result<(), StoreError>>;
 }
 
-/// A client as it registered (RFC 7591).
+/// A dynamically registered client (RFC 7591).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Client {
-    /// Its id.
+pub struct RegisteredClient {
+    /// `client_id`.
     pub id: String,
-    /// What it calls itself. Anybody may call themselves anything.
+    /// `client_name`. Chosen by the client and not verified.
     pub name: String,
-    /// Where codes may go.
+    /// Redirect URIs that authorization codes may be sent to.
     pub redirect_uris: Vec<String>,
-    /// Hash of its secret; `None` for a public client.
+    /// Hash of the client secret; `None` for a public client.
     pub secret_hash: Option<Hash>,
-    /// When it was registered.
+    /// Time of registration.
     pub registered_at: Timestamp,
 }
 
-/// What a principal allowed a client.
+/// A client's permission to act for a principal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Grant {
-    /// Its id, which may be shown.
+    /// Public id, not a secret.
     pub id: String,
-    /// Who the client acts for.
+    /// The principal that the client acts for.
     pub principal: String,
-    /// The client.
+    /// `client_id`.
     pub client_id: String,
-    /// What it called itself then.
+    /// The client's name when the grant was made.
     pub client_name: String,
-    /// What it may do: scopes, separated by spaces.
+    /// Granted scopes, separated by spaces.
     pub scope: String,
-    /// For which resource (RFC 8707).
+    /// The resource that the tokens are for (RFC 8707).
     pub resource: String,
-    /// When it was made.
+    /// Time of the grant.
     pub created_at: Timestamp,
 }
 
-/// An authorization code to be recorded.
+/// An authorization code to be inserted.
 #[derive(Clone, Debug)]
-pub struct NewCode {
+pub struct NewAuthorizationCode {
     /// Hash of the code.
     pub code_hash: Hash,
-    /// What it stands for.
-    pub code: Code,
+    /// The stored code.
+    pub code: AuthorizationCode,
 }
 
-/// What an authorization code stands for.
+/// A stored authorization code.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Code {
-    /// The grant that it becomes.
+pub struct AuthorizationCode {
+    /// The grant that redeeming the code creates.
     pub grant: Grant,
-    /// Where it was sent.
+    /// The redirect URI that the code was sent to.
     pub redirect_uri: String,
-    /// The PKCE challenge (S256): the base64url text.
-    pub challenge: String,
-    /// When it ends.
+    /// The PKCE challenge: base64url, method S256 (RFC 7636).
+    pub code_challenge: String,
+    /// Time from which the code is no longer valid.
     pub expires_at: Timestamp,
-    /// Whether it was redeemed.
+    /// Set once the code is redeemed.
     pub redeemed: bool,
 }
 
-/// Tokens to be recorded.
+/// Tokens to be inserted.
 #[derive(Clone, Debug)]
 pub struct NewTokens {
-    /// Now.
+    /// The current time.
     pub issued_at: Timestamp,
-    /// Hash of the access token, and when it ends.
+    /// Hash and expiry of the access token.
     pub access: (Hash, Timestamp),
-    /// Hash of the refresh token, and when it ends, if there is one.
+    /// Hash and expiry of the refresh token, if one is issued.
     pub refresh: Option<(Hash, Timestamp)>,
 }
 
-/// What a refresh token stands for.
+/// A stored refresh token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RefreshToken {
-    /// The grant.
+    /// The grant that it belongs to.
     pub grant: Grant,
-    /// Whether the grant was revoked.
+    /// Set once the grant is revoked.
     pub revoked: bool,
-    /// When it was replaced, if it was.
+    /// Time of its first replacement.
     pub replaced_at: Option<Timestamp>,
-    /// When it ends.
+    /// Time from which the token is no longer valid.
     pub expires_at: Timestamp,
 }
 
-/// What became of a refresh.
+/// Outcome of redeeming an authorization code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Rotated {
-    /// The new tokens are valid.
-    Done,
-    /// It should have been given up: somebody else has it. The grant is revoked now.
-    Reused,
-    /// There is no such token, or it has ended, or its grant was revoked.
+pub enum RedemptionOutcome {
+    /// The grant and its tokens are valid.
+    Redeemed,
+    /// The code was redeemed before. The grant of the first redemption is now revoked.
+    AlreadyRedeemed,
+    /// There is no such code, it has expired, or the access code of its principal is revoked. Nothing was changed.
     Invalid,
 }
 
-/// An access code as it is kept: whoever has it may use the relay, as the principal it stands for.
+/// Outcome of rotating a refresh token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RotationOutcome {
+    /// The new tokens are valid.
+    Rotated,
+    /// The token was replaced before and its grace period is over. Its grant is now revoked.
+    Reused,
+    /// There is no such token, it has expired, or its grant is revoked. Nothing was changed.
+    Invalid,
+}
+
+/// An invitation from the operator: whoever has the code can connect, as its principal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccessCode {
-    /// Its id, which may be shown.
+    /// Public id, not the secret code.
     pub id: String,
-    /// Whose it is, in the operator's words.
+    /// The person's name, chosen by the operator.
     pub name: String,
-    /// The principal that it stands for.
+    /// The principal that holders of the code authenticate as.
     pub principal: String,
-    /// When it was made.
+    /// Time of creation.
     pub created_at: Timestamp,
 }

@@ -381,8 +381,8 @@ async fn clients_are_identified_by_their_metadata_document() {
     assert_eq!(count.load(Ordering::Relaxed), 1);
 
     for (path, reason) in [
-        ("/moved", "answers with 302"),
-        ("/missing", "answers with 404"),
+        ("/moved", "status 302"),
+        ("/missing", "status 404"),
         ("/page", "application/json"),
         ("/other", "client_id is not the URL"),
         ("/large", "65536 bytes"),
@@ -409,7 +409,7 @@ async fn clients_are_identified_by_their_metadata_document() {
     ] {
         let (status, error, description) = token_error(&relay, &id).await;
         assert_eq!((status, error.as_str()), (StatusCode::UNAUTHORIZED, "invalid_client"), "{id}");
-        assert!(description.contains("fetches nothing from its host"), "{id}: {description}");
+        assert!(description.contains("not allowed to fetch from its host"), "{id}: {description}");
     }
     assert_eq!(closed_count.load(Ordering::Relaxed), 0);
     // The certificate is for localhost only. The other URLs are not valid ids.

@@ -1,5 +1,5 @@
 use super::Subject;
-use super::oauth::{allow, at, bearer, grant, hash, listed, refresh};
+use super::oauth::{at, create_grant, grant, grant_id_of, hash, listed_grants, refresh_hash};
 use crate::AccessCode;
 
 fn access_code(id: &str, created: i64) -> AccessCode {
@@ -11,7 +11,7 @@ fn access_code(id: &str, created: i64) -> AccessCode {
     }
 }
 
-pub(crate) async fn are_found_by_their_hash_and_their_id(store: Subject) {
+pub(crate) async fn are_found_by_hash_and_looked_up_by_id(store: Subject) {
     let (alice, bob) = (access_code("alice", 2), access_code("bob", 1));
     assert_eq!(store.list_access_codes().await.unwrap(), []);
     assert_eq!(store.find_access_code(hash("alice's")).await.unwrap(), None);
@@ -26,14 +26,14 @@ pub(crate) async fn are_found_by_their_hash_and_their_id(store: Subject) {
     assert_eq!(store.list_access_codes().await.unwrap(), [bob, alice]);
 }
 
-pub(crate) async fn are_revoked_with_the_grants_of_their_person(store: Subject) {
+pub(crate) async fn are_revoked_with_the_grants_of_their_principal(store: Subject) {
     for id in ["alice", "bob"] {
         store.insert_access_code(access_code(id, 0), hash(id)).await.unwrap();
     }
     for (id, principal) in
         [("one", "person:alice"), ("two", "person:alice"), ("bob's", "person:bob"), ("a client's", "client:alice")]
     {
-        allow(&store, &grant(id, principal)).await;
+        create_grant(&store, &grant(id, principal)).await;
     }
     assert!(!store.revoke_access_code("nobody".into()).await.unwrap());
     assert!(store.revoke_access_code("alice".into()).await.unwrap());
@@ -43,10 +43,10 @@ pub(crate) async fn are_revoked_with_the_grants_of_their_person(store: Subject) 
     assert_eq!(store.lookup_access_code("alice".into()).await.unwrap(), None);
     assert_eq!(store.list_access_codes().await.unwrap(), [access_code("bob", 0)]);
     for id in ["one", "two"] {
-        assert_eq!(bearer(&store, id, 1).await, None);
-        assert!(store.find_refresh_token(refresh(id)).await.unwrap().unwrap().revoked);
+        assert_eq!(grant_id_of(&store, id, 1).await, None);
+        assert!(store.find_refresh_token(refresh_hash(id)).await.unwrap().unwrap().revoked);
     }
-    assert_eq!(listed(&store).await, ["a client's", "bob's"]);
-    // Nobody gets the id, and with it the seats, of somebody else.
+    assert_eq!(listed_grants(&store).await, ["a client's", "bob's"]);
+    // An id is never reused: its new holder would get the seats of the previous one.
     assert!(store.insert_access_code(access_code("alice", 9), hash("new")).await.is_err());
 }

@@ -13,8 +13,8 @@ mod log;
 pub(crate) mod memberships;
 mod oauth;
 pub(crate) mod oauth_access_tokens;
+pub(crate) mod oauth_authorization_codes;
 pub(crate) mod oauth_clients;
-pub(crate) mod oauth_codes;
 pub(crate) mod oauth_expiry;
 pub(crate) mod oauth_grants;
 pub(crate) mod oauth_refresh_tokens;
@@ -100,52 +100,52 @@ macro_rules! store_contract {
                 leaves_nothing_of_a_channel_that_was_not_made
             }
             tokens {
-                are_found_by_their_hash
-                are_gone_once_revoked
-                stay_when_the_store_is_opened_again
+                are_found_by_hash
+                are_not_found_once_revoked
+                persist_when_the_store_is_reopened
             }
             oauth_clients {
-                come_back_as_they_registered
-                need_not_have_registered
+                are_stored_as_registered
+                need_not_be_registered
             }
-            oauth_codes {
-                come_back_as_they_were_written
-                become_their_grant
-                redeemed_twice_revoke_what_was_issued
-                let_one_of_many_redeem_and_none_keep
-                are_not_redeemed_when_there_is_none_or_it_has_ended
-                are_worth_nothing_once_their_person_must_stay_out
+            oauth_authorization_codes {
+                are_stored_as_inserted
+                create_their_grant_when_redeemed
+                revoke_their_grant_when_redeemed_twice
+                revoke_their_grant_when_redeemed_concurrently
+                are_not_redeemed_when_missing_or_expired
+                are_not_redeemed_once_the_access_code_is_revoked
             }
             oauth_access_tokens {
-                stand_for_their_grant_until_they_end
-                of_a_client_make_their_grant_once
-                are_not_added_to_the_grant_of_another
-                are_revoked_alone
+                find_their_grant_until_they_expire
+                of_one_client_share_one_grant
+                are_not_added_to_the_grant_of_another_party
+                are_revoked_without_their_grant
             }
             oauth_refresh_tokens {
                 are_replaced_by_new_tokens
-                may_be_replaced_by_nothing
-                serve_two_refreshes_under_way
-                have_no_grace_once_their_replacement_was_used
-                used_again_revoke_all_of_their_grant
-                used_again_after_their_end_revoke_all_the_same
-                are_invalid_when_there_is_none_or_it_has_ended
+                may_be_replaced_by_an_access_token_alone
+                can_be_used_again_within_the_grace_period
+                have_no_grace_period_once_a_replacement_is_used
+                revoke_their_grant_when_reused
+                revoke_their_grant_when_reused_after_they_expired
+                are_invalid_when_missing_or_expired
                 are_revoked_with_their_grant
             }
             oauth_grants {
-                are_listed_the_newest_first
+                are_listed_newest_first
                 are_revoked_with_all_their_tokens
             }
             access_codes {
-                are_found_by_their_hash_and_their_id
-                are_revoked_with_the_grants_of_their_person
+                are_found_by_hash_and_looked_up_by_id
+                are_revoked_with_the_grants_of_their_principal
             }
             oauth_expiry {
-                takes_codes_after_their_end
-                takes_tokens_after_their_end_and_grants_after_their_tokens
-                takes_grants_of_clients_that_act_for_themselves
-                keeps_revocations_for_as_long_as_tokens_last
-                takes_clients_that_nobody_uses
+                deletes_expired_codes
+                deletes_expired_tokens_and_grants_without_tokens
+                deletes_client_credentials_grants_without_tokens
+                keeps_revoked_grants_until_their_tokens_expire
+                deletes_unused_clients
             }
         }
     };

@@ -1,97 +1,101 @@
 use super::Subject;
 use super::oauth::{
-    ACCESS, CODE, REFRESH, access, allow, at, bearer, client, code, grant, hash, listed, refresh, tokens,
+    ACCESS, CODE, REFRESH, access_hash, at, client, code, create_grant, grant, grant_id_of, hash, listed_grants,
+    refresh_hash, tokens,
 };
-use crate::{Client, Grant, NewTokens, Rotated};
+use crate::{Grant, NewTokens, RegisteredClient, RotationOutcome};
 
-async fn forget(store: &Subject, now: i64) {
-    store.forget_expired(at(now), at(now)).await.unwrap();
+async fn delete_expired(store: &Subject, now: i64) {
+    store.delete_expired(at(now), at(now)).await.unwrap();
 }
 
-pub(crate) async fn takes_codes_after_their_end(store: Subject) {
+pub(crate) async fn deletes_expired_codes(store: Subject) {
     let new = code(&grant("g", "person:alice"));
-    store.insert_code(new.clone()).await.unwrap();
-    forget(&store, CODE).await;
-    assert_eq!(store.find_code(hash("g")).await.unwrap(), Some(new.code));
-    forget(&store, CODE + 1).await;
-    assert_eq!(store.find_code(hash("g")).await.unwrap(), None);
+    store.insert_authorization_code(new.clone()).await.unwrap();
+    delete_expired(&store, CODE).await;
+    assert_eq!(store.find_authorization_code(hash("g")).await.unwrap(), Some(new.code));
+    delete_expired(&store, CODE + 1).await;
+    assert_eq!(store.find_authorization_code(hash("g")).await.unwrap(), None);
 }
 
-pub(crate) async fn takes_tokens_after_their_end_and_grants_after_their_tokens(store: Subject) {
+pub(crate) async fn deletes_expired_tokens_and_grants_without_tokens(store: Subject) {
     let alice = grant("g", "person:alice");
-    allow(&store, &alice).await;
-    forget(&store, ACCESS + 1).await;
-    // Asked as of a time when it was valid, it tells whether it is still there.
-    assert_eq!(bearer(&store, "g", 1).await, None);
-    let rotated = store.rotate_refresh_token(refresh("g"), at(0), tokens("second", 2 * ACCESS)).await.unwrap();
-    assert_eq!(rotated, Rotated::Done);
-    forget(&store, REFRESH + 1).await;
-    assert_eq!(store.find_refresh_token(refresh("g")).await.unwrap(), None);
-    assert!(store.find_refresh_token(refresh("second")).await.unwrap().is_some());
+    create_grant(&store, &alice).await;
+    delete_expired(&store, ACCESS + 1).await;
+    // Looked up at a time when it was valid, so only the deletion can explain that it is not found.
+    assert_eq!(grant_id_of(&store, "g", 1).await, None);
+    let rotated = store.rotate_refresh_token(refresh_hash("g"), at(0), tokens("second", 2 * ACCESS)).await.unwrap();
+    assert_eq!(rotated, RotationOutcome::Rotated);
+    delete_expired(&store, REFRESH + 1).await;
+    assert_eq!(store.find_refresh_token(refresh_hash("g")).await.unwrap(), None);
+    assert!(store.find_refresh_token(refresh_hash("second")).await.unwrap().is_some());
     assert_eq!(store.list_grants().await.unwrap(), std::slice::from_ref(&alice));
-    forget(&store, 2 * ACCESS + REFRESH).await;
-    assert_eq!(listed(&store).await, ["g"]);
-    forget(&store, 2 * ACCESS + REFRESH + 1).await;
-    assert_eq!(listed(&store).await, Vec::<String>::new());
-    assert_eq!(store.find_refresh_token(refresh("second")).await.unwrap(), None);
-    // Nothing of it is left: its id is free.
-    allow(&store, &alice).await;
+    delete_expired(&store, 2 * ACCESS + REFRESH).await;
+    assert_eq!(listed_grants(&store).await, ["g"]);
+    delete_expired(&store, 2 * ACCESS + REFRESH + 1).await;
+    assert_eq!(listed_grants(&store).await, Vec::<String>::new());
+    assert_eq!(store.find_refresh_token(refresh_hash("second")).await.unwrap(), None);
+    // The grant's row is deleted, so its id can be used again.
+    create_grant(&store, &alice).await;
 }
 
-pub(crate) async fn takes_grants_of_clients_that_act_for_themselves(store: Subject) {
+pub(crate) async fn deletes_client_credentials_grants_without_tokens(store: Subject) {
     let robot = Grant { client_id: "robot".into(), ..grant("robot", "client:robot") };
     let (first, second) = (tokens("first", 0), tokens("second", ACCESS));
     for tokens in [first, second] {
         store.insert_access_token(robot.clone(), NewTokens { refresh: None, ..tokens }).await.unwrap();
     }
-    forget(&store, ACCESS + 1).await;
-    assert_eq!(store.find_access_token(access("first"), at(1)).await.unwrap(), None);
-    assert_eq!(store.find_access_token(access("second"), at(1)).await.unwrap(), Some(robot));
-    forget(&store, 2 * ACCESS + 1).await;
-    assert_eq!(listed(&store).await, Vec::<String>::new());
+    delete_expired(&store, ACCESS + 1).await;
+    assert_eq!(store.find_access_token(access_hash("first"), at(1)).await.unwrap(), None);
+    assert_eq!(store.find_access_token(access_hash("second"), at(1)).await.unwrap(), Some(robot));
+    delete_expired(&store, 2 * ACCESS + 1).await;
+    assert_eq!(listed_grants(&store).await, Vec::<String>::new());
 }
 
-pub(crate) async fn keeps_revocations_for_as_long_as_tokens_last(store: Subject) {
-    allow(&store, &grant("g", "person:alice")).await;
+pub(crate) async fn keeps_revoked_grants_until_their_tokens_expire(store: Subject) {
+    create_grant(&store, &grant("g", "person:alice")).await;
     store.revoke_grant("g".into()).await.unwrap();
-    forget(&store, REFRESH).await;
-    assert!(store.find_refresh_token(refresh("g")).await.unwrap().unwrap().revoked);
-    forget(&store, REFRESH + 1).await;
-    assert_eq!(store.find_refresh_token(refresh("g")).await.unwrap(), None);
+    delete_expired(&store, REFRESH).await;
+    assert!(store.find_refresh_token(refresh_hash("g")).await.unwrap().unwrap().revoked);
+    delete_expired(&store, REFRESH + 1).await;
+    assert_eq!(store.find_refresh_token(refresh_hash("g")).await.unwrap(), None);
 }
 
-pub(crate) async fn takes_clients_that_nobody_uses(store: Subject) {
+pub(crate) async fn deletes_unused_clients(store: Subject) {
     for (id, registered) in [("unused", 0), ("young", 10), ("app", 0)] {
         store.insert_client(client(id, registered)).await.unwrap();
     }
-    let coming = Client { id: "coming".into(), ..client("coming", 0) };
+    let coming = RegisteredClient { id: "coming".into(), ..client("coming", 0) };
     store.insert_client(coming).await.unwrap();
-    allow(&store, &grant("g", "person:alice")).await;
-    // Somebody is about to come back with it.
-    store.insert_code(code(&Grant { client_id: "coming".into(), ..grant("code", "person:bob") })).await.unwrap();
-    let known = async |store: &Subject| {
-        let mut known = Vec::new();
+    create_grant(&store, &grant("g", "person:alice")).await;
+    // A client with an authorization code is about to get a grant.
+    store
+        .insert_authorization_code(code(&Grant { client_id: "coming".into(), ..grant("code", "person:bob") }))
+        .await
+        .unwrap();
+    let remaining = async |store: &Subject| {
+        let mut remaining = Vec::new();
         for id in ["unused", "young", "app", "coming"] {
-            known.extend(store.find_client(id.into()).await.unwrap().map(|client| client.id));
+            remaining.extend(store.lookup_client(id.into()).await.unwrap().map(|client| client.id));
         }
-        known
+        remaining
     };
-    store.forget_expired(at(1), at(0)).await.unwrap();
-    assert_eq!(known(&store).await, ["unused", "young", "app", "coming"]);
-    store.forget_expired(at(1), at(10)).await.unwrap();
-    assert_eq!(known(&store).await, ["young", "app", "coming"]);
-    store.forget_expired(at(CODE + 1), at(10)).await.unwrap();
-    assert_eq!(known(&store).await, ["young", "app"]);
-    store.forget_expired(at(REFRESH + 1), at(11)).await.unwrap();
-    assert_eq!(known(&store).await, Vec::<String>::new());
-    // One that comes every few weeks, with its own credentials, leaves no grant between.
+    store.delete_expired(at(1), at(0)).await.unwrap();
+    assert_eq!(remaining(&store).await, ["unused", "young", "app", "coming"]);
+    store.delete_expired(at(1), at(10)).await.unwrap();
+    assert_eq!(remaining(&store).await, ["young", "app", "coming"]);
+    store.delete_expired(at(CODE + 1), at(10)).await.unwrap();
+    assert_eq!(remaining(&store).await, ["young", "app"]);
+    store.delete_expired(at(REFRESH + 1), at(11)).await.unwrap();
+    assert_eq!(remaining(&store).await, Vec::<String>::new());
+    // A client that uses client_credentials every few weeks has no grant in between, but its last use counts.
     store.insert_client(client("unused", 20)).await.unwrap();
     let own = Grant { client_id: "unused".into(), ..grant("own", "client:unused") };
     store.insert_access_token(own, NewTokens { refresh: None, ..tokens("own", 30) }).await.unwrap();
-    store.forget_expired(at(30 + REFRESH + 1), at(30)).await.unwrap();
-    assert_eq!((listed(&store).await, known(&store).await), (vec![], vec!["unused".to_owned()]));
-    store.forget_expired(at(30 + REFRESH + 1), at(31)).await.unwrap();
-    assert_eq!(known(&store).await, Vec::<String>::new());
+    store.delete_expired(at(30 + REFRESH + 1), at(30)).await.unwrap();
+    assert_eq!((listed_grants(&store).await, remaining(&store).await), (vec![], vec!["unused".to_owned()]));
+    store.delete_expired(at(30 + REFRESH + 1), at(31)).await.unwrap();
+    assert_eq!(remaining(&store).await, Vec::<String>::new());
     let store = store.reopen().await;
-    assert_eq!(known(&store).await, Vec::<String>::new());
+    assert_eq!(remaining(&store).await, Vec::<String>::new());
 }

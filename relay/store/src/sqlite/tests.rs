@@ -4,7 +4,7 @@ use futures::FutureExt;
 use rusqlite::{Connection, StatementStatus, params};
 use tempfile::TempDir;
 
-use super::oauth::{access_token, client, code, grant, refresh_token};
+use super::oauth::{access_token, authorization_code, client, grant, refresh_token};
 use super::row::integer;
 use super::{SqliteStore, channel, entry};
 use crate::contract::{Log, Subject, store_contract};
@@ -219,13 +219,13 @@ fn reads_go_through_an_index() {
     let (_store, _folder, beside) = beside();
     let of_oauth = [
         access_token::FIND,
-        access_token::FORGET,
-        client::FORGET,
-        code::FORGET,
+        access_token::DELETE_EXPIRED,
+        client::DELETE_UNUSED,
+        authorization_code::DELETE_EXPIRED,
         grant::REVOKE_OF_PRINCIPAL,
         refresh_token::FIND,
-        refresh_token::OUTLIVED,
-        refresh_token::FORGET,
+        refresh_token::FIND_USED_REPLACEMENT,
+        refresh_token::DELETE_EXPIRED,
     ];
     for sql in [channel::LOOKUP, channel::LIST, channel::LIST_WITH_HOOKS_DUE, entry::LIST].into_iter().chain(of_oauth) {
         let mut plan = beside.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();

@@ -2,7 +2,8 @@ use mcp_multiplayer_protocol::{Hash, Timestamp};
 use rusqlite::{Connection, params};
 
 use super::super::row::Row;
-use super::{execute, find_one, grant, list_all};
+use super::grant;
+use super::query::{execute, find_one, list_all};
 use crate::StoreError;
 use crate::oauth::AccessCode;
 
@@ -19,29 +20,29 @@ const REVOKE: &str = "UPDATE access_code SET revoked = 1 WHERE id = ?1 AND revok
 
 const FIND_REVOKED: &str = "SELECT no FROM access_code WHERE principal = ?1 AND revoked = 1";
 
-/// Records an access code.
+/// Inserts an access code.
 pub(super) fn insert(connection: &Connection, code: &AccessCode, code_hash: Hash) -> Result<(), StoreError> {
     let values = params![code.id, code_hash.as_bytes(), code.name, code.principal, code.created_at.as_millis()];
     execute(connection, "insert an access code", INSERT, values)?;
     Ok(())
 }
 
-/// The access code with this hash, unless it was revoked.
+/// Returns the access code with this hash, unless it is revoked.
 pub(super) fn find(connection: &Connection, code_hash: Hash) -> Result<Option<AccessCode>, StoreError> {
     find_one(connection, "find an access code", FIND, [code_hash.as_bytes()], read)
 }
 
-/// The access code of this id, unless it was revoked.
+/// Returns the access code with this id, unless it is revoked.
 pub(super) fn lookup(connection: &Connection, id: &str) -> Result<Option<AccessCode>, StoreError> {
     find_one(connection, "look up an access code", LOOKUP, [id], read)
 }
 
-/// The access codes that were not revoked, the oldest first.
+/// Returns the access codes that are not revoked, oldest first.
 pub(super) fn list(connection: &Connection) -> Result<Vec<AccessCode>, StoreError> {
     list_all(connection, "list access codes", LIST, read)
 }
 
-/// Revokes an access code, and all grants of its principal; `false` when there is none.
+/// Revokes an access code and all grants of its principal. Returns `false` if no active code has this id.
 pub(super) fn revoke(connection: &Connection, id: &str) -> Result<bool, StoreError> {
     let read = |row: &rusqlite::Row<'_>| Row::new("access_code", &id, row).get::<String>(0, "principal");
     let Some(principal) = find_one(connection, "revoke an access code", REVOKE, [id], read)? else { return Ok(false) };
@@ -49,13 +50,13 @@ pub(super) fn revoke(connection: &Connection, id: &str) -> Result<bool, StoreErr
     Ok(true)
 }
 
-/// Whether the principal came by an access code that was revoked since.
+/// Returns whether the principal's access code is revoked.
 pub(super) fn is_revoked(connection: &Connection, principal: &str) -> Result<bool, StoreError> {
     Ok(find_one(connection, "find a revoked access code", FIND_REVOKED, [principal], |_| Ok(()))?.is_some())
 }
 
 fn read(row: &rusqlite::Row<'_>) -> Result<AccessCode, StoreError> {
-    let id: String = Row::new("access_code", &"a valid one", row).get(0, "id")?;
+    let id: String = Row::new("access_code", &"with an unreadable id", row).get(0, "id")?;
     let row = Row::new("access_code", &id, row);
     let (name, created_at) = (row.get(1, "name")?, Timestamp::from_millis(row.get(2, "created_at")?));
     Ok(AccessCode { name, created_at, principal: row.get(3, "principal")?, id: id.clone() })

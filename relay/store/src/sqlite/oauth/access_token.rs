@@ -1,7 +1,8 @@
 use mcp_multiplayer_protocol::{Hash, Timestamp};
 use rusqlite::{Connection, params};
 
-use super::{execute, find_one, grant};
+use super::grant;
+use super::query::{execute, find_one};
 use crate::StoreError;
 use crate::oauth::Grant;
 
@@ -14,9 +15,9 @@ pub(in crate::sqlite) const FIND: &str = "SELECT id, principal, client_id, clien
 const REVOKE: &str = "DELETE FROM oauth_access_token
     WHERE token_hash = ?1 AND grant_no IN (SELECT no FROM oauth_grant WHERE client_id = ?2)";
 
-pub(in crate::sqlite) const FORGET: &str = "DELETE FROM oauth_access_token WHERE expires_at < ?1";
+pub(in crate::sqlite) const DELETE_EXPIRED: &str = "DELETE FROM oauth_access_token WHERE expires_at < ?1";
 
-/// Records a token of the grant with this number: its hash, and when it ends.
+/// Inserts a token (its hash and expiry) of the grant with this row number.
 pub(super) fn insert(connection: &Connection, grant_no: i64, token: (Hash, Timestamp)) -> Result<(), StoreError> {
     let (token_hash, expires_at) = token;
     let values = params![token_hash.as_bytes(), grant_no, expires_at.as_millis()];
@@ -24,7 +25,7 @@ pub(super) fn insert(connection: &Connection, grant_no: i64, token: (Hash, Times
     Ok(())
 }
 
-/// The grant of a token that is valid at `now`.
+/// Returns the grant of a token that is valid at `now`.
 pub(super) fn find(connection: &Connection, token_hash: Hash, now: Timestamp) -> Result<Option<Grant>, StoreError> {
     let values = params![token_hash.as_bytes(), now.as_millis()];
     find_one(connection, "find an access token", FIND, values, |row| grant::read("oauth_grant", row))
@@ -36,8 +37,8 @@ pub(super) fn revoke(connection: &Connection, token_hash: Hash, client_id: &str)
     Ok(())
 }
 
-/// Forgets the tokens that have ended before `now`.
-pub(super) fn forget(connection: &Connection, now: Timestamp) -> Result<(), StoreError> {
-    execute(connection, "forget access tokens", FORGET, [now.as_millis()])?;
+/// Deletes the tokens that expired before `now`.
+pub(super) fn delete_expired(connection: &Connection, now: Timestamp) -> Result<(), StoreError> {
+    execute(connection, "delete access tokens", DELETE_EXPIRED, [now.as_millis()])?;
     Ok(())
 }

@@ -1,16 +1,16 @@
-use mcp_multiplayer_protocol::{Hash, Timestamp};
+use mcp_multiplayer_protocol::Timestamp;
 use rusqlite::{Connection, params};
 
 use super::super::row::Row;
-use super::{execute, find_one, list_all};
+use super::query::{execute, find_one, list_all};
 use crate::StoreError;
-use crate::oauth::{Grant, NewTokens};
+use crate::oauth::Grant;
 
 const INSERT: &str =
     "INSERT INTO oauth_grant (id, principal, client_id, client_name, scope, resource, created_at, revoked)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0)";
 
-/// Finds nothing when the id is that of a grant of somebody else.
+/// Matches principal and client as well, so that no token is added to another party's grant.
 const FIND_NO: &str = "SELECT no FROM oauth_grant WHERE id = ?1 AND principal = ?2 AND client_id = ?3";
 
 const LIST: &str = "SELECT id, principal, client_id, client_name, scope, resource, created_at FROM oauth_grant
@@ -21,49 +21,31 @@ const REVOKE: &str = "UPDATE oauth_grant SET revoked = 1 WHERE id = ?1 AND revok
 pub(in crate::sqlite) const REVOKE_OF_PRINCIPAL: &str =
     "UPDATE oauth_grant SET revoked = 1 WHERE principal = ?1 AND revoked = 0";
 
-const FORGET: &str = "DELETE FROM oauth_grant
+const DELETE_WITHOUT_TOKENS: &str = "DELETE FROM oauth_grant
     WHERE NOT EXISTS (SELECT 1 FROM oauth_access_token WHERE grant_no = no)
     AND NOT EXISTS (SELECT 1 FROM oauth_refresh_token WHERE grant_no = no)";
 
-/// Makes a grant with its first tokens.
-pub(super) fn insert(connection: &Connection, grant: &Grant, tokens: &NewTokens) -> Result<(), StoreError> {
+/// Inserts a grant and returns its row number.
+pub(super) fn insert(connection: &Connection, grant: &Grant) -> Result<i64, StoreError> {
     let Grant { id, principal, client_id, client_name, scope, resource, created_at } = grant;
     let values = params![id, principal, client_id, client_name, scope, resource, created_at.as_millis()];
     execute(connection, "insert a grant", INSERT, values)?;
-    insert_tokens(connection, connection.last_insert_rowid(), tokens, None)
+    Ok(connection.last_insert_rowid())
 }
 
-/// Adds tokens to a grant, which is made if need be.
-pub(super) fn extend(connection: &Connection, grant: &Grant, tokens: &NewTokens) -> Result<(), StoreError> {
+/// Returns the row number of the grant with the same id, principal and client.
+pub(super) fn find_no(connection: &Connection, grant: &Grant) -> Result<Option<i64>, StoreError> {
     let key = [&grant.id, &grant.principal, &grant.client_id];
     let read = |row: &rusqlite::Row<'_>| Row::new("oauth_grant", &grant.id, row).get(0, "no");
-    match find_one(connection, "find a grant", FIND_NO, key, read)? {
-        Some(no) => insert_tokens(connection, no, tokens, None),
-        None => insert(connection, grant, tokens),
-    }
+    find_one(connection, "find a grant", FIND_NO, key, read)
 }
 
-/// Records tokens of the grant with this number.
-pub(super) fn insert_tokens(
-    connection: &Connection,
-    grant_no: i64,
-    tokens: &NewTokens,
-    replaces: Option<Hash>,
-) -> Result<(), StoreError> {
-    super::client::note_use(connection, grant_no, tokens.issued_at)?;
-    super::access_token::insert(connection, grant_no, tokens.access)?;
-    if let Some(refresh) = tokens.refresh {
-        super::refresh_token::insert(connection, grant_no, refresh, replaces)?;
-    }
-    Ok(())
-}
-
-/// The grants that were not revoked, the newest first.
+/// Returns the grants that are not revoked, newest first.
 pub(super) fn list(connection: &Connection) -> Result<Vec<Grant>, StoreError> {
     list_all(connection, "list grants", LIST, |row| read("oauth_grant", row))
 }
 
-/// Revokes a grant; `false` when there is none.
+/// Revokes a grant. Returns `false` if no active grant has this id.
 pub(super) fn revoke(connection: &Connection, id: &str) -> Result<bool, StoreError> {
     Ok(execute(connection, "revoke a grant", REVOKE, [id])? == 1)
 }
@@ -74,15 +56,15 @@ pub(super) fn revoke_of_principal(connection: &Connection, principal: &str) -> R
     Ok(())
 }
 
-/// Forgets the grants that have no tokens.
-pub(super) fn forget(connection: &Connection) -> Result<(), StoreError> {
-    execute(connection, "forget grants", FORGET, [])?;
+/// Deletes the grants that have no tokens left.
+pub(super) fn delete_without_tokens(connection: &Connection) -> Result<(), StoreError> {
+    execute(connection, "delete grants", DELETE_WITHOUT_TOKENS, [])?;
     Ok(())
 }
 
-/// Reads a grant from the first seven columns of a row of this table.
+/// Reads a grant from the first seven columns of a row; `table` is named in the error if the row is corrupt.
 pub(super) fn read(table: &'static str, row: &rusqlite::Row<'_>) -> Result<Grant, StoreError> {
-    let id: String = Row::new(table, &"of a grant", row).get(0, "id")?;
+    let id: String = Row::new(table, &"with an unreadable grant id", row).get(0, "id")?;
     let row = Row::new(table, &id, row);
     Ok(Grant {
         principal: row.get(1, "principal")?,

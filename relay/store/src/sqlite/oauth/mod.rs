@@ -1,41 +1,50 @@
-//! What the authorization server keeps.
+//! The authorization server's tables: one module for each, and `issue` for the transactions that touch several of them.
 
 pub(super) mod access_code;
 pub(super) mod access_token;
+pub(super) mod authorization_code;
 pub(super) mod client;
-pub(super) mod code;
 pub(super) mod grant;
+mod issue;
+mod query;
 pub(super) mod refresh_token;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use mcp_multiplayer_protocol::{Hash, Timestamp};
-use rusqlite::{Connection, Params};
+use rusqlite::Connection;
 
 use super::SqliteStore;
-use super::row::failed;
 use crate::StoreError;
-use crate::oauth::{AccessCode, Client, Code, Grant, NewCode, NewTokens, OAuthStore, RefreshToken, Rotated};
+use crate::oauth::{
+    AccessCode, AuthorizationCode, Grant, NewAuthorizationCode, NewTokens, OAuthStore, RedemptionOutcome, RefreshToken,
+    RegisteredClient, RotationOutcome,
+};
 
 impl OAuthStore for SqliteStore {
-    fn insert_client(&self, client: Client) -> BoxFuture<'_, Result<(), StoreError>> {
+    fn insert_client(&self, client: RegisteredClient) -> BoxFuture<'_, Result<(), StoreError>> {
         self.writer.queue(move |connection| client::insert(connection, &client)).boxed()
     }
 
-    fn find_client(&self, id: String) -> BoxFuture<'_, Result<Option<Client>, StoreError>> {
-        async move { self.readers.short(|connection| client::find(connection, &id)) }.boxed()
+    fn lookup_client(&self, id: String) -> BoxFuture<'_, Result<Option<RegisteredClient>, StoreError>> {
+        async move { self.readers.short(|connection| client::lookup(connection, &id)) }.boxed()
     }
 
-    fn insert_code(&self, code: NewCode) -> BoxFuture<'_, Result<(), StoreError>> {
-        self.writer.queue(move |connection| code::insert(connection, &code)).boxed()
+    fn insert_authorization_code(&self, code: NewAuthorizationCode) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.writer.queue(move |connection| authorization_code::insert(connection, &code)).boxed()
     }
 
-    fn find_code(&self, code_hash: Hash) -> BoxFuture<'_, Result<Option<Code>, StoreError>> {
-        async move { self.readers.short(|connection| code::find(connection, code_hash)) }.boxed()
+    fn find_authorization_code(&self, code_hash: Hash) -> BoxFuture<'_, Result<Option<AuthorizationCode>, StoreError>> {
+        async move { self.readers.short(|connection| authorization_code::find(connection, code_hash)) }.boxed()
     }
 
-    fn redeem_code(&self, code_hash: Hash, tokens: NewTokens) -> BoxFuture<'_, Result<bool, StoreError>> {
-        self.writer.queue(move |connection| code::redeem(connection, code_hash, &tokens)).boxed()
+    fn redeem_authorization_code(
+        &self,
+        code_hash: Hash,
+        tokens: NewTokens,
+    ) -> BoxFuture<'_, Result<RedemptionOutcome, StoreError>> {
+        let redeem = move |connection: &Connection| issue::redeem_authorization_code(connection, code_hash, &tokens);
+        self.writer.queue(redeem).boxed()
     }
 
     fn find_refresh_token(&self, token_hash: Hash) -> BoxFuture<'_, Result<Option<RefreshToken>, StoreError>> {
@@ -47,13 +56,14 @@ impl OAuthStore for SqliteStore {
         token_hash: Hash,
         grace_since: Timestamp,
         tokens: NewTokens,
-    ) -> BoxFuture<'_, Result<Rotated, StoreError>> {
-        let rotate = move |connection: &Connection| refresh_token::rotate(connection, token_hash, grace_since, &tokens);
+    ) -> BoxFuture<'_, Result<RotationOutcome, StoreError>> {
+        let rotate =
+            move |connection: &Connection| issue::rotate_refresh_token(connection, token_hash, grace_since, &tokens);
         self.writer.queue(rotate).boxed()
     }
 
     fn insert_access_token(&self, grant: Grant, tokens: NewTokens) -> BoxFuture<'_, Result<(), StoreError>> {
-        self.writer.queue(move |connection| grant::extend(connection, &grant, &tokens)).boxed()
+        self.writer.queue(move |connection| issue::insert_tokens_of_grant(connection, &grant, &tokens)).boxed()
     }
 
     fn find_access_token(&self, token_hash: Hash, now: Timestamp) -> BoxFuture<'_, Result<Option<Grant>, StoreError>> {
@@ -96,54 +106,15 @@ impl OAuthStore for SqliteStore {
         self.writer.queue(move |connection| access_code::revoke(connection, &id)).boxed()
     }
 
-    fn forget_expired(&self, now: Timestamp, unused_since: Timestamp) -> BoxFuture<'_, Result<(), StoreError>> {
-        let forget = move |connection: &Connection| {
-            code::forget(connection, now)?;
-            access_token::forget(connection, now)?;
-            refresh_token::forget(connection, now)?;
-            // What was left by these, and by those.
-            grant::forget(connection)?;
-            client::forget(connection, unused_since)
+    fn delete_expired(&self, now: Timestamp, unused_since: Timestamp) -> BoxFuture<'_, Result<(), StoreError>> {
+        let delete = move |connection: &Connection| {
+            authorization_code::delete_expired(connection, now)?;
+            access_token::delete_expired(connection, now)?;
+            refresh_token::delete_expired(connection, now)?;
+            // In this order: deleting tokens leaves grants without any, and deleting those leaves clients without any.
+            grant::delete_without_tokens(connection)?;
+            client::delete_unused(connection, unused_since)
         };
-        self.writer.queue(forget).boxed()
+        self.writer.queue(delete).boxed()
     }
-}
-
-/// Changes rows, and returns how many.
-fn execute(
-    connection: &Connection,
-    operation: &'static str,
-    sql: &str,
-    values: impl Params,
-) -> Result<usize, StoreError> {
-    connection.prepare_cached(sql).and_then(|mut statement| statement.execute(values)).map_err(failed(operation))
-}
-
-/// The first row, if there is one.
-fn find_one<T>(
-    connection: &Connection,
-    operation: &'static str,
-    sql: &str,
-    values: impl Params,
-    read: impl FnOnce(&rusqlite::Row<'_>) -> Result<T, StoreError>,
-) -> Result<Option<T>, StoreError> {
-    let mut statement = connection.prepare_cached(sql).map_err(failed(operation))?;
-    let mut rows = statement.query(values).map_err(failed(operation))?;
-    rows.next().map_err(failed(operation))?.map(read).transpose()
-}
-
-/// All rows.
-fn list_all<T>(
-    connection: &Connection,
-    operation: &'static str,
-    sql: &str,
-    read: impl Fn(&rusqlite::Row<'_>) -> Result<T, StoreError>,
-) -> Result<Vec<T>, StoreError> {
-    let mut statement = connection.prepare_cached(sql).map_err(failed(operation))?;
-    let mut rows = statement.query([]).map_err(failed(operation))?;
-    let mut all = Vec::new();
-    while let Some(row) = rows.next().map_err(failed(operation))? {
-        all.push(read(row)?);
-    }
-    Ok(all)
 }

@@ -2,9 +2,10 @@ use mcp_multiplayer_protocol::{Hash, Timestamp};
 use rusqlite::{Connection, params};
 
 use super::super::row::Row;
-use super::{execute, find_one, grant};
+use super::grant;
+use super::query::{execute, find_one};
 use crate::StoreError;
-use crate::oauth::{NewTokens, RefreshToken, Rotated};
+use crate::oauth::RefreshToken;
 
 const INSERT: &str = "INSERT INTO oauth_refresh_token (token_hash, grant_no, expires_at, replaces, replaced_at)
     VALUES (?1, ?2, ?3, ?4, NULL)";
@@ -13,16 +14,18 @@ pub(in crate::sqlite) const FIND: &str =
     "SELECT id, principal, client_id, client_name, scope, resource, created_at, revoked, replaced_at, expires_at, no
     FROM oauth_refresh_token JOIN oauth_grant ON no = grant_no WHERE token_hash = ?1";
 
-/// The grace counts from the first time: else whoever has an old token could prolong it for ever.
-const REPLACE: &str = "UPDATE oauth_refresh_token SET replaced_at = ?2 WHERE token_hash = ?1 AND replaced_at IS NULL";
+/// Keeps the time of the first replacement. If later ones counted, whoever has an old token could extend its grace
+/// period for ever by using it again and again.
+const MARK_REPLACED: &str =
+    "UPDATE oauth_refresh_token SET replaced_at = ?2 WHERE token_hash = ?1 AND replaced_at IS NULL";
 
-/// Whether one that replaces this one was itself replaced: the client has it, and has no more use for this one.
-pub(in crate::sqlite) const OUTLIVED: &str = "SELECT 1 FROM oauth_refresh_token
+/// Finds a replacement of this token that was itself replaced. Its use proves that the client received it.
+pub(in crate::sqlite) const FIND_USED_REPLACEMENT: &str = "SELECT 1 FROM oauth_refresh_token
     WHERE grant_no = ?2 AND replaces = ?1 AND replaced_at IS NOT NULL LIMIT 1";
 
-pub(in crate::sqlite) const FORGET: &str = "DELETE FROM oauth_refresh_token WHERE expires_at < ?1";
+pub(in crate::sqlite) const DELETE_EXPIRED: &str = "DELETE FROM oauth_refresh_token WHERE expires_at < ?1";
 
-/// Records a token of the grant with this number, its hash and when it ends, and the one that it replaces.
+/// Inserts a token (its hash and expiry) of the grant with this row number, and the hash of the token that it replaces.
 pub(super) fn insert(
     connection: &Connection,
     grant_no: i64,
@@ -36,41 +39,45 @@ pub(super) fn insert(
     Ok(())
 }
 
-/// What a token stands for.
+/// Returns a token by its hash.
 pub(super) fn find(connection: &Connection, token_hash: Hash) -> Result<Option<RefreshToken>, StoreError> {
-    Ok(find_numbered(connection, token_hash)?.map(|(token, _)| token))
+    Ok(find_with_grant_no(connection, token_hash)?.map(|(token, _)| token))
 }
 
-/// Replaces a token, unless it is one that must not be used any more.
-pub(super) fn rotate(
+/// Returns a token by its hash, with the row number of its grant.
+pub(super) fn find_with_grant_no(
     connection: &Connection,
     token_hash: Hash,
-    grace_since: Timestamp,
-    tokens: &NewTokens,
-) -> Result<Rotated, StoreError> {
-    let Some((token, grant_no)) = find_numbered(connection, token_hash)? else { return Ok(Rotated::Invalid) };
-    if token.revoked {
-        return Ok(Rotated::Invalid);
-    }
-    // Also of one that has ended: a thief who was quicker goes on for ever if the client's return tells nothing.
-    if let Some(replaced_at) = token.replaced_at
-        && (replaced_at < grace_since || is_outlived(connection, token_hash, grant_no)?)
-    {
-        grant::revoke(connection, &token.grant.id)?;
-        return Ok(Rotated::Reused);
-    }
-    if token.expires_at <= tokens.issued_at {
-        return Ok(Rotated::Invalid);
-    }
-    let values = params![token_hash.as_bytes(), tokens.issued_at.as_millis()];
-    execute(connection, "replace a refresh token", REPLACE, values)?;
-    grant::insert_tokens(connection, grant_no, tokens, Some(token_hash))?;
-    Ok(Rotated::Done)
+) -> Result<Option<(RefreshToken, i64)>, StoreError> {
+    find_one(connection, "find a refresh token", FIND, [token_hash.as_bytes()], |row| {
+        let grant = grant::read("oauth_grant", row)?;
+        let row = Row::new("oauth_refresh_token", &grant.id, row);
+        let token = RefreshToken {
+            revoked: row.get(7, "revoked")?,
+            replaced_at: row.get::<Option<_>>(8, "replaced_at")?.map(Timestamp::from_millis),
+            expires_at: Timestamp::from_millis(row.get(9, "expires_at")?),
+            grant: grant.clone(),
+        };
+        Ok((token, row.get(10, "grant_no")?))
+    })
 }
 
-fn is_outlived(connection: &Connection, token_hash: Hash, grant_no: i64) -> Result<bool, StoreError> {
+/// Records the time of a token's replacement, unless it was replaced before.
+pub(super) fn mark_replaced(connection: &Connection, token_hash: Hash, now: Timestamp) -> Result<(), StoreError> {
+    let values = params![token_hash.as_bytes(), now.as_millis()];
+    execute(connection, "replace a refresh token", MARK_REPLACED, values)?;
+    Ok(())
+}
+
+/// Returns whether a replacement of this token has been used.
+pub(super) fn has_used_replacement(
+    connection: &Connection,
+    token_hash: Hash,
+    grant_no: i64,
+) -> Result<bool, StoreError> {
     let values = params![token_hash.as_bytes(), grant_no];
-    Ok(find_one(connection, "look for a token's successors", OUTLIVED, values, |_| Ok(()))?.is_some())
+    let found = find_one(connection, "find a used replacement", FIND_USED_REPLACEMENT, values, |_| Ok(()))?;
+    Ok(found.is_some())
 }
 
 /// Revokes the grant of a token of this client.
@@ -83,23 +90,8 @@ pub(super) fn revoke(connection: &Connection, token_hash: Hash, client_id: &str)
     Ok(())
 }
 
-/// Forgets the tokens that have ended before `now`.
-pub(super) fn forget(connection: &Connection, now: Timestamp) -> Result<(), StoreError> {
-    execute(connection, "forget refresh tokens", FORGET, [now.as_millis()])?;
+/// Deletes the tokens that expired before `now`.
+pub(super) fn delete_expired(connection: &Connection, now: Timestamp) -> Result<(), StoreError> {
+    execute(connection, "delete refresh tokens", DELETE_EXPIRED, [now.as_millis()])?;
     Ok(())
-}
-
-/// A token, and the number of its grant.
-fn find_numbered(connection: &Connection, token_hash: Hash) -> Result<Option<(RefreshToken, i64)>, StoreError> {
-    find_one(connection, "find a refresh token", FIND, [token_hash.as_bytes()], |row| {
-        let grant = grant::read("oauth_grant", row)?;
-        let row = Row::new("oauth_refresh_token", &grant.id, row);
-        let token = RefreshToken {
-            revoked: row.get(7, "revoked")?,
-            replaced_at: row.get::<Option<_>>(8, "replaced_at")?.map(Timestamp::from_millis),
-            expires_at: Timestamp::from_millis(row.get(9, "expires_at")?),
-            grant: grant.clone(),
-        };
-        Ok((token, row.get(10, "grant_no")?))
-    })
 }

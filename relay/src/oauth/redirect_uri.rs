@@ -1,47 +1,50 @@
-//! Where authorization codes may go (RFC 6749, section 3.1.2; RFC 8252, section 7).
+//! Validation and comparison of redirect URIs (RFC 6749, section 3.1.2; RFC 8252, section 7).
 
 use url::Url;
 
-/// Longest redirect URI.
-const LONGEST: usize = 2_000;
+/// Maximum length of a redirect URI.
+const MAX_BYTES: usize = 2_000;
 
-/// Schemes of well-known programs that are not in the form of a domain reversed.
+/// Custom schemes of well-known programs that are not reversed domain names.
 const KNOWN_SCHEMES: [&str; 8] =
     ["claude", "code-oss", "cursor", "vscode", "vscode-insiders", "vscodium", "windsurf", "zed"];
 
-/// Whether a client may name this as a place for codes; otherwise why not.
+/// Checks that a client may use this redirect URI. The error is the requirement that it fails.
 pub(super) fn check(uri: &str) -> Result<(), String> {
-    // What a parser would drop or repair could come out different in the next one.
-    let odd = |byte: u8| !byte.is_ascii_graphic() || matches!(byte, b'\\' | b'"' | b'<' | b'>' | b'`' | b'|' | b'^');
-    if uri.is_empty() || uri.len() > LONGEST || uri.bytes().any(odd) {
-        return Err(format!("it is a URI of at most {LONGEST} characters, all of them ASCII and none a space"));
+    // URL parsers drop or repair these characters, each in its own way, so the browser's reading could differ from ours.
+    let is_ambiguous =
+        |byte: u8| !byte.is_ascii_graphic() || matches!(byte, b'\\' | b'"' | b'<' | b'>' | b'`' | b'|' | b'^');
+    if uri.is_empty() || uri.len() > MAX_BYTES || uri.bytes().any(is_ambiguous) {
+        return Err(format!("it must have 1 to {MAX_BYTES} ASCII characters, without spaces, quotes and backslashes"));
     }
-    let url = Url::parse(uri).map_err(|_| "it is an absolute URI".to_owned())?;
+    let url = Url::parse(uri).map_err(|_| "it must be an absolute URI".to_owned())?;
     if uri.contains('#') {
-        return Err("it has no fragment".to_owned());
+        return Err("it must not have a fragment".to_owned());
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err("it names no user".to_owned());
+        return Err("it must not have a user name or a password".to_owned());
     }
     match url.scheme() {
-        // A parser finds a host in https:/app.example, too.
+        // The parser also accepts https:/app.example and https:///app.example, and finds a host in them.
         "https" if uri.strip_prefix("https://").is_some_and(|rest| !rest.starts_with('/')) => Ok(()),
-        "https" => Err("it starts with https:// and a host".to_owned()),
-        "http" if loopback(uri).is_some() => Ok(()),
-        "http" => Err("http is for 127.0.0.1, [::1] and localhost alone; elsewhere it is https".to_owned()),
+        "https" => Err("it must start with https:// and a host".to_owned()),
+        "http" if parse_loopback(uri).is_some() => Ok(()),
+        "http" => Err("http is allowed only for 127.0.0.1, [::1] and localhost; use https".to_owned()),
         scheme if KNOWN_SCHEMES.contains(&scheme) || is_reversed_domain(scheme) => Ok(()),
-        scheme => Err(format!("a program's own scheme is a domain name reversed (com.example.app), not '{scheme}'")),
+        scheme => Err(format!("a custom scheme must be a reversed domain name (com.example.app), not '{scheme}'")),
     }
 }
 
-/// Whether a code for a client that named `registered` may go to `asked`: they are equal, but for the port of a loopback
-/// address, which a program gets anew each time (RFC 8252, section 7.3).
-pub(super) fn matches(registered: &str, asked: &str) -> bool {
-    registered == asked || loopback(registered).is_some_and(|place| loopback(asked).is_some_and(|other| place == other))
+/// Returns whether a client that registered one redirect URI may use the other: they must be equal, except for the port
+/// of a loopback address, because a native program listens on another port each time (RFC 8252, section 7.3).
+pub(super) fn matches(registered: &str, requested: &str) -> bool {
+    registered == requested
+        || parse_loopback(registered)
+            .is_some_and(|registered| parse_loopback(requested).is_some_and(|requested| registered == requested))
 }
 
-/// Whether codes for it go to a program on the person's own machine, or whichever took its place.
-pub(super) fn loopback(uri: &str) -> Option<(&str, &str)> {
+/// Splits an http URI of a loopback address into its host and everything after the port; `None` for other URIs.
+fn parse_loopback(uri: &str) -> Option<(&str, &str)> {
     let rest = uri.strip_prefix("http://")?;
     let end = rest.find(['/', '?', '#', '\\']).unwrap_or(rest.len());
     let (authority, rest) = rest.split_at(end);
@@ -64,7 +67,7 @@ mod tests {
     use super::{check, matches};
 
     #[test]
-    fn codes_go_to_pages_and_programs() {
+    fn websites_and_programs_are_accepted() {
         for uri in [
             "https://claude.ai/api/mcp/auth_callback",
             "https://chatgpt.com/connector_platform_oauth_redirect",
@@ -83,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn codes_go_nowhere_else() {
+    fn other_uris_are_rejected() {
         for uri in [
             "",
             "/callback",
@@ -130,16 +133,16 @@ mod tests {
     }
 
     #[test]
-    fn they_match_exactly_but_for_the_port_of_loopback() {
-        for (registered, asked) in [
+    fn uris_match_exactly_except_for_the_port_of_a_loopback_address() {
+        for (registered, requested) in [
             ("https://app.example/cb", "https://app.example/cb"),
             ("http://localhost/callback", "http://localhost:51234/callback"),
             ("http://127.0.0.1:33418/", "http://127.0.0.1:2/"),
             ("http://[::1]/cb?x=1", "http://[::1]:9/cb?x=1"),
         ] {
-            assert!(matches(registered, asked), "{registered} {asked}");
+            assert!(matches(registered, requested), "{registered} {requested}");
         }
-        for (registered, asked) in [
+        for (registered, requested) in [
             ("https://app.example/cb", "https://app.example/cb/"),
             ("https://app.example/cb", "https://app.example/cb?x"),
             ("https://app.example/cb", "https://app.example:443/cb"),
@@ -155,7 +158,7 @@ mod tests {
             ("http://localhost/cb", "http://localhost:+1/cb"),
             ("http://localhost/cb", "http://localhost:1\\@evil.example/cb"),
         ] {
-            assert!(!matches(registered, asked), "{registered} {asked}");
+            assert!(!matches(registered, requested), "{registered} {requested}");
         }
     }
 }
