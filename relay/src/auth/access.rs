@@ -4,7 +4,7 @@ use crate::store::{Store, StoreError};
 /// Returns whether a principal with an OAuth grant still has access to the relay. The operator may have changed the
 /// relay's access, or revoked the person's access code, since the grant was made.
 ///
-/// On a relay by invitation, the id of a person is that of their access code, which must not be revoked.
+/// On an invitation-only relay, the id of a person is that of their access code, which must not be revoked.
 pub(crate) async fn has_access(store: &dyn Store, access: Access, principal: &str) -> Result<bool, StoreError> {
     match access {
         Access::Open => Ok(true),

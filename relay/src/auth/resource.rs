@@ -6,8 +6,8 @@ use url::Url;
 
 use crate::config::Config;
 
-/// Returns the identifier as it was sent, if it is one of this relay's. A trailing slash and an explicit default port make
-/// no difference.
+/// Returns the identifier as it was sent, if it is one of this relay's. A trailing slash and an explicit default port
+/// make no difference.
 pub(crate) fn validate(config: &Config, identifier: &str) -> Option<String> {
     let requested = normalize(identifier)?;
     let own = normalize(&config.public_url)?;

@@ -17,8 +17,8 @@ use crate::store::{NewToken, Store, StoreError};
 
 /// Time for which a valid token is cached, in milliseconds.
 ///
-/// A revocation by the relay itself takes effect at once, because it invalidates the cache. The operator's commands write
-/// to the store from another process, so a revocation there takes effect within this time.
+/// A revocation by the relay itself takes effect at once, because it invalidates the cache. The operator's commands
+/// write to the store from another process, so a revocation there takes effect within this time.
 const CACHE_MS: i64 = 2_000;
 /// Maximum number of cached tokens.
 const MAX_CACHED: usize = 10_000;
@@ -37,8 +37,8 @@ pub struct Tokens {
 struct TokenCache {
     /// Principal, and time of authentication, by the token's hash.
     tokens: HashMap<Hash, (Principal, Timestamp)>,
-    /// Number of invalidations so far. A lookup that was under way during an invalidation must not be cached: its result
-    /// may be older than the revocation.
+    /// Number of invalidations so far. A lookup that was under way during an invalidation must not be cached: its
+    /// result may be older than the revocation.
     invalidations: u64,
 }
 
@@ -95,7 +95,8 @@ impl Tokens {
         Ok(principal)
     }
 
-    /// Returns the principal of an OAuth access token, if the token is for this relay and the principal still has access.
+    /// Returns the principal of an OAuth access token, if the token is for this relay and the principal still has
+    /// access.
     async fn find_oauth_principal(
         &self,
         token_hash: Hash,
@@ -134,7 +135,8 @@ impl Tokens {
         Error::new(ErrorCode::Unauthenticated, "This token is not valid on this relay.", hint)
     }
 
-    /// Returns whether the token is cached or the local one, without asking the store. The cached result may be out of date.
+    /// Returns whether the token is cached or the local one, without asking the store. The cached result may be out of
+    /// date.
     pub(crate) fn is_cached(&self, token: &str) -> bool {
         let token_hash = token_hash(token);
         self.local == Some(token_hash) || self.cache().tokens.contains_key(&token_hash)
@@ -184,8 +186,8 @@ pub(super) fn generate_secret(prefix: &str, random: &Random) -> String {
     format!("{prefix}{}", ChannelId::encode_base32(&random.bytes::<30>()))
 }
 
-/// Hashes a token, code or secret. The store keeps only the hash and finds the token by it. All of them are random, so a
-/// plain hash without a salt is enough.
+/// Hashes a token, code or secret. The store keeps only the hash and finds the token by it. All of them are random, so
+/// a plain hash without a salt is enough.
 pub(crate) fn token_hash(token: &str) -> Hash {
     Hash::of(&[b"mcp-multiplayer/token/v1", token.as_bytes()])
 }

@@ -1,7 +1,8 @@
 //! `GET /oauth/authorize`: the authorization endpoint (RFC 6749, section 3.1; OAuth 2.1), to which a client sends the
 //! browser of a person who is to give it access.
 //!
-//! Until the client and its redirect URI are verified, errors are shown on a page. After that they are sent to the client.
+//! Until the client and its redirect URI are verified, errors are shown on a page. After that they are sent to the
+//! client.
 //!
 //! A valid request leads to the consent page. The exception is an open relay and a redirect URI in `preapproved.rs`,
 //! which also explains why no click is needed there.

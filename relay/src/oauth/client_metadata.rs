@@ -1,5 +1,5 @@
-//! Client ID Metadata Documents (draft-ietf-oauth-client-id-metadata-document): the `client_id` is an https URL, and the
-//! document at that URL describes the client.
+//! Client ID Metadata Documents (draft-ietf-oauth-client-id-metadata-document): the `client_id` is an https URL, and
+//! the document at that URL describes the client.
 //!
 //! Anybody can make the relay fetch a URL of their choice, and must not be able to use that to reach or explore the
 //! relay's own network. The relay therefore fetches only over TLS and only from hosts that the operator's egress rules

@@ -22,8 +22,8 @@ impl GrantType {
 
     /// Returns the grant types that clients can use on a relay with this access.
     ///
-    /// Only an open relay offers `client_credentials`: that grant involves no person, and where people are invited, a
-    /// client must act for one of them.
+    /// Only an open relay offers `client_credentials`: that grant involves no person, and on an invitation-only relay a
+    /// client must act for somebody who was invited.
     pub(super) fn supported(access: Access) -> &'static [Self] {
         match access {
             Access::Open => &[Self::AuthorizationCode, Self::RefreshToken, Self::ClientCredentials],

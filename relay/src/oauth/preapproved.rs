@@ -12,13 +12,13 @@
 //! The second point is up to those clients, not to the relay, which is why the list is short. Entries are compared
 //! exactly. The client's name plays no part, because any client can register under any name.
 //!
-//! Where people are invited, the consent page is shown in any case.
+//! An invitation-only relay always shows the consent page.
 
 const REDIRECT_URIS: [&str; 5] = [
     "https://claude.ai/api/mcp/auth_callback",
     "https://claude.com/api/mcp/auth_callback",
     "https://chatgpt.com/connector_platform_oauth_redirect",
-    // This page forwards the response to the address in `state`, so the first point above holds only up to it.
+    // This page forwards the response to the address in `state`, so the first point above does not fully hold for it.
     "https://vscode.dev/redirect",
     "https://www.cursor.com/agents/mcp/oauth/callback",
 ];

@@ -11,7 +11,8 @@ const KNOWN_SCHEMES: [&str; 8] =
 
 /// Checks that a client may use this redirect URI. The error is the requirement that it fails.
 pub(super) fn check(uri: &str) -> Result<(), String> {
-    // URL parsers drop or repair these characters, each in its own way, so the browser's reading could differ from ours.
+    // URL parsers drop or repair these characters, each in its own way, so the browser's reading could differ from
+    // ours.
     let is_ambiguous =
         |byte: u8| !byte.is_ascii_graphic() || matches!(byte, b'\\' | b'"' | b'<' | b'>' | b'`' | b'|' | b'^');
     if uri.is_empty() || uri.len() > MAX_BYTES || uri.bytes().any(is_ambiguous) {

@@ -1,5 +1,5 @@
-//! The registration endpoint: dynamic client registration (RFC 7591). A registered client has an id, perhaps a secret, and
-//! no access to anything yet.
+//! The registration endpoint: dynamic client registration (RFC 7591). A registered client has an id, perhaps a secret,
+//! and no access to anything yet.
 
 use std::sync::Arc;
 

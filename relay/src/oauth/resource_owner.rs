@@ -1,8 +1,8 @@
 //! The resource owner (RFC 6749, section 1.1): the person at the browser.
 //!
 //! A signed cookie holds the person's id, so that the same browser is the same principal every time. On an open relay
-//! the id is random, and the cookie is all that identifies the person. On a relay by invitation it is the id of an
-//! access code, and counts only while the store has that code.
+//! the id is random, and the cookie is all that identifies the person. On an invitation-only relay it is the id
+//! of an access code, and counts only while that code is not revoked.
 
 use std::time::Duration;
 
@@ -38,7 +38,7 @@ pub(super) enum OwnerStatus {
     Anonymous,
     /// The person was invited. Contains the name that the operator gave them.
     Invited(String),
-    /// The relay is by invitation, and the person has not entered a valid access code in this browser.
+    /// The relay is invitation-only, and no valid access code has been entered in this browser.
     Unidentified,
 }
 
@@ -50,10 +50,10 @@ pub(super) struct IdentityCookie {
 }
 
 impl IdentityCookie {
-    /// `secure` says that the relay is reached over https.
+    /// Creates the cookie; `secure` if the relay is reached over https.
     pub(super) fn new(key: &RelayKey, secure: bool) -> Self {
-        // The prefix keeps other hosts of the same domain, and pages without TLS, from setting this cookie (RFC 6265bis,
-        // section 4.1.3). Browsers accept it over https only.
+        // The prefix keeps other hosts of the same domain, and pages without TLS, from setting this cookie (RFC
+        // 6265bis, section 4.1.3). Browsers accept it over https only.
         let name = if secure { "__Host-mcp-multiplayer" } else { "mcp-multiplayer" };
         Self { key: Key::from(key.cookies()), name, secure }
     }

@@ -19,8 +19,8 @@ pub(super) struct Scope {
 }
 
 impl Scope {
-    /// Returns the scope that is granted for a requested one. Unsupported scopes are ignored. A request without any scope
-    /// gets all of them.
+    /// Returns the scope that is granted for a requested one. Unsupported scopes are ignored. A request without any
+    /// scope gets all of them.
     pub(super) fn requested(text: Option<&str>) -> Self {
         let mut scopes = text.unwrap_or_default().split_ascii_whitespace().peekable();
         Self { offline_access: scopes.peek().is_none() || scopes.any(|scope| scope == OFFLINE_ACCESS) }

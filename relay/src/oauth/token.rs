@@ -1,5 +1,5 @@
-//! The token endpoint (RFC 6749, section 3.2; OAuth 2.1): issues tokens for an authorization code, for a refresh token, and
-//! for a client's own credentials.
+//! The token endpoint (RFC 6749, section 3.2; OAuth 2.1): issues tokens for an authorization code, for a refresh token,
+//! and for a client's own credentials.
 
 use std::sync::Arc;
 
@@ -30,10 +30,10 @@ use crate::store::{Grant, NewTokens, RedemptionOutcome, RotationOutcome};
 /// Grace period in which a refresh token can be used again after it was replaced, in milliseconds.
 ///
 /// Refresh tokens rotate: each refresh replaces the token, and using a replaced one is a sign of theft that revokes the
-/// grant (OAuth 2.1, section 4.3.1). But a client that refreshes in two processes at once, or repeats a request whose response was
-/// lost, uses a replaced token innocently. Within a few seconds, and until a replacement has been used, that is
-/// tolerated, so that such clients do not have to send people through consent again. A thief gains little: to profit, the
-/// stolen token must be used within seconds of its replacement.
+/// grant (OAuth 2.1, section 4.3.1). But a client that refreshes in two processes at once, or repeats a request whose
+/// response was lost, also uses a replaced token. Within a few seconds, and until a replacement has been used, that is
+/// accepted, so that such a client does not have to ask the person for consent again. A thief gains little: the stolen
+/// token must be used within seconds of its replacement.
 const GRACE_MS: i64 = 10_000;
 
 /// The endpoint's routes.
@@ -157,8 +157,8 @@ async fn refresh(relay: &Relay, client: &Client, form: &Form) -> Result<TokenRes
     }
 }
 
-/// Issues an access token to the client itself (RFC 6749, section 4.4), on an open relay. No refresh token comes with it
-/// (section 4.4.3).
+/// Issues an access token to the client itself (RFC 6749, section 4.4), on an open relay. No refresh token comes with
+/// it (section 4.4.3).
 async fn client_credentials(relay: &Relay, client: &Client, form: &Form) -> Result<TokenResponse, TokenError> {
     let unauthorized = |description: &str| TokenError::new(TokenErrorCode::UnauthorizedClient, description);
     if relay.config.access() != Access::Open {

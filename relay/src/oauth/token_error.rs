@@ -21,8 +21,8 @@ pub(super) enum TokenErrorCode {
     InvalidScope,
     /// RFC 8707, section 2.
     InvalidTarget,
-    /// Defined for the authorization endpoint only (RFC 6749, section 4.1.2.1), as is [`Self::ServerError`]. Section 5.2
-    /// has no code for either case.
+    /// Defined for the authorization endpoint only (RFC 6749, section 4.1.2.1), as is [`Self::ServerError`]. Section
+    /// 5.2 has no code for either case.
     TemporarilyUnavailable,
     ServerError,
 }

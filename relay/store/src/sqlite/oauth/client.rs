@@ -33,7 +33,8 @@ pub(super) fn lookup(connection: &Connection, id: &str) -> Result<Option<Registe
     find_one(connection, "look up a client", LOOKUP, [id], read)
 }
 
-/// Records that the client of the grant with this row number got tokens. Does nothing for a client that is not registered.
+/// Records that the client of the grant with this row number got tokens. Does nothing for a client that is not
+/// registered.
 pub(super) fn record_use(connection: &Connection, grant_no: i64, now: Timestamp) -> Result<(), StoreError> {
     execute(connection, "record a client's use", RECORD_USE, params![grant_no, now.as_millis()])?;
     Ok(())
