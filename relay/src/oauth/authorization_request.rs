@@ -81,7 +81,7 @@ impl VerifiedClient {
             }
         };
         let redirect_uri = match (redirect_uri, client.redirect_uris.as_slice()) {
-            (Some(requested), _) if client.allows_redirect_uri(requested) => requested.to_owned(),
+            (Some(uri), _) if client.allows_redirect_uri(uri) => uri.to_owned(),
             (Some(_), _) => {
                 return Err(invalid(
                     "The link would send you to an address that the program has not registered (redirect_uri).",
@@ -96,7 +96,7 @@ impl VerifiedClient {
     }
 }
 
-/// The `prompt` parameter (OpenID Connect Core, section 3.1.2.1): whether the consent page is shown.
+/// The `prompt` parameter (OIDC Core, section 3.1.2.1): whether the consent page is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ConsentPrompt {
     /// The relay decides.

@@ -31,9 +31,9 @@ pub(super) enum AuthorizationErrorCode {
     ServerError,
     /// RFC 8707, section 2.
     InvalidTarget,
-    /// OpenID Connect Core, section 3.1.2.6.
+    /// OIDC Core, section 3.1.2.6.
     LoginRequired,
-    /// OpenID Connect Core, section 3.1.2.6.
+    /// OIDC Core, section 3.1.2.6.
     ConsentRequired,
 }
 

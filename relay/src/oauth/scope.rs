@@ -6,7 +6,7 @@ use serde::{Serialize, Serializer};
 
 /// Permits all operations.
 const MULTIPLAYER: &str = "multiplayer";
-/// Asks for a refresh token (OpenID Connect Core, section 11). A person's grant comes with one in any case.
+/// Asks for a refresh token (OIDC Core, section 11). A person's grant comes with one in any case.
 const OFFLINE_ACCESS: &str = "offline_access";
 
 /// The supported scopes, for the metadata.
