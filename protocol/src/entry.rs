@@ -141,7 +141,7 @@ pub struct Envelope {
     pub ts: Timestamp,
     /// The sender.
     pub sender: Sender,
-    /// The label.
+    /// Label of the entry.
     pub kind: Kind,
     /// The only slot besides the sender's that may read the body; `null` for everyone.
     pub to_slot: Option<SlotId>,
@@ -165,7 +165,7 @@ impl Envelope {
     }
 }
 
-/// A body and the salt it is hashed with.
+/// A body and the salt that it is hashed with.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Content {
     /// The salt.

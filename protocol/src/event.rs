@@ -157,7 +157,7 @@ pub enum HookOutcome {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type")]
 #[expect(missing_docs, reason = "the fields are described in docs/PROTOCOL.md, where readers of transcripts look")]
-#[expect(clippy::large_enum_variant, reason = "made once for an entry and dropped; a box would only add a step")]
+#[expect(clippy::large_enum_variant, reason = "short-lived: one is made for an entry and then dropped")]
 pub enum SystemEvent {
     /// The first entry of every channel.
     #[serde(rename = "channel:created")]

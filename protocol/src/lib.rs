@@ -2,7 +2,7 @@
 //!
 //! A *channel* is a deterministic state machine over an append-only log of [`Entry`]s. This crate
 //! implements that machine as pure functions ([`channel::allowed`], [`channel::evolve`],
-//! [`channel::plan`]). It also defines the bytes that are hashed ([`Envelope`], [`Body`], [`merkle`]), the
+//! [`channel::plan`], and [`channel::Step`] around them). It also defines the bytes that are hashed ([`Envelope`], [`Body`], [`merkle`]), the
 //! [`operation`]s that a relay offers, and the [`frame`]s that carry them over WebSocket.
 //!
 //! It must never do I/O, read a clock or draw randomness, because a verifier runs exactly the same

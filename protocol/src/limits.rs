@@ -37,3 +37,7 @@ pub const CASCADE_DEPTH: u32 = 8;
 pub const JSON_DEPTH: usize = 32;
 /// Largest integer, and with a minus sign the smallest, that every JSON reader preserves exactly (RFC 8259, section 6).
 pub const SAFE_INTEGER: i64 = (1 << 53) - 1;
+/// Most timers that a bot may have set at a time.
+pub const TIMERS: usize = 16;
+/// Longest time that a timer may be set to, in seconds: 30 days.
+pub const TIMER_SECONDS: u64 = 30 * 24 * 60 * 60;

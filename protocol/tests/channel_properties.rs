@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use mcp_multiplayer_protocol::channel::{
-    Bot, ChannelState, Composition, Head, Holder, Hook, HookCall, SlotKind, allowed, evolve, plan,
+    Bot, ChannelState, Composition, Draft, Head, Holder, Hook, HookCall, SlotKind, allowed, evolve, plan,
 };
 use mcp_multiplayer_protocol::{
-    Actor, Body, ChannelId, Content, Entry, Hash, Kind, Salt, Sender, SlotId, SystemEvent, Timestamp, limits,
+    Actor, Body, ChannelId, Entry, Hash, Kind, Salt, Sender, SlotId, SystemEvent, Timestamp, limits,
 };
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -73,9 +73,9 @@ fn is_admin(composition: &Composition, by: Actor) -> bool {
 }
 
 fn fold(entries: impl IntoIterator<Item = Entry>) -> ChannelState {
-    entries.into_iter().fold(empty(), |state, entry| {
-        allowed(&state, &entry).expect("it was allowed before");
-        evolve(state, &entry)
+    entries.into_iter().fold(empty(), |mut state, entry| {
+        state.append(&entry).expect("it was allowed before");
+        state
     })
 }
 
@@ -360,20 +360,17 @@ fn the_state_does_not_grow_with_the_log() {
     let join =
         SystemEvent::MemberJoin { slot_id: SlotId::at(1), label: "slot".to_owned(), player: player(0), entropy: None };
     let system = |state: &ChannelState, event: &SystemEvent| {
-        let content = Content { salt: Salt([1; 32]), body: event.to_body() };
-        let now = Timestamp::from_millis(0);
-        mcp_multiplayer_protocol::channel::draft(state, now, Sender::System, event.kind(), None, None, content)
+        Draft::event(event, None).seal(state, Timestamp::from_millis(0), Salt([1; 32]))
     };
     let entry = system(&state, &join);
     state = evolve(state, &entry);
     let body = Body::from_canonical(r#"{"text":"hello"}"#).expect("canonical");
     let short = serde_json::to_string(&*state.composition).expect("JSON").len();
     for _ in 0..20_000 {
-        let content = Content { salt: Salt([1; 32]), body: body.clone() };
-        let (sender, now) = (Sender::Slot(SlotId::at(1)), Timestamp::from_millis(0));
-        let entry = mcp_multiplayer_protocol::channel::draft(&state, now, sender, Kind::USER, None, None, content);
-        allowed(&state, &entry).expect("a player may post");
-        state = evolve(state, &entry);
+        let (sender, body) = (Sender::Slot(SlotId::at(1)), body.clone());
+        let draft = Draft { sender, kind: Kind::USER, to_slot: None, cause: None, body };
+        let entry = draft.seal(&state, Timestamp::from_millis(0), Salt([1; 32]));
+        state.append(&entry).expect("a player may post");
     }
     assert_eq!(serde_json::to_string(&*state.composition).expect("JSON").len(), short);
     assert_eq!(state.head.frontier.peaks().len(), 20_002_u64.count_ones() as usize);

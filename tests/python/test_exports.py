@@ -38,7 +38,7 @@ class KeptExportsTest(unittest.TestCase):
                     # Exit code 3: something can't be verified, because this machine has another Python or a secret is sealed.
                     self.assertIn(code, (0, 3), text)
                     if "Python" not in text:
-                        self.assertRegex(text, r"[1-9]\d* hooks did again exactly what the log says")
+                        self.assertRegex(text, r"[1-9]\d* hooks reproduced the log exactly")
                     if code == 3:
                         self.assertRegex(text, "with Python|sealed secret")
 
@@ -52,7 +52,7 @@ class KeptExportsTest(unittest.TestCase):
             file.write_text(json.dumps(forged))
             code, text = replay(file)
             self.assertEqual(code, 2, text)
-            self.assertIn("its body is not the one whose hash is in the log", text)
+            self.assertIn("its body does not match the hash in the log", text)
             # With a forged hash the entry is consistent again, but the replayed referee posts something else.
             entry["envelope"]["body_hash"] = body_hash(entry["content"])
             file.write_text(json.dumps(forged))

@@ -1,5 +1,6 @@
 //! Judges what a worker reports about a hook, as if it had been taken over by its bot.
 
+use mcp_multiplayer_protocol::limits as protocol_limits;
 use serde_json::value::RawValue;
 use serde_json::{Map, Number, Value};
 
@@ -9,10 +10,10 @@ use crate::limits::Limits;
 use crate::report::{Done, Effect, FailureKind, HookReport, Outcome};
 
 /// What a double holds exactly.
-const MAX_INTEGER: u64 = (1 << 53) - 1;
+const MAX_INTEGER: u64 = protocol_limits::SAFE_INTEGER.unsigned_abs();
 
 /// Nesting of a body or state.
-const MAX_DEPTH: usize = 32;
+const MAX_DEPTH: usize = protocol_limits::JSON_DEPTH;
 
 /// Effects of a hook besides messages.
 const MAX_OTHERS: usize = 64;
@@ -21,7 +22,7 @@ const MAX_OTHERS: usize = 64;
 const MAX_REASON: usize = 4000;
 
 /// Longest time that a timer may be set to: 30 days.
-const MAX_TIMER_MS: u64 = 30 * 24 * 60 * 60 * 1000;
+const MAX_TIMER_MS: u64 = protocol_limits::TIMER_SECONDS * 1000;
 
 /// Shortest time that a timer may be set to.
 const MIN_TIMER_MS: u64 = 1000;

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use mcp_multiplayer_protocol::limits;
+
 /// The limits of a bot; all of them are enforced outside of its process.
 #[derive(Debug, Clone)]
 pub struct Limits {
@@ -38,11 +40,11 @@ impl Default for Limits {
             memory_bytes: 256 << 20,
             workspace_bytes: 100_000_000,
             posts: 100,
-            body_bytes: 32 << 10,
+            body_bytes: limits::BODY_BYTES,
             post_bytes: 1 << 20,
             state_bytes: 1 << 20,
             kept_bytes: 256 << 10,
-            source_bytes: 256 << 10,
+            source_bytes: limits::SOURCE_BYTES,
             log_bytes: 16 << 10,
         }
     }

@@ -25,7 +25,7 @@ pub(crate) struct Replay {
 }
 
 /// Exits with 0 when everything is identical, 1 when something differs, 2 when the file is broken, and 3
-/// when something cannot be known.
+/// when something could not be checked.
 pub(crate) fn run(arguments: &Replay) -> ExitCode {
     match replay(arguments) {
         Ok(found) => {

@@ -1,10 +1,10 @@
 use super::{ChannelState, Composition, Holder, Slot, SlotKind};
 use crate::{Actor, BotId, Entry, Error, ErrorCode, Kind, Sender, SlotId, SystemEvent, limits};
 
-/// Whether `entry` may follow `state`, and if not, why, in words for whoever asked for it.
+/// Checks that `entry` may follow `state`. The error is worded for the person whose request it was.
 ///
-/// Whether a secret was right, a body small enough, a caller quick enough, is decided before; here
-/// are the rules that a verifier can check from the log alone.
+/// These are the rules that a verifier can check from the log alone. Secrets, sizes and rates are
+/// not in the log; a relay checks them before it drafts an entry.
 pub fn allowed(state: &ChannelState, entry: &Entry) -> Result<(), Error> {
     let (composition, envelope) = (&*state.composition, &entry.envelope);
     let follows = envelope.v == 1
@@ -53,13 +53,15 @@ fn by_bot(composition: &Composition, bot_id: &BotId, entry: &Entry) -> Result<()
         return Err(Error::invalid("The kind 'trace' is the relay's own.", "Let the bot post with another kind."));
     }
     let Some(cause) = entry.envelope.cause.filter(|cause| *cause < entry.id()) else {
-        return Err(broken("a bot's entry has an earlier entry as its cause"));
+        return Err(broken("the cause of a bot's entry is an earlier entry"));
     };
     if composition.closed.is_some_and(|closed| cause >= closed) {
         return Err(Error::closed());
     }
     match entry.envelope.to_slot {
-        Some(to_slot) if composition.slot(to_slot).is_none() => Err(broken("no such slot")),
+        Some(to_slot) if composition.slot(to_slot).is_none() => {
+            Err(broken("a private entry is addressed to an existing slot"))
+        }
         _ => Ok(()),
     }
 }
@@ -68,22 +70,24 @@ fn by_relay(state: &ChannelState, entry: &Entry) -> Result<(), Error> {
     let composition = &*state.composition;
     let event = entry.body().and_then(|body| body.parse::<SystemEvent>().ok());
     let Some(event) = event else {
-        return Err(broken("a system entry has one of the known bodies"));
+        return Err(broken("a system entry has the body of a known event"));
     };
     if event.kind() != entry.envelope.kind || entry.envelope.to_slot.is_some() {
-        return Err(broken("the kind of a system entry is that of its event"));
+        return Err(broken("a system entry is public and has the kind of its event"));
     }
     let created = matches!(event, SystemEvent::ChannelCreated { .. });
     if created != (state.size() == 0) {
-        return Err(broken("a log starts with channel:created, once"));
+        return Err(broken("channel:created is the first entry of a log, and only the first"));
     }
     if composition.closed.is_some_and(|closed| !may_follow_close(&event, entry.envelope.cause, closed)) {
         return Err(Error::closed());
     }
     match event {
-        SystemEvent::ChannelCreated { slots, .. } if slots.len() > limits::SLOTS => Err(broken("too many slots")),
+        SystemEvent::ChannelCreated { slots, .. } if slots.len() > limits::SLOTS => {
+            Err(broken("a channel has at most 32 slots"))
+        }
         SystemEvent::BotAttach { bot_id, slot_id, slot_label, name, by, .. } => {
-            // A bot that comes with its channel is nobody's later wish, and as much bound by the seal.
+            // `by` is absent for a bot that was created together with its channel; the owner asked for that one.
             may_change_bots(composition, by.unwrap_or(Actor::Owner))?;
             let fits = match composition.slot(slot_id) {
                 Some(slot) => {
@@ -92,10 +96,10 @@ fn by_relay(state: &ChannelState, entry: &Entry) -> Result<(), Error> {
                 None => slot_label.is_some() && slot_id.place() == composition.slots.len(),
             };
             if !fits {
-                return Err(no_slot(slot_id, "is not an empty slot for a bot"));
+                return Err(slot_error(slot_id, "is not an empty slot for a bot"));
             }
             if bot_id != BotId::new(&name, composition.bots_attached) {
-                return Err(broken("a bot's id is made of its name and its number"));
+                return Err(broken("a bot's id consists of its name and its number"));
             }
             Ok(())
         }
@@ -104,7 +108,7 @@ fn by_relay(state: &ChannelState, entry: &Entry) -> Result<(), Error> {
             match by {
                 Some(by) => may_change_bots(composition, by),
                 None if entry.envelope.cause == Some(bot.attached) => Ok(()),
-                None => Err(broken("without anybody's wish, a bot is detached only by its own on_init")),
+                None => Err(broken("a bot that nobody removed is detached only after its own on_init failed")),
             }
         }
         SystemEvent::BotManifest { bot_id, .. }
@@ -119,57 +123,64 @@ fn by_relay(state: &ChannelState, entry: &Entry) -> Result<(), Error> {
                 Err(Error::bot_not_found())
             }
         }
-        SystemEvent::MemberJoin { slot_id, .. } => may_join(seat(composition, slot_id)?),
-        SystemEvent::MemberRejoin { slot_id, .. } => held(composition, slot_id).map(|_| ()),
+        SystemEvent::MemberJoin { slot_id, .. } => may_join(open_seat(composition, slot_id)?),
+        SystemEvent::MemberRejoin { slot_id, .. } => require_player(composition, slot_id).map(|_| ()),
         SystemEvent::MemberLeave { slot_id, by, .. } => {
-            held(composition, slot_id)?;
+            require_player(composition, slot_id)?;
             if by == Actor::Slot(slot_id) { Ok(()) } else { Err(Error::not_admin()) }
         }
         SystemEvent::MemberKick { slot_id, by, .. } => {
-            held(composition, slot_id)?;
-            is_admin(composition, by)?;
-            spares_owner(composition, slot_id, by)
+            require_player(composition, slot_id)?;
+            require_admin(composition, by)?;
+            require_owner_for_owners_seat(composition, slot_id, by)
         }
-        SystemEvent::Renamed { by, .. } | SystemEvent::Closed { by } => is_admin(composition, by),
+        SystemEvent::Renamed { by, .. } | SystemEvent::Closed { by } => require_admin(composition, by),
         SystemEvent::AdminSet { slot_id, by, .. } => {
-            is_admin(composition, by)?;
-            held(composition, slot_id)?;
-            spares_owner(composition, slot_id, by)
+            require_admin(composition, by)?;
+            require_player(composition, slot_id)?;
+            require_owner_for_owners_seat(composition, slot_id, by)
         }
         SystemEvent::SlotYielded { slot_id, by, .. } => {
-            // A player who has just yielded the own seat no longer holds it: what ended the tenure was checked before.
+            // A player who yields their own seat leaves it first, in an entry of its own, which was checked
+            // by itself. Hence the seat is empty here, and the player may be no admin.
             if composition.slot(slot_id).is_some_and(|slot| slot.holder.is_some()) {
-                return Err(no_slot(slot_id, "is still filled"));
+                return Err(slot_error(slot_id, "is still filled"));
             }
-            empty(composition, slot_id)?;
-            if was_holders(composition, slot_id, by) { Ok(()) } else { is_admin(composition, by) }
+            require_empty(composition, slot_id)?;
+            if is_own_slot(composition, slot_id, by) { Ok(()) } else { require_admin(composition, by) }
         }
         SystemEvent::InviteIssued { slot_id, generation, by } => {
-            let slot = seat(composition, slot_id)?;
-            if slot.holder.is_some() || !was_holders(composition, slot_id, by) {
-                is_admin(composition, by)?;
+            let slot = open_seat(composition, slot_id)?;
+            if slot.holder.is_some() || !is_own_slot(composition, slot_id, by) {
+                require_admin(composition, by)?;
             }
             if slot.holder.is_some() {
-                return Err(no_slot(slot_id, "is filled; kick its player first"));
+                return Err(slot_error(slot_id, "is filled; kick its player first"));
             }
-            if generation == slot.invite + 1 { Ok(()) } else { Err(broken("invites are numbered")) }
+            if generation == slot.invite + 1 {
+                Ok(())
+            } else {
+                Err(broken("the invites of a slot are numbered without gaps"))
+            }
         }
         SystemEvent::SlotClosed { slot_id, by } => {
-            is_admin(composition, by)?;
-            empty(composition, slot_id)
+            require_admin(composition, by)?;
+            require_empty(composition, slot_id)
         }
         SystemEvent::ChannelCreated { .. } | SystemEvent::BotsAnnounced { .. } => Ok(()),
     }
 }
 
-/// Whether the relay may still say it in a closed channel: hooks that were started before come to an end.
+/// Returns `true` for the entries that a relay may add to a closed channel.
+///
+/// Hooks that were due before the close still run to their end; nothing else may happen.
 fn may_follow_close(event: &SystemEvent, cause: Option<u64>, closed: u64) -> bool {
     match event {
         SystemEvent::BotRan { .. }
         | SystemEvent::BotError { .. }
         | SystemEvent::EntropyOpened { .. }
         | SystemEvent::BotDetach { by: None, .. } => cause.is_some_and(|cause| cause < closed),
-        // The close itself may lead to one thing: that a seed is told.
+        // The close itself has one effect: a bot's seed may be revealed because of it.
         SystemEvent::SeedRevealed { .. } => cause.is_some_and(|cause| cause <= closed),
         _ => false,
     }
@@ -186,9 +197,9 @@ fn may_join(slot: &Slot) -> Result<(), Error> {
     Ok(())
 }
 
-/// Whether `by` may attach or detach bots: only admins, and only until the channel is sealed.
+/// Checks that `by` may attach or detach bots: only admins may, and only until the channel is sealed.
 pub fn may_change_bots(composition: &Composition, by: Actor) -> Result<(), Error> {
-    is_admin(composition, by)?;
+    require_admin(composition, by)?;
     if composition.is_sealed() {
         return Err(Error::bad_op(
             "The bots of this channel are settled: two seats have been filled, and it was not created mutable.",
@@ -198,7 +209,7 @@ pub fn may_change_bots(composition: &Composition, by: Actor) -> Result<(), Error
     Ok(())
 }
 
-fn is_admin(composition: &Composition, by: Actor) -> Result<(), Error> {
+fn require_admin(composition: &Composition, by: Actor) -> Result<(), Error> {
     let admin = match by {
         Actor::Owner => true,
         Actor::Slot(slot_id) => composition.slot(slot_id).is_some_and(|slot| {
@@ -209,22 +220,22 @@ fn is_admin(composition: &Composition, by: Actor) -> Result<(), Error> {
     if admin { Ok(()) } else { Err(Error::not_admin()) }
 }
 
-/// Whether it is the wish of a player who held this very slot.
-fn was_holders(composition: &Composition, slot_id: SlotId, by: Actor) -> bool {
+/// Returns `true` if the request comes from this very slot and a player has held it.
+fn is_own_slot(composition: &Composition, slot_id: SlotId, by: Actor) -> bool {
     by == Actor::Slot(slot_id) && composition.slot(slot_id).is_some_and(|slot| slot.tenure > 0)
 }
 
-/// Only the owner demotes or kicks the owner's seat.
-fn spares_owner(composition: &Composition, slot_id: SlotId, by: Actor) -> Result<(), Error> {
-    let owners = |slot_id| {
+/// Checks that nobody but the owner demotes or kicks the owner's seat.
+fn require_owner_for_owners_seat(composition: &Composition, slot_id: SlotId, by: Actor) -> Result<(), Error> {
+    let is_owners = |slot_id| {
         matches!(composition.slot(slot_id).and_then(|slot| slot.holder.as_ref()),
             Some(Holder::Player { player, .. }) if *player == composition.owner)
     };
     let by_owner = match by {
         Actor::Owner => true,
-        Actor::Slot(slot_id) => owners(slot_id),
+        Actor::Slot(slot_id) => is_owners(slot_id),
     };
-    if owners(slot_id) && !by_owner {
+    if is_owners(slot_id) && !by_owner {
         return Err(Error::new(
             ErrorCode::NotAdmin,
             "Only the owner may do this to the owner's seat.",
@@ -234,32 +245,32 @@ fn spares_owner(composition: &Composition, slot_id: SlotId, by: Actor) -> Result
     Ok(())
 }
 
-fn seat(composition: &Composition, slot_id: SlotId) -> Result<&Slot, Error> {
+fn open_seat(composition: &Composition, slot_id: SlotId) -> Result<&Slot, Error> {
     match composition.slot(slot_id) {
         Some(slot) if slot.kind == SlotKind::Invite && !slot.closed => Ok(slot),
-        _ => Err(no_slot(slot_id, "is not an open slot for a player")),
+        _ => Err(slot_error(slot_id, "is not an open slot for a player")),
     }
 }
 
-fn held(composition: &Composition, slot_id: SlotId) -> Result<&Slot, Error> {
+fn require_player(composition: &Composition, slot_id: SlotId) -> Result<&Slot, Error> {
     match composition.slot(slot_id) {
         Some(slot) if slot.has_player() => Ok(slot),
-        _ => Err(no_slot(slot_id, "is not held by a player")),
+        _ => Err(slot_error(slot_id, "is not held by a player")),
     }
 }
 
-fn empty(composition: &Composition, slot_id: SlotId) -> Result<(), Error> {
+fn require_empty(composition: &Composition, slot_id: SlotId) -> Result<(), Error> {
     match composition.slot(slot_id) {
         Some(slot) if slot.holder.is_none() && !slot.closed => Ok(()),
-        _ => Err(no_slot(slot_id, "is not an empty open slot")),
+        _ => Err(slot_error(slot_id, "is not an empty open slot")),
     }
 }
 
-fn no_slot(slot_id: SlotId, what: &str) -> Error {
+fn slot_error(slot_id: SlotId, what: &str) -> Error {
     Error::bad_op(format!("Slot {slot_id} {what}."), "get_channel_info shows the slots and who fills them.")
 }
 
-/// A rule that no request can break, only a relay that is wrong or a transcript that was altered.
+/// The error for a rule that no request can break: only a faulty relay or an altered transcript can.
 fn broken(rule: &'static str) -> Error {
     Error::new(ErrorCode::InternalError, rule, "The log breaks a rule of the protocol.")
 }

@@ -1,41 +1,14 @@
 use std::sync::Arc;
 
 use super::{Bot, ChannelState, Composition, Holder, Slot, SlotKind, wakes};
-use crate::{Author, Content, Entry, Envelope, Hash, Kind, Sender, SlotId, SystemEvent, Timestamp};
-
-/// The entry that `content` becomes when it is appended to `state` at time `now`.
-///
-/// It gets the next id, and a time that is not before its predecessor's.
-pub fn draft(
-    state: &ChannelState,
-    now: Timestamp,
-    sender: Sender,
-    kind: Kind,
-    to_slot: Option<SlotId>,
-    cause: Option<u64>,
-    content: Content,
-) -> Entry {
-    let envelope = Envelope {
-        v: 1,
-        channel_id: state.composition.channel_id,
-        id: state.size() + 1,
-        ts: now.max(state.head.ts),
-        sender,
-        kind,
-        to_slot,
-        cause,
-        body_hash: content.hash(),
-        author: Author::RelayAttested,
-    };
-    Entry { envelope, content: Some(content) }
-}
+use crate::{Entry, Hash, Kind, Sender, SystemEvent};
 
 /// The state that an [`allowed`](super::allowed) entry leads to.
 pub fn evolve(mut state: ChannelState, entry: &Entry) -> ChannelState {
     state.head.ts = entry.envelope.ts;
     state.head.frontier.push(entry.envelope.leaf_hash());
     evolve_composition(&mut state.composition, &mut state.head.due, entry);
-    // What bots still say after the close starts nothing.
+    // Hooks that were due when the channel closed may still post; those posts start no further hooks.
     if state.composition.closed.is_some() {
         return state;
     }
@@ -47,15 +20,16 @@ pub fn evolve(mut state: ChannelState, entry: &Entry) -> ChannelState {
     state
 }
 
-/// The part of [`evolve`] that concerns who and what is in the channel.
+/// Applies the part of [`evolve`] that concerns slots, seats, bots and settings.
 ///
-/// `due` holds an element for each bot, as in [`Head`](super::Head).
+/// `due` has one element for each bot, as in [`Head`](super::Head). A bot's runner, which follows the
+/// log at its own pace, uses this alone.
 pub fn evolve_composition(composition: &mut Arc<Composition>, due: &mut Vec<u64>, entry: &Entry) {
     if entry.envelope.sender == Sender::System
         && entry.envelope.kind == Kind::SYSTEM
         && let Some(event) = entry.body().and_then(|body| body.parse::<SystemEvent>().ok())
     {
-        // What concerns a bot's randomness alone changes nobody's view.
+        // These concern a bot's randomness alone. `revision` stays, or every reader would be sent the view anew.
         if matches!(event, SystemEvent::EntropyOpened { .. } | SystemEvent::SeedRevealed { .. }) {
             return;
         }

@@ -1,17 +1,22 @@
-//! What a channel is: the state that a log leads to, and the rules of what may follow.
+//! Channels as pure functions: the state that a log leads to, and the rules for the next entry.
 //!
-//! Two pure functions hold it all. [`allowed`] says whether an entry may follow a state, [`evolve`]
-//! what state it leads to. A relay asks the first before it appends, a verifier folds both over a
-//! transcript. [`plan`] says which hooks of a bot an entry starts.
+//! [`allowed`] checks an entry against a state; [`evolve`] computes the state that the entry leads
+//! to. Everybody uses the same two: a relay puts entries together with a [`Step`] before it appends
+//! them, a verifier folds [`ChannelState::append`] over a transcript, and `play` and the tests do as
+//! the relay does. [`plan`] lists the hooks of a bot that an entry starts.
 
 mod allowed;
+mod cascade;
 mod evolve;
 mod plan;
 mod state;
+mod step;
 
 pub use allowed::{allowed, may_change_bots};
-pub use evolve::{draft, evolve, evolve_composition};
+pub use cascade::{Cascade, cascade_depth};
+pub use evolve::{evolve, evolve_composition};
 pub use plan::{Hook, HookCall, plan};
 pub use state::{Bot, ChannelState, Composition, Head, Holder, Slot, SlotKind};
+pub use step::{Draft, Salts, Step};
 
 pub(crate) use plan::wakes;

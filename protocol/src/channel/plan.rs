@@ -3,26 +3,26 @@ use serde::{Deserialize, Serialize};
 use super::Bot;
 use crate::{Entry, Kind, Sender, SlotId, SystemEvent, limits};
 
-/// A function of a bot that the relay calls.
+/// A method of a bot that the relay calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Hook {
-    /// After the bot was attached.
+    /// Called after the bot was attached.
     OnInit,
-    /// When a tenure began.
+    /// Called when a tenure began, and for each seat that was filled when the bot was attached.
     OnJoin,
-    /// When a tenure ended.
+    /// Called when a tenure ended.
     OnLeave,
-    /// When a player or another bot posted.
+    /// Called when a player or another bot posted.
     OnMessage,
-    /// When a player wrote to this bot alone.
+    /// Called when a player sent this bot a DM.
     OnPrivateMessage,
-    /// When a time that the bot had set came.
+    /// Called when one of the bot's timers fired.
     OnTimer,
 }
 
 impl Hook {
-    /// The function's name in the bot's class.
+    /// Name of the method in the bot's class.
     pub const fn name(self) -> &'static str {
         match self {
             Self::OnInit => "on_init",
@@ -53,7 +53,7 @@ pub enum HookCall {
 }
 
 impl HookCall {
-    /// The function that is called.
+    /// The method that is called.
     pub const fn hook(self) -> Hook {
         match self {
             Self::Init => Hook::OnInit,
@@ -68,10 +68,10 @@ impl HookCall {
 
 /// The calls into `bot` that `entry` starts, in order; hooks that it does not define are left out.
 ///
-/// `depth` is the number of bot posts that led to the entry through their causes, itself included;
-/// 0 for a player's. From [`limits::CASCADE_DEPTH`] on nobody is told, so that two bots cannot talk for ever.
+/// `depth` is the entry's [`cascade_depth`](super::cascade_depth). From [`limits::CASCADE_DEPTH`] on
+/// an entry starts no hooks, so that two bots cannot answer each other for ever.
 pub fn plan(bot: &Bot, entry: &Entry, depth: u32) -> Vec<HookCall> {
-    let mut calls = started(bot, entry);
+    let mut calls = calls_at_any_depth(bot, entry);
     if depth >= limits::CASCADE_DEPTH {
         calls.clear();
     }
@@ -79,12 +79,15 @@ pub fn plan(bot: &Bot, entry: &Entry, depth: u32) -> Vec<HookCall> {
     calls
 }
 
-/// Whether the entry may start a hook of the bot, cascade depth aside.
+/// Returns `true` if the entry starts a hook of the bot at cascade depth 0.
+///
+/// The state does not know the depth, which takes older entries to compute. `Head::due` may therefore
+/// name an entry that turns out to start nothing; the bot's runner then passes over it.
 pub(crate) fn wakes(bot: &Bot, entry: &Entry) -> bool {
-    started(bot, entry).iter().any(|call| bot.hooks.contains(&call.hook()))
+    calls_at_any_depth(bot, entry).iter().any(|call| bot.hooks.contains(&call.hook()))
 }
 
-fn started(bot: &Bot, entry: &Entry) -> Vec<HookCall> {
+fn calls_at_any_depth(bot: &Bot, entry: &Entry) -> Vec<HookCall> {
     let envelope = &entry.envelope;
     if envelope.id <= bot.attached {
         let joins = bot.present.iter().map(|slot_id| HookCall::Join(*slot_id));

@@ -8,12 +8,12 @@ use crate::{BotId, ChannelId, Hash, Sender, SlotId, Timestamp};
 
 /// The state that a channel's log leads to: O(slots + bots + log n), no bodies, no secrets.
 ///
-/// In two parts, because every entry moves the head but few change who and what is in the channel.
+/// The state has two parts because every entry changes the head, but few change the composition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChannelState {
-    /// What every entry moves.
+    /// The end of the log; every entry changes it.
     pub head: Head,
-    /// Who and what is in the channel.
+    /// Slots, seats, bots and settings.
     pub composition: Arc<Composition>,
 }
 
@@ -24,14 +24,14 @@ pub struct Head {
     pub ts: Timestamp,
     /// The Merkle tree so far; its size is the last entry's id.
     pub frontier: Frontier,
-    /// For each bot of the composition, in its order, the last entry that may start a hook of it.
+    /// For each bot of the composition, in its order, the last entry that may start one of its hooks; 0 for none.
     pub due: Vec<u64>,
 }
 
 /// Slots, seats, bots and settings of a channel.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Composition {
-    /// The entry that changed it last.
+    /// The last entry that changed the composition.
     pub revision: u64,
     /// The channel.
     pub channel_id: ChannelId,
@@ -41,19 +41,19 @@ pub struct Composition {
     pub created_at: Timestamp,
     /// The creator's pseudonym in this channel.
     pub owner: Hash,
-    /// Whether bots may change after two seats were filled.
+    /// `true` if bots may be changed even after two seats were filled.
     pub mutable: bool,
-    /// The entry that closed the channel.
+    /// The entry that closed the channel; `None` while it is open.
     pub closed: Option<u64>,
-    /// The slots, by place.
+    /// The slots, in the order of their ids.
     pub slots: Vec<Slot>,
-    /// The attached bots, by time of attach.
+    /// The attached bots, in the order in which they were attached.
     pub bots: Vec<Bot>,
-    /// How many bots were ever attached; the number in the next one's id.
+    /// Number of bots that were ever attached; it is part of the next bot's id.
     pub bots_attached: u32,
 }
 
-/// What may fill a slot.
+/// Sort of holder that a slot is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SlotKind {
@@ -63,38 +63,38 @@ pub enum SlotKind {
     Invite,
 }
 
-/// A numbered place in a channel.
+/// A numbered place in a channel, for one player or bot.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Slot {
-    /// What may fill it.
+    /// Sort of holder that may fill it.
     pub kind: SlotKind,
-    /// Its name among people.
+    /// Name that people read.
     pub label: String,
-    /// Who fills it.
+    /// Player or bot in it; `None` for an empty slot.
     pub holder: Option<Holder>,
-    /// Whether its player is an admin.
+    /// `true` if its player is an admin.
     pub admin: bool,
-    /// Whether it can no longer be filled.
+    /// `true` if it can no longer be filled.
     pub closed: bool,
-    /// How many tenures it has had, the present one included.
+    /// Number of tenures so far, the current one included.
     pub tenure: u32,
-    /// Which invite code is the valid one: 0 for the first, one more for each `new_invite`.
+    /// Generation of the valid invite code: 0 for the first, one more after each `new_invite`.
     pub invite: u32,
-    /// Whether that code was used.
+    /// `true` if that code was used.
     pub invite_used: bool,
 }
 
-/// Who fills a slot.
+/// The player or bot in a slot.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Holder {
-    /// A player, by its principal's pseudonym in this channel.
+    /// A player.
     Player {
-        /// The pseudonym.
+        /// Pseudonym of the player's principal in this channel.
         player: Hash,
-        /// The entry with which the tenure began; private entries before it stay closed.
+        /// The entry that began the tenure. Private entries before it are not for this player.
         since: u64,
-        /// SHA-256 of the entropy that the player contributed then.
+        /// SHA-256 of the entropy that the player contributed with that entry.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         entropy: Option<Hash>,
     },
@@ -107,15 +107,15 @@ pub enum Holder {
 pub struct Bot {
     /// Its id.
     pub bot_id: BotId,
-    /// Where it sits.
+    /// Its slot.
     pub slot_id: SlotId,
     /// Its name.
     pub name: String,
-    /// The hooks its class defines.
+    /// The hooks that its class defines.
     pub hooks: Vec<Hook>,
     /// The entry that attached it.
     pub attached: u64,
-    /// The seats that were filled at that time; each is told to it with `on_join` after `on_init`.
+    /// The seats that were filled then; `on_join` is called for each of them after `on_init`.
     pub present: Vec<SlotId>,
     /// SHA-256 of its source text.
     pub code_hash: Hash,
@@ -144,7 +144,7 @@ impl ChannelState {
         }
     }
 
-    /// The id of the last entry; 0 before the first.
+    /// Number of entries, which is the id of the last one.
     pub fn size(&self) -> u64 {
         self.head.frontier.size()
     }
@@ -161,12 +161,12 @@ impl Composition {
         self.bots.iter().find(|bot| bot.bot_id == *bot_id)
     }
 
-    /// The slots with their ids.
+    /// All slots with their ids.
     pub fn slots(&self) -> impl Iterator<Item = (SlotId, &Slot)> {
         self.slots.iter().enumerate().map(|(place, slot)| (SlotId::at(place), slot))
     }
 
-    /// The seats that are held by a player, with the pseudonym of who holds them.
+    /// The slots that a player holds, with the player's pseudonym.
     pub fn seats(&self) -> impl Iterator<Item = (SlotId, &Slot, &Hash)> {
         self.slots().filter_map(|(slot_id, slot)| match &slot.holder {
             Some(Holder::Player { player, .. }) => Some((slot_id, slot, player)),
@@ -174,17 +174,18 @@ impl Composition {
         })
     }
 
-    /// The seat that the owner holds, the first one if several.
+    /// The owner's seat; the first one if the owner holds several.
     pub fn owner_slot(&self) -> Option<SlotId> {
         self.seats().find(|(_, _, player)| **player == self.owner).map(|(slot_id, ..)| slot_id)
     }
 
-    /// Whether bots may no longer be changed: two seats were filled at some time, and the channel was not made `mutable`.
+    /// Returns `true` if bots may no longer be changed: two different seats have been filled at some time, and
+    /// the channel is not `mutable`.
     pub fn is_sealed(&self) -> bool {
         !self.mutable && self.slots.iter().map(|slot| slot.tenure.min(1)).sum::<u32>() >= 2
     }
 
-    /// What readers call a sender: the label of its slot, or the bot's name.
+    /// Name of a sender for readers: the label of the slot, or the name of the bot.
     pub fn sender_label(&self, sender: &Sender) -> Option<&str> {
         match sender {
             Sender::Slot(slot_id) => self.slot(*slot_id).map(|slot| slot.label.as_str()),
@@ -200,7 +201,7 @@ impl Slot {
         Self { kind, label, holder: None, admin: false, closed: false, tenure: 0, invite: 0, invite_used: false }
     }
 
-    /// Whether a player holds it.
+    /// Returns `true` if a player holds it.
     pub fn has_player(&self) -> bool {
         matches!(self.holder, Some(Holder::Player { .. }))
     }

@@ -3,7 +3,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{IdempotencyKey, View};
-use crate::{Body, BotId, ChannelId, Kind, Sender, SlotId, Timestamp};
+use crate::channel::Composition;
+use crate::{Body, BotId, ChannelId, Entry, Kind, Sender, SlotId, Timestamp};
 
 /// Arguments of `post_message`.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -143,4 +144,21 @@ pub struct Message {
     pub ts: Timestamp,
     /// The only slot that the message is addressed to; `null` for everyone.
     pub to_slot: Option<SlotId>,
+}
+
+impl Message {
+    /// An entry as its readers see it: members with `sync_messages`, and bots in `on_message`.
+    pub fn of(composition: &Composition, entry: &Entry) -> Self {
+        let envelope = &entry.envelope;
+        Self {
+            id: envelope.id,
+            channel_id: envelope.channel_id,
+            sender: envelope.sender.clone(),
+            sender_label: composition.sender_label(&envelope.sender).map(str::to_owned),
+            kind: envelope.kind.clone(),
+            body: entry.body().cloned(),
+            ts: envelope.ts,
+            to_slot: envelope.to_slot,
+        }
+    }
 }

@@ -4,10 +4,9 @@
 //! that a sequence of attempts shrinks well. One in ten violates a rule that a correct relay always follows, such as the
 //! numbering of entries. The acting party is always random.
 
-use mcp_multiplayer_protocol::channel::{ChannelState, Hook, SlotKind, draft};
+use mcp_multiplayer_protocol::channel::{ChannelState, Draft, Hook, SlotKind};
 use mcp_multiplayer_protocol::{
-    Actor, Body, BotId, Content, Entry, Hash, HookOutcome, Kind, Runtime, Salt, Sender, SlotId, SlotSpec, SystemEvent,
-    Timestamp,
+    Actor, Body, BotId, Entry, Hash, HookOutcome, Kind, Runtime, Salt, Sender, SlotId, SlotSpec, SystemEvent, Timestamp,
 };
 use proptest::prelude::*;
 use serde_json::{Map, json};
@@ -146,7 +145,7 @@ fn entry(
 ) -> Entry {
     let now = Timestamp::from_millis(state.head.ts.as_millis() + elapsed);
     let salt = Salt(*Hash::of(&[&state.size().to_be_bytes()]).as_bytes());
-    draft(state, now, sender, kind, to_slot, cause, Content { salt, body })
+    Draft { sender, kind, to_slot, cause, body }.seal(state, now, salt)
 }
 
 fn text(text: &str) -> Body {

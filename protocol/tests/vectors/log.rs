@@ -1,11 +1,10 @@
 //! The log from which the test vectors were written: one entry of every type, in an order that the
 //! rules of a channel allow. The expected results are not here but in the committed file.
 
-use mcp_multiplayer_protocol::channel::{self, ChannelState, Hook, SlotKind};
+use mcp_multiplayer_protocol::channel::{ChannelState, Draft, Hook, SlotKind};
 use mcp_multiplayer_protocol::{
-    Actor, Author, Body, BotAnnouncement, BotId, ChannelId, Content, Contribution, Entry, Hash, HookOutcome,
-    KeystreamRange, Kind, NetworkExchange, Runtime, Salt, SandboxReport, Sender, SlotId, SlotSpec, SystemEvent,
-    TimerChange, Timestamp,
+    Actor, Author, Body, BotAnnouncement, BotId, ChannelId, Contribution, KeystreamRange, Entry, NetworkExchange, Hash, HookOutcome,
+    Kind, Runtime, Salt, SandboxReport, Sender, SlotId, SlotSpec, SystemEvent, TimerChange, Timestamp,
 };
 use serde_json::{Map, Value, json};
 
@@ -312,12 +311,11 @@ impl Log {
         let salt = Salt(*Hash::of(&[b"salt ", &id.to_be_bytes()]).as_bytes());
         // Every third entry has the same time as the one before.
         let now = Timestamp::from_millis(START + i64::try_from(id - id / 3).expect("a short log") * 1_234);
-        channel::draft(&self.state, now, sender, kind, to_slot, cause, Content { salt, body })
+        Draft { sender, kind, to_slot, cause, body }.seal(&self.state, now, salt)
     }
 
     fn push(&mut self, name: &'static str, entry: Entry) -> &mut Entry {
-        channel::allowed(&self.state, &entry).unwrap_or_else(|error| panic!("{name}: {error}"));
-        self.state = channel::evolve(self.state.clone(), &entry);
+        self.state.append(&entry).unwrap_or_else(|error| panic!("{name}: {error}"));
         self.entries.push((name, entry));
         &mut self.entries.last_mut().expect("just pushed").1
     }

@@ -94,13 +94,13 @@ async fn a_replay_reproduces_the_log_and_detects_alterations() {
     for more in [&[][..], &["--fresh"]] {
         let (code, output) = replay(&path, more).await;
         assert_eq!(code, Some(0), "{output}");
-        assert_eq!(output, "bot_CustomBot_0: 15 hooks did again exactly what the log says\n");
+        assert_eq!(output, "bot_CustomBot_0: all 15 hooks reproduced the log exactly\n");
     }
 
-    // What a public export leaves out is reported as unknown, not as different.
+    // What is left out of a public export is said to be unknown, and nothing to be different.
     let (code, output) = replay(&export(&table, &["--public"]).await, &[]).await;
     assert_eq!(code, Some(3), "{output}");
-    assert!(output.contains("cannot be known") && !output.contains("DIFFERENT"), "{output}");
+    assert!(output.contains("could not be checked") && !output.contains("DIFFERENT"), "{output}");
 
     // A relay that alters a result together with its hash is detected.
     let text = std::fs::read_to_string(&path).unwrap();
@@ -113,8 +113,10 @@ async fn a_replay_reproduces_the_log_and_detects_alterations() {
     std::fs::write(&path, altered.to_string()).unwrap();
     let (code, output) = replay(&path, &[]).await;
     assert_eq!(code, Some(1), "{output}");
-    let lines: Vec<&str> =
-        output.lines().filter(|line| line.contains("says      ") || line.contains("gives  ")).collect();
+    let lines: Vec<&str> = output
+        .lines()
+        .filter(|line| line.contains("only in the log  ") || line.contains("only in the replay  "))
+        .collect();
     assert!(output.contains("DIFFERENT: on_message") && lines.len() == 2, "{output}");
     assert!(lines[0].contains("\"n\":30") && lines[1].contains("\"n\":3,"), "{output}");
 
@@ -123,7 +125,7 @@ async fn a_replay_reproduces_the_log_and_detects_alterations() {
     std::fs::write(&path, clumsy).unwrap();
     let (code, output) = replay(&path, &[]).await;
     assert_eq!(code, Some(2), "{output}");
-    assert!(output.contains("its body is not the one whose hash is in the log"), "{output}");
+    assert!(output.contains("its body does not match the hash in the log"), "{output}");
 }
 
 #[tokio::test]
@@ -133,5 +135,5 @@ async fn code_that_does_not_match_the_log_is_not_run() {
     let text = std::fs::read_to_string(&path).unwrap();
     std::fs::write(&path, text.replacen("ValueError('as asked')", "ValueError('as wished')", 1)).unwrap();
     let (code, output) = replay(&path, &[]).await;
-    assert_eq!((code, output.as_str()), (Some(2), "the source of bot_CustomBot_0 is not what the log names\n"));
+    assert_eq!((code, output.as_str()), (Some(2), "the source of bot_CustomBot_0 does not match its hash in the log\n"));
 }

@@ -1,8 +1,8 @@
 use std::collections::BTreeMap;
 
-use mcp_multiplayer_protocol::channel::{ChannelState, Hook, allowed, draft, evolve, plan};
+use mcp_multiplayer_protocol::channel::{ChannelState, Draft, Hook, plan};
 use mcp_multiplayer_protocol::operation::Message;
-use mcp_multiplayer_protocol::{BotId, Content, Entry, HookOutcome, Salt, Sender, SystemEvent};
+use mcp_multiplayer_protocol::{BotId, Entry, HookOutcome, Salt, Sender, SystemEvent};
 
 /// A call of a bot's hook: one that an entry triggers, or one that the log records.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,17 +36,17 @@ impl Replay {
         };
         for (message, cause) in log.iter().zip(replay.causes.clone()) {
             let (sender, kind) = (message.sender.clone(), message.kind.clone());
-            let content = Content { salt: Salt([0; 32]), body: message.body.clone().expect("nothing was deleted") };
-            let entry = draft(&replay.state, message.ts, sender, kind, message.to_slot, cause, content);
+            let (to_slot, body) = (message.to_slot, message.body.clone().expect("nothing was deleted"));
+            let draft = Draft { sender, kind, to_slot, cause, body };
+            let entry = draft.seal(&replay.state, message.ts, Salt([0; 32]));
             assert_eq!(
                 (entry.id(), entry.envelope.ts),
                 (message.id, message.ts),
                 "ids and times continue the log: {message:?}"
             );
-            if let Err(error) = allowed(&replay.state, &entry) {
+            if let Err(error) = replay.state.append(&entry) {
                 panic!("{message:?} is not allowed here: {error}");
             }
-            replay.state = evolve(replay.state, &entry);
             replay.record_hooks(log, &entry);
         }
         replay

@@ -9,9 +9,6 @@ use serde_json::{Value, json};
 
 use crate::hook::{Player, Slot};
 
-/// Timers of a bot at a time.
-pub const MAX_TIMERS: usize = 16;
-
 /// What lasts between the hooks of a bot.
 ///
 /// A hook sees the channel as it was when its trigger was appended, however late it runs: hence the

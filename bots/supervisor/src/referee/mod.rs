@@ -3,10 +3,11 @@
 //! A relay and a replay run the very same functions over the same log; that is what makes a replay
 //! worth anything. No I/O, no clock, no randomness here.
 
+mod append;
 mod memory;
 mod seed;
 mod turn;
 
-pub use memory::{MAX_TIMERS, Memory};
+pub use memory::Memory;
 pub use seed::{EPOCHS, Seeds};
 pub use turn::{HookOutput, Turn, Verdict};

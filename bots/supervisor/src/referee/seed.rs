@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use data_encoding::HEXLOWER;
 use hkdf::Hkdf;
-use mcp_multiplayer_protocol::{Contribution, Hash, Salt, Secret};
+use mcp_multiplayer_protocol::{BotId, Contribution, Hash, Salt, Secret, SystemEvent};
 use sha2::Sha256;
 
 /// How many seeds a bot has: it can reveal all but the last.
@@ -70,6 +70,12 @@ impl Seeds {
     /// The seed of an epoch as hex, to be published.
     pub fn reveal(&self, epoch: u32) -> Option<String> {
         Some(HEXLOWER.encode(&self.seed(epoch)?))
+    }
+
+    /// The event that publishes the seed of an epoch; `None` when that seed or the next one's commitment is not known.
+    pub fn reveal_event(&self, bot_id: &BotId, epoch: u32) -> Option<SystemEvent> {
+        let (seed, next_commitment) = (self.reveal(epoch)?, self.commitment(epoch + 1)?);
+        Some(SystemEvent::SeedRevealed { bot_id: bot_id.clone(), epoch, seed, next_commitment })
     }
 
     /// What is published of a seed while it is secret; `None` when it is not known here.

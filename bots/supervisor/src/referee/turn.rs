@@ -4,12 +4,12 @@ use mcp_multiplayer_protocol::channel::{Bot, HookCall};
 use mcp_multiplayer_protocol::operation::Message;
 use mcp_multiplayer_protocol::{
     Body, Content, Contribution, Entry, Hash, HookOutcome, KeystreamRange, Kind, NetworkExchange, Salt, Secret, SlotId,
-    SystemEvent, TimerChange, Timestamp, canonical_text,
+    SystemEvent, TimerChange, Timestamp, canonical_text, limits,
 };
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
-use super::memory::{MAX_TIMERS, Memory, StreamState};
+use super::memory::{Memory, StreamState};
 use super::seed::{EPOCHS, Seeds};
 use crate::hook::{self, Stream};
 use crate::record::Record;
@@ -50,8 +50,8 @@ pub struct Verdict {
 /// Something that a call appends.
 #[derive(Debug, PartialEq)]
 pub enum HookOutput {
-    /// By the bot.
-    Bot {
+    /// A post or a DM of the bot.
+    Post {
         /// Whom it is for; `None` for all.
         to_slot: Option<SlotId>,
         /// Its kind.
@@ -59,8 +59,8 @@ pub enum HookOutput {
         /// What it says.
         content: Content,
     },
-    /// By the relay, about the call.
-    Relay(Box<SystemEvent>),
+    /// An event that the relay states about the call.
+    Event(Box<SystemEvent>),
 }
 
 /// Places of salts that are no entry's.
@@ -74,16 +74,7 @@ impl Turn<'_> {
         let args = match self.call {
             HookCall::Init => vec![],
             HookCall::Join(slot_id) | HookCall::Leave(slot_id) => vec![json!(slot_id)],
-            HookCall::Message => vec![json!(Message {
-                id: entry.id(),
-                channel_id: entry.envelope.channel_id,
-                sender: entry.envelope.sender.clone(),
-                sender_label: composition.sender_label(&entry.envelope.sender).map(str::to_owned),
-                kind: entry.envelope.kind.clone(),
-                body: entry.body().cloned(),
-                ts: entry.envelope.ts,
-                to_slot: entry.envelope.to_slot,
-            })],
+            HookCall::Message => vec![json!(Message::of(composition, entry))],
             HookCall::PrivateMessage(slot_id) => vec![json!(slot_id), json!(entry.body())],
             HookCall::Timer => match entry.body().and_then(|body| body.parse().ok()) {
                 Some(SystemEvent::Timer { name, .. }) => vec![json!(name)],
@@ -154,7 +145,7 @@ impl Turn<'_> {
     }
 
     fn failed(&self, outcome: HookOutcome, reason: &str, line: Option<u32>, record: Option<Record>) -> Verdict {
-        let error = HookOutput::Relay(Box::new(self.error(reason, line)));
+        let error = HookOutput::Event(Box::new(self.error(reason, line)));
         let outputs = vec![error, self.ran(outcome, Ran::default(), record.as_ref())];
         Verdict { outcome, outputs, memory: None, record }
     }
@@ -179,7 +170,7 @@ impl Turn<'_> {
     }
 
     fn ran(&self, outcome: HookOutcome, ran: Ran, record: Option<&Record>) -> HookOutput {
-        HookOutput::Relay(Box::new(SystemEvent::BotRan {
+        HookOutput::Event(Box::new(SystemEvent::BotRan {
             bot_id: self.bot.bot_id.clone(),
             hook: self.call.hook(),
             trigger: self.trigger.id(),
@@ -217,8 +208,8 @@ impl Turn<'_> {
                         Some(due) => drop(memory.timers.insert(name.clone(), due)),
                         None => drop(memory.timers.remove(&name)),
                     }
-                    if memory.timers.len() > MAX_TIMERS {
-                        return Err(format!("a bot may have at most {MAX_TIMERS} timers"));
+                    if memory.timers.len() > limits::TIMERS {
+                        return Err(format!("a bot may have at most {} timers", limits::TIMERS));
                     }
                     memory.changed = true;
                     ran.timers.push(TimerChange { name, due });
@@ -231,7 +222,7 @@ impl Turn<'_> {
                     let epoch = memory.stream.epoch;
                     memory.stream = StreamState { epoch, open: Some(contributions.clone()), position: 0 };
                     let bot_id = self.bot.bot_id.clone();
-                    outputs.push(HookOutput::Relay(Box::new(SystemEvent::EntropyOpened {
+                    outputs.push(HookOutput::Event(Box::new(SystemEvent::EntropyOpened {
                         bot_id,
                         epoch,
                         contributions,
@@ -241,9 +232,8 @@ impl Turn<'_> {
                 }
                 Effect::Reveal => {
                     let epoch = memory.stream.epoch;
-                    outputs.push(HookOutput::Relay(Box::new(
-                        self.reveal(epoch).ok_or("the bot has no further seed to reveal")?,
-                    )));
+                    let event = self.seeds.reveal_event(&self.bot.bot_id, epoch);
+                    outputs.push(HookOutput::Event(Box::new(event.ok_or("the bot has no further seed to reveal")?)));
                     memory.next_epoch();
                     take_over(&mut memory.stream, &mut draws, &mut ran)?;
                 }
@@ -264,12 +254,6 @@ impl Turn<'_> {
         Ok((outputs, memory, ran))
     }
 
-    /// The entry that tells the seed of an epoch; `None` when there is none after it.
-    pub fn reveal(&self, epoch: u32) -> Option<SystemEvent> {
-        let (seed, next_commitment) = (self.seeds.reveal(epoch)?, self.seeds.commitment(epoch + 1)?);
-        Some(SystemEvent::SeedRevealed { bot_id: self.bot.bot_id.clone(), epoch, seed, next_commitment })
-    }
-
     fn bot_output(
         &self,
         index: usize,
@@ -285,7 +269,7 @@ impl Turn<'_> {
         if body.as_str().len() > self.body_limit {
             return Err(format!("a post is {} bytes; at most {}", body.as_str().len(), self.body_limit));
         }
-        Ok(HookOutput::Bot { to_slot, kind, content: Content { salt: self.salt(index), body } })
+        Ok(HookOutput::Post { to_slot, kind, content: Content { salt: self.salt(index), body } })
     }
 
     fn salt(&self, index: usize) -> Salt {
@@ -315,9 +299,6 @@ struct Ran {
     timers: Vec<TimerChange>,
 }
 
-/// Bytes of a stream that can be drawn: what every reader of the log can count.
-const MOST_DRAWN: u64 = (1 << 53) - 1;
-
 /// Takes over what was drawn from the stream as it now stands.
 fn take_over(
     stream: &mut StreamState,
@@ -326,7 +307,7 @@ fn take_over(
 ) -> Result<(), String> {
     let here = |drawn: &KeystreamRange| drawn.epoch == stream.epoch && drawn.open == stream.open.is_some();
     if let Some(drawn) = draws.next_if(here) {
-        if drawn.from != stream.position || drawn.to <= drawn.from || drawn.to > MOST_DRAWN {
+        if drawn.from != stream.position || drawn.to <= drawn.from || drawn.to > limits::SAFE_INTEGER.unsigned_abs() {
             return Err("the bot's process drew from its stream out of order".to_owned());
         }
         stream.position = drawn.to;

@@ -1,4 +1,4 @@
-//! A channel as one file: all that is needed to run its referees again.
+//! The export of a channel: one file with everything that is needed to replay its bots.
 
 use std::collections::BTreeMap;
 
@@ -11,10 +11,10 @@ use crate::record::Step;
 /// The value of [`Export::format`].
 pub const FORMAT: &str = "mcp-multiplayer/export/v1";
 
-/// A channel's log, its bots, and what they exchanged with the outside world.
+/// A channel's log, its bots, and their recorded network traffic.
 ///
-/// It holds what the exporter knows, private entries and secret seeds included, unless they were left
-/// out. It never holds sealed secrets.
+/// Private entries and secret seeds are included unless the exporter left them out. Sealed secrets of bots never
+/// are.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Export {
@@ -28,7 +28,7 @@ pub struct Export {
     pub entries: Vec<Entry>,
     /// Every bot that was ever attached.
     pub bots: BTreeMap<BotId, ExportedBot>,
-    /// What hooks exchanged with the outside world, in the order of the log.
+    /// Network traffic of hooks, in the order of the log.
     #[serde(default)]
     pub exchanges: Vec<ExportedExchange>,
 }
@@ -43,10 +43,10 @@ pub struct ExportedBot {
     pub source: String,
     /// Its parameters.
     pub params: Map<String, Value>,
-    /// Whether it has sealed secrets.
+    /// `true` if it has sealed secrets.
     #[serde(default)]
     pub has_env: bool,
-    /// The latest seed that is known, which opens all before it.
+    /// The latest seed that the exporter may show; all earlier ones follow from it.
     #[serde(default)]
     pub seed: Option<ExportedSeed>,
 }
@@ -55,13 +55,13 @@ pub struct ExportedBot {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ExportedSeed {
-    /// Its number, from 0.
+    /// Its epoch, from 0.
     pub epoch: u32,
     /// 64 hex digits.
     pub seed: String,
 }
 
-/// What one hook exchanged with the outside world.
+/// Network traffic of one hook.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ExportedExchange {
@@ -69,8 +69,8 @@ pub struct ExportedExchange {
     pub bot_id: BotId,
     /// The entry that started the hook.
     pub trigger: u64,
-    /// The number of the hook among those that the entry started for the bot.
+    /// Number of the hook among those that the entry started for the bot, from 0.
     pub step: u32,
-    /// Questions and answers; `None` where a sealed secret was in them.
+    /// Requests and responses; `None` where they contained a sealed secret.
     pub record: Option<Vec<Step>>,
 }

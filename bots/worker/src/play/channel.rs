@@ -1,73 +1,73 @@
-//! A channel without a relay: its log is in memory, its rules are the relay's.
+//! A channel in memory, without a relay. It follows the same rules.
 
-use mcp_multiplayer_protocol::channel::{ChannelState, Composition, Holder, SlotKind, allowed, draft, evolve};
+use std::sync::Arc;
+
+use mcp_multiplayer_protocol::channel::{ChannelState, Composition, Draft, Holder, Salts, SlotKind, Step};
 use mcp_multiplayer_protocol::{
-    Actor, Body, ChannelId, Content, Entry, Error, Hash, Kind, Salt, Sender, SlotId, SlotSpec, SystemEvent, Timestamp,
-    limits,
+    Actor, Body, ChannelId, Entry, Error, Hash, Kind, Salt, Sender, SlotId, SlotSpec, SystemEvent, Timestamp, limits,
 };
 
-/// The log and where it has come to.
+/// A log and the state that it leads to.
 #[derive(Debug)]
 pub(crate) struct Channel {
-    step: Step,
-    /// What time it is in the channel; it moves when somebody says so.
-    now: Timestamp,
-    /// What salts, names and the players' entropy are derived from.
-    seed: Hash,
-}
-
-/// Entries that are appended together or not at all.
-#[derive(Clone, Debug)]
-pub(crate) struct Step {
     state: ChannelState,
     entries: Vec<Entry>,
+    /// Time in the channel. It moves only when a command moves it.
     now: Timestamp,
+    /// Source of salts, ids and the players' entropy.
     seed: Hash,
 }
 
-/// Who may come: a label for each seat.
+/// Salts derived from the channel's seed.
+#[derive(Clone, Debug)]
+pub(crate) struct SeededSalts(Hash);
+
+impl Salts for SeededSalts {
+    fn salt(&mut self, id: u64) -> Salt {
+        Salt(*Hash::of(&[b"salt", self.0.as_bytes(), &id.to_be_bytes()]).as_bytes())
+    }
+}
+
+/// Labels of a channel's slots.
 #[derive(Clone, Debug)]
 pub(crate) struct Seats {
-    /// The slot that the bot takes.
+    /// Label of the bot's slot.
     pub(crate) bot: String,
-    /// The players' slots.
+    /// Labels of the players' slots.
     pub(crate) players: Vec<String>,
 }
 
 impl Channel {
-    /// A channel that nobody has joined yet.
+    /// A channel without members.
     pub(crate) fn create(seats: &Seats, start: Timestamp, seed: Hash) -> Result<Self, Error> {
         let id = Hash::of(&[b"channel", seed.as_bytes()]);
         let id = id.as_bytes().first_chunk().expect("a hash is longer than an id");
         let state = ChannelState::empty(ChannelId::from_bytes(*id));
-        let step = Step { state, entries: Vec::new(), now: start, seed };
-        let mut channel = Self { step, now: start, seed };
+        let mut channel = Self { state, entries: Vec::new(), now: start, seed };
         let slot = |kind, label: &String| SlotSpec { kind, label: label.clone() };
         let mut slots = vec![slot(SlotKind::Bot, &seats.bot)];
         slots.extend(seats.players.iter().map(|label| slot(SlotKind::Invite, label)));
         let owner = Hash::of(&[b"owner", seed.as_bytes()]);
-        channel.append(|step| {
-            let created = SystemEvent::ChannelCreated { name: "play".to_owned(), slots, owner, mutable: false };
-            step.push_event(&created, None).map(|_| ())
-        })?;
+        let name = "play".to_owned();
+        channel.append_event(&SystemEvent::ChannelCreated { name, slots, owner, mutable: false })?;
         Ok(channel)
     }
 
     pub(crate) fn composition(&self) -> &Composition {
-        &self.step.state.composition
+        &self.state.composition
     }
 
-    /// For each bot, the last entry that may start a hook of it.
+    /// For each bot, the last entry that may start one of its hooks.
     pub(crate) fn due(&self) -> &[u64] {
-        &self.step.state.head.due
+        &self.state.head.due
     }
 
     pub(crate) fn entries(&self) -> &[Entry] {
-        &self.step.entries
+        &self.entries
     }
 
     pub(crate) fn entry(&self, id: u64) -> Option<&Entry> {
-        self.step.entries.get(usize::try_from(id).ok()?.checked_sub(1)?)
+        self.entries.get(usize::try_from(id).ok()?.checked_sub(1)?)
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -78,16 +78,25 @@ impl Channel {
         self.now = self.now.max(until);
     }
 
-    /// Appends what `propose` proposes, if all of it is allowed.
-    pub(crate) fn append<T>(&mut self, propose: impl FnOnce(&mut Step) -> Result<T, Error>) -> Result<T, Error> {
-        let mut step = self.step.clone();
-        step.now = self.now;
-        let proposed = propose(&mut step)?;
-        self.step = step;
-        Ok(proposed)
+    /// Appends the entries that `fill` adds to a step: all of them, or none if it fails.
+    pub(crate) fn append(
+        &mut self,
+        fill: impl FnOnce(&mut Step<SeededSalts>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let mut step = Step::new(self.state.clone(), self.now, SeededSalts(self.seed));
+        fill(&mut step)?;
+        let (state, entries) = step.into_parts();
+        self.state = state;
+        self.entries.extend(entries.into_iter().map(Arc::unwrap_or_clone));
+        Ok(())
     }
 
-    /// The slot of a player, by its label or its id.
+    /// Appends one event.
+    pub(crate) fn append_event(&mut self, event: &SystemEvent) -> Result<(), Error> {
+        self.append(|step| step.push_event(event, None).map(|_| ()))
+    }
+
+    /// The seat with this label or id.
     pub(crate) fn seat(&self, name: &str) -> Option<SlotId> {
         let seats = self.composition().slots().filter(|(_, slot)| slot.kind == SlotKind::Invite);
         let mut named = seats.filter(|(slot_id, slot)| slot.label == name || slot_id.to_string() == name);
@@ -98,86 +107,50 @@ impl Channel {
         self.composition().slot(slot_id).map_or("", |slot| &slot.label)
     }
 
-    /// Somebody takes a seat, with fresh entropy, as a stdio server does. A seat that was given up gets a new invite first.
+    /// Has a player take a seat, with fresh entropy, as the stdio server does. A seat that was given up gets a new
+    /// invite first.
     pub(crate) fn join(&mut self, slot_id: SlotId) -> Result<(), Error> {
         let label = self.label(slot_id).to_owned();
         let seed = self.seed;
         self.append(|step| {
-            let slot = step.state.composition.slot(slot_id).cloned();
+            let slot = step.state().composition.slot(slot_id).cloned();
             if let Some(slot) = slot.filter(|slot| slot.holder.is_none() && slot.invite_used) {
                 let generation = slot.invite + 1;
                 step.push_event(&SystemEvent::InviteIssued { slot_id, generation, by: Actor::Owner }, None)?;
             }
-            let place = (step.state.size() + 1).to_be_bytes();
+            let place = (step.state().size() + 1).to_be_bytes();
             let player = Hash::of(&[b"player", seed.as_bytes(), label.as_bytes()]);
             let entropy = Some(Hash::of(&[b"entropy", seed.as_bytes(), &place]).to_string());
             step.push_event(&SystemEvent::MemberJoin { slot_id, label, player, entropy }, None).map(|_| ())
         })
     }
 
-    /// A player gives the seat up.
+    /// Has a player give up a seat.
     pub(crate) fn leave(&mut self, slot_id: SlotId) -> Result<(), Error> {
         let label = self.label(slot_id).to_owned();
         let by = Actor::Slot(slot_id);
-        self.append(|step| step.push_event(&SystemEvent::MemberLeave { slot_id, label, by }, None).map(|_| ()))
+        self.append_event(&SystemEvent::MemberLeave { slot_id, label, by })
     }
 
-    /// A player says something, to all or to the bot in the slot `to`.
-    pub(crate) fn say(&mut self, slot_id: SlotId, to: Option<SlotId>, body: Body) -> Result<(), Error> {
+    /// Has a player post a message, or send it to the bot in the slot `to`.
+    pub(crate) fn post(&mut self, slot_id: SlotId, to: Option<SlotId>, body: Body) -> Result<(), Error> {
         if body.as_str().len() > limits::BODY_BYTES {
             let size = body.as_str().len();
             return Err(Error::invalid(
                 format!("The message is {size} bytes; at most {}.", limits::BODY_BYTES),
-                "Say it in fewer words.",
+                "Shorten it.",
             ));
         }
         let kind = if to.is_some() { Kind::PRIVATE } else { Kind::USER };
-        self.append(|step| step.push(Sender::Slot(slot_id), kind, to, None, body).map(|_| ()))
+        let draft = Draft { sender: Sender::Slot(slot_id), kind, to_slot: to, cause: None, body };
+        self.append(|step| step.push(draft).map(|_| ()))
     }
 
-    /// Who is seated.
+    /// The seats that players hold, with their labels.
     pub(crate) fn players(&self) -> impl Iterator<Item = (SlotId, &str)> {
         let slots = self.composition().slots();
         slots
             .filter(|(_, slot)| matches!(slot.holder, Some(Holder::Player { .. })))
             .map(|(slot_id, slot)| (slot_id, slot.label.as_str()))
-    }
-}
-
-impl Step {
-    pub(crate) fn state(&self) -> &ChannelState {
-        &self.state
-    }
-
-    pub(crate) fn push(
-        &mut self,
-        sender: Sender,
-        kind: Kind,
-        to_slot: Option<SlotId>,
-        cause: Option<u64>,
-        body: Body,
-    ) -> Result<u64, Error> {
-        let place = (self.state.size() + 1).to_be_bytes();
-        let salt = Salt(*Hash::of(&[b"salt", self.seed.as_bytes(), &place]).as_bytes());
-        self.push_salted(sender, kind, to_slot, cause, Content { salt, body })
-    }
-
-    pub(crate) fn push_salted(
-        &mut self,
-        sender: Sender,
-        kind: Kind,
-        to_slot: Option<SlotId>,
-        cause: Option<u64>,
-        content: Content,
-    ) -> Result<u64, Error> {
-        let entry = draft(&self.state, self.now, sender, kind, to_slot, cause, content);
-        allowed(&self.state, &entry)?;
-        self.state = evolve(self.state.clone(), &entry);
-        self.entries.push(entry);
-        Ok(self.state.size())
-    }
-
-    pub(crate) fn push_event(&mut self, event: &SystemEvent, cause: Option<u64>) -> Result<u64, Error> {
-        self.push(Sender::System, event.kind(), None, cause, event.to_body())
     }
 }

@@ -1,5 +1,6 @@
 //! What can be said at the prompt.
 
+use mcp_multiplayer_protocol::limits;
 use serde_json::{Map, Value};
 
 /// For people, as `help` shows it.
@@ -41,8 +42,8 @@ pub(crate) enum Command {
     Nothing,
 }
 
-/// Seconds: the longest time that a timer may be set to.
-const LONGEST_WAIT: u64 = 30 * 24 * 60 * 60;
+/// Longest wait, in seconds: as long as a timer may be set to.
+const LONGEST_WAIT: u64 = limits::TIMER_SECONDS;
 
 /// Understands a line; `is_player` knows the names of the seats. The error says what to write instead.
 pub(crate) fn parse(line: &str, is_player: impl Fn(&str) -> bool) -> Result<Command, String> {

@@ -106,7 +106,7 @@ impl Game {
         };
         self.second()?;
         let to = private.then_some(self.table.bot().slot_id);
-        if let Err(error) = self.table.channel.say(slot_id, to, body) {
+        if let Err(error) = self.table.channel.post(slot_id, to, body) {
             return self.complain(&format!("{name}: {} {}", error.message, error.hint));
         }
         self.speaker = Some(name);

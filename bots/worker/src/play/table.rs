@@ -7,13 +7,13 @@ use anyhow::{Context as _, Result, anyhow};
 use mcp_multiplayer_bot_supervisor::referee::{HookOutput, Memory, Seeds, Turn, Verdict};
 use mcp_multiplayer_bot_supervisor::replay::{Export, ExportedBot, ExportedExchange, ExportedSeed, FORMAT};
 use mcp_multiplayer_bot_supervisor::{BotKey, Inspected, Outcome, Program, Supervisor};
-use mcp_multiplayer_protocol::channel::{Bot, HookCall, plan};
+use mcp_multiplayer_protocol::channel::{Bot, HookCall, Step, cascade_depth, plan};
 use mcp_multiplayer_protocol::{
-    BotId, Entry, Error, Hash, HookOutcome, Runtime, Secret, Sender, SystemEvent, Timestamp, canonical_text, limits,
+    BotId, Entry, Error, Hash, HookOutcome, Runtime, Secret, SystemEvent, Timestamp, canonical_text, limits,
 };
 use serde_json::{Map, Value, json};
 
-use super::channel::{Channel, Seats, Step};
+use super::channel::{Channel, Seats, SeededSalts};
 
 /// A bot at work.
 #[derive(Debug)]
@@ -116,7 +116,7 @@ impl Table {
             if step == 0 && id > self.bot.attached {
                 self.memory.pass(&entry);
             }
-            let calls = plan(&self.bot, &entry, self.depth(&entry));
+            let calls = plan(&self.bot, &entry, cascade_depth(&entry, |id| self.channel.entry(id)));
             let Some(call) = calls.get(step) else {
                 self.cursor = (id + 1, 0);
                 continue;
@@ -148,9 +148,9 @@ impl Table {
         let mut verdict = turn.judge(report);
         let before = self.memory.state().map(str::to_owned);
         let first = self.channel.entries().len() as u64 + 1;
-        if let Err(error) = self.channel.append(|step| propose(step, &turn, &verdict)) {
+        if let Err(error) = self.channel.append(|step| verdict.append_to(&turn, step)) {
             verdict = turn.refused(&error.message, verdict.record);
-            self.channel.append(|step| propose(step, &turn, &verdict)).map_err(|error| in_words(&error))?;
+            self.channel.append(|step| verdict.append_to(&turn, step)).map_err(|error| in_words(&error))?;
         }
         if verdict.outcome != HookOutcome::Ok && failure.is_none() {
             failure = Some((reason_of(&verdict), None));
@@ -160,7 +160,7 @@ impl Table {
             let steps = (!record.is_sealed()).then(|| serde_json::from_str(record.text())).transpose()?;
             self.exchanges.push(ExportedExchange { bot_id, trigger: trigger.id(), step, record: steps });
         }
-        self.attached &= verdict.outcome == HookOutcome::Ok || call != HookCall::Init;
+        self.attached &= !verdict.detaches_bot(&turn);
         if let Some(memory) = verdict.memory {
             self.memory = memory;
         }
@@ -178,7 +178,7 @@ impl Table {
             return Ok(false);
         }
         let event = SystemEvent::Timer { bot_id: self.bot.bot_id.clone(), name: name.clone() };
-        self.channel.append(|step| step.push_event(&event, None)).map_err(|error| in_words(&error))?;
+        self.channel.append_event(&event).map_err(|error| in_words(&error))?;
         self.memory.drop_timer(&name);
         Ok(true)
     }
@@ -202,23 +202,10 @@ impl Table {
             exchanges: self.exchanges.clone(),
         }
     }
-
-    /// How many bot posts led to an entry, itself included.
-    fn depth(&self, entry: &Entry) -> u32 {
-        let (mut entry, mut depth) = (entry, 0);
-        while matches!(entry.envelope.sender, Sender::Bot(_)) && depth < limits::CASCADE_DEPTH {
-            depth += 1;
-            match entry.envelope.cause.and_then(|cause| self.channel.entry(cause)) {
-                Some(before) => entry = before,
-                None => break,
-            }
-        }
-        depth
-    }
 }
 
 fn attach(
-    step: &mut Step,
+    step: &mut Step<SeededSalts>,
     program: &Program,
     inspected: &Inspected,
     bot_id: &BotId,
@@ -257,31 +244,13 @@ fn attach(
     step.push_event(&SystemEvent::BotManifest { bot_id: bot_id.clone(), manifest }, None).map(|_| ())
 }
 
-/// Everything that a hook comes to, as one step.
-fn propose(step: &mut Step, turn: &Turn<'_>, verdict: &Verdict) -> Result<(), Error> {
-    let (bot_id, cause) = (&turn.bot.bot_id, Some(turn.trigger.id()));
-    for said in &verdict.outputs {
-        match said {
-            HookOutput::Bot { to_slot, kind, content } => {
-                step.push_salted(Sender::Bot(bot_id.clone()), kind.clone(), *to_slot, cause, content.clone())?;
-            }
-            HookOutput::Relay(event) => drop(step.push_event(event, cause)?),
-        }
-    }
-    if verdict.outcome != HookOutcome::Ok && turn.call == HookCall::Init {
-        let (slot_id, reason) = (turn.bot.slot_id, "on_init failed".to_owned());
-        step.push_event(&SystemEvent::BotDetach { bot_id: bot_id.clone(), slot_id, reason, by: None }, cause)?;
-    }
-    Ok(())
-}
-
 fn reason_of(verdict: &Verdict) -> String {
-    let mut reasons = verdict.outputs.iter().filter_map(|said| match said {
-        HookOutput::Relay(event) => match &**event {
+    let mut reasons = verdict.outputs.iter().filter_map(|output| match output {
+        HookOutput::Event(event) => match &**event {
             SystemEvent::BotError { reason, .. } => Some(reason.clone()),
             _ => None,
         },
-        HookOutput::Bot { .. } => None,
+        HookOutput::Post { .. } => None,
     });
     reasons.next_back().unwrap_or_default()
 }

@@ -231,6 +231,6 @@ fn a_saved_game_is_what_a_replay_gets() {
         assert!(told.out.contains(&format!("  saved     {game}")), "{}", told.out);
         let told = bot(&["replay", &game]);
         assert_eq!(told.code, 0, "{}{}", told.out, told.err);
-        assert!(told.out.contains(" hooks did again exactly what the log says"), "{}", told.out);
+        assert!(told.out.contains(" hooks reproduced the log exactly"), "{}", told.out);
     }
 }

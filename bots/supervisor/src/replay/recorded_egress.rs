@@ -1,4 +1,4 @@
-//! The outside world as it was: answers what a record says, to the questions that it says.
+//! Egress from a recording: answers a hook's requests with the responses that were recorded for them.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,34 +8,36 @@ use tokio::time::Instant;
 use crate::egress::{BoxFuture, Egress, EgressErrorKind, EgressRequest, EgressResponse, HookEgress};
 use crate::record::Step;
 
-/// Gives the next hook its record; hooks run one at a time.
+/// Gives the next hook its recording. Hooks run one at a time.
 #[derive(Debug, Default)]
-pub(super) struct RecordedWorld {
+pub(super) struct RecordedEgress {
     next: Mutex<VecDeque<Step>>,
 }
 
-impl RecordedWorld {
+impl RecordedEgress {
+    /// Sets the recording that the next hook gets.
     pub(super) fn prepare(&self, steps: &[Step]) {
         *self.next.lock().unwrap_or_else(PoisonError::into_inner) = steps.iter().cloned().collect();
     }
 }
 
-impl Egress for RecordedWorld {
+impl Egress for RecordedEgress {
     fn open(&self, _: &str, _: &str, _: Instant, _: Arc<[String]>) -> Box<dyn HookEgress> {
-        Box::new(RecordedVisit(std::mem::take(&mut *self.next.lock().unwrap_or_else(PoisonError::into_inner))))
+        Box::new(RecordedHookEgress(std::mem::take(&mut *self.next.lock().unwrap_or_else(PoisonError::into_inner))))
     }
 }
 
-struct RecordedVisit(VecDeque<Step>);
+struct RecordedHookEgress(VecDeque<Step>);
 
-impl HookEgress for RecordedVisit {
+impl HookEgress for RecordedHookEgress {
     fn ask(&mut self, ask: EgressRequest) -> BoxFuture<'_, EgressResponse> {
         let recorded = self.0.pop_front().filter(|step| step.ask == ask).map(|step| step.answer);
         Box::pin(std::future::ready(recorded.unwrap_or_else(|| {
+            // After one request that was not recorded, none of the later responses can be trusted to fit.
             self.0.clear();
             EgressResponse::Failed {
                 kind: EgressErrorKind::Refused,
-                message: "the record does not have this question".to_owned(),
+                message: "the recording does not contain this request".to_owned(),
             }
         })))
     }

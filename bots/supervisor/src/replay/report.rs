@@ -1,0 +1,91 @@
+use std::collections::BTreeMap;
+use std::fmt;
+
+use mcp_multiplayer_protocol::BotId;
+use serde::Serialize;
+
+/// Result of replaying a channel.
+#[derive(Debug, Default, Serialize)]
+pub struct Replayed {
+    /// Results by bot.
+    pub bots: BTreeMap<BotId, BotReplay>,
+}
+
+/// Result of replaying one bot.
+#[derive(Debug, Default, Serialize)]
+pub struct BotReplay {
+    /// Number of hooks that did exactly what the log says.
+    pub identical: u64,
+    /// Hooks that did something else.
+    pub differences: Vec<Difference>,
+    /// Hooks that could not be checked.
+    pub unknown: Vec<Unchecked>,
+}
+
+/// A hook that did something else than the log says.
+#[derive(Debug, Serialize)]
+pub struct Difference {
+    /// The entry that started the hook.
+    pub trigger: u64,
+    /// The hook's name.
+    pub hook: &'static str,
+    /// Entries that only the log has.
+    pub log: Vec<String>,
+    /// Entries that only the replay has.
+    pub replay: Vec<String>,
+}
+
+/// A hook that could not be checked against the log.
+///
+/// If the log says that the hook succeeded, the hooks after it could not be checked either, because the state that
+/// it left behind is not known.
+#[derive(Debug, Serialize)]
+pub struct Unchecked {
+    /// The entry that started the hook.
+    pub trigger: u64,
+    /// Reason why it could not be checked.
+    pub reason: String,
+}
+
+impl Replayed {
+    /// Returns `true` if a hook did something else than the log says.
+    pub fn differs(&self) -> bool {
+        self.bots.values().any(|bot| !bot.differences.is_empty())
+    }
+
+    /// Returns `true` if every hook was replayed and did exactly what the log says.
+    pub fn is_complete(&self) -> bool {
+        self.bots.values().all(BotReplay::is_complete)
+    }
+}
+
+impl BotReplay {
+    fn is_complete(&self) -> bool {
+        self.differences.is_empty() && self.unknown.is_empty()
+    }
+
+    pub(super) fn add_unchecked(&mut self, trigger: u64, reason: String) {
+        self.unknown.push(Unchecked { trigger, reason });
+    }
+}
+
+impl fmt::Display for Replayed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (bot_id, bot) in &self.bots {
+            let all = if bot.is_complete() { "all " } else { "" };
+            writeln!(f, "{bot_id}: {all}{} hooks reproduced the log exactly", bot.identical)?;
+            for Difference { trigger, hook, log, replay } in &bot.differences {
+                writeln!(f, "  DIFFERENT: {hook}, started by entry {trigger}")?;
+                log.iter().try_for_each(|line| writeln!(f, "    only in the log     {line}"))?;
+                replay.iter().try_for_each(|line| writeln!(f, "    only in the replay  {line}"))?;
+            }
+            for Unchecked { trigger, reason } in &bot.unknown {
+                writeln!(f, "  could not be checked, entry {trigger}: {reason}")?;
+            }
+        }
+        if self.bots.is_empty() {
+            writeln!(f, "the channel has no bot")?;
+        }
+        Ok(())
+    }
+}
