@@ -3,27 +3,27 @@ use std::sync::Arc;
 use mcp_multiplayer_protocol::channel::ChannelState;
 use mcp_multiplayer_protocol::{BotId, ChannelId, Entry, Hash, SlotId, Timestamp};
 
-/// Everything that one step of a channel changes, appended together or not at all.
+/// Everything that one request or hook changes in a channel, appended together or not at all.
 #[derive(Clone, Debug)]
 pub struct ChannelBatch {
     /// The channel.
     pub channel_id: ChannelId,
-    /// The size of the log that the batch was prepared against; 0 makes the channel.
+    /// The size of the log that the batch was prepared against; 0 for the batch that creates the channel.
     pub base: u64,
-    /// What is appended; may be empty when only a bot's cursor moves.
+    /// The new entries; none when only a bot's cursor moves.
     pub entries: Vec<Arc<Entry>>,
     /// The state after the entries.
     pub state: ChannelState,
-    /// What a repeat of the request is to be answered with.
+    /// The record that answers a repeat of the request.
     pub idempotency: Option<IdempotencyRecord>,
-    /// Principals that now belong to the channel.
+    /// Principals that become members of the channel.
     pub memberships: Vec<Membership>,
     /// Changes to bots.
     pub bots: Vec<BotChange>,
 }
 
 impl ChannelBatch {
-    /// Whether the entries follow `base` one by one and `state` ends where they do.
+    /// Returns `true` if the entries follow `base` one by one and `state` ends with the last of them.
     pub fn is_consistent(&self) -> bool {
         let ids = self.base + 1..;
         let follow = |(entry, id): (&Arc<Entry>, u64)| entry.id() == id && entry.envelope.channel_id == self.channel_id;
@@ -34,31 +34,31 @@ impl ChannelBatch {
     }
 }
 
-/// The end of a log, as it became durable.
+/// The durable end of a log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Checkpoint {
-    /// How many entries it has.
+    /// Number of entries.
     pub size: u64,
-    /// The root of its Merkle tree.
+    /// Root of the Merkle tree.
     pub root: Hash,
 }
 
-/// What was first done under an idempotency key. The key is unique within its scope.
+/// Record of the first request under an idempotency key. Keys are unique within their scope.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdempotencyRecord {
-    /// Whose key it is: a seat's tenure, or a principal.
+    /// The scope of the key: the tenure of a seat, or a principal.
     pub scope: String,
     /// The caller's key.
     pub key: String,
-    /// Hash of what was asked for.
+    /// Hash of the request.
     pub request_hash: Hash,
-    /// The channel that it was done to.
+    /// The channel that the request changed.
     pub channel_id: ChannelId,
-    /// What it came to, as JSON of the channel's own making.
+    /// The outcome of the request, as JSON in a form of the caller's own.
     pub outcome: String,
 }
 
-/// That a principal belongs to a channel. Rows stay when tenures end: they answer what was, not what is.
+/// A principal's membership in a channel, present or past: rows stay when a tenure ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Membership {
     /// The principal.
@@ -67,12 +67,15 @@ pub struct Membership {
     pub seat: Option<(SlotId, u32)>,
 }
 
-/// How far a bot has come: it has seen all entries before `entry`, and the first `step` of its calls for that one.
+/// A bot's place in the log.
+///
+/// All its calls for entries before `entry` are done, and so are the first `step` of its calls for `entry`. An entry may
+/// start several calls, and each is committed by itself: `step` keeps those that are done from being repeated after a crash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct BotCursor {
     /// The entry whose calls are next.
     pub entry: u64,
-    /// How many of them are done.
+    /// Number of those calls that are done.
     pub step: u32,
 }
 
@@ -81,27 +84,27 @@ pub struct BotCursor {
 pub enum BotChange {
     /// The bot is attached; its cursor starts at the entry that says so.
     Attach(NewBot),
-    /// A hook ran, or entries that start none were passed by.
+    /// A hook ran, a timer fired, or the bot's memory changed without either.
     Advance {
         /// The bot.
         bot_id: BotId,
-        /// Where its cursor must be, or the batch is refused with `BotMoved`.
+        /// The cursor that the bot must have, or the batch is refused with `BotMoved`.
         from: BotCursor,
-        /// Where its cursor is then.
+        /// The cursor that it has afterwards.
         to: BotCursor,
-        /// Its new state, as JSON text, when that changed.
+        /// Its new state, as JSON text; `None` when it is unchanged.
         state: Option<String>,
-        /// When its next timer fires, if it has one.
+        /// Time at which its next timer fires; `None` when it has no timer.
         timer: Option<Timestamp>,
     },
-    /// A hook exchanged something with the outside world.
+    /// A hook used the network.
     Exchanged(Exchange),
-    /// The bot is detached. Its code stays readable; hooks of it are refused with `BotMoved`.
+    /// The bot is detached. Its code stays readable; effects of its hooks are refused with `BotMoved`.
     Detach(BotId),
 }
 
 impl BotChange {
-    /// The bot that is changed.
+    /// The bot that the change is about.
     pub fn bot_id(&self) -> &BotId {
         match self {
             Self::Attach(bot) => &bot.bot_id,
@@ -110,31 +113,31 @@ impl BotChange {
     }
 }
 
-/// What a hook exchanged with the outside world.
+/// Network traffic of a hook.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Exchange {
     /// The bot.
     pub bot_id: BotId,
     /// The entry that started the hook.
     pub trigger: u64,
-    /// The number of the hook among those that the entry started for the bot.
+    /// Number of the call among those that the entry starts for the bot, from 0.
     pub step: u32,
-    /// All that was asked and answered, as JSON; `None` where a secret was in it.
+    /// Requests and responses, as JSON; `None` where they contained a secret.
     pub record: Option<String>,
 }
 
-/// A bot as it is attached.
+/// A bot to be attached.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewBot {
     /// Its id.
     pub bot_id: BotId,
-    /// Where it sits.
+    /// Its slot.
     pub slot_id: SlotId,
     /// The entry that attaches it.
     pub attached: u64,
     /// Its name.
     pub name: String,
-    /// Its version, as its author counts.
+    /// Its version, as its author numbers them.
     pub version: String,
     /// The preset that it is, as `builtin://NAME`; `None` for inline code.
     pub code_ref: Option<String>,
@@ -144,20 +147,20 @@ pub struct NewBot {
     pub manifest: String,
     /// Its params, as canonical JSON.
     pub params: String,
-    /// Its secrets, sealed.
+    /// Its secrets, encrypted.
     pub env: Option<Vec<u8>>,
 }
 
-/// A bot as it is kept.
+/// A stored bot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredBot {
-    /// What was attached.
+    /// The bot as it was attached.
     pub bot: NewBot,
-    /// How far it has come.
+    /// Its place in the log.
     pub cursor: BotCursor,
     /// Its state, as JSON text; `None` before it set any.
     pub state: Option<String>,
-    /// Whether it was detached.
+    /// `true` if it was detached.
     pub detached: bool,
 }
 

@@ -1,15 +1,15 @@
-//! Places at which a test may kill the process, as a power cut would.
+//! Failpoints: places at which a test may kill the process, to simulate a power cut.
 //!
-//! Only debug builds have them; a release never does. There, `MCP_MULTIPLAYER_FAILPOINT=name@n`
-//! kills the process with SIGKILL when the place `name` is reached for the n-th time. Whoever reached it
-//! gets no further; the others have a moment left, as they may have before a power cut.
+//! They exist in debug builds only. There, `MCP_MULTIPLAYER_FAILPOINT=name@n` kills the process with
+//! SIGKILL when the failpoint `name` is reached for the n-th time. The thread that reached it does not go on;
+//! other threads run for a moment longer, as they may before a real power cut.
 
-/// Marks a place.
+/// Marks a failpoint.
 #[cfg(not(debug_assertions))]
 #[inline]
 pub fn hit(_name: &'static str) {}
 
-/// Marks a place.
+/// Marks a failpoint.
 #[cfg(debug_assertions)]
 pub fn hit(name: &'static str) {
     use std::sync::LazyLock;
@@ -26,7 +26,7 @@ pub fn hit(name: &'static str) {
         && target == name
         && HITS.fetch_add(1, Ordering::Relaxed) + 1 == *count
     {
-        // Meanwhile other threads may say what is not yet so, if they ever do.
+        // Time for other threads to acknowledge something that is not durable yet, if there is such a fault.
         std::thread::park_timeout(std::time::Duration::from_millis(50));
         let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
     }

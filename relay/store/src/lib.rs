@@ -1,12 +1,41 @@
-//! Where channels are kept.
+//! The relay's store: the trait, its backends, and the contract suite that every backend passes.
 //!
 //! One primitive changes a channel: [`Store::append`]. It is atomic, and durable before it returns.
-//! Everything else here reads. Methods are whole domain operations, each one transaction; SQL stays
-//! in the backends, and `contract/` holds the tests that every backend must pass.
+//! Every method is a whole domain operation in one transaction. SQL is in the backends only.
+//!
+//! # Life of an append
+//!
+//! 1. The relay puts a [`ChannelBatch`] together: entries that the rules of `protocol::channel` allow, the
+//!    state that they lead to, and the rows that belong to them (idempotency record, memberships, bots). It
+//!    is prepared against a log of a certain size, [`ChannelBatch::base`].
+//! 2. [`Store::append`] queues the batch before it returns a future, so batches are taken in the order of the
+//!    calls. A caller need not wait for one batch before it prepares the next against it. Dropping the future
+//!    does not withdraw the batch.
+//! 3. The backend checks the batch against what is stored. The log must still have the size `base`, or the batch is
+//!    refused with [`AppendError::Conflict`]. Every bot that the batch moves must be where the batch expects it, or it is
+//!    refused with [`AppendError::BotMoved`]: another worker ran the same hook first. An idempotency key that is in use
+//!    takes precedence over both, and refuses the batch with [`AppendError::Repeated`]: the caller wants to know
+//!    what the first request did, not that the channel has changed since, which it did by that very request.
+//! 4. All of the batch is written, or nothing. The SQLite backend commits the batches that arrived since its last
+//!    commit in one transaction, and so with one wait for the disk (group commit). A refused batch leaves no trace in
+//!    it; if the transaction fails, its batches are tried one by one, so that only the faulty one fails.
+//! 5. The future resolves to a [`Checkpoint`] once the transaction is on disk. Only then may anybody see the entries.
+//!
+//! # Another backend
+//!
+//! A backend implements [`Store`] and [`OAuthStore`], and runs the suite in [`contract`], which is public with the
+//! feature `contract`. In a test of the backend, with `tokio` among the dev-dependencies:
+//!
+//! ```ignore
+//! async fn subject() -> mcp_multiplayer_relay_store::contract::Subject {
+//!     Subject::new(|| async { Arc::new(open_my_store().await) as Arc<dyn Store> }.boxed()).await
+//! }
+//! mcp_multiplayer_relay_store::store_contract!(super::subject);
+//! ```
 
 mod batch;
-#[cfg(test)]
-mod contract;
+#[cfg(any(test, feature = "contract"))]
+pub mod contract;
 pub mod failpoint;
 pub mod oauth;
 pub mod sqlite;
@@ -25,22 +54,22 @@ pub use oauth::{
     RegisteredClient, RotationOutcome,
 };
 
-/// A place that keeps channels, and what the authorization server keeps; one process or many may share it.
+/// A store of channels and of the authorization server's data. One process or several may use it.
 pub trait Store: OAuthStore {
     /// Appends a batch to a channel: all of it, durably, or nothing.
     ///
-    /// The future may be dropped; the batch is then appended all the same. Batches are taken in the order of
-    /// the calls, so that several of one channel may be under way, each prepared against the end of the last.
+    /// Batches are taken in the order of the calls, so that several of one channel may be under way, each
+    /// prepared against the end of the one before. A batch is appended even if the future is dropped.
     ///
     /// # Panics
-    /// When the batch contradicts itself, see [`ChannelBatch::is_consistent`].
+    /// If the batch contradicts itself, see [`ChannelBatch::is_consistent`].
     fn append(&self, batch: ChannelBatch) -> BoxFuture<'static, Result<Checkpoint, AppendError>>;
 
-    /// The state that a channel's log leads to; `None` when there is no such channel.
+    /// Looks up the state that a channel's log leads to; `None` when there is no such channel.
     fn lookup_channel(&self, channel_id: ChannelId) -> BoxFuture<'_, Result<Option<ChannelState>, StoreError>>;
 
-    /// Entries after `after`, in order: at most `limit` of them, with bodies of at most `max_bytes` together;
-    /// but at least one, however large, where there is one.
+    /// Lists entries after `after`, in order: at most `limit` of them, with bodies of at most `max_bytes`
+    /// together. The first one is returned even if it is larger.
     fn list_entries(
         &self,
         channel_id: ChannelId,
@@ -49,33 +78,33 @@ pub trait Store: OAuthStore {
         max_bytes: usize,
     ) -> BoxFuture<'_, Result<Vec<Entry>, StoreError>>;
 
-    /// What was first done under an idempotency key.
+    /// Finds the record of the first request under an idempotency key.
     fn find_idempotency(
         &self,
         scope: String,
         key: String,
     ) -> BoxFuture<'_, Result<Option<IdempotencyRecord>, StoreError>>;
 
-    /// The tenures that a principal has ever held in a channel, by slot.
+    /// Lists the tenures that a principal has ever held in a channel, by slot.
     fn list_tenures(
         &self,
         principal: String,
         channel_id: ChannelId,
     ) -> BoxFuture<'_, Result<Vec<(SlotId, u32)>, StoreError>>;
 
-    /// The channels that a principal made or ever held a seat in, the newest first, at most `limit`.
+    /// Lists the channels that a principal created or ever held a seat in, the newest first, at most `limit`.
     fn list_channels(&self, principal: String, limit: u32) -> BoxFuture<'_, Result<Vec<ChannelState>, StoreError>>;
 
-    /// A bot, attached or detached, with its state.
+    /// Looks up a bot, attached or detached, with its state.
     fn lookup_bot(&self, channel_id: ChannelId, bot_id: BotId) -> BoxFuture<'_, Result<Option<StoredBot>, StoreError>>;
 
-    /// What the bots of a channel exchanged with the outside world, in the order of the hooks.
+    /// Lists the network traffic of a channel's bots, in the order of the hooks.
     fn list_exchanges(&self, channel_id: ChannelId) -> BoxFuture<'_, Result<Vec<Exchange>, StoreError>>;
 
-    /// All bots that were ever attached to a channel, in the order of their attaching.
+    /// Lists all bots that were ever attached to a channel, in the order in which they were.
     fn list_bots(&self, channel_id: ChannelId) -> BoxFuture<'_, Result<Vec<StoredBot>, StoreError>>;
 
-    /// The channels in which a bot has not yet seen an entry that may start one of its hooks, or has a timer.
+    /// Lists the channels in which a bot has a timer, or has yet to pass an entry that may start one of its hooks.
     fn list_channels_with_due_bots(&self) -> BoxFuture<'_, Result<Vec<ChannelId>, StoreError>>;
 
     /// Records a token that an operator made.
@@ -90,11 +119,11 @@ pub trait Store: OAuthStore {
     /// Revokes a token by its id; `false` when there is none.
     fn revoke_token(&self, id: String) -> BoxFuture<'_, Result<bool, StoreError>>;
 
-    /// Succeeds when the store can take a batch.
+    /// Checks that the store can write.
     fn check(&self) -> BoxFuture<'_, Result<(), StoreError>>;
 }
 
-/// Why a batch was not appended; nothing of it was.
+/// Reasons why a batch was not appended; nothing of it was written.
 #[derive(Debug, Error)]
 pub enum AppendError {
     /// The log is not of the size that the batch was prepared against.
@@ -103,10 +132,10 @@ pub enum AppendError {
         /// Its size; 0 when there is no such channel.
         size: u64,
     },
-    /// A bot was changed, or another worker has run the hook.
+    /// A bot's cursor is not where the batch expects it: the bot was detached, or another worker ran the hook.
     #[error("the bot {0} is not where the batch expects it")]
     BotMoved(BotId),
-    /// The idempotency key was used before. Said rather than any of the others.
+    /// The idempotency key was used before. Takes precedence over `Conflict` and `BotMoved`.
     #[error("the idempotency key was used before")]
     Repeated(Box<IdempotencyRecord>),
     /// The store failed.
@@ -114,28 +143,28 @@ pub enum AppendError {
     Store(#[from] StoreError),
 }
 
-/// Why a store could not do its work.
+/// Failures of a store.
 #[derive(Debug, Error)]
 pub enum StoreError {
-    /// The database said no.
+    /// The database refused an operation.
     #[error("{operation}: {source}")]
     Database {
-        /// What was being done.
+        /// The operation.
         operation: &'static str,
-        /// What the database said.
+        /// The database's error.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// A row does not hold what this program wrote.
+    /// A row contains something that this program would not have written.
     #[error("corrupt row in {table}, column {column}: {row}")]
     Corrupt {
         /// The table.
         table: &'static str,
         /// The column.
         column: &'static str,
-        /// Which row.
+        /// Key of the row.
         row: String,
     },
-    /// More is queued already than the store can do in any reasonable time.
+    /// The queue of the store is full.
     #[error("the store is overloaded")]
     Overloaded,
     /// The store is shutting down.

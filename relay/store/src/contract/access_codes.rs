@@ -11,7 +11,7 @@ fn access_code(id: &str, created: i64) -> AccessCode {
     }
 }
 
-pub(crate) async fn are_found_by_hash_and_looked_up_by_id(store: Subject) {
+pub async fn are_found_by_hash_and_looked_up_by_id(store: Subject) {
     let (alice, bob) = (access_code("alice", 2), access_code("bob", 1));
     assert_eq!(store.list_access_codes().await.unwrap(), []);
     assert_eq!(store.find_access_code(hash("alice's")).await.unwrap(), None);
@@ -26,7 +26,7 @@ pub(crate) async fn are_found_by_hash_and_looked_up_by_id(store: Subject) {
     assert_eq!(store.list_access_codes().await.unwrap(), [bob, alice]);
 }
 
-pub(crate) async fn are_revoked_with_the_grants_of_their_principal(store: Subject) {
+pub async fn are_revoked_with_the_grants_of_their_principal(store: Subject) {
     for id in ["alice", "bob"] {
         store.insert_access_code(access_code(id, 0), hash(id)).await.unwrap();
     }

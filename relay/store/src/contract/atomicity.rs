@@ -4,14 +4,14 @@ use super::Subject;
 use super::log::{Log, advance, record, seat};
 use crate::{AppendError, BotChange, ChannelBatch};
 
-pub(crate) async fn leaves_nothing_of_a_batch_whose_bot_moved(store: Subject) {
+pub async fn a_batch_with_a_moved_bot_leaves_no_trace(store: Subject) {
     let mut log = Log::new(1);
     log.join(1);
     let bot = log.attach();
     store.append(log.batch_of_bots(vec![BotChange::Attach(bot.clone())])).await.unwrap();
-    let kept = log.clone();
+    let before = log.clone();
 
-    // The last of its changes cannot be: nothing of the others is kept, and its neighbours are not touched.
+    // The last change of the batch is refused. Nothing of the batch is kept, and the batches around it are not affected.
     let detach = log.detach(&bot.bot_id);
     let next = log.attach();
     log.join(2);
@@ -36,8 +36,8 @@ pub(crate) async fn leaves_nothing_of_a_batch_whose_bot_moved(store: Subject) {
     assert!(matches!(refused, Err(AppendError::BotMoved(bot_id)) if bot_id == next.bot_id));
     assert!(outcomes.iter().all(Result::is_ok));
 
-    let channel_id = kept.channel_id();
-    assert_eq!(store.lookup_channel(channel_id).await.unwrap(), Some(kept.state));
+    let channel_id = before.channel_id();
+    assert_eq!(store.lookup_channel(channel_id).await.unwrap(), Some(before.state));
     assert_eq!(store.list_entries(channel_id, 3, 10, 10_000).await.unwrap(), []);
     assert_eq!(store.find_idempotency("s2".into(), "key".into()).await.unwrap(), None);
     assert_eq!(store.list_tenures("bob".into(), channel_id).await.unwrap(), []);
@@ -50,7 +50,7 @@ pub(crate) async fn leaves_nothing_of_a_batch_whose_bot_moved(store: Subject) {
     }
 }
 
-pub(crate) async fn leaves_nothing_of_a_channel_that_was_not_made(store: Subject) {
+pub async fn a_refused_new_channel_leaves_no_trace(store: Subject) {
     let mut log = Log::new(1);
     let bot = log.attach();
     let bots = vec![BotChange::Attach(bot.clone()), advance(&bot.bot_id, (7, 0), (8, 0), None)];

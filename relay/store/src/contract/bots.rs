@@ -4,7 +4,7 @@ use super::Subject;
 use super::log::{Log, advance};
 use crate::{AppendError, BotChange, BotCursor, NewBot, StoredBot};
 
-/// A channel in which a player sits and a bot is attached with entry 3.
+/// Creates a channel with a player, in which entry 3 attaches a bot.
 async fn with_bot(store: &Subject, number: u8) -> (Log, NewBot) {
     let mut log = Log::new(number);
     log.join(1);
@@ -18,11 +18,11 @@ async fn lookup(store: &Subject, log: &Log, bot_id: &BotId) -> StoredBot {
     store.lookup_bot(log.channel_id(), bot_id.clone()).await.unwrap().unwrap()
 }
 
-fn moved(outcome: Result<impl Sized, AppendError>, bot_id: &BotId) -> bool {
+fn is_bot_moved(outcome: Result<impl Sized, AppendError>, bot_id: &BotId) -> bool {
     matches!(outcome, Err(AppendError::BotMoved(moved)) if moved == *bot_id)
 }
 
-pub(crate) async fn start_at_the_entry_that_attached_them(store: Subject) {
+pub async fn start_at_the_entry_that_attached_them(store: Subject) {
     let (log, bot) = with_bot(&store, 1).await;
     let cursor = BotCursor { entry: 3, step: 0 };
     let stored = StoredBot { bot: bot.clone(), cursor, state: None, detached: false };
@@ -37,7 +37,7 @@ pub(crate) async fn start_at_the_entry_that_attached_them(store: Subject) {
     assert_eq!(lookup(&store, &log, &inline.bot_id).await.bot, inline);
 }
 
-pub(crate) async fn keep_their_state_until_they_change_it(store: Subject) {
+pub async fn keep_their_state_until_they_change_it(store: Subject) {
     let (mut log, bot) = with_bot(&store, 1).await;
     let bot_id = &bot.bot_id;
     let large = format!(r#"{{"text":"{}"}}"#, "x".repeat(1 << 20));
@@ -60,24 +60,24 @@ pub(crate) async fn keep_their_state_until_they_change_it(store: Subject) {
     assert_eq!((stored.cursor.entry, stored.state), (6, Some(large)));
 }
 
-pub(crate) async fn move_only_from_where_they_are(store: Subject) {
+pub async fn move_only_from_their_stored_cursor(store: Subject) {
     let (mut log, bot) = with_bot(&store, 1).await;
     let bot_id = &bot.bot_id;
-    let kept = log.state.clone();
+    let before = log.state.clone();
     for from in [(2, 0), (3, 1), (4, 0)] {
         let mut log = log.clone();
         log.ran(bot_id, 3);
         let refused = store.append(log.batch_of_bots(vec![advance(bot_id, from, (9, 0), Some("{}"))])).await;
-        assert!(moved(refused, bot_id));
+        assert!(is_bot_moved(refused, bot_id));
     }
     let stranger = BotId::new("Other", 0);
     let refused = store.append(log.clone().batch_of_bots(vec![advance(&stranger, (3, 0), (4, 0), None)])).await;
-    assert!(moved(refused, &stranger));
+    assert!(is_bot_moved(refused, &stranger));
     let refused = store.append(log.clone().batch_of_bots(vec![BotChange::Detach(stranger.clone())])).await;
-    assert!(moved(refused, &stranger));
+    assert!(is_bot_moved(refused, &stranger));
     let refused = store.append(log.clone().batch_of_bots(vec![BotChange::Attach(bot.clone())])).await;
-    assert!(moved(refused, bot_id));
-    assert_eq!(store.lookup_channel(log.channel_id()).await.unwrap(), Some(kept));
+    assert!(is_bot_moved(refused, bot_id));
+    assert_eq!(store.lookup_channel(log.channel_id()).await.unwrap(), Some(before));
     let stored = lookup(&store, &log, bot_id).await;
     assert_eq!((stored.cursor, stored.state), (BotCursor { entry: 3, step: 0 }, None));
 
@@ -88,10 +88,10 @@ pub(crate) async fn move_only_from_where_they_are(store: Subject) {
     let again = log.batch_of_bots(vec![advance(bot_id, (3, 0), (4, 0), None)]);
     let (one, two) = futures::join!(store.append(batch), store.append(again));
     one.unwrap();
-    assert!(moved(two, bot_id));
+    assert!(is_bot_moved(two, bot_id));
 }
 
-pub(crate) async fn do_not_move_once_detached(store: Subject) {
+pub async fn do_not_move_after_they_were_detached(store: Subject) {
     let (mut log, bot) = with_bot(&store, 1).await;
     let bot_id = &bot.bot_id;
     log.ran(bot_id, 3);
@@ -100,10 +100,10 @@ pub(crate) async fn do_not_move_once_detached(store: Subject) {
     store.append(log.batch_of_bots(vec![change.clone()])).await.unwrap();
 
     let refused = store.append(log.clone().batch_of_bots(vec![advance(bot_id, (4, 0), (5, 0), None)])).await;
-    assert!(moved(refused, bot_id));
-    assert!(moved(store.append(log.clone().batch_of_bots(vec![change])).await, bot_id));
+    assert!(is_bot_moved(refused, bot_id));
+    assert!(is_bot_moved(store.append(log.clone().batch_of_bots(vec![change])).await, bot_id));
     let refused = store.append(log.clone().batch_of_bots(vec![BotChange::Attach(bot.clone())])).await;
-    assert!(moved(refused, bot_id));
+    assert!(is_bot_moved(refused, bot_id));
 
     let store = store.reopen().await;
     let cursor = BotCursor { entry: 4, step: 0 };
@@ -117,7 +117,7 @@ pub(crate) async fn do_not_move_once_detached(store: Subject) {
     assert_eq!(lookup(&store, &log, bot_id).await, stored);
 }
 
-pub(crate) async fn may_come_and_go_in_one_batch(store: Subject) {
+pub async fn may_be_attached_and_detached_in_one_batch(store: Subject) {
     let mut log = Log::new(1);
     let bot = log.attach();
     let (attach, detach) = (BotChange::Attach(bot.clone()), log.detach(&bot.bot_id));
@@ -128,7 +128,7 @@ pub(crate) async fn may_come_and_go_in_one_batch(store: Subject) {
     assert_eq!(store.list_channels_with_due_bots().await.unwrap(), []);
 }
 
-pub(crate) async fn are_due_until_they_have_passed_their_last_trigger(store: Subject) {
+pub async fn are_due_until_they_have_passed_their_last_trigger(store: Subject) {
     let due = async || {
         let mut channels = store.list_channels_with_due_bots().await.unwrap();
         channels.sort();
@@ -151,7 +151,7 @@ pub(crate) async fn are_due_until_they_have_passed_their_last_trigger(store: Sub
     store.append(one.batch_of_bots(vec![advance(bot_id, (3, 1), (4, 0), None)])).await.unwrap();
     assert_eq!(due().await, [two.channel_id()]);
 
-    // A message starts a hook, a trace entry and a join (of which this bot has no hook) do not.
+    // A message starts a hook. A trace entry does not, nor does a join, as this bot has no on_join.
     one.join(2);
     store.append(one.batch()).await.unwrap();
     assert_eq!(due().await, [two.channel_id()]);
@@ -172,12 +172,12 @@ pub(crate) async fn are_due_until_they_have_passed_their_last_trigger(store: Sub
     assert_eq!(store.list_channels_with_due_bots().await.unwrap(), [one.channel_id()]);
 }
 
-pub(crate) async fn move_without_an_entry(store: Subject) {
+pub async fn may_move_without_an_entry(store: Subject) {
     let (mut log, bot) = with_bot(&store, 1).await;
     let passed = advance(&bot.bot_id, (3, 0), (4, 0), None);
     let checkpoint = store.append(log.batch_of_bots(vec![passed.clone()])).await.unwrap();
     assert_eq!(checkpoint.size, 3);
     assert_eq!(store.list_channels_with_due_bots().await.unwrap(), []);
     assert_eq!(store.lookup_channel(log.channel_id()).await.unwrap().as_ref(), Some(&log.state));
-    assert!(moved(store.append(log.batch_of_bots(vec![passed])).await, &bot.bot_id));
+    assert!(is_bot_moved(store.append(log.batch_of_bots(vec![passed])).await, &bot.bot_id));
 }

@@ -6,7 +6,7 @@ use super::Subject;
 use super::log::{Log, record, seat};
 use crate::{AppendError, ChannelBatch, Checkpoint};
 
-pub(crate) async fn are_unknown_until_made(store: Subject) {
+pub async fn are_unknown_until_created(store: Subject) {
     let channel_id = ChannelId::from_bytes([9; 10]);
     assert_eq!(store.lookup_channel(channel_id).await.unwrap(), None);
     assert_eq!(store.list_entries(channel_id, 0, 10, 1_000).await.unwrap(), []);
@@ -15,7 +15,7 @@ pub(crate) async fn are_unknown_until_made(store: Subject) {
     assert_eq!(store.list_channels_with_due_bots().await.unwrap(), []);
 }
 
-pub(crate) async fn are_looked_up_as_they_were_left(store: Subject) {
+pub async fn are_looked_up_as_last_appended(store: Subject) {
     let mut log = Log::new(1);
     let checkpoint = store.append(log.batch()).await.unwrap();
     assert_eq!(checkpoint, Checkpoint { size: 1, root: log.state.head.frontier.root() });
@@ -33,7 +33,7 @@ pub(crate) async fn are_looked_up_as_they_were_left(store: Subject) {
     }
 }
 
-pub(crate) async fn cannot_be_made_twice(store: Subject) {
+pub async fn cannot_be_created_twice(store: Subject) {
     let mut log = Log::new(1);
     let batch = log.batch();
     store.append(batch.clone()).await.unwrap();
@@ -41,7 +41,7 @@ pub(crate) async fn cannot_be_made_twice(store: Subject) {
     assert_eq!(store.lookup_channel(log.channel_id()).await.unwrap(), Some(log.state));
 }
 
-pub(crate) async fn grow_from_their_end_only(store: Subject) {
+pub async fn grow_at_their_end_only(store: Subject) {
     let mut log = Log::new(1);
     store.append(log.batch()).await.unwrap();
     log.join(1);
@@ -65,7 +65,7 @@ pub(crate) async fn grow_from_their_end_only(store: Subject) {
     assert_eq!(store.list_entries(log.channel_id(), 0, 10, 100_000).await.unwrap().len(), 2);
 }
 
-pub(crate) async fn let_one_of_many_writers_win(store: Subject) {
+pub async fn let_one_of_several_writers_win(store: Subject) {
     let mut log = Log::new(1);
     log.join(1);
     store.append(log.batch()).await.unwrap();
@@ -86,7 +86,7 @@ pub(crate) async fn let_one_of_many_writers_win(store: Subject) {
     }
 }
 
-pub(crate) async fn take_batches_in_the_order_of_the_calls(store: Subject) {
+pub async fn take_batches_in_the_order_of_the_calls(store: Subject) {
     let mut logs: Vec<_> = (0..8).map(Log::new).collect();
     let mut appends = Vec::new();
     for round in 0..40 {
@@ -107,7 +107,7 @@ pub(crate) async fn take_batches_in_the_order_of_the_calls(store: Subject) {
     }
 }
 
-pub(crate) async fn append_for_callers_that_have_gone(store: Subject) {
+pub async fn append_even_if_the_future_is_dropped(store: Subject) {
     let mut log = Log::new(1);
     drop(store.append(log.batch()));
     log.join(1);
@@ -119,7 +119,7 @@ pub(crate) async fn append_for_callers_that_have_gone(store: Subject) {
     assert_eq!(store.lookup_channel(log.channel_id()).await.unwrap(), Some(log.state));
 }
 
-pub(crate) async fn stay_when_the_store_is_opened_again(store: Subject) {
+pub async fn survive_a_reopen(store: Subject) {
     let mut log = Log::new(1);
     log.join(1);
     log.join(2);
@@ -148,7 +148,7 @@ pub(crate) async fn stay_when_the_store_is_opened_again(store: Subject) {
     assert_eq!(checkpoint, Checkpoint { size: 54, root: log.state.head.frontier.root() });
 }
 
-pub(crate) async fn answer_a_check(store: Subject) {
+pub async fn pass_a_check(store: Subject) {
     store.check().await.unwrap();
     store.append(Log::new(1).batch()).await.unwrap();
     store.check().await.unwrap();

@@ -1,31 +1,29 @@
 use std::sync::Arc;
 
+use mcp_multiplayer_protocol::channel::Draft;
 use mcp_multiplayer_protocol::{Author, Entry, Envelope, Hash, Kind, Sender, SlotId, limits};
 
 use super::Subject;
 use super::log::{Log, body};
 
-pub(crate) async fn come_back_as_they_were_written(store: Subject) {
+pub async fn are_read_as_they_were_written(store: Subject) {
     let mut log = Log::new(1);
     let bot = log.attach();
     log.join(1);
     let post = log.post(1, "text with \"quotes\", \u{1}, é, 😀 and \u{2028}");
-    log.say(Sender::Bot(bot.bot_id), Kind::USER, None, Some(post.id()), body(""));
-    log.say(Sender::Slot(SlotId::at(1)), Kind::PRIVATE, Some(SlotId::at(0)), None, body("for the bot's eyes"));
-    log.say(
-        Sender::Slot(SlotId::at(1)),
-        "move:e2-e4.".parse().unwrap(),
-        None,
-        None,
-        body(&"x".repeat(limits::BODY_BYTES)),
-    );
+    let public = |sender, kind, text: &str| Draft { sender, kind, to_slot: None, cause: None, body: body(text) };
+    log.append(Draft { cause: Some(post.id()), ..public(Sender::Bot(bot.bot_id), Kind::USER, "") });
+    let alice = Sender::Slot(SlotId::at(1));
+    let to_slot = Some(SlotId::at(0));
+    log.append(Draft { to_slot, ..public(alice.clone(), Kind::PRIVATE, "for the bot's eyes") });
+    log.append(public(alice, "move:e2-e4.".parse().unwrap(), &"x".repeat(limits::BODY_BYTES)));
     let content = post.content.clone();
     let ts = log.state.head.ts;
     let envelope = |log: &Log| Envelope { id: log.state.size() + 1, ts, ..post.envelope.clone() };
-    // One that its author signed, and one of which only the envelope is left.
+    // One entry that its author signed, and one whose content was deleted.
     let signed = Envelope { author: Author::Statement(Hash::of(&[b"statement"])), ..envelope(&log) };
-    log.push(Entry { envelope: signed, content });
-    log.push(Entry { envelope: envelope(&log), content: None });
+    log.push_unchecked(Entry { envelope: signed, content });
+    log.push_unchecked(Entry { envelope: envelope(&log), content: None });
     store.append(log.batch()).await.unwrap();
 
     let entries = store.list_entries(log.channel_id(), 0, 100, usize::MAX).await.unwrap();
@@ -37,7 +35,7 @@ pub(crate) async fn come_back_as_they_were_written(store: Subject) {
     assert_eq!(entries.last().unwrap().content, None);
 }
 
-pub(crate) async fn come_in_pages(store: Subject) {
+pub async fn are_listed_in_pages(store: Subject) {
     let mut log = Log::new(1);
     log.join(1);
     while log.entries.len() < 100 {
@@ -57,7 +55,7 @@ pub(crate) async fn come_in_pages(store: Subject) {
     }
 }
 
-pub(crate) async fn come_at_least_one_at_a_time(store: Subject) {
+pub async fn are_listed_at_least_one_at_a_time(store: Subject) {
     let mut log = Log::new(1);
     log.join(1);
     let post: Arc<Entry> = log.post(1, &"x".repeat(88));
@@ -78,7 +76,7 @@ pub(crate) async fn come_at_least_one_at_a_time(store: Subject) {
     assert_eq!(ids(100 * bytes).await, [3, 4, 5, 6, 7]);
 }
 
-pub(crate) async fn are_of_one_channel(store: Subject) {
+pub async fn are_listed_by_channel(store: Subject) {
     let mut logs = [Log::new(1), Log::new(2), Log::new(3)];
     for log in &mut logs {
         log.join(1);

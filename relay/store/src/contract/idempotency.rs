@@ -10,7 +10,7 @@ fn repeated(outcome: Result<impl Sized, AppendError>) -> IdempotencyRecord {
     }
 }
 
-pub(crate) async fn keeps_what_was_done_first(store: Subject) {
+pub async fn records_the_first_request(store: Subject) {
     let mut log = Log::new(1);
     let first = record(&log, "alice", "make");
     assert_eq!(store.find_idempotency("alice".into(), "make".into()).await.unwrap(), None);
@@ -19,26 +19,26 @@ pub(crate) async fn keeps_what_was_done_first(store: Subject) {
     assert_eq!(store.find_idempotency("alice".into(), "make ".into()).await.unwrap(), None);
 }
 
-pub(crate) async fn refuses_a_repeat_and_all_that_comes_with_it(store: Subject) {
+pub async fn refuses_the_whole_batch_of_a_repeat(store: Subject) {
     let mut log = Log::new(1);
     log.join(1);
     let first = record(&log, "s1", "key");
     store.append(ChannelBatch { idempotency: Some(first.clone()), ..log.batch() }).await.unwrap();
 
-    let kept = log.state.clone();
+    let before = log.state.clone();
     log.join(2);
     let again = IdempotencyRecord { outcome: "{}".into(), ..record(&log, "s1", "key") };
     let memberships = vec![seat("bob", 2, 1)];
     let batch = ChannelBatch { idempotency: Some(again), memberships, ..log.batch() };
     assert_eq!(repeated(store.append(batch).await), first);
 
-    assert_eq!(store.lookup_channel(log.channel_id()).await.unwrap(), Some(kept));
+    assert_eq!(store.lookup_channel(log.channel_id()).await.unwrap(), Some(before));
     assert_eq!(store.list_entries(log.channel_id(), 2, 10, 1_000).await.unwrap(), []);
     assert_eq!(store.list_tenures("bob".into(), log.channel_id()).await.unwrap(), []);
     assert_eq!(store.find_idempotency("s1".into(), "key".into()).await.unwrap(), Some(first));
 }
 
-pub(crate) async fn belongs_to_a_scope(store: Subject) {
+pub async fn keys_are_unique_within_a_scope(store: Subject) {
     let mut log = Log::new(1);
     for scope in ["s1", "s2"] {
         log.join(if scope == "s1" { 1 } else { 2 });
@@ -51,14 +51,14 @@ pub(crate) async fn belongs_to_a_scope(store: Subject) {
     assert_eq!(outcome("s2").await, r#"{"msg_id":3}"#);
 }
 
-pub(crate) async fn knows_a_repeat_in_a_channel_that_has_moved_on(store: Subject) {
+pub async fn recognizes_a_repeat_after_the_channel_has_grown(store: Subject) {
     let mut log = Log::new(1);
     log.join(1);
     store.append(log.batch()).await.unwrap();
     let bot = log.attach();
     let first = record(&log, "s1", "key");
     let batch = ChannelBatch { idempotency: Some(first.clone()), ..log.batch() };
-    // Two at once, as a client does whose connection broke: the second finds the log grown by the first.
+    // Both at once, like a client that repeats a request after its connection broke: the second conflicts with the first.
     let (one, two) = futures::join!(store.append(batch.clone()), store.append(batch));
     one.unwrap();
     assert_eq!(repeated(two), first);
@@ -69,7 +69,7 @@ pub(crate) async fn knows_a_repeat_in_a_channel_that_has_moved_on(store: Subject
     assert_eq!(repeated(store.append(batch).await), first);
 }
 
-pub(crate) async fn lets_one_of_two_channels_have_a_key(store: Subject) {
+pub async fn lets_one_of_two_new_channels_use_a_key(store: Subject) {
     let (mut one, mut two) = (Log::new(1), Log::new(2));
     let first = record(&one, "alice", "make");
     let batch = ChannelBatch { idempotency: Some(first.clone()), ..one.batch() };

@@ -1,26 +1,38 @@
+//! Logs for tests of a store.
+
 use std::sync::Arc;
 
-use mcp_multiplayer_protocol::channel::{ChannelState, Hook, SlotKind, allowed, draft, evolve};
+use mcp_multiplayer_protocol::channel::{ChannelState, Draft, Hook, Salts, SlotKind, Step, evolve};
 use mcp_multiplayer_protocol::{
-    Actor, Body, BotId, ChannelId, Content, Entry, Hash, HookOutcome, Kind, Runtime, Salt, Sender, SlotId, SlotSpec,
+    Actor, Body, BotId, ChannelId, Entry, Hash, HookOutcome, Kind, Runtime, Salt, Sender, SlotId, SlotSpec,
     SystemEvent, Timestamp,
 };
 use serde_json::json;
 
 use crate::{BotChange, BotCursor, ChannelBatch, IdempotencyRecord, Membership, NewBot};
 
-/// A channel's log as a relay writes it: what was drafted since the last [`Log::batch`] is the next batch.
-#[derive(Clone)]
-pub(crate) struct Log {
-    pub(crate) state: ChannelState,
+/// A channel's log as a relay would write it. The entries since the last [`Log::batch`] are the next batch.
+#[derive(Clone, Debug)]
+pub struct Log {
+    /// The state that the log leads to.
+    pub state: ChannelState,
     /// All entries so far, in order.
-    pub(crate) entries: Vec<Arc<Entry>>,
+    pub entries: Vec<Arc<Entry>>,
     base: u64,
 }
 
+/// Salts that depend on the entry's id alone.
+struct SaltsOfIds;
+
+impl Salts for SaltsOfIds {
+    fn salt(&mut self, id: u64) -> Salt {
+        Salt(*Hash::of(&[b"salt", &id.to_be_bytes()]).as_bytes())
+    }
+}
+
 impl Log {
-    /// A log in which a channel with a bot's slot and three players' is about to be made; `number` is in its id.
-    pub(crate) fn new(number: u8) -> Self {
+    /// The log of a new channel with a slot for a bot and three for players. `number` is part of its id.
+    pub fn new(number: u8) -> Self {
         let state = ChannelState::empty(ChannelId::from_bytes([number; 10]));
         let mut log = Self { state, entries: Vec::new(), base: 0 };
         let slot = |kind, label: &str| SlotSpec { kind, label: label.to_owned() };
@@ -31,64 +43,68 @@ impl Log {
             slot(SlotKind::Invite, "guest"),
         ];
         let owner = Hash::of(&[b"alice"]);
-        log.state_that(&SystemEvent::ChannelCreated { name: "A game".into(), slots, owner, mutable: true });
+        log.append_event(&SystemEvent::ChannelCreated { name: "A game".into(), slots, owner, mutable: true });
         log
     }
 
-    pub(crate) fn channel_id(&self) -> ChannelId {
+    /// The channel.
+    pub fn channel_id(&self) -> ChannelId {
         self.state.composition.channel_id
     }
 
-    /// Drafts an entry; that of a real game is allowed.
-    pub(crate) fn say(
-        &mut self,
-        sender: Sender,
-        kind: Kind,
-        to_slot: Option<SlotId>,
-        cause: Option<u64>,
-        body: Body,
-    ) -> Arc<Entry> {
-        let id = self.state.size() + 1;
-        let salt = Salt(*Hash::of(&[b"salt", &id.to_be_bytes()]).as_bytes());
-        let now = Timestamp::from_millis(1_795_176_000_000 + i64::try_from(id).unwrap());
-        let entry = draft(&self.state, now, sender, kind, to_slot, cause, Content { salt, body });
-        allowed(&self.state, &entry).unwrap();
-        self.push(entry)
+    /// Adds an entry, which the rules must allow.
+    pub fn append(&mut self, draft: Draft) -> Arc<Entry> {
+        let id = i64::try_from(self.state.size() + 1).unwrap();
+        let now = Timestamp::from_millis(1_795_176_000_000 + id);
+        let mut step = Step::new(self.state.clone(), now, SaltsOfIds);
+        let entry = Arc::clone(step.push(draft).unwrap());
+        (self.state, _) = step.into_parts();
+        self.entries.push(Arc::clone(&entry));
+        entry
     }
 
-    /// Takes an entry as it is.
-    pub(crate) fn push(&mut self, entry: Entry) -> Arc<Entry> {
+    /// Adds an entry without asking the rules.
+    pub fn push_unchecked(&mut self, entry: Entry) -> Arc<Entry> {
         self.state = evolve(self.state.clone(), &entry);
         let entry = Arc::new(entry);
         self.entries.push(entry.clone());
         entry
     }
 
-    pub(crate) fn state_that(&mut self, event: &SystemEvent) -> Arc<Entry> {
+    /// Adds an entry of the relay's own.
+    pub fn append_event(&mut self, event: &SystemEvent) -> Arc<Entry> {
         let cause = match event {
             SystemEvent::BotRan { trigger, .. } => Some(*trigger),
             _ => None,
         };
-        self.say(Sender::System, event.kind(), None, cause, event.to_body())
+        self.append(Draft::event(event, cause))
     }
 
-    pub(crate) fn join(&mut self, place: usize) -> Arc<Entry> {
+    /// Has a player take the slot at `place`.
+    pub fn join(&mut self, place: usize) -> Arc<Entry> {
         let slot_id = SlotId::at(place);
         let label = self.state.composition.slots[place].label.clone();
         let player = Hash::of(&[label.as_bytes()]);
-        self.state_that(&SystemEvent::MemberJoin { slot_id, label, player, entropy: None })
+        self.append_event(&SystemEvent::MemberJoin { slot_id, label, player, entropy: None })
     }
 
-    pub(crate) fn post(&mut self, place: usize, text: &str) -> Arc<Entry> {
-        self.say(Sender::Slot(SlotId::at(place)), Kind::USER, None, None, body(text))
+    /// Has the player in the slot at `place` post a text.
+    pub fn post(&mut self, place: usize, text: &str) -> Arc<Entry> {
+        self.append(Draft {
+            sender: Sender::Slot(SlotId::at(place)),
+            kind: Kind::USER,
+            to_slot: None,
+            cause: None,
+            body: body(text),
+        })
     }
 
-    /// Attaches the referee, whose hooks are `on_init` and `on_message`.
-    pub(crate) fn attach(&mut self) -> NewBot {
+    /// Attaches a bot with the hooks `on_init` and `on_message`.
+    pub fn attach(&mut self) -> NewBot {
         let name = "GuessBot";
         let bot_id = BotId::new(name, self.state.composition.bots_attached);
         let hash = Hash::of(&[name.as_bytes()]);
-        let entry = self.state_that(&SystemEvent::BotAttach {
+        let entry = self.append_event(&SystemEvent::BotAttach {
             bot_id: bot_id.clone(),
             slot_id: SlotId::at(0),
             slot_label: None,
@@ -119,8 +135,9 @@ impl Log {
         }
     }
 
-    pub(crate) fn detach(&mut self, bot_id: &BotId) -> BotChange {
-        self.state_that(&SystemEvent::BotDetach {
+    /// Detaches a bot.
+    pub fn detach(&mut self, bot_id: &BotId) -> BotChange {
+        self.append_event(&SystemEvent::BotDetach {
             bot_id: bot_id.clone(),
             slot_id: SlotId::at(0),
             reason: "remove_bot".into(),
@@ -129,9 +146,10 @@ impl Log {
         BotChange::Detach(bot_id.clone())
     }
 
-    pub(crate) fn ran(&mut self, bot_id: &BotId, trigger: u64) -> Arc<Entry> {
+    /// Adds the `bot:ran` entry of a hook.
+    pub fn ran(&mut self, bot_id: &BotId, trigger: u64) -> Arc<Entry> {
         let (bot_id, outcome) = (bot_id.clone(), HookOutcome::Ok);
-        self.state_that(&SystemEvent::BotRan {
+        self.append_event(&SystemEvent::BotRan {
             bot_id,
             hook: Hook::OnMessage,
             trigger,
@@ -143,8 +161,8 @@ impl Log {
         })
     }
 
-    /// What was drafted since the last time.
-    pub(crate) fn batch(&mut self) -> ChannelBatch {
+    /// The entries since the last batch, as a batch.
+    pub fn batch(&mut self) -> ChannelBatch {
         let base = std::mem::replace(&mut self.base, self.state.size());
         ChannelBatch {
             channel_id: self.channel_id(),
@@ -158,17 +176,19 @@ impl Log {
     }
 
     /// The same, with changes to bots.
-    pub(crate) fn batch_of_bots(&mut self, bots: Vec<BotChange>) -> ChannelBatch {
+    pub fn batch_of_bots(&mut self, bots: Vec<BotChange>) -> ChannelBatch {
         ChannelBatch { bots, ..self.batch() }
     }
 }
 
-pub(crate) fn body(text: &str) -> Body {
+/// A body with a text.
+pub fn body(text: &str) -> Body {
     let serde_json::Value::Object(fields) = json!({ "text": text }) else { unreachable!("an object") };
     Body::new("body", fields).unwrap()
 }
 
-pub(crate) fn record(log: &Log, scope: &str, key: &str) -> IdempotencyRecord {
+/// The idempotency record of a request whose outcome is the log's last entry.
+pub fn record(log: &Log, scope: &str, key: &str) -> IdempotencyRecord {
     IdempotencyRecord {
         scope: scope.to_owned(),
         key: key.to_owned(),
@@ -178,11 +198,13 @@ pub(crate) fn record(log: &Log, scope: &str, key: &str) -> IdempotencyRecord {
     }
 }
 
-pub(crate) fn seat(principal: &str, place: usize, tenure: u32) -> Membership {
+/// A membership with a seat.
+pub fn seat(principal: &str, place: usize, tenure: u32) -> Membership {
     Membership { principal: principal.to_owned(), seat: Some((SlotId::at(place), tenure)) }
 }
 
-pub(crate) fn advance(bot_id: &BotId, from: (u64, u32), to: (u64, u32), state: Option<&str>) -> BotChange {
+/// A move of a bot's cursor.
+pub fn advance(bot_id: &BotId, from: (u64, u32), to: (u64, u32), state: Option<&str>) -> BotChange {
     let cursor = |(entry, step)| BotCursor { entry, step };
     BotChange::Advance {
         bot_id: bot_id.clone(),

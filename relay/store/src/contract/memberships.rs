@@ -4,7 +4,7 @@ use super::Subject;
 use super::log::{Log, seat};
 use crate::{ChannelBatch, Membership};
 
-pub(crate) async fn list_tenures_by_slot_once_each(store: Subject) {
+pub async fn list_tenures_by_slot_without_duplicates(store: Subject) {
     let mut log = Log::new(1);
     let owner = Membership { principal: "alice".into(), seat: None };
     store.append(ChannelBatch { memberships: vec![owner], ..log.batch() }).await.unwrap();
@@ -24,8 +24,8 @@ pub(crate) async fn list_tenures_by_slot_once_each(store: Subject) {
     assert_eq!(store.list_tenures("alice".into(), Log::new(2).channel_id()).await.unwrap(), []);
 }
 
-pub(crate) async fn list_channels_the_newest_first(store: Subject) {
-    // The newest is the one made last, whatever its id.
+pub async fn list_channels_the_newest_first(store: Subject) {
+    // The newest channel is the one that was created last, whatever its id is.
     let mut logs = [Log::new(5), Log::new(200), Log::new(1)];
     for log in &mut logs {
         log.join(1);

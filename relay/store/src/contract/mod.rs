@@ -1,41 +1,41 @@
-//! What every store must do, as tests that each backend runs with [`store_contract`].
+//! The contract suite: tests that every backend must pass, run with [`store_contract!`](crate::store_contract).
 //!
-//! A backend gives an async function that makes a [`Subject`]: an empty store, and a way to close it
-//! and open it again.
+//! A backend provides an async function that returns a [`Subject`]: an empty store, and a way to close it
+//! and open it again. A backend in another crate enables the feature `contract`.
 
-pub(crate) mod access_codes;
-pub(crate) mod atomicity;
-pub(crate) mod bots;
-pub(crate) mod channels;
-pub(crate) mod entries;
-pub(crate) mod idempotency;
-mod log;
-pub(crate) mod memberships;
+pub mod access_codes;
+pub mod atomicity;
+pub mod bots;
+pub mod channels;
+pub mod entries;
+pub mod idempotency;
+pub mod log;
+pub mod memberships;
 mod oauth;
-pub(crate) mod oauth_access_tokens;
-pub(crate) mod oauth_authorization_codes;
-pub(crate) mod oauth_clients;
-pub(crate) mod oauth_expiry;
-pub(crate) mod oauth_grants;
-pub(crate) mod oauth_refresh_tokens;
-pub(crate) mod tokens;
+pub mod oauth_access_tokens;
+pub mod oauth_clients;
+pub mod oauth_authorization_codes;
+pub mod oauth_expiry;
+pub mod oauth_grants;
+pub mod oauth_refresh_tokens;
+pub mod tokens;
 
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
 
-pub(crate) use self::log::Log;
 use crate::Store;
 
-/// An empty store, and how to open it again.
-pub(crate) struct Subject {
+/// A store to be tested, which is empty at first.
+#[expect(missing_debug_implementations, reason = "a store need not be printable")]
+pub struct Subject {
     store: Arc<dyn Store>,
     open: Box<dyn Fn() -> BoxFuture<'static, Arc<dyn Store>>>,
 }
 
 impl Subject {
-    /// The store that `open` opens, now and later.
-    pub(crate) async fn new(open: impl Fn() -> BoxFuture<'static, Arc<dyn Store>> + 'static) -> Self {
+    /// Opens the store with `open`, which is called again whenever a test reopens it.
+    pub async fn new(open: impl Fn() -> BoxFuture<'static, Arc<dyn Store>> + 'static) -> Self {
         Self { store: open().await, open: Box::new(open) }
     }
 
@@ -54,50 +54,52 @@ impl std::ops::Deref for Subject {
     }
 }
 
-/// Makes a test of every function of the contract; `$subject` is an `async fn() -> Subject`.
+/// Generates a test for every function of the contract. `$subject` is an `async fn() -> Subject`, as seen from a
+/// module inside the one in which the macro is used.
+#[macro_export]
 macro_rules! store_contract {
     ($subject:path) => {
-        $crate::contract::store_contract! { $subject:
+        $crate::store_contract! { $subject:
             channels {
-                are_unknown_until_made
-                are_looked_up_as_they_were_left
-                cannot_be_made_twice
-                grow_from_their_end_only
-                let_one_of_many_writers_win
+                are_unknown_until_created
+                are_looked_up_as_last_appended
+                cannot_be_created_twice
+                grow_at_their_end_only
+                let_one_of_several_writers_win
                 take_batches_in_the_order_of_the_calls
-                append_for_callers_that_have_gone
-                stay_when_the_store_is_opened_again
-                answer_a_check
+                append_even_if_the_future_is_dropped
+                survive_a_reopen
+                pass_a_check
             }
             entries {
-                come_back_as_they_were_written
-                come_in_pages
-                come_at_least_one_at_a_time
-                are_of_one_channel
+                are_read_as_they_were_written
+                are_listed_in_pages
+                are_listed_at_least_one_at_a_time
+                are_listed_by_channel
             }
             idempotency {
-                keeps_what_was_done_first
-                refuses_a_repeat_and_all_that_comes_with_it
-                belongs_to_a_scope
-                knows_a_repeat_in_a_channel_that_has_moved_on
-                lets_one_of_two_channels_have_a_key
+                records_the_first_request
+                refuses_the_whole_batch_of_a_repeat
+                keys_are_unique_within_a_scope
+                recognizes_a_repeat_after_the_channel_has_grown
+                lets_one_of_two_new_channels_use_a_key
             }
             bots {
                 start_at_the_entry_that_attached_them
                 keep_their_state_until_they_change_it
-                move_only_from_where_they_are
-                do_not_move_once_detached
-                may_come_and_go_in_one_batch
+                move_only_from_their_stored_cursor
+                do_not_move_after_they_were_detached
+                may_be_attached_and_detached_in_one_batch
                 are_due_until_they_have_passed_their_last_trigger
-                move_without_an_entry
+                may_move_without_an_entry
             }
             memberships {
-                list_tenures_by_slot_once_each
+                list_tenures_by_slot_without_duplicates
                 list_channels_the_newest_first
             }
             atomicity {
-                leaves_nothing_of_a_batch_whose_bot_moved
-                leaves_nothing_of_a_channel_that_was_not_made
+                a_batch_with_a_moved_bot_leaves_no_trace
+                a_refused_new_channel_leaves_no_trace
             }
             tokens {
                 are_found_by_hash
@@ -158,5 +160,3 @@ macro_rules! store_contract {
         })*
     };
 }
-
-pub(crate) use store_contract;

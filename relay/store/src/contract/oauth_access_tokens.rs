@@ -2,7 +2,7 @@ use super::Subject;
 use super::oauth::{ACCESS, access_hash, at, create_grant, grant, grant_id_of, listed_grants, refresh_hash, tokens};
 use crate::{Grant, NewTokens};
 
-pub(crate) async fn find_their_grant_until_they_expire(store: Subject) {
+pub async fn find_their_grant_until_they_expire(store: Subject) {
     let alice = grant("alice's", "person:alice");
     create_grant(&store, &alice).await;
     create_grant(&store, &grant("bob's", "person:bob")).await;
@@ -26,7 +26,7 @@ fn without_refresh(name: &str, issued: i64) -> NewTokens {
     NewTokens { refresh: None, ..tokens(name, issued) }
 }
 
-pub(crate) async fn of_one_client_share_one_grant(store: Subject) {
+pub async fn of_one_client_share_one_grant(store: Subject) {
     let first = client_credentials_grant("robot");
     store.insert_access_token(first.clone(), without_refresh("one", 0)).await.unwrap();
     let again = Grant { created_at: at(5), ..first.clone() };
@@ -47,7 +47,7 @@ pub(crate) async fn of_one_client_share_one_grant(store: Subject) {
     assert_eq!(listed_grants(&store).await, Vec::<String>::new());
 }
 
-pub(crate) async fn are_not_added_to_the_grant_of_another_party(store: Subject) {
+pub async fn are_not_added_to_the_grant_of_another_party(store: Subject) {
     create_grant(&store, &grant("g", "person:alice")).await;
     let of_another_client = Grant { client_id: "thief".into(), ..grant("g", "person:alice") };
     for other in [grant("g", "client:app"), of_another_client] {
@@ -56,7 +56,7 @@ pub(crate) async fn are_not_added_to_the_grant_of_another_party(store: Subject) 
     }
 }
 
-pub(crate) async fn are_revoked_without_their_grant(store: Subject) {
+pub async fn are_revoked_without_their_grant(store: Subject) {
     create_grant(&store, &grant("g", "person:alice")).await;
     store.rotate_refresh_token(refresh_hash("g"), at(0), tokens("later", 1)).await.unwrap();
     store.revoke_oauth_token(access_hash("g"), "another".into()).await.unwrap();

@@ -8,7 +8,7 @@ async fn redeem(store: &Subject, code: &str, tokens: NewTokens) -> RedemptionOut
     store.redeem_authorization_code(hash(code), tokens).await.unwrap()
 }
 
-pub(crate) async fn are_stored_as_inserted(store: Subject) {
+pub async fn are_stored_as_inserted(store: Subject) {
     let new = code(&grant("g", "person:alice"));
     assert_eq!(store.find_authorization_code(new.code_hash).await.unwrap(), None);
     store.insert_authorization_code(new.clone()).await.unwrap();
@@ -21,7 +21,7 @@ pub(crate) async fn are_stored_as_inserted(store: Subject) {
     assert_eq!(store.find_authorization_code(new.code_hash).await.unwrap(), Some(redeemed));
 }
 
-pub(crate) async fn create_their_grant_when_redeemed(store: Subject) {
+pub async fn create_their_grant_when_redeemed(store: Subject) {
     let grant = grant("g", "person:alice");
     create_grant(&store, &grant).await;
     let store = store.reopen().await;
@@ -31,7 +31,7 @@ pub(crate) async fn create_their_grant_when_redeemed(store: Subject) {
     assert_eq!(grant_id_of(&store, "g", 1).await.unwrap(), "g");
 }
 
-pub(crate) async fn revoke_their_grant_when_redeemed_twice(store: Subject) {
+pub async fn revoke_their_grant_when_redeemed_twice(store: Subject) {
     create_grant(&store, &grant("g", "person:alice")).await;
     create_grant(&store, &grant("other", "person:alice")).await;
     assert_eq!(
@@ -50,7 +50,7 @@ pub(crate) async fn revoke_their_grant_when_redeemed_twice(store: Subject) {
     assert_eq!(redeem(&store, "g", tokens("thief again", 4)).await, RedemptionOutcome::AlreadyRedeemed);
 }
 
-pub(crate) async fn revoke_their_grant_when_redeemed_concurrently(store: Subject) {
+pub async fn revoke_their_grant_when_redeemed_concurrently(store: Subject) {
     store.insert_authorization_code(code(&grant("g", "person:alice"))).await.unwrap();
     let names: Vec<_> = (0..10).map(|n| n.to_string()).collect();
     let outcomes = join_all(names.iter().map(|name| redeem(&store, "g", tokens(name, 1)))).await;
@@ -61,7 +61,7 @@ pub(crate) async fn revoke_their_grant_when_redeemed_concurrently(store: Subject
     }
 }
 
-pub(crate) async fn are_not_redeemed_when_missing_or_expired(store: Subject) {
+pub async fn are_not_redeemed_when_missing_or_expired(store: Subject) {
     assert_eq!(redeem(&store, "none", tokens("none", 0)).await, RedemptionOutcome::Invalid);
     let new = code(&grant("g", "person:alice"));
     store.insert_authorization_code(new.clone()).await.unwrap();
@@ -73,7 +73,7 @@ pub(crate) async fn are_not_redeemed_when_missing_or_expired(store: Subject) {
     assert_eq!(grant_id_of(&store, "timely", CODE).await.unwrap(), "g");
 }
 
-pub(crate) async fn are_not_redeemed_once_the_access_code_is_revoked(store: Subject) {
+pub async fn are_not_redeemed_once_the_access_code_is_revoked(store: Subject) {
     let access_code =
         AccessCode { id: "alice".into(), name: "Alice".into(), principal: "person:alice".into(), created_at: at(0) };
     store.insert_access_code(access_code, hash("alice's")).await.unwrap();

@@ -2,7 +2,7 @@ use super::Subject;
 use super::oauth::{client, code, grant};
 use crate::RegisteredClient;
 
-pub(crate) async fn are_stored_as_registered(store: Subject) {
+pub async fn are_stored_as_registered(store: Subject) {
     let confidential = client("confidential", 0);
     let public = RegisteredClient { secret_hash: None, redirect_uris: vec![], ..client("public", 1) };
     assert_eq!(store.lookup_client("public".into()).await.unwrap(), None);
@@ -16,7 +16,7 @@ pub(crate) async fn are_stored_as_registered(store: Subject) {
     assert_eq!(store.lookup_client("Public".into()).await.unwrap(), None);
 }
 
-pub(crate) async fn need_not_be_registered(store: Subject) {
+pub async fn need_not_be_registered(store: Subject) {
     let url = "https://client.example/oauth.json";
     let mut unregistered = grant("g", "person:alice");
     unregistered.client_id = url.into();

@@ -9,7 +9,7 @@ async fn delete_expired(store: &Subject, now: i64) {
     store.delete_expired(at(now), at(now)).await.unwrap();
 }
 
-pub(crate) async fn deletes_expired_codes(store: Subject) {
+pub async fn deletes_expired_codes(store: Subject) {
     let new = code(&grant("g", "person:alice"));
     store.insert_authorization_code(new.clone()).await.unwrap();
     delete_expired(&store, CODE).await;
@@ -18,7 +18,7 @@ pub(crate) async fn deletes_expired_codes(store: Subject) {
     assert_eq!(store.find_authorization_code(hash("g")).await.unwrap(), None);
 }
 
-pub(crate) async fn deletes_expired_tokens_and_grants_without_tokens(store: Subject) {
+pub async fn deletes_expired_tokens_and_grants_without_tokens(store: Subject) {
     let alice = grant("g", "person:alice");
     create_grant(&store, &alice).await;
     delete_expired(&store, ACCESS + 1).await;
@@ -39,7 +39,7 @@ pub(crate) async fn deletes_expired_tokens_and_grants_without_tokens(store: Subj
     create_grant(&store, &alice).await;
 }
 
-pub(crate) async fn deletes_client_credentials_grants_without_tokens(store: Subject) {
+pub async fn deletes_client_credentials_grants_without_tokens(store: Subject) {
     let robot = Grant { client_id: "robot".into(), ..grant("robot", "client:robot") };
     let (first, second) = (tokens("first", 0), tokens("second", ACCESS));
     for tokens in [first, second] {
@@ -52,7 +52,7 @@ pub(crate) async fn deletes_client_credentials_grants_without_tokens(store: Subj
     assert_eq!(listed_grants(&store).await, Vec::<String>::new());
 }
 
-pub(crate) async fn keeps_revoked_grants_until_their_tokens_expire(store: Subject) {
+pub async fn keeps_revoked_grants_until_their_tokens_expire(store: Subject) {
     create_grant(&store, &grant("g", "person:alice")).await;
     store.revoke_grant("g".into()).await.unwrap();
     delete_expired(&store, REFRESH).await;
@@ -61,7 +61,7 @@ pub(crate) async fn keeps_revoked_grants_until_their_tokens_expire(store: Subjec
     assert_eq!(store.find_refresh_token(refresh_hash("g")).await.unwrap(), None);
 }
 
-pub(crate) async fn deletes_unused_clients(store: Subject) {
+pub async fn deletes_unused_clients(store: Subject) {
     for (id, registered) in [("unused", 0), ("young", 10), ("app", 0)] {
         store.insert_client(client(id, registered)).await.unwrap();
     }

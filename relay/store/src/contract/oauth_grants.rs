@@ -2,7 +2,7 @@ use super::Subject;
 use super::oauth::{at, create_grant, grant, grant_id_of, listed_grants, refresh_hash, tokens};
 use crate::{Grant, RotationOutcome};
 
-pub(crate) async fn are_listed_newest_first(store: Subject) {
+pub async fn are_listed_newest_first(store: Subject) {
     assert_eq!(store.list_grants().await.unwrap(), []);
     let made = |id, created| Grant { created_at: at(created), ..grant(id, "person:alice") };
     let (second, first, third) = (made("second", 2), made("first", 1), made("third", 2));
@@ -13,7 +13,7 @@ pub(crate) async fn are_listed_newest_first(store: Subject) {
     assert_eq!(store.list_grants().await.unwrap(), [third, second, first]);
 }
 
-pub(crate) async fn are_revoked_with_all_their_tokens(store: Subject) {
+pub async fn are_revoked_with_all_their_tokens(store: Subject) {
     create_grant(&store, &grant("g", "person:alice")).await;
     create_grant(&store, &grant("other", "person:alice")).await;
     store.rotate_refresh_token(refresh_hash("g"), at(0), tokens("later", 1)).await.unwrap();

@@ -10,7 +10,7 @@ async fn rotate(store: &Subject, from: &str, to: &str, now: i64) -> RotationOutc
     store.rotate_refresh_token(refresh_hash(from), at(now - GRACE), tokens(to, now)).await.unwrap()
 }
 
-pub(crate) async fn are_replaced_by_new_tokens(store: Subject) {
+pub async fn are_replaced_by_new_tokens(store: Subject) {
     let alice = grant("g", "person:alice");
     create_grant(&store, &alice).await;
     assert_eq!(
@@ -38,7 +38,7 @@ pub(crate) async fn are_replaced_by_new_tokens(store: Subject) {
     assert_eq!(listed_grants(&store).await, ["g"]);
 }
 
-pub(crate) async fn may_be_replaced_by_an_access_token_alone(store: Subject) {
+pub async fn may_be_replaced_by_an_access_token_alone(store: Subject) {
     create_grant(&store, &grant("g", "person:alice")).await;
     let last = NewTokens { refresh: None, ..tokens("last", 1) };
     assert_eq!(store.rotate_refresh_token(refresh_hash("g"), at(0), last).await.unwrap(), RotationOutcome::Rotated);
@@ -47,7 +47,7 @@ pub(crate) async fn may_be_replaced_by_an_access_token_alone(store: Subject) {
     assert_eq!(store.find_refresh_token(refresh_hash("g")).await.unwrap().unwrap().replaced_at, Some(at(1)));
 }
 
-pub(crate) async fn can_be_used_again_within_the_grace_period(store: Subject) {
+pub async fn can_be_used_again_within_the_grace_period(store: Subject) {
     create_grant(&store, &grant("g", "person:alice")).await;
     assert_eq!(rotate(&store, "g", "one", 0).await, RotationOutcome::Rotated);
     // The first and the last moment of the grace period.
@@ -66,7 +66,7 @@ pub(crate) async fn can_be_used_again_within_the_grace_period(store: Subject) {
     assert_eq!(rotate(&store, "h", "h three", GRACE + 1).await, RotationOutcome::Reused);
 }
 
-pub(crate) async fn have_no_grace_period_once_a_replacement_is_used(store: Subject) {
+pub async fn have_no_grace_period_once_a_replacement_is_used(store: Subject) {
     create_grant(&store, &grant("g", "person:alice")).await;
     assert_eq!(rotate(&store, "g", "one", 0).await, RotationOutcome::Rotated);
     assert_eq!(rotate(&store, "g", "two", 0).await, RotationOutcome::Rotated);
@@ -77,7 +77,7 @@ pub(crate) async fn have_no_grace_period_once_a_replacement_is_used(store: Subje
     assert_eq!(rotate(&store, "after one", "more", 0).await, RotationOutcome::Invalid);
 }
 
-pub(crate) async fn revoke_their_grant_when_reused(store: Subject) {
+pub async fn revoke_their_grant_when_reused(store: Subject) {
     create_grant(&store, &grant("g", "person:alice")).await;
     create_grant(&store, &grant("other", "person:alice")).await;
     assert_eq!(rotate(&store, "g", "second", 10).await, RotationOutcome::Rotated);
@@ -97,14 +97,14 @@ pub(crate) async fn revoke_their_grant_when_reused(store: Subject) {
 }
 
 /// A thief who refreshed before the client must lose access once the client returns, however late that is.
-pub(crate) async fn revoke_their_grant_when_reused_after_they_expired(store: Subject) {
+pub async fn revoke_their_grant_when_reused_after_they_expired(store: Subject) {
     create_grant(&store, &grant("g", "person:alice")).await;
     assert_eq!(rotate(&store, "g", "thief", REFRESH - 1).await, RotationOutcome::Rotated);
     assert_eq!(rotate(&store, "g", "client", REFRESH + GRACE).await, RotationOutcome::Reused);
     assert_eq!(rotate(&store, "thief", "thief again", REFRESH + GRACE).await, RotationOutcome::Invalid);
 }
 
-pub(crate) async fn are_invalid_when_missing_or_expired(store: Subject) {
+pub async fn are_invalid_when_missing_or_expired(store: Subject) {
     create_grant(&store, &grant("g", "person:alice")).await;
     assert_eq!(rotate(&store, "none", "new", 1).await, RotationOutcome::Invalid);
     assert_eq!(rotate(&store, "g", "new", REFRESH).await, RotationOutcome::Invalid);
@@ -116,7 +116,7 @@ pub(crate) async fn are_invalid_when_missing_or_expired(store: Subject) {
     assert_eq!(grant_id_of(&store, "new", REFRESH).await.unwrap(), "g");
 }
 
-pub(crate) async fn are_revoked_with_their_grant(store: Subject) {
+pub async fn are_revoked_with_their_grant(store: Subject) {
     create_grant(&store, &grant("g", "person:alice")).await;
     store.revoke_oauth_token(refresh_hash("g"), "another".into()).await.unwrap();
     assert_eq!(

@@ -12,7 +12,7 @@ fn token(new: &NewToken) -> Token {
     Token { id: new.id.clone(), name: new.name.clone(), created_at: new.created_at }
 }
 
-pub(crate) async fn are_found_by_hash(store: Subject) {
+pub async fn are_found_by_hash(store: Subject) {
     let (alice, bob) = (new_token("alice", 2_000), new_token("bob", 1_000));
     assert_eq!(store.find_token(alice.token_hash).await.unwrap(), None);
     assert_eq!(store.list_tokens().await.unwrap(), []);
@@ -24,7 +24,7 @@ pub(crate) async fn are_found_by_hash(store: Subject) {
     assert!(store.insert_token(alice).await.is_err());
 }
 
-pub(crate) async fn are_not_found_once_revoked(store: Subject) {
+pub async fn are_not_found_once_revoked(store: Subject) {
     let (alice, bob) = (new_token("alice", 1_000), new_token("bob", 1_000));
     store.insert_token(alice.clone()).await.unwrap();
     store.insert_token(bob.clone()).await.unwrap();
@@ -35,7 +35,7 @@ pub(crate) async fn are_not_found_once_revoked(store: Subject) {
     assert_eq!(store.list_tokens().await.unwrap(), [token(&bob)]);
 }
 
-pub(crate) async fn persist_when_the_store_is_reopened(store: Subject) {
+pub async fn persist_when_the_store_is_reopened(store: Subject) {
     let (alice, bob) = (new_token("alice", 1_000), new_token("bob", 2_000));
     store.insert_token(alice.clone()).await.unwrap();
     store.insert_token(bob.clone()).await.unwrap();

@@ -7,23 +7,26 @@ use super::row::failed;
 use super::{bot, channel, entry, idempotency, membership};
 use crate::{AppendError, BotChange, ChannelBatch, Checkpoint, StoreError};
 
-/// A batch, with all of it that can be computed before the writer's turn comes.
+/// A batch, with everything computed that does not need the database, so that the writer thread has less to do.
 pub(super) struct Append {
     batch: ChannelBatch,
     head: HeadColumns,
-    /// Present when the entries changed it.
+    /// The new composition; `None` when the entries did not change it.
     composition: Option<String>,
 }
 
 impl Append {
     pub(super) fn new(batch: ChannelBatch) -> Self {
-        assert!(batch.is_consistent(), "a batch's state is the one that its entries lead to");
+        assert!(batch.is_consistent(), "the state of a batch is the one that its entries lead to");
         let composition = &batch.state.composition;
         let composition = (composition.revision > batch.base).then(|| channel::composition_column(composition));
         Self { head: HeadColumns::new(&batch.state.head), composition, batch }
     }
 
-    /// Writes the batch, or says why not and leaves no trace: other batches share the transaction.
+    /// Writes the batch, or returns why it was refused.
+    ///
+    /// A refused batch must leave no trace, because other batches share the transaction. So everything that may refuse it
+    /// is checked before the first write. An `Err` of the outer result fails the whole transaction.
     pub(super) fn run(&self, connection: &Connection) -> Result<Result<Checkpoint, AppendError>, StoreError> {
         let batch = &self.batch;
         let stored = channel::find(connection, batch.channel_id)?;
@@ -31,7 +34,7 @@ impl Append {
         if size != batch.base {
             return self.refuse(connection, AppendError::Conflict { size });
         }
-        let cursors = match self.follow_bots(connection, stored.map(|(channel, _)| channel))? {
+        let cursors = match self.moved_cursors(connection, stored.map(|(channel, _)| channel))? {
             Ok(cursors) => cursors,
             Err(bot_id) => return self.refuse(connection, AppendError::BotMoved(bot_id)),
         };
@@ -42,7 +45,7 @@ impl Append {
             let first = first.ok_or_else(|| failed("repeat")(rusqlite::Error::QueryReturnedNoRows))?;
             return Ok(Err(AppendError::Repeated(Box::new(first))));
         }
-        // From here on nothing refuses the batch; only the database may fail, and then the whole transaction does.
+        // Nothing below refuses the batch. If the database fails, the whole transaction does.
         let channel = match stored {
             Some((channel, _)) => channel,
             None => channel::insert(connection, batch.channel_id)?,
@@ -63,7 +66,10 @@ impl Append {
         Ok(Ok(self.head.checkpoint()))
     }
 
-    /// A repeat stays one when the channel has moved on, as it has by what is being repeated.
+    /// Returns the refusal, or `Repeated` if the batch is a repeat.
+    ///
+    /// A repeat usually conflicts as well, because the first request has moved the channel on. The caller
+    /// needs to know that it is a repeat.
     fn refuse(
         &self,
         connection: &Connection,
@@ -76,8 +82,12 @@ impl Append {
         Ok(Err(first.map_or(refusal, |first| AppendError::Repeated(Box::new(first)))))
     }
 
-    /// Where the attached bots are after the batch, or which of them is not where the batch expects it.
-    fn follow_bots(&self, connection: &Connection, channel: Option<i64>) -> Result<Result<Cursors, BotId>, StoreError> {
+    /// Computes the cursors of the attached bots after the batch, or the bot that is not where the batch expects it.
+    fn moved_cursors(
+        &self,
+        connection: &Connection,
+        channel: Option<i64>,
+    ) -> Result<Result<Cursors, BotId>, StoreError> {
         let batch = &self.batch;
         let mut cursors = match channel {
             Some(channel) if !(batch.bots.is_empty() && batch.state.composition.bots.is_empty()) => {
@@ -87,16 +97,17 @@ impl Append {
         };
         for change in &batch.bots {
             let taken = match (change, channel) {
-                (BotChange::Attach(bot), Some(channel)) => bot::is_known(connection, channel, &bot.bot_id)?,
+                (BotChange::Attach(bot), Some(channel)) => bot::was_attached(connection, channel, &bot.bot_id)?,
                 _ => false,
             };
-            if taken || !cursors.follow(change) {
+            if taken || !cursors.apply(change) {
                 return Ok(Err(change.bot_id().clone()));
             }
         }
         Ok(Ok(cursors))
     }
 
+    /// Returns `true` if an attached bot has yet to pass an entry that may start one of its hooks.
     fn hooks_due(&self, cursors: &Cursors) -> bool {
         let state = &self.batch.state;
         let mut dues = state.composition.bots.iter().zip(&state.head.due);

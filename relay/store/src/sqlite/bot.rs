@@ -9,7 +9,7 @@ use crate::{BotChange, BotCursor, NewBot, StoreError, StoredBot};
 
 const LIST_CURSORS: &str = "SELECT bot_id, entry, step FROM bot_cursor WHERE channel = ?1 AND detached = 0";
 
-const IS_KNOWN: &str = "SELECT 1 FROM bot_cursor WHERE channel = ?1 AND bot_id = ?2";
+const WAS_ATTACHED: &str = "SELECT 1 FROM bot_cursor WHERE channel = ?1 AND bot_id = ?2";
 
 const INSERT: &str =
     "INSERT INTO bot (channel, bot_id, slot, attached, name, version, code_ref, source, manifest, params, env)
@@ -40,7 +40,7 @@ const LIST: &str =
 pub(super) struct Cursors(Vec<(BotId, BotCursor)>);
 
 impl Cursors {
-    /// Those of the channel with this number.
+    /// Loads them for the channel with this number.
     pub(super) fn load(connection: &Connection, channel: i64) -> Result<Self, StoreError> {
         let mut statement = connection.prepare_cached(LIST_CURSORS).map_err(failed("list bot cursors"))?;
         let mut rows = statement.query([channel]).map_err(failed("list bot cursors"))?;
@@ -48,18 +48,18 @@ impl Cursors {
         while let Some(row) = rows.next().map_err(failed("list bot cursors"))? {
             let row = Row::new("bot_cursor", &channel, row);
             let cursor = BotCursor { entry: row.number(1, "entry")?, step: row.number(2, "step")? };
-            cursors.push((row.spelled(0, "bot_id")?, cursor));
+            cursors.push((row.parsed(0, "bot_id")?, cursor));
         }
         Ok(Self(cursors))
     }
 
-    /// The cursor of a bot, if that is attached.
+    /// The cursor of a bot; `None` if it is not attached.
     pub(super) fn of(&self, bot_id: &BotId) -> Option<BotCursor> {
         self.0.iter().find(|(id, _)| id == bot_id).map(|(_, cursor)| *cursor)
     }
 
-    /// Follows a change; `false` when the bot is not where the change expects it.
-    pub(super) fn follow(&mut self, change: &BotChange) -> bool {
+    /// Applies a change. Returns `false` if the bot is not where the change expects it.
+    pub(super) fn apply(&mut self, change: &BotChange) -> bool {
         match change {
             BotChange::Attach(bot) => {
                 let free = self.of(&bot.bot_id).is_none();
@@ -87,13 +87,13 @@ impl Cursors {
     }
 }
 
-/// Whether a bot of this id was ever attached to the channel with this number.
-pub(super) fn is_known(connection: &Connection, channel: i64, bot_id: &BotId) -> Result<bool, StoreError> {
-    let mut statement = connection.prepare_cached(IS_KNOWN).map_err(failed("find a bot"))?;
+/// Returns `true` if a bot of this id was ever attached to the channel with this number.
+pub(super) fn was_attached(connection: &Connection, channel: i64, bot_id: &BotId) -> Result<bool, StoreError> {
+    let mut statement = connection.prepare_cached(WAS_ATTACHED).map_err(failed("find a bot"))?;
     statement.exists(params![channel, bot_id.as_str()]).map_err(failed("find a bot"))
 }
 
-/// Writes a change that was found to be possible.
+/// Writes a change that was checked by [`Cursors::apply`].
 pub(super) fn write(connection: &Connection, channel: i64, change: &BotChange) -> Result<(), StoreError> {
     match change {
         BotChange::Attach(bot) => insert(connection, channel, bot),
@@ -140,7 +140,7 @@ fn insert(connection: &Connection, channel: i64, bot: &NewBot) -> Result<(), Sto
     Ok(())
 }
 
-/// A bot with its state.
+/// Looks up a bot with its state.
 pub(super) fn lookup(
     connection: &Connection,
     channel_id: ChannelId,
@@ -152,7 +152,7 @@ pub(super) fn lookup(
     read(channel_id, row).map(Some)
 }
 
-/// All bots that were ever attached to a channel.
+/// Lists all bots that were ever attached to a channel.
 pub(super) fn list(connection: &Connection, channel_id: ChannelId) -> Result<Vec<StoredBot>, StoreError> {
     let mut statement = connection.prepare_cached(LIST).map_err(failed("list bots"))?;
     let mut rows = statement.query([channel_id.as_bytes()]).map_err(failed("list bots"))?;
@@ -166,7 +166,7 @@ pub(super) fn list(connection: &Connection, channel_id: ChannelId) -> Result<Vec
 fn read(channel_id: ChannelId, row: &rusqlite::Row<'_>) -> Result<StoredBot, StoreError> {
     let row = Row::new("bot", &channel_id, row);
     let bot = NewBot {
-        bot_id: row.spelled(13, "bot_id")?,
+        bot_id: row.parsed(13, "bot_id")?,
         slot_id: row.parse(0, "slot", slot_at)?,
         attached: row.number(1, "attached")?,
         name: row.get(2, "name")?,

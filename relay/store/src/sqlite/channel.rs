@@ -21,7 +21,7 @@ const WRITE_COMPOSITION: &str = "INSERT INTO composition (channel, composition) 
 pub(super) const LOOKUP: &str = "SELECT id, size, ts, peaks, due, composition
     FROM channel JOIN composition ON composition.channel = channel.no WHERE id = ?1";
 
-/// Channels are numbered as they are made, so the greatest number is the newest.
+/// Channels are numbered in the order of their creation, so the newest has the greatest number.
 pub(super) const LIST: &str = "SELECT id, size, ts, peaks, due, composition
     FROM (SELECT DISTINCT channel AS no FROM membership WHERE principal = ?1 ORDER BY channel DESC LIMIT ?2) AS own
     JOIN channel ON channel.no = own.no JOIN composition ON composition.channel = own.no ORDER BY own.no DESC";
@@ -30,7 +30,7 @@ pub(super) const LIST_WITH_HOOKS_DUE: &str = "SELECT id FROM channel WHERE hooks
     UNION SELECT channel.id FROM bot_cursor JOIN channel ON channel.no = bot_cursor.channel
         WHERE bot_cursor.next_timer IS NOT NULL AND bot_cursor.detached = 0";
 
-/// The end of a log in the form of its columns, made before the writer's turn comes.
+/// The end of a log in the form of its columns.
 pub(super) struct HeadColumns {
     checkpoint: Checkpoint,
     ts: i64,
@@ -58,7 +58,7 @@ pub(super) fn composition_column(composition: &Composition) -> String {
     serde_json::to_string(composition).expect("a composition is plain JSON")
 }
 
-/// A channel's number and size.
+/// Finds a channel's number and size.
 pub(super) fn find(connection: &Connection, channel_id: ChannelId) -> Result<Option<(i64, u64)>, StoreError> {
     let mut statement = connection.prepare_cached(FIND).map_err(failed("find a channel"))?;
     let mut rows = statement.query([channel_id.as_bytes()]).map_err(failed("find a channel"))?;
@@ -67,13 +67,13 @@ pub(super) fn find(connection: &Connection, channel_id: ChannelId) -> Result<Opt
     Ok(Some((row.get(0, "no")?, row.number(1, "size")?)))
 }
 
-/// Makes a channel that has no entry yet, and returns its number.
+/// Inserts a channel without entries, and returns its number.
 pub(super) fn insert(connection: &Connection, channel_id: ChannelId) -> Result<i64, StoreError> {
     let mut statement = connection.prepare_cached(INSERT).map_err(failed("insert a channel"))?;
     statement.insert([channel_id.as_bytes()]).map_err(failed("insert a channel"))
 }
 
-/// Moves the end of the log on from `base`.
+/// Moves the end of the log from `base` to `head`.
 pub(super) fn move_head(
     connection: &Connection,
     channel: i64,
@@ -92,21 +92,21 @@ pub(super) fn move_head(
     }
 }
 
-/// Writes who and what is in the channel from now on.
+/// Writes the composition of a channel.
 pub(super) fn write_composition(connection: &Connection, channel: i64, composition: &str) -> Result<(), StoreError> {
     let mut statement = connection.prepare_cached(WRITE_COMPOSITION).map_err(failed("write a composition"))?;
     statement.execute(params![channel, composition]).map_err(failed("write a composition"))?;
     Ok(())
 }
 
-/// The state of a channel.
+/// Looks up the state of a channel.
 pub(super) fn lookup(connection: &Connection, channel_id: ChannelId) -> Result<Option<ChannelState>, StoreError> {
     let mut statement = connection.prepare_cached(LOOKUP).map_err(failed("look up a channel"))?;
     let mut rows = statement.query([channel_id.as_bytes()]).map_err(failed("look up a channel"))?;
     rows.next().map_err(failed("look up a channel"))?.map(read).transpose()
 }
 
-/// The channels that a principal belongs or belonged to, the newest first.
+/// Lists the channels that a principal is or was a member of, the newest first.
 pub(super) fn list(connection: &Connection, principal: &str, limit: u32) -> Result<Vec<ChannelState>, StoreError> {
     let mut statement = connection.prepare_cached(LIST).map_err(failed("list channels"))?;
     let mut rows = statement.query(params![principal, limit]).map_err(failed("list channels"))?;
@@ -117,7 +117,7 @@ pub(super) fn list(connection: &Connection, principal: &str, limit: u32) -> Resu
     Ok(channels)
 }
 
-/// The channels with a bot that has a hook to run, now or when its timer fires.
+/// Lists the channels with a bot that has a hook to run, now or when its timer fires.
 pub(super) fn list_with_hooks_due(connection: &Connection) -> Result<Vec<ChannelId>, StoreError> {
     let mut statement = connection.prepare_cached(LIST_WITH_HOOKS_DUE).map_err(failed("list due bots"))?;
     let mut rows = statement.query([]).map_err(failed("list due bots"))?;

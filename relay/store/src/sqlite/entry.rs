@@ -11,7 +11,7 @@ const INSERT: &str =
 pub(super) const LIST: &str = "SELECT id, v, ts, sender, kind, to_slot, cause, body_hash, author, salt, body FROM entry
     WHERE channel = (SELECT no FROM channel WHERE id = ?1) AND id > ?2 ORDER BY id LIMIT ?3";
 
-/// Writes an entry of the channel with this number.
+/// Inserts an entry of the channel with this number.
 pub(super) fn insert(connection: &Connection, channel: i64, entry: &Entry) -> Result<(), StoreError> {
     let envelope = &entry.envelope;
     let author = match &envelope.author {
@@ -37,7 +37,7 @@ pub(super) fn insert(connection: &Connection, channel: i64, entry: &Entry) -> Re
     Ok(())
 }
 
-/// The entries after `after`: at most `limit`, with bodies of at most `max_bytes` together, but at least one.
+/// Lists entries after `after`: at most `limit`, with bodies of at most `max_bytes` together, but at least one.
 pub(super) fn list(
     connection: &Connection,
     channel_id: ChannelId,
@@ -45,7 +45,7 @@ pub(super) fn list(
     limit: u32,
     max_bytes: usize,
 ) -> Result<Vec<Entry>, StoreError> {
-    // A cursor beyond what can be stored has nothing after it.
+    // There is nothing after a cursor that is larger than any id that can be stored.
     let after = i64::try_from(after).unwrap_or(i64::MAX);
     let mut statement = connection.prepare_cached(LIST).map_err(failed("list entries"))?;
     let mut rows = statement.query(params![channel_id.as_bytes(), after, limit]).map_err(failed("list entries"))?;
@@ -70,8 +70,8 @@ fn read(channel_id: ChannelId, row: &rusqlite::Row<'_>) -> Result<Entry, StoreEr
         id: row.number(0, "id")?,
         v: row.number(1, "v")?,
         ts: Timestamp::from_millis(row.get(2, "ts")?),
-        sender: row.spelled(3, "sender")?,
-        kind: row.spelled(4, "kind")?,
+        sender: row.parsed(3, "sender")?,
+        kind: row.parsed(4, "kind")?,
         to_slot: row.parse(5, "to_slot", |place: Option<i64>| match place {
             Some(place) => slot_at(place).map(Some),
             None => Some(None),

@@ -9,7 +9,7 @@ const INSERT: &str = "INSERT INTO exchange (channel, trigger_entry, bot_id, step
 const LIST: &str = "SELECT trigger_entry, bot_id, step, record FROM exchange
     WHERE channel = (SELECT no FROM channel WHERE id = ?1) ORDER BY trigger_entry, bot_id, step";
 
-/// Records what a hook exchanged.
+/// Inserts the network traffic of a hook.
 pub(super) fn insert(connection: &Connection, channel: i64, exchange: &Exchange) -> Result<(), StoreError> {
     let Exchange { bot_id, trigger, step, record } = exchange;
     let mut statement = connection.prepare_cached(INSERT).map_err(failed("insert an exchange"))?;
@@ -18,7 +18,7 @@ pub(super) fn insert(connection: &Connection, channel: i64, exchange: &Exchange)
     Ok(())
 }
 
-/// Everything that the bots of a channel exchanged.
+/// Lists the network traffic of a channel's bots.
 pub(super) fn list(connection: &Connection, channel_id: ChannelId) -> Result<Vec<Exchange>, StoreError> {
     let mut statement = connection.prepare_cached(LIST).map_err(failed("list exchanges"))?;
     let mut rows = statement.query([channel_id.as_bytes()]).map_err(failed("list exchanges"))?;
@@ -27,7 +27,7 @@ pub(super) fn list(connection: &Connection, channel_id: ChannelId) -> Result<Vec
         let row = Row::new("exchange", &channel_id, row);
         exchanges.push(Exchange {
             trigger: row.number(0, "trigger_entry")?,
-            bot_id: row.spelled(1, "bot_id")?,
+            bot_id: row.parsed(1, "bot_id")?,
             step: row.number(2, "step")?,
             record: row.get(3, "record")?,
         });

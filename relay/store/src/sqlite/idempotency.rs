@@ -10,7 +10,7 @@ const INSERT: &str =
 
 const FIND: &str = "SELECT request_hash, channel_id, outcome FROM idempotency WHERE scope = ?1 AND key = ?2";
 
-/// Records what was done under a key; `false`, and nothing recorded, when the key was used before.
+/// Inserts a record. Returns `false`, and inserts nothing, if the key was used before.
 pub(super) fn insert(connection: &Connection, record: &IdempotencyRecord) -> Result<bool, StoreError> {
     let IdempotencyRecord { scope, key, request_hash, channel_id, outcome } = record;
     let values = params![scope, key, request_hash.as_bytes(), channel_id.as_bytes(), outcome];
@@ -18,7 +18,7 @@ pub(super) fn insert(connection: &Connection, record: &IdempotencyRecord) -> Res
     Ok(statement.execute(values).map_err(failed("insert an idempotency record"))? == 1)
 }
 
-/// What was first done under a key.
+/// Finds the record of the first request under a key.
 pub(super) fn find(connection: &Connection, scope: &str, key: &str) -> Result<Option<IdempotencyRecord>, StoreError> {
     let mut statement = connection.prepare_cached(FIND).map_err(failed("find an idempotency record"))?;
     let mut rows = statement.query([scope, key]).map_err(failed("find an idempotency record"))?;

@@ -10,7 +10,7 @@ const INSERT: &str =
 const LIST_TENURES: &str = "SELECT slot, tenure FROM membership
     WHERE principal = ?1 AND channel = (SELECT no FROM channel WHERE id = ?2) AND slot >= 0 ORDER BY slot, tenure";
 
-/// Records that a principal belongs to the channel with this number; once is enough.
+/// Inserts a membership in the channel with this number, unless it is stored already.
 pub(super) fn insert(connection: &Connection, channel: i64, membership: &Membership) -> Result<(), StoreError> {
     let (slot, tenure) = match membership.seat {
         Some((slot_id, tenure)) => (slot_column(slot_id), tenure),
@@ -21,7 +21,7 @@ pub(super) fn insert(connection: &Connection, channel: i64, membership: &Members
     Ok(())
 }
 
-/// The tenures that a principal ever held in a channel, by slot.
+/// Lists the tenures that a principal ever held in a channel, by slot.
 pub(super) fn list_tenures(
     connection: &Connection,
     principal: &str,

@@ -1,8 +1,8 @@
-//! Channels in one SQLite file, for one relay.
+//! The SQLite backend: one file, for one relay.
 //!
-//! All writing is done by one thread, which commits whatever has come in since its last commit in
-//! one transaction (group commit); reading goes on beside it. SQL is in the files named after what
-//! they keep; nothing outside this folder knows any.
+//! One thread does all writing. It commits everything that arrived since its last commit in one
+//! transaction (group commit). Reads use other connections and do not wait for it. Each table's SQL is in the file named
+//! after it.
 
 mod append;
 mod bot;
@@ -37,27 +37,27 @@ use super::{
     AppendError, ChannelBatch, Checkpoint, Exchange, IdempotencyRecord, NewToken, Store, StoreError, StoredBot, Token,
 };
 
-/// Channels in one SQLite file.
+/// A store in one SQLite file.
 ///
-/// Dropping it waits until all that was appended is durable.
+/// Dropping it waits until everything that was queued is durable.
 #[derive(Debug)]
 pub struct SqliteStore {
-    // Dropped in this order: the lock goes last.
+    // Fields are dropped in this order, so the lock is released last.
     writer: Writer,
     readers: Readers,
     _lock: Option<File>,
 }
 
 impl SqliteStore {
-    /// Opens or makes the file, for a relay: a second one is refused until this one is gone.
+    /// Opens the file for a relay, and creates it if necessary. A second relay is refused until the store is dropped.
     ///
-    /// A new file can be read by its owner alone (mode 0600). Beside it are `<path>-wal`, `<path>-shm` and `<path>.lock`.
+    /// A new file has mode 0600. Beside it are `<path>-wal`, `<path>-shm` and `<path>.lock`.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let lock = schema::lock(path).map_err(not_opened)?;
         Self::start(path, Some(lock))
     }
 
-    /// Opens or makes the file, for an administration command, whether or not a relay has it open.
+    /// Opens the file for an administration command, whether or not a relay has it open.
     pub fn open_shared(path: &Path) -> Result<Self, StoreError> {
         Self::start(path, None)
     }

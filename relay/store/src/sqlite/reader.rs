@@ -8,10 +8,10 @@ use tokio::task::spawn_blocking;
 use super::schema;
 use crate::StoreError;
 
-/// Most long reads at a time; also the number of connections that are kept for the next.
+/// Most long reads at a time, and most idle connections that are kept open.
 const CONNECTIONS: usize = 8;
 
-/// Connections that only read; what is committed before a read begins is visible to it.
+/// Connections that only read. A read sees everything that was committed before it began.
 #[derive(Clone, Debug)]
 pub(super) struct Readers {
     pool: Arc<Pool>,
@@ -30,12 +30,12 @@ impl Readers {
         Self { pool: Arc::new(pool), long_reads: Arc::new(Semaphore::new(CONNECTIONS)) }
     }
 
-    /// Reads a row or a few where it is called: that takes microseconds, and handing it to another thread takes more.
+    /// Reads one or a few rows on the calling thread. That takes microseconds, less than handing it to another thread.
     pub(super) fn short<T>(&self, read: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
         self.pool.with(read)
     }
 
-    /// Reads on a thread where it may take its time.
+    /// Reads on a thread that may block.
     pub(super) async fn long<T: Send + 'static>(
         &self,
         read: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
@@ -56,7 +56,7 @@ impl Readers {
 
 impl Pool {
     fn with<T>(&self, read: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        // The one used last has the warmest cache.
+        // The connection that was used last has the warmest cache.
         let idle = self.idle().pop();
         let connection = match idle {
             Some(connection) => connection,
@@ -71,7 +71,7 @@ impl Pool {
     }
 
     fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {
-        // Nothing panics while it is held, and a list of connections cannot be half written.
+        // Nothing panics while the lock is held, so a poisoned one can be used as it is.
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -3,27 +3,27 @@ use rusqlite::types::FromSql;
 
 use crate::StoreError;
 
-/// Turns what the database said into the store's error.
+/// Converts an error of the database to one of the store.
 pub(super) fn failed(operation: &'static str) -> impl Fn(rusqlite::Error) -> StoreError {
     move |source| StoreError::Database { operation, source: Box::new(source) }
 }
 
-/// A number as SQLite keeps it. Ids and sizes count entries of one log: they stay far below 2⁶³.
+/// A number as SQLite stores it. Ids and sizes count the entries of one log, so they are far below 2⁶³.
 pub(super) fn integer(number: u64) -> i64 {
     i64::try_from(number).expect("entries are counted below 2^63")
 }
 
-/// A slot as its place.
+/// A slot as its column stores it.
 pub(super) fn slot_column(slot_id: SlotId) -> i64 {
     i64::try_from(slot_id.place()).expect("slots are few")
 }
 
-/// The slot at a stored place.
+/// The slot that a column stores.
 pub(super) fn slot_at(place: i64) -> Option<SlotId> {
     usize::try_from(place).ok().filter(|place| *place < limits::SLOTS).map(SlotId::at)
 }
 
-/// A row that knows where it comes from, so that a corrupt one can be found.
+/// A row with its table and key, so that a corrupt one can be named.
 pub(super) struct Row<'r> {
     table: &'static str,
     inner: &'r rusqlite::Row<'r>,
@@ -35,12 +35,12 @@ impl<'r> Row<'r> {
         Self { table, inner, key }
     }
 
-    /// The value at `index`, which is in the column of this name.
+    /// The value at `index`, in the column of this name.
     pub(super) fn get<T: FromSql>(&self, index: usize, column: &'static str) -> Result<T, StoreError> {
         self.inner.get(index).map_err(|_| self.corrupt(column))
     }
 
-    /// The value at `index` in the form that `read` gives it; `None` from it says that the row is corrupt.
+    /// The value at `index`, converted by `read`. The row is corrupt if that returns `None`.
     pub(super) fn parse<T: FromSql, U>(
         &self,
         index: usize,
@@ -55,13 +55,13 @@ impl<'r> Row<'r> {
         self.parse(index, column, |number: i64| N::try_from(number).ok())
     }
 
-    /// The text at `index`, read as what it spells.
-    pub(super) fn spelled<T: std::str::FromStr>(&self, index: usize, column: &'static str) -> Result<T, StoreError> {
+    /// The value at `index`, parsed from its text.
+    pub(super) fn parsed<T: std::str::FromStr>(&self, index: usize, column: &'static str) -> Result<T, StoreError> {
         let text = self.inner.get_ref(index).ok().and_then(|value| value.as_str().ok());
         text.and_then(|text| text.parse().ok()).ok_or_else(|| self.corrupt(column))
     }
 
-    /// The error that says so.
+    /// The error for a corrupt column of this row.
     pub(super) fn corrupt(&self, column: &'static str) -> StoreError {
         StoreError::Corrupt { table: self.table, column, row: self.key.to_string() }
     }

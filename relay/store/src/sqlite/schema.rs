@@ -5,25 +5,27 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use thiserror::Error;
 
-/// What each version of the schema adds to the one before; its place is its version.
+/// Migrations: each makes a version of the schema from the version before it. The first makes version 1.
 const MIGRATIONS: &[&str] = &[include_str!("schema.sql"), include_str!("schema_2.sql"), include_str!("schema_3.sql")];
 
-/// Says in a database's header whose it is: "mmpl".
+/// Application id in the header of the database file: "mmpl".
 const APPLICATION_ID: i64 = 0x6d6d_706c;
 
-/// How long to wait for another process, such as an administration command, to end its transaction.
+/// Longest wait for another process, such as an administration command, to end its transaction.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Why a database cannot be opened.
+/// Reasons why a database cannot be opened.
 #[derive(Debug, Error)]
 pub(super) enum OpenError {
     #[error("{path} is in use by another relay")]
     InUse { path: PathBuf },
-    #[error("{path} is of version {found}, this program knows versions up to {known}: use a newer program")]
-    Newer { path: PathBuf, found: i64, known: i64 },
-    #[error("{path} is a database of some other program")]
+    #[error(
+        "{path} has schema version {found}, but this program supports versions up to {supported}: use a newer program"
+    )]
+    Newer { path: PathBuf, found: i64, supported: i64 },
+    #[error("{path} is a database of another program")]
     Foreign { path: PathBuf },
-    #[error("{path} does not switch to journal mode WAL")]
+    #[error("{path} cannot be switched to journal mode WAL")]
     NoWal { path: PathBuf },
     #[error("{path}: {source}")]
     File { path: PathBuf, source: std::io::Error },
@@ -31,9 +33,10 @@ pub(super) enum OpenError {
     Database { path: PathBuf, source: rusqlite::Error },
 }
 
-/// Opens the connection that writes, on a database that is of the present version from then on.
+/// Opens the connection that writes, and migrates the database to the current version.
 ///
-/// `lock` is held by whoever may migrate it; without one, an old version is refused while a relay has it open.
+/// `lock` is the relay's lock of the database. Without it, a database that has to be migrated is refused while a relay has it
+/// open, because that relay expects the old schema.
 pub(super) fn connect_writer(path: &Path, lock: Option<&File>) -> Result<Connection, OpenError> {
     create(path)?;
     let failed = |source| OpenError::Database { path: path.to_owned(), source };
@@ -41,7 +44,7 @@ pub(super) fn connect_writer(path: &Path, lock: Option<&File>) -> Result<Connect
         Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)
             .map_err(failed)?;
     prepare(&connection).map_err(failed)?;
-    if version(&connection, path)? < known() {
+    if version(&connection, path)? < supported() {
         let _lock = if lock.is_none() { Some(self::lock(path)?) } else { None };
         migrate(&mut connection).map_err(failed)?;
     }
@@ -49,7 +52,7 @@ pub(super) fn connect_writer(path: &Path, lock: Option<&File>) -> Result<Connect
     if mode != "wal" {
         return Err(OpenError::NoWal { path: path.to_owned() });
     }
-    // FULL: a commit waits until the disk has it. The cache is in KiB.
+    // FULL: a commit returns only once it is on disk. A negative cache size is in KiB.
     let settings = "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA cache_size = -16384;";
     connection.execute_batch(settings).map_err(failed)?;
     Ok(connection)
@@ -68,7 +71,7 @@ fn prepare(connection: &Connection) -> rusqlite::Result<()> {
     connection.busy_timeout(BUSY_TIMEOUT)
 }
 
-/// Locks the file beside the database that says that a relay uses it, until the `File` is dropped.
+/// Locks the database for a relay, by a file beside it, until the `File` is dropped.
 pub(super) fn lock(path: &Path) -> Result<File, OpenError> {
     let mut lock_path = path.as_os_str().to_owned();
     lock_path.push(".lock");
@@ -81,7 +84,7 @@ pub(super) fn lock(path: &Path) -> Result<File, OpenError> {
     }
 }
 
-/// Makes a file that only its owner can read, unless it is there. SQLite gives its own files the same mode.
+/// Opens a file, and creates it with mode 0600 if necessary. SQLite gives the files beside it the same mode.
 fn create(path: &Path) -> Result<File, OpenError> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
@@ -90,11 +93,11 @@ fn create(path: &Path) -> Result<File, OpenError> {
     options.open(path).map_err(|source| OpenError::File { path: path.to_owned(), source })
 }
 
-fn known() -> i64 {
+fn supported() -> i64 {
     i64::try_from(MIGRATIONS.len()).expect("migrations are few")
 }
 
-/// The version of the database; 0 when it is empty.
+/// Reads the schema version of a database; 0 when it is empty.
 fn version(connection: &Connection, path: &Path) -> Result<i64, OpenError> {
     let read = |pragma| connection.query_row(pragma, [], |row| row.get::<_, i64>(0));
     let read = |pragma| read(pragma).map_err(|source| OpenError::Database { path: path.to_owned(), source });
@@ -103,15 +106,15 @@ fn version(connection: &Connection, path: &Path) -> Result<i64, OpenError> {
     if application != APPLICATION_ID && !empty {
         return Err(OpenError::Foreign { path: path.to_owned() });
     }
-    if found > known() {
-        return Err(OpenError::Newer { path: path.to_owned(), found, known: known() });
+    if found > supported() {
+        return Err(OpenError::Newer { path: path.to_owned(), found, supported: supported() });
     }
     Ok(found)
 }
 
 fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    // Read again: another process may have been quicker.
+    // Read again inside the transaction: another process may have migrated the database meanwhile.
     let found: i64 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     for (version, sql) in (1..).zip(MIGRATIONS) {
         if version > found {
@@ -123,7 +126,7 @@ fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
     transaction.commit()
 }
 
-/// Succeeds when a transaction can become durable; changes nothing.
+/// Checks that a transaction can become durable, by one that changes nothing.
 pub(super) fn rewrite_version(connection: &Connection) -> rusqlite::Result<()> {
-    connection.pragma_update(None, "user_version", known())
+    connection.pragma_update(None, "user_version", supported())
 }

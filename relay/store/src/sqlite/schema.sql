@@ -1,23 +1,23 @@
--- Version 1. Times are milliseconds after 1970-01-01T00:00:00Z, hashes 32 bytes, ids of channels 10 bytes.
+-- Version 1. Times are milliseconds since 1970-01-01T00:00:00Z; hashes are 32 bytes, ids of channels 10 bytes.
 
--- What every append rewrites, therefore small. `no` counts channels in the order in which they were made.
+-- Rewritten by every append, and therefore small. `no` numbers channels in the order of their creation.
 CREATE TABLE channel (
     no        INTEGER PRIMARY KEY,
     id        BLOB    NOT NULL UNIQUE,
     size      INTEGER NOT NULL,
     ts        INTEGER NOT NULL,
     root      BLOB    NOT NULL,
-    -- Hashes of the Merkle tree's right edge, the largest subtree first.
+    -- Hashes of the right edge of the Merkle tree, the largest subtree first.
     peaks     BLOB    NOT NULL,
-    -- For each bot of the composition, 8 bytes, big-endian: the last entry that may start a hook of it.
+    -- 8 bytes, big-endian, for each bot of the composition: the last entry that may start one of its hooks.
     due       BLOB    NOT NULL,
-    -- Whether one of them is not yet behind its bot's cursor.
+    -- 1 if a bot has yet to pass its entry in `due`.
     hooks_due INTEGER NOT NULL
 ) STRICT;
 
 CREATE INDEX channel_hooks_due ON channel (id) WHERE hooks_due = 1;
 
--- Who and what is in a channel, as JSON; rewritten only when an entry changes it.
+-- Slots, seats, bots and settings, as JSON. Rewritten only when an entry changes them.
 CREATE TABLE composition (
     channel     INTEGER PRIMARY KEY REFERENCES channel (no),
     composition TEXT    NOT NULL
@@ -33,15 +33,15 @@ CREATE TABLE entry (
     to_slot   INTEGER,
     cause     INTEGER,
     body_hash BLOB    NOT NULL,
-    -- Hash of the author's statement; null for what only the relay attests.
+    -- Hash of the author's statement; null where only the relay attests the sender.
     author    BLOB,
-    -- Null together, once the content was deleted.
+    -- Both null once the content was deleted.
     salt      BLOB,
     body      TEXT,
     PRIMARY KEY (channel, id)
 ) STRICT, WITHOUT ROWID;
 
--- The key comes first: clients make keys in order of time, and what is appended together then lies together.
+-- The key is the first column of the index because clients' keys are ordered by time: new rows are then inserted side by side.
 CREATE TABLE idempotency (
     scope        TEXT NOT NULL,
     key          TEXT NOT NULL,
@@ -51,7 +51,7 @@ CREATE TABLE idempotency (
     PRIMARY KEY (key, scope)
 ) STRICT, WITHOUT ROWID;
 
--- The creator has slot -1, tenure 0.
+-- The creator's own row has slot -1 and tenure 0.
 CREATE TABLE membership (
     principal TEXT    NOT NULL,
     channel   INTEGER NOT NULL REFERENCES channel (no),
@@ -60,7 +60,7 @@ CREATE TABLE membership (
     PRIMARY KEY (principal, channel, slot, tenure)
 ) STRICT, WITHOUT ROWID;
 
--- A bot as it was attached; never rewritten, however large its source.
+-- A bot as it was attached. Never rewritten, because its source may be large.
 CREATE TABLE bot (
     channel  INTEGER NOT NULL REFERENCES channel (no),
     bot_id   TEXT    NOT NULL,
@@ -75,7 +75,7 @@ CREATE TABLE bot (
     PRIMARY KEY (channel, bot_id)
 ) STRICT, WITHOUT ROWID;
 
--- How far a bot has come. Apart from its state, which may be large and often stays as it is.
+-- A bot's place in the log. Separate from its state, which may be large and often does not change.
 CREATE TABLE bot_cursor (
     channel  INTEGER NOT NULL REFERENCES channel (no),
     bot_id   TEXT    NOT NULL,

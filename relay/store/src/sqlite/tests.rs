@@ -7,7 +7,8 @@ use tempfile::TempDir;
 use super::oauth::{access_token, authorization_code, client, grant, refresh_token};
 use super::row::integer;
 use super::{SqliteStore, channel, entry};
-use crate::contract::{Log, Subject, store_contract};
+use crate::contract::Subject;
+use crate::contract::log::Log;
 use crate::{AppendError, ChannelBatch, NewToken, Store, StoreError};
 
 async fn subject() -> Subject {
@@ -19,10 +20,10 @@ async fn subject() -> Subject {
     Subject::new(open).await
 }
 
-store_contract!(super::subject);
+crate::store_contract!(super::subject);
 
-/// A store, its folder, and a connection beside it.
-fn beside() -> (SqliteStore, TempDir, Connection) {
+/// A store, its folder, and a second connection to its file.
+fn store_and_connection() -> (SqliteStore, TempDir, Connection) {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("relay.db");
     let store = SqliteStore::open(&path).unwrap();
@@ -34,8 +35,8 @@ fn message(error: &StoreError) -> String {
 }
 
 #[test]
-fn one_relay_has_the_file() {
-    let (store, folder, _) = beside();
+fn a_second_relay_is_refused() {
+    let (store, folder, _) = store_and_connection();
     let path = folder.path().join("relay.db");
     let refused = SqliteStore::open(&path).unwrap_err();
     assert!(message(&refused).ends_with("relay.db is in use by another relay"), "{refused}");
@@ -44,8 +45,8 @@ fn one_relay_has_the_file() {
 }
 
 #[tokio::test]
-async fn a_command_works_beside_a_relay() {
-    let (store, folder, _) = beside();
+async fn a_command_can_write_while_a_relay_has_the_file() {
+    let (store, folder, _) = store_and_connection();
     let command = SqliteStore::open_shared(&folder.path().join("relay.db")).unwrap();
     let token_hash = mcp_multiplayer_protocol::Hash::of(&[b"token"]);
     let created_at = mcp_multiplayer_protocol::Timestamp::from_millis(0);
@@ -56,7 +57,7 @@ async fn a_command_works_beside_a_relay() {
 }
 
 #[test]
-fn a_command_makes_the_file_for_the_relay_to_come() {
+fn a_command_may_create_the_file_before_a_relay_opens_it() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("relay.db");
     let command = SqliteStore::open_shared(&path).unwrap();
@@ -66,11 +67,14 @@ fn a_command_makes_the_file_for_the_relay_to_come() {
 
 #[test]
 fn a_database_of_a_newer_program_is_refused() {
-    let (store, folder, beside) = beside();
+    let (store, folder, beside) = store_and_connection();
     drop(store);
     beside.pragma_update(None, "user_version", 99).unwrap();
     let refused = SqliteStore::open(&folder.path().join("relay.db")).unwrap_err();
-    assert!(message(&refused).contains("is of version 99, this program knows versions up to 3"), "{refused}");
+    assert!(
+        message(&refused).contains("has schema version 99, but this program supports versions up to 3"),
+        "{refused}"
+    );
 }
 
 #[test]
@@ -79,7 +83,7 @@ fn a_database_of_another_program_is_refused() {
     let path = folder.path().join("other.db");
     Connection::open(&path).unwrap().execute_batch("CREATE TABLE recipe (title TEXT)").unwrap();
     let refused = SqliteStore::open(&path).unwrap_err();
-    assert!(message(&refused).ends_with("is a database of some other program"), "{refused}");
+    assert!(message(&refused).ends_with("is a database of another program"), "{refused}");
 }
 
 #[cfg(unix)]
@@ -87,7 +91,7 @@ fn a_database_of_another_program_is_refused() {
 async fn only_the_owner_can_read_the_files() {
     use std::os::unix::fs::PermissionsExt;
 
-    let (store, folder, _) = beside();
+    let (store, folder, _) = store_and_connection();
     store.append(Log::new(1).batch()).await.unwrap();
     let modes = std::fs::read_dir(folder.path()).unwrap().map(|file| {
         let file = file.unwrap();
@@ -100,8 +104,8 @@ async fn only_the_owner_can_read_the_files() {
 }
 
 #[tokio::test]
-async fn a_commit_waits_for_the_disk() {
-    let (store, _folder, _) = beside();
+async fn commits_wait_for_the_disk() {
+    let (store, _folder, _) = store_and_connection();
     let pragma = |name: &'static str| {
         store.writer.queue(move |connection| {
             connection
@@ -115,11 +119,11 @@ async fn a_commit_waits_for_the_disk() {
 }
 
 #[tokio::test]
-async fn a_failing_batch_fails_alone() {
-    let (store, _folder, beside) = beside();
+async fn a_faulty_batch_does_not_fail_its_group() {
+    let (store, _folder, beside) = store_and_connection();
     let trigger = "CREATE TRIGGER poison BEFORE INSERT ON membership WHEN new.principal = 'poison'
         BEGIN SELECT RAISE(ABORT, 'poisoned'); END; BEGIN IMMEDIATE";
-    // While this connection holds the database, batches gather to a group.
+    // While this connection holds the write lock, batches queue up and become one group.
     beside.execute_batch(trigger).unwrap();
     let mut logs: Vec<_> = (0..10).map(Log::new).collect();
     let mut appends = Vec::new();
@@ -145,8 +149,8 @@ async fn a_failing_batch_fails_alone() {
 }
 
 #[tokio::test]
-async fn corrupt_rows_are_named() {
-    let (store, _folder, beside) = beside();
+async fn corrupt_rows_are_reported_by_name() {
+    let (store, _folder, beside) = store_and_connection();
     let mut log = Log::new(1);
     log.join(1);
     store.append(log.batch()).await.unwrap();
@@ -182,7 +186,7 @@ async fn corrupt_rows_are_named() {
     }
 }
 
-/// What opening a channel and reading its last 50 entries costs, counted in steps of SQLite's machine.
+/// Cost of opening a channel and of reading its last 50 entries, in steps of SQLite's virtual machine.
 fn steps(connection: &Connection, log: &Log) -> (i32, i32) {
     let (channel_id, after) = (log.channel_id(), integer(log.state.size() - 50));
     let mut lookup = connection.prepare(channel::LOOKUP).unwrap();
@@ -193,8 +197,8 @@ fn steps(connection: &Connection, log: &Log) -> (i32, i32) {
 }
 
 #[tokio::test]
-async fn a_channel_of_100_000_entries_opens_as_a_short_one_does() {
-    let (store, _folder, beside) = beside();
+async fn a_channel_of_100_000_entries_opens_as_fast_as_a_short_one() {
+    let (store, _folder, beside) = store_and_connection();
     let (mut short, mut long) = (Log::new(1), Log::new(2));
     for log in [&mut short, &mut long] {
         log.join(1);
@@ -213,10 +217,10 @@ async fn a_channel_of_100_000_entries_opens_as_a_short_one_does() {
     assert_eq!(store.lookup_channel(long.channel_id()).await.unwrap(), Some(long.state));
 }
 
-/// Nothing that happens at each start, each hour or each call goes through a whole table.
+/// No statement that runs at each start, each hour or each call may scan a whole table.
 #[test]
-fn reads_go_through_an_index() {
-    let (_store, _folder, beside) = beside();
+fn frequent_statements_use_an_index() {
+    let (_store, _folder, beside) = store_and_connection();
     let of_oauth = [
         access_token::FIND,
         access_token::DELETE_EXPIRED,
@@ -232,10 +236,10 @@ fn reads_go_through_an_index() {
         let mut steps = plan.raw_query();
         while let Some(step) = steps.next().unwrap() {
             let step: String = step.get(3).unwrap();
-            // `own` is the page of channel numbers that an index has given.
+            // `own` is a page of channel numbers, which an index has already found.
             let partial = ["channel_hooks_due", "bot_cursor_next_timer"].iter().any(|index| step.contains(index));
-            let whole = step.starts_with("SCAN") && !partial && step != "SCAN own";
-            assert!(!whole, "{sql}: {step}");
+            let scans_table = step.starts_with("SCAN") && !partial && step != "SCAN own";
+            assert!(!scans_table, "{sql}: {step}");
         }
     }
 }

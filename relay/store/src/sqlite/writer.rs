@@ -9,16 +9,16 @@ use super::row::failed;
 use crate::StoreError;
 use crate::failpoint;
 
-/// Most pieces of work that share a transaction, and with it the wait for the disk.
+/// Most tasks that share a transaction, and with it one wait for the disk.
 const GROUP: usize = 256;
 
-/// Most pieces of work that wait. A caller beyond is turned away rather than let wait without end.
+/// Most tasks in the queue. Beyond that, callers are refused, because they would have to wait too long.
 const QUEUE: usize = 16 * GROUP;
 
-/// The thread that does all writing, in the order in which work is handed to it.
+/// The thread that does all writing, in the order in which tasks are queued.
 ///
-/// Whatever has come in while the disk was busy goes into the next transaction together. Nobody
-/// is answered before that is durable.
+/// Group commit: all tasks that arrived while the thread waited for the disk go into the next transaction. No task is
+/// answered before its transaction is durable.
 #[derive(Debug)]
 pub(super) struct Writer {
     queue: SyncSender<Message>,
@@ -30,15 +30,15 @@ enum Message {
     Close,
 }
 
-/// A piece of work that shares a transaction with others; it may be run again when that fails.
+/// A task that shares a transaction with others. It is run again if that transaction fails.
 trait Work: Send {
-    /// Does it and remembers what came of it. An error fails the transaction.
+    /// Runs the task and keeps its outcome. An error fails the transaction.
     fn run(&mut self, connection: &Connection) -> Result<(), StoreError>;
 
-    /// Tells whoever asked for it, once it is durable.
+    /// Sends the outcome to the caller, once it is durable.
     fn succeed(self: Box<Self>);
 
-    /// Tells whoever asked for it that it was not done.
+    /// Sends an error to the caller.
     fn fail(self: Box<Self>, error: StoreError);
 }
 
@@ -59,8 +59,8 @@ where
     }
 
     fn succeed(self: Box<Self>) {
-        let outcome = self.outcome.expect("what has become durable has been run");
-        // Whoever asked may have gone; the work is done all the same.
+        let outcome = self.outcome.expect("a task whose transaction is durable was run");
+        // The caller may have dropped its future; the task is done all the same.
         let _ = self.reply.send(Ok(outcome));
     }
 
@@ -70,14 +70,14 @@ where
 }
 
 impl Writer {
-    /// Starts the thread on a connection of its own.
+    /// Starts the thread with the connection that it writes to.
     pub(super) fn start(connection: Connection) -> std::io::Result<Self> {
         let (queue, messages) = sync_channel(QUEUE);
         let thread = thread::Builder::new().name("store-writer".into()).spawn(move || write(connection, &messages))?;
         Ok(Self { queue, thread: Some(thread) })
     }
 
-    /// Queues a piece of work before it returns; the future has what came of it.
+    /// Queues a task before it returns. The future resolves to the outcome of the task.
     pub(super) fn queue<T, F>(&self, run: F) -> impl Future<Output = Result<T, StoreError>> + Send + use<T, F>
     where
         T: Send + 'static,
@@ -97,9 +97,9 @@ impl Writer {
 }
 
 impl Drop for Writer {
-    /// Waits until all that was queued is durable.
+    /// Waits until everything that was queued is durable.
     fn drop(&mut self) {
-        // Fails only when the thread has ended by itself.
+        // Fails only if the thread has panicked.
         let _ = self.queue.send(Message::Close);
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
@@ -122,11 +122,11 @@ fn write(mut connection: Connection, messages: &Receiver<Message>) {
         }
         commit(&mut connection, group);
     }
-    // Leaves one file behind instead of two. Without it the next start reads both; nothing is lost.
+    // Moves the write-ahead log into the database file. If it fails, the next start does so; nothing is lost.
     let _ = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
 }
 
-/// Commits the group in one transaction, or, when that fails, piece by piece, so that only the culprit fails.
+/// Commits a group of tasks in one transaction or, if that fails, one by one, so that only the faulty one fails.
 fn commit(connection: &mut Connection, mut group: Vec<Box<dyn Work>>) {
     if group.len() > 1 && transact(connection, &mut group).is_ok() {
         group.into_iter().for_each(Work::succeed);
@@ -141,7 +141,7 @@ fn commit(connection: &mut Connection, mut group: Vec<Box<dyn Work>>) {
 }
 
 fn transact(connection: &mut Connection, group: &mut [Box<dyn Work>]) -> Result<(), StoreError> {
-    // Rolled back when it is dropped.
+    // The transaction is rolled back if it is dropped before the commit.
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed("begin"))?;
     for work in group {
         work.run(&transaction)?;
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn turns_away_what_is_beyond_its_queue() {
+    async fn tasks_beyond_the_queue_are_refused() {
         let writer = writer();
         let (started, starts) = mpsc::channel();
         let (finish, finishes) = mpsc::channel::<()>();
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nobody_waits_for_a_thread_that_has_died() {
+    async fn callers_get_an_error_when_the_thread_has_died() {
         let writer = writer();
         let (started, starts) = mpsc::channel();
         let (finish, finishes) = mpsc::channel::<()>();
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn finishes_what_is_queued_when_it_is_dropped() {
+    async fn queued_tasks_are_finished_before_a_drop_returns() {
         let writer = writer();
         let waiting: Vec<_> = (0..QUEUE / 2).map(|n| writer.queue(move |_| Ok(n))).collect();
         drop(writer);
