@@ -1,4 +1,4 @@
-//! A channel as one file, for whoever wants to run its referees again.
+//! Exports a channel as one file, from which its bots can be replayed.
 
 use std::collections::BTreeMap;
 
@@ -11,14 +11,13 @@ use crate::config::Config;
 use crate::keys::RelayKey;
 use crate::store::Store;
 
-/// Entries that are fetched at a time.
+/// Most entries, and most bytes of bodies, that are read at a time.
 const PAGE: u32 = 1000;
 const PAGE_BYTES: usize = 8 << 20;
 
-/// Everything that the relay knows of a channel but its bots' sealed secrets.
+/// Exports everything that the relay has of a channel, except its bots' sealed secrets.
 ///
-/// With `public`, what is not for everybody is left out: the bodies of private entries, and the seeds
-/// that were not revealed.
+/// With `public`, the bodies of private entries and the seeds that were not revealed are left out, too.
 pub async fn export(
     store: &dyn Store,
     key: &RelayKey,

@@ -26,9 +26,9 @@ use crate::clock::Random;
 /// 96 bits: guessing one is out of the question, and the code stays short enough to be copied.
 const MAC_BYTES: usize = 12;
 
-/// What a code or token opens.
+/// The seat that an invite code or rejoin token stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct SeatCode {
+pub(crate) struct SeatClaim {
     pub(crate) channel_id: ChannelId,
     pub(crate) slot_id: SlotId,
     /// The invite's generation, or the tenure.
@@ -88,22 +88,22 @@ impl RelayKey {
     }
 
     /// The code that fills an invite slot.
-    pub(crate) fn invite_code(&self, grant: SeatCode) -> Secret {
+    pub(crate) fn invite_code(&self, grant: SeatClaim) -> Secret {
         Secret::new(format!("inv_{}", seal(&self.invites, grant)))
     }
 
     /// The token that brings the holder of a seat back to it.
-    pub(crate) fn rejoin_token(&self, grant: SeatCode) -> Secret {
+    pub(crate) fn rejoin_token(&self, grant: SeatClaim) -> Secret {
         Secret::new(format!("rejoin_{}", seal(&self.rejoins, grant)))
     }
 
     /// What an invite code opens; `None` when this relay did not make it.
-    pub(crate) fn open_invite(&self, code: &str) -> Option<SeatCode> {
+    pub(crate) fn open_invite(&self, code: &str) -> Option<SeatClaim> {
         unseal(&self.invites, code.strip_prefix("inv_")?)
     }
 
     /// What a rejoin token opens; `None` when this relay did not make it.
-    pub(crate) fn open_rejoin(&self, token: &str) -> Option<SeatCode> {
+    pub(crate) fn open_rejoin(&self, token: &str) -> Option<SeatClaim> {
         unseal(&self.rejoins, token.strip_prefix("rejoin_")?)
     }
 
@@ -184,7 +184,7 @@ fn mac(key: &[u8; 32], parts: &[&[u8]]) -> [u8; 32] {
     mac.finalize().into_bytes().into()
 }
 
-fn seal(key: &[u8; 32], grant: SeatCode) -> String {
+fn seal(key: &[u8; 32], grant: SeatClaim) -> String {
     let mut bytes = Vec::with_capacity(10 + 1 + 4 + MAC_BYTES);
     bytes.extend_from_slice(grant.channel_id.as_bytes());
     bytes.push(u8::try_from(grant.slot_id.place()).expect("a channel has at most 32 slots"));
@@ -194,7 +194,7 @@ fn seal(key: &[u8; 32], grant: SeatCode) -> String {
     ChannelId::encode_base32(&bytes)
 }
 
-fn unseal(key: &[u8; 32], text: &str) -> Option<SeatCode> {
+fn unseal(key: &[u8; 32], text: &str) -> Option<SeatClaim> {
     let bytes = ChannelId::decode_base32(text)?;
     let (named, tag) = bytes.split_at_checked(15)?;
     if !bool::from(mac(key, &[named])[..MAC_BYTES].ct_eq(tag)) {
@@ -202,7 +202,7 @@ fn unseal(key: &[u8; 32], text: &str) -> Option<SeatCode> {
     }
     let (channel_id, rest) = named.split_first_chunk::<10>()?;
     let (place, number) = rest.split_first()?;
-    Some(SeatCode {
+    Some(SeatClaim {
         channel_id: ChannelId::from_bytes(*channel_id),
         slot_id: SlotId::at(usize::from(*place)),
         number: u32::from_be_bytes(number.try_into().ok()?),
@@ -245,10 +245,10 @@ pub(crate) fn read_or_create(path: &Path, make: impl FnOnce() -> String) -> io::
 mod tests {
     use mcp_multiplayer_protocol::{BotId, ChannelId, SlotId};
 
-    use super::{RelayKey, SeatCode};
+    use super::{RelayKey, SeatClaim};
 
-    fn grant() -> SeatCode {
-        SeatCode { channel_id: ChannelId::from_bytes([7; 10]), slot_id: SlotId::at(3), number: 2 }
+    fn grant() -> SeatClaim {
+        SeatClaim { channel_id: ChannelId::from_bytes([7; 10]), slot_id: SlotId::at(3), number: 2 }
     }
 
     #[test]

@@ -1,61 +1,164 @@
-use mcp_multiplayer_bot_supervisor::referee::{HookOutput, Memory, Turn, Verdict};
-use mcp_multiplayer_protocol::channel::HookCall;
-use mcp_multiplayer_protocol::{Error, HookOutcome, Sender, SystemEvent};
+use std::sync::Arc;
 
-use crate::channel::Proposal;
+use mcp_multiplayer_bot_supervisor::referee::{Memory, Turn, Verdict};
+use mcp_multiplayer_protocol::channel::{Bot, HookCall};
+use mcp_multiplayer_protocol::{BotId, Entry, Error, SystemEvent};
+
+use super::runner::{RunError, Runner};
+use crate::channel::{CommitError, LiveChannel, Proposal};
+use crate::state::Relay;
+use crate::store::failpoint;
 use crate::store::{BotChange, BotCursor, Exchange};
 
-/// Where a bot stands before and after a call.
+/// A move of a bot's cursor, which is committed together with the effects of a hook.
 #[derive(Clone, Copy)]
-pub(super) struct Steps {
-    /// Where the store has the bot's cursor; nobody else may have moved it.
-    pub(super) stored: BotCursor,
+pub(super) struct CursorMove {
+    /// The cursor that the store is expected to have. If somebody else moved it, the batch is refused.
+    pub(super) from: BotCursor,
     pub(super) to: BotCursor,
 }
 
-/// Proposes everything that a call comes to, as one step.
-pub(super) fn propose(
+/// Result of a call whose effects were appended.
+struct Committed {
+    /// The bot's new memory; `None` if the call failed and the memory is unchanged.
+    memory: Option<Memory>,
+    /// `true` if the bot was detached, because its `on_init` failed.
+    detached: bool,
+}
+
+impl Runner {
+    /// Runs one call and appends its effects; the cursor is then at `to`. Returns `true` if the bot was detached.
+    pub(super) async fn run_hook(
+        &mut self,
+        relay: &Relay,
+        channel: &Arc<LiveChannel>,
+        bot: &Bot,
+        (call, trigger): (HookCall, &Entry),
+        to: BotCursor,
+    ) -> Result<bool, RunError> {
+        let turn = Turn {
+            bot,
+            call,
+            trigger,
+            step: self.cursor.step,
+            memory: &self.memory,
+            seeds: &self.seeds,
+            body_limit: relay.config.body_bytes,
+        };
+        failpoint::hit("bot.before_hook");
+        let request = turn.call(self.env.clone()).expect("a relay has the seeds of its bots");
+        let report = relay.supervisor.run(&self.key, &self.program, request).await?;
+        failpoint::hit("bot.after_hook");
+        // Output of a hook for a private message may quote the message, so it is not logged.
+        if !matches!(call, HookCall::PrivateMessage(_)) {
+            for line in &report.log {
+                tracing::debug!(channel_id = %channel.channel_id(), bot_id = %bot.bot_id, line, "bot output");
+            }
+        }
+        let cursor = CursorMove { from: self.stored, to };
+        let committed = self.commit_verdict(channel, &turn, turn.judge(report), cursor).await?;
+        failpoint::hit("bot.after_commit");
+        if let Some(memory) = committed.memory {
+            self.memory = memory;
+        }
+        self.memory.stored();
+        (self.stored, self.cursor) = (to, to);
+        Ok(committed.detached)
+    }
+
+    /// Appends the effects of a call.
+    ///
+    /// The hook has run and may have talked to other hosts, so it must not run again only because its effects could not
+    /// be appended at once. [`LiveChannel::commit`] therefore proposes the same verdict again whenever the
+    /// log has grown. If the rules forbid one of the effects, for instance a DM to a slot that does not exist,
+    /// the verdict is replaced by one without effects, which says why, and that is appended instead.
+    ///
+    /// If the store fails, or the process is killed, the cursor has not moved, and the hook does run again.
+    async fn commit_verdict(
+        &self,
+        channel: &Arc<LiveChannel>,
+        turn: &Turn<'_>,
+        verdict: Verdict,
+        cursor: CursorMove,
+    ) -> Result<Committed, RunError> {
+        let append = async |verdict: &Verdict| {
+            channel.commit(|proposal| propose(proposal, turn, verdict, cursor, &self.memory)).await
+        };
+        let verdict = match append(&verdict).await {
+            Ok(()) => verdict,
+            Err(CommitError::Refused(error)) => {
+                let refused = turn.refused(&error.message, verdict.record);
+                append(&refused).await?;
+                refused
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let detached = verdict.detaches_bot(turn);
+        Ok(Committed { memory: verdict.memory, detached })
+    }
+
+    /// Appends a change of the bot's memory that no hook made, with the event that explains it, if any.
+    pub(super) async fn commit_memory(
+        &mut self,
+        channel: &Arc<LiveChannel>,
+        bot_id: &BotId,
+        memory: Memory,
+        event: Option<(&SystemEvent, Option<u64>)>,
+    ) -> Result<(), RunError> {
+        let cursor = CursorMove { from: self.stored, to: self.cursor };
+        channel
+            .commit(|proposal| {
+                if let Some((event, cause)) = event {
+                    proposal.push_event(event, cause)?;
+                }
+                proposal.bots.push(advance(bot_id.clone(), cursor, &memory));
+                Ok(())
+            })
+            .await?;
+        self.set_stored(memory);
+        Ok(())
+    }
+
+    /// Takes over a memory that was stored together with the present cursor.
+    pub(super) fn set_stored(&mut self, memory: Memory) {
+        self.memory = memory;
+        self.memory.stored();
+        self.stored = self.cursor;
+    }
+}
+
+/// Proposes everything that a call comes to: entries, cursor, memory and recorded network traffic.
+fn propose(
     proposal: &mut Proposal,
     turn: &Turn<'_>,
     verdict: &Verdict,
-    steps: Steps,
+    cursor: CursorMove,
     before: &Memory,
 ) -> Result<(), Error> {
-    let (bot_id, cause) = (&turn.bot.bot_id, Some(turn.trigger.id()));
-    for said in &verdict.outputs {
-        match said {
-            HookOutput::Bot { to_slot, kind, content } => {
-                let sender = Sender::Bot(bot_id.clone());
-                proposal.push_salted(sender, kind.clone(), *to_slot, cause, content.clone())?;
-            }
-            HookOutput::Relay(event) => drop(proposal.push_event(event, cause)?),
-        }
-    }
+    verdict.append_to(turn, proposal.step())?;
+    let bot_id = &turn.bot.bot_id;
     if let Some(record) = &verdict.record {
         proposal.bots.push(BotChange::Exchanged(Exchange {
             bot_id: bot_id.clone(),
             trigger: turn.trigger.id(),
             step: turn.step,
-            // What held a secret is kept as the hash in `bot:ran`, and not otherwise.
+            // Traffic that contained a secret is not stored; its hash is in `bot:ran`.
             record: (!record.is_sealed()).then(|| record.text().to_owned()),
         }));
     }
-    proposal.bots.push(advance(turn.bot.bot_id.clone(), steps, verdict.memory.as_ref().unwrap_or(before)));
-    if verdict.outcome != HookOutcome::Ok && turn.call == HookCall::Init {
-        let (slot_id, reason) = (turn.bot.slot_id, "on_init failed".to_owned());
-        let detach = SystemEvent::BotDetach { bot_id: bot_id.clone(), slot_id, reason, by: None };
-        proposal.push_event(&detach, cause)?;
+    proposal.bots.push(advance(bot_id.clone(), cursor, verdict.memory.as_ref().unwrap_or(before)));
+    if verdict.detaches_bot(turn) {
         proposal.bots.push(BotChange::Detach(bot_id.clone()));
     }
     Ok(())
 }
 
-/// The change that moves a bot on, with what it remembers.
-pub(super) fn advance(bot_id: mcp_multiplayer_protocol::BotId, steps: Steps, memory: &Memory) -> BotChange {
+/// The change that moves a bot's cursor, and stores its memory if that has changed.
+pub(super) fn advance(bot_id: BotId, cursor: CursorMove, memory: &Memory) -> BotChange {
     BotChange::Advance {
         bot_id,
-        from: steps.stored,
-        to: steps.to,
+        from: cursor.from,
+        to: cursor.to,
         state: memory.has_changed().then(|| memory.to_text()),
         timer: memory.next_timer().map(|(_, due)| due),
     }

@@ -2,25 +2,66 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use mcp_multiplayer_bot_supervisor::referee::{Memory, Seeds, Turn, Verdict};
+use mcp_multiplayer_bot_supervisor::referee::{Memory, Seeds};
 use mcp_multiplayer_bot_supervisor::{BotKey, Program, Unavailable};
-use mcp_multiplayer_protocol::channel::{HookCall, plan};
-use mcp_multiplayer_protocol::{BotId, Entry, HookOutcome, Secret, Sender, SystemEvent, Timestamp, limits};
-use serde::Deserialize;
+use mcp_multiplayer_protocol::channel::{Bot, Cascade, HookCall, plan};
+use mcp_multiplayer_protocol::{BotId, Entry, Secret, Timestamp};
 use thiserror::Error as ThisError;
 use tokio::time::sleep;
 
-use super::hook::{Steps, advance, propose};
 use crate::channel::{CommitError, LiveChannel};
 use crate::state::Relay;
-use crate::store::failpoint;
 use crate::store::{BotCursor, StoreError};
 
+/// Pause before a failed runner tries again. It doubles with every failure, up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// Runs a bot's hooks, in the order of the log and one at a time, until the bot is detached, its
-/// channel is no longer live, or the relay stops.
+/// A bot whose hooks are being run.
+pub(super) struct Runner {
+    pub(super) program: Arc<Program>,
+    pub(super) key: BotKey,
+    pub(super) seeds: Seeds,
+    pub(super) env: BTreeMap<String, Secret>,
+    /// `true` if the bot's manifest promises that its seed is revealed when the channel closes.
+    pub(super) reveals_on_close: bool,
+    /// The bot's cursor in the store.
+    pub(super) stored: BotCursor,
+    /// The bot's cursor here: `entry` is the entry whose calls are next, `step` the number of those that are done.
+    ///
+    /// An entry may start several calls, and each is committed by itself, so that a crash between two
+    /// of them repeats neither. The cursor is ahead of the store's by entries that start no hook: they are not
+    /// worth a write of their own.
+    pub(super) cursor: BotCursor,
+    pub(super) memory: Memory,
+}
+
+/// Reasons why a runner could not go on. It tries again with the bot as the store has it.
+#[derive(Debug, ThisError)]
+pub(super) enum RunError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Worker(#[from] Unavailable),
+    #[error(transparent)]
+    Commit(#[from] CommitError),
+    #[error("the stored state of the bot cannot be read")]
+    Corrupt,
+    #[error("the bot's secrets cannot be decrypted with this relay's key")]
+    Sealed,
+}
+
+/// State of a bot after all due hooks were run.
+enum CaughtUp {
+    /// Nothing is due before the bot's next timer, if it has one.
+    Waiting(Option<Timestamp>),
+    /// The bot will never run again: it was detached, or its channel is closed and all its hooks have run.
+    Ended,
+}
+
+/// Starts a task that runs a bot's hooks, in the order of the log and one at a time.
+///
+/// It ends when the bot is detached, its channel is no longer live, or the relay shuts down.
 pub(crate) fn start(relay: Weak<Relay>, channel: Weak<LiveChannel>, bot_id: BotId) {
     tokio::spawn(follow(relay, channel, bot_id));
 }
@@ -30,20 +71,23 @@ async fn follow(relay: Weak<Relay>, channel: Weak<LiveChannel>, bot_id: BotId) {
     let mut runner = None;
     let mut pause = FIRST_PAUSE;
     loop {
+        // Before the channel is looked at, so that a change after that ends the wait below. See `wait_for_change`.
         progress.mark_unchanged();
-        // A channel that somebody holds is never forgotten: it is held while there is work or a timer.
-        let (timer, _held) = {
+        // The reference keeps the channel in memory, and with it this task. It is kept while a hook runs
+        // or a timer is set; without either, the channel may be dropped, and this task ends with it.
+        let (timer, _channel) = {
             let (Some(relay), Some(channel)) = (relay.upgrade(), channel.upgrade()) else { return };
             match catch_up(&relay, &channel, &bot_id, &mut runner).await {
-                Ok(Progress::UpToDate(timer)) => {
+                Ok(CaughtUp::Waiting(timer)) => {
                     pause = FIRST_PAUSE;
-                    let remains = timer.map(|due| relay.clock.until(due));
-                    (remains, timer.map(|_| channel))
+                    let remaining = timer.map(|due| relay.clock.until(due));
+                    (remaining, timer.map(|_| channel))
                 }
-                Ok(Progress::Ended) => return,
+                Ok(CaughtUp::Ended) => return,
                 Err(error) => {
-                    // The relay's own failure, or the bot was replaced meanwhile: no entry, another try.
-                    tracing::error!(channel_id = %channel.channel_id(), %bot_id, error.cause = %error, "a hook could not be run");
+                    // Not the bot's fault: the relay failed, or the bot was replaced meanwhile. Nothing is
+                    // appended; the bot is loaded anew and tried again.
+                    tracing::error!(channel_id = %channel.channel_id(), %bot_id, error.cause = %error, "running a hook failed; trying again");
                     runner = None;
                     tokio::select! {
                         () = sleep(pause) => {}
@@ -54,9 +98,9 @@ async fn follow(relay: Weak<Relay>, channel: Weak<LiveChannel>, bot_id: BotId) {
                 }
             }
         };
-        let fires = async {
+        let timer_due = async {
             match timer {
-                Some(remains) => sleep(remains).await,
+                Some(remaining) => sleep(remaining).await,
                 None => std::future::pending().await,
             }
         };
@@ -66,60 +110,9 @@ async fn follow(relay: Weak<Relay>, channel: Weak<LiveChannel>, bot_id: BotId) {
                     return;
                 }
             }
-            () = fires => {}
+            () = timer_due => {}
         }
     }
-}
-
-/// A bot at work.
-struct Runner {
-    program: Arc<Program>,
-    key: BotKey,
-    seeds: Seeds,
-    env: BTreeMap<String, Secret>,
-    /// Whether its manifest says that the seed is told when the channel closes.
-    reveals_on_close: bool,
-    /// Where the store has it.
-    stored: BotCursor,
-    /// Where it is; ahead of the store by entries that start no hook.
-    cursor: BotCursor,
-    memory: Memory,
-}
-
-/// What an appended call leaves behind.
-struct Committed {
-    /// The bot's memory, unless the call failed.
-    memory: Option<Memory>,
-    /// Whether the bot is gone: its `on_init` failed.
-    detached: bool,
-}
-
-enum Progress {
-    /// Nothing is due before the bot's next timer, if it has one.
-    UpToDate(Option<Timestamp>),
-    /// The bot was detached, or its channel closed, and it has seen all that it will see.
-    Ended,
-}
-
-#[derive(Debug, ThisError)]
-enum RunError {
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    #[error(transparent)]
-    Worker(#[from] Unavailable),
-    #[error(transparent)]
-    Commit(#[from] CommitError),
-    #[error("the bot's row does not hold a memory")]
-    Corrupt,
-    #[error("the bot's secrets cannot be opened with this relay's key")]
-    Sealed,
-}
-
-/// What a manifest may ask of the runner.
-#[derive(Deserialize)]
-struct Terms {
-    #[serde(default)]
-    reveal_on_close: bool,
 }
 
 /// Runs everything that is due.
@@ -128,231 +121,94 @@ async fn catch_up(
     channel: &Arc<LiveChannel>,
     bot_id: &BotId,
     runner: &mut Option<Runner>,
-) -> Result<Progress, RunError> {
+) -> Result<CaughtUp, RunError> {
     loop {
         if relay.shutdown.is_cancelled() {
-            return Ok(Progress::UpToDate(None));
+            return Ok(CaughtUp::Waiting(None));
         }
         let state = channel.durable();
         let Some(place) = state.composition.bots.iter().position(|bot| bot.bot_id == *bot_id) else {
             if let Some(runner) = runner {
                 relay.supervisor.retire(&runner.key).await;
             }
-            return Ok(Progress::Ended);
+            return Ok(CaughtUp::Ended);
         };
         if runner.is_none() {
             match Runner::load(relay, channel, bot_id).await? {
                 Some(loaded) => *runner = Some(loaded),
-                None => return Ok(Progress::Ended),
+                None => return Ok(CaughtUp::Ended),
             }
         }
         let runner = runner.as_mut().expect("loaded above");
         let (bot, due) = (&state.composition.bots[place], state.head.due[place]);
-        channel.bot_reached(bot_id, runner.cursor);
+        channel.set_bot_cursor(bot_id, runner.cursor);
         if runner.cursor.entry > due {
             let Some(closed) = state.composition.closed else {
-                if runner.fire(relay, channel, bot_id).await? {
+                if runner.append_due_timer(relay, channel, bot_id).await? {
                     continue;
                 }
-                return Ok(Progress::UpToDate(runner.memory.next_timer().map(|(_, due)| due)));
+                return Ok(CaughtUp::Waiting(runner.memory.next_timer().map(|(_, due)| due)));
             };
-            runner.conclude(channel, bot_id, closed).await?;
+            runner.finish_after_close(channel, bot_id, closed).await?;
             relay.supervisor.retire(&runner.key).await;
-            return Ok(Progress::Ended);
+            return Ok(CaughtUp::Ended);
         }
         for entry in channel.entries_after(runner.cursor.entry - 1).await? {
             if entry.id() > due {
                 break;
             }
-            // What follows the attach is passed once, when its turn comes; its calls come after.
+            // The bot's view of the channel follows the log entry by entry, and so do its hooks. The entry that
+            // attached the bot is in that view from the start; it is also the only one that starts several calls.
             if entry.id() > bot.attached {
                 runner.memory.pass(&entry);
             }
-            let too_late = state.composition.closed.is_some_and(|closed| entry.id() > closed);
-            let calls = if too_late { vec![] } else { plan(bot, &entry, depth(channel, &entry).await?) };
-            while let Some(call) = calls.get(runner.cursor.step as usize) {
-                let from = runner.cursor;
-                let last = from.step as usize + 1 == calls.len();
-                let to = if last { after(&entry) } else { BotCursor { step: from.step + 1, ..from } };
-                let turn = Turn {
-                    bot,
-                    call: *call,
-                    trigger: &entry,
-                    step: from.step,
-                    memory: &runner.memory,
-                    seeds: &runner.seeds,
-                    body_limit: relay.config.body_bytes,
-                };
-                failpoint::hit("bot.before_hook");
-                let request = turn.call(runner.env.clone()).expect("a relay knows the seeds of its bots");
-                let report = relay.supervisor.run(&runner.key, &runner.program, request).await?;
-                failpoint::hit("bot.after_hook");
-                // What a bot prints of a private message is nobody else's.
-                let told = !matches!(call, HookCall::PrivateMessage(_));
-                for line in report.log.iter().filter(|_| told) {
-                    tracing::debug!(channel_id = %channel.channel_id(), %bot_id, line, "a bot printed");
-                }
-                let steps = Steps { stored: runner.stored, to };
-                let committed = runner.commit(channel, &turn, turn.judge(report), steps).await?;
-                failpoint::hit("bot.after_commit");
-                if let Some(memory) = committed.memory {
-                    runner.memory = memory;
-                }
-                runner.memory.stored();
-                (runner.stored, runner.cursor) = (to, to);
-                channel.bot_reached(bot_id, to);
-                if committed.detached {
-                    relay.supervisor.retire(&runner.key).await;
-                    return Ok(Progress::Ended);
-                }
-                if last {
-                    break;
-                }
-            }
-            if runner.cursor.entry == entry.id() {
-                runner.cursor = after(&entry);
+            let after_close = state.composition.closed.is_some_and(|closed| entry.id() > closed);
+            let calls = if after_close { vec![] } else { plan(bot, &entry, cascade_depth(channel, &entry).await?) };
+            if runner.run_calls(relay, channel, bot, &entry, &calls).await? {
+                relay.supervisor.retire(&runner.key).await;
+                return Ok(CaughtUp::Ended);
             }
         }
     }
-}
-
-fn after(entry: &Entry) -> BotCursor {
-    BotCursor { entry: entry.id() + 1, step: 0 }
-}
-
-/// How many bot posts led to an entry, itself included.
-async fn depth(channel: &LiveChannel, entry: &Arc<Entry>) -> Result<u32, StoreError> {
-    let (mut entry, mut depth) = (Arc::clone(entry), 0);
-    while matches!(entry.envelope.sender, Sender::Bot(_)) && depth < limits::CASCADE_DEPTH {
-        depth += 1;
-        let Some(cause) = entry.envelope.cause else { break };
-        match channel.entry(cause).await? {
-            Some(before) => entry = before,
-            None => break,
-        }
-    }
-    Ok(depth)
 }
 
 impl Runner {
-    /// `None` when the bot was detached meanwhile.
-    async fn load(relay: &Relay, channel: &LiveChannel, bot_id: &BotId) -> Result<Option<Self>, RunError> {
-        let stored = relay.store.lookup_bot(channel.channel_id(), bot_id.clone()).await?;
-        let Some(stored) = stored.filter(|stored| !stored.detached) else { return Ok(None) };
-        let memory = stored.state.as_deref().and_then(Memory::parse).ok_or(RunError::Corrupt)?;
-        let params = serde_json::from_str(&stored.bot.params).map_err(|_| RunError::Corrupt)?;
-        let policy = relay.config.bot_policy || stored.bot.code_ref.is_some();
-        let program = Arc::new(Program { name: stored.bot.name, source: stored.bot.source, params, policy });
-        let terms: Terms = serde_json::from_str(&stored.bot.manifest).map_err(|_| RunError::Corrupt)?;
-        let env = match &stored.bot.env {
-            Some(sealed) => relay.key.open_env(channel.channel_id(), bot_id, sealed).ok_or(RunError::Sealed)?,
-            None => BTreeMap::new(),
-        };
-        let key = BotKey::new(&channel.channel_id().to_string(), bot_id.as_str());
-        let seeds = relay.key.bot_seeds(channel.channel_id(), bot_id);
-        let (stored, cursor, reveals_on_close) = (stored.cursor, stored.cursor, terms.reveal_on_close);
-        Ok(Some(Self { program, key, seeds, env, reveals_on_close, stored, cursor, memory }))
-    }
-
-    /// Appends that a timer has fired, if one is due; the hook follows from the entry.
-    async fn fire(&mut self, relay: &Relay, channel: &Arc<LiveChannel>, bot_id: &BotId) -> Result<bool, RunError> {
-        let now = relay.clock.now();
-        let Some(name) = self.memory.next_timer().filter(|(_, due)| *due <= now).map(|(name, _)| name.to_owned())
-        else {
-            return Ok(false);
-        };
-        let mut memory = self.memory.clone();
-        memory.drop_timer(&name);
-        let event = SystemEvent::Timer { bot_id: bot_id.clone(), name };
-        let steps = Steps { stored: self.stored, to: self.cursor };
-        let fired = channel
-            .commit(|proposal| {
-                // A hook that is due by now comes first: it may set the timer anew.
-                let state = proposal.state();
-                let place = state.composition.bots.iter().position(|bot| bot.bot_id == *bot_id);
-                if place.is_none_or(|place| state.head.due[place] >= self.cursor.entry) {
-                    return Ok(false);
-                }
-                proposal.push_event(&event, None)?;
-                proposal.bots.push(advance(bot_id.clone(), steps, &memory));
-                Ok(true)
-            })
-            .await?;
-        if fired {
-            self.advanced(memory);
-        }
-        Ok(true)
-    }
-
-    /// Leaves a closed channel: no timer will fire, and the seed is told where the bot's terms say so.
-    async fn conclude(&mut self, channel: &Arc<LiveChannel>, bot_id: &BotId, closed: u64) -> Result<(), RunError> {
-        let mut memory = self.memory.clone();
-        memory.drop_timers();
-        let epoch = memory.epoch();
-        let event = match (self.seeds.reveal(epoch), self.seeds.commitment(epoch + 1)) {
-            (Some(seed), Some(next_commitment)) if self.reveals_on_close && !memory.is_concluded() => {
-                memory.next_epoch();
-                memory.conclude();
-                Some(SystemEvent::SeedRevealed { bot_id: bot_id.clone(), epoch, seed, next_commitment })
-            }
-            _ => None,
-        };
-        if event.is_some() || memory.next_timer() != self.memory.next_timer() {
-            self.step(channel, bot_id, memory, event.as_ref().map(|event| (event, Some(closed)))).await?;
-        }
-        Ok(())
-    }
-
-    /// Takes a step of the bot that is no hook's.
-    async fn step(
+    /// Runs those calls of an entry that are not done yet, and moves the cursor to the next entry.
+    ///
+    /// Returns `true` if the bot was detached by one of them.
+    async fn run_calls(
         &mut self,
+        relay: &Relay,
         channel: &Arc<LiveChannel>,
-        bot_id: &BotId,
-        memory: Memory,
-        event: Option<(&SystemEvent, Option<u64>)>,
-    ) -> Result<(), RunError> {
-        let steps = Steps { stored: self.stored, to: self.cursor };
-        channel
-            .commit(|proposal| {
-                if let Some((event, cause)) = event {
-                    proposal.push_event(event, cause)?;
-                }
-                proposal.bots.push(advance(bot_id.clone(), steps, &memory));
-                Ok(())
-            })
-            .await?;
-        self.advanced(memory);
-        Ok(())
-    }
-
-    fn advanced(&mut self, memory: Memory) {
-        self.memory = memory;
-        self.memory.stored();
-        self.stored = self.cursor;
-    }
-
-    /// Appends what a call came to.
-    async fn commit(
-        &self,
-        channel: &Arc<LiveChannel>,
-        turn: &Turn<'_>,
-        verdict: Verdict,
-        steps: Steps,
-    ) -> Result<Committed, RunError> {
-        let append = async |verdict: &Verdict| {
-            channel.commit(|proposal| propose(proposal, turn, verdict, steps, &self.memory)).await
-        };
-        let verdict = match append(&verdict).await {
-            Ok(()) => verdict,
-            // An effect that the channel's rules forbid: the hook had none, and the log says why.
-            Err(CommitError::Refused(error)) => {
-                let refused = turn.refused(&error.message, verdict.record);
-                append(&refused).await?;
-                refused
+        bot: &Bot,
+        entry: &Entry,
+        calls: &[HookCall],
+    ) -> Result<bool, RunError> {
+        let next_entry = BotCursor { entry: entry.id() + 1, step: 0 };
+        while self.cursor.entry == entry.id() {
+            let step = self.cursor.step as usize;
+            let Some(call) = calls.get(step) else {
+                self.cursor = next_entry;
+                break;
+            };
+            let is_last = step + 1 == calls.len();
+            let to = if is_last { next_entry } else { BotCursor { step: self.cursor.step + 1, ..self.cursor } };
+            let detached = self.run_hook(relay, channel, bot, (*call, entry), to).await?;
+            channel.set_bot_cursor(&bot.bot_id, to);
+            if detached {
+                return Ok(true);
             }
-            Err(error) => return Err(error.into()),
-        };
-        let detached = verdict.outcome != HookOutcome::Ok && turn.call == HookCall::Init;
-        Ok(Committed { memory: verdict.memory, detached })
+        }
+        Ok(false)
     }
+}
+
+/// Number of bot posts that led to an entry, itself included.
+async fn cascade_depth(channel: &LiveChannel, entry: &Entry) -> Result<u32, StoreError> {
+    let mut cascade = Cascade::default();
+    let mut next = cascade.count(entry);
+    while let Some(cause) = next {
+        next = channel.entry(cause).await?.and_then(|entry| cascade.count(&entry));
+    }
+    Ok(cascade.depth())
 }

@@ -1,17 +1,19 @@
 use mcp_multiplayer_protocol::channel::{Composition, Holder, may_change_bots};
-use mcp_multiplayer_protocol::{Actor, Entry, Error, ErrorCode, Hash, Kind, Sender, SlotId};
+use mcp_multiplayer_protocol::{Actor, Error, ErrorCode, Hash, SlotId};
 
-/// As whom a principal acts in a channel.
+use super::visibility::Visibility;
+
+/// A member in the context of one request: the seat that it acts from, or the owner without a seat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Standing {
+pub(crate) struct Member {
     /// The seat, or the owner without one.
     pub(crate) actor: Actor,
     /// The seat's tenure; 0 for the owner without a seat.
     pub(crate) tenure: u32,
 }
 
-impl Standing {
-    /// Finds the seat that a principal, by its pseudonym, acts from; `slot_id` is what the caller said.
+impl Member {
+    /// Finds the seat that a principal acts from, by its pseudonym. `slot_id` is the seat that the caller named, if any.
     pub(crate) fn resolve(composition: &Composition, player: &Hash, slot_id: Option<SlotId>) -> Result<Self, Error> {
         let own: Vec<_> = composition.seats().filter(|(_, _, holder)| *holder == player).collect();
         let of = |slot_id, tenure| Ok(Self { actor: Actor::Slot(slot_id), tenure });
@@ -37,12 +39,12 @@ impl Standing {
         }
     }
 
-    /// Whether the caller may attach, replace or remove bots.
+    /// Checks that the member may attach, replace or remove bots.
     pub(crate) fn may_change_bots(self, composition: &Composition) -> Result<(), Error> {
         may_change_bots(composition, self.actor)
     }
 
-    /// The seat; an error for an owner who holds none.
+    /// The member's seat; an error for an owner who holds none.
     pub(crate) fn seat(self) -> Result<SlotId, Error> {
         match self.actor {
             Actor::Slot(slot_id) => Ok(slot_id),
@@ -54,8 +56,8 @@ impl Standing {
         }
     }
 
-    /// What the caller may read.
-    pub(crate) fn reader(self, composition: &Composition) -> Reader {
+    /// The entries that the member may read.
+    pub(crate) fn visibility(self, composition: &Composition) -> Visibility {
         let seat = match self.actor {
             Actor::Owner => None,
             Actor::Slot(slot_id) => match composition.slot(slot_id).and_then(|slot| slot.holder.as_ref()) {
@@ -63,34 +65,6 @@ impl Standing {
                 _ => None,
             },
         };
-        Reader { seat, include_trace: false }
-    }
-}
-
-/// What a member may read of a log.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Reader {
-    /// The seat and the entry with which its tenure began.
-    seat: Option<(SlotId, u64)>,
-    /// Whether trace entries are wanted.
-    pub(crate) include_trace: bool,
-}
-
-impl Reader {
-    /// Whether an entry is for this reader: public, or between this seat, in this tenure, and a bot.
-    pub(crate) fn sees(self, entry: &Entry) -> bool {
-        let envelope = &entry.envelope;
-        if envelope.kind == Kind::TRACE {
-            return self.include_trace;
-        }
-        let Some(to_slot) = envelope.to_slot else { return true };
-        self.seat.is_some_and(|(slot_id, since)| {
-            envelope.id > since && (to_slot == slot_id || envelope.sender == Sender::Slot(slot_id))
-        })
-    }
-
-    /// Whether the reader said it.
-    pub(crate) fn wrote(self, entry: &Entry) -> bool {
-        self.seat.is_some_and(|(slot_id, since)| entry.id() > since && entry.envelope.sender == Sender::Slot(slot_id))
+        Visibility::new(seat)
     }
 }

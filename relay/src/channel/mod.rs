@@ -1,17 +1,27 @@
 //! Live channels: propose → check → append → evolve → wake.
 //!
-//! Here the pure rules of `protocol::channel` meet the store. Whoever calls has resolved secrets and
-//! principals to slots already; nothing here knows a door, a token or SQL.
+//! The pure rules of `protocol::channel` meet the store here. Callers have already turned secrets and
+//! principals into slots; this module knows nothing of transports, tokens or SQL.
+//!
+//! - `proposal`: what one request or hook is going to change;
+//! - `commit`: the write path, from a proposal to the durable log;
+//! - `live`: the state of a channel that is in use, and reading from it;
+//! - `sync`: the long-poll, and waiting for a change without missing one;
+//! - `member`, `visibility`: the seat that a principal acts from, and the entries that it may read;
+//! - `registry`: the channels that are live in this process.
 
+mod commit;
 mod live;
-mod page;
+mod member;
 mod proposal;
+mod recent;
 mod registry;
-mod standing;
-mod tail;
+mod sync;
+mod visibility;
 
-pub(crate) use live::{CommitError, LiveChannel};
-pub(crate) use page::Page;
+pub(crate) use commit::CommitError;
+pub(crate) use live::LiveChannel;
+pub(crate) use member::Member;
 pub(crate) use proposal::Proposal;
 pub(crate) use registry::{Channels, StartRunner};
-pub(crate) use standing::{Reader, Standing};
+pub(crate) use sync::{Page, wait_for_change};

@@ -1,91 +1,67 @@
 use std::sync::Arc;
 
-use mcp_multiplayer_protocol::channel::{ChannelState, allowed, draft, evolve};
-use mcp_multiplayer_protocol::{Body, Content, Entry, Error, Kind, Salt, Sender, SlotId, SystemEvent, Timestamp};
+use mcp_multiplayer_protocol::channel::{ChannelState, Draft, Salts, Step};
+use mcp_multiplayer_protocol::{Entry, Error, Salt, SystemEvent, Timestamp};
 
 use crate::clock::Random;
 use crate::store::{BotChange, ChannelBatch, IdempotencyRecord, Membership};
 
-/// One step of a channel while it is being thought through: each entry is checked against the state
-/// that the ones before it lead to.
+/// Everything that one request or hook is going to change in a channel: entries, and the rows that
+/// are written with them.
 #[derive(Debug)]
 pub(crate) struct Proposal {
-    base: u64,
-    state: ChannelState,
-    now: Timestamp,
-    random: Random,
-    entries: Vec<Arc<Entry>>,
-    /// What a repeat of the request is to be answered with.
+    step: Step<Random>,
+    /// The record that answers a repeat of the request.
     pub(crate) idempotency: Option<IdempotencyRecord>,
-    /// Principals that now belong to the channel.
+    /// Principals that become members of the channel.
     pub(crate) memberships: Vec<Membership>,
     /// Changes to bots.
     pub(crate) bots: Vec<BotChange>,
 }
 
+impl Salts for Random {
+    fn salt(&mut self, _: u64) -> Salt {
+        Salt(self.bytes())
+    }
+}
+
 impl Proposal {
     pub(crate) fn new(state: ChannelState, now: Timestamp, random: Random) -> Self {
-        Self {
-            base: state.size(),
-            state,
-            now,
-            random,
-            entries: Vec::new(),
-            idempotency: None,
-            memberships: Vec::new(),
-            bots: Vec::new(),
-        }
+        Self { step: Step::new(state, now, random), idempotency: None, memberships: Vec::new(), bots: Vec::new() }
     }
 
-    /// The state after what was proposed so far.
+    /// The state after the entries proposed so far.
     pub(crate) fn state(&self) -> &ChannelState {
-        &self.state
+        self.step.state()
     }
 
-    /// Proposes an entry with a fresh salt; its envelope tells id and time.
-    pub(crate) fn push(
-        &mut self,
-        sender: Sender,
-        kind: Kind,
-        to_slot: Option<SlotId>,
-        cause: Option<u64>,
-        body: Body,
-    ) -> Result<&Entry, Error> {
-        let salt = Salt(self.random.bytes());
-        self.push_salted(sender, kind, to_slot, cause, Content { salt, body })
+    /// The entries, for code that adds several.
+    pub(crate) fn step(&mut self) -> &mut Step<Random> {
+        &mut self.step
     }
 
-    /// Proposes an entry whose salt its author chose.
-    pub(crate) fn push_salted(
-        &mut self,
-        sender: Sender,
-        kind: Kind,
-        to_slot: Option<SlotId>,
-        cause: Option<u64>,
-        content: Content,
-    ) -> Result<&Entry, Error> {
-        let entry = draft(&self.state, self.now, sender, kind, to_slot, cause, content);
-        allowed(&self.state, &entry)?;
-        self.state = evolve(self.state.clone(), &entry);
-        self.entries.push(Arc::new(entry));
-        Ok(self.entries.last().expect("pushed just now"))
+    /// Proposes an entry; its envelope has the id and time that it will have in the log.
+    pub(crate) fn push(&mut self, draft: Draft) -> Result<&Arc<Entry>, Error> {
+        self.step.push(draft)
     }
 
-    /// Proposes what the relay states.
-    pub(crate) fn push_event(&mut self, event: &SystemEvent, cause: Option<u64>) -> Result<&Entry, Error> {
-        self.push(Sender::System, event.kind(), None, cause, event.to_body())
+    /// Proposes an entry of the relay's own.
+    pub(crate) fn push_event(&mut self, event: &SystemEvent, cause: Option<u64>) -> Result<&Arc<Entry>, Error> {
+        self.step.push_event(event, cause)
     }
 
-    /// The step as one batch; `None` when it changes nothing.
+    /// The proposal as one batch; `None` when it changes nothing.
     pub(super) fn into_batch(self) -> Option<ChannelBatch> {
-        if self.entries.is_empty() && self.bots.is_empty() {
+        if self.step.is_empty() && self.bots.is_empty() {
             return None;
         }
+        let base = self.step.base();
+        let (state, entries) = self.step.into_parts();
         Some(ChannelBatch {
-            channel_id: self.state.composition.channel_id,
-            base: self.base,
-            entries: self.entries,
-            state: self.state,
+            channel_id: state.composition.channel_id,
+            base,
+            entries,
+            state,
             idempotency: self.idempotency,
             memberships: self.memberships,
             bots: self.bots,

@@ -3,23 +3,24 @@ use std::sync::Arc;
 
 use mcp_multiplayer_protocol::Entry;
 
-/// The last durable entries of a channel, so that those who follow it need not ask the store.
+/// Cache of a channel's last durable entries, so that readers who follow it do not query the store.
 #[derive(Debug, Default)]
-pub(super) struct Tail {
+pub(super) struct RecentEntries {
     entries: VecDeque<Arc<Entry>>,
     bytes: usize,
 }
 
-impl Tail {
+impl RecentEntries {
     const MAX_ENTRIES: usize = 256;
     const MAX_BYTES: usize = 512 * 1024;
 
+    /// Adds the entry that follows the last one.
     pub(super) fn push(&mut self, entry: Arc<Entry>) {
-        self.bytes += weight(&entry);
+        self.bytes += approximate_size(&entry);
         self.entries.push_back(entry);
         while self.entries.len() > Self::MAX_ENTRIES || (self.bytes > Self::MAX_BYTES && self.entries.len() > 1) {
             let Some(dropped) = self.entries.pop_front() else { break };
-            self.bytes -= weight(&dropped);
+            self.bytes -= approximate_size(&dropped);
         }
     }
 
@@ -28,7 +29,7 @@ impl Tail {
         self.bytes = 0;
     }
 
-    /// All entries after `after`; `None` when the first of them is no longer here.
+    /// All entries after `after`; `None` when the first of them is not cached.
     pub(super) fn after(&self, after: u64) -> Option<Vec<Arc<Entry>>> {
         let first = self.entries.front()?.id();
         if after + 1 < first {
@@ -39,6 +40,6 @@ impl Tail {
     }
 }
 
-fn weight(entry: &Entry) -> usize {
+fn approximate_size(entry: &Entry) -> usize {
     entry.body().map_or(0, |body| body.as_str().len()) + 256
 }

@@ -5,15 +5,23 @@ use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use mcp_multiplayer_protocol::channel::ChannelState;
 use mcp_multiplayer_protocol::{BotId, ChannelId};
 
-use super::live::{CommitError, LiveChannel};
+use super::commit::CommitError;
+use super::live::LiveChannel;
 use super::proposal::Proposal;
 use crate::clock::{Clock, Random};
 use crate::store::{AppendError, Store, StoreError};
 
-/// Starts what runs a bot's hooks for as long as its channel is live.
+/// Starts a task that runs a bot's hooks for as long as its channel is live.
 pub(crate) type StartRunner = Box<dyn Fn(Weak<LiveChannel>, BotId) + Send + Sync>;
 
 /// The channels that are live in this process.
+///
+/// There is at most one [`LiveChannel`] per channel, and at most one runner per bot of it. A runner
+/// is started in exactly two places: by [`Channels::get`] and [`Channels::create`] for the bots that a
+/// channel has when it becomes live, and by whoever attaches a bot to a channel that is live
+/// already. The two cannot meet: a channel is not dropped from memory while somebody uses it. If
+/// they did, or in another process, no hook would take effect twice, because the store
+/// accepts the effects of a hook only from the bot's cursor on, and moves the cursor with them.
 pub(crate) struct Channels {
     store: Arc<dyn Store>,
     clock: Clock,
@@ -24,7 +32,7 @@ pub(crate) struct Channels {
 }
 
 impl Channels {
-    /// Keeps about `capacity` channels in memory when nobody uses them.
+    /// Keeps about `capacity` channels in memory, beyond those in use.
     pub(crate) fn new(
         store: Arc<dyn Store>,
         clock: Clock,
@@ -35,16 +43,16 @@ impl Channels {
         Self { store, clock, random, capacity, start_runner, live: Mutex::default() }
     }
 
-    /// A channel; `None` when there is none of this id.
+    /// The channel with this id; `None` when there is none.
     pub(crate) async fn get(&self, channel_id: ChannelId) -> Result<Option<Arc<LiveChannel>>, StoreError> {
         if let Some(channel) = self.live().get(&channel_id) {
             return Ok(Some(Arc::clone(channel)));
         }
         let state = self.store.lookup_channel(channel_id).await?;
-        Ok(state.map(|state| self.enter(state)))
+        Ok(state.map(|state| self.insert(state)))
     }
 
-    /// Makes a channel by its first step, and returns it once that is durable.
+    /// Creates a channel with its first entries, and returns it once they are durable.
     pub(crate) async fn create(
         &self,
         channel_id: ChannelId,
@@ -52,30 +60,30 @@ impl Channels {
     ) -> Result<Arc<LiveChannel>, CommitError> {
         let mut proposal = Proposal::new(ChannelState::empty(channel_id), self.clock.now(), self.random.clone());
         propose(&mut proposal)?;
-        let batch = proposal.into_batch().expect("a first step has entries");
+        let batch = proposal.into_batch().expect("a new channel has entries");
         let state = batch.state.clone();
         match self.store.append(batch).await {
-            Ok(_) => Ok(self.enter(state)),
+            Ok(_) => Ok(self.insert(state)),
             Err(AppendError::Repeated(record)) => Err(CommitError::Repeated(record)),
             Err(AppendError::Store(error)) => Err(error.into()),
             Err(AppendError::Conflict { .. } | AppendError::BotMoved(_)) => Err(CommitError::Contended),
         }
     }
 
-    /// Starts what runs a bot that was attached just now.
+    /// Starts the runner of a bot that was just attached to a live channel.
     pub(crate) fn start_runner(&self, channel: &Arc<LiveChannel>, bot_id: BotId) {
         (self.start_runner)(Arc::downgrade(channel), bot_id);
     }
 
-    /// Puts a channel among the live ones, unless it is there already.
-    fn enter(&self, state: ChannelState) -> Arc<LiveChannel> {
+    /// Makes a channel live and starts its bots' runners, unless another call did so meanwhile.
+    fn insert(&self, state: ChannelState) -> Arc<LiveChannel> {
         let mut live = self.live();
         let channel_id = state.composition.channel_id;
         if let Some(channel) = live.get(&channel_id) {
             return Arc::clone(channel);
         }
         if live.len() >= self.capacity {
-            // Whoever uses a channel holds a reference, so one that is only here is used by nobody.
+            // Users of a channel hold a reference to it, so one that only the map refers to is not in use.
             live.retain(|_, channel| Arc::strong_count(channel) > 1 || !channel.is_idle());
         }
         let bots: Vec<BotId> = state.composition.bots.iter().map(|bot| bot.bot_id.clone()).collect();

@@ -1,107 +1,123 @@
-use std::sync::Arc;
 use std::time::Duration;
 
 use mcp_multiplayer_protocol::channel::Composition;
 use mcp_multiplayer_protocol::operation::{Message, Synced, View};
-use mcp_multiplayer_protocol::{Entry, Error, Sender, limits};
+use mcp_multiplayer_protocol::{Error, Sender, limits};
+use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use super::live::LiveChannel;
-use super::standing::Reader;
+use super::visibility::Visibility;
 use crate::error::store_failed;
 
-/// How long a reader waits for the hooks that are due on what it is about to read, so that a move
-/// comes with its judgement.
+/// Longest time that a reader waits for the hooks that are due on the entries it is about to read, so
+/// that a move arrives together with the referee's response.
 const HOOK_GRACE: Duration = Duration::from_millis(250);
-/// What a message weighs besides its body and its sender's and kind's names.
+/// Size of a message in JSON without its body and the names of its sender and kind, in bytes.
 const MESSAGE_BYTES: usize = 200;
 
-/// What a reader asks for.
+/// A request for a page of messages.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Page {
-    /// The highest id that the reader has seen.
+    /// Highest id that the reader has seen.
     pub(crate) cursor: u64,
-    /// How long to wait for something new.
+    /// Longest time to wait for something new.
     pub(crate) wait: Duration,
-    /// At most so many messages.
+    /// Most messages of the page.
     pub(crate) limit: usize,
-    /// At most so many bytes of them, in JSON, but at least one message.
+    /// Most bytes of messages, in JSON. One message is returned even if it is larger.
     pub(crate) bytes: usize,
 }
 
 impl Page {
-    /// As much as fits from the start on, without a wait for more.
+    /// A page from the start of the log, without waiting.
     pub(crate) fn from_start(bytes: usize) -> Self {
         Self { cursor: 0, wait: Duration::ZERO, limit: limits::PAGE_ENTRIES as usize, bytes }
     }
 }
 
+/// Waits until the channel changes, and returns `true`; `false` at the deadline or the relay's shutdown.
+///
+/// `progress` counts the channel's changes. A caller that looked first and began to wait afterwards
+/// would miss a change in between, and sleep although there is something to read: a lost wake-up.
+/// Hence every loop around this function marks the counter as seen with `mark_unchanged()` *before*
+/// it looks at the channel. A change after the mark then ends the wait at once, even if it came
+/// before the wait began. At worst a caller looks once too often.
+pub(crate) async fn wait_for_change(
+    progress: &mut watch::Receiver<u64>,
+    deadline: Instant,
+    shutdown: &CancellationToken,
+) -> bool {
+    tokio::select! {
+        changed = timeout_at(deadline, progress.changed()) => matches!(changed, Ok(Ok(()))),
+        () = shutdown.cancelled() => false,
+    }
+}
+
 impl LiveChannel {
-    /// Reads what is new for a reader, waiting for it when there is nothing.
+    /// Reads a page of new entries for a member, and waits for some if there are none: the long-poll.
     ///
-    /// `authorize` is asked again whenever the wait wakes. `shutdown` ends the wait early.
+    /// `authorize` is called again whenever the wait is woken, and once more for the page itself, because
+    /// the member may have lost the seat meanwhile. `shutdown` ends the wait early.
     pub(crate) async fn sync(
         &self,
         page: Page,
         shutdown: &CancellationToken,
-        authorize: impl Fn(&Composition) -> Result<Reader, Error>,
+        authorize: impl Fn(&Composition) -> Result<Visibility, Error>,
     ) -> Result<Synced, Error> {
         let deadline = Instant::now() + page.wait;
         let mut progress = self.progress();
         let mut scanned = page.cursor;
-        // First, something to read that somebody else said.
+        // First, wait for an entry that somebody else wrote.
         loop {
             progress.mark_unchanged();
-            let reader = authorize(&self.composition())?;
-            // A timer would round no wait at all up to a millisecond.
-            if self.has_news(reader, &mut scanned).await? || page.wait.is_zero() {
+            let visibility = authorize(&self.composition())?;
+            // Without a wait, no timer is started: it would round up to a millisecond.
+            if self.has_news(visibility, &mut scanned).await? || page.wait.is_zero() {
                 break;
             }
-            tokio::select! {
-                changed = timeout_at(deadline, progress.changed()) => if !matches!(changed, Ok(Ok(()))) { break },
-                () = shutdown.cancelled() => break,
+            if !wait_for_change(&mut progress, deadline, shutdown).await {
+                break;
             }
         }
-        // Then, what the bots make of it.
+        // Then, give the hooks that are due on it a moment to respond.
         let head = self.durable().size();
         let grace = Instant::now() + HOOK_GRACE;
         if head > page.cursor {
             loop {
                 progress.mark_unchanged();
-                if !self.has_due_hooks(head) {
+                if !self.has_due_hooks(head) || !wait_for_change(&mut progress, grace, shutdown).await {
                     break;
-                }
-                tokio::select! {
-                    changed = timeout_at(grace, progress.changed()) => if !matches!(changed, Ok(Ok(()))) { break },
-                    () = shutdown.cancelled() => break,
                 }
             }
         }
-        self.read(page, &authorize).await
+        self.read_page(page, &authorize).await
     }
 
-    /// Whether an entry after `scanned` that the reader may see was said by another; moves `scanned` on.
-    async fn has_news(&self, reader: Reader, scanned: &mut u64) -> Result<bool, Error> {
+    /// Returns `true` if there is a visible entry after `scanned` that another member, a bot or the relay wrote.
+    ///
+    /// Moves `scanned` over the entries without news, so that they are not looked at again.
+    async fn has_news(&self, visibility: Visibility, scanned: &mut u64) -> Result<bool, Error> {
         loop {
             let entries = self.entries_after(*scanned).await.map_err(store_failed)?;
             let Some(last) = entries.last() else { return Ok(false) };
-            if entries.iter().any(|entry| reader.sees(entry) && !reader.wrote(entry)) {
+            if entries.iter().any(|entry| visibility.includes(entry) && !visibility.is_own(entry)) {
                 return Ok(true);
             }
             *scanned = last.id();
         }
     }
 
-    /// The page itself: as many visible messages as fit.
-    async fn read(
+    /// Reads as many visible entries as fit the page.
+    async fn read_page(
         &self,
         page: Page,
-        authorize: &impl Fn(&Composition) -> Result<Reader, Error>,
+        authorize: &impl Fn(&Composition) -> Result<Visibility, Error>,
     ) -> Result<Synced, Error> {
         let state = self.durable();
         let composition = &*state.composition;
-        let reader = authorize(composition)?;
+        let visibility = authorize(composition)?;
         let (mut messages, mut cursor, mut bytes, mut has_more) = (Vec::new(), page.cursor, 0, false);
         'reading: while cursor < state.size() {
             let entries = self.entries_after(cursor).await.map_err(store_failed)?;
@@ -109,15 +125,15 @@ impl LiveChannel {
                 break;
             }
             for entry in entries {
-                if reader.sees(&entry) {
-                    let message = message(composition, &entry);
-                    let weight = weight(&message);
-                    let full = messages.len() >= page.limit || bytes + weight > page.bytes;
+                if visibility.includes(&entry) {
+                    let message = Message::of(composition, &entry);
+                    let size = approximate_size(&message);
+                    let full = messages.len() >= page.limit || bytes + size > page.bytes;
                     if full && !messages.is_empty() {
                         has_more = true;
                         break 'reading;
                     }
-                    bytes += weight;
+                    bytes += size;
                     messages.push(message);
                 }
                 cursor = entry.id();
@@ -128,8 +144,8 @@ impl LiveChannel {
     }
 }
 
-/// About how many bytes a message takes in JSON, rather too many than too few.
-fn weight(message: &Message) -> usize {
+/// Size of a message in JSON, in bytes; an estimate that is rather too large than too small.
+fn approximate_size(message: &Message) -> usize {
     let sender = match &message.sender {
         Sender::Bot(bot_id) => bot_id.as_str().len(),
         _ => 0,
@@ -138,18 +154,4 @@ fn weight(message: &Message) -> usize {
     let escapes = label.bytes().filter(|byte| matches!(byte, b'"' | b'\\')).count();
     let body = message.body.as_ref().map_or(0, |body| body.as_str().len());
     body + sender + label.len() + escapes + message.kind.as_str().len() + MESSAGE_BYTES
-}
-
-fn message(composition: &Composition, entry: &Arc<Entry>) -> Message {
-    let envelope = &entry.envelope;
-    Message {
-        id: envelope.id,
-        channel_id: envelope.channel_id,
-        sender_label: composition.sender_label(&envelope.sender).map(str::to_owned),
-        sender: envelope.sender.clone(),
-        kind: envelope.kind.clone(),
-        body: entry.body().cloned(),
-        ts: envelope.ts,
-        to_slot: envelope.to_slot,
-    }
 }

@@ -2,15 +2,15 @@ use mcp_multiplayer_protocol::Error;
 use mcp_multiplayer_protocol::operation::{AttachBot, BotAttached, BotSpec};
 
 use super::Caller;
-use super::bot_spec::{Attached, Loaded};
-use super::repeat::Keyed;
-use crate::channel::{CommitError, Standing};
+use super::bot_attachment::AttachedBot;
+use super::idempotency::RequestKey;
+use crate::channel::{CommitError, Member};
 use crate::error::{internal, store_failed};
 
 impl Caller {
-    /// Adds a bot; answers once its `on_init` is durable.
+    /// Attaches a bot, and answers once its `on_init` is durable.
     pub(super) async fn attach_bot(&self, mut args: AttachBot) -> Result<BotAttached, Error> {
-        let keyed = self.keyed("attach_bot", &args, args.idempotency_key.as_ref())?;
+        let request_key = self.request_key_with_secrets("attach_bot", &args, args.idempotency_key.as_ref())?;
         let seat = Some((args.channel_id, args.slot_id));
         let spec = BotSpec {
             name: Some(args.name.clone()),
@@ -22,15 +22,14 @@ impl Caller {
             env: args.env.take(),
             slot: None,
         };
-        let once = self.attach_once(&args, spec, keyed.as_ref()).await;
-        let attached = match once {
+        let attached = match self.attach_once(&args, spec, request_key.as_ref()).await {
             Ok(attached) => attached,
-            Err(refused) => self.or_repeat(keyed.as_ref(), seat, refused).await?,
+            Err(refusal) => self.repeat_outcome_or(refusal, request_key.as_ref(), seat).await?,
         };
         let channel = self.relay.channels.get(args.channel_id).await.map_err(store_failed)?;
         let channel = channel.ok_or_else(Error::not_member)?;
-        self.started(&channel, &attached).await?;
-        let Attached { bot_id, slot_id, code_hash, manifest_hash, .. } = attached;
+        self.wait_until_started(&channel, &attached).await?;
+        let AttachedBot { bot_id, slot_id, code_hash, manifest_hash, .. } = attached;
         Ok(BotAttached { bot_id, slot_id, code_hash, manifest_hash })
     }
 
@@ -38,24 +37,25 @@ impl Caller {
         &self,
         args: &AttachBot,
         spec: BotSpec,
-        keyed: Option<&Keyed>,
-    ) -> Result<Attached, CommitError> {
+        request_key: Option<&RequestKey>,
+    ) -> Result<AttachedBot, CommitError> {
         let (channel, player) = self.channel(args.channel_id).await?;
-        // A worker is started only for somebody who may attach bots.
+        // Checked before a worker is started, which is expensive. It is checked again when the attach is proposed,
+        // because the channel may have changed while the worker inspected the source.
         let composition = channel.composition();
-        let standing = Standing::resolve(&composition, &player, args.slot_id)?;
-        standing.may_change_bots(&composition)?;
-        let loaded: Loaded = self.load_bot(spec).await?;
-        let (caller, keyed) = (self.clone(), keyed.cloned());
+        Member::resolve(&composition, &player, args.slot_id)?.may_change_bots(&composition)?;
+        let bot = self.prepare_bot(spec).await?;
+        let (caller, request_key) = (self.clone(), request_key.cloned());
         let (channel_id, slot_id) = (args.channel_id, args.slot_id);
-        // On a task of its own: a bot that was attached is run, even if the caller goes away.
+        // On a task of its own: once the bot is attached its runner must be started, even if the caller goes away.
         let attached = tokio::spawn(async move {
             let attached = channel
                 .commit(|proposal| {
-                    let standing = Standing::resolve(&proposal.state().composition, &player, slot_id)?;
-                    let attached = caller.attach(proposal, &loaded, None, Some(standing.actor))?;
-                    let scope = caller.scope(channel_id, standing);
-                    proposal.idempotency = keyed.as_ref().map(|keyed| keyed.record(scope, channel_id, &attached));
+                    let member = Member::resolve(&proposal.state().composition, &player, slot_id)?;
+                    let attached = caller.propose_attach(proposal, &bot, None, Some(member.actor))?;
+                    let scope = caller.member_scope(channel_id, member);
+                    proposal.idempotency =
+                        request_key.as_ref().map(|request_key| request_key.record(scope, channel_id, &attached));
                     Ok(attached)
                 })
                 .await?;

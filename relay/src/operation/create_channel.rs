@@ -8,72 +8,82 @@ use mcp_multiplayer_protocol::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::bot_spec::{Attached, Loaded};
-use super::join_channel::Seat;
-use super::repeat::Keyed;
-use super::{Caller, checked_name, json_bytes};
+use super::Caller;
+use super::answer::json_bytes;
+use super::arguments::checked_name;
+use super::bot_attachment::AttachedBot;
+use super::bot_source::{AttachableBot, unknown_preset};
+use super::idempotency::RequestKey;
+use super::join_channel::HeldSeat;
 use crate::channel::{CommitError, LiveChannel, Proposal};
 use crate::error::{internal, store_failed};
-use crate::keys::SeatCode;
+use crate::keys::SeatClaim;
 use crate::store::Membership;
 
-/// Most that is said of why a bot does not run, in characters.
+/// Longest message about a bot that does not run, in characters.
 const ERROR_CHARS: usize = 600;
 
-/// What a repeat is answered with; all else is computed afresh.
+/// The stored outcome of the request. The rest of the answer is computed anew for every repeat.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Outcome {
     channel_id: ChannelId,
-    seat: Option<Seat>,
+    seat: Option<HeldSeat>,
     bot_errors: Vec<String>,
-    attached: Vec<Attached>,
+    attached: Vec<AttachedBot>,
 }
 
 impl Caller {
-    /// Makes a channel; answers once every bot's `on_init` is durable.
+    /// Creates a channel, and answers once every bot's `on_init` is durable.
     pub(super) async fn create_channel(&self, mut args: CreateChannel) -> Result<ChannelCreated, Error> {
-        let keyed = self.keyed("create_channel", &args, args.idempotency_key.as_ref())?;
+        let request_key = self.request_key_with_secrets("create_channel", &args, args.idempotency_key.as_ref())?;
         let name = checked_name("name", &args.name)?;
         let slots = slots(&args.slots)?;
-        let seat = args.join_as.as_deref().map(|label| seat_labelled(&slots, label)).transpose()?;
-        let mut loaded = vec![];
+        let seat = args.join_as.as_deref().map(|label| seat_with_label(&slots, label)).transpose()?;
+        let mut prepared = vec![];
         let mut bot_errors = vec![];
         for spec in bots(&mut args)? {
             let name = spec.name.clone().or_else(|| spec.code_ref.clone()).unwrap_or_else(|| "CustomBot".to_owned());
-            match self.load_bot(spec).await {
-                Ok(bot) => loaded.push(bot),
-                // The relay's own failure says nothing of the bot: no channel is made without it, the caller tries again.
+            match self.prepare_bot(spec).await {
+                Ok(bot) => prepared.push(bot),
+                // The relay failed, and the bot may be fine: rather than create a channel without it, let the caller try again.
                 Err(error) if matches!(error.code, ErrorCode::InternalError | ErrorCode::BotsUnavailable) => {
                     return Err(error);
                 }
                 Err(error) => bot_errors.push(format!("{name}: {} {}", error.message, error.hint)),
             }
         }
-        let plan = Plan { name, slots, seat, mutable: args.mutable.unwrap_or(false), loaded, bot_errors };
-        // On a task of its own: once begun, it is finished even if the caller goes away.
+        let plan =
+            ChannelPlan { name, slots, seat, mutable: args.mutable.unwrap_or(false), bots: prepared, bot_errors };
+        // On a task of its own: the channel and its bots are set up completely, even if the caller goes away.
         let caller = self.clone();
-        let created = tokio::spawn(async move { caller.create_once(plan, keyed).await }).await;
+        let created = tokio::spawn(async move { caller.create_once(plan, request_key).await }).await;
         let (channel, outcome) = created.map_err(|error| internal(&error))??;
-        self.created(&channel, outcome).await
+        self.answer_created(&channel, outcome).await
     }
 
-    async fn create_once(&self, plan: Plan, keyed: Option<Keyed>) -> Result<(Arc<LiveChannel>, Outcome), Error> {
-        if !self.is_repeat(keyed.as_ref()).await? {
+    async fn create_once(
+        &self,
+        plan: ChannelPlan,
+        request_key: Option<RequestKey>,
+    ) -> Result<(Arc<LiveChannel>, Outcome), Error> {
+        if !self.is_repeat(request_key.as_ref()).await? {
             self.relay.quotas.take_channel_of(&self.principal)?;
         }
         let channel_id = ChannelId::from_bytes(self.relay.random.bytes());
         let bot_errors = plan.bot_errors.clone();
         let mut outcome = Outcome { channel_id, seat: None, bot_errors, attached: vec![] };
         let created = self.relay.channels.create(channel_id, |proposal| {
-            self.lay_out(proposal, &plan, &mut outcome)?;
-            proposal.idempotency = keyed.as_ref().map(|keyed| keyed.record(self.own_scope(), channel_id, &outcome));
+            self.propose_channel(proposal, &plan, &mut outcome)?;
+            proposal.idempotency = request_key
+                .as_ref()
+                .map(|request_key| request_key.record(self.principal_scope(), channel_id, &outcome));
             Ok(())
         });
         match created.await {
             Ok(channel) => Ok((channel, outcome)),
             Err(CommitError::Refused(error)) => Err(error),
-            Err(refused) => {
-                let outcome: Outcome = self.or_repeat(keyed.as_ref(), None, refused).await?;
+            Err(refusal) => {
+                let outcome: Outcome = self.repeat_outcome_or(refusal, request_key.as_ref(), None).await?;
                 let channel = self.relay.channels.get(outcome.channel_id).await.map_err(store_failed)?;
                 Ok((channel.ok_or_else(Error::internal)?, outcome))
             }
@@ -81,36 +91,37 @@ impl Caller {
     }
 
     /// Proposes a channel's first entries.
-    fn lay_out(&self, proposal: &mut Proposal, plan: &Plan, outcome: &mut Outcome) -> Result<(), Error> {
-        let owner = self.player(outcome.channel_id);
+    fn propose_channel(&self, proposal: &mut Proposal, plan: &ChannelPlan, outcome: &mut Outcome) -> Result<(), Error> {
+        let owner = self.pseudonym(outcome.channel_id);
         let (name, slots, mutable) = (plan.name.clone(), plan.slots.clone(), plan.mutable);
         proposal.push_event(&SystemEvent::ChannelCreated { name, slots, owner, mutable }, None)?;
         proposal.memberships.push(Membership { principal: self.principal.as_str().to_owned(), seat: None });
-        if !plan.loaded.is_empty() {
-            // Where each bot will sit is found by trying it; the announcement comes before the bots.
-            let places = self.places(proposal, &plan.loaded)?;
-            let bots = plan.loaded.iter().zip(&places).map(|(bot, slot_id)| bot.announcement(*slot_id)).collect();
+        if !plan.bots.is_empty() {
+            // The bots are announced with their slots before they are attached, so the slots have to be found first.
+            let slot_ids = self.bot_slots(proposal, &plan.bots)?;
+            let bots = plan.bots.iter().zip(&slot_ids).map(|(bot, slot_id)| bot.announcement(*slot_id)).collect();
             proposal.push_event(&SystemEvent::BotsAnnounced { bots }, None)?;
-            for (bot, slot_id) in plan.loaded.iter().zip(places) {
-                outcome.attached.push(self.attach(proposal, bot, Some(slot_id), None)?);
+            for (bot, slot_id) in plan.bots.iter().zip(slot_ids) {
+                outcome.attached.push(self.propose_attach(proposal, bot, Some(slot_id), None)?);
             }
         }
         if let Some(slot_id) = plan.seat {
             let tenure = self.take_seat(proposal, slot_id, owner, None)?;
-            outcome.seat = Some(Seat { channel_id: outcome.channel_id, slot_id, tenure });
+            outcome.seat = Some(HeldSeat { channel_id: outcome.channel_id, slot_id, tenure });
         }
         Ok(())
     }
 
-    fn places(&self, proposal: &Proposal, loaded: &[Loaded]) -> Result<Vec<SlotId>, Error> {
+    /// The slots that the bots will take, found by attaching them to a copy of the proposal.
+    fn bot_slots(&self, proposal: &Proposal, bots: &[AttachableBot]) -> Result<Vec<SlotId>, Error> {
         let mut trial = Proposal::new(proposal.state().clone(), proposal.state().head.ts, self.relay.random.clone());
-        loaded.iter().map(|bot| Ok(self.attach(&mut trial, bot, None, None)?.slot_id)).collect()
+        bots.iter().map(|bot| Ok(self.propose_attach(&mut trial, bot, None, None)?.slot_id)).collect()
     }
 
-    async fn created(&self, channel: &Arc<LiveChannel>, outcome: Outcome) -> Result<ChannelCreated, Error> {
+    async fn answer_created(&self, channel: &Arc<LiveChannel>, outcome: Outcome) -> Result<ChannelCreated, Error> {
         let mut bot_errors = outcome.bot_errors;
         for bot in &outcome.attached {
-            if let Err(error) = self.started(channel, bot).await {
+            if let Err(error) = self.wait_until_started(channel, bot).await {
                 bot_errors.push(format!("{}: {} {}", bot.bot_id, error.message, error.hint));
             }
         }
@@ -123,14 +134,14 @@ impl Caller {
             .slots()
             .filter(|(place, slot)| slot.kind == SlotKind::Invite && Some(*place) != slot_id)
             .map(|(slot_id, _)| {
-                self.relay.key.invite_code(SeatCode { channel_id: outcome.channel_id, slot_id, number: 0 })
+                self.relay.key.invite_code(SeatClaim { channel_id: outcome.channel_id, slot_id, number: 0 })
             })
             .collect();
         let invite_links = self.invite_links(&invites);
         let (rejoin_token, messages, cursor) = match outcome.seat {
             Some(seat) => {
                 let more = json_bytes(&invites)? + json_bytes(&invite_links)? + json_bytes(&bot_errors)?;
-                let joined = self.joined(channel, seat, more).await?;
+                let joined = self.answer_joined(channel, seat, more).await?;
                 (Some(joined.rejoin_token), Some(joined.messages), Some(joined.cursor))
             }
             None => (None, None, None),
@@ -149,20 +160,20 @@ impl Caller {
         })
     }
 
-    /// The codes as links; the secret is in the fragment, which browsers keep to themselves.
+    /// Invite codes as links. The code is in the fragment, which browsers do not send to servers.
     pub(super) fn invite_links(&self, codes: &[Secret]) -> Vec<Secret> {
         let base = self.relay.config.public_url.trim_end_matches('/');
         codes.iter().map(|code| Secret::new(format!("{base}/join#{}", code.expose()))).collect()
     }
 }
 
-/// What was asked for, once it is known to make sense.
-struct Plan {
+/// A checked request for a channel.
+struct ChannelPlan {
     name: String,
     slots: Vec<SlotSpec>,
     seat: Option<SlotId>,
     mutable: bool,
-    loaded: Vec<Loaded>,
+    bots: Vec<AttachableBot>,
     bot_errors: Vec<String>,
 }
 
@@ -182,7 +193,7 @@ fn bots(args: &mut CreateChannel) -> Result<Vec<BotSpec>, Error> {
     if let Some(code) = args.bot_code.take() {
         specs.insert(0, single(None, Some(code), args.bot_params.take()));
     } else if let Some(preset) = args.bot_preset.take() {
-        let preset = find_preset(&preset).ok_or_else(|| super::bot_spec::unknown_preset(&preset))?;
+        let preset = find_preset(&preset).ok_or_else(|| unknown_preset(&preset))?;
         specs.insert(0, single(Some(preset.code_ref()), None, args.bot_params.take()));
     } else if args.bot_params.is_some() {
         return Err(Error::invalid(
@@ -222,7 +233,7 @@ fn slots(texts: &[String]) -> Result<Vec<SlotSpec>, Error> {
     texts.iter().enumerate().map(slot).collect()
 }
 
-fn seat_labelled(slots: &[SlotSpec], label: &str) -> Result<SlotId, Error> {
+fn seat_with_label(slots: &[SlotSpec], label: &str) -> Result<SlotId, Error> {
     let label = label.strip_prefix("invite:").unwrap_or(label);
     let place = slots.iter().position(|slot| slot.kind == SlotKind::Invite && slot.label == label);
     place.map(SlotId::at).ok_or_else(|| {
@@ -235,7 +246,7 @@ fn seat_labelled(slots: &[SlotSpec], label: &str) -> Result<SlotId, Error> {
     })
 }
 
-impl Loaded {
+impl AttachableBot {
     fn announcement(&self, slot_id: SlotId) -> BotAnnouncement {
         BotAnnouncement { slot_id, name: self.name.clone(), version: self.version.clone(), summary: self.summary() }
     }

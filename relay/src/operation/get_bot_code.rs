@@ -4,22 +4,23 @@ use mcp_multiplayer_protocol::{Error, Hash, limits};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
-use super::{Caller, member};
+use super::Caller;
+use super::caller::seats_of_member;
 use crate::error::{internal, store_failed};
 use crate::store::NewBot;
 
-/// Room for manifests in an answer that shows a channel's bots, in bytes.
+/// Most bytes of manifests in an answer that lists a channel's bots.
 const MANIFESTS_BYTES: usize = 8_000;
 
 impl Caller {
-    /// The exact code of a bot, also of one that was detached.
+    /// Returns the exact code of a bot, attached or detached.
     pub(super) async fn get_bot_code(&self, args: GetBotCode) -> Result<BotCode, Error> {
         let (channel, player) = self.channel(args.channel_id).await?;
-        member(&channel.composition(), &player)?;
+        seats_of_member(&channel.composition(), &player)?;
         let stored = self.relay.store.lookup_bot(args.channel_id, args.bot_id).await.map_err(store_failed)?;
         let bot = stored.ok_or_else(Error::bot_not_found)?.bot;
         let room = limits::PAGE_BYTES.saturating_sub(bot.manifest.len() + bot.params.len());
-        let (part, next_offset) = part(&bot.source, args.offset.unwrap_or(0), room)?;
+        let (part, next_offset) = source_part(&bot.source, args.offset.unwrap_or(0), room)?;
         let (inline_code, source) = if bot.code_ref.is_some() { (None, Some(part)) } else { (Some(part), None) };
         Ok(BotCode {
             manifest: parsed(&bot.manifest)?,
@@ -50,7 +51,7 @@ impl Caller {
                     room = rest;
                     parsed(&manifest)?
                 }
-                None => abridged(&parsed(&manifest)?),
+                None => abridged_manifest(&parsed(&manifest)?),
             };
             let (code_hash, manifest_hash) = (bot.code_hash, bot.manifest_hash);
             views.push(BotView { bot_id, slot_id, name, version, manifest, code_hash, manifest_hash });
@@ -59,9 +60,8 @@ impl Caller {
     }
 }
 
-/// What is shown of a manifest when all of a channel's bots together would not fit an answer;
-/// `get_bot_code` has the whole.
-fn abridged(manifest: &Map<String, Value>) -> Map<String, Value> {
+/// The short form of a manifest, for answers that have no room for all of it. `get_bot_code` returns the whole.
+fn abridged_manifest(manifest: &Map<String, Value>) -> Map<String, Value> {
     let summary = manifest.get("summary").and_then(Value::as_str).unwrap_or_default();
     let summary: String = summary.chars().take(100).collect();
     [("summary".to_owned(), json!(summary)), ("abridged".to_owned(), json!(true))].into_iter().collect()
@@ -71,13 +71,13 @@ fn parsed<T: DeserializeOwned>(text: &str) -> Result<T, Error> {
     serde_json::from_str(text).map_err(|error| internal(&error))
 }
 
-/// As much of the source from `offset` on as fits into `room` bytes of JSON, and where to go on.
-fn part(source: &str, offset: u64, room: usize) -> Result<(String, Option<u64>), Error> {
+/// The part of the source that begins at `offset` and fits into `room` bytes of JSON, and the offset of the rest.
+fn source_part(source: &str, offset: u64, room: usize) -> Result<(String, Option<u64>), Error> {
     let start = usize::try_from(offset).ok().filter(|start| source.is_char_boundary(*start));
     let Some(start) = start else {
         return Err(Error::invalid(
             "Argument 'offset' is not a place in this source.",
-            "Leave it out at first; then pass the next_offset of the answer before.",
+            "Leave it out in the first call; then pass the next_offset of the previous answer.",
         ));
     };
     let mut written = 0;
@@ -91,7 +91,7 @@ fn part(source: &str, offset: u64, room: usize) -> Result<(String, Option<u64>),
     Ok((source[start..end].to_owned(), next))
 }
 
-/// How many bytes a character takes in a JSON text.
+/// Number of bytes of a character in a JSON text.
 fn bytes_in_json(c: char) -> usize {
     match c {
         '"' | '\\' | '\u{8}' | '\t' | '\n' | '\u{c}' | '\r' => 2,

@@ -1,14 +1,15 @@
 use mcp_multiplayer_protocol::Error;
 use mcp_multiplayer_protocol::operation::{ChannelInfo, GetChannelInfo, View};
 
-use super::{Caller, member};
+use super::Caller;
+use super::caller::seats_of_member;
 
 impl Caller {
-    /// Who and what is in the channel.
+    /// Returns the channel's slots, members and bots.
     pub(super) async fn get_channel_info(&self, args: GetChannelInfo) -> Result<ChannelInfo, Error> {
         let (channel, player) = self.channel(args.channel_id).await?;
         let composition = channel.composition();
-        let your_slots = member(&composition, &player)?;
+        let your_slots = seats_of_member(&composition, &player)?;
         let bots = self.bot_views(&composition).await?;
         Ok(ChannelInfo { view: View::of(&composition), bots, your_slots })
     }

@@ -4,7 +4,7 @@ use mcp_multiplayer_protocol::{Error, frame};
 use super::Caller;
 
 impl Caller {
-    /// Is the relay there, and which one is it?
+    /// Returns the relay's version and the state of its bot sandbox.
     pub(super) async fn health_check(&self) -> Result<Health, Error> {
         Ok(Health {
             status: "ok".to_owned(),

@@ -5,38 +5,42 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::Caller;
-use crate::channel::{CommitError, Standing};
+use crate::channel::{CommitError, Member};
 use crate::error::{internal, store_failed};
 use crate::store::IdempotencyRecord;
 
-/// Arguments that a repeat may change: they say who repeats and how long it waits, not what is done.
-const NOT_CONTENT: [&str; 5] = ["idempotency_key", "cursor", "wait_ms", "slot_id", "entropy"];
+/// Arguments that may differ in a repeat: they say who repeats and how long it waits, not what is done.
+const IGNORED_ARGUMENTS: [&str; 5] = ["idempotency_key", "cursor", "wait_ms", "slot_id", "entropy"];
 
-/// A request that carries an idempotency key.
+/// The idempotency key of a request, with a hash of what is requested.
+///
+/// A request is recorded under its key in the same batch as its effects. A repeat is then answered
+/// with what the first request did, and refused if it requests something else under the same key.
 #[derive(Clone, Debug)]
-pub(super) struct Keyed {
+pub(super) struct RequestKey {
     key: String,
     request_hash: Hash,
 }
 
-impl Keyed {
-    /// `None` when the caller sent no key.
+impl RequestKey {
+    /// The key of a request; `None` when the caller sent none.
     pub(super) fn new(op: &str, args: &impl Serialize, key: Option<&IdempotencyKey>) -> Result<Option<Self>, Error> {
-        Self::blinding(op, args, key, |_| ())
+        Self::hashed_after(op, args, key, |_| ())
     }
 
-    fn blinding(
+    /// The key of a request, hashed after `replace` has changed the arguments.
+    fn hashed_after(
         op: &str,
         args: &impl Serialize,
         key: Option<&IdempotencyKey>,
-        blind: impl Fn(&mut Value),
+        replace: impl Fn(&mut Value),
     ) -> Result<Option<Self>, Error> {
         let Some(key) = key else { return Ok(None) };
         let mut content = serde_json::to_value(args).map_err(|error| internal(&error))?;
         if let Value::Object(fields) = &mut content {
-            fields.retain(|name, _| !NOT_CONTENT.contains(&name.as_str()));
+            fields.retain(|name, _| !IGNORED_ARGUMENTS.contains(&name.as_str()));
         }
-        blind(&mut content);
+        replace(&mut content);
         let text = canonical_text("arguments", &content)
             .map_err(|error| Error::invalid(error.to_string(), "Send numbers that every JSON reader keeps exactly."))?;
         Ok(Some(Self {
@@ -51,8 +55,8 @@ impl Keyed {
         IdempotencyRecord { scope, key: self.key.clone(), request_hash: self.request_hash, channel_id, outcome }
     }
 
-    /// What was done first under this key, if that was the same.
-    pub(super) fn outcome<T: DeserializeOwned>(&self, record: &IdempotencyRecord) -> Result<T, Error> {
+    /// The outcome of the first request under this key; an error if that was another request.
+    fn outcome_from<T: DeserializeOwned>(&self, record: &IdempotencyRecord) -> Result<T, Error> {
         if record.request_hash != self.request_hash {
             return Err(Error::new(
                 ErrorCode::Conflict,
@@ -65,17 +69,20 @@ impl Keyed {
 }
 
 impl Caller {
-    /// As [`Keyed::new`], for a request that may carry bots' secrets: its hash is kept, and says nothing about them.
-    pub(super) fn keyed(
+    /// The key of a request that may contain bots' secrets.
+    ///
+    /// The hash of the request is stored. To keep anybody with the database from guessing a secret by it, the secrets are
+    /// replaced with keyed hashes first.
+    pub(super) fn request_key_with_secrets(
         &self,
         op: &str,
         args: &impl Serialize,
         key: Option<&IdempotencyKey>,
-    ) -> Result<Option<Keyed>, Error> {
-        Keyed::blinding(op, args, key, |content| self.blind_env(content))
+    ) -> Result<Option<RequestKey>, Error> {
+        RequestKey::hashed_after(op, args, key, |content| self.replace_secrets(content))
     }
 
-    fn blind_env(&self, content: &mut Value) {
+    fn replace_secrets(&self, content: &mut Value) {
         match content {
             Value::Object(fields) => {
                 for (name, value) in fields {
@@ -87,67 +94,71 @@ impl Caller {
                                 }
                             }
                         }
-                        other => self.blind_env(other),
+                        other => self.replace_secrets(other),
                     }
                 }
             }
-            Value::Array(items) => items.iter_mut().for_each(|item| self.blind_env(item)),
+            Value::Array(items) => items.iter_mut().for_each(|item| self.replace_secrets(item)),
             _ => {}
         }
     }
 
-    /// The scope of keys for what a principal does outside of a seat.
-    pub(super) fn own_scope(&self) -> String {
+    /// Scope of the keys of requests that are made from no seat.
+    pub(super) fn principal_scope(&self) -> String {
         format!("principal {}", self.principal.as_str())
     }
 
-    /// The scope of keys for what is done in a channel: the seat's tenure, or the principal.
-    pub(super) fn scope(&self, channel_id: ChannelId, standing: Standing) -> String {
-        match standing.actor {
-            Actor::Slot(slot_id) => seat_scope(channel_id, slot_id, standing.tenure),
-            Actor::Owner => format!("{channel_id} {}", self.own_scope()),
+    /// Scope of the keys of requests in a channel: the tenure of the seat, or the principal for an owner without a seat.
+    pub(super) fn member_scope(&self, channel_id: ChannelId, member: Member) -> String {
+        match member.actor {
+            Actor::Slot(slot_id) => tenure_scope(channel_id, slot_id, member.tenure),
+            Actor::Owner => format!("{channel_id} {}", self.principal_scope()),
         }
     }
 
-    /// Whether this key was used before, by the principal and outside of a seat.
-    pub(super) async fn is_repeat(&self, keyed: Option<&Keyed>) -> Result<bool, Error> {
-        let Some(keyed) = keyed else { return Ok(false) };
-        let found = self.relay.store.find_idempotency(self.own_scope(), keyed.key.clone()).await;
+    /// Returns `true` if the principal made this request before, from no seat.
+    pub(super) async fn is_repeat(&self, request_key: Option<&RequestKey>) -> Result<bool, Error> {
+        let Some(request_key) = request_key else { return Ok(false) };
+        let found = self.relay.store.find_idempotency(self.principal_scope(), request_key.key.clone()).await;
         Ok(found.map_err(store_failed)?.is_some())
     }
 
-    /// Answers a repeat with what was done first, whatever has become of the caller's seat meanwhile;
-    /// for a request that was not a repeat, `refused` stands.
-    pub(super) async fn or_repeat<T: DeserializeOwned>(
+    /// Answers a request that was refused: with the outcome of the first request if it is a repeat, else with `refusal`.
+    ///
+    /// A repeat may be refused for reasons that the first request created itself: a player who left is no member any
+    /// more, and repeats `leave_channel` because the reply was lost. So the records are searched
+    /// for every tenure that the principal ever had in the channel, not only for the seat that it holds now.
+    pub(super) async fn repeat_outcome_or<T: DeserializeOwned>(
         &self,
-        keyed: Option<&Keyed>,
+        refusal: CommitError,
+        request_key: Option<&RequestKey>,
         seat: Option<(ChannelId, Option<SlotId>)>,
-        refused: CommitError,
     ) -> Result<T, Error> {
-        let Some(keyed) = keyed else { return Err(refused.into()) };
-        if let CommitError::Repeated(record) = &refused {
-            return keyed.outcome(record);
+        let Some(request_key) = request_key else { return Err(refusal.into()) };
+        if let CommitError::Repeated(record) = &refusal {
+            return request_key.outcome_from(record);
         }
         let mut scopes = vec![];
         if let Some((channel_id, slot_id)) = seat {
-            let held = self.relay.store.list_tenures(self.principal.as_str().to_owned(), channel_id).await;
-            let held = held.map_err(store_failed)?;
-            let wanted = held.into_iter().filter(|(held, _)| slot_id.is_none_or(|slot_id| slot_id == *held));
-            scopes.extend(wanted.map(|(slot_id, tenure)| seat_scope(channel_id, slot_id, tenure)));
-            scopes.push(format!("{channel_id} {}", self.own_scope()));
+            let tenures = self.relay.store.list_tenures(self.principal.as_str().to_owned(), channel_id).await;
+            let tenures = tenures.map_err(store_failed)?;
+            let wanted = tenures.into_iter().filter(|(held, _)| slot_id.is_none_or(|slot_id| slot_id == *held));
+            scopes.extend(wanted.map(|(slot_id, tenure)| tenure_scope(channel_id, slot_id, tenure)));
+            scopes.push(format!("{channel_id} {}", self.principal_scope()));
         } else {
-            scopes.push(self.own_scope());
+            scopes.push(self.principal_scope());
         }
         for scope in scopes {
-            let found = self.relay.store.find_idempotency(scope, keyed.key.clone()).await.map_err(store_failed)?;
+            let found =
+                self.relay.store.find_idempotency(scope, request_key.key.clone()).await.map_err(store_failed)?;
             if let Some(record) = found {
-                return keyed.outcome(&record);
+                return request_key.outcome_from(&record);
             }
         }
-        Err(refused.into())
+        Err(refusal.into())
     }
 }
 
-fn seat_scope(channel_id: ChannelId, slot_id: SlotId, tenure: u32) -> String {
+fn tenure_scope(channel_id: ChannelId, slot_id: SlotId, tenure: u32) -> String {
     format!("{channel_id} {slot_id} {tenure}")
 }

@@ -5,96 +5,102 @@ use mcp_multiplayer_protocol::operation::{JoinChannel, Joined, View};
 use mcp_multiplayer_protocol::{ChannelId, Error, ErrorCode, Hash, Secret, SlotId, SystemEvent, limits};
 use serde::{Deserialize, Serialize};
 
-use super::repeat::Keyed;
-use super::{Caller, json_bytes, too_large};
-use crate::channel::{CommitError, LiveChannel, Page, Proposal};
+use super::Caller;
+use super::answer::json_bytes;
+use super::arguments::too_large;
+use super::idempotency::RequestKey;
+use crate::channel::{CommitError, LiveChannel, Member, Page, Proposal};
 use crate::error::store_failed;
-use crate::keys::SeatCode;
+use crate::keys::SeatClaim;
 use crate::store::Membership;
 
-/// The seat that a caller has.
+/// A seat that the caller holds. Part of what is stored for a repeat of the request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Seat {
+pub(super) struct HeldSeat {
     pub(super) channel_id: ChannelId,
     pub(super) slot_id: SlotId,
     pub(super) tenure: u32,
 }
 
-/// What the caller showed.
-enum Ticket {
-    Invite(SeatCode),
-    Rejoin(SeatCode),
+/// The secret that a caller presents to get a seat.
+#[derive(Clone, Copy)]
+enum SeatCredential {
+    Invite(SeatClaim),
+    RejoinToken(SeatClaim),
 }
 
 impl Caller {
     /// Takes a seat with an invite, or comes back to it with a rejoin token.
     pub(super) async fn join_channel(&self, args: JoinChannel) -> Result<Joined, Error> {
-        let keyed = Keyed::new("join_channel", &args, args.idempotency_key.as_ref())?;
+        let request_key = RequestKey::new("join_channel", &args, args.idempotency_key.as_ref())?;
         if let Some(entropy) = &args.entropy
             && entropy.len() > limits::ENTROPY_BYTES
         {
             return Err(too_large("Argument 'entropy'", entropy.len(), limits::ENTROPY_BYTES));
         }
-        let seat = match self.join_once(&args, keyed.as_ref()).await {
+        let seat = match self.join_once(&args, request_key.as_ref()).await {
             Ok(seat) => seat,
-            Err(refused) => self.or_repeat(keyed.as_ref(), None, refused).await?,
+            Err(refusal) => self.repeat_outcome_or(refusal, request_key.as_ref(), None).await?,
         };
         let channel = self.relay.channels.get(seat.channel_id).await.map_err(store_failed)?;
-        self.joined(&channel.ok_or_else(Error::not_member)?, seat, 0).await
+        self.answer_joined(&channel.ok_or_else(Error::not_member)?, seat, 0).await
     }
 
-    async fn join_once(&self, args: &JoinChannel, keyed: Option<&Keyed>) -> Result<Seat, CommitError> {
-        let ticket = self.ticket(&args.invite_code)?;
-        let (Ticket::Invite(grant) | Ticket::Rejoin(grant)) = ticket;
-        let (refusal, player) = (ticket.refusal(), self.player(grant.channel_id));
-        let channel = self.relay.channels.get(grant.channel_id).await?.ok_or(refusal)?;
+    async fn join_once(&self, args: &JoinChannel, request_key: Option<&RequestKey>) -> Result<HeldSeat, CommitError> {
+        let credential = self.parse_credential(&args.invite_code)?;
+        let (SeatCredential::Invite(claim) | SeatCredential::RejoinToken(claim)) = credential;
+        let player = self.pseudonym(claim.channel_id);
+        let channel = self.relay.channels.get(claim.channel_id).await?.ok_or_else(|| credential.invalid())?;
         channel
             .commit(|proposal| {
-                let slot = proposal.state().composition.slot(grant.slot_id).ok_or_else(|| ticket.refusal())?.clone();
-                let seat = match ticket {
-                    Ticket::Invite(_) => self.redeem(proposal, grant, &slot, player, args.entropy.clone())?,
-                    Ticket::Rejoin(_) => self.rejoin(proposal, grant, &slot, player)?,
+                let slot =
+                    proposal.state().composition.slot(claim.slot_id).ok_or_else(|| credential.invalid())?.clone();
+                let seat = match credential {
+                    SeatCredential::Invite(_) => self.redeem(proposal, claim, &slot, player, args.entropy.clone())?,
+                    SeatCredential::RejoinToken(_) => self.rejoin(proposal, claim, &slot, player)?,
                 };
-                proposal.idempotency = keyed.map(|keyed| keyed.record(self.own_scope(), grant.channel_id, &seat));
+                proposal.idempotency =
+                    request_key.map(|request_key| request_key.record(self.principal_scope(), claim.channel_id, &seat));
                 Ok(seat)
             })
             .await
     }
 
-    /// Reads a code, a link or a token.
-    fn ticket(&self, text: &Secret) -> Result<Ticket, Error> {
+    /// Reads an invite code, an invite link or a rejoin token.
+    fn parse_credential(&self, text: &Secret) -> Result<SeatCredential, Error> {
         let text = text.expose().trim();
         let code = text.rsplit_once('#').map_or(text, |(_, fragment)| fragment);
         if code.starts_with("rejoin_") {
-            return self.relay.key.open_rejoin(code).map(Ticket::Rejoin).ok_or_else(rejoin_token_invalid);
+            return self.relay.key.open_rejoin(code).map(SeatCredential::RejoinToken).ok_or_else(rejoin_token_invalid);
         }
-        self.relay.key.open_invite(code).map(Ticket::Invite).ok_or_else(invite_invalid)
+        self.relay.key.open_invite(code).map(SeatCredential::Invite).ok_or_else(invite_invalid)
     }
 
+    /// Proposes to take a seat with an invite code.
     fn redeem(
         &self,
         proposal: &mut Proposal,
-        grant: SeatCode,
+        claim: SeatClaim,
         slot: &Slot,
         player: Hash,
         entropy: Option<String>,
-    ) -> Result<Seat, Error> {
-        if slot.invite != grant.number || slot.closed {
+    ) -> Result<HeldSeat, Error> {
+        if slot.invite != claim.number || slot.closed {
             return Err(invite_invalid());
         }
-        let seat = |tenure| Seat { channel_id: grant.channel_id, slot_id: grant.slot_id, tenure };
+        let seat = |tenure| HeldSeat { channel_id: claim.channel_id, slot_id: claim.slot_id, tenure };
         match &slot.holder {
-            // The reply to an earlier call was lost, or the caller is thorough.
+            // The caller redeemed the code already, and repeats the call because the reply was lost.
             Some(Holder::Player { player: holder, .. }) if *holder == player && slot.invite_used => {
                 return Ok(seat(slot.tenure));
             }
             None if slot.invite_used => return Err(invite_invalid()),
             _ => {}
         }
-        self.take_seat(proposal, grant.slot_id, player, entropy).map(seat)
+        self.take_seat(proposal, claim.slot_id, player, entropy).map(seat)
     }
 
-    /// Proposes that the caller takes a seat, and returns the number of the tenure.
+    /// Proposes that the caller takes an empty seat. Returns the number of the tenure.
     pub(super) fn take_seat(
         &self,
         proposal: &mut Proposal,
@@ -105,45 +111,51 @@ impl Caller {
         let label = label(&proposal.state().composition, slot_id);
         proposal.push_event(&SystemEvent::MemberJoin { slot_id, label, player, entropy }, None)?;
         let tenure = proposal.state().composition.slots[slot_id.place()].tenure;
-        self.belong(proposal, slot_id, tenure);
+        self.record_membership(proposal, slot_id, tenure);
         Ok(tenure)
     }
 
-    fn rejoin(&self, proposal: &mut Proposal, grant: SeatCode, slot: &Slot, player: Hash) -> Result<Seat, Error> {
+    /// Proposes to move a seat to the caller with a rejoin token.
+    fn rejoin(&self, proposal: &mut Proposal, claim: SeatClaim, slot: &Slot, player: Hash) -> Result<HeldSeat, Error> {
         let Some(Holder::Player { player: holder, .. }) = &slot.holder else { return Err(rejoin_token_invalid()) };
-        if slot.tenure != grant.number {
+        if slot.tenure != claim.number {
             return Err(rejoin_token_invalid());
         }
         if *holder != player && proposal.state().composition.closed.is_none() {
             let label = slot.label.clone();
-            proposal.push_event(&SystemEvent::MemberRejoin { slot_id: grant.slot_id, label, player }, None)?;
-            self.belong(proposal, grant.slot_id, slot.tenure);
+            proposal.push_event(&SystemEvent::MemberRejoin { slot_id: claim.slot_id, label, player }, None)?;
+            self.record_membership(proposal, claim.slot_id, slot.tenure);
         } else if *holder != player {
             return Err(Error::closed());
         }
-        Ok(Seat { channel_id: grant.channel_id, slot_id: grant.slot_id, tenure: slot.tenure })
+        Ok(HeldSeat { channel_id: claim.channel_id, slot_id: claim.slot_id, tenure: slot.tenure })
     }
 
-    fn belong(&self, proposal: &mut Proposal, slot_id: SlotId, tenure: u32) {
+    fn record_membership(&self, proposal: &mut Proposal, slot_id: SlotId, tenure: u32) {
         let principal = self.principal.as_str().to_owned();
         proposal.memberships.push(Membership { principal, seat: Some((slot_id, tenure)) });
     }
 
-    /// What somebody who has just taken a seat is told, in an answer that holds `more` bytes besides.
-    pub(super) async fn joined(&self, channel: &Arc<LiveChannel>, seat: Seat, more: usize) -> Result<Joined, Error> {
-        let player = self.player(seat.channel_id);
+    /// The answer to a caller who has just got a seat. `more` is the size of what else the answer contains, in bytes.
+    pub(super) async fn answer_joined(
+        &self,
+        channel: &Arc<LiveChannel>,
+        seat: HeldSeat,
+        more: usize,
+    ) -> Result<Joined, Error> {
+        let player = self.pseudonym(seat.channel_id);
         let shutdown = &self.relay.shutdown;
         let composition = channel.composition();
         let (mut view, mut bots) = (View::of(&composition), self.bot_views(&composition).await?);
         let room = limits::ANSWER_BYTES.saturating_sub(more + json_bytes(&view)? + json_bytes(&bots)?);
         let synced = channel
             .sync(Page::from_start(room.min(limits::PAGE_BYTES)), shutdown, |composition| {
-                super::reader(composition, &player, Some(seat.slot_id))
+                Ok(Member::resolve(composition, &player, Some(seat.slot_id))?.visibility(composition))
             })
             .await?;
         let now = channel.composition();
         if now.revision != composition.revision {
-            // What is shown is no older than what was said.
+            // The view must not be older than the messages, which may tell of the change.
             (view, bots) = (View::of(&now), self.bot_views(&now).await?);
         }
         Ok(Joined {
@@ -158,21 +170,23 @@ impl Caller {
         })
     }
 
-    pub(super) fn rejoin_token(&self, seat: Seat) -> Secret {
-        let Seat { channel_id, slot_id, tenure } = seat;
-        self.relay.key.rejoin_token(SeatCode { channel_id, slot_id, number: tenure })
+    pub(super) fn rejoin_token(&self, seat: HeldSeat) -> Secret {
+        let HeldSeat { channel_id, slot_id, tenure } = seat;
+        self.relay.key.rejoin_token(SeatClaim { channel_id, slot_id, number: tenure })
     }
 }
 
+/// Label of a slot; empty if there is no such slot.
 pub(super) fn label(composition: &Composition, slot_id: SlotId) -> String {
     composition.slot(slot_id).map(|slot| slot.label.clone()).unwrap_or_default()
 }
 
-impl Ticket {
-    fn refusal(&self) -> Error {
+impl SeatCredential {
+    /// The error for a credential of this sort that is not valid.
+    fn invalid(self) -> Error {
         match self {
             Self::Invite(_) => invite_invalid(),
-            Self::Rejoin(_) => rejoin_token_invalid(),
+            Self::RejoinToken(_) => rejoin_token_invalid(),
         }
     }
 }

@@ -1,14 +1,16 @@
 use mcp_multiplayer_protocol::operation::{ChannelList, ChannelSummary, View};
 use mcp_multiplayer_protocol::{Error, limits};
 
-use super::{Caller, json_bytes, member};
+use super::Caller;
+use super::answer::json_bytes;
+use super::caller::seats_of_member;
 use crate::error::store_failed;
 
-/// The most channels that are looked at.
+/// Most channels that are read from the store.
 const LISTED: u32 = 1_000;
 
 impl Caller {
-    /// The caller's own channels, never anyone else's.
+    /// Lists the channels that the caller is a member of, and no others.
     pub(super) async fn list_channels(&self) -> Result<ChannelList, Error> {
         let states = self.relay.store.list_channels(self.principal.as_str().to_owned(), LISTED).await;
         let mut total_channels = 0;
@@ -17,10 +19,10 @@ impl Caller {
         for state in states.map_err(store_failed)? {
             let composition = &state.composition;
             let channel_id = composition.channel_id;
-            // Whoever was there once and has left is in the store's list, but not a member.
-            let Ok(your_slots) = member(composition, &self.player(channel_id)) else { continue };
+            // The store also lists channels that the caller has left.
+            let Ok(your_slots) = seats_of_member(composition, &self.pseudonym(channel_id)) else { continue };
             total_channels += 1;
-            // Beyond what fits an answer, only the number of older channels is told.
+            // Channels that do not fit the answer are only counted.
             if room == 0 {
                 continue;
             }

@@ -1,60 +1,63 @@
+use mcp_multiplayer_protocol::channel::Draft;
 use mcp_multiplayer_protocol::operation::{DmBot, DmDelivered, MessagePosted, PostMessage, Synced};
 use mcp_multiplayer_protocol::{Body, BotId, ChannelId, Error, ErrorCode, Kind, Sender, SlotId, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::repeat::Keyed;
-use super::{Caller, too_large};
-use crate::channel::{CommitError, Standing};
+use super::Caller;
+use super::arguments::too_large;
+use super::idempotency::RequestKey;
+use crate::channel::{CommitError, Member};
 
-/// What a player says.
-struct Saying {
+/// A post or DM of a player.
+struct Post {
     channel_id: ChannelId,
     slot_id: Option<SlotId>,
     kind: Kind,
     body: Body,
-    /// The one bot that it is for.
+    /// Addressee of a DM.
     bot_id: Option<BotId>,
 }
 
-/// Where a saying ended up.
+/// Id and time of a durable post. Stored for a repeat of the request.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-struct Said {
+struct Posted {
     msg_id: u64,
     ts: Timestamp,
 }
 
 impl Caller {
-    /// Says something to everybody.
+    /// Posts a message for everybody in the channel.
     pub(super) async fn post_message(&self, args: PostMessage) -> Result<MessagePosted, Error> {
-        let keyed = Keyed::new("post_message", &args, args.idempotency_key.as_ref())?;
-        let saying = Saying {
+        let request_key = RequestKey::new("post_message", &args, args.idempotency_key.as_ref())?;
+        let post = Post {
             channel_id: args.channel_id,
             slot_id: args.slot_id,
             kind: args.kind.unwrap_or(Kind::USER),
             body: self.body(args.data.unwrap_or_default(), args.body)?,
             bot_id: None,
         };
-        let said = self.say(&saying, keyed).await?;
-        let synced = self.wait_after(&saying, said, args.wait_ms, args.cursor).await?;
-        Ok(MessagePosted { msg_id: said.msg_id, ts: said.ts, synced })
+        let posted = self.append_post(&post, request_key).await?;
+        let synced = self.sync_after(&post, posted, args.wait_ms, args.cursor).await?;
+        Ok(MessagePosted { msg_id: posted.msg_id, ts: posted.ts, synced })
     }
 
-    /// Says something to one bot alone.
+    /// Sends a DM to a bot.
     pub(super) async fn dm_bot(&self, args: DmBot) -> Result<DmDelivered, Error> {
-        let keyed = Keyed::new("dm_bot", &args, args.idempotency_key.as_ref())?;
-        let saying = Saying {
+        let request_key = RequestKey::new("dm_bot", &args, args.idempotency_key.as_ref())?;
+        let post = Post {
             channel_id: args.channel_id,
             slot_id: args.slot_id,
             kind: Kind::PRIVATE,
             body: self.body(Map::new(), args.message)?,
             bot_id: Some(args.bot_id.clone()),
         };
-        let said = self.say(&saying, keyed).await?;
-        let synced = self.wait_after(&saying, said, args.wait_ms, args.cursor).await?;
-        Ok(DmDelivered { ok: true, delivered_to: args.bot_id, msg_id: said.msg_id, ts: said.ts, synced })
+        let posted = self.append_post(&post, request_key).await?;
+        let synced = self.sync_after(&post, posted, args.wait_ms, args.cursor).await?;
+        Ok(DmDelivered { ok: true, delivered_to: args.bot_id, msg_id: posted.msg_id, ts: posted.ts, synced })
     }
 
+    /// The body of a post: `data`'s fields, and the text.
     fn body(&self, mut fields: Map<String, Value>, text: String) -> Result<Body, Error> {
         fields.insert("text".to_owned(), Value::String(text));
         let body = Body::new("body", fields).map_err(|error| {
@@ -64,47 +67,54 @@ impl Caller {
         if size > limit { Err(too_large("The message", size, limit)) } else { Ok(body) }
     }
 
-    async fn say(&self, saying: &Saying, keyed: Option<Keyed>) -> Result<Said, Error> {
-        match self.say_once(saying, keyed.as_ref()).await {
-            Ok(said) => Ok(said),
-            Err(refused) => self.or_repeat(keyed.as_ref(), Some((saying.channel_id, saying.slot_id)), refused).await,
+    async fn append_post(&self, post: &Post, request_key: Option<RequestKey>) -> Result<Posted, Error> {
+        match self.append_post_once(post, request_key.as_ref()).await {
+            Ok(posted) => Ok(posted),
+            Err(refusal) => {
+                self.repeat_outcome_or(refusal, request_key.as_ref(), Some((post.channel_id, post.slot_id))).await
+            }
         }
     }
 
-    async fn say_once(&self, saying: &Saying, keyed: Option<&Keyed>) -> Result<Said, CommitError> {
-        let (channel, player) = self.channel(saying.channel_id).await?;
-        let seat = Standing::resolve(&channel.composition(), &player, saying.slot_id)?.seat()?;
-        self.relay.quotas.take_post_from(saying.channel_id, seat)?;
+    async fn append_post_once(&self, post: &Post, request_key: Option<&RequestKey>) -> Result<Posted, CommitError> {
+        let (channel, player) = self.channel(post.channel_id).await?;
+        // The seat is resolved twice. Here, from the durable state, to count the post against the seat's rate once,
+        // however often it is proposed. Below, from the state that the post will follow: the player may have left or been
+        // kicked by an entry that is not durable yet.
+        let seat = Member::resolve(&channel.composition(), &player, post.slot_id)?.seat()?;
+        self.relay.quotas.take_post_from(post.channel_id, seat)?;
         channel
             .commit(|proposal| {
                 let composition = &proposal.state().composition;
-                let standing = Standing::resolve(composition, &player, saying.slot_id)?;
-                let to_slot = match &saying.bot_id {
+                let member = Member::resolve(composition, &player, post.slot_id)?;
+                let to_slot = match &post.bot_id {
                     None => None,
                     Some(bot_id) => Some(composition.bot(bot_id).ok_or_else(Error::bot_not_found)?.slot_id),
                 };
-                let (sender, kind, body) = (Sender::Slot(standing.seat()?), saying.kind.clone(), saying.body.clone());
-                let envelope = &proposal.push(sender, kind, to_slot, None, body)?.envelope;
-                let said = Said { msg_id: envelope.id, ts: envelope.ts };
-                let scope = self.scope(saying.channel_id, standing);
-                proposal.idempotency = keyed.map(|keyed| keyed.record(scope, saying.channel_id, &said));
-                Ok(said)
+                let (sender, kind, body) = (Sender::Slot(member.seat()?), post.kind.clone(), post.body.clone());
+                let envelope = &proposal.push(Draft { sender, kind, to_slot, cause: None, body })?.envelope;
+                let posted = Posted { msg_id: envelope.id, ts: envelope.ts };
+                let scope = self.member_scope(post.channel_id, member);
+                proposal.idempotency =
+                    request_key.map(|request_key| request_key.record(scope, post.channel_id, &posted));
+                Ok(posted)
             })
             .await
     }
 
-    async fn wait_after(
+    /// Waits for messages after a post, if the caller asked for it.
+    async fn sync_after(
         &self,
-        saying: &Saying,
-        said: Said,
+        post: &Post,
+        posted: Posted,
         wait_ms: Option<u64>,
         cursor: Option<u64>,
     ) -> Result<Option<Synced>, Error> {
         let Some(wait_ms) = wait_ms else { return Ok(None) };
-        let page = self.page(Some(cursor.unwrap_or(said.msg_id)), wait_ms, None);
-        match self.sync(saying.channel_id, saying.slot_id, page, false).await {
+        let page = self.page(Some(cursor.unwrap_or(posted.msg_id)), wait_ms, None);
+        match self.sync(post.channel_id, post.slot_id, page, false).await {
             Ok(synced) => Ok(Some(synced)),
-            // The seat was lost since; what was said is acknowledged all the same.
+            // The player lost the seat meanwhile. The post is durable, and acknowledged all the same.
             Err(Error { code: ErrorCode::NotMember, .. }) => Ok(None),
             Err(error) => Err(error),
         }

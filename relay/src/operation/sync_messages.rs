@@ -3,16 +3,17 @@ use std::time::Duration;
 use mcp_multiplayer_protocol::operation::{SyncMessages, Synced};
 use mcp_multiplayer_protocol::{ChannelId, Error, SlotId, limits};
 
-use super::{Caller, reader};
-use crate::channel::Page;
+use super::Caller;
+use crate::channel::{Member, Page};
 
 impl Caller {
-    /// Reads what is new, and waits for it.
+    /// Returns new messages, and waits for some if there are none.
     pub(super) async fn sync_messages(&self, args: SyncMessages) -> Result<Synced, Error> {
         let page = self.page(args.cursor, args.timeout_ms.unwrap_or(limits::DEFAULT_WAIT_MS), args.limit);
         self.sync(args.channel_id, args.slot_id, page, args.include_trace.unwrap_or(false)).await
     }
 
+    /// A request for a page, within the relay's limits.
     pub(super) fn page(&self, cursor: Option<u64>, wait_ms: u64, limit: Option<u32>) -> Page {
         Page {
             cursor: cursor.unwrap_or(0),
@@ -22,6 +23,7 @@ impl Caller {
         }
     }
 
+    /// Reads a page of a channel.
     pub(super) async fn sync(
         &self,
         channel_id: ChannelId,
@@ -30,13 +32,13 @@ impl Caller {
         include_trace: bool,
     ) -> Result<Synced, Error> {
         let (channel, player) = self.channel(channel_id).await?;
-        // Nobody has seen what does not exist yet.
+        // A cursor beyond the end of the log would hide entries that are still to come.
         page.cursor = page.cursor.min(channel.durable().size());
         channel
             .sync(page, &self.relay.shutdown, |composition| {
-                let mut reader = reader(composition, &player, slot_id)?;
-                reader.include_trace = include_trace;
-                Ok(reader)
+                let mut visibility = Member::resolve(composition, &player, slot_id)?.visibility(composition);
+                visibility.include_trace = include_trace;
+                Ok(visibility)
             })
             .await
     }

@@ -1,0 +1,186 @@
+//! The write path of a live channel, from a proposal to the durable log.
+
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+use mcp_multiplayer_protocol::Error;
+use mcp_multiplayer_protocol::channel::ChannelState;
+use thiserror::Error as ThisError;
+
+use super::live::{InFlight, LiveChannel};
+use super::proposal::Proposal;
+use crate::store::{AppendError, Checkpoint, IdempotencyRecord, StoreError};
+
+/// Maximum attempts at appending a proposal, after as many conflicts with a log that had grown.
+const ATTEMPTS: usize = 64;
+
+/// Reasons why a proposal was not appended; nothing was changed.
+#[derive(Debug, ThisError)]
+pub(crate) enum CommitError {
+    /// A rule forbids it.
+    #[error(transparent)]
+    Refused(#[from] Error),
+    /// The same request was done before, under the same idempotency key.
+    #[error("the request was done before")]
+    Repeated(Box<IdempotencyRecord>),
+    /// The bot was replaced or detached, or its hook was already run by somebody else.
+    #[error("the bot is no longer where its hook left it")]
+    BotMoved,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Every attempt met a log that others had appended to.
+    #[error("every attempt conflicted with other appends")]
+    Contended,
+}
+
+/// Result of making a proposal.
+enum Attempt<T> {
+    /// The batch is on its way to the store. The log will have this size when it arrives.
+    Submitted(T, BoxFuture<'static, Result<Checkpoint, AppendError>>, u64),
+    /// The proposal changes nothing.
+    Unchanged(T),
+    /// A rule forbids it.
+    Refused(Error),
+    /// The appends under way have to be answered first; then it is to be tried again.
+    Premature,
+}
+
+impl LiveChannel {
+    /// Changes the channel: calls `propose` with the state that all earlier proposals lead to, and
+    /// returns once the result is durable.
+    ///
+    /// `propose` may be called several times: again whenever the log turns out to have changed in
+    /// between, or an earlier append failed. It must therefore base everything it decides on the proposal's
+    /// state. The change is made even if the caller stops waiting.
+    pub(crate) async fn commit<T>(
+        self: &Arc<Self>,
+        mut propose: impl FnMut(&mut Proposal) -> Result<T, Error>,
+    ) -> Result<T, CommitError> {
+        for _ in 0..ATTEMPTS {
+            self.reload_if_stale().await?;
+            let (value, append, size) = match self.attempt(&mut propose) {
+                Attempt::Submitted(value, append, size) => (value, append, size),
+                Attempt::Unchanged(value) => return Ok(value),
+                Attempt::Refused(error) => return Err(error.into()),
+                Attempt::Premature => {
+                    self.wait_until_answered().await;
+                    continue;
+                }
+            };
+            // On a task of its own: `settle` must follow every append, even if the caller goes away now.
+            let channel = Arc::clone(self);
+            let settled = tokio::spawn(async move {
+                let result = append.await;
+                channel.settle(size, result.is_ok());
+                result
+            });
+            match settled.await.unwrap_or(Err(StoreError::Closed.into())) {
+                Ok(_) => return Ok(value),
+                Err(AppendError::Conflict { .. }) => {}
+                Err(AppendError::BotMoved(_)) => return Err(CommitError::BotMoved),
+                Err(AppendError::Repeated(record)) => return Err(CommitError::Repeated(record)),
+                Err(AppendError::Store(error)) => return Err(error.into()),
+            }
+        }
+        Err(CommitError::Contended)
+    }
+
+    /// Makes a proposal against the proposed state, and submits it to the store.
+    fn attempt<T>(&self, propose: &mut impl FnMut(&mut Proposal) -> Result<T, Error>) -> Attempt<T> {
+        let mut tip = self.tip();
+        if tip.stale {
+            return Attempt::Premature;
+        }
+        let mut proposal = Proposal::new(tip.proposed.clone(), self.clock.now(), self.random.clone());
+        let proposed = propose(&mut proposal);
+        match (proposed, proposal.into_batch()) {
+            (Ok(value), Some(batch)) => {
+                let size = batch.state.size();
+                tip.proposed = batch.state.clone();
+                tip.in_flight.push_back(InFlight { state: batch.state.clone(), entries: batch.entries.clone() });
+                tip.outstanding += 1;
+                // Called under the lock, because the store appends in the order of these calls, and each
+                // batch was prepared against the one before it.
+                Attempt::Submitted(value, self.store.append(batch), size)
+            }
+            // A refusal, or an answer without a change, may rest on a proposal that is not durable yet and
+            // may still fail. It is decided again once that is known.
+            _ if tip.outstanding > 0 => Attempt::Premature,
+            (Ok(value), None) => Attempt::Unchanged(value),
+            (Err(error), _) => Attempt::Refused(error),
+        }
+    }
+
+    /// Records the store's answer to a batch.
+    ///
+    /// The store appends in order, but the tasks that wait for its answers may run in any order. If a
+    /// batch is durable, so are all batches before it; hence `durable` moves over all of them.
+    fn settle(&self, size: u64, appended: bool) {
+        let mut guard = self.tip();
+        let tip = &mut *guard;
+        tip.outstanding -= 1;
+        if appended {
+            while tip.in_flight.front().is_some_and(|batch| batch.state.size() <= size) {
+                let batch = tip.in_flight.pop_front().expect("checked just now");
+                tip.durable = batch.state;
+                for entry in batch.entries {
+                    tip.recent.push(entry);
+                }
+            }
+        } else {
+            // The batches that were prepared against this one will conflict, and the failed append may
+            // have been refused because another process appended. Only the store knows the log now.
+            tip.stale = true;
+        }
+        drop(guard);
+        self.progress.send_modify(|count| *count += 1);
+    }
+
+    /// Reads the state from the store again after a failed append.
+    ///
+    /// All appends under way are waited for first: their batches might still become durable after the state was read.
+    async fn reload_if_stale(&self) -> Result<(), StoreError> {
+        if !self.tip().stale {
+            return Ok(());
+        }
+        let _reloading = self.reloading.lock().await;
+        self.wait_until_answered().await;
+        // Another caller may have reloaded while this one waited for the lock.
+        if !self.tip().stale {
+            return Ok(());
+        }
+        let state = self.store.lookup_channel(self.channel_id()).await?;
+        let mut tip = self.tip();
+        tip.durable = state.unwrap_or_else(|| ChannelState::empty(self.channel_id()));
+        tip.proposed = tip.durable.clone();
+        tip.in_flight.clear();
+        tip.recent.clear();
+        tip.stale = false;
+        drop(tip);
+        self.progress.send_modify(|count| *count += 1);
+        Ok(())
+    }
+
+    /// Waits until the store has answered every append.
+    async fn wait_until_answered(&self) {
+        let mut progress = self.progress();
+        loop {
+            progress.mark_unchanged();
+            if self.tip().outstanding == 0 || progress.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+impl From<CommitError> for Error {
+    fn from(error: CommitError) -> Self {
+        match error {
+            CommitError::Refused(error) => error,
+            CommitError::Repeated(_) | CommitError::BotMoved | CommitError::Store(_) | CommitError::Contended => {
+                crate::error::internal(&error)
+            }
+        }
+    }
+}

@@ -1,0 +1,51 @@
+use std::fmt;
+use std::sync::Arc;
+
+use mcp_multiplayer_protocol::channel::Composition;
+use mcp_multiplayer_protocol::{ChannelId, Error, Hash, SlotId};
+
+use crate::auth::Principal;
+use crate::channel::LiveChannel;
+use crate::error::store_failed;
+use crate::state::Relay;
+
+/// A principal in the context of one request, and the relay that the request is made to.
+#[derive(Clone)]
+pub struct Caller {
+    pub(super) relay: Arc<Relay>,
+    pub(super) principal: Principal,
+}
+
+impl Caller {
+    /// A caller that acts for this principal.
+    pub fn new(relay: Arc<Relay>, principal: Principal) -> Self {
+        Self { relay, principal }
+    }
+
+    /// The channel, and the caller's pseudonym in it.
+    ///
+    /// The error is the same whether the channel does not exist or the caller is not a member of it: nobody can find out
+    /// which channels there are.
+    pub(super) async fn channel(&self, channel_id: ChannelId) -> Result<(Arc<LiveChannel>, Hash), Error> {
+        let channel = self.relay.channels.get(channel_id).await.map_err(store_failed)?;
+        Ok((channel.ok_or_else(Error::not_member)?, self.pseudonym(channel_id)))
+    }
+
+    /// The caller's pseudonym in a channel.
+    pub(super) fn pseudonym(&self, channel_id: ChannelId) -> Hash {
+        self.relay.key.pseudonym(channel_id, self.principal.as_str())
+    }
+}
+
+impl fmt::Debug for Caller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Caller({:?})", self.principal)
+    }
+}
+
+/// All seats of a member; an error if the player is neither seated nor the channel's owner.
+pub(super) fn seats_of_member(composition: &Composition, player: &Hash) -> Result<Vec<SlotId>, Error> {
+    let seats: Vec<SlotId> =
+        composition.seats().filter(|(_, _, holder)| *holder == player).map(|(slot_id, ..)| slot_id).collect();
+    if seats.is_empty() && *player != composition.owner { Err(Error::not_member()) } else { Ok(seats) }
+}

@@ -1,0 +1,68 @@
+use mcp_multiplayer_protocol::operation::ReplyFuture;
+use mcp_multiplayer_protocol::{Error, ErrorCode, Multiplayer, Request};
+
+use super::Caller;
+use super::answer::reply;
+use crate::auth::Principal;
+use crate::store::failpoint;
+
+impl Multiplayer for Caller {
+    fn perform(&self, request: Request) -> ReplyFuture<'_> {
+        Box::pin(async move {
+            let op = request.name();
+            if self.relay.shutdown.is_cancelled() {
+                return Err(Error::new(
+                    ErrorCode::RelayUnreachable,
+                    "The relay is shutting down.",
+                    "Repeat the call in a moment; nothing that was acknowledged is lost.",
+                )
+                .retry_after(1_000));
+            }
+            let pending = PendingCall { op, principal: &self.principal, answered: false };
+            // A future is as large as its largest branch. The three frequent operations are kept small by boxing the
+            // others.
+            let result = match request {
+                Request::HealthCheck(_) => reply(self.health_check().await),
+                Request::CreateChannel(args) => reply(Box::pin(self.create_channel(args)).await),
+                Request::JoinChannel(args) => reply(Box::pin(self.join_channel(args)).await),
+                Request::LeaveChannel(args) => reply(Box::pin(self.leave_channel(args)).await),
+                Request::PostMessage(args) => reply(self.post_message(args).await),
+                Request::DmBot(args) => reply(self.dm_bot(args).await),
+                Request::SyncMessages(args) => reply(self.sync_messages(args).await),
+                Request::GetChannelInfo(args) => reply(Box::pin(self.get_channel_info(args)).await),
+                Request::GetBotCode(args) => reply(Box::pin(self.get_bot_code(args)).await),
+                Request::ListChannels(_) => reply(Box::pin(self.list_channels()).await),
+                Request::UpdateChannel(args) => reply(Box::pin(self.update_channel(args)).await),
+                Request::AttachBot(args) => reply(Box::pin(self.attach_bot(args)).await),
+            };
+            failpoint::hit("reply");
+            pending.answered();
+            match &result {
+                Ok(_) => tracing::debug!(op, principal = ?self.principal, "performed"),
+                Err(error) => tracing::debug!(op, principal = ?self.principal, error.code = ?error.code, "refused"),
+            }
+            result
+        })
+    }
+}
+
+/// A call that has not been answered yet. Logs "abandoned" when it is dropped before: the client hung up.
+struct PendingCall<'a> {
+    op: &'static str,
+    principal: &'a Principal,
+    answered: bool,
+}
+
+impl PendingCall<'_> {
+    fn answered(mut self) {
+        self.answered = true;
+    }
+}
+
+impl Drop for PendingCall<'_> {
+    fn drop(&mut self) {
+        if !self.answered {
+            tracing::debug!(op = self.op, principal = ?self.principal, "abandoned");
+        }
+    }
+}
