@@ -11,7 +11,8 @@ pub async fn a_batch_with_a_moved_bot_leaves_no_trace(store: Subject) {
     store.append(log.batch_of_bots(vec![BotChange::Attach(bot.clone())])).await.unwrap();
     let before = log.clone();
 
-    // The last change of the batch is refused. Nothing of the batch is kept, and the batches around it are not affected.
+    // The last change of the batch is refused. Nothing of the batch is kept, and the batches around it are not
+    // affected.
     let detach = log.detach(&bot.bot_id);
     let next = log.attach();
     log.join(2);

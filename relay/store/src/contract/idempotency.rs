@@ -58,7 +58,8 @@ pub async fn recognizes_a_repeat_after_the_channel_has_grown(store: Subject) {
     let bot = log.attach();
     let first = record(&log, "s1", "key");
     let batch = ChannelBatch { idempotency: Some(first.clone()), ..log.batch() };
-    // Both at once, like a client that repeats a request after its connection broke: the second conflicts with the first.
+    // Both at once, like a client that repeats a request after its connection broke: the second conflicts with the
+    // first.
     let (one, two) = futures::join!(store.append(batch.clone()), store.append(batch));
     one.unwrap();
     assert_eq!(repeated(two), first);

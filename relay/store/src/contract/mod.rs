@@ -2,6 +2,7 @@
 //!
 //! A backend provides an async function that returns a [`Subject`]: an empty store, and a way to close it
 //! and open it again. A backend in another crate enables the feature `contract`.
+#![expect(clippy::unwrap_used, reason = "these are tests, although they can be compiled without `cfg(test)`")]
 
 pub mod access_codes;
 pub mod atomicity;
