@@ -6,7 +6,7 @@ use super::runner::{RunError, Runner};
 use crate::channel::LiveChannel;
 
 impl Runner {
-    /// Ends the bot's part in a closed channel: its timers are dropped, and its seed is revealed if its manifest says so.
+    /// Ends the bot's part in a closed channel: drops its timers, and reveals its seed if its manifest says so.
     ///
     /// `closed` is the entry that closed the channel, which is the cause of the reveal. This may be called again after
     /// a restart; the memory says whether the seed was revealed already.

@@ -87,7 +87,7 @@ async fn follow(relay: Weak<Relay>, channel: Weak<LiveChannel>, bot_id: BotId) {
                 Err(error) => {
                     // Not the bot's fault: the relay failed, or the bot was replaced meanwhile. Nothing is
                     // appended; the bot is loaded anew and tried again.
-                    tracing::error!(channel_id = %channel.channel_id(), %bot_id, error.cause = %error, "running a hook failed; trying again");
+                    tracing::error!(channel_id = %channel.channel_id(), %bot_id, error.cause = %error, "running a hook failed; retrying");
                     runner = None;
                     tokio::select! {
                         () = sleep(pause) => {}

@@ -13,7 +13,7 @@ pub(crate) struct Member {
 }
 
 impl Member {
-    /// Finds the seat that a principal acts from, by its pseudonym. `slot_id` is the seat that the caller named, if any.
+    /// Finds the seat that a principal, given by its pseudonym, acts from: `slot_id` if the caller named one.
     pub(crate) fn resolve(composition: &Composition, player: &Hash, slot_id: Option<SlotId>) -> Result<Self, Error> {
         let own: Vec<_> = composition.seats().filter(|(_, _, holder)| *holder == player).collect();
         let of = |slot_id, tenure| Ok(Self { actor: Actor::Slot(slot_id), tenure });

@@ -22,7 +22,7 @@ pub(super) struct AttachedBot {
 }
 
 impl Caller {
-    /// Proposes to attach a bot: to `slot_id`, to the slot that the bot asks for, to the first empty one, or to a new one.
+    /// Proposes to attach a bot: to `slot_id`, else to the slot that it asks for, else to an empty or new one.
     pub(super) fn propose_attach(
         &self,
         proposal: &mut Proposal,

@@ -5,7 +5,8 @@ use mcp_multiplayer_protocol::{Error, Secret};
 
 /// Most secrets that a bot may be given.
 const MAX_SECRETS: usize = 32;
-/// Length of a secret, in bytes. Messages that contain a secret are refused; a shorter one would occur in many that are harmless.
+/// Length of a secret, in bytes. Messages that contain a secret are refused; a shorter one would occur in many that
+/// are harmless.
 const SECRET_BYTES: RangeInclusive<usize> = 8..=4096;
 
 /// Checks the names and secrets of a bot's `env`.

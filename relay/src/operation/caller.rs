@@ -24,8 +24,8 @@ impl Caller {
 
     /// The channel, and the caller's pseudonym in it.
     ///
-    /// The error is the same whether the channel does not exist or the caller is not a member of it: nobody can find out
-    /// which channels there are.
+    /// The error is the same whether the channel does not exist or the caller is not a member of it: nobody can find
+    /// out which channels there are.
     pub(super) async fn channel(&self, channel_id: ChannelId) -> Result<(Arc<LiveChannel>, Hash), Error> {
         let channel = self.relay.channels.get(channel_id).await.map_err(store_failed)?;
         Ok((channel.ok_or_else(Error::not_member)?, self.pseudonym(channel_id)))

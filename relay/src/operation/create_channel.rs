@@ -45,7 +45,8 @@ impl Caller {
             let name = spec.name.clone().or_else(|| spec.code_ref.clone()).unwrap_or_else(|| "CustomBot".to_owned());
             match self.prepare_bot(spec).await {
                 Ok(bot) => prepared.push(bot),
-                // The relay failed, and the bot may be fine: rather than create a channel without it, let the caller try again.
+                // The relay failed, and the bot may be fine: rather than create a channel without it, let the caller
+                // try again.
                 Err(error) if matches!(error.code, ErrorCode::InternalError | ErrorCode::BotsUnavailable) => {
                     return Err(error);
                 }

@@ -71,8 +71,8 @@ impl RequestKey {
 impl Caller {
     /// The key of a request that may contain bots' secrets.
     ///
-    /// The hash of the request is stored. To keep anybody with the database from guessing a secret by it, the secrets are
-    /// replaced with keyed hashes first.
+    /// The hash of the request is stored. To keep anybody with the database from guessing a secret by it, the secrets
+    /// are replaced with keyed hashes first.
     pub(super) fn request_key_with_secrets(
         &self,
         op: &str,
@@ -108,7 +108,7 @@ impl Caller {
         format!("principal {}", self.principal.as_str())
     }
 
-    /// Scope of the keys of requests in a channel: the tenure of the seat, or the principal for an owner without a seat.
+    /// Scope of the keys of requests in a channel: the seat's tenure, or the principal of an owner without a seat.
     pub(super) fn member_scope(&self, channel_id: ChannelId, member: Member) -> String {
         match member.actor {
             Actor::Slot(slot_id) => tenure_scope(channel_id, slot_id, member.tenure),
@@ -123,7 +123,7 @@ impl Caller {
         Ok(found.map_err(store_failed)?.is_some())
     }
 
-    /// Answers a request that was refused: with the outcome of the first request if it is a repeat, else with `refusal`.
+    /// Answers a refused request: with the outcome of the first request if it is a repeat, else with `refusal`.
     ///
     /// A repeat may be refused for reasons that the first request created itself: a player who left is no member any
     /// more, and repeats `leave_channel` because the reply was lost. So the records are searched

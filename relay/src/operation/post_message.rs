@@ -78,9 +78,9 @@ impl Caller {
 
     async fn append_post_once(&self, post: &Post, request_key: Option<&RequestKey>) -> Result<Posted, CommitError> {
         let (channel, player) = self.channel(post.channel_id).await?;
-        // The seat is resolved twice. Here, from the durable state, to count the post against the seat's rate once,
-        // however often it is proposed. Below, from the state that the post will follow: the player may have left or been
-        // kicked by an entry that is not durable yet.
+        // The seat is resolved twice. Here, from the durable state, to count the post against the
+        // seat's rate once, however often it is proposed. Below, from the state that the post will
+        // follow: the player may have left or been kicked by an entry that is not durable yet.
         let seat = Member::resolve(&channel.composition(), &player, post.slot_id)?.seat()?;
         self.relay.quotas.take_post_from(post.channel_id, seat)?;
         channel

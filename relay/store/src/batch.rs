@@ -69,8 +69,9 @@ pub struct Membership {
 
 /// A bot's place in the log.
 ///
-/// All its calls for entries before `entry` are done, and so are the first `step` of its calls for `entry`. An entry may
-/// start several calls, and each is committed by itself: `step` keeps those that are done from being repeated after a crash.
+/// All its calls for entries before `entry` are done, and so are the first `step` of its calls for
+/// `entry`. An entry may start several calls, and each is committed by itself: `step` keeps those
+/// that are done from being repeated after a crash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct BotCursor {
     /// The entry whose calls are next.

@@ -6,19 +6,21 @@
 //! # Life of an append
 //!
 //! 1. The relay puts a [`ChannelBatch`] together: entries that the rules of `protocol::channel` allow, the
-//!    state that they lead to, and the rows that belong to them (idempotency record, memberships, bots). It
-//!    is prepared against a log of a certain size, [`ChannelBatch::base`].
-//! 2. [`Store::append`] queues the batch before it returns a future, so batches are taken in the order of the
-//!    calls. A caller need not wait for one batch before it prepares the next against it. Dropping the future
-//!    does not withdraw the batch.
-//! 3. The backend checks the batch against what is stored. The log must still have the size `base`, or the batch is
-//!    refused with [`AppendError::Conflict`]. Every bot that the batch moves must be where the batch expects it, or it is
-//!    refused with [`AppendError::BotMoved`]: another worker ran the same hook first. An idempotency key that is in use
-//!    takes precedence over both, and refuses the batch with [`AppendError::Repeated`]: the caller wants to know
-//!    what the first request did, not that the channel has changed since, which it did by that very request.
-//! 4. All of the batch is written, or nothing. The SQLite backend commits the batches that arrived since its last
-//!    commit in one transaction, and so with one wait for the disk (group commit). A refused batch leaves no trace in
-//!    it; if the transaction fails, its batches are tried one by one, so that only the faulty one fails.
+//!    state that they lead to, and the rows that belong to them (idempotency record, memberships, bots).
+//!    It is prepared against a log of a certain size, [`ChannelBatch::base`].
+//! 2. [`Store::append`] queues the batch before it returns a future, so batches are taken in the order of
+//!    the calls. A caller need not wait for one batch before it prepares the next against it. Dropping the
+//!    future does not withdraw the batch.
+//! 3. The backend checks the batch against what is stored. The log must still have the size `base`, or
+//!    the batch is refused with [`AppendError::Conflict`]. Every bot that the batch moves must be where the
+//!    batch expects it, or it is refused with [`AppendError::BotMoved`]: another worker ran the same hook
+//!    first. An idempotency key that is in use takes precedence over both, and refuses the batch with
+//!    [`AppendError::Repeated`]: the caller wants to know what the first request did, not that the channel
+//!    has changed since, which it did by that very request.
+//! 4. All of the batch is written, or nothing. The SQLite backend commits the batches that arrived since
+//!    its last commit in one transaction, and so with one wait for the disk (group commit). A refused batch
+//!    leaves no trace in it; if the transaction fails, its batches are tried one by one, so that only the
+//!    faulty one fails.
 //! 5. The future resolves to a [`Checkpoint`] once the transaction is on disk. Only then may anybody see the entries.
 //!
 //! # Another backend

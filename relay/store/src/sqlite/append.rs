@@ -25,8 +25,9 @@ impl Append {
 
     /// Writes the batch, or returns why it was refused.
     ///
-    /// A refused batch must leave no trace, because other batches share the transaction. So everything that may refuse it
-    /// is checked before the first write. An `Err` of the outer result fails the whole transaction.
+    /// A refused batch must leave no trace, because other batches share the transaction. So all
+    /// checks come first. The last of them is the insert of the idempotency record, which writes
+    /// nothing if the key is in use. An `Err` of the outer result fails the whole transaction.
     pub(super) fn run(&self, connection: &Connection) -> Result<Result<Checkpoint, AppendError>, StoreError> {
         let batch = &self.batch;
         let stored = channel::find(connection, batch.channel_id)?;

@@ -1,8 +1,8 @@
 //! The SQLite backend: one file, for one relay.
 //!
 //! One thread does all writing. It commits everything that arrived since its last commit in one
-//! transaction (group commit). Reads use other connections and do not wait for it. Each table's SQL is in the file named
-//! after it.
+//! transaction (group commit). Reads use other connections and do not wait for it. Each table's SQL
+//! is in the file named after it.
 
 mod append;
 mod bot;

@@ -35,8 +35,8 @@ pub(super) enum OpenError {
 
 /// Opens the connection that writes, and migrates the database to the current version.
 ///
-/// `lock` is the relay's lock of the database. Without it, a database that has to be migrated is refused while a relay has it
-/// open, because that relay expects the old schema.
+/// `lock` is the relay's lock of the database. Without it, a database that has to be migrated is refused while a
+/// relay has it open, because that relay expects the old schema.
 pub(super) fn connect_writer(path: &Path, lock: Option<&File>) -> Result<Connection, OpenError> {
     create(path)?;
     let failed = |source| OpenError::Database { path: path.to_owned(), source };
