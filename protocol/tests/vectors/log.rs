@@ -3,8 +3,8 @@
 
 use mcp_multiplayer_protocol::channel::{ChannelState, Draft, Hook, SlotKind};
 use mcp_multiplayer_protocol::{
-    Actor, Author, Body, BotAnnouncement, BotId, ChannelId, Contribution, KeystreamRange, Entry, NetworkExchange, Hash, HookOutcome,
-    Kind, Runtime, Salt, SandboxReport, Sender, SlotId, SlotSpec, SystemEvent, TimerChange, Timestamp,
+    Actor, Author, Body, BotAnnouncement, BotId, ChannelId, Contribution, Entry, Hash, HookOutcome, KeystreamRange,
+    Kind, NetworkExchange, Runtime, Salt, SandboxReport, Sender, SlotId, SlotSpec, SystemEvent, TimerChange, Timestamp,
 };
 use serde_json::{Map, Value, json};
 

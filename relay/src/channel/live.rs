@@ -3,7 +3,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use mcp_multiplayer_protocol::channel::{ChannelState, Composition};
-use mcp_multiplayer_protocol::{BotId, ChannelId, Entry, Error};
+use mcp_multiplayer_protocol::{BotId, ChannelId, Entry};
 use tokio::sync::watch;
 
 use super::recent::RecentEntries;

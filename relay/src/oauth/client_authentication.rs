@@ -10,8 +10,8 @@ use super::client::{self, Client};
 use super::form::Form;
 use super::server::AuthorizationServer;
 use super::token_error::TokenError;
-use crate::net::client_address;
 use crate::auth::token_hash;
+use crate::net::client_address;
 
 /// A client's authentication method, spelled as in RFC 7591, section 2 (`token_endpoint_auth_method`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

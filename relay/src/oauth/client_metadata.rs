@@ -27,10 +27,10 @@ use url::{Position, Url};
 
 use super::client::{Client, ClientError, UNNAMED, displayable_name};
 use super::redirect_uri;
-use crate::quota::AddressLimiter;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::egress::{ConnectError, RelayConnector};
+use crate::quota::AddressLimiter;
 
 /// Maximum size of a document.
 const MAX_DOCUMENT_BYTES: usize = 64 * 1024;

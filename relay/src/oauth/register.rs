@@ -20,9 +20,9 @@ use super::redirect_uri;
 use super::registration_error::RegistrationError;
 use super::scope::Scope;
 use super::server::AuthorizationServer;
-use crate::net::client_address;
 use crate::auth::token_hash;
 use crate::config::Access;
+use crate::net::client_address;
 use crate::store::RegisteredClient;
 
 /// Maximum size of a request.

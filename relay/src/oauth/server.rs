@@ -33,7 +33,11 @@ impl AuthorizationServer {
             client_metadata: ClientMetadataCache::open(&relay.config, relay.clock.clone())?,
             identity_cookie: IdentityCookie::new(&relay.key, Site::of(&relay.config).is_secure()),
             access_code_attempts: AddressLimiter::new(ACCESS_CODE_ATTEMPTS, ATTEMPT_PERIOD, &relay.clock),
-            registrations: AddressLimiter::new(relay.config.registrations_per_hour, Duration::from_hours(1), &relay.clock),
+            registrations: AddressLimiter::new(
+                relay.config.registrations_per_hour,
+                Duration::from_hours(1),
+                &relay.clock,
+            ),
             relay: Arc::clone(relay),
         })
     }

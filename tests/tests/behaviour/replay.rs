@@ -135,5 +135,8 @@ async fn code_that_does_not_match_the_log_is_not_run() {
     let text = std::fs::read_to_string(&path).unwrap();
     std::fs::write(&path, text.replacen("ValueError('as asked')", "ValueError('as wished')", 1)).unwrap();
     let (code, output) = replay(&path, &[]).await;
-    assert_eq!((code, output.as_str()), (Some(2), "the source of bot_CustomBot_0 does not match its hash in the log\n"));
+    assert_eq!(
+        (code, output.as_str()),
+        (Some(2), "the source of bot_CustomBot_0 does not match its hash in the log\n")
+    );
 }
