@@ -1,4 +1,4 @@
-//! Time and randomness, which are handed in so that tests can choose them.
+//! Sources of time and randomness. They are passed as values, so that tests can replace them.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,32 +6,32 @@ use std::time::{Duration, SystemTime};
 
 use mcp_multiplayer_protocol::Timestamp;
 
-/// Tells the time of day.
+/// A clock.
 #[derive(Clone)]
 pub struct Clock(Arc<dyn Fn() -> Timestamp + Send + Sync>);
 
 impl Clock {
-    /// The machine's clock.
+    /// The system's clock.
     pub fn system() -> Self {
         Self::new(|| {
-            #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the clock")]
+            #[expect(clippy::disallowed_methods, reason = "the only place that reads the system's clock")]
             let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
             let millis = since_epoch.map_or(0, |duration| duration.as_millis());
             Timestamp::from_millis(i64::try_from(millis).unwrap_or(i64::MAX))
         })
     }
 
-    /// A clock that shows what `now` returns.
+    /// A clock that returns what `now` returns.
     pub fn new(now: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
         Self(Arc::new(now))
     }
 
-    /// How long it is until then; nothing when that is past.
-    pub fn until(&self, then: Timestamp) -> Duration {
+    /// Time from now until `then`; zero if `then` has passed.
+    pub fn duration_until(&self, then: Timestamp) -> Duration {
         Duration::from_millis(u64::try_from(then.as_millis() - self.now().as_millis()).unwrap_or(0))
     }
 
-    /// The present moment.
+    /// Current time.
     pub fn now(&self) -> Timestamp {
         (self.0)()
     }
@@ -43,24 +43,24 @@ impl fmt::Debug for Clock {
     }
 }
 
-/// Makes bytes that nobody can guess.
+/// A source of cryptographically secure random bytes.
 #[derive(Clone)]
 pub struct Random(Arc<Fill>);
 
 type Fill = dyn Fn(&mut [u8]) + Send + Sync;
 
 impl Random {
-    /// The operating system's randomness.
+    /// The operating system's random number generator.
     pub fn system() -> Self {
         Self::new(|bytes| getrandom::fill(bytes).expect("the operating system has randomness"))
     }
 
-    /// A source that fills what it is given.
+    /// A source that fills buffers with `fill`.
     pub fn new(fill: impl Fn(&mut [u8]) + Send + Sync + 'static) -> Self {
         Self(Arc::new(fill))
     }
 
-    /// As many bytes as are asked for.
+    /// Returns `N` random bytes.
     pub fn bytes<const N: usize>(&self) -> [u8; N] {
         let mut bytes = [0; N];
         (self.0)(&mut bytes);

@@ -1,4 +1,4 @@
-//! What callers hear when the relay itself fails: nothing of the cause, which is logged once.
+//! Internal failures. The cause is logged once, here; the caller gets a generic error that reveals nothing of it.
 
 use std::fmt::Display;
 
@@ -6,14 +6,14 @@ use mcp_multiplayer_protocol::Error;
 
 use crate::store::StoreError;
 
-/// Logs a cause, and makes the error for the caller.
+/// Logs the cause of an internal failure, and returns the error for the caller.
 pub(crate) fn internal(cause: &impl Display) -> Error {
-    tracing::error!(error.cause = %cause, "an operation failed");
+    tracing::error!(error.cause = %cause, "operation failed");
     Error::internal()
 }
 
-/// `map_err` for the store's errors.
-#[expect(clippy::needless_pass_by_value, reason = "the shape that map_err takes")]
+/// Converts an error of the store, for `map_err`.
+#[expect(clippy::needless_pass_by_value, reason = "map_err passes the error by value")]
 pub(crate) fn store_failed(error: StoreError) -> Error {
     internal(&error)
 }

@@ -1,8 +1,24 @@
-//! The relay's key, and the secrets that are derived from it instead of being kept.
+//! The relay's key, and everything that is derived from it.
 //!
-//! An invite code or a rejoin token names its channel and slot and carries a MAC over them, so a
-//! reply that was lost can be made again, and nothing in the database helps whoever steals it. The
-//! key lives in a file of its own, beside the database and not in it.
+//! The file `relay.key` contains 32 random bytes. HKDF-SHA256 (RFC 5869) derives an independent key for each purpose from
+//! them; the purpose is HKDF's `info`:
+//!
+//! | `info` | the derived key |
+//! |---|---|
+//! | `mcp-multiplayer/invite/v1` | authenticates invite codes |
+//! | `mcp-multiplayer/rejoin/v1` | authenticates rejoin tokens |
+//! | `mcp-multiplayer/pseudonym/v1` | turns channel and principal into the principal's pseudonym in that channel |
+//! | `mcp-multiplayer/bot/v1` | turns channel and bot into the bot's seeds, from which its randomness and its salts come |
+//! | `mcp-multiplayer/env/v1` | turns a channel into the key that encrypts the `env` of its bots in the database |
+//! | `mcp-multiplayer/request/v1` | replaces secrets by MACs in the stored hashes of requests with an idempotency key |
+//! | `mcp-multiplayer/cookie/v1` | signs the cookies by which the authorization server recognizes browsers |
+//! | `mcp-multiplayer/consent/v1` | authenticates the hidden field of the consent page's form |
+//!
+//! Invite codes and rejoin tokens are not stored. Each contains its channel, slot and number, and a MAC over them. So the
+//! relay can compute a code again when the reply that contained it was lost, and a stolen database opens no seat. For the
+//! same reason the key is in a file of its own: whoever copies the database does not get it.
+//!
+//! Nothing in this module may log a key or a derived secret.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -23,29 +39,30 @@ use subtle::ConstantTimeEq as _;
 
 use crate::clock::Random;
 
-/// 96 bits: guessing one is out of the question, and the code stays short enough to be copied.
+/// Length of the MAC in a code. 96 bits cannot be guessed online, and keep the code short enough to copy by hand.
 const MAC_BYTES: usize = 12;
 
-/// The seat that an invite code or rejoin token stands for.
+/// The seat that an invite code or a rejoin token is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct SeatClaim {
     pub(crate) channel_id: ChannelId,
     pub(crate) slot_id: SlotId,
-    /// The invite's generation, or the tenure.
+    /// Generation of the invite, or number of the tenure.
     pub(crate) number: u32,
 }
 
-/// The key that everything secret is derived from.
+/// The keys derived from the relay's key, one for each purpose.
 #[derive(Clone)]
 pub struct RelayKey {
-    invites: [u8; 32],
-    rejoins: [u8; 32],
-    pseudonyms: [u8; 32],
-    bots: [u8; 32],
+    invite: [u8; 32],
+    rejoin: [u8; 32],
+    pseudonym: [u8; 32],
+    bot: [u8; 32],
     env: [u8; 32],
-    requests: [u8; 32],
-    cookies: [u8; 64],
-    consents: [u8; 32],
+    request: [u8; 32],
+    /// 64 bytes, as the crate that signs the cookies demands.
+    cookie: [u8; 64],
+    consent: [u8; 32],
 }
 
 impl fmt::Debug for RelayKey {
@@ -55,64 +72,69 @@ impl fmt::Debug for RelayKey {
 }
 
 impl RelayKey {
-    /// The key made of these bytes.
+    /// Derives the keys from the bytes in the relay's key file.
     pub fn new(bytes: &[u8; 32]) -> Self {
         let hkdf = Hkdf::<Sha256>::new(None, bytes);
         let derive = |purpose: &str| {
             let mut key = [0; 32];
-            hkdf.expand(purpose.as_bytes(), &mut key).expect("32 bytes are not too many");
+            hkdf.expand(purpose.as_bytes(), &mut key).expect("HKDF-SHA256 can derive 32 bytes");
             key
         };
-        let mut cookies = [0; 64];
-        hkdf.expand(b"mcp-multiplayer/cookie/v1", &mut cookies).expect("64 bytes are not too many");
+        let mut cookie = [0; 64];
+        hkdf.expand(b"mcp-multiplayer/cookie/v1", &mut cookie).expect("HKDF-SHA256 can derive 64 bytes");
         Self {
-            invites: derive("mcp-multiplayer/invite/v1"),
-            rejoins: derive("mcp-multiplayer/rejoin/v1"),
-            pseudonyms: derive("mcp-multiplayer/pseudonym/v1"),
-            bots: derive("mcp-multiplayer/bot/v1"),
+            invite: derive("mcp-multiplayer/invite/v1"),
+            rejoin: derive("mcp-multiplayer/rejoin/v1"),
+            pseudonym: derive("mcp-multiplayer/pseudonym/v1"),
+            bot: derive("mcp-multiplayer/bot/v1"),
             env: derive("mcp-multiplayer/env/v1"),
-            requests: derive("mcp-multiplayer/request/v1"),
-            cookies,
-            consents: derive("mcp-multiplayer/consent/v1"),
+            request: derive("mcp-multiplayer/request/v1"),
+            cookie,
+            consent: derive("mcp-multiplayer/consent/v1"),
         }
     }
 
-    /// Reads the key from its file, or makes one there.
+    /// Reads the key from its file, or creates the file with a random key.
     pub fn open(path: &Path, random: &Random) -> io::Result<Self> {
         let text = read_or_create(path, || ChannelId::encode_base32(&random.bytes::<32>()))?;
         let bytes = ChannelId::decode_base32(text.trim()).and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
         let bytes = bytes.ok_or_else(|| {
-            io::Error::new(io::ErrorKind::InvalidData, format!("{} does not hold a relay key", path.display()))
+            io::Error::new(
+                io::ErrorKind::InvalidData,
+                format!("{} does not contain a relay key; restore it from a backup", path.display()),
+            )
         })?;
         Ok(Self::new(&bytes))
     }
 
-    /// The code that fills an invite slot.
-    pub(crate) fn invite_code(&self, grant: SeatClaim) -> Secret {
-        Secret::new(format!("inv_{}", seal(&self.invites, grant)))
+    /// Computes the code that fills an invite slot.
+    pub(crate) fn invite_code(&self, seat: SeatClaim) -> Secret {
+        Secret::new(format!("inv_{}", encode_seat(&self.invite, seat)))
     }
 
-    /// The token that brings the holder of a seat back to it.
-    pub(crate) fn rejoin_token(&self, grant: SeatClaim) -> Secret {
-        Secret::new(format!("rejoin_{}", seal(&self.rejoins, grant)))
+    /// Computes the token that moves a seat to the caller.
+    pub(crate) fn rejoin_token(&self, seat: SeatClaim) -> Secret {
+        Secret::new(format!("rejoin_{}", encode_seat(&self.rejoin, seat)))
     }
 
-    /// What an invite code opens; `None` when this relay did not make it.
-    pub(crate) fn open_invite(&self, code: &str) -> Option<SeatClaim> {
-        unseal(&self.invites, code.strip_prefix("inv_")?)
+    /// Verifies an invite code, and returns the seat that it is for; `None` if this relay did not issue the code.
+    pub(crate) fn verify_invite_code(&self, code: &str) -> Option<SeatClaim> {
+        decode_seat(&self.invite, code.strip_prefix("inv_")?)
     }
 
-    /// What a rejoin token opens; `None` when this relay did not make it.
-    pub(crate) fn open_rejoin(&self, token: &str) -> Option<SeatClaim> {
-        unseal(&self.rejoins, token.strip_prefix("rejoin_")?)
+    /// Verifies a rejoin token, and returns the seat that it is for; `None` if this relay did not issue the token.
+    pub(crate) fn verify_rejoin_token(&self, token: &str) -> Option<SeatClaim> {
+        decode_seat(&self.rejoin, token.strip_prefix("rejoin_")?)
     }
 
-    /// What a principal is called in a channel: the same each time, and not to be linked across channels.
+    /// Computes the pseudonym of a principal in a channel. It is always the same there, and only the relay can link a
+    /// principal's pseudonyms in different channels.
     pub(crate) fn pseudonym(&self, channel_id: ChannelId, principal: &str) -> Hash {
-        Hash::from_bytes(mac(&self.pseudonyms, &[channel_id.as_bytes(), principal.as_bytes()]))
+        Hash::from_bytes(mac(&self.pseudonym, &[channel_id.as_bytes(), principal.as_bytes()]))
     }
 
-    /// Seals a bot's secrets, for the database: a fresh nonce, and ChaCha20-Poly1305 (RFC 8439).
+    /// Encrypts the `env` of a bot for the database: a random nonce, then ChaCha20-Poly1305 (RFC 8439) with the bot's id as
+    /// associated data.
     pub(crate) fn seal_env(
         &self,
         channel_id: ChannelId,
@@ -121,13 +143,14 @@ impl RelayKey {
         random: &Random,
     ) -> Vec<u8> {
         let nonce = random.bytes::<12>();
-        let text = serde_json::to_string(env).expect("names and texts are plain JSON");
+        let text = serde_json::to_string(env).expect("a map of strings can be written as JSON");
         let payload = Payload { msg: text.as_bytes(), aad: bot_id.as_str().as_bytes() };
-        let sealed = self.env_cipher(channel_id).encrypt(&nonce.into(), payload).expect("a short text can be sealed");
+        let sealed =
+            self.env_cipher(channel_id).encrypt(&nonce.into(), payload).expect("a short text can be encrypted");
         [&nonce[..], &sealed].concat()
     }
 
-    /// Opens them again; `None` when another key sealed them, or for another bot.
+    /// Decrypts the `env` of a bot; `None` if it was encrypted with another key, or for another channel or bot.
     pub(crate) fn open_env(
         &self,
         channel_id: ChannelId,
@@ -140,67 +163,73 @@ impl RelayKey {
         serde_json::from_slice(&text).ok()
     }
 
-    /// One key for each channel, so that no two ever meet the same nonce by chance.
+    /// Returns the cipher for the bots of one channel. A key of its own for each channel keeps the number of random nonces
+    /// under one key small, so that none repeats by chance.
     fn env_cipher(&self, channel_id: ChannelId) -> ChaCha20Poly1305 {
         ChaCha20Poly1305::new(&mac(&self.env, &[channel_id.as_bytes()]).into())
     }
 
-    /// Stands for a secret in the hash of a request, which is kept: nobody can try secrets against it.
-    pub(crate) fn blind(&self, secret: &Secret) -> Hash {
-        Hash::from_bytes(mac(&self.requests, &[secret.expose().as_bytes()]))
+    /// Computes the MAC that replaces a secret in the stored hash of a request. Without the relay's key, nobody can test
+    /// guesses of the secret against that hash.
+    pub(crate) fn request_secret_mac(&self, secret: &Secret) -> Hash {
+        Hash::from_bytes(mac(&self.request, &[secret.expose().as_bytes()]))
     }
 
-    /// What signs the cookies by which the relay knows people again.
-    pub(crate) fn cookies(&self) -> &[u8; 64] {
-        &self.cookies
+    /// Key that signs the cookies by which the authorization server recognizes browsers.
+    pub(crate) fn cookie_key(&self) -> &[u8; 64] {
+        &self.cookie
     }
 
-    /// Signs what a page shown to this visitor sends back, so that it comes back unchanged and from that visitor alone.
+    /// Encodes the content of the consent page's hidden field with a MAC, so that only the visitor to whom the page was
+    /// shown can send it back, and only unchanged.
     pub(crate) fn sign_consent(&self, visitor: &str, content: &[u8]) -> String {
-        let tag = mac(&self.consents, &[visitor.as_bytes(), content]);
+        let tag = mac(&self.consent, &[visitor.as_bytes(), content]);
         BASE64URL_NOPAD.encode(&[&tag[..], content].concat())
     }
 
-    /// What was signed for this visitor; `None` when it is altered, or was signed for another.
-    pub(crate) fn open_consent(&self, visitor: &str, signed: &str) -> Option<Vec<u8>> {
+    /// Verifies the hidden field, and returns its content; `None` if it was altered, or made for another visitor.
+    pub(crate) fn verify_consent(&self, visitor: &str, signed: &str) -> Option<Vec<u8>> {
         let bytes = BASE64URL_NOPAD.decode(signed.as_bytes()).ok()?;
         let (tag, content) = bytes.split_first_chunk::<32>()?;
-        bool::from(mac(&self.consents, &[visitor.as_bytes(), content]).ct_eq(tag)).then(|| content.to_vec())
+        bool::from(mac(&self.consent, &[visitor.as_bytes(), content]).ct_eq(tag)).then(|| content.to_vec())
     }
 
-    /// The secret seeds of a bot, from which its salts and its randomness come.
+    /// Derives the secret seeds of a bot, from which its randomness and its salts come.
     pub(crate) fn bot_seeds(&self, channel_id: ChannelId, bot_id: &BotId) -> Seeds {
-        Seeds::new(mac(&self.bots, &[channel_id.as_bytes(), bot_id.as_str().as_bytes()]))
+        Seeds::new(mac(&self.bot, &[channel_id.as_bytes(), bot_id.as_str().as_bytes()]))
     }
 }
 
+/// HMAC-SHA256 over a list of byte strings.
 fn mac(key: &[u8; 32], parts: &[&[u8]]) -> [u8; 32] {
-    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("any length will do for HMAC");
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
     for part in parts {
-        // Lengths in front, so that no two lists of parts run into the same bytes.
+        // Each part follows its length, so that two different lists never give the same bytes.
         mac.update(&u32::try_from(part.len()).unwrap_or(u32::MAX).to_be_bytes());
         mac.update(part);
     }
     mac.finalize().into_bytes().into()
 }
 
-fn seal(key: &[u8; 32], grant: SeatClaim) -> String {
+/// Encodes a seat as channel id (10 bytes), slot (1), number (4, big-endian) and MAC over these, in base32.
+fn encode_seat(key: &[u8; 32], seat: SeatClaim) -> String {
     let mut bytes = Vec::with_capacity(10 + 1 + 4 + MAC_BYTES);
-    bytes.extend_from_slice(grant.channel_id.as_bytes());
-    bytes.push(u8::try_from(grant.slot_id.place()).expect("a channel has at most 32 slots"));
-    bytes.extend_from_slice(&grant.number.to_be_bytes());
+    bytes.extend_from_slice(seat.channel_id.as_bytes());
+    bytes.push(u8::try_from(seat.slot_id.place()).expect("a channel has at most 32 slots"));
+    bytes.extend_from_slice(&seat.number.to_be_bytes());
     let mac = mac(key, &[&bytes]);
     bytes.extend_from_slice(&mac[..MAC_BYTES]);
     ChannelId::encode_base32(&bytes)
 }
 
-fn unseal(key: &[u8; 32], text: &str) -> Option<SeatClaim> {
+/// Decodes a seat; `None` if the MAC is not valid.
+fn decode_seat(key: &[u8; 32], text: &str) -> Option<SeatClaim> {
     let bytes = ChannelId::decode_base32(text)?;
-    let (named, tag) = bytes.split_at_checked(15)?;
-    if !bool::from(mac(key, &[named])[..MAC_BYTES].ct_eq(tag)) {
+    let (content, tag) = bytes.split_at_checked(15)?;
+    if !bool::from(mac(key, &[content])[..MAC_BYTES].ct_eq(tag)) {
         return None;
     }
-    let (channel_id, rest) = named.split_first_chunk::<10>()?;
+    let (channel_id, rest) = content.split_first_chunk::<10>()?;
     let (place, number) = rest.split_first()?;
     Some(SeatClaim {
         channel_id: ChannelId::from_bytes(*channel_id),
@@ -209,8 +238,8 @@ fn unseal(key: &[u8; 32], text: &str) -> Option<SeatClaim> {
     })
 }
 
-/// Reads a secret file, or makes one with mode 0600; refuses a file that others can read.
-pub(crate) fn read_or_create(path: &Path, make: impl FnOnce() -> String) -> io::Result<String> {
+/// Reads a file with a secret, or creates it with mode 0600. Refuses a file that other users can read.
+pub(crate) fn read_or_create(path: &Path, create: impl FnOnce() -> String) -> io::Result<String> {
     if let Some(directory) = path.parent() {
         fs::create_dir_all(directory)?;
     }
@@ -225,13 +254,13 @@ pub(crate) fn read_or_create(path: &Path, make: impl FnOnce() -> String) -> io::
             Ok(text)
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let text = make();
-            // Written aside and renamed, so that a crash never leaves half a secret.
-            let aside = path.with_extension("new");
-            let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&aside)?;
+            let text = create();
+            // Written to another file and renamed, so that a crash never leaves a truncated secret.
+            let temporary = path.with_extension("new");
+            let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
             file.write_all(text.as_bytes())?;
             file.sync_all()?;
-            fs::rename(&aside, path)?;
+            fs::rename(&temporary, path)?;
             if let Some(directory) = path.parent() {
                 File::open(directory)?.sync_all()?;
             }
@@ -247,31 +276,31 @@ mod tests {
 
     use super::{RelayKey, SeatClaim};
 
-    fn grant() -> SeatClaim {
+    fn seat() -> SeatClaim {
         SeatClaim { channel_id: ChannelId::from_bytes([7; 10]), slot_id: SlotId::at(3), number: 2 }
     }
 
     #[test]
-    fn codes_open_what_they_name_and_nothing_else() {
+    fn codes_are_valid_for_their_seat_and_purpose_only() {
         let key = RelayKey::new(&[1; 32]);
-        let code = key.invite_code(grant());
-        assert_eq!(key.open_invite(code.expose()), Some(grant()));
-        assert_eq!(key.open_rejoin(&code.expose().replace("inv_", "rejoin_")), None);
-        assert_eq!(RelayKey::new(&[2; 32]).open_invite(code.expose()), None);
+        let code = key.invite_code(seat());
+        assert_eq!(key.verify_invite_code(code.expose()), Some(seat()));
+        assert_eq!(key.verify_rejoin_token(&code.expose().replace("inv_", "rejoin_")), None);
+        assert_eq!(RelayKey::new(&[2; 32]).verify_invite_code(code.expose()), None);
         assert_eq!(format!("{code:?} {key:?}"), "[secret] RelayKey([secret])");
     }
 
     #[test]
-    fn any_other_text_opens_nothing() {
+    fn altered_codes_are_refused() {
         let key = RelayKey::new(&[1; 32]);
-        let code = key.rejoin_token(grant()).expose().to_owned();
+        let code = key.rejoin_token(seat()).expose().to_owned();
         for place in "rejoin_".len()..code.len() {
             let mut altered = code.clone().into_bytes();
             altered[place] = if altered[place] == b'0' { b'1' } else { b'0' };
-            assert_eq!(key.open_rejoin(std::str::from_utf8(&altered).unwrap()), None);
+            assert_eq!(key.verify_rejoin_token(std::str::from_utf8(&altered).unwrap()), None);
         }
         for text in ["", "rejoin_", "rejoin_0", "inv_00", "rejoin_é", &code[..code.len() - 1], &format!("{code}0")] {
-            assert_eq!(key.open_rejoin(text), None, "{text}");
+            assert_eq!(key.verify_rejoin_token(text), None, "{text}");
         }
     }
 
@@ -287,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn sealed_secrets_open_for_their_bot_alone() {
+    fn env_is_decrypted_for_its_own_bot_only() {
         use std::collections::BTreeMap;
 
         use mcp_multiplayer_protocol::Secret;
@@ -308,31 +337,31 @@ mod tests {
     }
 
     #[test]
-    fn what_a_page_sends_back_is_what_was_signed_for_its_visitor() {
+    fn consent_is_valid_unaltered_and_for_its_visitor_only() {
         let key = RelayKey::new(&[1; 32]);
         let signed = key.sign_consent("alice", b"a request");
-        assert_eq!(key.open_consent("alice", &signed).as_deref(), Some(&b"a request"[..]));
-        assert_eq!(key.open_consent("bob", &signed), None);
-        assert_eq!(RelayKey::new(&[2; 32]).open_consent("alice", &signed), None);
+        assert_eq!(key.verify_consent("alice", &signed).as_deref(), Some(&b"a request"[..]));
+        assert_eq!(key.verify_consent("bob", &signed), None);
+        assert_eq!(RelayKey::new(&[2; 32]).verify_consent("alice", &signed), None);
         for place in 0..signed.len() {
             let mut altered = signed.clone().into_bytes();
             altered[place] = if altered[place] == b'A' { b'B' } else { b'A' };
-            assert_eq!(key.open_consent("alice", std::str::from_utf8(&altered).unwrap()), None);
+            assert_eq!(key.verify_consent("alice", std::str::from_utf8(&altered).unwrap()), None);
         }
         for text in ["", "AAAA", "é", &signed[1..], &format!("{signed}=")] {
-            assert_eq!(key.open_consent("alice", text), None, "{text}");
+            assert_eq!(key.verify_consent("alice", text), None, "{text}");
         }
     }
 
     #[test]
-    fn the_key_is_made_once_and_kept_from_others() {
+    fn the_key_file_is_created_once_and_must_be_private() {
         use std::os::unix::fs::PermissionsExt as _;
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("relay.key");
         let random = crate::clock::Random::system();
-        let code = RelayKey::open(&path, &random).unwrap().invite_code(grant());
+        let code = RelayKey::open(&path, &random).unwrap().invite_code(seat());
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-        assert_eq!(RelayKey::open(&path, &random).unwrap().invite_code(grant()), code);
+        assert_eq!(RelayKey::open(&path, &random).unwrap().invite_code(seat()), code);
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
         assert!(RelayKey::open(&path, &random).unwrap_err().to_string().contains("chmod 600"));
     }

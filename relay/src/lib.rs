@@ -1,13 +1,14 @@
-//! The relay: hosts channels, and the bots that referee them.
+//! The relay: the server that hosts channels, and the bots that referee them.
 //!
-//! `listener` → `router` → transports and pages (`mcp`, `rest`, `ws`, `oauth`, `web`) → `operation` → `channel` → the
-//! store, with `bots` beside the operations. docs/ARCHITECTURE.md follows a message through them.
+//! A request passes `listener` → `router` → a transport or page (`mcp`, `rest`, `ws`, `oauth`, `web`) → `operation` →
+//! `channel` → the store. `bots` runs the hooks that an append starts. docs/ARCHITECTURE.md follows a message through them.
 
 pub mod auth;
 mod bots;
 mod channel;
 pub mod clock;
 pub mod config;
+mod database;
 mod egress;
 mod error;
 mod export;
@@ -31,6 +32,7 @@ mod ws;
 
 pub use mcp_multiplayer_relay_store as store;
 
+pub use database::{Purpose, open_database};
 pub use export::export;
 pub use keys::RelayKey;
 pub use listener::{Tls, serve};

@@ -1,93 +1,95 @@
-//! `mcp-multiplayer-relay`: parses, wires, reports.
+//! The program `mcp-multiplayer-relay`: reads the command line, and runs the relay or an operator's command.
 
 mod admin;
 
-use std::path::PathBuf;
-
 use anyhow::{Context as _, Result};
-use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
-use mcp_multiplayer_protocol::ChannelId;
+use clap::{Command, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use mcp_multiplayer_relay::clock::{Clock, Random};
-use mcp_multiplayer_relay::config::{self, Config, Settings};
-use mcp_multiplayer_relay::store::sqlite::SqliteStore;
-use mcp_multiplayer_relay::{RelayKey, Tls, export, open, serve, telemetry};
+use mcp_multiplayer_relay::config::{self, Config};
+use mcp_multiplayer_relay::{Tls, open, serve, telemetry};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use self::admin::{AccessCodeCommand, GrantCommand, TokenCommand};
+use self::admin::{AccessCodeCommand, ExportCommand, GrantCommand, TokenCommand};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Hosts channels in which AI sessions of different people meet, and the bots that referee them.
+/// Run a relay: the server that hosts channels, in which AI sessions of different people meet, and the bots that referee
+/// them.
 #[derive(Parser)]
-#[command(name = "mcp-multiplayer-relay", version)]
+#[command(name = "mcp-multiplayer-relay", version, after_help = AFTER_HELP)]
 struct Cli {
-    /// A configuration file (TOML)
-    #[arg(long, env = "MCP_MULTIPLAYER_CONFIG", value_name = "FILE", global = true)]
-    config: Option<PathBuf>,
-    #[command(flatten)]
-    settings: Settings,
     #[command(subcommand)]
-    command: Option<Command>,
+    command: Option<Subcommands>,
 }
 
+const AFTER_HELP: &str = "\
+Every option can also be set by an environment variable, named MCP_MULTIPLAYER_ and the option in capitals \
+(MCP_MULTIPLAYER_BOT_HOOK_MS for --bot-hook-ms; only --data-dir has DATA_DIR), or in the file given with --config \
+(bot_hook_ms = 5000). A command-line option takes precedence over a variable, and a variable over the file. A file .env in \
+the working directory can contain variables. 'mcp-multiplayer-relay config' prints the result.
+
+docs/OPERATING.md explains how to run a relay for others.";
+
 #[derive(Subcommand)]
-enum Command {
-    /// Serve (the default)
+enum Subcommands {
+    /// Run the relay (the default)
     Serve,
-    /// Make, list and revoke tokens for people and programs
+    /// Create, list and revoke tokens, for people and programs that do not sign in by OAuth
     Token {
         #[command(subcommand)]
         command: TokenCommand,
     },
-    /// Make, list and revoke access codes, with which people let apps act for them
+    /// Create, list and revoke access codes, with which people sign in by OAuth if 'access' is 'invite'
     AccessCode {
         #[command(subcommand)]
         command: AccessCodeCommand,
     },
-    /// List and revoke what people have allowed apps
+    /// List and revoke grants: the permissions to act for them that people gave to OAuth clients
     Grant {
         #[command(subcommand)]
         command: GrantCommand,
     },
-    /// Write a channel to a file, from which its bots can be run again: mcp-multiplayer-bot replay
-    Export {
-        /// The channel, chn_…
-        channel_id: ChannelId,
-        /// The file to write, readable by its owner alone; standard output without it
-        #[arg(long, value_name = "FILE")]
-        out: Option<PathBuf>,
-        /// Leave out what is not for everybody: private messages, and seeds that were not revealed
-        #[arg(long)]
-        public: bool,
-    },
-    /// Print the configuration, and where each value comes from
+    /// Write a channel to a file, from which 'mcp-multiplayer-bot replay' can run its bots again
+    Export(ExportCommand),
+    /// Print the value and the source of every setting
     Config,
+}
+
+/// The command line: the subcommands above, and one flag for each setting.
+fn command_line() -> Command {
+    let with_few_flags = |command: Command| match command.get_name() {
+        "serve" | "config" => command,
+        _ => command.args(config::hidden_arguments()),
+    };
+    Cli::command().args(config::arguments()).mut_subcommands(with_few_flags)
 }
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    // Before anything reads the environment: the original system kept its settings in such a file.
+    // The original system had its settings in a file `.env`. Loaded before anything reads a variable.
     match dotenvy::dotenv() {
         Ok(_) => {}
         Err(error) if error.not_found() => {}
-        Err(error) => return Err(error).context("the file .env cannot be read"),
+        Err(error) => return Err(error).context("cannot read the file .env"),
     }
-    let matches = Cli::command().get_matches();
+    let matches = command_line().get_matches();
     let cli = Cli::from_arg_matches(&matches)?;
-    let loaded = config::load(&cli.settings, &matches, cli.config.as_deref())?;
-    match cli.command.unwrap_or(Command::Serve) {
-        Command::Config => {
+    // A path in another encoding is not found, and the error shows it.
+    let variable = |name: &str| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned());
+    let loaded = config::load(&matches, variable)?;
+    match cli.command.unwrap_or(Subcommands::Serve) {
+        Subcommands::Config => {
             print!("{loaded}");
             Ok(())
         }
-        Command::Token { command } => admin::token(&loaded.config, command).await,
-        Command::AccessCode { command } => admin::access_code(&loaded.config, command).await,
-        Command::Grant { command } => admin::grant(&loaded.config, command).await,
-        Command::Export { channel_id, out, public } => write_export(&loaded.config, channel_id, out, public).await,
-        Command::Serve => run(loaded.config).await,
+        Subcommands::Token { command } => admin::token(&loaded.config, command).await,
+        Subcommands::AccessCode { command } => admin::access_code(&loaded.config, command).await,
+        Subcommands::Grant { command } => admin::grant(&loaded.config, command).await,
+        Subcommands::Export(command) => admin::export(&loaded.config, command).await,
+        Subcommands::Serve => run(loaded.config).await,
     }
 }
 
@@ -99,7 +101,7 @@ async fn run(mut config: Config) -> Result<()> {
     for address in std::iter::once(config.listen).chain(config.also_listen) {
         let listener = TcpListener::bind(address).await;
         let listener = listener.with_context(|| {
-            format!("cannot listen on {address}; is another relay running? choose another address with --listen")
+            format!("cannot listen on {address}; stop the other relay, or choose another address with --listen")
         })?;
         listeners.push(listener);
     }
@@ -110,7 +112,7 @@ async fn run(mut config: Config) -> Result<()> {
     let relay = open(config.clone(), Clock::system(), Random::system(), shutdown.clone()).await?;
     for listener in &listeners {
         tracing::info!(listen.address = %listener.local_addr()?, data_dir = %config.data_dir.display(), "listening");
-        // For whoever started the relay on port 0.
+        // Programs that start a relay on port 0 read the port from this line.
         println!("listening on {scheme}://{}", listener.local_addr()?);
     }
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
@@ -122,23 +124,4 @@ async fn run(mut config: Config) -> Result<()> {
         shutdown.cancel();
     });
     serve(listeners, tls, relay).await
-}
-
-async fn write_export(config: &Config, channel_id: ChannelId, out: Option<PathBuf>, public: bool) -> Result<()> {
-    anyhow::ensure!(config.database().exists(), "there is no database {}", config.database().display());
-    let store = SqliteStore::open_shared(&config.database()).context("cannot open the relay's database")?;
-    let key = RelayKey::open(&config.key_file(), &Random::system()).context("cannot open the relay's key")?;
-    let export = export(&store, &key, config, channel_id, public).await?;
-    let text = serde_json::to_string(&export)?;
-    let Some(path) = out else {
-        println!("{text}");
-        return Ok(());
-    };
-    let mut options = std::fs::OpenOptions::new();
-    let file = std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600).write(true).create_new(true).open(&path);
-    let mut file = file.with_context(|| format!("cannot make {}", path.display()))?;
-    std::io::Write::write_all(&mut file, text.as_bytes())
-        .with_context(|| format!("cannot write {}", path.display()))?;
-    eprintln!("{} entries of {channel_id} are in {}", export.entries.len(), path.display());
-    Ok(())
 }

@@ -1,4 +1,4 @@
-//! Removes codes, tokens and clients that are no longer needed.
+//! Deletes codes, tokens and clients that are no longer needed.
 
 use std::sync::Weak;
 use std::time::Duration;
@@ -12,23 +12,24 @@ use crate::store::{Store, StoreError};
 
 const HOUR: Duration = Duration::from_hours(1);
 
-/// How long codes and tokens are kept after their end, so that whoever shows a stolen one is recognized.
-/// A day, in milliseconds.
-const KEPT_MS: i64 = 24 * 60 * 60 * 1_000;
+/// Time for which expired codes and tokens are kept, in milliseconds: one day. Until then, a stolen one that is used
+/// again is recognized as such.
+const EXPIRED_KEPT_MS: i64 = 24 * 60 * 60 * 1_000;
 
-/// How long a client is kept that nobody uses: apps keep the id that they were once given. 30 days.
-const UNUSED_MS: i64 = 30 * KEPT_MS;
+/// Time after which an unused client is deleted, in milliseconds: 30 days. It is this long because programs store the
+/// client id that they once got, and do not register again.
+const UNUSED_CLIENT_KEPT_MS: i64 = 30 * EXPIRED_KEPT_MS;
 
-/// Has the store forget what the authorization server no longer needs, now and every hour until `shutdown`.
-pub(crate) async fn forget_hourly(store: Weak<dyn Store>, clock: Clock, shutdown: CancellationToken) {
-    forget_every(HOUR, store, clock, shutdown).await;
+/// Deletes what the authorization server no longer needs, now and every hour until `shutdown` or the end of the store.
+pub(crate) async fn delete_expired_hourly(store: Weak<dyn Store>, clock: Clock, shutdown: CancellationToken) {
+    delete_expired_every(HOUR, store, clock, shutdown).await;
 }
 
-async fn forget_every(pause: Duration, store: Weak<dyn Store>, clock: Clock, shutdown: CancellationToken) {
+async fn delete_expired_every(pause: Duration, store: Weak<dyn Store>, clock: Clock, shutdown: CancellationToken) {
     loop {
         let Some(store) = store.upgrade() else { return };
-        if let Err(error) = forget(&*store, clock.now()).await {
-            tracing::warn!(error.cause = %error, "what has ended could not be forgotten");
+        if let Err(error) = delete_expired(&*store, clock.now()).await {
+            tracing::warn!(error.cause = %error, "deleting expired codes, tokens and clients failed; retrying in an hour");
         }
         drop(store);
         tokio::select! {
@@ -38,9 +39,9 @@ async fn forget_every(pause: Duration, store: Weak<dyn Store>, clock: Clock, shu
     }
 }
 
-async fn forget(store: &dyn Store, now: Timestamp) -> Result<(), StoreError> {
+async fn delete_expired(store: &dyn Store, now: Timestamp) -> Result<(), StoreError> {
     let ago = |millis| Timestamp::from_millis(now.as_millis() - millis);
-    store.delete_expired(ago(KEPT_MS), ago(UNUSED_MS)).await
+    store.delete_expired(ago(EXPIRED_KEPT_MS), ago(UNUSED_CLIENT_KEPT_MS)).await
 }
 
 #[cfg(test)]
@@ -53,16 +54,18 @@ mod tests {
     use tempfile::TempDir;
     use tokio_util::sync::CancellationToken;
 
-    use super::{UNUSED_MS, forget_every, forget_hourly};
+    use super::{UNUSED_CLIENT_KEPT_MS, delete_expired_every, delete_expired_hourly};
     use crate::clock::Clock;
-    use crate::store::sqlite::SqliteStore;
+    use crate::config::Config;
+    use crate::database::{Purpose, open_database};
     use crate::store::{RegisteredClient, Store};
 
     const NOW: i64 = 1_800_000_000_000;
 
     fn store() -> (Arc<dyn Store>, TempDir) {
-        let folder = TempDir::new().unwrap();
-        (Arc::new(SqliteStore::open(&folder.path().join("relay.db")).unwrap()), folder)
+        let directory = TempDir::new().unwrap();
+        let config = Config { data_dir: directory.path().to_owned(), ..Config::default() };
+        (open_database(&config, Purpose::Serve).unwrap(), directory)
     }
 
     fn client(registered_at: i64) -> RegisteredClient {
@@ -76,21 +79,21 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn clients_that_nobody_uses_for_long() {
-        let (store, _folder) = store();
-        let (old, young) = (client(NOW - UNUSED_MS - 1), client(NOW - UNUSED_MS));
+    async fn unused_clients_are_deleted_after_30_days() {
+        let (store, _directory) = store();
+        let (old, young) = (client(NOW - UNUSED_CLIENT_KEPT_MS - 1), client(NOW - UNUSED_CLIENT_KEPT_MS));
         store.insert_client(old.clone()).await.unwrap();
         store.insert_client(young.clone()).await.unwrap();
         let shutdown = CancellationToken::new();
         shutdown.cancel();
-        forget_hourly(Arc::downgrade(&store), Clock::new(|| Timestamp::from_millis(NOW)), shutdown).await;
+        delete_expired_hourly(Arc::downgrade(&store), Clock::new(|| Timestamp::from_millis(NOW)), shutdown).await;
         assert_eq!(store.lookup_client(old.id).await.unwrap(), None);
         assert_eq!(store.lookup_client(young.id.clone()).await.unwrap(), Some(young));
     }
 
     #[tokio::test]
-    async fn again_and_again_until_the_end() {
-        let (store, _folder) = store();
+    async fn deleting_is_repeated_until_shutdown() {
+        let (store, _directory) = store();
         let shutdown = CancellationToken::new();
         let (times, stop) = (Arc::new(AtomicUsize::new(0)), shutdown.clone());
         let counted = Arc::clone(&times);
@@ -100,15 +103,15 @@ mod tests {
             }
             Timestamp::from_millis(NOW)
         });
-        forget_every(Duration::from_millis(1), Arc::downgrade(&store), clock, shutdown).await;
+        delete_expired_every(Duration::from_millis(1), Arc::downgrade(&store), clock, shutdown).await;
         assert_eq!(times.load(Ordering::SeqCst), 3);
     }
 
     #[tokio::test]
-    async fn a_store_that_is_gone_ends_it() {
-        let (store, _folder) = store();
+    async fn the_task_ends_when_the_store_is_gone() {
+        let (store, _directory) = store();
         let weak = Arc::downgrade(&store);
         drop(store);
-        forget_hourly(weak, Clock::system(), CancellationToken::new()).await;
+        delete_expired_hourly(weak, Clock::system(), CancellationToken::new()).await;
     }
 }

@@ -1,4 +1,4 @@
-//! Assembles a relay from its configuration, and resumes what the last run left unfinished.
+//! Assembles a relay from its configuration, and resumes the hooks that the last run left unfinished.
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -13,36 +13,31 @@ use crate::bots;
 use crate::channel::{Channels, StartRunner};
 use crate::clock::{Clock, Random};
 use crate::config::Config;
+use crate::database::{Purpose, open_database};
 use crate::egress::Network;
 use crate::keys::RelayKey;
 use crate::quota::Quotas;
-use crate::retention::forget_hourly;
+use crate::retention::delete_expired_hourly;
 use crate::state::Relay;
-use crate::store::Store;
-use crate::store::sqlite::SqliteStore;
 
-/// Opens the data directory and starts the relay's bots, with the hooks that were due when the last run ended.
+/// Opens the database and the keys, and starts the bots that have hooks to run since the last run ended.
 pub async fn open(config: Config, clock: Clock, random: Random, shutdown: CancellationToken) -> Result<Arc<Relay>> {
-    let directory = config.data_dir.display();
-    std::fs::create_dir_all(&config.data_dir).with_context(|| format!("cannot make {directory}"))?;
+    let store = open_database(&config, Purpose::Serve)?;
     let key = RelayKey::open(&config.key_file(), &random).context("cannot open the relay's key")?;
     let local = config.local_token.then(|| open_local_token(&config.local_token_file(), &random));
     let local = local.transpose().context("cannot open the local token")?;
-    let database = config.database();
-    let store = SqliteStore::open(&database).with_context(|| format!("cannot open {}", database.display()))?;
-    let store: Arc<dyn Store> = Arc::new(store);
     let network = Network::open(&config, &clock)?.map(|network| Arc::new(network) as Arc<dyn Egress>);
     let supervisor = Supervisor::new(SupervisorConfig {
         egress: network,
         python: config.bot_python.clone(),
         limits: Limits {
-            hook: Duration::from_millis(config.hook_ms),
+            hook: Duration::from_millis(config.bot_hook_ms),
             memory_bytes: config.bot_memory_bytes,
             body_bytes: config.body_bytes,
             ..Limits::default()
         },
         max_workers: config.bot_workers,
-        refuse: config.sandbox_disable.clone(),
+        refuse: config.bot_sandbox_disable.clone(),
         idle_after: Duration::from_secs(config.bot_idle_seconds),
         ..SupervisorConfig::new(config.worker(), config.data_dir.join("workspaces"))
     })?;
@@ -67,15 +62,16 @@ pub async fn open(config: Config, clock: Clock, random: Random, shutdown: Cancel
             shutdown,
         }
     });
-    let early = Arc::clone(&relay);
+    // Tested now, so that the operator sees the result in the log before anybody attaches a bot.
+    let for_test = Arc::clone(&relay);
     tokio::spawn(async move {
-        if let Err(error) = early.sandbox_status().await {
+        if let Err(error) = for_test.sandbox_status().await {
             tracing::error!(error.cause = %error, remedy = error.remedy(), "bots cannot be run");
         }
     });
-    tokio::spawn(forget_hourly(Arc::downgrade(&relay.store), relay.clock.clone(), relay.shutdown.clone()));
+    tokio::spawn(delete_expired_hourly(Arc::downgrade(&relay.store), relay.clock.clone(), relay.shutdown.clone()));
     let due = relay.store.list_channels_with_due_bots().await?;
-    tracing::info!(channels = due.len(), "resuming hooks that were due");
+    tracing::info!(channels = due.len(), "resuming due hooks");
     for channel_id in due {
         relay.channels.get(channel_id).await?;
     }

@@ -1,4 +1,4 @@
-//! The state that the relay's parts share.
+//! The state that all parts of the relay share.
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::keys::RelayKey;
 use crate::quota::Quotas;
 use crate::store::Store;
 
-/// A relay at work. Dropping the last reference ends its bots.
+/// A running relay. Dropping the last reference ends its bots.
 pub struct Relay {
     pub(crate) config: Config,
     pub(crate) clock: Clock,
@@ -25,22 +25,22 @@ pub struct Relay {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) channels: Channels,
     pub(crate) supervisor: Supervisor,
-    /// The sandbox around bots, once it was tested.
+    /// Result of the sandbox's self-test; empty until it has run.
     pub(crate) sandbox: OnceCell<SandboxStatus>,
     pub(crate) tokens: Tokens,
     pub(crate) quotas: Quotas,
-    /// Cancelled when the relay is to stop: waits end, nothing new is begun.
+    /// Cancelled when the relay shuts down: waits end, and no new work starts.
     pub(crate) shutdown: CancellationToken,
 }
 
-/// The sandbox around bots as the self-test found it.
+/// The bot sandbox, as the self-test found it.
 pub(crate) struct SandboxStatus {
     sandbox: Sandbox,
     report: SandboxReport,
 }
 
 impl Relay {
-    /// Tests the sandbox at the first call. Only operations that concern bots wait for it.
+    /// Returns the state of the sandbox, which the first call tests. Only operations that concern bots wait for it.
     pub(crate) async fn sandbox_status(&self) -> Result<&SandboxStatus, Unavailable> {
         self.sandbox
             .get_or_try_init(|| async {
@@ -51,37 +51,39 @@ impl Relay {
             .await
     }
 
-    /// The level of the sandbox.
+    /// Level of the sandbox: `full`, `kernel` or `process`.
     pub(crate) async fn sandbox_level(&self) -> Result<&str, Unavailable> {
         Ok(&self.sandbox_status().await?.sandbox.level)
     }
 
-    /// The active and the missing layers of the sandbox, for everybody.
+    /// Active and missing layers of the sandbox, as every caller may see them.
     pub(crate) async fn sandbox_report(&self) -> Result<&SandboxReport, Unavailable> {
         Ok(&self.sandbox_status().await?.report)
     }
 
-    /// Returns whether people may attach bots of their own.
+    /// Returns whether callers may attach inline bots, whose code they supply themselves.
     pub(crate) async fn takes_inline_code(&self) -> Result<bool, Unavailable> {
         let sandbox = &self.sandbox_status().await?.sandbox;
-        Ok(self.config.allow_unsandboxed_bots || sandbox.reaches(self.config.sandbox_minimum.name()))
+        Ok(self.config.bot_allow_unsandboxed || sandbox.reaches(self.config.bot_sandbox_minimum.name()))
     }
 }
 
 fn report_to_operator(sandbox: &Sandbox, config: &Config) {
     for layer in sandbox.layers.iter().filter(|layer| !layer.active) {
         let reason = layer.reason.as_deref().unwrap_or_default();
-        tracing::warn!(layer = layer.name, reason, "this platform refuses a layer of the bot sandbox");
+        tracing::warn!(layer = layer.name, reason, "a layer of the bot sandbox is not active");
     }
     tracing::info!(level = sandbox.level, self_test = sandbox.verdict(), "bot sandbox tested");
-    let minimum = config.sandbox_minimum.name();
-    if config.allow_unsandboxed_bots {
-        tracing::warn!("anybody may attach bots, whatever the sandbox level; bots can do what this relay's user can");
+    let minimum = config.bot_sandbox_minimum.name();
+    if config.bot_allow_unsandboxed {
+        tracing::warn!(
+            "inline bots are accepted at any sandbox level; they may run with all rights of the relay's system user"
+        );
     } else if !sandbox.reaches(minimum) {
-        tracing::warn!(minimum, "the sandbox is below the required minimum: only presets run");
+        tracing::warn!(minimum, "the bot sandbox is below bot_sandbox_minimum; only presets can be attached");
     }
     if !config.bot_policy {
-        tracing::warn!("inline bots are not checked against the policy");
+        tracing::warn!("bot_policy is false; inline bots are not checked against the policy");
     }
 }
 

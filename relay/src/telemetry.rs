@@ -1,8 +1,8 @@
-//! Log lines.
+//! The relay's own log, on standard error.
 //!
-//! Fields are named with dots and units. Never logged: tokens, codes, bodies of entries, bot source,
-//! params, state, and whatever else players or operators keep to themselves. At the level `debug` a
-//! bot's prints are logged, but not those about a private message.
+//! Field names have dots and units (`error.cause`, `retry_after_ms`). Never logged: tokens, codes, bodies of entries, bots'
+//! source, params and state, and anything else that players or operators keep secret. At the level `debug`, the output of
+//! bots' `print` is logged, except of hooks that handle a private message.
 
 use std::io::IsTerminal as _;
 
@@ -13,13 +13,13 @@ use crate::config::{Config, LogFormat};
 
 /// Starts logging to standard error.
 pub fn start(config: &Config) -> Result<()> {
-    let filter =
-        EnvFilter::try_new(&config.log).with_context(|| format!("log = {:?} is not understood", config.log))?;
-    // These write requests and answers out, and with them codes, tokens and bodies; rmcp at every
-    // level, and it takes a client that hangs up for an error. What fails here is logged here.
+    let filter = EnvFilter::try_new(&config.log)
+        .with_context(|| format!("log = {:?} is not a valid list of levels", config.log))?;
+    // These crates log requests and responses, which contain codes, tokens and bodies. rmcp does so at every level, and
+    // logs a client that disconnects as an error. The relay logs its own failures itself.
     let filter = ["rmcp=off", "tungstenite=warn", "tokio_tungstenite=warn", "hyper=warn"]
         .into_iter()
-        .fold(filter, |filter, quiet| filter.add_directive(quiet.parse().expect("a valid directive")));
+        .fold(filter, |filter, directive| filter.add_directive(directive.parse().expect("a valid directive")));
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

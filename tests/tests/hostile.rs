@@ -53,7 +53,7 @@ async fn hostile_programs_are_stopped_by_the_process_sandbox_alone() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn hostile_programs_are_stopped_where_the_platform_has_no_namespaces() {
-    all_are_stopped(Policy::Off, &["--sandbox-disable", "namespaces"]).await;
+    all_are_stopped(Policy::Off, &["--bot-sandbox-disable", "namespaces"]).await;
 }
 
 async fn all_are_stopped(policy: Policy, flags: &[&str]) {

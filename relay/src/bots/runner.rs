@@ -80,7 +80,7 @@ async fn follow(relay: Weak<Relay>, channel: Weak<LiveChannel>, bot_id: BotId) {
             match catch_up(&relay, &channel, &bot_id, &mut runner).await {
                 Ok(CaughtUp::Waiting(timer)) => {
                     pause = FIRST_PAUSE;
-                    let remaining = timer.map(|due| relay.clock.until(due));
+                    let remaining = timer.map(|due| relay.clock.duration_until(due));
                     (remaining, timer.map(|_| channel))
                 }
                 Ok(CaughtUp::Ended) => return,

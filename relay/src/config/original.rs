@@ -1,31 +1,36 @@
-//! The variables of the original system, which this relay took the place of:
-//! `DOMAIN USE_SSL PROXY_HOST PROXY_PORT MCP_HOST MCP_PORT`. (`DATA_DIR` is understood everywhere.)
+//! Environment variables of the original system, which this relay replaces:
+//! `DOMAIN USE_SSL PROXY_HOST PROXY_PORT MCP_HOST MCP_PORT`. (`DATA_DIR` is this relay's variable, too.)
+//!
+//! `PROXY_HOST` and `PROXY_PORT` were the original's public address, `MCP_HOST` and `MCP_PORT` that of its MCP server.
+//! Here both serve the same.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-/// The settings that the original's variables mean, each with the names of its variables.
-pub(super) fn settings(variable: impl Fn(&str) -> Option<String>) -> Map<String, Value> {
-    let mut settings = Map::new();
-    let place = |host: &str, port: &str| -> Option<String> {
-        let (given_host, given_port) = (variable(host), variable(port));
-        given_host.as_ref().or(given_port.as_ref())?;
-        let host = given_host.map(|host| if host == "localhost" { "127.0.0.1".to_owned() } else { host });
-        let default_port = if port == "PROXY_PORT" { "8100" } else { "8201" };
-        Some(format!("{}:{}", host.as_deref().unwrap_or("127.0.0.1"), given_port.as_deref().unwrap_or(default_port)))
+/// Settings that the original's variables stand for: name, value and source.
+pub(super) fn settings(variable: impl Fn(&str) -> Option<String>) -> Vec<(&'static str, Value, String)> {
+    let mut settings = vec![];
+    let address = |host: &str, port: &str, default_port: &str| {
+        let host = match variable(host).as_deref() {
+            None | Some("localhost") => "127.0.0.1".to_owned(),
+            Some(host) => host.to_owned(),
+        };
+        json!(format!("{host}:{}", variable(port).as_deref().unwrap_or(default_port)))
     };
-    if let Some(listen) = place("PROXY_HOST", "PROXY_PORT") {
-        settings.insert("listen".to_owned(), json!(listen));
+    let mut set = |name, value, variables: &[&str]| {
+        let given: Vec<&str> = variables.iter().copied().filter(|name| variable(name).is_some()).collect();
+        settings.push((name, value, format!("original variables {}", given.join(", "))));
+    };
+    if variable("PROXY_HOST").is_some() || variable("PROXY_PORT").is_some() {
+        set("listen", address("PROXY_HOST", "PROXY_PORT", "8100"), &["PROXY_HOST", "PROXY_PORT"]);
     }
-    if variable("MCP_PORT").is_some()
-        && let Some(also_listen) = place("MCP_HOST", "MCP_PORT")
-    {
-        settings.insert("also_listen".to_owned(), json!(also_listen));
+    if variable("MCP_PORT").is_some() {
+        set("also_listen", address("MCP_HOST", "MCP_PORT", "8201"), &["MCP_HOST", "MCP_PORT"]);
     }
     if let Some(domain) = variable("DOMAIN") {
         let secure = variable("USE_SSL").is_some_and(|value| value.eq_ignore_ascii_case("true"));
         let port = variable("PROXY_PORT").filter(|_| !secure).map(|port| format!(":{port}")).unwrap_or_default();
         let scheme = if secure { "https" } else { "http" };
-        settings.insert("public_url".to_owned(), json!(format!("{scheme}://{domain}{port}")));
+        set("public_url", json!(format!("{scheme}://{domain}{port}")), &["DOMAIN", "USE_SSL", "PROXY_PORT"]);
     }
     settings
 }
@@ -37,7 +42,7 @@ mod tests {
     use super::settings;
 
     #[test]
-    fn the_originals_example_file_means_what_it_meant() {
+    fn the_originals_example_file_is_understood() {
         let variables = [
             ("DOMAIN", "localhost"),
             ("USE_SSL", "false"),
@@ -47,11 +52,22 @@ mod tests {
             ("MCP_HOST", "0.0.0.0"),
         ];
         let found =
-            settings(|name| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned()));
+            settings(|name| variables.iter().find(|(given, _)| *given == name).map(|(_, value)| (*value).to_owned()));
+        let source = |names: &str| format!("original variables {names}");
         assert_eq!(
-            json!(found),
-            json!({ "listen": "0.0.0.0:8100", "also_listen": "0.0.0.0:8201", "public_url": "http://localhost:8100" })
+            found,
+            [
+                ("listen", json!("0.0.0.0:8100"), source("PROXY_HOST, PROXY_PORT")),
+                ("also_listen", json!("0.0.0.0:8201"), source("MCP_HOST, MCP_PORT")),
+                ("public_url", json!("http://localhost:8100"), source("DOMAIN, USE_SSL, PROXY_PORT")),
+            ]
         );
         assert!(settings(|_| None).is_empty());
+    }
+
+    #[test]
+    fn localhost_is_an_address() {
+        let found = settings(|name| (name == "PROXY_HOST").then(|| "localhost".to_owned()));
+        assert_eq!(found, [("listen", json!("127.0.0.1:8100"), "original variables PROXY_HOST".to_owned())]);
     }
 }

@@ -30,7 +30,7 @@ pub(super) fn verify_request(
     field: &str,
     now: Timestamp,
 ) -> Option<AuthorizationRequest> {
-    let content = key.open_consent(&owner.id, field)?;
+    let content = key.verify_consent(&owner.id, field)?;
     let authorization: AuthorizationRequest = serde_json::from_slice(&content).ok()?;
     (now < authorization.expires_at).then_some(authorization)
 }

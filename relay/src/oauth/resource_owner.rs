@@ -55,7 +55,7 @@ impl IdentityCookie {
         // The prefix keeps other hosts of the same domain, and pages without TLS, from setting this cookie (RFC
         // 6265bis, section 4.1.3). Browsers accept it over https only.
         let name = if secure { "__Host-mcp-multiplayer" } else { "mcp-multiplayer" };
-        Self { key: Key::from(key.cookies()), name, secure }
+        Self { key: Key::from(key.cookie_key()), name, secure }
     }
 
     /// Reads the cookie of a request; `None` if there is none or its signature is wrong.

@@ -110,7 +110,7 @@ impl Caller {
             format!(
                 "This relay runs presets only: the bot sandbox is '{}', and its operator asks for '{}'.",
                 self.relay.sandbox_level().await.unwrap_or("none"),
-                self.relay.config.sandbox_minimum.name()
+                self.relay.config.bot_sandbox_minimum.name()
             ),
             format!("Use a preset ({}), or another relay; health_check shows the sandbox.", presets.join(", ")),
         ))

@@ -90,7 +90,7 @@ impl Caller {
                         Value::Object(env) if name == "env" => {
                             for secret in env.values_mut() {
                                 if let Value::String(text) = secret {
-                                    *text = self.relay.key.blind(&Secret::new(text.as_str())).to_string();
+                                    *text = self.relay.key.request_secret_mac(&Secret::new(text.as_str())).to_string();
                                 }
                             }
                         }

@@ -71,9 +71,9 @@ impl Caller {
         let text = text.expose().trim();
         let code = text.rsplit_once('#').map_or(text, |(_, fragment)| fragment);
         if code.starts_with("rejoin_") {
-            return self.relay.key.open_rejoin(code).map(SeatCredential::RejoinToken).ok_or_else(rejoin_token_invalid);
+            return self.relay.key.verify_rejoin_token(code).map(SeatCredential::RejoinToken).ok_or_else(rejoin_token_invalid);
         }
-        self.relay.key.open_invite(code).map(SeatCredential::Invite).ok_or_else(invite_invalid)
+        self.relay.key.verify_invite_code(code).map(SeatCredential::Invite).ok_or_else(invite_invalid)
     }
 
     /// Proposes to take a seat with an invite code.

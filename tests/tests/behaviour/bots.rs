@@ -92,7 +92,7 @@ async fn code_can_be_attached_where_the_sandbox_is_active() {
 #[tokio::test]
 async fn only_presets_run_where_the_sandbox_is_not_active() {
     // As on a platform without any sandbox layer.
-    let flags = ["--sandbox-disable", "zygote"];
+    let flags = ["--bot-sandbox-disable", "zygote"];
     let mut table = Table::set_with(&flags, json!({})).await;
     let health = table.bob.call("health_check", json!({})).await;
     assert_eq!((&health["sandbox"], &health["sandbox_report"]["self_test"]), (&json!("process"), &json!("not tried")));
@@ -113,7 +113,7 @@ async fn only_presets_run_where_the_sandbox_is_not_active() {
     assert_eq!(table.bob.call("attach_bot", attach_preset).await["bot_id"], "bot_GuessBot_0");
 
     // Without namespaces the kernel's filters are enough, unless the operator requires more.
-    let contained = ["--sandbox-disable", "namespaces"];
+    let contained = ["--bot-sandbox-disable", "namespaces"];
     let mut table = Table::set_with(&contained, json!({})).await;
     let at = workshop(&mut table.bob).await;
     let attach = with(at, json!({ "name": "Echo", "inline_code": ECHO }));
@@ -121,14 +121,14 @@ async fn only_presets_run_where_the_sandbox_is_not_active() {
     let health = table.bob.call("health_check", json!({})).await;
     assert_eq!(health["sandbox"], "kernel");
     assert!(health["sandbox_report"]["missing"][0].as_str().unwrap().starts_with("namespaces: "), "{health}");
-    let strict = [&contained[..], &["--sandbox-minimum", "full"]].concat();
+    let strict = [&contained[..], &["--bot-sandbox-minimum", "full"]].concat();
     let mut table = Table::set_with(&strict, json!({})).await;
     let at = workshop(&mut table.bob).await;
     let attach = with(at, json!({ "name": "Echo", "inline_code": ECHO }));
     assert_eq!(error(&mut table.bob, "attach_bot", attach).await["code"], "BOT_REJECTED");
 
     // The operator can allow unsandboxed bots.
-    let open = [&flags[..], &["--allow-unsandboxed-bots"]].concat();
+    let open = [&flags[..], &["--bot-allow-unsandboxed"]].concat();
     let mut table = Table::set_with(&open, json!({})).await;
     let at = workshop(&mut table.bob).await;
     let attach = with(at, json!({ "name": "Echo", "inline_code": ECHO }));
@@ -251,7 +251,7 @@ class Slow:
             pass
         self.ctx.post('bot', {'text': 'echo ' + msg['body']['text']})
 ";
-    let mut table = Table::set_with(&["--hook-ms", "300"], json!({ "bot_code": source })).await;
+    let mut table = Table::set_with(&["--bot-hook-ms", "300"], json!({ "bot_code": source })).await;
     let create = json!({ "name": "Other", "slots": ["bot:r", "invite:a"], "join_as": "a", "bot_code": ECHO });
     let other_channel = table.alice.call("create_channel", create).await["channel_id"].as_str().unwrap().to_owned();
     for _ in 0..5 {

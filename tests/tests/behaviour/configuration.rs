@@ -48,7 +48,7 @@ async fn flags_win_over_the_environment_and_that_over_the_file() {
     std::fs::write(&file, "hook_ms = 1\nbody_bytes = 2\nwait_ms = 3\nallowed_hosts = [\"a\", \"b\"]\n").unwrap();
     let file = file.to_str().unwrap();
     let environment = [("MCP_MULTIPLAYER_HOOK_MS", "10"), ("MCP_MULTIPLAYER_BODY_BYTES", "20")];
-    let found = settings(directory.path(), &["--config", file, "--hook-ms", "100"], &environment).await;
+    let found = settings(directory.path(), &["--config", file, "--bot-hook-ms", "100"], &environment).await;
     assert_eq!(setting(&found, "hook_ms"), ("100", "flag --hook-ms"));
     assert_eq!(setting(&found, "body_bytes"), ("20", "environment"));
     assert_eq!(setting(&found, "wait_ms"), ("3", &*format!("file {file}")));

@@ -1,0 +1,49 @@
+use anyhow::{Result, bail};
+use clap::Subcommand;
+use mcp_multiplayer_relay::auth;
+use mcp_multiplayer_relay::clock::{Clock, Random};
+use mcp_multiplayer_relay::config::Config;
+
+use super::terminal::{parse_name, printable};
+use super::{REVOCATION_NOTE, open};
+
+#[derive(Subcommand)]
+pub(crate) enum TokenCommand {
+    /// Create a token and print it. It cannot be shown again
+    Create {
+        /// Name of the person or program that will use the token, for your own lists
+        #[arg(long, value_parser = parse_name)]
+        name: String,
+    },
+    /// List tokens: id, creation time and name. The tokens themselves are not stored
+    List,
+    /// Revoke a token
+    Revoke {
+        /// Id of the token, as shown by 'token list'
+        id: String,
+    },
+}
+
+/// Runs `token …`.
+pub(crate) async fn run(config: &Config, command: TokenCommand) -> Result<()> {
+    let store = open(config)?;
+    match command {
+        TokenCommand::Create { name } => {
+            let (id, token) = auth::create_token(&*store, &Clock::system(), &Random::system(), &name).await?;
+            eprintln!("Created token {id} for {}. Keep it secret; it cannot be shown again:", printable(&name));
+            println!("{token}");
+        }
+        TokenCommand::List => {
+            for token in store.list_tokens().await? {
+                println!("{}  {}  {}", token.id, token.created_at, printable(&token.name));
+            }
+        }
+        TokenCommand::Revoke { id } => {
+            if !store.revoke_token(id.clone()).await? {
+                bail!("there is no token {}; list them with 'token list'", printable(&id));
+            }
+            eprintln!("Revoked token {id}. {REVOCATION_NOTE}");
+        }
+    }
+    Ok(())
+}
