@@ -42,12 +42,12 @@ enum Subcommands {
         #[command(subcommand)]
         command: TokenCommand,
     },
-    /// Create, list and revoke access codes, with which people sign in by OAuth if 'access' is 'invite'
+    /// Create, list and revoke access codes, which people need to sign in by OAuth if --access is 'invite'
     AccessCode {
         #[command(subcommand)]
         command: AccessCodeCommand,
     },
-    /// List and revoke grants: the permissions to act for them that people gave to OAuth clients
+    /// List and revoke grants: permissions that people gave to OAuth clients to act for them
     Grant {
         #[command(subcommand)]
         command: GrantCommand,

@@ -18,7 +18,7 @@ pub(crate) use export::{ExportCommand, run as export};
 pub(crate) use grant::{GrantCommand, run as grant};
 pub(crate) use token::{TokenCommand, run as token};
 
-/// When a revocation takes effect. A WebSocket connection is authenticated when it opens and not again.
+/// Note on the effect of a revocation. A WebSocket connection is authenticated when it opens, and not again.
 const REVOCATION_NOTE: &str = "A running relay refuses new requests and connections within two seconds; WebSocket \
      connections that are already open last until they are closed.";
 

@@ -17,7 +17,7 @@ pub fn arguments() -> Vec<Arg> {
         .long(CONFIG)
         .value_name("FILE")
         .value_parser(value_parser!(PathBuf))
-        .help("Configuration file in TOML format [default: none]")
+        .help("Configuration file in TOML format")
         .global(true);
     std::iter::once(config).chain(SETTINGS.iter().map(argument)).collect()
 }
@@ -34,8 +34,12 @@ pub fn hidden_arguments() -> Vec<Arg> {
 fn argument(setting: &Setting) -> Arg {
     let description = setting.description();
     let description = description.strip_suffix('.').unwrap_or(&description);
-    // The description is Markdown; a terminal shows no code spans.
-    let help = format!("{description} [default: {}]", setting.default_text()).replace('`', "");
+    let help = match setting.default_text().as_str() {
+        "none" => description.to_owned(),
+        default => format!("{description} [default: {default}]"),
+    };
+    // Descriptions are Markdown; a terminal shows no code spans.
+    let help = help.replace('`', "");
     let argument = Arg::new(setting.name)
         .long(setting.flag())
         .value_name(setting.value_name)

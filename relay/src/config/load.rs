@@ -49,13 +49,14 @@ pub fn load(matches: &ArgMatches, variable: impl Fn(&str) -> Option<String>) -> 
             layers.set(setting.name, value, format!("file {}", path.display()));
         }
     }
-    for (name, value, source) in original::settings(&variable) {
+    for (name, value, source) in original::settings(variable) {
         layers.set(name, value, source);
     }
     for setting in SETTINGS {
         let name = setting.variable();
         if let Some(text) = variable(&name) {
-            let value = from_variable(setting, &text).map_err(|error| anyhow!("the variable {name} {error}"))?;
+            let value = from_variable(setting, &text);
+            let value = value.map_err(|error| anyhow!("variable {name}: {error}"))?;
             layers.set(setting.name, value, format!("variable {name}"));
         }
         if let Some(value) = command_line::value(matches, setting) {
@@ -176,6 +177,6 @@ mod tests {
     #[test]
     fn errors_name_the_variable() {
         let error = loaded(&[], &[("MCP_MULTIPLAYER_BOT_HOOK_MS", "soon")]).unwrap_err().to_string();
-        assert!(error.starts_with("the variable MCP_MULTIPLAYER_BOT_HOOK_MS must be a whole number"), "{error}");
+        assert!(error.starts_with("variable MCP_MULTIPLAYER_BOT_HOOK_MS: `soon` is not a whole number"), "{error}");
     }
 }

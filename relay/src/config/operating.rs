@@ -24,9 +24,18 @@ fn tables() -> Vec<(&'static str, String)> {
 fn the_operators_page_lists_every_setting() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/OPERATING.md");
     let page = std::fs::read_to_string(path).expect("the page");
-    let expected: String = tables().into_iter().map(|(section, table)| format!("{section}:\n\n{table}\n")).collect();
-    let found: Vec<&str> = page.split(HEADER).skip(1).map(|rest| rest.split("\n\n").next().unwrap_or(rest)).collect();
-    let wanted: Vec<String> = tables().iter().map(|(_, table)| table[HEADER.len()..].trim_end().to_owned()).collect();
-    let found: Vec<&str> = found.into_iter().map(str::trim_end).collect();
-    assert!(found == wanted, "docs/OPERATING.md must contain these tables, in this order:\n\n{expected}");
+    let after_headers = page.split(HEADER).skip(1);
+    let found: Vec<String> = after_headers
+        .map(|rest| {
+            rest.lines()
+                .take_while(|line| line.starts_with('|'))
+                .fold(HEADER.to_owned(), |table, line| table + line + "\n")
+        })
+        .collect();
+    let expected: Vec<String> = tables().into_iter().map(|(_, table)| table).collect();
+    assert!(
+        found == expected,
+        "docs/OPERATING.md must contain these tables, in this order:\n\n{}",
+        tables().iter().map(|(section, table)| format!("{section}:\n\n{table}")).collect::<Vec<_>>().join("\n")
+    );
 }

@@ -2,7 +2,7 @@
 //! `DOMAIN USE_SSL PROXY_HOST PROXY_PORT MCP_HOST MCP_PORT`. (`DATA_DIR` is this relay's variable, too.)
 //!
 //! `PROXY_HOST` and `PROXY_PORT` were the original's public address, `MCP_HOST` and `MCP_PORT` that of its MCP server.
-//! Here both serve the same.
+//! This relay serves the same at both addresses.
 
 use serde_json::{Value, json};
 

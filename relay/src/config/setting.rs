@@ -30,7 +30,6 @@ macro_rules! settings {
         )+}
     )+) => {
         /// The relay's configuration, with every default filled in.
-        #[expect(clippy::struct_excessive_bools, reason = "each of them is an independent setting")]
         #[derive(Clone, Debug, Serialize, Deserialize)]
         #[serde(deny_unknown_fields, default)]
         pub struct Config {$($(
@@ -166,7 +165,7 @@ impl SettingType for bool {
     const ARITY: Arity = Arity::Switch;
 
     fn parse(text: &str) -> Result<Value, String> {
-        text.parse::<Self>().map(Value::Bool).map_err(|_| "must be true or false".to_owned())
+        text.parse::<Self>().map(Value::Bool).map_err(|_| format!("`{text}` is neither true nor false"))
     }
 }
 
@@ -178,14 +177,14 @@ impl SettingType for String {
 
 impl SettingType for PathBuf {
     fn parse(text: &str) -> Result<Value, String> {
-        if text.is_empty() { Err("must not be empty".to_owned()) } else { Ok(json!(text)) }
+        if text.is_empty() { Err("the path is empty".to_owned()) } else { Ok(json!(text)) }
     }
 }
 
 impl SettingType for SocketAddr {
     fn parse(text: &str) -> Result<Value, String> {
         let address = text.parse::<Self>().map(|address| json!(address));
-        address.map_err(|_| "must be an IP address and a port, as in 127.0.0.1:8100".to_owned())
+        address.map_err(|_| format!("`{text}` is not an IP address with a port, such as 127.0.0.1:8100"))
     }
 }
 
@@ -194,7 +193,7 @@ macro_rules! integers {
         impl SettingType for $type {
             fn parse(text: &str) -> Result<Value, String> {
                 let number = text.parse::<Self>().map(|number| json!(number));
-                number.map_err(|_| format!("must be a whole number from 0 to {}", Self::MAX))
+                number.map_err(|_| format!("`{text}` is not a whole number from 0 to {}", Self::MAX))
             }
         }
     )+};
@@ -284,7 +283,7 @@ mod tests {
             ("bot_hook_ms", "soon", "whole number"),
             ("bot_network_ports", "70000", "65535"),
             ("listen", "here", "127.0.0.1:8100"),
-            ("local_token", "yes", "true or false"),
+            ("local_token", "yes", "true nor false"),
             ("access", "everybody", "`invite`"),
             ("database", "postgres://u:secret@db/x", "sqlite:PATH"),
             ("data_dir", "", "empty"),

@@ -22,7 +22,7 @@ settings! {
         /// Address that people and programs use to reach the relay. Invite links and OAuth metadata contain it, and OAuth
         /// tokens are valid for this address only.
         public_url: String = "http://127.0.0.1:8100".to_owned(), "URL",
-            default "`https://` and the first `acme_domain`, or else `http://` (`https://` with `tls_cert`) and `listen`";
+            default "`https://` with the first `acme_domain`; without one, `http://` (`https://` if there is a `tls_cert`) with `listen`";
         /// Further values of the `Host` header to accept. Loopback names and addresses, the host of `public_url` and every
         /// `acme_domain` are always accepted.
         allowed_hosts: Vec<String> = vec![], "HOST";

@@ -1,4 +1,5 @@
-//! Where the relay's settings come from: flags win over the environment, that over the file, that over defaults.
+//! The relay's settings and their sources: flags take precedence over variables, variables over the file, the file over
+//! defaults.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -14,7 +15,8 @@ async fn config(directory: &Path, args: &[&str], environment: &[(&str, &str)]) -
     command.current_dir(directory).output().await.unwrap()
 }
 
-/// Each setting's value and source.
+/// Value and source of each setting, as `config` prints them: `name = value # source`, or `# name = # source` for a setting
+/// without a value.
 async fn settings(directory: &Path, args: &[&str], environment: &[(&str, &str)]) -> HashMap<String, (String, String)> {
     let output = config(directory, args, environment).await;
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -23,7 +25,8 @@ async fn settings(directory: &Path, args: &[&str], environment: &[(&str, &str)])
         let (value, source) = rest.rsplit_once('#').unwrap();
         (name.trim().to_owned(), (value.trim().to_owned(), source.trim().to_owned()))
     };
-    String::from_utf8(output.stdout).unwrap().lines().map(line).collect()
+    let text = String::from_utf8(output.stdout).unwrap();
+    text.lines().map(|line| line.trim_start_matches("# ")).filter(|line| line.contains('=')).map(line).collect()
 }
 
 fn setting<'a>(settings: &'a HashMap<String, (String, String)>, name: &str) -> (&'a str, &'a str) {
@@ -38,47 +41,48 @@ async fn every_setting_has_a_default() {
     let text = String::from_utf8(output.stdout).unwrap();
     #[cfg(target_os = "linux")]
     insta::assert_snapshot!(text);
-    assert!(text.lines().all(|line| line.ends_with("# default")), "{text}");
+    let mut settings = text.lines().filter(|line| line.contains('='));
+    assert!(settings.all(|line| line.ends_with("# default") || line.contains("# default: ")), "{text}");
 }
 
 #[tokio::test]
-async fn flags_win_over_the_environment_and_that_over_the_file() {
+async fn flags_take_precedence_over_variables_and_variables_over_the_file() {
     let directory = TempDir::new().unwrap();
     let file = directory.path().join("relay.toml");
-    std::fs::write(&file, "hook_ms = 1\nbody_bytes = 2\nwait_ms = 3\nallowed_hosts = [\"a\", \"b\"]\n").unwrap();
+    std::fs::write(&file, "bot_hook_ms = 1\nbody_bytes = 2\nwait_ms = 3\nallowed_hosts = [\"a\", \"b\"]\n").unwrap();
     let file = file.to_str().unwrap();
-    let environment = [("MCP_MULTIPLAYER_HOOK_MS", "10"), ("MCP_MULTIPLAYER_BODY_BYTES", "20")];
+    let environment = [("MCP_MULTIPLAYER_BOT_HOOK_MS", "10"), ("MCP_MULTIPLAYER_BODY_BYTES", "20")];
     let found = settings(directory.path(), &["--config", file, "--bot-hook-ms", "100"], &environment).await;
-    assert_eq!(setting(&found, "hook_ms"), ("100", "flag --hook-ms"));
-    assert_eq!(setting(&found, "body_bytes"), ("20", "environment"));
+    assert_eq!(setting(&found, "bot_hook_ms"), ("100", "flag --bot-hook-ms"));
+    assert_eq!(setting(&found, "body_bytes"), ("20", "variable MCP_MULTIPLAYER_BODY_BYTES"));
     assert_eq!(setting(&found, "wait_ms"), ("3", &*format!("file {file}")));
     assert_eq!(setting(&found, "allowed_hosts").0, r#"["a","b"]"#);
     assert_eq!(setting(&found, "posts_burst"), ("60", "default"));
-    // The file, too, may be named by the environment.
+    // A variable can name the file, too.
     let found = settings(directory.path(), &[], &[("MCP_MULTIPLAYER_CONFIG", file)]).await;
-    assert_eq!(setting(&found, "hook_ms").0, "1");
+    assert_eq!(setting(&found, "bot_hook_ms").0, "1");
 }
 
 #[tokio::test]
-async fn links_show_the_address_that_was_chosen() {
+async fn the_public_url_follows_from_the_addresses_and_the_certificate() {
     let directory = TempDir::new().unwrap();
     let found = settings(directory.path(), &["--listen", "0.0.0.0:9000"], &[]).await;
-    assert_eq!(setting(&found, "public_url"), (r#""http://127.0.0.1:9000""#, "listen"));
+    assert_eq!(setting(&found, "public_url"), (r#""http://127.0.0.1:9000""#, "default, from listen"));
     let tls = ["--tls-cert", "c.pem", "--tls-key", "k.pem"];
     let found = settings(directory.path(), &tls, &[]).await;
-    assert_eq!(setting(&found, "public_url"), (r#""https://127.0.0.1:8100""#, "tls_cert"));
+    assert_eq!(setting(&found, "public_url"), (r#""https://127.0.0.1:8100""#, "default, from tls_cert"));
     let found = settings(directory.path(), &[&tls[..], &["--listen", "0.0.0.0:443"]].concat(), &[]).await;
-    assert_eq!(setting(&found, "public_url"), (r#""https://127.0.0.1:443""#, "listen"));
+    assert_eq!(setting(&found, "public_url"), (r#""https://127.0.0.1:443""#, "default, from listen"));
     let args = ["--listen", "0.0.0.0:443", "--acme-domain", "relay.example.org"];
     let found = settings(directory.path(), &args, &[]).await;
-    assert_eq!(setting(&found, "public_url"), (r#""https://relay.example.org""#, "acme_domain"));
+    assert_eq!(setting(&found, "public_url"), (r#""https://relay.example.org""#, "default, from acme_domain"));
     let args = ["--listen", "0.0.0.0:9000", "--public-url", "https://relay.example.org"];
     let found = settings(directory.path(), &args, &[]).await;
     assert_eq!(setting(&found, "public_url"), (r#""https://relay.example.org""#, "flag --public-url"));
 }
 
 #[tokio::test]
-async fn the_originals_variables_and_file_are_understood() {
+async fn variables_of_the_original_system_are_understood() {
     let directory = TempDir::new().unwrap();
     std::fs::write(
         directory.path().join(".env"),
@@ -90,21 +94,21 @@ async fn the_originals_variables_and_file_are_understood() {
     assert_eq!(setting(&found, "also_listen").0, r#""127.0.0.1:9201""#);
     assert_eq!(setting(&found, "public_url").0, r#""https://play.example""#);
     assert_eq!(setting(&found, "data_dir").0, r#""/srv/play""#);
-    assert!(setting(&found, "listen").1.contains("original"));
+    assert_eq!(setting(&found, "listen").1, "original variables PROXY_HOST, PROXY_PORT");
     let found = settings(directory.path(), &["--listen", "127.0.0.1:1"], &[]).await;
     assert_eq!(setting(&found, "listen"), (r#""127.0.0.1:1""#, "flag --listen"));
 }
 
 #[tokio::test]
-async fn what_is_wrong_is_named_with_its_source() {
+async fn errors_name_the_setting_and_its_source() {
     let directory = TempDir::new().unwrap();
     let file = directory.path().join("relay.toml");
     let path = file.to_str().unwrap().to_owned();
-    for (text, args, environment, said) in [
-        ("hook_ms = \"soon\"", vec!["--config", &path], vec![], vec!["hook_ms", "relay.toml"]),
-        ("no_such_setting = 1", vec!["--config", &path], vec![], vec!["no_such_setting"]),
-        ("hook_ms = = 1", vec!["--config", &path], vec![], vec!["relay.toml", "not a valid configuration"]),
-        ("hook_ms = 0", vec!["--config", &path], vec![], vec!["hook_ms", "at least 1"]),
+    for (text, args, environment, words) in [
+        ("bot_hook_ms = \"soon\"", vec!["--config", &path], vec![], vec!["bot_hook_ms", "relay.toml"]),
+        ("no_such_setting = 1", vec!["--config", &path], vec![], vec!["no_such_setting", "relay.toml"]),
+        ("bot_hook_ms = = 1", vec!["--config", &path], vec![], vec!["relay.toml", "not a valid configuration"]),
+        ("bot_hook_ms = 0", vec!["--config", &path], vec![], vec!["bot_hook_ms", "at least 1"]),
         ("", vec!["--config", "/nowhere/relay.toml"], vec![], vec!["/nowhere/relay.toml"]),
         ("", vec!["--listen", "here"], vec![], vec!["--listen", "here"]),
         ("", vec!["--public-url", "relay.example.org"], vec![], vec!["public_url", "https://"]),
@@ -121,14 +125,21 @@ async fn what_is_wrong_is_named_with_its_source() {
         ("", vec!["--trusted-proxies", "127.0.0.1,proxy"], vec![], vec!["trusted_proxies", "`proxy`"]),
         ("", vec!["--requests-burst", "0"], vec![], vec!["requests_burst", "at least 1"]),
         ("", vec!["--connections", "0"], vec![], vec!["connections", "at least 1"]),
-        ("", vec![], vec![("MCP_MULTIPLAYER_HOOK_MS", "soon")], vec!["soon"]),
+        ("", vec![], vec![("MCP_MULTIPLAYER_BOT_HOOK_MS", "soon")], vec!["MCP_MULTIPLAYER_BOT_HOOK_MS", "soon"]),
+        (
+            "database = \"postgres://db/x\"",
+            vec!["--config", &path],
+            vec![],
+            vec!["database", "relay.toml", "sqlite:PATH"],
+        ),
+        ("", vec!["--database", "relay.db"], vec![], vec!["--database", "sqlite:PATH"]),
         ("", vec![], vec![("PROXY_PORT", "many")], vec!["listen", "original"]),
     ] {
         std::fs::write(&file, text).unwrap();
         let output = config(directory.path(), &args, &environment).await;
         assert!(!output.status.success(), "{text} {args:?}");
         let stderr = String::from_utf8(output.stderr).unwrap();
-        for word in said {
+        for word in words {
             assert!(stderr.contains(word), "{text} {args:?} {environment:?}: {stderr}");
         }
     }
