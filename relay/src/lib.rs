@@ -39,5 +39,5 @@ pub use listener::{Tls, serve};
 pub use mcp::Handler as McpHandler;
 pub use operation::Caller;
 pub use router::mcp_router;
-pub use startup::open;
+pub use startup::{check_addresses, open};
 pub use state::Relay;

@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 use clap::{Command, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use mcp_multiplayer_relay::clock::{Clock, Random};
 use mcp_multiplayer_relay::config::{self, Config};
-use mcp_multiplayer_relay::{Tls, open, serve, telemetry};
+use mcp_multiplayer_relay::{Tls, check_addresses, open, serve, telemetry};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -80,6 +80,7 @@ async fn main() -> Result<()> {
     // A path in another encoding is not found, and the error shows it.
     let variable = |name: &str| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned());
     let loaded = config::load(&matches, variable)?;
+    check_addresses(&loaded.config)?;
     match cli.command.unwrap_or(Subcommands::Serve) {
         Subcommands::Config => {
             print!("{loaded}");

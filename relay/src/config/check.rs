@@ -3,7 +3,6 @@
 use anyhow::{Result, bail, ensure};
 
 use super::Config;
-use crate::net::Proxies;
 
 /// Checks values for which no relay could run, and values that contradict each other.
 pub(super) fn check(config: &Config) -> Result<()> {
@@ -25,7 +24,6 @@ pub(super) fn check(config: &Config) -> Result<()> {
     ] {
         ensure!(!is_zero, "{name} must be at least 1");
     }
-    Proxies::of(config)?;
     check_tls(config)
 }
 

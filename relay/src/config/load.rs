@@ -1,4 +1,4 @@
-//! Loading: puts the values from all sources together, and remembers the source of each.
+//! Loads the values from all sources, and records the source of each.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

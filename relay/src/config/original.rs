@@ -18,7 +18,7 @@ pub(super) fn settings(variable: impl Fn(&str) -> Option<String>) -> Vec<(&'stat
     };
     let mut set = |name, value, variables: &[&str]| {
         let given: Vec<&str> = variables.iter().copied().filter(|name| variable(name).is_some()).collect();
-        settings.push((name, value, format!("original variables {}", given.join(", "))));
+        settings.push((name, value, format!("original system's {}", given.join(", "))));
     };
     if variable("PROXY_HOST").is_some() || variable("PROXY_PORT").is_some() {
         set("listen", address("PROXY_HOST", "PROXY_PORT", "8100"), &["PROXY_HOST", "PROXY_PORT"]);
@@ -53,7 +53,7 @@ mod tests {
         ];
         let found =
             settings(|name| variables.iter().find(|(given, _)| *given == name).map(|(_, value)| (*value).to_owned()));
-        let source = |names: &str| format!("original variables {names}");
+        let source = |names: &str| format!("original system's {names}");
         assert_eq!(
             found,
             [
@@ -68,6 +68,6 @@ mod tests {
     #[test]
     fn localhost_is_an_address() {
         let found = settings(|name| (name == "PROXY_HOST").then(|| "localhost".to_owned()));
-        assert_eq!(found, [("listen", json!("127.0.0.1:8100"), "original variables PROXY_HOST".to_owned())]);
+        assert_eq!(found, [("listen", json!("127.0.0.1:8100"), "original system's PROXY_HOST".to_owned())]);
     }
 }

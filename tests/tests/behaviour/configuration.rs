@@ -94,7 +94,7 @@ async fn variables_of_the_original_system_are_understood() {
     assert_eq!(setting(&found, "also_listen").0, r#""127.0.0.1:9201""#);
     assert_eq!(setting(&found, "public_url").0, r#""https://play.example""#);
     assert_eq!(setting(&found, "data_dir").0, r#""/srv/play""#);
-    assert_eq!(setting(&found, "listen").1, "original variables PROXY_HOST, PROXY_PORT");
+    assert_eq!(setting(&found, "listen").1, "original system's PROXY_HOST, PROXY_PORT");
     let found = settings(directory.path(), &["--listen", "127.0.0.1:1"], &[]).await;
     assert_eq!(setting(&found, "listen"), (r#""127.0.0.1:1""#, "flag --listen"));
 }
