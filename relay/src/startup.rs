@@ -16,14 +16,14 @@ use crate::config::Config;
 use crate::database::{Purpose, open_database};
 use crate::egress::Network;
 use crate::keys::RelayKey;
-use crate::net::Proxies;
+use crate::net::TrustedProxies;
 use crate::quota::Quotas;
 use crate::retention::delete_expired_hourly;
 use crate::state::Relay;
 
 /// Checks the settings whose rules are not the configuration's own: the addresses of trusted proxies.
 pub fn check_addresses(config: &Config) -> Result<()> {
-    Proxies::of(config).map(drop)
+    TrustedProxies::new(config).map(drop)
 }
 
 /// Opens the database and the keys, and starts the bots that have hooks to run since the last run ended.
