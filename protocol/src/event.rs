@@ -133,7 +133,7 @@ pub struct SandboxReport {
     /// Layers that the platform lacks or refuses, each with the reason.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub missing: Vec<String>,
-    /// Result of the self-test at the relay's start: `passed`, `not tried`, or the forbidden acts that succeeded.
+    /// Result of the self-test at the relay's start: `passed`, `not tested`, or the forbidden actions that were not blocked.
     pub self_test: String,
 }
 

@@ -43,7 +43,7 @@ pub async fn open(config: Config, clock: Clock, random: Random, shutdown: Cancel
             ..Limits::default()
         },
         max_workers: config.bot_workers,
-        refuse: config.bot_sandbox_disable.clone(),
+        disabled_layers: config.bot_sandbox_disable.clone(),
         idle_after: Duration::from_secs(config.bot_idle_seconds),
         ..SupervisorConfig::new(config.worker(), config.data_dir.join("workspaces"))
     })?;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use mcp_multiplayer_bot_supervisor::{Sandbox, Supervisor, Unavailable};
+use mcp_multiplayer_bot_supervisor::{Sandbox, SandboxLevel, Supervisor, Unavailable};
 use mcp_multiplayer_protocol::SandboxReport;
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
@@ -53,7 +53,7 @@ impl Relay {
 
     /// Level of the sandbox: `full`, `kernel` or `process`.
     pub(crate) async fn sandbox_level(&self) -> Result<&str, Unavailable> {
-        Ok(&self.sandbox_status().await?.sandbox.level)
+        Ok(self.sandbox_status().await?.sandbox.level.name())
     }
 
     /// Active and missing layers of the sandbox, as every caller may see them.
@@ -64,7 +64,7 @@ impl Relay {
     /// Returns whether callers may attach inline bots, whose code they supply themselves.
     pub(crate) async fn takes_inline_code(&self) -> Result<bool, Unavailable> {
         let sandbox = &self.sandbox_status().await?.sandbox;
-        Ok(self.config.bot_allow_unsandboxed || sandbox.reaches(self.config.bot_sandbox_minimum.name()))
+        Ok(self.config.bot_allow_unsandboxed || sandbox.level >= minimum_level(&self.config))
     }
 }
 
@@ -73,17 +73,23 @@ fn report_to_operator(sandbox: &Sandbox, config: &Config) {
         let reason = layer.reason.as_deref().unwrap_or_default();
         tracing::warn!(layer = layer.name, reason, "a layer of the bot sandbox is not active");
     }
-    tracing::info!(level = sandbox.level, self_test = sandbox.verdict(), "bot sandbox tested");
+    tracing::info!(level = sandbox.level.name(), self_test = sandbox.verdict(), "bot sandbox tested");
     let minimum = config.bot_sandbox_minimum.name();
     if config.bot_allow_unsandboxed {
-        tracing::warn!(
-            "inline bots are accepted at any sandbox level; they may run with all rights of the relay's system user"
-        );
-    } else if !sandbox.reaches(minimum) {
+        tracing::warn!("inline bots are accepted at any sandbox level; they may run with all rights of the relay's system user");
+    } else if sandbox.level < minimum_level(config) {
         tracing::warn!(minimum, "the bot sandbox is below bot_sandbox_minimum; only presets can be attached");
     }
     if !config.bot_policy {
         tracing::warn!("bot_policy is false; inline bots are not checked against the policy");
+    }
+}
+
+fn minimum_level(config: &Config) -> SandboxLevel {
+    match config.bot_sandbox_minimum {
+        crate::config::SandboxLevel::Full => SandboxLevel::Full,
+        crate::config::SandboxLevel::Kernel => SandboxLevel::Kernel,
+        crate::config::SandboxLevel::Process => SandboxLevel::Process,
     }
 }
 

@@ -1,6 +1,6 @@
 # tries: a state that is not an object
 # on: policy; rejected "__globals__"
-# off: frames; fails "state is no JSON object"
+# off: frames; fails "state is not a JSON object"
 
 
 class Bot:

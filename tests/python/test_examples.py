@@ -18,7 +18,7 @@ class ExamplesTest(unittest.TestCase):
         for text in expected:
             self.assertIn(text, output)
         self.assertEqual(done.stdout.count(" ✓ "), checks)
-        self.assertIn("did again exactly what the log says", output)
+        self.assertIn("reproduced the log exactly", output)
 
     def test_blackjack_is_verified(self):
         self.assert_example_runs("blackjack/play.py", "Randomness in the shuffle from: alice, bob", "the dealer played and paid by the rules",

@@ -142,14 +142,16 @@ class GuideToolsTest(unittest.TestCase):
 
     def test_the_documented_limits_are_those_of_the_supervisor(self):
         source = (paths.ROOT / "bots/supervisor/src/limits.rs").read_text()
+        shared = dict(re.findall(r"^pub const (\w+): \w+ = (.+);$", (paths.ROOT / "protocol/src/limits.rs").read_text(), re.MULTILINE))
         defaults = dict(re.findall(r"^            (\w+): (.+),$", source, re.MULTILINE))
+        defaults = {name: shared.get(value.removeprefix("limits::"), value) for name, value in defaults.items()}
         guide = BOTS.read_text()
         for name, value, words in [
             ("hook", "Duration::from_secs(5)", "| 5 s, both wall clock and CPU |"), ("memory_bytes", "256 << 20", "| memory | 256 MiB |"),
             ("workspace_bytes", "100_000_000", "| workspace, all files together | 100 MB |"), ("posts", "100", "| 100, together 1 MiB |"),
-            ("body_bytes", "32 << 10", "| one post or DM | 32 KiB of JSON |"), ("post_bytes", "1 << 20", "| 100, together 1 MiB |"),
-            ("state_bytes", "1 << 20", "| state | 1 MiB of JSON |"), ("kept_bytes", "256 << 10", "| 256 KiB of JSON, all values together |"),
-            ("source_bytes", "256 << 10", "| source | 256 KiB |"), ("log_bytes", "16 << 10", "| prints of one hook | 16 KiB;"),
+            ("body_bytes", "32 * 1024", "| one post or DM | 32 KiB of JSON |"), ("post_bytes", "1 << 20", "| 100, together 1 MiB |"),
+            ("state_bytes", "1 << 20", "| state | 1 MiB of JSON |"), ("commitment_bytes", "256 << 10", "| 256 KiB of JSON, all values together |"),
+            ("source_bytes", "256 * 1024", "| source | 256 KiB |"), ("log_bytes", "16 << 10", "| prints of one hook | 16 KiB;"),
         ]:
             self.assertEqual(defaults[name], value)
             self.assertIn(words, guide)

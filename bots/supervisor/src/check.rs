@@ -1,4 +1,4 @@
-//! Judges what a worker reports about a hook, as if it had been taken over by its bot.
+//! Validates a worker's report of a hook, on the assumption that its bot has taken control of the worker.
 
 use mcp_multiplayer_protocol::limits as protocol_limits;
 use serde_json::value::RawValue;
@@ -7,38 +7,39 @@ use serde_json::{Map, Number, Value};
 use crate::frame::{Reply, SentEffect};
 use crate::hook::HookRequest;
 use crate::limits::Limits;
-use crate::report::{Done, Effect, FailureKind, HookReport, Outcome};
+use crate::report::{Completion, Effect, FailureKind, HookReport, Outcome};
 
-/// What a double holds exactly.
+/// Largest integer up to which a double represents every integer exactly.
 const MAX_INTEGER: u64 = protocol_limits::SAFE_INTEGER.unsigned_abs();
 
-/// Nesting of a body or state.
+/// Maximum nesting of a body or state.
 const MAX_DEPTH: usize = protocol_limits::JSON_DEPTH;
 
-/// Effects of a hook besides messages.
-const MAX_OTHERS: usize = 64;
+/// Maximum number of a hook's effects other than posts and DMs.
+const MAX_OTHER_EFFECTS: usize = 64;
 
-/// Of a failure's reason, in characters; the worker cuts at a quarter of it.
+/// Maximum length of a failure's reason, in characters. An honest worker cuts it at a quarter of that.
 const MAX_REASON: usize = 4000;
 
-/// Longest time that a timer may be set to: 30 days.
+/// Longest delay of a timer: 30 days.
 const MAX_TIMER_MS: u64 = protocol_limits::TIMER_SECONDS * 1000;
 
-/// Shortest time that a timer may be set to.
+/// Shortest delay of a timer: 1 second.
 const MIN_TIMER_MS: u64 = 1000;
 
-/// The report of a hook; one that breaks a limit is a failure of the kind `Refused`.
+/// Turns a worker's reply into the report of a hook. A reply that breaks a limit becomes a failure of the kind
+/// `Refused`.
 ///
-/// `secrets` are the bot's own: a message that holds one is refused, and nobody hears of them in a
-/// reason or a log.
-pub(crate) fn report(reply: Reply, call: &HookRequest, limits: &Limits, secrets: &[String]) -> HookReport {
+/// `secrets` are the bot's own. A message that contains one is refused, and they are redacted in reasons and logs.
+pub(crate) fn report(reply: Reply, request: &HookRequest, limits: &Limits, secrets: &[String]) -> HookReport {
     match reply {
-        Reply::Done { effects, state, kept, drawn, log } => {
-            let done = completed(effects, state, call, limits, secrets)
-                .and_then(|done| Ok(Done { kept: checked_kept(kept, limits)?, drawn, ..done }));
-            match done {
-                Ok(done) => HookReport {
-                    outcome: Outcome::Completed(Box::new(done)),
+        Reply::Done { effects, state, commitments, drawn, log } => {
+            let completion = completed(effects, state, request, limits, secrets).and_then(|completion| {
+                Ok(Completion { commitments: checked_commitments(commitments, limits)?, drawn, ..completion })
+            });
+            match completion {
+                Ok(completion) => HookReport {
+                    outcome: Outcome::Completed(Box::new(completion)),
                     log: bounded(log, limits, secrets),
                     record: None,
                 },
@@ -54,11 +55,11 @@ pub(crate) fn report(reply: Reply, call: &HookRequest, limits: &Limits, secrets:
             log: bounded(log, limits, secrets),
             record: None,
         },
-        _ => refused("the bot's process answered something else".to_owned()),
+        _ => refused("the bot's process sent an unexpected reply".to_owned()),
     }
 }
 
-/// A report without anything of the hook's in it.
+/// A report of a failure with no output of the hook.
 pub(crate) fn failed(reason: String, kind: FailureKind) -> HookReport {
     HookReport { outcome: Outcome::Failed { reason, line: None, kind }, log: Vec::new(), record: None }
 }
@@ -70,29 +71,29 @@ fn refused(reason: String) -> HookReport {
 fn completed(
     sent: Vec<SentEffect>,
     state: Option<String>,
-    call: &HookRequest,
+    request: &HookRequest,
     limits: &Limits,
     secrets: &[String],
-) -> Result<Done, String> {
+) -> Result<Completion, String> {
     let messages = sent.iter().filter(|sent| matches!(sent, SentEffect::Post { .. } | SentEffect::Dm { .. })).count();
-    if sent.len() - messages > MAX_OTHERS {
-        return Err(format!("a hook may set timers, start and reveal at most {MAX_OTHERS} times"));
+    if sent.len() - messages > MAX_OTHER_EFFECTS {
+        return Err(format!("a hook may set timers, start and reveal at most {MAX_OTHER_EFFECTS} times"));
     }
     if messages > limits.posts {
         return Err(format!("a hook may post at most {} messages", limits.posts));
     }
-    let mut room = limits.post_bytes;
+    let mut remaining = limits.post_bytes;
     let mut effects = Vec::with_capacity(sent.len());
     for effect in sent {
         effects.push(match effect {
             SentEffect::Post { kind, body } => {
-                Effect::Post { kind: checked_kind(kind)?, body: take(&body, limits, &mut room)? }
+                Effect::Post { kind: checked_kind(kind)?, body: checked_body(&body, limits, &mut remaining)? }
             }
             SentEffect::Dm { slot_id, kind, body } => {
-                if !call.players.iter().any(|player| player.slot_id == slot_id) {
+                if !request.players.iter().any(|player| player.slot_id == slot_id) {
                     return Err("a DM went to a slot that no player holds".to_owned());
                 }
-                Effect::Dm { slot_id, kind: checked_kind(kind)?, body: take(&body, limits, &mut room)? }
+                Effect::Dm { slot_id, kind: checked_kind(kind)?, body: checked_body(&body, limits, &mut remaining)? }
             }
             SentEffect::Timer { name, after_ms } => {
                 if after_ms.is_some_and(|after| !(MIN_TIMER_MS..=MAX_TIMER_MS).contains(&after)) {
@@ -104,8 +105,8 @@ fn completed(
             SentEffect::Reveal {} => Effect::Reveal,
         });
     }
-    if effects.iter().any(|effect| tells(effect, secrets)) {
-        return Err("a message holds one of the bot's secrets (ctx.env)".to_owned());
+    if effects.iter().any(|effect| contains_secret(effect, secrets)) {
+        return Err("a message contains one of the bot's secrets (ctx.env)".to_owned());
     }
     if let Some(state) = &state {
         if state.len() > limits.state_bytes {
@@ -113,21 +114,22 @@ fn completed(
         }
         object(state, "state")?;
     }
-    Ok(Done { effects, state, ..Done::default() })
+    Ok(Completion { effects, state, ..Completion::default() })
 }
 
-fn checked_kept(kept: Option<String>, limits: &Limits) -> Result<Option<String>, String> {
-    if let Some(kept) = &kept {
-        if kept.len() > limits.kept_bytes {
-            return Err(format!("what ctx.commit keeps is {} bytes; at most {}", kept.len(), limits.kept_bytes));
+fn checked_commitments(commitments: Option<String>, limits: &Limits) -> Result<Option<String>, String> {
+    if let Some(text) = &commitments {
+        if text.len() > limits.commitment_bytes {
+            let most = limits.commitment_bytes;
+            return Err(format!("the values of ctx.commit are {} bytes; at most {most}", text.len()));
         }
-        object(kept, "what ctx.commit keeps")?;
+        object(text, "the record of ctx.commit")?;
     }
-    Ok(kept)
+    Ok(commitments)
 }
 
-/// Whether an effect would tell others a secret: in a text, a key or a name, verbatim.
-fn tells(effect: &Effect, secrets: &[String]) -> bool {
+/// Returns whether an effect would publish a secret: in a text, a key or a name, verbatim.
+fn contains_secret(effect: &Effect, secrets: &[String]) -> bool {
     fn in_text(text: &str, secrets: &[String]) -> bool {
         secrets.iter().any(|secret| text.contains(secret.as_str()))
     }
@@ -153,28 +155,28 @@ fn tells(effect: &Effect, secrets: &[String]) -> bool {
     }
 }
 
-/// A text without the bot's secrets.
+/// Replaces the bot's secrets in a text.
 pub(crate) fn redacted(text: String, secrets: &[String]) -> String {
     secrets.iter().fold(text, |text, secret| text.replace(secret.as_str(), "[secret]"))
 }
 
 fn checked_kind(kind: String) -> Result<String, String> {
-    let fits = (1..=64).contains(&kind.len())
+    let valid = (1..=64).contains(&kind.len())
         && kind.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_:.-".contains(&byte));
-    if fits { Ok(kind) } else { Err("a post has a kind that is none".to_owned()) }
+    if valid { Ok(kind) } else { Err("a kind or a timer's name is invalid".to_owned()) }
 }
 
-fn take(body: &RawValue, limits: &Limits, room: &mut usize) -> Result<Map<String, Value>, String> {
+fn checked_body(body: &RawValue, limits: &Limits, remaining: &mut usize) -> Result<Map<String, Value>, String> {
     let length = body.get().len();
     if length > limits.body_bytes {
         return Err(format!("body is {length} bytes; at most {}", limits.body_bytes));
     }
-    *room = room.checked_sub(length).ok_or("a hook's posts are too long together")?;
+    *remaining = remaining.checked_sub(length).ok_or("the posts of the hook are too long in total")?;
     object(body.get(), "body")
 }
 
 fn object(text: &str, what: &str) -> Result<Map<String, Value>, String> {
-    let object: Map<String, Value> = serde_json::from_str(text).map_err(|_| format!("{what} is no JSON object"))?;
+    let object: Map<String, Value> = serde_json::from_str(text).map_err(|_| format!("{what} is not a JSON object"))?;
     if object.values().all(|value| is_portable(value, 1)) {
         Ok(object)
     } else {
@@ -182,7 +184,7 @@ fn object(text: &str, what: &str) -> Result<Map<String, Value>, String> {
     }
 }
 
-/// Whether every reader gets the same from the value's canonical JSON.
+/// Returns whether every JSON reader gets the same value from its canonical JSON.
 fn is_portable(value: &Value, depth: usize) -> bool {
     depth <= MAX_DEPTH
         && match value {
@@ -196,17 +198,18 @@ fn is_portable(value: &Value, depth: usize) -> bool {
 fn is_exact(number: &Number) -> bool {
     match number.as_u64().or_else(|| number.as_i64().map(i64::unsigned_abs)) {
         Some(magnitude) => magnitude <= MAX_INTEGER,
-        // From 1e21 on, canonical JSON has an exponent; below, such a float would be read as an integer.
+        // Canonical JSON writes a float from 2^53 up to 1e21 without fraction or exponent, so that it would be read as
+        // an integer, and not an exact one. From 1e21 on it has an exponent.
         None => number.as_f64().is_some_and(|float| !(9_007_199_254_740_992.0..1e21).contains(&float.abs())),
     }
 }
 
 fn bounded(log: Vec<String>, limits: &Limits, secrets: &[String]) -> Vec<String> {
-    // UTF-8 takes up to four bytes for each character that the worker counts, and it adds a remark.
-    let mut room = 4 * limits.log_bytes + 256;
+    // The worker counts characters, which take up to four bytes each in UTF-8, and adds a note where it cuts.
+    let mut remaining = 4 * limits.log_bytes + 256;
     log.into_iter()
         .map_while(|line| {
-            room = room.checked_sub(line.len() + 1)?;
+            remaining = remaining.checked_sub(line.len() + 1)?;
             Some(redacted(line, secrets))
         })
         .collect()
@@ -224,14 +227,14 @@ mod tests {
 
     use crate::hook::{Player, Stream};
 
-    fn call() -> HookRequest {
+    fn request() -> HookRequest {
         HookRequest {
             hook: Hook::OnInit,
             channel_id: "chn_1".to_owned(),
             bot_id: "bot_1".to_owned(),
             now_ms: 0,
             state: None,
-            kept: None,
+            commitments: None,
             stream: Stream {
                 epoch: 0,
                 last: false,
@@ -254,49 +257,49 @@ mod tests {
         Limits { posts: 2, body_bytes: 80, post_bytes: 100, state_bytes: 20, log_bytes: 10, ..Limits::default() }
     }
 
-    /// The outcome of a hook whose worker sent this.
+    /// The outcome of a hook whose worker sends this reply.
     fn outcome(reply: &Value) -> Outcome {
         let reply = serde_json::from_value(reply.clone());
-        report(reply.expect("a well-formed reply"), &call(), &limits(), &[]).outcome
+        report(reply.expect("a well-formed reply"), &request(), &limits(), &[]).outcome
     }
 
-    /// The outcome of a hook whose worker sent these effects and this state, as texts.
+    /// The outcome of a hook whose worker sends these effects and this state, as JSON texts.
     fn done(effects: &str, state: &str) -> Outcome {
         let reply = format!(
             r#"{{"done": {{"effects": [{effects}], "state": {state}, "kept": null, "drawn": [], "log": []}}}}"#
         );
-        report(serde_json::from_str(&reply).expect("a well-formed reply"), &call(), &limits(), &[]).outcome
+        report(serde_json::from_str(&reply).expect("a well-formed reply"), &request(), &limits(), &[]).outcome
     }
 
     #[test]
     fn a_hook_within_its_limits_completes() {
         let effects = r#"{"post": {"kind": "bot", "body": {"n": 9007199254740991}}}, {"dm": {"slot_id": "s1", "kind": "a:b", "body": {}}}"#;
-        let Outcome::Completed(done) = done(effects, r#""{\"n\":-1}""#) else { panic!("refused") };
-        let Done { effects, state, .. } = *done;
+        let Outcome::Completed(completion) = done(effects, r#""{\"n\":-1}""#) else { panic!("refused") };
+        let Completion { effects, state, .. } = *completion;
         assert_eq!(effects.len(), 2);
         assert_eq!(state.as_deref(), Some(r#"{"n":-1}"#));
     }
 
     #[test]
-    fn a_worker_that_goes_past_its_limits_is_refused() {
+    fn replies_that_break_a_limit_are_refused() {
         let post = |body: &str| format!(r#"{{"post": {{"kind": "bot", "body": {body}}}}}"#);
         let cases = [
             (vec![post("{}"); 3].join(","), "null", "at most 2 messages"),
             (post(&json!({"x": "y".repeat(100)}).to_string()), "null", "at most 80"),
-            (vec![post(&json!({"x": "y".repeat(50)}).to_string()); 2].join(","), "null", "too long together"),
-            (post("[]"), "null", "no JSON object"),
-            (post(r#""text""#), "null", "no JSON object"),
+            (vec![post(&json!({"x": "y".repeat(50)}).to_string()); 2].join(","), "null", "too long in total"),
+            (post("[]"), "null", "not a JSON object"),
+            (post(r#""text""#), "null", "not a JSON object"),
             (post(r#"{"x": [{"y": 9007199254740992}]}"#), "null", "beyond"),
             (post(r#"{"x": -9007199254740992}"#), "null", "beyond"),
             (post(r#"{"x": 1e20}"#), "null", "beyond"),
             (post(&format!("{{\"x\": {}{}}}", "[".repeat(33), "]".repeat(33))), "null", "levels"),
-            (post(r#"{"x": 1e999}"#), "null", "no JSON object"),
-            (r#"{"post": {"kind": "", "body": {}}}"#.to_owned(), "null", "a kind that is none"),
-            (r#"{"post": {"kind": "a b", "body": {}}}"#.to_owned(), "null", "a kind that is none"),
+            (post(r#"{"x": 1e999}"#), "null", "not a JSON object"),
+            (r#"{"post": {"kind": "", "body": {}}}"#.to_owned(), "null", "invalid"),
+            (r#"{"post": {"kind": "a b", "body": {}}}"#.to_owned(), "null", "invalid"),
             (r#"{"dm": {"slot_id": "s2", "kind": "bot", "body": {}}}"#.to_owned(), "null", "no player holds"),
             (String::new(), r#""{\"x\": \"yyyyyyyyyyyyyyy\"}""#, "state is"),
-            (String::new(), r#""[]""#, "state is no JSON object"),
-            (String::new(), r#""{""#, "state is no JSON object"),
+            (String::new(), r#""[]""#, "state is not a JSON object"),
+            (String::new(), r#""{""#, "state is not a JSON object"),
         ];
         for (effects, state, expected) in cases {
             match done(&effects, state) {
@@ -309,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_worker_says_of_a_failure_is_bounded() {
+    fn reasons_and_logs_of_failures_are_bounded() {
         let failed = json!({"failed": {"reason": "x".repeat(10_000), "line": 3, "memory": false, "log": []}});
         let Outcome::Failed { reason, line, kind } = outcome(&failed) else { panic!("completed") };
         assert_eq!((reason.len(), line, kind), (MAX_REASON, Some(3), FailureKind::Error));
@@ -317,7 +320,7 @@ mod tests {
 
         let endless = json!({"failed": {"reason": "", "line": null, "memory": true, "log": vec!["x"; 10_000]}});
         let reply = serde_json::from_value(endless).expect("a well-formed reply");
-        let log = report(reply, &call(), &limits(), &[]).log;
+        let log = report(reply, &request(), &limits(), &[]).log;
         assert!((100..200).contains(&log.len()), "{}", log.len());
     }
 }

@@ -1,4 +1,4 @@
-//! What a bot may ask of the outside world, in the midst of a hook, and who answers.
+//! Requests that a bot makes to the network while a hook runs, and the trait that performs them.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,139 +10,139 @@ use tokio::time::Instant;
 /// A future that a [`HookEgress`] returns.
 pub type BoxFuture<'a, T> = std::pin::Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// Opens the outside world to hooks.
+/// Makes the outgoing connections of bots.
 pub trait Egress: Send + Sync + fmt::Debug {
-    /// The way out for one hook, which has until `deadline`. `secrets` must not show in logs.
+    /// Starts the egress of one hook, which must finish by `deadline`. `secrets` must not appear in logs.
     fn open(&self, channel_id: &str, bot_id: &str, deadline: Instant, secrets: Arc<[String]>) -> Box<dyn HookEgress>;
 }
 
-/// One hook's way out; dropping it closes its connections.
+/// The egress of one hook; dropping it closes its connections.
 pub trait HookEgress: Send {
-    /// Does what is asked, and says what came of it. A failure is an answer.
-    fn ask(&mut self, ask: EgressRequest) -> BoxFuture<'_, EgressResponse>;
+    /// Performs a request. A failure is a response, too.
+    fn ask(&mut self, request: EgressRequest) -> BoxFuture<'_, EgressResponse>;
 }
 
-/// Something that a bot asks for.
+/// A bot's network request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum EgressRequest {
-    /// A TCP connection.
+    /// Opens a TCP connection.
     Connect {
-        /// A name or an address.
+        /// A host name or an IP address.
         host: String,
         /// The port.
         port: u16,
-        /// How long it may take, in milliseconds.
+        /// Timeout, in milliseconds.
         timeout_ms: u64,
     },
-    /// The addresses of a name.
+    /// Looks up the addresses of a host name.
     Resolve {
         /// The name.
         host: String,
     },
-    /// TLS on a connection.
+    /// Starts TLS on a connection.
     Tls {
-        /// Which connection.
+        /// The connection's number.
         conn: u32,
         /// The name that the certificate must be for, also sent as SNI.
         server_name: Option<String>,
-        /// Whether the certificate must be valid.
+        /// True if the certificate must be valid.
         verify: bool,
-        /// Protocols to offer.
+        /// Protocols to offer by ALPN.
         #[serde(default)]
         alpn: Vec<String>,
     },
-    /// Bytes for the other end.
+    /// Sends bytes.
     Send {
-        /// Which connection.
+        /// The connection's number.
         conn: u32,
         /// The bytes.
         data: Bytes,
     },
-    /// Bytes from the other end.
+    /// Receives bytes.
     Receive {
-        /// Which connection.
+        /// The connection's number.
         conn: u32,
-        /// At most so many.
+        /// Maximum number of bytes.
         max_bytes: usize,
-        /// How long to wait for the first, in milliseconds.
+        /// Timeout for the first byte, in milliseconds.
         timeout_ms: u64,
     },
-    /// The end of a connection.
+    /// Closes a connection.
     Close {
-        /// Which connection.
+        /// The connection's number.
         conn: u32,
     },
 }
 
-/// What came of it.
+/// The response to an [`EgressRequest`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum EgressResponse {
-    /// The connection stands.
+    /// The connection is open.
     Connected {
-        /// Its number, among those of the hook.
+        /// Its number, unique within the hook.
         conn: u32,
-        /// The address at the other end.
+        /// The peer's address.
         address: String,
     },
-    /// The name's addresses.
+    /// The host name was found.
     Resolved {
-        /// As texts.
+        /// Its addresses, as text.
         addresses: Vec<String>,
     },
-    /// TLS stands.
+    /// TLS is established.
     Secured {
         /// `TLSv1.3` or `TLSv1.2`.
         version: String,
         /// The cipher suite, by OpenSSL's name.
         cipher: String,
-        /// The chosen protocol.
+        /// The protocol negotiated by ALPN.
         alpn: Option<String>,
-        /// What the other end showed, its own first, DER.
+        /// The peer's certificate chain, its own certificate first, each in DER.
         certificates: Vec<Bytes>,
     },
-    /// All bytes were taken.
+    /// All bytes were sent.
     Sent {},
-    /// These came; none at the end of the stream.
+    /// Bytes were received.
     Received {
-        /// The bytes.
+        /// The bytes; empty at the end of the stream.
         data: Bytes,
     },
     /// The connection is closed.
     Closed {},
-    /// It could not be done.
+    /// The request failed.
     Failed {
-        /// What sort of failure.
+        /// The kind of failure.
         kind: EgressErrorKind,
-        /// Why, in words for the bot's author.
+        /// The reason, for the bot's author.
         message: String,
     },
 }
 
-/// Sorts of failure, each with a Python exception of its own.
+/// Kinds of failure; each becomes a Python exception of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EgressErrorKind {
-    /// The relay's rules forbid it.
+    /// The relay's egress rules forbid it.
     Refused,
-    /// There is no such name.
+    /// The host name does not exist.
     Resolve,
-    /// It took too long.
+    /// The request timed out.
     Timeout,
-    /// TLS could not be agreed on, or the certificate is not valid.
+    /// The TLS handshake failed, or the certificate is invalid.
     Tls,
     /// Too many connections or bytes.
     Limit,
-    /// There is no such connection, or it is closed.
+    /// The connection does not exist or is closed.
     Closed,
-    /// Nobody answers at that address or port.
+    /// The address or port cannot be reached.
     Unreachable,
-    /// The other end broke off.
+    /// The peer reset the connection.
     Reset,
 }
 
-/// Bytes, in base64 where they travel.
+/// Bytes, serialised as base64.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Bytes(pub Vec<u8>);
 
@@ -166,32 +166,34 @@ impl<'de> Deserialize<'de> for Bytes {
 }
 
 impl EgressRequest {
-    /// Whether a secret is in what leaves: as it is, or in one of the usual encodings.
-    pub(crate) fn carries(&self, secret: &str) -> bool {
+    /// Returns whether a secret is in the data that is sent, verbatim or in one of the usual encodings.
+    pub(crate) fn contains(&self, secret: &str) -> bool {
         match self {
             Self::Connect { host, .. } | Self::Resolve { host } => host.contains(secret),
             Self::Tls { server_name, .. } => server_name.as_ref().is_some_and(|name| name.contains(secret)),
-            Self::Send { data, .. } => holds(&data.0, secret),
+            Self::Send { data, .. } => contains_encoded(&data.0, secret),
             Self::Receive { .. } | Self::Close { .. } => false,
         }
     }
 }
 
 impl EgressResponse {
-    /// Whether a secret is in what came back.
-    pub(crate) fn carries(&self, secret: &str) -> bool {
+    /// Returns whether a secret is in the data that was received.
+    pub(crate) fn contains(&self, secret: &str) -> bool {
         match self {
-            Self::Received { data } => holds(&data.0, secret),
+            Self::Received { data } => contains_encoded(&data.0, secret),
             Self::Failed { message, .. } => message.contains(secret),
             _ => false,
         }
     }
 }
 
-fn holds(bytes: &[u8], secret: &str) -> bool {
+/// Searches for a secret as it is, in hexadecimal, percent-encoded, and in base64.
+fn contains_encoded(bytes: &[u8], secret: &str) -> bool {
     let found = |form: &[u8]| !form.is_empty() && bytes.windows(form.len()).any(|window| window == form);
     let raw = secret.as_bytes();
-    // Base64 of a text in which the secret stands shows a part of it that depends on its place.
+    // Base64 encodes groups of three bytes, so the encoding of a secret inside a longer text depends on the secret's
+    // offset modulo 3. Each offset is tried; characters that also depend on the neighbouring bytes are left out.
     let shifted = (0..3).flat_map(|shift| {
         let mut padded = vec![b' '; shift];
         padded.extend_from_slice(raw);
@@ -225,22 +227,22 @@ mod tests {
     #[test]
     fn a_secret_is_found_in_its_usual_encodings() {
         let secret = "sk-p/ss+word=42 & more";
-        let carries = |text: String| EgressRequest::Send { conn: 1, data: Bytes(text.into_bytes()) }.carries(secret);
-        assert!(carries(format!("Authorization: Bearer {secret}\r\n")));
-        assert!(carries(format!("key={}", percent_encoded(secret))));
-        assert!(carries(HEXLOWER.encode(secret.as_bytes())));
+        let contains = |text: String| EgressRequest::Send { conn: 1, data: Bytes(text.into_bytes()) }.contains(secret);
+        assert!(contains(format!("Authorization: Bearer {secret}\r\n")));
+        assert!(contains(format!("key={}", percent_encoded(secret))));
+        assert!(contains(HEXLOWER.encode(secret.as_bytes())));
         for user in ["", "u:", "us:", "user:"] {
-            assert!(carries(format!("Basic {}", BASE64.encode(format!("{user}{secret}").as_bytes()))), "{user}");
+            assert!(contains(format!("Basic {}", BASE64.encode(format!("{user}{secret}").as_bytes()))), "{user}");
         }
-        assert!(!carries("GET / HTTP/1.1".to_owned()));
+        assert!(!contains("GET / HTTP/1.1".to_owned()));
     }
 
     #[test]
-    fn asks_and_answers_are_plain_json() {
-        let ask = r#"{"send":{"conn":1,"data":"aGk="}}"#;
-        let parsed: EgressRequest = serde_json::from_str(ask).unwrap();
+    fn requests_are_plain_json() {
+        let text = r#"{"send":{"conn":1,"data":"aGk="}}"#;
+        let parsed: EgressRequest = serde_json::from_str(text).unwrap();
         assert_eq!(parsed, EgressRequest::Send { conn: 1, data: Bytes(b"hi".to_vec()) });
-        assert_eq!(serde_json::to_string(&parsed).unwrap(), ask);
+        assert_eq!(serde_json::to_string(&parsed).unwrap(), text);
         assert!(serde_json::from_str::<EgressRequest>(r#"{"send":{"conn":1,"data":"?"}}"#).is_err());
     }
 }

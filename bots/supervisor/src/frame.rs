@@ -1,7 +1,8 @@
-//! What travels between supervisor and worker: a length of four bytes, big-endian, and JSON.
+//! Frames between supervisor and worker: a length of four bytes, big-endian, then JSON.
 //!
-//! `{"id": n, "request": {..}}` is answered by `{"id": n, "reply": {..}}`, one at a time. The worker
-//! speaks first, with id 0.
+//! `{"id": n, "request": {..}}` is answered by `{"id": n, "reply": {..}}`, one at a time. While a hook
+//! runs, the worker may send `{"id": n, "ask": {..}}`, a network request, which is answered by
+//! `{"id": n, "answer": {..}}`. The worker sends the first frame, `ready` or `broken`, with id 0.
 
 use std::io;
 use std::path::Path;
@@ -17,7 +18,7 @@ use mcp_multiplayer_protocol::channel::Hook;
 use crate::egress::{EgressRequest, EgressResponse};
 use crate::hook::HookRequest;
 use crate::report::RuntimeInfo;
-use crate::sandbox::Act;
+use crate::sandbox::ForbiddenAction;
 
 #[derive(Debug, Serialize)]
 struct RequestFrame<'a> {
@@ -34,7 +35,7 @@ pub(crate) enum Request<'a> {
     Hook(&'a HookRequest),
 }
 
-/// The limits that the worker itself reports on, in better words than the supervisor could.
+/// Limits that the worker checks as well, because its error can name the line of the source.
 #[derive(Debug, Serialize)]
 pub(crate) struct LoadLimits {
     pub(crate) posts: usize,
@@ -42,30 +43,33 @@ pub(crate) struct LoadLimits {
     pub(crate) post_bytes: usize,
     pub(crate) state_bytes: usize,
     pub(crate) log_bytes: usize,
-    pub(crate) kept_bytes: usize,
+    #[serde(rename = "kept_bytes")]
+    pub(crate) commitment_bytes: usize,
     pub(crate) hook_ms: u128,
 }
 
-/// A worker speaks to reply or, in the midst of a hook, to ask something of the outside world.
+/// A frame from a worker: exactly one of the two fields is present.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct SpokenFrame {
+struct WorkerFrame {
     id: u64,
     reply: Option<Reply>,
-    ask: Option<EgressRequest>,
+    #[serde(rename = "ask")]
+    egress: Option<EgressRequest>,
 }
 
 #[derive(Debug, Serialize)]
-struct AnswerFrame<'a> {
+struct EgressResponseFrame<'a> {
     id: u64,
-    answer: &'a EgressResponse,
+    #[serde(rename = "answer")]
+    response: &'a EgressResponse,
 }
 
-/// What a worker said.
+/// A message from a worker.
 #[derive(Debug)]
-pub(crate) enum Spoken {
+pub(crate) enum WorkerMessage {
     Reply(Reply),
-    EgressRequest(EgressRequest),
+    Egress(EgressRequest),
 }
 
 #[derive(Debug, Deserialize)]
@@ -77,7 +81,7 @@ pub(crate) enum Reply {
     },
     Loaded {},
     SelfTested {
-        acts: Vec<Act>,
+        actions: Vec<ForbiddenAction>,
     },
     Inspected {
         class_name: String,
@@ -91,7 +95,8 @@ pub(crate) enum Reply {
     Done {
         effects: Vec<SentEffect>,
         state: Option<String>,
-        kept: Option<String>,
+        #[serde(rename = "kept")]
+        commitments: Option<String>,
         drawn: Vec<KeystreamRange>,
         log: Vec<String>,
     },
@@ -103,7 +108,7 @@ pub(crate) enum Reply {
     },
 }
 
-/// An effect as it came, its body not yet looked into.
+/// An effect as the worker sent it, with its body not parsed yet.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub(crate) enum SentEffect {
@@ -114,11 +119,11 @@ pub(crate) enum SentEffect {
     Reveal {},
 }
 
-/// Why no reply came.
+/// Reason why no message was read.
 #[derive(Debug)]
 pub(crate) enum ReadError {
     Closed,
-    /// The worker sent something else than one reply to the request; said in few words.
+    /// The worker sent something else than one message about the request; a noun phrase.
     Protocol(&'static str),
 }
 
@@ -132,9 +137,9 @@ pub(crate) async fn write(socket: &mut UnixStream, id: u64, request: &Request<'_
     send(socket, &RequestFrame { id, request }).await
 }
 
-/// Answers what the worker asked while it was at request `id`.
-pub(crate) async fn answer(socket: &mut UnixStream, id: u64, answer: &EgressResponse) -> io::Result<()> {
-    send(socket, &AnswerFrame { id, answer }).await
+/// Sends the response to an egress request that the worker made during request `id`.
+pub(crate) async fn respond(socket: &mut UnixStream, id: u64, response: &EgressResponse) -> io::Result<()> {
+    send(socket, &EgressResponseFrame { id, response }).await
 }
 
 async fn send(socket: &mut UnixStream, content: &impl Serialize) -> io::Result<()> {
@@ -145,13 +150,13 @@ async fn send(socket: &mut UnixStream, content: &impl Serialize) -> io::Result<(
     socket.write_all(&frame).await
 }
 
-/// Reads what is said about request `id`, in at most `max_bytes`, through `buffer`.
+/// Reads the next message about request `id`, of at most `max_bytes`; `buffer` is reused between calls.
 pub(crate) async fn read(
     socket: &mut UnixStream,
     id: u64,
     max_bytes: usize,
     buffer: &mut Vec<u8>,
-) -> Result<Spoken, ReadError> {
+) -> Result<WorkerMessage, ReadError> {
     buffer.clear();
     let mut end = None;
     while end.is_none_or(|end| buffer.len() < end) {
@@ -169,14 +174,14 @@ pub(crate) async fn read(
     if end != Some(buffer.len()) {
         return Err(ReadError::Protocol("more than one reply"));
     }
-    let frame: SpokenFrame =
+    let frame: WorkerFrame =
         serde_json::from_slice(&buffer[4..]).map_err(|_| ReadError::Protocol("an unreadable reply"))?;
     if frame.id != id {
         return Err(ReadError::Protocol("a reply to another request"));
     }
-    match (frame.reply, frame.ask) {
-        (Some(reply), None) => Ok(Spoken::Reply(reply)),
-        (None, Some(ask)) => Ok(Spoken::EgressRequest(ask)),
+    match (frame.reply, frame.egress) {
+        (Some(reply), None) => Ok(WorkerMessage::Reply(reply)),
+        (None, Some(request)) => Ok(WorkerMessage::Egress(request)),
         _ => Err(ReadError::Protocol("an unreadable reply")),
     }
 }
@@ -185,8 +190,8 @@ pub(crate) async fn read(
 mod tests {
     use super::*;
 
-    /// What is read when a worker sends these bytes as its answer to request 7.
-    async fn read_from(sent: &[u8]) -> Result<Spoken, ReadError> {
+    /// Reads the reply to request 7 from a worker that sends these bytes.
+    async fn read_from(sent: &[u8]) -> Result<WorkerMessage, ReadError> {
         let (mut ours, mut theirs) = UnixStream::pair().expect("a socket pair");
         theirs.write_all(sent).await.expect("the buffer has room");
         drop(theirs);
@@ -200,9 +205,9 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_reply_to_the_request_is_read() {
+    async fn a_reply_to_the_request_is_read() {
         let reply = read_from(&framed(r#"{"id": 7, "reply": {"loaded": {}}}"#)).await;
-        assert!(matches!(reply, Ok(Spoken::Reply(Reply::Loaded {}))), "{reply:?}");
+        assert!(matches!(reply, Ok(WorkerMessage::Reply(Reply::Loaded {}))), "{reply:?}");
     }
 
     #[tokio::test]
@@ -222,14 +227,14 @@ mod tests {
         ];
         for (sent, expected) in cases {
             match read_from(&sent).await {
-                Err(ReadError::Protocol(what)) => assert_eq!(what, expected),
+                Err(ReadError::Protocol(sent)) => assert_eq!(sent, expected),
                 other => panic!("{other:?} of {}", String::from_utf8_lossy(&sent)),
             }
         }
     }
 
     #[tokio::test]
-    async fn a_reply_that_breaks_off_is_an_end() {
+    async fn a_truncated_reply_is_read_as_the_end_of_the_worker() {
         for sent in [&b""[..], b"\0\0", b"\0\0\0\x09{\"id\":"] {
             let reply = read_from(sent).await;
             assert!(matches!(reply, Err(ReadError::Closed)), "{reply:?}");

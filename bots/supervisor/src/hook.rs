@@ -1,4 +1,4 @@
-//! One call into a bot.
+//! The input of a hook.
 
 use std::collections::BTreeMap;
 
@@ -7,26 +7,27 @@ use mcp_multiplayer_protocol::channel::Hook;
 use serde::Serialize;
 use serde_json::Value;
 
-/// A hook to run, with all that it may know.
+/// A hook to run, and everything that it can see.
 #[derive(Debug, Clone, Serialize)]
 pub struct HookRequest {
-    /// Which method.
+    /// The method to call.
     pub hook: Hook,
-    /// What `ctx.channel_id` says.
+    /// Value of `ctx.channel_id`.
     pub channel_id: String,
-    /// What `ctx.bot_id` says.
+    /// Value of `ctx.bot_id`.
     pub bot_id: String,
     /// The time of the triggering entry, in milliseconds since 1970: `ctx.now` in seconds.
     pub now_ms: i64,
-    /// The bot's state as JSON text, as its last commit left it; `None` before the first.
+    /// The bot's state as JSON text, as its last successful hook left it; `None` if it has never set one.
     pub state: Option<String>,
-    /// What the runtime keeps for the bot between hooks, as JSON text of its own making.
-    pub kept: Option<String>,
-    /// Who holds a slot now.
+    /// Values that the bot has committed to with `ctx.commit`, as JSON text written by the worker.
+    #[serde(rename = "kept")]
+    pub commitments: Option<String>,
+    /// The seated players: `ctx.players`.
     pub players: Vec<Player>,
     /// The channel's slots that are not closed, filled or not: `ctx.slots`.
     pub slots: Vec<Slot>,
-    /// Where the bot's randomness comes from.
+    /// The source of the bot's randomness.
     pub stream: Stream,
     /// The bot's sealed secrets: `ctx.env`.
     pub env: BTreeMap<String, Secret>,
@@ -37,44 +38,44 @@ pub struct HookRequest {
 /// A bot's keystream: HMAC-SHA256 of a key over 0, 1, 2, … as 8 bytes, big-endian.
 #[derive(Debug, Clone, Serialize)]
 pub struct Stream {
-    /// Which of the bot's seeds is in force.
+    /// Number of the bot's current seed.
     pub epoch: u32,
-    /// Whether it is the last one, and so cannot be revealed.
+    /// True if it is the last one, and so cannot be revealed.
     pub last: bool,
-    /// The slots whose players' entropy is in it; `None` before `ctx.start()`.
+    /// The slots whose players contributed entropy; `None` before `ctx.start()`.
     pub open: Option<Vec<String>>,
-    /// How many bytes were drawn from it.
+    /// Number of bytes drawn from it.
     pub position: u64,
-    /// The slots whose players' entropy would be in it if it were opened now.
+    /// The slots whose players' entropy `ctx.start()` would add now.
     pub seated: Vec<String>,
     /// Its key, as hex.
     pub key: Secret,
     /// Its key after `ctx.start()`.
     pub start_key: Secret,
-    /// Its key after `ctx.reveal()`, where that is known.
+    /// Its key after `ctx.reveal()`; `None` in a replay that does not know the next seed.
     pub next_key: Option<Secret>,
     /// Its key after `ctx.reveal()` and `ctx.start()`.
     pub next_start_key: Option<Secret>,
 }
 
-/// A player, as bots see it in `ctx.players`.
+/// A player as it appears in `ctx.players`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Player {
-    /// `s1`.
+    /// The slot's id, such as `s1`.
     pub slot_id: String,
     /// The slot's label.
     pub label: String,
 }
 
-/// A slot, as bots see it in `ctx.slots`.
+/// A slot as it appears in `ctx.slots`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Slot {
-    /// `s1`.
+    /// The slot's id, such as `s1`.
     pub slot_id: String,
     /// Its label.
     pub label: String,
     /// `bot` or `invite`.
     pub kind: &'static str,
-    /// Whether a player or a bot holds it.
+    /// True if a player or a bot holds it.
     pub filled: bool,
 }

@@ -1,13 +1,17 @@
 //! Starts, feeds, limits and kills the processes that run bots.
 //!
-//! A bot runs in a worker process of its own (`mcp-multiplayer-bot`), warm between its hooks. A
-//! worker is never trusted: what it sends is capped, checked and thrown away when it is late, and a
-//! worker that breaks a rule is killed. This crate holds no Python and knows no channel.
+//! A bot runs in a worker process of its own (`mcp-multiplayer-bot`), which stays alive between its
+//! hooks. A worker is never trusted: its replies are capped and checked, late replies are discarded,
+//! and a worker that breaks a rule is killed. This crate contains no Python and does not know what a
+//! channel is.
+//!
+//! Modules import only those below them: `replay` → `supervisor` → `pool` → `launcher` → `worker` →
+//! `zygote` → `process`, `output` → `config` and the data types.
 //!
 //! ```no_run
 //! # use std::sync::Arc;
 //! # use mcp_multiplayer_bot_supervisor::*;
-//! # async fn example(call: HookRequest) -> Result<(), Box<dyn std::error::Error>> {
+//! # async fn example(request: HookRequest) -> Result<(), Box<dyn std::error::Error>> {
 //! let supervisor = Supervisor::new(SupervisorConfig::new("target/release/mcp-multiplayer-bot", "/var/lib/relay/workspaces"))?;
 //! let program = Arc::new(Program {
 //!     name: "EchoBot".to_owned(),
@@ -17,18 +21,21 @@
 //! });
 //! let inspected = supervisor.inspect(&program).await?;
 //! assert_eq!(inspected.hooks, [Hook::OnInit]);
-//! let report = supervisor.run(&BotKey::new("chn_1", "bot_1"), &program, call).await?;
+//! let report = supervisor.run(&BotKey::new("chn_1", "bot_1"), &program, request).await?;
 //! # Ok(())
 //! # }
 //! ```
 
 mod check;
+mod config;
 mod egress;
 mod error;
-mod fleet;
 mod frame;
 mod hook;
+mod launcher;
 mod limits;
+mod output;
+mod pool;
 mod preset;
 mod process;
 mod program;
@@ -45,13 +52,14 @@ mod zygote;
 
 pub use mcp_multiplayer_protocol::channel::Hook;
 
+pub use crate::config::SupervisorConfig;
 pub use crate::egress::{BoxFuture, Bytes, Egress, EgressErrorKind, EgressRequest, EgressResponse, HookEgress};
 pub use crate::error::{InspectError, Unavailable};
 pub use crate::hook::{HookRequest, Player, Slot, Stream};
 pub use crate::limits::Limits;
 pub use crate::preset::{Preset, find_preset, presets};
 pub use crate::program::{BotKey, Program};
-pub use crate::record::{Record, Step};
-pub use crate::report::{Done, Effect, FailureKind, HookReport, Inspected, Outcome, RuntimeInfo};
-pub use crate::sandbox::{Act, Layer, Sandbox};
-pub use crate::supervisor::{Supervisor, SupervisorConfig};
+pub use crate::record::{EgressExchange, EgressRecord};
+pub use crate::report::{Completion, Effect, FailureKind, HookReport, Inspected, Outcome, RuntimeInfo};
+pub use crate::sandbox::{ForbiddenAction, Layer, Sandbox, SandboxLevel};
+pub use crate::supervisor::Supervisor;

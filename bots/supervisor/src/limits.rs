@@ -1,34 +1,35 @@
-//! What one hook may use.
+//! Limits of a hook.
 
 use std::time::Duration;
 
 use mcp_multiplayer_protocol::limits;
 
-/// The limits of a bot; all of them are enforced outside of its process.
+/// Limits of a hook. The supervisor or the kernel enforces all of them, so a bot that controls its process cannot
+/// exceed them.
 #[derive(Debug, Clone)]
 pub struct Limits {
-    /// Wall time, and so CPU time, of a hook, and of compiling or inspecting a source: 5 s. Starting
-    /// the process does not count.
+    /// Wall-clock time of a hook, and of compiling or inspecting a source: 5 s. The start of the process does not
+    /// count.
     pub hook: Duration,
-    /// How long a worker may take until it is ready: 10 s.
+    /// Time until a new worker must be ready: 10 s.
     pub startup: Duration,
-    /// Private memory of the process: 256 MiB. Not enforced on macOS.
+    /// Private memory of the process, in bytes: 256 MiB. Not enforced on macOS.
     pub memory_bytes: u64,
-    /// All files of the workspace together: 100 MB.
+    /// Total size of all files of the workspace: 100 MB.
     pub workspace_bytes: u64,
-    /// Posts and DMs of a hook: 100.
+    /// Number of posts and DMs of a hook: 100.
     pub posts: usize,
-    /// The body of one of them as JSON: 32 KiB.
+    /// Size of the body of one post or DM as JSON: 32 KiB.
     pub body_bytes: usize,
-    /// Their bodies as JSON, together: 1 MiB.
+    /// Total size of the bodies of a hook's posts and DMs as JSON: 1 MiB.
     pub post_bytes: usize,
-    /// The state as JSON: 1 MiB.
+    /// Size of the state as JSON: 1 MiB.
     pub state_bytes: usize,
-    /// What `ctx.commit` keeps, as JSON: 256 KiB.
-    pub kept_bytes: usize,
-    /// The source: 256 KiB.
+    /// Total size of the values behind `ctx.commit` as JSON: 256 KiB.
+    pub commitment_bytes: usize,
+    /// Size of the source: 256 KiB.
     pub source_bytes: usize,
-    /// What is kept of a hook's prints: 16 KiB.
+    /// Size of a hook's printed output, after which it is cut: 16 KiB.
     pub log_bytes: usize,
 }
 
@@ -43,7 +44,7 @@ impl Default for Limits {
             body_bytes: limits::BODY_BYTES,
             post_bytes: 1 << 20,
             state_bytes: 1 << 20,
-            kept_bytes: 256 << 10,
+            commitment_bytes: 256 << 10,
             source_bytes: limits::SOURCE_BYTES,
             log_bytes: 16 << 10,
         }
@@ -51,13 +52,13 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// The largest frame that a worker within its limits can send: escaping at most doubles JSON
-    /// that is carried as text, and a log line's worst character takes six bytes.
+    /// Size of the largest frame that a worker within its limits can send. State and commitments are JSON carried as
+    /// JSON strings, which escaping at most doubles; a character of a log line takes up to six bytes.
     pub(crate) fn reply_bytes(&self) -> usize {
         self.post_bytes
             + 256 * self.posts
             + 2 * self.state_bytes
-            + 2 * self.kept_bytes
+            + 2 * self.commitment_bytes
             + 8 * self.log_bytes
             + (64 << 10)
     }

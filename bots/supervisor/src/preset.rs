@@ -5,17 +5,17 @@ use std::sync::Arc;
 /// A bot that ships with the product.
 #[derive(Clone, Copy, Debug)]
 pub struct Preset {
-    /// Its name, which is that of its class.
+    /// Its name, which is also the name of its class.
     pub name: &'static str,
     /// Its version.
     pub version: &'static str,
-    /// What it does, in a line.
+    /// One-line description.
     pub summary: &'static str,
     source: &'static str,
 }
 
 impl Preset {
-    /// What refers to it: `builtin://NAME`.
+    /// Its code reference: `builtin://NAME`.
     pub fn code_ref(&self) -> String {
         format!("builtin://{}", self.name)
     }
@@ -54,7 +54,7 @@ const PRESETS: &[Preset] = &[
     Preset {
         name: "TlsBot",
         version: "1.0",
-        summary: "Shows a server's TLS certificate to everybody at once: subject, issuer, validity, names, fingerprint, and whether it holds.",
+        summary: "Shows a server's TLS certificate to everybody at once: subject, issuer, validity, names, fingerprint, and whether the certificate is valid.",
         source: include_str!("../../python/presets/tls_bot.py"),
     },
     Preset {

@@ -1,4 +1,4 @@
-//! What a bot is, to the process that runs it.
+//! A bot's program and the key of its process.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,20 +12,21 @@ pub struct Program {
     pub name: String,
     /// Python source, at most [`Limits::source_bytes`](crate::Limits::source_bytes).
     pub source: Arc<str>,
-    /// What `__init__(ctx, params)` gets.
+    /// The `params` argument of `__init__(ctx, params)`.
     pub params: Value,
-    /// Whether the source is held to the policy; without it, it is plain Python behind the process sandbox.
+    /// True if the source must satisfy the policy; without it, it is plain Python that only the process sandbox
+    /// confines.
     pub policy: bool,
 }
 
-// A source is long, and params may be private.
+// Leaves out the source, which is long, and the params, which may be private.
 impl fmt::Debug for Program {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Program").field("name", &self.name).finish_non_exhaustive()
     }
 }
 
-/// Whose process a hook runs in: one bot of one channel.
+/// Key of a bot's process: one bot of one channel.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct BotKey {
     channel_id: Arc<str>,
@@ -33,7 +34,7 @@ pub struct BotKey {
 }
 
 impl BotKey {
-    /// The key of a bot by the ids of its channel and its own.
+    /// The key of a bot, from the ids of its channel and of the bot.
     pub fn new(channel_id: &str, bot_id: &str) -> Self {
         Self { channel_id: channel_id.into(), bot_id: bot_id.into() }
     }

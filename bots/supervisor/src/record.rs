@@ -1,4 +1,4 @@
-//! What a hook exchanged with the outside world, so that a replay can answer in the world's place.
+//! Records of the network exchanges of hooks, from which a replay answers the bot's requests.
 
 use std::time::Duration;
 
@@ -6,98 +6,105 @@ use serde::{Deserialize, Serialize};
 
 use crate::egress::{EgressErrorKind, EgressRequest, EgressResponse, HookEgress};
 
-/// Questions that a hook may ask.
-const MAX_STEPS: usize = 4096;
+/// Time before a hook's deadline at which egress must have finished, so that the bot can still report a failure.
+pub(crate) const EGRESS_MARGIN: Duration = Duration::from_millis(200);
 
-/// Bytes of a record as JSON.
+/// Maximum number of requests of a hook.
+const MAX_EXCHANGES: usize = 4096;
+
+/// Maximum size of a record as JSON, in bytes.
 const MAX_BYTES: usize = 8 << 20;
 
-/// A question and its answer.
+/// Maximum number of contacted hosts in a record.
+const MAX_HOSTS: usize = 64;
+
+/// Maximum length of a host name in a record, in characters.
+const HOST_CHARACTERS: usize = 255;
+
+/// An egress request and its response.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Step {
-    /// What the bot asked.
-    pub ask: EgressRequest,
-    /// What came back.
-    pub answer: EgressResponse,
+pub struct EgressExchange {
+    /// The bot's request.
+    #[serde(rename = "ask")]
+    pub request: EgressRequest,
+    /// The relay's response.
+    #[serde(rename = "answer")]
+    pub response: EgressResponse,
 }
 
-/// All that one hook asked, in order, with the answers.
+/// All exchanges of one hook, in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Record {
+pub struct EgressRecord {
     text: String,
     hosts: Vec<String>,
     sealed: bool,
 }
 
-impl Record {
-    /// The steps as JSON, which is what is hashed and kept.
+impl EgressRecord {
+    /// The exchanges as a JSON array of [`EgressExchange`]; this text is what is hashed and stored.
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// Whom the hook wanted to talk to, as `host:port`, each once.
+    /// Contacted hosts, as `host:port`, each once. Includes those to which the connection failed.
     pub fn hosts(&self) -> &[String] {
         &self.hosts
     }
 
-    /// Whether a sealed secret of the bot is in it, so that no more than its hash may be kept.
+    /// Returns whether one of the bot's secrets occurs in it, so that only its hash may be stored.
     pub fn is_sealed(&self) -> bool {
         self.sealed
     }
 }
 
-/// Carries a hook's questions to the outside world, and notes them.
-pub(crate) struct Recorder<'a> {
-    visit: Option<Box<dyn HookEgress>>,
+/// Performs a hook's egress requests and records them.
+pub(crate) struct EgressRecorder<'a> {
+    egress: Option<Box<dyn HookEgress>>,
     secrets: &'a [String],
-    steps: Vec<String>,
+    exchanges: Vec<String>,
     bytes: usize,
     hosts: Vec<String>,
     sealed: bool,
 }
 
-impl<'a> Recorder<'a> {
-    /// Without a `visit` every question is refused.
-    pub(crate) fn new(visit: Option<Box<dyn HookEgress>>, secrets: &'a [String]) -> Self {
-        Self { visit, secrets, steps: Vec::new(), bytes: 0, hosts: Vec::new(), sealed: false }
+impl<'a> EgressRecorder<'a> {
+    /// Without `egress` every request is refused.
+    pub(crate) fn new(egress: Option<Box<dyn HookEgress>>, secrets: &'a [String]) -> Self {
+        Self { egress, secrets, exchanges: Vec::new(), bytes: 0, hosts: Vec::new(), sealed: false }
     }
 
-    pub(crate) async fn ask(&mut self, ask: EgressRequest) -> EgressResponse {
-        if let EgressRequest::Connect { host, port, .. } = &ask {
-            let host = format!("{}:{port}", host.chars().take(255).collect::<String>());
-            if self.hosts.len() < 64 && !self.hosts.contains(&host) {
+    pub(crate) async fn perform(&mut self, request: EgressRequest) -> EgressResponse {
+        if let EgressRequest::Connect { host, port, .. } = &request {
+            let host = format!("{}:{port}", host.chars().take(HOST_CHARACTERS).collect::<String>());
+            if self.hosts.len() < MAX_HOSTS && !self.hosts.contains(&host) {
                 self.hosts.push(host);
             }
         }
-        self.sealed |= self.secrets.iter().any(|secret| ask.carries(secret));
-        let full = self.steps.len() >= MAX_STEPS || self.bytes >= MAX_BYTES;
-        let answer = match &mut self.visit {
+        self.sealed |= self.secrets.iter().any(|secret| request.contains(secret));
+        let full = self.exchanges.len() >= MAX_EXCHANGES || self.bytes >= MAX_BYTES;
+        let response = match &mut self.egress {
             None => failed(EgressErrorKind::Refused, "bots have no network on this relay"),
-            Some(_) if full => {
-                failed(EgressErrorKind::Limit, "a hook may not exchange more than this with the outside world")
-            }
-            Some(visit) => visit.ask(ask.clone()).await,
+            Some(_) if full => failed(EgressErrorKind::Limit, "this hook has reached its limit of network traffic"),
+            Some(egress) => egress.ask(request.clone()).await,
         };
-        self.sealed |= self.secrets.iter().any(|secret| answer.carries(secret));
+        self.sealed |= self.secrets.iter().any(|secret| response.contains(secret));
         if !full {
-            let step = serde_json::to_string(&Step { ask, answer: answer.clone() }).expect("plain JSON");
-            self.bytes += step.len();
-            self.steps.push(step);
+            let exchange = EgressExchange { request, response: response.clone() };
+            let exchange = serde_json::to_string(&exchange).expect("plain JSON");
+            self.bytes += exchange.len();
+            self.exchanges.push(exchange);
         }
-        answer
+        response
     }
 
-    /// What was noted, if anything was asked.
-    pub(crate) fn finish(self) -> Option<Record> {
-        let Self { steps, hosts, sealed, .. } = self;
-        (!steps.is_empty()).then(|| Record { text: format!("[{}]", steps.join(",")), hosts, sealed })
+    /// The record; `None` if there was no request.
+    pub(crate) fn finish(self) -> Option<EgressRecord> {
+        let Self { exchanges, hosts, sealed, .. } = self;
+        (!exchanges.is_empty()).then(|| EgressRecord { text: format!("[{}]", exchanges.join(",")), hosts, sealed })
     }
 }
 
 fn failed(kind: EgressErrorKind, message: &str) -> EgressResponse {
     EgressResponse::Failed { kind, message: message.to_owned() }
 }
-
-/// How long before a hook's deadline the outside world must have answered, so that the bot can still say why not.
-pub(crate) const LAST_WORDS: Duration = Duration::from_millis(200);

@@ -1,4 +1,4 @@
-//! What came of running a bot.
+//! Results of inspecting a source and of running a hook.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -6,21 +6,21 @@ use serde_json::{Map, Value};
 use mcp_multiplayer_protocol::KeystreamRange;
 use mcp_multiplayer_protocol::channel::Hook;
 
-use crate::record::Record;
-use crate::sandbox::Layer;
+use crate::record::EgressRecord;
+use crate::sandbox::{Layer, SandboxLevel};
 
-/// A bot's source was found fit to attach.
+/// Result of the successful inspection of a source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Inspected {
     /// The name of its bot class.
     pub class_name: String,
     /// The hooks that the class defines or inherits, in the order of [`Hook`].
     pub hooks: Vec<Hook>,
-    /// What it ran in.
+    /// The runtime that inspected it.
     pub runtime: RuntimeInfo,
 }
 
-/// What a worker runs: a replay has to have the same.
+/// Versions that a worker runs; a replay needs the same ones.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RuntimeInfo {
@@ -30,70 +30,70 @@ pub struct RuntimeInfo {
     pub python: String,
     /// SHA-256 of the pinned package list, `sha256:<hex>`.
     pub lock_hash: String,
-    /// How far the bot sandbox reaches, as [`Sandbox::level`](crate::Sandbox::level) has it.
-    pub sandbox: String,
-    /// Its layers.
+    /// Level of the sandbox according to the worker; the self-test may lower it.
+    pub sandbox: SandboxLevel,
+    /// Layers of the sandbox.
     #[serde(default)]
     pub layers: Vec<Layer>,
 }
 
-/// What a hook did.
+/// Result of running a hook.
 #[derive(Debug, Clone, PartialEq)]
 pub struct HookReport {
-    /// Its effects, or why there are none.
+    /// Its effects, or the reason of its failure.
     pub outcome: Outcome,
-    /// What it printed, in lines; bounded by [`Limits::log_bytes`](crate::Limits::log_bytes).
+    /// Printed lines; bounded by [`Limits::log_bytes`](crate::Limits::log_bytes).
     pub log: Vec<String>,
-    /// What it exchanged with the outside world, if anything.
-    pub record: Option<Record>,
+    /// Its network exchanges, if any.
+    pub record: Option<EgressRecord>,
 }
 
-/// How a hook ended.
+/// Outcome of a hook.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Outcome {
-    /// It returned, or the bot has no such hook.
-    Completed(Box<Done>),
-    /// It did not, and nothing that it did counts.
+    /// The hook returned, or the bot has no such hook.
+    Completed(Box<Completion>),
+    /// The hook failed, and all its effects are discarded.
     Failed {
-        /// Why, in words for players: `ZeroDivisionError: division by zero`.
+        /// The reason, for players: `ZeroDivisionError: division by zero`.
         reason: String,
         /// The line of the bot's source where it happened, if it is known.
         line: Option<u32>,
-        /// What sort of failure.
+        /// The kind of failure.
         kind: FailureKind,
     },
 }
 
-/// What a hook did.
+/// Results of a completed hook.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Done {
-    /// In order.
+pub struct Completion {
+    /// Its effects, in order.
     pub effects: Vec<Effect>,
-    /// The state to keep, as JSON text of an object; `None` if it is as it was.
+    /// The new state, as JSON text of an object; `None` if it is unchanged.
     pub state: Option<String>,
-    /// What the runtime keeps, as JSON text of an object; `None` if it is as it was.
-    pub kept: Option<String>,
-    /// What it drew from the bot's keystream, a stretch for each of the streams that it had.
+    /// The new values behind `ctx.commit`, as JSON text of an object; `None` if they are unchanged.
+    pub commitments: Option<String>,
+    /// Ranges drawn from the bot's keystream, one for each key that was in use during the hook.
     pub drawn: Vec<KeystreamRange>,
 }
 
-/// Sorts of failure. Except after `Error` the bot's process is gone.
+/// Kinds of failure. After any other kind than `Error` the bot's process has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FailureKind {
-    /// The bot raised, or its source is at fault.
+    /// The bot raised an exception, or its source did not load.
     Error,
-    /// It took too long and was killed.
+    /// The hook exceeded its time limit, and its process was killed.
     Timeout,
-    /// It ran out of memory.
+    /// The hook ran out of memory.
     Memory,
-    /// Its process ended by itself or was killed by somebody else.
+    /// The process ended by itself or was killed by another process.
     Died,
-    /// It broke a limit or the protocol.
+    /// The hook or its worker broke a limit or the protocol.
     Refused,
 }
 
-/// Something that a hook did to its channel.
+/// An effect of a hook on its channel.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Effect {
     /// `ctx.post(kind, body)`.
@@ -105,16 +105,16 @@ pub enum Effect {
     },
     /// `ctx.dm(slot_id, kind, body)`.
     Dm {
-        /// The slot of one of the call's players.
+        /// The slot of one of the request's players.
         slot_id: String,
-        /// As for a post.
+        /// The same as for a post.
         kind: String,
-        /// As for a post.
+        /// The same as for a post.
         body: Map<String, Value>,
     },
     /// `ctx.timer(name, seconds)`.
     Timer {
-        /// 1 to 64 of the characters of a kind.
+        /// 1 to 64 characters, the same as in a kind.
         name: String,
         /// Milliseconds after the time of the hook; `None` cancels it.
         after_ms: Option<u64>,

@@ -1,17 +1,47 @@
-//! How far the bot sandbox reaches here.
+//! The level of the bot sandbox on this machine, its layers, and the result of its self-test.
+
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// The wall around every bot of a supervisor, as it was found when it was tried.
+/// Degree to which bots are isolated, from the weakest to the strongest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SandboxLevel {
+    /// A process of its own with resource limits, or a sandbox that failed its self-test.
+    Process,
+    /// System calls are filtered, and files outside of the workspace cannot be reached.
+    Kernel,
+    /// Every layer is active.
+    Full,
+}
+
+impl SandboxLevel {
+    /// `process`, `kernel` or `full`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Process => "process",
+            Self::Kernel => "kernel",
+            Self::Full => "full",
+        }
+    }
+}
+
+impl fmt::Display for SandboxLevel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// The sandbox around every bot of a supervisor, as the self-test found it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sandbox {
-    /// `full`: every layer holds. `kernel`: system calls are filtered and files out of reach. `process`: a process of
-    /// its own with limits, or a forbidden act was not stopped.
-    pub level: String,
-    /// Its layers.
+    /// Its level; `Process` if the self-test failed, whatever the layers report.
+    pub level: SandboxLevel,
+    /// Its layers, active or not.
     pub layers: Vec<Layer>,
-    /// What trying the forbidden acts showed; empty where that was not tried, because no layer is there.
-    pub self_test: Vec<Act>,
+    /// Results of the self-test; empty if it did not run because there are no layers.
+    pub self_test: Vec<ForbiddenAction>,
 }
 
 /// A layer of the sandbox.
@@ -20,53 +50,41 @@ pub struct Sandbox {
 pub struct Layer {
     /// Its name.
     pub name: String,
-    /// Whether it is active.
+    /// True if it is active.
     pub active: bool,
     /// The reason why it is not active.
     pub reason: Option<String>,
 }
 
-/// A forbidden act that was tried from within the sandbox.
+/// An action that the sandbox must block, attempted from within it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Act {
-    /// What was tried.
+pub struct ForbiddenAction {
+    /// The action, such as `run a program`.
     pub name: String,
-    /// Whether it failed, as it must.
-    pub stopped: bool,
-}
-
-/// Orders the levels.
-fn rank(level: &str) -> u8 {
-    match level {
-        "full" => 2,
-        "kernel" => 1,
-        _ => 0,
-    }
+    /// True if the attempt failed, as it must.
+    pub blocked: bool,
 }
 
 impl Sandbox {
-    /// Judges what a worker told: an act that was not stopped shows that there is no sandbox.
-    pub(crate) fn judged(level: &str, layers: Vec<Layer>, self_test: Vec<Act>) -> Self {
-        let broken = self_test.iter().any(|act| !act.stopped);
-        let level = if broken { "process" } else { level };
-        Self { level: level.to_owned(), layers, self_test }
+    /// Combines the level that a worker reports with the self-test: one action that was not blocked means that the
+    /// layers do not work, so the level is `Process`.
+    pub(crate) fn from_self_test(level: SandboxLevel, layers: Vec<Layer>, self_test: Vec<ForbiddenAction>) -> Self {
+        let failed = self_test.iter().any(|action| !action.blocked);
+        let level = if failed { SandboxLevel::Process } else { level };
+        Self { level, layers, self_test }
     }
 
-    /// Whether it reaches at least as far as this level.
-    pub fn reaches(&self, level: &str) -> bool {
-        rank(&self.level) >= rank(level)
-    }
-
-    /// The self-test in a word: `passed`, `not tried`, or what was not stopped.
+    /// Summary of the self-test: `passed`, `not tested`, or the actions that were not blocked.
     pub fn verdict(&self) -> String {
-        let failed: Vec<&str> = self.self_test.iter().filter(|act| !act.stopped).map(|act| act.name.as_str()).collect();
+        let failed: Vec<&str> =
+            self.self_test.iter().filter(|action| !action.blocked).map(|action| action.name.as_str()).collect();
         if self.self_test.is_empty() {
-            "not tried".to_owned()
+            "not tested".to_owned()
         } else if failed.is_empty() {
             "passed".to_owned()
         } else {
-            format!("not stopped: {}", failed.join(", "))
+            format!("not blocked: {}", failed.join(", "))
         }
     }
 }
@@ -76,13 +94,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_act_that_was_not_stopped_is_no_wall() {
-        let act = |stopped| Act { name: "run a program".to_owned(), stopped };
-        let sandbox = Sandbox::judged("full", vec![], vec![act(true)]);
-        assert!(sandbox.reaches("full") && sandbox.reaches("kernel") && sandbox.reaches("process"));
+    fn one_action_that_is_not_blocked_lowers_the_level_to_process() {
+        let action = |blocked| ForbiddenAction { name: "run a program".to_owned(), blocked };
+        let sandbox = Sandbox::from_self_test(SandboxLevel::Full, vec![], vec![action(true)]);
+        assert_eq!(sandbox.level, SandboxLevel::Full);
         assert_eq!(sandbox.verdict(), "passed");
-        let sandbox = Sandbox::judged("full", vec![], vec![act(true), act(false)]);
-        assert!(!sandbox.reaches("kernel") && sandbox.reaches("process"));
-        assert_eq!(sandbox.verdict(), "not stopped: run a program");
+        let sandbox = Sandbox::from_self_test(SandboxLevel::Full, vec![], vec![action(true), action(false)]);
+        assert_eq!(sandbox.level, SandboxLevel::Process);
+        assert_eq!(sandbox.verdict(), "not blocked: run a program");
+    }
+
+    #[test]
+    fn levels_are_ordered_by_strength() {
+        assert!(SandboxLevel::Process < SandboxLevel::Kernel && SandboxLevel::Kernel < SandboxLevel::Full);
     }
 }

@@ -1,6 +1,6 @@
-//! One worker process, from its start to its death.
+//! One worker process, from its start to its end.
 //!
-//! Whoever gets an error from it drops it: a worker is either between two requests or dead.
+//! A worker that returned an error must be dropped: it is either ready for the next request or of no use.
 
 use std::os::fd::OwnedFd;
 use std::path::Path;
@@ -8,34 +8,31 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::AsyncReadExt;
 use tokio::net::UnixStream;
-use tokio::process::{Child, ChildStderr, Command};
+use tokio::process::Command;
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
+use crate::config::SupervisorConfig;
 use crate::error::Unavailable;
-use crate::frame::{self, LoadLimits, ReadError, Reply, Request, Spoken};
+use crate::frame::{self, LoadLimits, ReadError, Reply, Request, WorkerMessage};
 use crate::limits::Limits;
+use crate::output::{collect_stderr, exit_reason};
 #[cfg(target_os = "linux")]
-use crate::process::Forked;
+use crate::process::ForkedProcess;
 use crate::process::Process;
 use crate::program::Program;
-use crate::record::Recorder;
+use crate::record::EgressRecorder;
 use crate::report::RuntimeInfo;
-use crate::sandbox::Act;
-use crate::supervisor::SupervisorConfig;
+use crate::sandbox::ForbiddenAction;
 use crate::workspace::Workspace;
 #[cfg(target_os = "linux")]
 use crate::zygote::Zygote;
 
-/// How often the size of a workspace is looked at while a hook runs.
+/// Interval at which the size of the workspace is checked while a hook runs.
 const QUOTA_CHECK: Duration = Duration::from_millis(250);
 
-/// How much of a worker's stderr is kept to explain a failed start.
-const STDERR_BYTES: usize = 4096;
-
+/// A live worker process and the socket to it; dropping it kills the process.
 #[derive(Debug)]
 pub(crate) struct Worker {
     process: Process,
@@ -44,17 +41,20 @@ pub(crate) struct Worker {
     last_id: u64,
     workspace: Workspace,
     runtime: RuntimeInfo,
+    /// The program that the worker has loaded, if any.
     program: Option<Arc<Program>>,
     last_used: Instant,
     _permit: Option<OwnedSemaphorePermit>,
 }
 
-/// Why a worker gave no answer.
+/// Reason why a worker's reply is missing.
 #[derive(Debug)]
 pub(crate) enum CallError {
     Timeout,
+    /// The worker closed its socket, so it has ended.
     Closed,
     WorkspaceFull,
+    /// The worker sent something that it must not send; a noun phrase.
     Protocol(&'static str),
 }
 
@@ -62,13 +62,13 @@ impl From<ReadError> for CallError {
     fn from(error: ReadError) -> Self {
         match error {
             ReadError::Closed => Self::Closed,
-            ReadError::Protocol(what) => Self::Protocol(what),
+            ReadError::Protocol(sent) => Self::Protocol(sent),
         }
     }
 }
 
 impl Worker {
-    /// Starts a process of its own and waits until it is ready.
+    /// Executes the worker program and waits until it is ready.
     pub(crate) async fn execute(config: &SupervisorConfig, workspace: Workspace) -> Result<Self, Unavailable> {
         let (socket, theirs) = socket_pair(config)?;
         let mut command = Command::new(&config.worker);
@@ -82,7 +82,7 @@ impl Worker {
             .stdin(Stdio::from(theirs))
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
-            // Not in the terminal's group: Ctrl-C is for the relay, which finishes its hooks.
+            // Not in the terminal's process group: Ctrl-C must reach only the relay, which finishes its hooks.
             .process_group(0)
             .kill_on_drop(true);
         if let Some(python) = &config.python {
@@ -90,20 +90,20 @@ impl Worker {
         }
         let spawn = |source| Unavailable::Spawn { worker: config.worker.clone(), source };
         let mut child = command.spawn().map_err(spawn)?;
-        // The command holds the worker's end of the socket: while it does, the worker's death is no
-        // end of file.
+        // The command owns a copy of the worker's end of the socket. As long as it is open, the worker's death does not
+        // show as end of file on ours.
         drop(command);
-        let stderr = tokio::spawn(drain(child.stderr.take().expect("stderr is piped"), child.id()));
-        match Self::ready(config, Process::Executed(child), socket, workspace).await {
+        let stderr = collect_stderr(&mut child);
+        match Self::wait_until_ready(config, Process::Executed(child), socket, workspace).await {
             Err((Process::Executed(mut child), Unavailable::Broken(message))) if message.is_empty() => {
-                Err(Unavailable::Broken(last_words(&mut child, Some(stderr)).await))
+                Err(Unavailable::Broken(exit_reason(&mut child, Some(stderr)).await))
             }
             Err((_, error)) => Err(error),
             Ok(worker) => Ok(worker),
         }
     }
 
-    /// Has the zygote fork a process, and waits until it is ready.
+    /// Has the zygote fork a worker, and waits until it is ready.
     #[cfg(target_os = "linux")]
     pub(crate) async fn fork(
         config: &SupervisorConfig,
@@ -111,19 +111,19 @@ impl Worker {
         workspace: Workspace,
     ) -> Result<Self, Unavailable> {
         let (socket, theirs) = socket_pair(config)?;
-        let live = zygote.as_mut().ok_or_else(|| Unavailable::Broken("there is no zygote".to_owned()))?;
-        let process = match live.fork(config, workspace.path(), theirs).await {
+        let live = zygote.as_mut().ok_or_else(|| Unavailable::Broken("the zygote is not running".to_owned()))?;
+        let pidfd = match live.fork(config, workspace.path(), theirs).await {
             Ok(forked) => forked?,
             Err(error) => {
                 *zygote = None;
                 return Err(error);
             }
         };
-        // The next one can be forked while this one gets ready.
+        // The next worker can be forked while this one gets ready.
         drop(zygote);
         let spawn = |source| Unavailable::Spawn { worker: config.worker.clone(), source };
-        let process = Process::Forked(Forked::new(process).map_err(spawn)?);
-        Self::ready(config, process, socket, workspace).await.map_err(|(_, error)| match error {
+        let process = Process::Forked(ForkedProcess::new(pidfd).map_err(spawn)?);
+        Self::wait_until_ready(config, process, socket, workspace).await.map_err(|(_, error)| match error {
             Unavailable::Broken(message) if message.is_empty() => {
                 Unavailable::Broken("a worker ended before it was ready".to_owned())
             }
@@ -131,8 +131,8 @@ impl Worker {
         })
     }
 
-    /// Waits for a worker's first words; the message of `Broken` is empty when it said none.
-    async fn ready(
+    /// Waits for a worker's first message. If the worker ends without one, the message of `Broken` is empty.
+    async fn wait_until_ready(
         config: &SupervisorConfig,
         process: Process,
         mut socket: UnixStream,
@@ -143,7 +143,7 @@ impl Worker {
         let ready = frame::read(&mut socket, 0, config.limits.reply_bytes(), &mut buffer);
         let failure = match timeout(startup, ready).await {
             Err(_) => Unavailable::NotReady(startup),
-            Ok(Ok(Spoken::Reply(Reply::Ready(runtime)))) => {
+            Ok(Ok(WorkerMessage::Reply(Reply::Ready(runtime)))) => {
                 let (program, last_used) = (None, Instant::now());
                 return Ok(Self {
                     process,
@@ -157,27 +157,33 @@ impl Worker {
                     _permit: None,
                 });
             }
-            Ok(Ok(Spoken::Reply(Reply::Broken { message }))) => Unavailable::Broken(message),
-            Ok(Ok(_) | Err(ReadError::Protocol(_))) => Unavailable::Broken("it is not a bot worker".to_owned()),
+            Ok(Ok(WorkerMessage::Reply(Reply::Broken { message }))) => Unavailable::Broken(message),
+            Ok(Ok(_) | Err(ReadError::Protocol(_))) => {
+                Unavailable::Broken("the program is not a bot worker".to_owned())
+            }
             Ok(Err(ReadError::Closed)) => Unavailable::Broken(String::new()),
         };
         Err((process, failure))
     }
 
-    /// Counts it among the workers from here on.
-    pub(crate) fn admitted(self, permit: OwnedSemaphorePermit) -> Self {
+    /// Makes it count as one of the live workers, until it is dropped.
+    pub(crate) fn with_permit(self, permit: OwnedSemaphorePermit) -> Self {
         Self { _permit: Some(permit), ..self }
     }
 
-    /// Has the worker try the forbidden acts.
-    pub(crate) async fn self_test(&mut self, canary: &Path, limits: &Limits) -> Result<Vec<Act>, CallError> {
+    /// Has the worker attempt every action that the sandbox must block.
+    pub(crate) async fn self_test(
+        &mut self,
+        canary: &Path,
+        limits: &Limits,
+    ) -> Result<Vec<ForbiddenAction>, CallError> {
         match self.call(&Request::SelfTest { canary }, limits, None).await? {
-            Reply::SelfTested { acts } => Ok(acts),
-            _ => Err(CallError::Protocol("something else")),
+            Reply::SelfTested { actions } => Ok(actions),
+            _ => Err(CallError::Protocol("an unexpected reply")),
         }
     }
 
-    /// Has the worker compile a program; `Loaded` or `Rejected` comes back.
+    /// Has the worker compile a program. Replies with `Loaded` or `Rejected`.
     pub(crate) async fn load(&mut self, program: &Arc<Program>, limits: &Limits) -> Result<Reply, CallError> {
         let request = Request::Load {
             name: &program.name,
@@ -190,7 +196,7 @@ impl Worker {
                 post_bytes: limits.post_bytes,
                 state_bytes: limits.state_bytes,
                 log_bytes: limits.log_bytes,
-                kept_bytes: limits.kept_bytes,
+                commitment_bytes: limits.commitment_bytes,
                 hook_ms: limits.hook.as_millis(),
             },
         };
@@ -201,14 +207,14 @@ impl Worker {
         Ok(reply)
     }
 
-    /// Sends a request and waits for its reply, for as long as a hook may take.
+    /// Sends a request and waits for its reply, for at most the time limit of a hook.
     ///
-    /// What it asks meanwhile goes through `recorder`; without one it may not ask.
+    /// Egress requests that arrive before the reply go through `recorder`; without one they are a protocol error.
     pub(crate) async fn call(
         &mut self,
         request: &Request<'_>,
         limits: &Limits,
-        mut recorder: Option<&mut Recorder<'_>>,
+        mut recorder: Option<&mut EgressRecorder<'_>>,
     ) -> Result<Reply, CallError> {
         self.last_id += 1;
         let id = self.last_id;
@@ -217,11 +223,11 @@ impl Worker {
             frame::write(socket, id, request).await.map_err(|_| CallError::Closed)?;
             loop {
                 match frame::read(socket, id, limits.reply_bytes(), buffer).await? {
-                    Spoken::Reply(reply) => return Ok(reply),
-                    Spoken::EgressRequest(ask) => {
-                        let recorder = recorder.as_deref_mut().ok_or(CallError::Protocol("a question"))?;
-                        let answer = recorder.ask(ask).await;
-                        frame::answer(socket, id, &answer).await.map_err(|_| CallError::Closed)?;
+                    WorkerMessage::Reply(reply) => return Ok(reply),
+                    WorkerMessage::Egress(request) => {
+                        let recorder = recorder.as_deref_mut().ok_or(CallError::Protocol("an egress request"))?;
+                        let response = recorder.perform(request).await;
+                        frame::respond(socket, id, &response).await.map_err(|_| CallError::Closed)?;
                     }
                 }
             }
@@ -247,13 +253,14 @@ impl Worker {
         Ok(reply)
     }
 
-    /// Whether it waits for a request to this program, as far as can be seen from here.
-    pub(crate) fn is_fit_for(&self, program: &Arc<Program>) -> bool {
+    /// Returns whether it has loaded this program and, as far as the socket shows, waits for a request.
+    pub(crate) fn can_run(&self, program: &Arc<Program>) -> bool {
         self.is_silent()
             && self.program.as_ref().is_some_and(|loaded| Arc::ptr_eq(loaded, program) || loaded == program)
     }
 
-    /// Whether it says nothing: anything else is a corpse, or a reply that nobody asked for.
+    /// Returns whether the socket is open and has nothing to read. Otherwise the worker has ended, or has sent a
+    /// message that is no reply to any request.
     pub(crate) fn is_silent(&self) -> bool {
         matches!(self.socket.try_read(&mut [0]), Err(error) if error.kind() == std::io::ErrorKind::WouldBlock)
     }
@@ -270,7 +277,7 @@ impl Worker {
         self.last_used
     }
 
-    /// Kills the process and waits until it is gone.
+    /// Kills the process and waits until it has ended.
     pub(crate) async fn kill(self) {
         self.process.kill().await;
     }
@@ -281,27 +288,4 @@ fn socket_pair(config: &SupervisorConfig) -> Result<(UnixStream, OwnedFd), Unava
     let (ours, theirs) = std::os::unix::net::UnixStream::pair().map_err(spawn)?;
     ours.set_nonblocking(true).map_err(spawn)?;
     Ok((UnixStream::from_std(ours).map_err(spawn)?, OwnedFd::from(theirs)))
-}
-
-/// Why a process ended, in its own words if it had any.
-pub(crate) async fn last_words(child: &mut Child, stderr: Option<JoinHandle<String>>) -> String {
-    let ended = child.wait().await.map_or_else(|error| error.to_string(), |status| status.to_string());
-    let said = match stderr {
-        Some(stderr) => stderr.await.unwrap_or_default(),
-        None => String::new(),
-    };
-    if said.trim().is_empty() { ended } else { said.trim().to_owned() }
-}
-
-/// Reads a worker's stderr to its end, so that it never blocks, and gives the beginning.
-pub(crate) async fn drain(mut stderr: ChildStderr, pid: Option<u32>) -> String {
-    let mut kept = Vec::new();
-    let mut chunk = [0; 1024];
-    while let Ok(length @ 1..) = stderr.read(&mut chunk).await {
-        if kept.len() < STDERR_BYTES {
-            kept.extend_from_slice(&chunk[..length]);
-            tracing::debug!(bot.pid = pid, text = %String::from_utf8_lossy(&chunk[..length]), "a bot's process wrote to stderr");
-        }
-    }
-    String::from_utf8_lossy(&kept).into_owned()
 }

@@ -1,4 +1,4 @@
-//! The directory that a bot may write to.
+//! The directories that bots may write to.
 
 use std::fs;
 use std::io;
@@ -12,42 +12,40 @@ use tokio::task::spawn_blocking;
 
 use crate::error::Unavailable;
 
-/// The directory that holds the workspaces of this process, removed with it.
+/// The directory with the workspaces of this process; removed when dropped.
 #[derive(Debug)]
 pub(crate) struct Workspaces {
     root: PathBuf,
 }
 
 impl Workspaces {
-    /// Makes the directory under `parent`, and removes those that a killed relay has left there.
+    /// Creates the directory under `parent`, and removes directories of relays that were killed.
     pub(crate) fn new(parent: &Path) -> Result<Self, Unavailable> {
         let root = parent.join(format!("{PREFIX}{}", std::process::id()));
-        make_private(parent).and_then(|()| make_private(&root)).map_err(failed(&root))?;
-        remove_left_over(parent);
-        // A symbolic link on the way would make the bot's path differ from ours.
+        create_private(parent).and_then(|()| create_private(&root)).map_err(failed(&root))?;
+        remove_stale(parent);
+        // Without symbolic links, so that the path is the same for the bot, whose root directory may lack them.
         let root = root.canonicalize().map_err(failed(&root))?;
         Ok(Self { root })
     }
 
-    /// Makes an empty workspace.
-    pub(crate) fn make(&self) -> Result<Workspace, Unavailable> {
+    /// Creates an empty workspace.
+    pub(crate) fn create(&self) -> Result<Workspace, Unavailable> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let path = self.root.join(NEXT.fetch_add(1, Ordering::Relaxed).to_string());
-        make_private(&path).map_err(failed(&path))?;
+        create_private(&path).map_err(failed(&path))?;
         Ok(Workspace { path })
     }
-}
 
-impl Workspaces {
-    /// An empty directory for the zygote.
-    pub(crate) fn stage(&self) -> Result<PathBuf, Unavailable> {
+    /// Creates the empty directory on which the zygote mounts its root.
+    pub(crate) fn create_stage(&self) -> Result<PathBuf, Unavailable> {
         let path = self.root.join("stage");
-        make_private(&path).map_err(failed(&path))?;
+        create_private(&path).map_err(failed(&path))?;
         Ok(path)
     }
 
-    /// A file that no bot may read, for the sandbox's self-test.
-    pub(crate) fn canary(&self) -> Result<PathBuf, Unavailable> {
+    /// Creates a file that the sandbox's self-test must not be able to read.
+    pub(crate) fn create_canary(&self) -> Result<PathBuf, Unavailable> {
         let path = self.root.join("canary");
         fs::write(&path, "no bot reads this").map_err(failed(&path))?;
         Ok(path)
@@ -56,7 +54,7 @@ impl Workspaces {
 
 impl Drop for Workspaces {
     fn drop(&mut self) {
-        // Fails while another supervisor of this process still uses it, and rightly.
+        // Removing the directory fails while another supervisor of this process uses it, as it should.
         let _ = fs::remove_file(self.root.join("canary"));
         let _ = fs::remove_dir(self.root.join("stage"));
         let _ = fs::remove_dir(&self.root);
@@ -74,40 +72,44 @@ impl Workspace {
         &self.path
     }
 
-    /// Takes away whatever is in it. It counts until the workspace is dropped: its worker may have it open.
+    /// Removes all files from the bot's view.
+    ///
+    /// They are moved to a directory beside the workspace, not deleted, and count towards its size until the workspace
+    /// is dropped: the worker may still have them open, and then a deleted file would go on taking space uncounted.
     pub(crate) async fn empty(&self) -> Result<(), Unavailable> {
         if !self.has_files() {
             return Ok(());
         }
-        let (path, taken) = (self.path.clone(), self.taken());
+        let (path, trash) = (self.path.clone(), self.trash());
         let emptied = spawn_blocking(move || {
-            make_private(&taken)?;
+            create_private(&trash)?;
             fs::read_dir(&path)?.try_for_each(|entry| {
                 let entry = entry?;
-                make_ours(&entry)?;
-                fs::rename(entry.path(), taken.join(entry.file_name()))
+                restore_access(&entry)?;
+                fs::rename(entry.path(), trash.join(entry.file_name()))
             })
         });
         flatten(emptied.await).map_err(failed(&self.path))
     }
 
-    /// Where what was taken away is.
-    fn taken(&self) -> PathBuf {
-        self.path.with_extension("taken")
+    /// The directory for removed files.
+    fn trash(&self) -> PathBuf {
+        self.path.with_extension("trash")
     }
 
-    /// The bytes of all files in it, and of those that were taken away.
+    /// Total size of its files, including those that [`empty`](Self::empty) has moved away.
     pub(crate) async fn bytes(&self) -> u64 {
-        let taken = self.taken();
-        if !self.has_files() && !taken.exists() {
+        let trash = self.trash();
+        if !self.has_files() && !trash.exists() {
             return 0;
         }
         let path = self.path.clone();
-        let counted = spawn_blocking(move || bytes_below(&path).saturating_add(bytes_below(&taken)));
+        let counted = spawn_blocking(move || bytes_below(&path).saturating_add(bytes_below(&trash)));
         counted.await.unwrap_or(u64::MAX)
     }
 
-    // What most hooks need to know, without a trip to another thread.
+    /// Returns whether the bot has left any file. Fast enough to be called without `spawn_blocking`, and all that is
+    /// needed after most hooks.
     pub(crate) fn has_files(&self) -> bool {
         fs::read_dir(&self.path).map_or(true, |mut entries| entries.next().is_some())
     }
@@ -115,9 +117,9 @@ impl Workspace {
 
 impl Drop for Workspace {
     fn drop(&mut self) {
-        let (used, taken) = (self.has_files(), self.taken());
+        let (used, trash) = (self.has_files(), self.trash());
         let path = std::mem::take(&mut self.path);
-        let remove = move || [path, taken].iter().for_each(|path| remove(path));
+        let remove = move || [path, trash].iter().for_each(|path| remove(path));
         match Handle::try_current() {
             Ok(runtime) if used => drop(runtime.spawn_blocking(remove)),
             _ => remove(),
@@ -125,13 +127,15 @@ impl Drop for Workspace {
     }
 }
 
+/// Prefix of a directory's name; the id of the relay's process follows.
 const PREFIX: &str = "relay-";
 
-fn make_private(path: &Path) -> io::Result<()> {
+fn create_private(path: &Path) -> io::Result<()> {
     fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
-fn remove_left_over(parent: &Path) {
+/// Removes the directories of processes that are not alive any more.
+fn remove_stale(parent: &Path) {
     let Ok(entries) = fs::read_dir(parent) else { return };
     for entry in entries.flatten() {
         let name = entry.file_name();
@@ -142,14 +146,15 @@ fn remove_left_over(parent: &Path) {
     }
 }
 
-/// Removes a directory; what can't be removed is left to the next relay.
+/// Removes a directory. What cannot be removed now is left for the next relay's [`remove_stale`].
 fn remove(directory: &Path) {
     let _ = clear(directory).and_then(|()| fs::remove_dir(directory));
 }
 
-/// Removes whatever is in a directory, which a bot may have nested as deeply as it could.
+/// Removes everything in a directory, however deeply a bot has nested it.
 ///
-/// What is in a subdirectory is moved up before that is removed: `remove_dir_all` holds a descriptor for each level.
+/// The contents of a subdirectory are moved up before the subdirectory is removed. `remove_dir_all` would not do: it
+/// keeps a descriptor open for each level, and a bot can make more levels than the relay has descriptors.
 fn clear(directory: &Path) -> io::Result<()> {
     let mut names = (0_u64..).map(|number| directory.join(format!("moved-up-{number}")));
     loop {
@@ -162,39 +167,39 @@ fn clear(directory: &Path) -> io::Result<()> {
                 fs::remove_file(entry.path())?;
                 continue;
             }
-            make_ours(&entry)?;
+            restore_access(&entry)?;
             for inner in fs::read_dir(entry.path())?.collect::<io::Result<Vec<_>>>()? {
-                make_ours(&inner)?;
-                let free = names.find(|name| name.symlink_metadata().is_err()).expect("numbers do not end");
-                fs::rename(inner.path(), free)?;
+                restore_access(&inner)?;
+                let unused = names.find(|name| name.symlink_metadata().is_err()).expect("there are enough numbers");
+                fs::rename(inner.path(), unused)?;
             }
             fs::remove_dir(entry.path())?;
         }
     }
 }
 
-/// Gives the relay back the right to look into a directory, and to move it.
-fn make_ours(entry: &fs::DirEntry) -> io::Result<()> {
+/// Gives this process access to a directory whose mode the bot has changed.
+fn restore_access(entry: &fs::DirEntry) -> io::Result<()> {
     if entry.file_type()?.is_dir() {
         fs::set_permissions(entry.path(), fs::Permissions::from_mode(0o700))?;
     }
     Ok(())
 }
 
-/// What the smallest file or directory takes.
+/// Disk space of the smallest file or directory.
 const NODE_BYTES: u64 = 4096;
 
-/// The bytes of all files below a directory; more than any limit where it can't be looked into.
+/// Total size of all files below a directory. `u64::MAX`, which is over any limit, if it can't be read completely.
 fn bytes_below(directory: &Path) -> u64 {
     let mut bytes = 0_u64;
     let mut directories = vec![directory.to_owned()];
-    // Not recursive: it is the bot that decides how deep this goes.
+    // Not recursive, because the bot decides on the depth, and a stack is small.
     while let Some(directory) = directories.pop() {
         let entries = match fs::read_dir(directory) {
             Ok(entries) => entries,
-            // It may have been removed meanwhile.
+            // The bot may have removed it in the meantime.
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-            // Nested more deeply than a path is long, or locked.
+            // The path is longer than the system allows, or the bot has denied access.
             Err(_) => return u64::MAX,
         };
         for entry in entries.flatten() {
@@ -222,17 +227,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whatever_a_bot_nests_and_locks_is_counted_and_removed() {
+    fn deeply_nested_and_unreadable_directories_are_counted_and_removed() {
         let directory = tempfile::tempdir().expect("a directory");
         let (pile, next) = (directory.path().join("pile"), directory.path().join("next"));
         fs::create_dir(&pile).expect("a directory");
         fs::write(pile.join("file"), "x").expect("a file");
-        // Deeper than a path is long, and than the relay has descriptors.
+        // More levels than fit into a path, and than the relay has descriptors.
         for _ in 0..3 {
             let bottom = next.join("d/".repeat(900));
             fs::create_dir_all(&bottom).expect("nested directories");
-            fs::set_permissions(&pile, fs::Permissions::from_mode(0o300)).expect("locked");
-            fs::rename(&pile, bottom.join("pile")).expect("moved below");
+            fs::set_permissions(&pile, fs::Permissions::from_mode(0o300)).expect("access denied");
+            fs::rename(&pile, bottom.join("pile")).expect("moved down");
             fs::rename(&next, &pile).expect("renamed");
         }
         assert_eq!(bytes_below(directory.path()), u64::MAX);

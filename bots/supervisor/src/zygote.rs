@@ -1,6 +1,7 @@
-//! The process that workers are forked from, seen from the relay.
+//! The supervisor's side of the zygote, the process that workers are forked from.
 //!
-//! A message with a socket asks it for a worker; its answer is a message with a descriptor of the process.
+//! A message with a socket asks the zygote for a worker that serves this socket. The reply is a message with a pidfd of
+//! the worker, or, if the fork failed, a message with the reason and no descriptor.
 
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
@@ -19,9 +20,9 @@ use tokio::process::{Child, Command};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use crate::config::SupervisorConfig;
 use crate::error::Unavailable;
-use crate::supervisor::SupervisorConfig;
-use crate::worker::{drain, last_words};
+use crate::output::{collect_stderr, exit_reason};
 
 /// A live zygote; dropping it ends it and all its workers.
 #[derive(Debug)]
@@ -29,19 +30,20 @@ pub(crate) struct Zygote {
     control: UnixStream,
     child: Child,
     stderr: Option<JoinHandle<String>>,
-    /// Whether the answer to a request is still to come: whoever made it has been dropped meanwhile.
-    unanswered: bool,
+    /// True if a request was sent whose reply has not been read, because the future that sent it was dropped.
+    reply_pending: bool,
 }
 
-/// What a zygote answers.
+/// Reply of a zygote to a request for a worker.
 enum ForkReply {
+    /// The worker's pidfd.
     Forked(OwnedFd),
-    /// It could not, and is there all the same.
-    Refused(String),
+    /// The fork failed for this reason; the zygote can serve further requests.
+    Failed(String),
 }
 
 impl Zygote {
-    /// Starts one; it answers once Python is loaded. `stage` is an empty directory for it.
+    /// Starts a zygote, which replies to requests once it has loaded Python. `stage` is an empty directory for it.
     pub(crate) fn start(config: &SupervisorConfig, stage: &Path) -> Result<Self, Unavailable> {
         let spawn = |source: io::Error| Unavailable::Spawn { worker: config.worker.clone(), source };
         let (ours, theirs) = std::os::unix::net::UnixStream::pair().map_err(spawn)?;
@@ -58,25 +60,26 @@ impl Zygote {
             .stdin(Stdio::from(OwnedFd::from(theirs)))
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
-            // Not in the terminal's group: Ctrl-C is for the relay, which finishes its hooks.
+            // Not in the terminal's process group: Ctrl-C must reach only the relay, which finishes its hooks.
             .process_group(0)
             .kill_on_drop(true);
         if let Some(python) = &config.python {
             command.arg("--python").arg(python);
         }
-        if !config.refuse.is_empty() {
-            command.arg("--refuse").arg(config.refuse.join(","));
+        if !config.disabled_layers.is_empty() {
+            command.arg("--disable-layers").arg(config.disabled_layers.join(","));
         }
         let mut child = command.spawn().map_err(spawn)?;
-        // The command holds the zygote's end of the socket.
+        // The command owns a copy of the zygote's end of the socket. As long as it is open, the zygote's death does not
+        // show as end of file on ours.
         drop(command);
-        let stderr = tokio::spawn(drain(child.stderr.take().expect("stderr is piped"), child.id()));
-        Ok(Self { control, child, stderr: Some(stderr), unanswered: false })
+        let stderr = collect_stderr(&mut child);
+        Ok(Self { control, child, stderr: Some(stderr), reply_pending: false })
     }
 
-    /// Has a worker forked, which answers on `socket` and works in `directory`, and returns a descriptor of its process.
+    /// Has the zygote fork a worker that serves `socket` and works in `directory`; returns the worker's pidfd.
     ///
-    /// After an outer error the zygote is of no use.
+    /// The outer error means that the zygote cannot be used any more.
     pub(crate) async fn fork(
         &mut self,
         config: &SupervisorConfig,
@@ -87,31 +90,32 @@ impl Zygote {
         let forked =
             timeout(limit, self.exchange(directory, socket)).await.map_err(|_| Unavailable::NotReady(limit))?;
         match forked {
-            Ok(Some(ForkReply::Forked(process))) => return Ok(Ok(process)),
-            Ok(Some(ForkReply::Refused(why))) => return Ok(Err(Unavailable::Broken(why))),
+            Ok(Some(ForkReply::Forked(pidfd))) => return Ok(Ok(pidfd)),
+            Ok(Some(ForkReply::Failed(reason))) => return Ok(Err(Unavailable::Broken(reason))),
             Ok(None) | Err(_) => {}
         }
         let stderr = self.stderr.take();
-        Err(Unavailable::Broken(last_words(&mut self.child, stderr).await))
+        Err(Unavailable::Broken(exit_reason(&mut self.child, stderr).await))
     }
 
     async fn exchange(&mut self, directory: &Path, socket: OwnedFd) -> io::Result<Option<ForkReply>> {
-        // Left from a request that was given up: that worker ends by itself, its socket has no other end.
-        if self.unanswered && self.answer().await?.is_none() {
+        // The reply to a request that was given up comes first. Its pidfd is dropped here, and the worker behind it
+        // ends by itself, because our end of its socket is closed.
+        if self.reply_pending && self.receive_reply().await?.is_none() {
             return Ok(None);
         }
         let text = directory.as_os_str().as_encoded_bytes();
         self.control.async_io(Interest::WRITABLE, || Ok(send(&self.control, text, &socket)?)).await?;
-        self.unanswered = true;
+        self.reply_pending = true;
         drop(socket);
-        self.answer().await
+        self.receive_reply().await
     }
 
-    /// The answer to a request; `None` at the zygote's end.
-    async fn answer(&mut self) -> io::Result<Option<ForkReply>> {
-        let answer = self.control.async_io(Interest::READABLE, || Ok(receive(&self.control)?)).await?;
-        self.unanswered = false;
-        Ok(answer)
+    /// The next reply; `None` if the zygote has ended.
+    async fn receive_reply(&mut self) -> io::Result<Option<ForkReply>> {
+        let reply = self.control.async_io(Interest::READABLE, || Ok(receive(&self.control)?)).await?;
+        self.reply_pending = false;
+        Ok(reply)
     }
 }
 
@@ -125,7 +129,6 @@ fn send(control: &UnixStream, text: &[u8], socket: &OwnedFd) -> Result<(), Errno
     sendmsg(control, &[IoSlice::new(text)], &mut ancillary, SendFlags::NOSIGNAL).map(drop)
 }
 
-/// What came; `None` at the zygote's end.
 fn receive(control: &UnixStream) -> Result<Option<ForkReply>, Errno> {
     let mut bytes = [0; 256];
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
@@ -137,8 +140,8 @@ fn receive(control: &UnixStream) -> Result<Option<ForkReply>, Errno> {
     });
     let text = &bytes[..received.bytes];
     Ok(match descriptor {
-        Some(process) => Some(ForkReply::Forked(process)),
+        Some(pidfd) => Some(ForkReply::Forked(pidfd)),
         None if text.is_empty() => None,
-        None => Some(ForkReply::Refused(String::from_utf8_lossy(text).into_owned())),
+        None => Some(ForkReply::Failed(String::from_utf8_lossy(text).into_owned())),
     })
 }

@@ -1,11 +1,11 @@
-//! Frames on the socket: a length of four bytes, big-endian, and as many bytes of JSON.
+//! Frames on the socket to the relay: a length of four bytes, big-endian, then as many bytes of JSON.
 
 use std::io::{self, ErrorKind, Read, Write};
 
-/// The most that a relay sends at once: source, params, state and a message, with room.
+/// Maximum size of a frame from the relay. More than source, params, state and a message can take together.
 const MAX_BYTES: usize = 32 * 1024 * 1024;
 
-/// Reads a frame into `buffer`; false when the relay has closed the socket.
+/// Reads a frame into `buffer`; returns false if the relay has closed the socket.
 pub(crate) fn read(socket: &mut impl Read, buffer: &mut Vec<u8>) -> io::Result<bool> {
     let mut length = [0; 4];
     match socket.read_exact(&mut length) {

@@ -1,4 +1,4 @@
-//! Starts the embedded CPython the same way everywhere, whatever the machine's environment says.
+//! Starts the embedded CPython in the same way on every machine, independently of environment variables.
 #![expect(unsafe_code, reason = "CPython's initialisation is a C interface")]
 
 use std::ffi::{CStr, CString};
@@ -9,21 +9,21 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail, ensure};
 use pyo3::ffi;
 
-/// The files and directories that Python, its packages and the libraries that both need are made of.
+/// The files and directories of Python, its packages, and the libraries that both need.
 ///
-/// `python` may be the executable of a virtual environment: links to the interpreter that it was made with, or copies
-/// of it. The environment's `pyvenv.cfg` then names the directory of that interpreter.
+/// `python` may be the executable of a virtual environment, which is a link to the interpreter that created it or a
+/// copy. The environment's `pyvenv.cfg` then names the directory of that interpreter.
 #[cfg(target_os = "linux")]
-pub(crate) fn library(python: &Path) -> Vec<PathBuf> {
+pub(crate) fn library_paths(python: &Path) -> Vec<PathBuf> {
     let prefix_of = |executable: &Path| executable.parent().and_then(Path::parent).map(Path::to_owned);
     let environment = prefix_of(python);
     let settings = environment.as_ref().map(|environment| environment.join("pyvenv.cfg"));
-    let base = settings.as_deref().and_then(home).and_then(|home| home.parent().map(Path::to_owned));
+    let base = settings.as_deref().and_then(base_directory).and_then(|home| home.parent().map(Path::to_owned));
     let real = python.canonicalize().ok();
     let prefixes = [environment, base, real.as_deref().and_then(prefix_of)];
-    // Of a prefix only the libraries: that of the system's own Python is all of /usr.
+    // Only the library directories of each prefix, because the prefix of the system's own Python is all of /usr.
     let libraries = prefixes.into_iter().flatten().flat_map(|prefix| [prefix.join("lib"), prefix.join("lib64")]);
-    // Nobody can run the executable there, but Python looks for it to find its library.
+    // The executable cannot be run in the sandbox, but Python looks for it in order to find its library.
     let own = libraries.chain(settings).chain([python.to_owned()]);
     let system = [
         env!("MCP_MULTIPLAYER_BOT_BASE"),
@@ -33,7 +33,8 @@ pub(crate) fn library(python: &Path) -> Vec<PathBuf> {
         "/usr/lib64",
         "/usr/local/lib",
         "/etc/ld.so.cache",
-        // Not all of /etc/ssl and /etc/pki: the keys of the machine's own servers are there.
+        // Certificates, and the configuration that OpenSSL reads when Python first uses hashlib or ssl, with the files
+        // that it includes. Not all of /etc/ssl and /etc/pki, which also contain the private keys of the machine.
         "/etc/ssl/certs",
         "/etc/ssl/openssl.cnf",
         "/etc/pki/tls/certs",
@@ -51,19 +52,18 @@ pub(crate) fn library(python: &Path) -> Vec<PathBuf> {
     own.chain(system).filter(|path| !path.as_os_str().is_empty() && path.exists()).collect()
 }
 
-/// The directory of the executable that a virtual environment was made with, as its `pyvenv.cfg` names it.
+/// The directory of the interpreter that created a virtual environment, from its `pyvenv.cfg`.
 #[cfg(target_os = "linux")]
-fn home(settings: &Path) -> Option<PathBuf> {
+fn base_directory(settings: &Path) -> Option<PathBuf> {
     let settings = std::fs::read_to_string(settings).ok()?;
     let mut settings = settings.lines().filter_map(|line| line.split_once('='));
     settings.find(|(key, _)| key.trim() == "home").map(|(_, value)| PathBuf::from(value.trim()))
 }
 
-/// Initialises Python from the environment that `python` is the executable of.
+/// Initialises Python with the environment of the executable `python`.
 ///
-/// Isolated: no environment variables, no user packages, no current directory on the path. Nothing
-/// that could differ between two runs: UTF-8 throughout and a fixed hash seed. No signal handlers, and
-/// no byte code written.
+/// Isolated: no environment variables, no user packages, no current directory on the path. Deterministic: always UTF-8,
+/// and a fixed hash seed. It installs no signal handlers and writes no byte code.
 pub(crate) fn initialize(python: &Path) -> anyhow::Result<()> {
     ensure!(python.exists(), "{} does not exist: run bots/python/setup.sh", python.display());
     let executable = CString::new(python.as_os_str().as_bytes()).context("path of Python")?;
@@ -101,8 +101,8 @@ pub(crate) fn initialize(python: &Path) -> anyhow::Result<()> {
         started
     };
     started.with_context(|| format!("starting Python of {}", python.display()))?;
-    // SAFETY: this thread has just initialised Python and so is attached; `Python::attach` expects it
-    // not to be.
+    // SAFETY: this thread has just initialised Python and is therefore attached, but `Python::attach` expects a thread
+    // that is not.
     unsafe { ffi::PyEval_SaveThread() };
     Ok(())
 }

@@ -1,10 +1,11 @@
-//! Runs bots: one for a relay that started it, or, for people, those of an exported channel again.
+//! The program `mcp-multiplayer-bot`: runs a relay's bots, and offers authors `check`, `play` and `replay`.
 
+mod arguments;
 mod check;
 mod frame;
 mod interpreter;
-mod lifeline;
 mod play;
+mod relay_watch;
 mod replay;
 mod runtime;
 mod sandbox;
@@ -18,33 +19,33 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// Runs bots of mcp-multiplayer, and shows what they do.
+/// Check, play and replay the bots of mcp-multiplayer, without a relay.
 #[derive(Debug, Parser)]
 #[command(version)]
-struct Arguments {
+struct CommandLine {
     #[command(subcommand)]
     command: Command,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run one bot. Started by mcp-multiplayer-relay, not by hand.
+    /// Run one bot. Started by mcp-multiplayer-relay.
     #[command(hide = true)]
     Serve(serve::Serve),
-    /// Fork processes that run bots. Started by mcp-multiplayer-relay, not by hand.
+    /// Fork processes that run bots. Started by mcp-multiplayer-relay.
     #[cfg(target_os = "linux")]
     #[command(hide = true)]
     Zygote(zygote::Zygote),
-    /// Tell whether a bot is fit to be attached, and what is wrong with it.
+    /// Check a bot's source: reports why a relay would reject it, and likely mistakes.
     Check(check::Check),
-    /// Play with a bot in the terminal: simulated players, and no relay.
+    /// Play with a bot in the terminal, with simulated players.
     Play(play::Play),
-    /// Run the bots of an exported channel again, and hold what they do against its log.
+    /// Replay the bots of an exported channel, and compare the result with its log.
     Replay(replay::Replay),
 }
 
 fn main() -> ExitCode {
-    match Arguments::parse().command {
+    match CommandLine::parse().command {
         Command::Serve(serve) => serve::run(&serve),
         #[cfg(target_os = "linux")]
         Command::Zygote(zygote) => zygote::run(&zygote),

@@ -1,4 +1,4 @@
-//! `replay`: whether the log of a channel is what its bots do.
+//! `replay`: runs the bots of an exported channel again and compares the result with its log.
 
 use std::fs;
 use std::path::PathBuf;
@@ -11,32 +11,32 @@ use mcp_multiplayer_bot_supervisor::replay::{Export, FORMAT, Replayed, Replayer}
 
 use crate::scratch::Scratch;
 
-/// What to replay.
+/// Arguments of `replay`.
 #[derive(Debug, Args)]
 pub(crate) struct Replay {
-    /// The channel, as written by `mcp-multiplayer-relay export`
+    /// The exported channel: a file written by `mcp-multiplayer-relay export`, or by `save` in `play`
     file: PathBuf,
-    /// Say what was found as JSON
+    /// Print the result as JSON
     #[arg(long)]
     json: bool,
-    /// Start a new process for every hook
+    /// Run every hook in a new process
     #[arg(long)]
     fresh: bool,
 }
 
-/// Exits with 0 when everything is identical, 1 when something differs, 2 when the file is broken, and 3
-/// when something could not be checked.
+/// Exits with 0 if all hooks reproduced the log, 1 if one did not, 2 if the file cannot be replayed, and 3 if a hook
+/// could not be checked.
 pub(crate) fn run(arguments: &Replay) -> ExitCode {
     match replay(arguments) {
-        Ok(found) => {
+        Ok(result) => {
             if arguments.json {
-                println!("{}", serde_json::to_string(&found).expect("what was found is plain JSON"));
+                println!("{}", serde_json::to_string(&result).expect("the result is plain JSON"));
             } else {
-                print!("{found}");
+                print!("{result}");
             }
-            if found.differs() {
+            if result.differs() {
                 ExitCode::from(1)
-            } else if found.is_complete() {
+            } else if result.is_complete() {
                 ExitCode::SUCCESS
             } else {
                 ExitCode::from(3)
@@ -54,7 +54,12 @@ fn replay(arguments: &Replay) -> Result<Replayed> {
     let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     let export: Export =
         serde_json::from_str(&text).with_context(|| format!("{} is not an exported channel", path.display()))?;
-    ensure!(export.format == FORMAT, "{} has the format {}, not {FORMAT}", path.display(), export.format);
+    ensure!(
+        export.format == FORMAT,
+        "{} has the format {}, but only {FORMAT} can be replayed",
+        path.display(),
+        export.format
+    );
     let scratch = Scratch::new()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {

@@ -1,7 +1,7 @@
-//! The Python side of the worker, embedded, and the loop that feeds it.
+//! The embedded Python part of the worker, and the loop that passes requests to it.
 //!
-//! Python takes a request as a text and gives a text back; `bots/python/multiplayer/worker.py` lists
-//! them. The first frame of a worker is its own: `ready` with what it runs, or `broken` with why not.
+//! Python takes a request as JSON text and returns the reply as JSON text; `bots/python/multiplayer/worker.py` lists
+//! them. The worker sends the first frame by itself: `ready` with its versions, or `broken` with a reason.
 
 use std::ffi::CString;
 use std::os::unix::net::UnixStream;
@@ -16,9 +16,9 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use crate::frame;
-use crate::sandbox::Sandbox;
+use crate::sandbox::{self, Layers};
 
-/// The package's modules, each after those that it imports.
+/// Modules of the package `multiplayer`, each after those that it imports.
 const MODULES: [(&str, &str); 17] = [
     ("multiplayer", include_str!("../../python/multiplayer/__init__.py")),
     ("multiplayer.names", include_str!("../../python/multiplayer/names.py")),
@@ -39,23 +39,23 @@ const MODULES: [(&str, &str); 17] = [
     ("multiplayer.worker", include_str!("../../python/multiplayer/worker.py")),
 ];
 
-/// What the packages of the environment are pinned to.
+/// The pinned versions of the environment's packages.
 const LOCK: &str = include_str!("../../python/requirements.txt");
 
-/// The Python package, loaded; no worker yet, and no bot.
+/// The loaded Python package, without a worker or a bot yet.
 #[derive(Debug)]
 pub(crate) struct Package {
     worker: Py<PyAny>,
 }
 
 impl Package {
-    /// Checks the environment and loads the package; `all` also imports whatever bots may import.
+    /// Checks the environment and loads the package. With `all`, also imports every module that bots may import.
     pub(crate) fn load(all: bool) -> anyhow::Result<Self> {
         Python::attach(|py| {
             py.import("RestrictedPython")
                 .map_err(|error| anyhow!("{error}"))
                 .context("the Python environment is incomplete: run bots/python/setup.sh")?;
-            let broken = |error| anyhow!("the worker's own Python is broken: {error}");
+            let broken = |error| anyhow!("the worker's Python package failed to load: {error}");
             let module = load_package(py).map_err(broken)?;
             module.getattr("prepare").and_then(|prepare| prepare.call1((all,))).map_err(broken)?;
             Ok(Self { worker: module.getattr("Worker").map_err(broken)?.unbind() })
@@ -63,25 +63,25 @@ impl Package {
     }
 }
 
-/// The loaded worker.
+/// A worker that serves requests.
 #[derive(Debug)]
 pub(crate) struct Runtime {
     answer: Py<PyAny>,
     ready: String,
-    /// The workspace, where it is this process's to empty.
-    own_workspace: Option<PathBuf>,
+    /// The workspace, if this process must empty it: one in memory is invisible to the supervisor.
+    private_workspace: Option<PathBuf>,
 }
 
 impl Runtime {
-    /// Starts the worker over a socket; no bot is there yet.
+    /// Creates a worker without a bot, which makes egress requests over `socket`.
     pub(crate) fn start(
         package: &Package,
         workspace: &Path,
         socket: &Arc<UnixStream>,
-        sandbox: &Sandbox,
+        layers: &Layers,
     ) -> anyhow::Result<Self> {
         Python::attach(|py| {
-            let worker = package.worker.bind(py).call1((workspace.as_os_str(), exchange(py, socket)?));
+            let worker = package.worker.bind(py).call1((workspace.as_os_str(), exchange_function(py, socket)?));
             let answer = worker
                 .and_then(|worker| worker.getattr("answer"))
                 .map_err(|error| anyhow!("the worker could not start: {error}"))?;
@@ -90,13 +90,13 @@ impl Runtime {
                 "worker": env!("CARGO_PKG_VERSION"),
                 "python": format!("{}.{}.{}", version.major, version.minor, version.patch),
                 "lock_hash": lock_hash(),
-                "sandbox": sandbox.level(),
-                "layers": sandbox.layers(),
+                "sandbox": layers.level(),
+                "layers": layers.as_slice(),
             }}});
             Ok(Self {
                 answer: answer.unbind(),
                 ready: ready.to_string(),
-                own_workspace: sandbox.has_own_workspace().then(|| workspace.to_owned()),
+                private_workspace: sandbox::has_private_workspace(layers).then(|| workspace.to_owned()),
             })
         })
     }
@@ -107,7 +107,7 @@ impl Runtime {
         let mut request = Vec::new();
         while frame::read(&mut socket, &mut request)? {
             let text = std::str::from_utf8(&request)?;
-            self.own_workspace.as_deref().map_or(Ok(()), empty)?;
+            self.private_workspace.as_deref().map_or(Ok(()), empty)?;
             #[cfg(target_os = "linux")]
             if let Some(reply) = self_test(text) {
                 frame::write(&mut socket, reply.as_bytes())?;
@@ -123,7 +123,7 @@ impl Runtime {
     }
 }
 
-/// What the sandbox's self-test found, if that is what is asked for.
+/// Runs the sandbox's self-test if the request is for that; returns the reply.
 #[cfg(target_os = "linux")]
 fn self_test(request: &str) -> Option<String> {
     if !request.contains("self_test") {
@@ -131,11 +131,11 @@ fn self_test(request: &str) -> Option<String> {
     }
     let request: serde_json::Value = serde_json::from_str(request).ok()?;
     let canary = request["request"]["self_test"]["canary"].as_str()?;
-    let acts = crate::sandbox::self_test::run(canary);
-    Some(json!({"id": request["id"], "reply": {"self_tested": {"acts": acts}}}).to_string())
+    let actions = sandbox::self_test::run(canary);
+    Some(json!({"id": request["id"], "reply": {"self_tested": {"actions": actions}}}).to_string())
 }
 
-/// Removes whatever the last hook has left.
+/// Removes the files of the previous hook.
 fn empty(workspace: &Path) -> std::io::Result<()> {
     for entry in std::fs::read_dir(workspace)? {
         let entry = entry?;
@@ -148,15 +148,16 @@ fn empty(workspace: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
-/// What Python calls to ask the relay something in the midst of a request: a frame for a frame, as texts.
-fn exchange<'py>(py: Python<'py>, socket: &Arc<UnixStream>) -> PyResult<Bound<'py, PyCFunction>> {
+/// The function through which Python makes an egress request while a hook runs. It sends a frame to the relay and
+/// returns the frame that comes back, both as text.
+fn exchange_function<'py>(py: Python<'py>, socket: &Arc<UnixStream>) -> PyResult<Bound<'py, PyCFunction>> {
     let socket = Arc::clone(socket);
     PyCFunction::new_closure(py, Some(c"exchange"), None, move |arguments, _| -> PyResult<String> {
         let (frame,): (String,) = arguments.extract()?;
         let mut answer = Vec::new();
         frame::write(&mut &*socket, frame.as_bytes())?;
         if !frame::read(&mut &*socket, &mut answer)? {
-            return Err(PyConnectionError::new_err("the relay is gone"));
+            return Err(PyConnectionError::new_err("the connection to the relay is closed"));
         }
         String::from_utf8(answer).map_err(Into::into)
     })
@@ -166,9 +167,9 @@ fn load_package(py: Python<'_>) -> PyResult<Bound<'_, PyModule>> {
     let mut last = None;
     for (name, source) in MODULES {
         let file = format!("<{name}>");
-        let module = PyModule::from_code(py, &text(source)?, &text(&file)?, &text(name)?)?;
+        let module = PyModule::from_code(py, &c_string(source)?, &c_string(&file)?, &c_string(name)?)?;
         if name == "multiplayer" {
-            // Makes it a package, whose modules are those loaded here.
+            // Makes it a package. The path is empty because all its modules are loaded here.
             module.setattr("__path__", Vec::<String>::new())?;
         }
         last = Some(module);
@@ -176,10 +177,11 @@ fn load_package(py: Python<'_>) -> PyResult<Bound<'_, PyModule>> {
     Ok(last.expect("the list of modules is not empty"))
 }
 
-fn text(text: &str) -> PyResult<CString> {
+fn c_string(text: &str) -> PyResult<CString> {
     Ok(CString::new(text)?)
 }
 
+/// Hash of the pinned versions, `sha256:<hex>`.
 fn lock_hash() -> String {
     use std::fmt::Write;
 

@@ -1,4 +1,4 @@
-//! The directory in which the bots of a command that a person runs have their workspaces.
+//! The temporary directory for bots' workspaces in the commands `check`, `play` and `replay`.
 
 use std::path::Path;
 
@@ -6,9 +6,9 @@ use anyhow::{Context as _, Result};
 use tempfile::TempDir;
 use tokio::signal::unix::{SignalKind, signal};
 
-/// A directory of this process alone, with an unpredictable name, in the system's directory for temporary files.
+/// A private directory with an unpredictable name in the system's directory for temporary files.
 ///
-/// It is removed when dropped, and when the process is interrupted, terminated, or loses its terminal.
+/// It is removed when dropped, and when the process gets SIGINT, SIGTERM or SIGHUP.
 #[derive(Debug)]
 pub(crate) struct Scratch(TempDir);
 
@@ -16,15 +16,15 @@ impl Scratch {
     pub(crate) fn new() -> Result<Self> {
         let mut builder = tempfile::Builder::new();
         let private = std::os::unix::fs::PermissionsExt::from_mode(0o700);
-        let made = builder.prefix("mcp-multiplayer-").permissions(private).tempdir();
+        let created = builder.prefix("mcp-multiplayer-").permissions(private).tempdir();
         let directory =
-            made.with_context(|| format!("cannot make a directory in {}", std::env::temp_dir().display()))?;
+            created.with_context(|| format!("cannot create a directory in {}", std::env::temp_dir().display()))?;
         let path = directory.path().to_owned();
-        let ended = ending_signal()?;
-        // A thread of its own: the command may be waiting for a line of its terminal.
+        let wait_for_signal = catch_signals()?;
+        // In a thread of its own, because the main thread may be blocked by reading from the terminal.
         std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
-            let signal = ended();
-            // Whatever a dying worker still writes there is left to the system.
+            let signal = wait_for_signal();
+            // Files that a dying worker still writes there are left for the system to remove.
             let _ = std::fs::remove_dir_all(&path);
             std::process::exit(128 + signal);
         })?;
@@ -36,9 +36,9 @@ impl Scratch {
     }
 }
 
-/// From now on catches the signals that ask this process to end; the returned function waits for the first of them,
-/// and returns its number.
-fn ending_signal() -> Result<impl FnOnce() -> i32 + Send> {
+/// Catches SIGINT, SIGTERM and SIGHUP from now on. The returned function waits for the first of them and returns its
+/// number.
+fn catch_signals() -> Result<impl FnOnce() -> i32 + Send> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
     let caught = |kind: SignalKind| {
         let _context = runtime.enter();

@@ -1,8 +1,8 @@
-//! One bot's process, as a relay's supervisor starts it.
+//! `serve`: a worker in a process of its own, for platforms without a zygote.
 //!
-//! Its standard input is a Unix stream socket to the relay, over which it answers one request after
-//! another: see `runtime`. It must never outlive the relay, nor hold anything that its
-//! bot should not have: see `sandbox`.
+//! Its standard input is a Unix stream socket to the relay, over which it answers one request after another (see
+//! `runtime`). It must never outlive the relay (see `relay_watch`), and must not have access to anything that its bot
+//! should not have (see `sandbox`).
 
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
@@ -12,25 +12,25 @@ use std::sync::Arc;
 use clap::Args;
 
 use crate::runtime::{Package, Runtime};
-use crate::sandbox::{self, Allowance};
-use crate::{frame, interpreter, lifeline, socket};
+use crate::sandbox::{self, SandboxConfig};
+use crate::{frame, interpreter, relay_watch, socket};
 
-/// What the supervisor tells.
+/// Arguments that the supervisor passes.
 #[derive(Debug, Args)]
 pub(crate) struct Serve {
-    /// The bot's working directory, the one place that it may write to.
+    /// The bot's working directory, the only one that it may write to.
     #[arg(long)]
     workspace: PathBuf,
 
-    /// Bytes of memory that the process may use.
+    /// Maximum memory of the process, in bytes.
     #[arg(long)]
     memory_bytes: u64,
 
-    /// Bytes that one file of the bot may grow to.
+    /// Maximum size of one file of the bot, in bytes.
     #[arg(long)]
     file_bytes: u64,
 
-    /// The Python executable whose environment holds the bot's packages.
+    /// The Python executable whose environment has the bot's packages.
     #[arg(long, default_value = env!("MCP_MULTIPLAYER_BOT_PYTHON"))]
     python: PathBuf,
 }
@@ -53,7 +53,7 @@ pub(crate) fn run(arguments: &Serve) -> ExitCode {
         },
         Err(error) => {
             let broken = serde_json::json!({"id": 0, "reply": {"broken": {"message": format!("{error:#}")}}});
-            // If the relay is gone there is nobody left to tell.
+            // Fails only if the relay has ended.
             let _ = frame::write(&mut &*socket, broken.to_string().as_bytes());
             ExitCode::FAILURE
         }
@@ -61,9 +61,10 @@ pub(crate) fn run(arguments: &Serve) -> ExitCode {
 }
 
 fn start(arguments: &Serve, socket: &Arc<UnixStream>) -> anyhow::Result<Runtime> {
-    lifeline::hold(socket)?;
+    relay_watch::start(socket)?;
     let (memory_bytes, file_bytes) = (arguments.memory_bytes, arguments.file_bytes);
-    let sandbox = sandbox::limit(&Allowance { memory_bytes, file_bytes, refuse: Vec::new() }, &arguments.workspace)?;
+    let config = SandboxConfig { memory_bytes, file_bytes, disabled_layers: Vec::new() };
+    let layers = sandbox::limit_resources(&config, &arguments.workspace)?;
     interpreter::initialize(&arguments.python)?;
-    Runtime::start(&Package::load(false)?, &arguments.workspace, socket, &sandbox)
+    Runtime::start(&Package::load(false)?, &arguments.workspace, socket, &layers)
 }

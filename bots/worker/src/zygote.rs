@@ -1,8 +1,12 @@
-//! The process that workers are forked from: Python is loaded once, and the sandbox is half up.
+//! The zygote: the process that workers are forked from. It has loaded Python and half of the sandbox.
 //!
-//! Its standard input is a Unix socket to the supervisor. A message with a descriptor asks for a worker, whose
-//! socket that is; the answer is a message with a descriptor of its process. One at a time. When the relay is
-//! gone the zygote ends, and with it every worker.
+//! Its standard input is a Unix socket to the supervisor. A message with a descriptor requests a worker that serves
+//! this descriptor, a socket; the reply is a message with a pidfd of the worker. Requests are handled one at a time.
+//! The zygote ends with the relay, and every worker ends with the zygote.
+//!
+//! The zygote has one thread at all times. A fork copies only the calling thread: a lock that another thread held, such
+//! as that of the memory allocator, would stay locked in the worker for ever. Namespaces also require it, because the
+//! kernel lets only a single-threaded process enter a user namespace.
 #![expect(unsafe_code, reason = "fork has no safe interface")]
 
 use std::io::{IoSlice, IoSliceMut};
@@ -26,35 +30,35 @@ use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions, pidfd_open, set_pare
 
 use crate::runtime::{Package, Runtime};
 use crate::sandbox::seccomp::Filter;
-use crate::sandbox::{self, Allowance, Room, Sandbox};
+use crate::sandbox::{self, Layers, SandboxConfig, Workspace};
 use crate::{interpreter, socket};
 
-/// What the supervisor tells.
+/// Arguments that the supervisor passes.
 #[derive(Debug, Args)]
 pub(crate) struct Zygote {
-    /// An empty directory for the root of the bots' own.
+    /// An empty directory on which the root of the sandbox is mounted.
     #[arg(long)]
     stage: PathBuf,
 
-    /// Bytes of memory that a worker may use.
+    /// Maximum memory of a worker, in bytes.
     #[arg(long)]
     memory_bytes: u64,
 
-    /// Bytes of a workspace.
+    /// Maximum size of a workspace, in bytes.
     #[arg(long)]
     file_bytes: u64,
 
-    /// The Python executable whose environment holds the bots' packages.
+    /// The Python executable whose environment has the bots' packages.
     #[arg(long, default_value = env!("MCP_MULTIPLAYER_BOT_PYTHON"))]
     python: PathBuf,
 
-    /// Layers of the sandbox to do without.
+    /// Layers of the sandbox to leave out.
     #[arg(long, value_delimiter = ',')]
-    refuse: Vec<String>,
+    disable_layers: Vec<String>,
 }
 
 pub(crate) fn run(arguments: &Zygote) -> ExitCode {
-    at_fixed_addresses();
+    restart_without_address_randomization();
     let control = match socket::from_stdin() {
         Ok(control) => OwnedFd::from(control),
         Err(error) => {
@@ -62,7 +66,7 @@ pub(crate) fn run(arguments: &Zygote) -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    match start(arguments).and_then(|zygote| zygote.serve(&control)) {
+    match start(arguments).and_then(|template| template.serve(&control)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{error:#}");
@@ -71,57 +75,68 @@ pub(crate) fn run(arguments: &Zygote) -> ExitCode {
     }
 }
 
-/// Starts this program anew without the randomisation of addresses: what Python derives from them is then the same
-/// in every run. Goes on as it is where that is not allowed.
-fn at_fixed_addresses() {
-    const ASK: libc::c_ulong = 0xffff_ffff;
-    // SAFETY: numbers in, a number out.
-    let fixed = unsafe {
-        let now = libc::personality(ASK);
-        let wanted = libc::c_ulong::from(now.unsigned_abs()) | libc::ADDR_NO_RANDOMIZE as libc::c_ulong;
-        now >= 0 && libc::c_ulong::from(now.unsigned_abs()) != wanted && libc::personality(wanted) >= 0
+/// Executes this program again with address space randomisation off. Returns if it is off already, or cannot be turned
+/// off here.
+///
+/// A replay in another process must reproduce a hook byte for byte, but Python derives some results from memory
+/// addresses, above all the default hash of objects and with it the order of sets. With randomisation these results
+/// would differ from run to run. Turning it off costs the sandbox little: all workers are forks of one zygote and share
+/// its memory layout anyway, and the sandbox is built on the assumption that a bot runs native code.
+///
+/// Some platforms do not allow the change. Bots run there as well: the worker replaces `id`, `hash` and `repr` of a
+/// bot's own objects by ones that do not depend on addresses, so that only unusual bots can differ in a replay.
+fn restart_without_address_randomization() {
+    const QUERY: libc::c_ulong = 0xffff_ffff;
+    // SAFETY: takes and returns numbers only.
+    let changed = unsafe {
+        let current = libc::personality(QUERY);
+        let wanted = libc::c_ulong::from(current.unsigned_abs()) | libc::ADDR_NO_RANDOMIZE as libc::c_ulong;
+        current >= 0 && libc::c_ulong::from(current.unsigned_abs()) != wanted && libc::personality(wanted) >= 0
     };
-    if fixed && let Ok(program) = std::env::current_exe() {
-        // Returns only when it fails.
+    if changed && let Ok(program) = std::env::current_exe() {
+        // Returns only if it fails.
         let _ = std::process::Command::new(program).args(std::env::args_os().skip(1)).exec();
     }
 }
 
-/// All that a worker inherits.
-struct Ready {
-    allowance: Allowance,
-    sandbox: Sandbox,
-    /// Where a worker mounts its workspace; `None` where it gets a directory from the supervisor.
-    room: Option<PathBuf>,
+/// Everything that a worker inherits from the zygote.
+struct Template {
+    config: SandboxConfig,
+    layers: Layers,
+    /// Path at which a worker mounts its workspace; `None` if it uses a directory of the supervisor's.
+    mount_point: Option<PathBuf>,
     readable: Vec<PathBuf>,
     filter: Result<Filter>,
     package: Package,
 }
 
-fn start(arguments: &Zygote) -> Result<Ready> {
-    let allowance = Allowance {
+fn start(arguments: &Zygote) -> Result<Template> {
+    let config = SandboxConfig {
         memory_bytes: arguments.memory_bytes,
         file_bytes: arguments.file_bytes,
-        refuse: arguments.refuse.clone(),
+        disabled_layers: arguments.disable_layers.clone(),
     };
-    let readable = interpreter::library(&arguments.python);
-    let (sandbox, room) = sandbox::apart(&allowance, &arguments.stage, &readable)?;
+    let readable = interpreter::library_paths(&arguments.python);
+    // Before Python starts: isolating the zygote forks, and goes on in the child.
+    let (layers, mount_point) = sandbox::isolate_zygote(&config, &arguments.stage, &readable)?;
     interpreter::initialize(&arguments.python)?;
     let package = Package::load(true)?;
-    let filter = Filter::compile(room.is_some());
-    Ok(Ready { allowance, sandbox, room, readable, filter, package })
+    let filter = Filter::compile(mount_point.is_some());
+    Ok(Template { config, layers, mount_point, readable, filter, package })
 }
 
-impl Ready {
+impl Template {
     /// Forks a worker for each request, until the supervisor closes its end.
     fn serve(self, control: &OwnedFd) -> Result<()> {
         loop {
-            // Workers are reaped by nobody; the supervisor waits for their descriptors.
-            keep_dead_children(false);
-            let Some((directory, theirs)) = receive(control)? else { return Ok(()) };
-            // One that ends at once must still be there when its descriptor is made.
-            keep_dead_children(true);
-            // SAFETY: one thread, and Python is told before and after. The child never returns from `work`.
+            // Between requests the kernel discards children that end, because nobody waits for them: the supervisor
+            // watches their pidfds instead. While a worker is forked they are kept: a worker that ended before
+            // `pidfd_open` would otherwise be gone, and its process id could already belong to another process.
+            set_automatic_reaping(true);
+            let Some((directory, worker_socket)) = receive(control)? else { return Ok(()) };
+            set_automatic_reaping(false);
+            // SAFETY: the process has one thread, and Python's fork hooks run before and after. The child never returns
+            // from `run_worker`.
             let child = Python::attach(|_| unsafe {
                 pyo3::ffi::PyOS_BeforeFork();
                 let child = libc::fork();
@@ -133,66 +148,67 @@ impl Ready {
                 child
             });
             match child {
-                0 => self.work(&directory, theirs),
-                1.. => answer(control, Pid::from_raw(child).context("a process id")?)?,
-                // Those that run go on; the machine may have room for another one later.
-                _ => refuse(control, &format!("fork: {}", std::io::Error::last_os_error()))?,
+                0 => self.run_worker(&directory, worker_socket),
+                1.. => send_worker(control, Pid::from_raw(child).context("a process id")?)?,
+                // The existing workers go on, and a later request may succeed.
+                _ => send_failure(control, &format!("fork: {}", std::io::Error::last_os_error()))?,
             }
         }
     }
 
-    /// The life of a worker.
-    fn work(self, directory: &str, theirs: OwnedFd) -> ! {
-        let code = match self.seal_and_serve(directory, theirs) {
+    /// Runs a worker in the forked process until the relay closes its socket.
+    fn run_worker(self, directory: &str, socket: OwnedFd) -> ! {
+        let code = match self.confine_and_serve(directory, socket) {
             Ok(()) => 0,
             Err(error) => {
                 eprintln!("a worker ended: {error:#}");
                 1
             }
         };
-        // Nothing of Python's or the zygote's end is this process's to run.
+        // Not `exit`: exit handlers and Python's shutdown belong to the zygote.
         // SAFETY: ends the process.
         unsafe { libc::_exit(code) }
     }
 
-    fn seal_and_serve(self, directory: &str, theirs: OwnedFd) -> Result<()> {
-        // Without a namespace of processes, the zygote's end must reach its workers some other way.
+    fn confine_and_serve(self, directory: &str, socket: OwnedFd) -> Result<()> {
+        // With a process namespace the kernel kills workers when the zygote, its first process, ends. Without one, this
+        // signal does.
         set_parent_process_death_signal(Some(Signal::KILL))?;
-        let socket = only_descriptor(theirs)?;
-        let Self { allowance, mut sandbox, room, readable, filter, package } = self;
-        let room = match room {
-            Some(path) => Room::Memory(path),
-            None => Room::Directory(PathBuf::from(directory)),
+        let socket = close_all_except(socket)?;
+        let Self { config, mut layers, mount_point, readable, filter, package } = self;
+        let workspace = match mount_point {
+            Some(path) => Workspace::Memory(path),
+            None => Workspace::Directory(PathBuf::from(directory)),
         };
-        sandbox::seal(&mut sandbox, &allowance, &room, &readable, &filter)?;
-        let (Room::Memory(workspace) | Room::Directory(workspace)) = &room;
+        sandbox::confine_worker(&mut layers, &config, &workspace, &readable, &filter)?;
         let socket = Arc::new(socket);
-        let runtime = Runtime::start(&package, workspace, &socket, &sandbox)?;
+        let runtime = Runtime::start(&package, workspace.path(), &socket, &layers)?;
         runtime.serve(&socket)
     }
 }
 
-/// Closes everything that was inherited but this socket; the standard streams are /dev/null.
-fn only_descriptor(socket: OwnedFd) -> Result<UnixStream> {
+/// Closes every inherited descriptor except this socket, and redirects the standard streams to /dev/null.
+fn close_all_except(socket: OwnedFd) -> Result<UnixStream> {
     let null = std::fs::OpenOptions::new().read(true).write(true).open("/dev/null").context("/dev/null")?;
     rustix::stdio::dup2_stdin(&null)?;
     rustix::stdio::dup2_stdout(&null)?;
     rustix::stdio::dup2_stderr(&null)?;
-    let kept = UnixStream::from(socket);
-    let kept_raw = kept.as_raw_fd();
+    let socket = UnixStream::from(socket);
+    let number = socket.as_raw_fd();
     drop(null);
-    ensure!(kept_raw > 2, "the socket has taken a standard stream's place");
-    // SAFETY: what else is open belongs to the zygote, and nothing here uses it any more.
+    ensure!(number > 2, "the socket has the number of a standard stream");
+    // SAFETY: the other descriptors belong to the zygote, and nothing in this process uses them any more.
     unsafe {
-        if kept_raw > 3 {
-            libc::syscall(libc::SYS_close_range, 3, kept_raw - 1, 0);
+        if number > 3 {
+            libc::syscall(libc::SYS_close_range, 3, number - 1, 0);
         }
-        libc::syscall(libc::SYS_close_range, kept_raw + 1, libc::c_uint::MAX, 0);
+        libc::syscall(libc::SYS_close_range, number + 1, libc::c_uint::MAX, 0);
     }
-    Ok(kept)
+    Ok(socket)
 }
 
-/// A request: the directory to work in, where that is needed, and the worker's socket.
+/// Receives a request: the worker's directory, which is used without a workspace in memory, and its socket. Returns
+/// `None` when the supervisor has closed its end.
 fn receive(control: &OwnedFd) -> Result<Option<(String, OwnedFd)>> {
     let mut bytes = [0; 4096];
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
@@ -209,34 +225,34 @@ fn receive(control: &OwnedFd) -> Result<Option<(String, OwnedFd)>> {
         _ => None,
     });
     let directory = String::from_utf8(bytes[..received.bytes].to_vec()).context("a directory")?;
-    match socket {
-        Some(socket) => Ok(Some((directory, socket))),
-        // The supervisor sends no packet without one: it has closed its end.
-        None => Ok(None),
-    }
+    // The supervisor sends no message without a socket, so a read without one is the end of the stream.
+    Ok(socket.map(|socket| (directory, socket)))
 }
 
-/// Whether children that have ended wait to be looked at; if not, those that wait are gone.
-fn keep_dead_children(keep: bool) {
-    let action = if keep { libc::SIG_DFL } else { libc::SIG_IGN };
+/// Switches between children that the kernel discards when they end, and children that stay until they are waited for.
+fn set_automatic_reaping(automatic: bool) {
+    let action = if automatic { libc::SIG_IGN } else { libc::SIG_DFL };
     // SAFETY: neither action is a handler that could run.
     unsafe { libc::signal(libc::SIGCHLD, action) };
-    while !keep && wait(WaitOptions::NOHANG).is_ok_and(|ended| ended.is_some()) {}
+    // Ignoring the signal affects only children that end from now on; those that have already ended are waited for
+    // here.
+    while automatic && wait(WaitOptions::NOHANG).is_ok_and(|ended| ended.is_some()) {}
 }
 
-/// Tells why there is no worker: an answer without a descriptor.
-fn refuse(control: &OwnedFd, why: &str) -> Result<()> {
-    let mut nothing = SendAncillaryBuffer::default();
-    sendmsg(control, &[IoSlice::new(why.as_bytes())], &mut nothing, SendFlags::NOSIGNAL)?;
+/// Replies with the reason why there is no worker: a message without a descriptor.
+fn send_failure(control: &OwnedFd, reason: &str) -> Result<()> {
+    let mut no_descriptors = SendAncillaryBuffer::default();
+    sendmsg(control, &[IoSlice::new(reason.as_bytes())], &mut no_descriptors, SendFlags::NOSIGNAL)?;
     Ok(())
 }
 
-fn answer(control: &OwnedFd, worker: Pid) -> Result<()> {
-    let process = pidfd_open(worker, PidfdFlags::empty()).context("pidfd_open")?;
-    let descriptors = [process.as_fd()];
+/// Replies with a pidfd of the worker.
+fn send_worker(control: &OwnedFd, worker: Pid) -> Result<()> {
+    let pidfd = pidfd_open(worker, PidfdFlags::empty()).context("pidfd_open")?;
+    let descriptors = [pidfd.as_fd()];
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut ancillary = SendAncillaryBuffer::new(&mut space);
-    ensure!(ancillary.push(SendAncillaryMessage::ScmRights(&descriptors)), "no room for a descriptor");
+    ensure!(ancillary.push(SendAncillaryMessage::ScmRights(&descriptors)), "no space for a descriptor");
     sendmsg(control, &[IoSlice::new(b"forked")], &mut ancillary, SendFlags::NOSIGNAL)?;
     Ok(())
 }

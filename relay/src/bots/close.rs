@@ -17,12 +17,12 @@ impl Runner {
         closed: u64,
     ) -> Result<(), RunError> {
         let mut memory = self.memory.clone();
-        memory.drop_timers();
-        let reveals = self.reveals_on_close && !memory.is_concluded();
+        memory.clear_timers();
+        let reveals = self.reveals_on_close && !memory.is_final_seed_revealed();
         let event = if reveals { self.seeds.reveal_event(bot_id, memory.epoch()) } else { None };
         if event.is_some() {
             memory.next_epoch();
-            memory.conclude();
+            memory.mark_final_seed_revealed();
         }
         if event.is_some() || memory.next_timer() != self.memory.next_timer() {
             self.commit_memory(channel, bot_id, memory, event.as_ref().map(|event| (event, Some(closed)))).await?;

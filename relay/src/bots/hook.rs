@@ -46,7 +46,7 @@ impl Runner {
             body_limit: relay.config.body_bytes,
         };
         failpoint::hit("bot.before_hook");
-        let request = turn.call(self.env.clone()).expect("a relay has the seeds of its bots");
+        let request = turn.request(self.env.clone()).expect("a relay has the seeds of its bots");
         let report = relay.supervisor.run(&self.key, &self.program, request).await?;
         failpoint::hit("bot.after_hook");
         // Output of a hook for a private message may quote the message, so it is not logged.
@@ -61,7 +61,7 @@ impl Runner {
         if let Some(memory) = committed.memory {
             self.memory = memory;
         }
-        self.memory.stored();
+        self.memory.mark_stored();
         (self.stored, self.cursor) = (to, to);
         Ok(committed.detached)
     }
@@ -122,7 +122,7 @@ impl Runner {
     /// Takes over a memory that was stored together with the present cursor.
     pub(super) fn set_stored(&mut self, memory: Memory) {
         self.memory = memory;
-        self.memory.stored();
+        self.memory.mark_stored();
         self.stored = self.cursor;
     }
 }

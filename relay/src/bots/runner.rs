@@ -160,7 +160,7 @@ async fn catch_up(
             // The bot's view of the channel follows the log entry by entry, and so do its hooks. The entry that
             // attached the bot is in that view from the start; it is also the only one that starts several calls.
             if entry.id() > bot.attached {
-                runner.memory.pass(&entry);
+                runner.memory.apply(&entry);
             }
             let after_close = state.composition.closed.is_some_and(|closed| entry.id() > closed);
             let calls = if after_close { vec![] } else { plan(bot, &entry, cascade_depth(channel, &entry).await?) };

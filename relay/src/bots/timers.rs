@@ -23,7 +23,7 @@ impl Runner {
             return Ok(false);
         };
         let mut memory = self.memory.clone();
-        memory.drop_timer(&name);
+        memory.remove_timer(&name);
         let event = SystemEvent::Timer { bot_id: bot_id.clone(), name };
         let cursor = CursorMove { from: self.stored, to: self.cursor };
         let fired = channel

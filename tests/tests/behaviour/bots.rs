@@ -37,7 +37,7 @@ async fn error(client: &mut WsClient, op: &str, args: Value) -> Value {
 #[tokio::test]
 async fn a_worker_that_does_not_start_is_reported_to_operator_and_players() {
     for (flag, broken, reason) in [
-        ("--bot-worker", "/nonexistent/mcp-multiplayer-bot", "can't start /nonexistent/mcp-multiplayer-bot"),
+        ("--bot-worker", "/nonexistent/mcp-multiplayer-bot", "cannot start /nonexistent/mcp-multiplayer-bot"),
         ("--bot-python", "/nonexistent/python3", "/nonexistent/python3 does not exist"),
     ] {
         let relay = RelayProcess::start_verbose(&[flag, broken]).await.unwrap();
@@ -95,7 +95,7 @@ async fn only_presets_run_where_the_sandbox_is_not_active() {
     let flags = ["--bot-sandbox-disable", "zygote"];
     let mut table = Table::set_with(&flags, json!({})).await;
     let health = table.bob.call("health_check", json!({})).await;
-    assert_eq!((&health["sandbox"], &health["sandbox_report"]["self_test"]), (&json!("process"), &json!("not tried")));
+    assert_eq!((&health["sandbox"], &health["sandbox_report"]["self_test"]), (&json!("process"), &json!("not tested")));
     let at = workshop(&mut table.bob).await;
     let attach = with(at.clone(), json!({ "name": "Echo", "inline_code": ECHO }));
     let refused = error(&mut table.bob, "attach_bot", attach.clone()).await;

@@ -1,14 +1,16 @@
+//! Adds the entries of a verdict to a step of the log.
+
 use mcp_multiplayer_protocol::channel::{Draft, HookCall, Salts, Step};
 use mcp_multiplayer_protocol::{Error, HookOutcome, Sender, SystemEvent};
 
 use super::turn::{HookOutput, Turn, Verdict};
 
 impl Verdict {
-    /// Adds to `step` everything that the call `turn` comes to in the log, in order.
+    /// Adds all entries of the call `turn` to `step`, in order, each with the call's trigger as its cause. If `on_init`
+    /// failed, the last one detaches the bot.
     ///
-    /// Every entry has the call's trigger as its cause. A bot whose `on_init` failed is detached by
-    /// the last entry. The error is that of an entry which the channel's rules forbid; the step is then to be
-    /// dropped, and the call to be judged anew with [`Turn::refused`].
+    /// Fails if the channel's rules forbid an entry. The caller must then drop the step, and append the verdict of
+    /// [`Turn::refused`] instead.
     pub fn append_to<S: Salts>(&self, turn: &Turn<'_>, step: &mut Step<S>) -> Result<(), Error> {
         let (bot_id, cause) = (&turn.bot.bot_id, Some(turn.trigger.id()));
         for output in &self.outputs {

@@ -1,7 +1,7 @@
-//! The pure part of refereeing: what a hook is called with, and what its report comes to in the log.
+//! The pure part of refereeing: builds the input of a hook from the log, and turns its report into log entries.
 //!
-//! A relay and a replay run the very same functions over the same log; that is what makes a replay
-//! worth anything. No I/O, no clock, no randomness here.
+//! A relay and a replay run the same functions over the same log, which is why a replay can prove something. No I/O, no
+//! clock, no randomness here.
 
 mod append;
 mod memory;

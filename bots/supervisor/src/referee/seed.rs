@@ -1,4 +1,4 @@
-//! The secret seeds of a bot, and what is derived from them.
+//! The secret seeds of a bot, and the keys and salts that are derived from them.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,22 +8,23 @@ use hkdf::Hkdf;
 use mcp_multiplayer_protocol::{BotId, Contribution, Hash, Salt, Secret, SystemEvent};
 use sha2::Sha256;
 
-/// How many seeds a bot has: it can reveal all but the last.
+/// Number of seeds of a bot. It can reveal all but the last.
 pub const EPOCHS: u32 = 1024;
 
-/// A bot's seeds, one for each epoch, up to the last one that is known here.
+/// A bot's seeds, one for each epoch. A relay has all of them; a replay has those up to the last one that was revealed.
 ///
-/// They are a hash chain, `seed[n] = SHA-256("mcp-multiplayer/seed-chain/v1" ‖ seed[n + 1])`, so that
-/// the commitment to the first settles all of them when the bot is attached: a later seed cannot be
-/// chosen to suit somebody, and a revealed one opens the earlier ones, which were revealed before it.
+/// They are a hash chain, `seed[n] = SHA-256("mcp-multiplayer/seed-chain/v1" ‖ seed[n + 1])`. A commitment to the first
+/// seed therefore fixes all of them when the bot is attached, so that no later seed can be chosen to anybody's
+/// advantage. Revealing a seed discloses only earlier ones, which have been revealed already.
 #[derive(Clone)]
 pub struct Seeds {
     last: u32,
     seed: [u8; 32],
-    /// What is known of the one after the last.
-    next: Option<Hash>,
-    /// The seed after the one that was asked for last: the way along the chain is long.
-    near: Arc<Mutex<(u32, [u8; 32])>>,
+    /// Commitment to the seed after `last`, if it is known.
+    next_commitment: Option<Hash>,
+    /// The seed after the one that was requested last. It is the starting point for the next request, since computing
+    /// each seed from the end of the chain would take up to 1,023 hashes.
+    cache: Arc<Mutex<(u32, [u8; 32])>>,
 }
 
 impl fmt::Debug for Seeds {
@@ -38,18 +39,19 @@ impl Seeds {
         Self::up_to(EPOCHS - 1, secret, None)
     }
 
-    fn up_to(last: u32, seed: [u8; 32], next: Option<Hash>) -> Self {
-        Self { last, seed, next, near: Arc::new(Mutex::new((last, seed))) }
+    fn up_to(last: u32, seed: [u8; 32], next_commitment: Option<Hash>) -> Self {
+        Self { last, seed, next_commitment, cache: Arc::new(Mutex::new((last, seed))) }
     }
 
-    /// Those up to epoch `last`, from its seed as hex and the commitment to the one after it.
-    pub fn revealed(last: u32, seed: &str, next: Option<Hash>) -> Option<Self> {
+    /// The seeds up to epoch `last`, from the seed of that epoch in hexadecimal and the commitment to the following
+    /// one.
+    pub fn revealed(last: u32, seed: &str, next_commitment: Option<Hash>) -> Option<Self> {
         let seed = HEXLOWER.decode(seed.as_bytes()).ok()?.try_into().ok()?;
-        (last < EPOCHS).then(|| Self::up_to(last, seed, next))
+        (last < EPOCHS).then(|| Self::up_to(last, seed, next_commitment))
     }
 
-    /// Whether the seed of this epoch is known here.
-    pub fn reaches(&self, epoch: u32) -> bool {
+    /// Returns whether the seed of this epoch is known.
+    pub fn contains(&self, epoch: u32) -> bool {
         epoch <= self.last
     }
 
@@ -57,41 +59,43 @@ impl Seeds {
         if epoch > self.last {
             return None;
         }
-        let mut near = self.near.lock().unwrap_or_else(PoisonError::into_inner);
-        if near.0 < epoch {
-            *near = (self.last, self.seed);
+        let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
+        if cache.0 < epoch {
+            *cache = (self.last, self.seed);
         }
-        // Kept one step away: what comes after a seed is asked for with it.
-        let kept = (epoch + 1).min(near.0);
-        *near = (kept, along(near.1, near.0 - kept));
-        Some(along(near.1, kept - epoch))
+        // The cache keeps the following seed, because a request for a seed usually comes with one for the next.
+        let following = (epoch + 1).min(cache.0);
+        *cache = (following, earlier_seed(cache.1, cache.0 - following));
+        Some(earlier_seed(cache.1, following - epoch))
     }
 
-    /// The seed of an epoch as hex, to be published.
+    /// The seed of an epoch in hexadecimal, to be published.
     pub fn reveal(&self, epoch: u32) -> Option<String> {
         Some(HEXLOWER.encode(&self.seed(epoch)?))
     }
 
-    /// The event that publishes the seed of an epoch; `None` when that seed or the next one's commitment is not known.
+    /// The event that publishes the seed of an epoch; `None` if that seed or the
+    /// commitment to the next one is not known.
     pub fn reveal_event(&self, bot_id: &BotId, epoch: u32) -> Option<SystemEvent> {
         let (seed, next_commitment) = (self.reveal(epoch)?, self.commitment(epoch + 1)?);
         Some(SystemEvent::SeedRevealed { bot_id: bot_id.clone(), epoch, seed, next_commitment })
     }
 
-    /// What is published of a seed while it is secret; `None` when it is not known here.
+    /// The commitment to a seed, which is published while the seed is secret; `None` if it is not known.
     pub fn commitment(&self, epoch: u32) -> Option<Hash> {
         match self.seed(epoch) {
             Some(seed) => Some(Hash::of(&[b"mcp-multiplayer/bot-seed/v1", &seed])),
-            None => self.next.filter(|_| epoch == self.last + 1),
+            None => self.next_commitment.filter(|_| epoch == self.last + 1),
         }
     }
 
-    /// The salt of the `index`-th entry of the call numbered `step` for the entry `trigger`.
+    /// The salt of the `index`-th entry of hook number `step` that the entry `trigger` starts.
     pub fn salt(&self, epoch: u32, trigger: u64, step: u32, index: usize) -> Option<Salt> {
         Some(Salt(self.expand(epoch, None, &format!("mcp-multiplayer/salt/v1/{trigger}/{step}/{index}"))?))
     }
 
-    /// The key of the keystream, as hex: the relay's own before it was opened, with the players' entropy after.
+    /// The key of the keystream in hexadecimal: from the relay's seed alone before `ctx.start()`, and with the players'
+    /// entropy after it.
     pub(crate) fn stream_key(&self, epoch: u32, opened: Option<&[Contribution]>) -> Option<Secret> {
         let key = match opened {
             None => self.expand(epoch, None, "mcp-multiplayer/stream/v1/relay-only")?,
@@ -112,13 +116,13 @@ impl Seeds {
     fn expand(&self, epoch: u32, salt: Option<&[u8]>, info: &str) -> Option<[u8; 32]> {
         let mut key = [0; 32];
         let hkdf = Hkdf::<Sha256>::new(salt, &self.seed(epoch)?);
-        hkdf.expand(info.as_bytes(), &mut key).expect("32 bytes are not too many");
+        hkdf.expand(info.as_bytes(), &mut key).expect("32 bytes are within HKDF's limit");
         Some(key)
     }
 }
 
-/// The seed so many epochs before this one.
-fn along(seed: [u8; 32], steps: u32) -> [u8; 32] {
+/// The seed that is `steps` epochs earlier than `seed`.
+fn earlier_seed(seed: [u8; 32], steps: u32) -> [u8; 32] {
     (0..steps).fold(seed, |seed, _| *Hash::of(&[b"mcp-multiplayer/seed-chain/v1", &seed]).as_bytes())
 }
 
@@ -127,16 +131,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_revealed_seed_opens_the_earlier_ones_and_no_later_one() {
+    fn a_revealed_seed_yields_earlier_seeds_but_no_later_one() {
         let all = Seeds::new([7; 32]);
-        let shown = Seeds::revealed(3, &all.reveal(3).unwrap(), all.commitment(4)).unwrap();
+        let revealed = Seeds::revealed(3, &all.reveal(3).unwrap(), all.commitment(4)).unwrap();
         for epoch in 0..=3 {
-            assert_eq!(shown.reveal(epoch), all.reveal(epoch));
-            assert_eq!(shown.commitment(epoch), all.commitment(epoch));
-            assert_eq!(shown.stream_key(epoch, None), all.stream_key(epoch, None));
+            assert_eq!(revealed.reveal(epoch), all.reveal(epoch));
+            assert_eq!(revealed.commitment(epoch), all.commitment(epoch));
+            assert_eq!(revealed.stream_key(epoch, None), all.stream_key(epoch, None));
         }
-        assert_eq!(shown.commitment(4), all.commitment(4));
-        assert_eq!((shown.reveal(4), shown.commitment(5)), (None, None));
+        assert_eq!(revealed.commitment(4), all.commitment(4));
+        assert_eq!((revealed.reveal(4), revealed.commitment(5)), (None, None));
         assert_ne!(all.commitment(3), all.commitment(4));
         assert_eq!(format!("{all:?}"), "[secret]");
         assert!(Seeds::revealed(EPOCHS, &"00".repeat(32), None).is_none());
@@ -144,11 +148,11 @@ mod tests {
     }
 
     #[test]
-    fn the_order_of_questions_changes_nothing() {
+    fn seeds_do_not_depend_on_the_order_of_requests() {
         let all = Seeds::new([7; 32]);
         let forward: Vec<_> = (0..5).map(|epoch| all.reveal(epoch)).collect();
-        let anew = Seeds::new([7; 32]);
-        let backward: Vec<_> = (0..5).rev().map(|epoch| anew.reveal(epoch)).collect();
+        let other = Seeds::new([7; 32]);
+        let backward: Vec<_> = (0..5).rev().map(|epoch| other.reveal(epoch)).collect();
         assert!(forward.iter().eq(backward.iter().rev()));
         let last = EPOCHS - 1;
         assert_eq!(all.reveal(last), Seeds::new([7; 32]).reveal(last));
@@ -156,9 +160,9 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_depends_on_every_contribution() {
+    fn every_contribution_changes_the_stream_key() {
         let seeds = Seeds::new([7; 32]);
-        let given = |slot: usize, text: &str| Contribution {
+        let contribution = |slot: usize, text: &str| Contribution {
             slot_id: mcp_multiplayer_protocol::SlotId::at(slot),
             entry: 1,
             entropy: Hash::of(&[text.as_bytes()]),
@@ -167,10 +171,10 @@ mod tests {
         let keys = [
             seeds.stream_key(0, None),
             key(&[]),
-            key(&[given(1, "a")]),
-            key(&[given(2, "a")]),
-            key(&[given(1, "b")]),
-            key(&[given(1, "a"), given(2, "b")]),
+            key(&[contribution(1, "a")]),
+            key(&[contribution(2, "a")]),
+            key(&[contribution(1, "b")]),
+            key(&[contribution(1, "a"), contribution(2, "b")]),
             seeds.stream_key(1, Some(&[])),
         ];
         for (place, one) in keys.iter().enumerate() {

@@ -1,3 +1,5 @@
+//! One run of a hook: its request, and the entries that its report becomes.
+
 use std::collections::BTreeMap;
 
 use mcp_multiplayer_protocol::channel::{Bot, HookCall};
@@ -11,65 +13,66 @@ use serde_json::{Map, Value, json};
 
 use super::memory::{Memory, StreamState};
 use super::seed::{EPOCHS, Seeds};
-use crate::hook::{self, Stream};
-use crate::record::Record;
-use crate::report::{Done, Effect, FailureKind, HookReport, Outcome};
+use crate::hook::{HookRequest, Stream};
+use crate::record::EgressRecord;
+use crate::report::{Completion, Effect, FailureKind, HookReport, Outcome};
 
-/// One call into a bot: what started it, and what the bot knows.
+/// One call of a hook, with its trigger and the bot's memory.
 #[derive(Debug)]
 pub struct Turn<'a> {
     /// The bot.
     pub bot: &'a Bot,
-    /// The call.
+    /// The hook and its argument.
     pub call: HookCall,
-    /// The entry that started it.
+    /// The entry that started the call.
     pub trigger: &'a Entry,
-    /// The number of the call among those that the entry starts.
+    /// Number of the call among those that the entry starts for this bot, from 0.
     pub step: u32,
-    /// What the bot remembers.
+    /// The bot's memory before the call.
     pub memory: &'a Memory,
-    /// Its seeds.
+    /// The bot's seeds.
     pub seeds: &'a Seeds,
-    /// The largest body of a post, in bytes.
+    /// Maximum size of the body of a post, in bytes.
     pub body_limit: usize,
 }
 
-/// What a call comes to in the log.
+/// Result of a call: the entries to append and the bot's new memory.
 #[derive(Debug)]
 pub struct Verdict {
-    /// How it ended.
+    /// Outcome of the hook.
     pub outcome: HookOutcome,
-    /// What is appended, in order, each with the trigger as its cause; `bot:ran` is last.
+    /// Entries to append, in order, each with the trigger as its cause. `bot:ran` is the last.
     pub outputs: Vec<HookOutput>,
-    /// What the bot remembers from now on; `None`: what it did.
+    /// The bot's memory after the call; `None` if it is unchanged.
     pub memory: Option<Memory>,
-    /// What was exchanged with the outside world.
-    pub record: Option<Record>,
+    /// Network exchanges of the hook.
+    pub record: Option<EgressRecord>,
 }
 
-/// Something that a call appends.
+/// An entry that a call appends.
 #[derive(Debug, PartialEq)]
 pub enum HookOutput {
-    /// A post or a DM of the bot.
+    /// A post or DM by the bot.
     Post {
-        /// Whom it is for; `None` for all.
+        /// The addressee; `None` for a public post.
         to_slot: Option<SlotId>,
         /// Its kind.
         kind: Kind,
-        /// What it says.
+        /// Its body and salt.
         content: Content,
     },
-    /// An event that the relay states about the call.
+    /// A system entry about the call.
     Event(Box<SystemEvent>),
 }
 
-/// Places of salts that are no entry's.
+/// Index of the salt of the state hash, which belongs to no entry.
 const STATE_SALT: usize = usize::MAX;
+/// Index of the salt of the record hash, which belongs to no entry.
 const RECORD_SALT: usize = usize::MAX - 1;
 
 impl Turn<'_> {
-    /// The call as the supervisor takes it; `None` when a seed is not known here.
-    pub fn call(&self, env: BTreeMap<String, Secret>) -> Option<hook::HookRequest> {
+    /// The request for the supervisor; `None` if the current seed is not known.
+    pub fn request(&self, env: BTreeMap<String, Secret>) -> Option<HookRequest> {
         let (composition, entry) = (self.memory.composition(), self.trigger);
         let args = match self.call {
             HookCall::Init => vec![],
@@ -81,13 +84,13 @@ impl Turn<'_> {
                 _ => vec![json!("")],
             },
         };
-        Some(hook::HookRequest {
+        Some(HookRequest {
             hook: self.call.hook(),
             channel_id: composition.channel_id.to_string(),
             bot_id: self.bot.bot_id.to_string(),
             now_ms: entry.envelope.ts.as_millis(),
             state: self.memory.state().map(str::to_owned),
-            kept: self.memory.kept.as_deref().map(|kept| kept.get().to_owned()),
+            commitments: self.memory.commitments.as_deref().map(|text| text.get().to_owned()),
             players: self.memory.players(),
             slots: self.memory.slots(),
             stream: self.stream()?,
@@ -99,15 +102,18 @@ impl Turn<'_> {
     fn stream(&self) -> Option<Stream> {
         let (state, seeds) = (&self.memory.stream, self.seeds);
         let seated = self.memory.contributions(self.bot.attached);
-        let names = |given: &[Contribution]| given.iter().map(|given| given.slot_id.to_string()).collect::<Vec<_>>();
-        // A replay may not know the next seed; then nothing that it replays has drawn from it.
+        let slot_ids = |contributions: &[Contribution]| -> Vec<String> {
+            contributions.iter().map(|contribution| contribution.slot_id.to_string()).collect()
+        };
+        // A replay may not know the next seed. In that case the seed was never revealed, and no hook that can be
+        // replayed has drawn from it.
         let next = state.epoch + 1;
         Some(Stream {
             epoch: state.epoch,
             last: next >= EPOCHS,
-            open: state.open.as_deref().map(names),
+            open: state.open.as_deref().map(slot_ids),
             position: state.position,
-            seated: names(&seated),
+            seated: slot_ids(&seated),
             key: seeds.stream_key(state.epoch, state.open.as_deref())?,
             start_key: seeds.stream_key(state.epoch, Some(&seated))?,
             next_key: seeds.stream_key(next, None),
@@ -115,11 +121,11 @@ impl Turn<'_> {
         })
     }
 
-    /// Judges what the supervisor reports.
+    /// Turns the supervisor's report into a verdict.
     pub fn judge(&self, report: HookReport) -> Verdict {
         let HookReport { outcome, record, .. } = report;
-        let done = match outcome {
-            Outcome::Completed(done) => self.done(*done),
+        let applied = match outcome {
+            Outcome::Completed(completion) => self.apply(*completion),
             Outcome::Failed { reason, line, kind } => {
                 let outcome = match kind {
                     FailureKind::Timeout => HookOutcome::Timeout,
@@ -129,31 +135,32 @@ impl Turn<'_> {
                 return self.failed(outcome, &reason, line, record);
             }
         };
-        match done {
-            Ok((mut outputs, memory, mut ran)) => {
-                ran.state_hash = self.state_hash(&memory);
-                outputs.push(self.ran(HookOutcome::Ok, ran, record.as_ref()));
+        match applied {
+            Ok((mut outputs, memory, mut summary)) => {
+                summary.state_hash = self.state_hash(&memory);
+                outputs.push(self.bot_ran(HookOutcome::Ok, summary, record.as_ref()));
                 Verdict { outcome: HookOutcome::Ok, outputs, memory: Some(memory), record }
             }
             Err(reason) => self.failed(HookOutcome::Refused, &reason, None, record),
         }
     }
 
-    /// The verdict when the channel's rules forbid what the hook did.
-    pub fn refused(&self, reason: &str, record: Option<Record>) -> Verdict {
+    /// The verdict on a hook whose effects the channel's rules forbid.
+    pub fn refused(&self, reason: &str, record: Option<EgressRecord>) -> Verdict {
         self.failed(HookOutcome::Refused, reason, None, record)
     }
 
-    fn failed(&self, outcome: HookOutcome, reason: &str, line: Option<u32>, record: Option<Record>) -> Verdict {
-        let error = HookOutput::Event(Box::new(self.error(reason, line)));
-        let outputs = vec![error, self.ran(outcome, Ran::default(), record.as_ref())];
+    fn failed(&self, outcome: HookOutcome, reason: &str, line: Option<u32>, record: Option<EgressRecord>) -> Verdict {
+        let error = HookOutput::Event(Box::new(self.bot_error(reason, line)));
+        let outputs = vec![error, self.bot_ran(outcome, HookSummary::default(), record.as_ref())];
         Verdict { outcome, outputs, memory: None, record }
     }
 
-    fn error(&self, reason: &str, line: Option<u32>) -> SystemEvent {
+    fn bot_error(&self, reason: &str, line: Option<u32>) -> SystemEvent {
         let place = line.map(|line| format!(" (line {line})")).unwrap_or_default();
         let hook = self.call.hook();
-        // The words of an exception may quote the message, and this entry is read by all.
+        // The text of an exception may quote the private message, and this entry is public, so it gives only the type
+        // of the exception.
         let reason = match self.call {
             HookCall::PrivateMessage(_) => reason.split(':').next().unwrap_or_default(),
             _ => reason,
@@ -169,15 +176,15 @@ impl Turn<'_> {
         }
     }
 
-    fn ran(&self, outcome: HookOutcome, ran: Ran, record: Option<&Record>) -> HookOutput {
+    fn bot_ran(&self, outcome: HookOutcome, summary: HookSummary, record: Option<&EgressRecord>) -> HookOutput {
         HookOutput::Event(Box::new(SystemEvent::BotRan {
             bot_id: self.bot.bot_id.clone(),
             hook: self.call.hook(),
             trigger: self.trigger.id(),
             outcome,
-            state_hash: ran.state_hash,
-            drawn: ran.drawn,
-            timers: ran.timers,
+            state_hash: summary.state_hash,
+            drawn: summary.drawn,
+            timers: summary.timers,
             exchanged: record.map(|record| NetworkExchange {
                 record_hash: self.record_hash(record.text()),
                 hosts: record.hosts().to_vec(),
@@ -186,13 +193,13 @@ impl Turn<'_> {
         }))
     }
 
-    /// Everything that a completed hook did, or why it may not.
-    fn done(&self, done: Done) -> Result<(Vec<HookOutput>, Memory, Ran), String> {
+    /// Applies the effects of a completed hook to the memory. The error is the reason why they are not allowed.
+    fn apply(&self, completion: Completion) -> Result<(Vec<HookOutput>, Memory, HookSummary), String> {
         let mut memory = self.memory.clone();
-        let (mut outputs, mut ran) = (Vec::new(), Ran::default());
-        let mut draws = done.drawn.into_iter().peekable();
-        take_over(&mut memory.stream, &mut draws, &mut ran)?;
-        for effect in done.effects {
+        let (mut outputs, mut summary) = (Vec::new(), HookSummary::default());
+        let mut draws = completion.drawn.into_iter().peekable();
+        record_draw(&mut memory.stream, &mut draws, &mut summary)?;
+        for effect in completion.effects {
             match effect {
                 Effect::Post { kind, body } => outputs.push(self.bot_output(outputs.len(), None, &kind, body)?),
                 Effect::Dm { slot_id, kind, body } => {
@@ -212,7 +219,7 @@ impl Turn<'_> {
                         return Err(format!("a bot may have at most {} timers", limits::TIMERS));
                     }
                     memory.changed = true;
-                    ran.timers.push(TimerChange { name, due });
+                    summary.timers.push(TimerChange { name, due });
                 }
                 Effect::Start => {
                     if memory.stream.open.is_some() {
@@ -228,30 +235,30 @@ impl Turn<'_> {
                         contributions,
                     })));
                     memory.changed = true;
-                    take_over(&mut memory.stream, &mut draws, &mut ran)?;
+                    record_draw(&mut memory.stream, &mut draws, &mut summary)?;
                 }
                 Effect::Reveal => {
                     let epoch = memory.stream.epoch;
                     let event = self.seeds.reveal_event(&self.bot.bot_id, epoch);
                     outputs.push(HookOutput::Event(Box::new(event.ok_or("the bot has no further seed to reveal")?)));
                     memory.next_epoch();
-                    take_over(&mut memory.stream, &mut draws, &mut ran)?;
+                    record_draw(&mut memory.stream, &mut draws, &mut summary)?;
                 }
             }
         }
         if draws.next().is_some() {
             return Err("the bot's process drew from a stream that is not its own".to_owned());
         }
-        memory.changed |= !ran.drawn.is_empty();
-        if let Some(state) = done.state {
+        memory.changed |= !summary.drawn.is_empty();
+        if let Some(state) = completion.state {
             memory.state = RawValue::from_string(state).ok();
             memory.changed = true;
         }
-        if let Some(kept) = done.kept {
-            memory.kept = RawValue::from_string(kept).ok();
+        if let Some(commitments) = completion.commitments {
+            memory.commitments = RawValue::from_string(commitments).ok();
             memory.changed = true;
         }
-        Ok((outputs, memory, ran))
+        Ok((outputs, memory, summary))
     }
 
     fn bot_output(
@@ -261,9 +268,9 @@ impl Turn<'_> {
         kind: &str,
         body: Map<String, Value>,
     ) -> Result<HookOutput, String> {
-        let kind: Kind = kind.parse().map_err(|_| format!("'{kind}' cannot be a kind"))?;
+        let kind: Kind = kind.parse().map_err(|_| format!("'{kind}' is not a valid kind"))?;
         if kind == Kind::TRACE {
-            return Err("the kind 'trace' is the relay's own".to_owned());
+            return Err("the kind 'trace' is reserved for the relay".to_owned());
         }
         let body = Body::new("body", body).map_err(|error| error.to_string())?;
         if body.as_str().len() > self.body_limit {
@@ -274,44 +281,44 @@ impl Turn<'_> {
 
     fn salt(&self, index: usize) -> Salt {
         let salt = self.seeds.salt(self.memory.stream.epoch, self.trigger.id(), self.step, index);
-        salt.expect("a call is made only where its bot's seed is known")
+        salt.expect("a hook runs only if its bot's seed is known")
     }
 
-    /// Hash of what the bot remembers, salted so that a small state cannot be guessed from it.
+    /// Hash of the bot's memory, salted so that a small state cannot be found by trying.
     fn state_hash(&self, memory: &Memory) -> Option<Hash> {
-        let text = canonical_text("state", &memory.hashed()).ok()?;
+        let text = canonical_text("state", &memory.hash_input()).ok()?;
         let Salt(salt) = self.salt(STATE_SALT);
         Some(Hash::of(&[b"mcp-multiplayer/state/v1", &salt, text.as_bytes()]))
     }
 
-    /// Hash of what a hook exchanged with the outside world.
+    /// Salted hash of the record of a hook's network exchanges.
     pub fn record_hash(&self, record: &str) -> Hash {
         let Salt(salt) = self.salt(RECORD_SALT);
         Hash::of(&[b"mcp-multiplayer/record/v1", &salt, record.as_bytes()])
     }
 }
 
-/// What `bot:ran` tells of a hook that completed.
+/// Fields of `bot:ran` that only a completed hook has.
 #[derive(Default)]
-struct Ran {
+struct HookSummary {
     state_hash: Option<Hash>,
     drawn: Vec<KeystreamRange>,
     timers: Vec<TimerChange>,
 }
 
-/// Takes over what was drawn from the stream as it now stands.
-fn take_over(
+/// Advances the stream by the next reported draw, if that draw is from this stream.
+fn record_draw(
     stream: &mut StreamState,
     draws: &mut std::iter::Peekable<impl Iterator<Item = KeystreamRange>>,
-    ran: &mut Ran,
+    summary: &mut HookSummary,
 ) -> Result<(), String> {
-    let here = |drawn: &KeystreamRange| drawn.epoch == stream.epoch && drawn.open == stream.open.is_some();
-    if let Some(drawn) = draws.next_if(here) {
+    let is_from_stream = |drawn: &KeystreamRange| drawn.epoch == stream.epoch && drawn.open == stream.open.is_some();
+    if let Some(drawn) = draws.next_if(is_from_stream) {
         if drawn.from != stream.position || drawn.to <= drawn.from || drawn.to > limits::SAFE_INTEGER.unsigned_abs() {
             return Err("the bot's process drew from its stream out of order".to_owned());
         }
         stream.position = drawn.to;
-        ran.drawn.push(drawn);
+        summary.drawn.push(drawn);
     }
     Ok(())
 }

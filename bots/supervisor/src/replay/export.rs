@@ -6,7 +6,7 @@ use mcp_multiplayer_protocol::{BotId, ChannelId, Entry};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::record::Step;
+use crate::record::EgressExchange;
 
 /// The value of [`Export::format`].
 pub const FORMAT: &str = "mcp-multiplayer/export/v1";
@@ -72,5 +72,5 @@ pub struct ExportedExchange {
     /// Number of the hook among those that the entry started for the bot, from 0.
     pub step: u32,
     /// Requests and responses; `None` where they contained a sealed secret.
-    pub record: Option<Vec<Step>>,
+    pub record: Option<Vec<EgressExchange>>,
 }

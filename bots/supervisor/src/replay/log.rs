@@ -4,7 +4,7 @@ use mcp_multiplayer_protocol::channel::{self, Bot};
 use mcp_multiplayer_protocol::{BotId, Entry, HookOutcome, Sender, SystemEvent};
 
 use super::export::{Export, ExportedBot, ExportedSeed};
-use crate::record::Step;
+use crate::record::EgressExchange;
 use crate::referee::Seeds;
 
 /// Index of the entry with this id in [`Export::entries`].
@@ -81,13 +81,18 @@ pub(super) fn logged_effects<'a>(
 /// Returns `true` if the log says that the hook drew from a seed that is not in `seeds`.
 pub(super) fn draws_unknown_seed(logged: &[&Entry], seeds: &Seeds) -> bool {
     logged.iter().any(|entry| match event(entry) {
-        Some(SystemEvent::BotRan { drawn, .. }) => drawn.iter().any(|drawn| !seeds.reaches(drawn.epoch)),
+        Some(SystemEvent::BotRan { drawn, .. }) => drawn.iter().any(|drawn| !seeds.contains(drawn.epoch)),
         _ => false,
     })
 }
 
 /// The recorded network traffic of a hook: empty without any, `None` where it was left out because of a secret in it.
-pub(super) fn recorded_exchange<'a>(export: &'a Export, bot_id: &BotId, trigger: u64, step: u32) -> Option<&'a [Step]> {
+pub(super) fn recorded_exchange<'a>(
+    export: &'a Export,
+    bot_id: &BotId,
+    trigger: u64,
+    step: u32,
+) -> Option<&'a [EgressExchange]> {
     let found = export
         .exchanges
         .iter()

@@ -6,18 +6,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::time::Instant;
 
 use crate::egress::{BoxFuture, Egress, EgressErrorKind, EgressRequest, EgressResponse, HookEgress};
-use crate::record::Step;
+use crate::record::EgressExchange;
 
 /// Gives the next hook its recording. Hooks run one at a time.
 #[derive(Debug, Default)]
 pub(super) struct RecordedEgress {
-    next: Mutex<VecDeque<Step>>,
+    next: Mutex<VecDeque<EgressExchange>>,
 }
 
 impl RecordedEgress {
     /// Sets the recording that the next hook gets.
-    pub(super) fn prepare(&self, steps: &[Step]) {
-        *self.next.lock().unwrap_or_else(PoisonError::into_inner) = steps.iter().cloned().collect();
+    pub(super) fn prepare(&self, exchanges: &[EgressExchange]) {
+        *self.next.lock().unwrap_or_else(PoisonError::into_inner) = exchanges.iter().cloned().collect();
     }
 }
 
@@ -27,11 +27,12 @@ impl Egress for RecordedEgress {
     }
 }
 
-struct RecordedHookEgress(VecDeque<Step>);
+struct RecordedHookEgress(VecDeque<EgressExchange>);
 
 impl HookEgress for RecordedHookEgress {
-    fn ask(&mut self, ask: EgressRequest) -> BoxFuture<'_, EgressResponse> {
-        let recorded = self.0.pop_front().filter(|step| step.ask == ask).map(|step| step.answer);
+    fn ask(&mut self, request: EgressRequest) -> BoxFuture<'_, EgressResponse> {
+        let recorded =
+            self.0.pop_front().filter(|exchange| exchange.request == request).map(|exchange| exchange.response);
         Box::pin(std::future::ready(recorded.unwrap_or_else(|| {
             // After one request that was not recorded, none of the later responses can be trusted to fit.
             self.0.clear();

@@ -1,3 +1,5 @@
+//! Runs the hooks of a channel's bots again and compares them with the log.
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -5,19 +7,20 @@ use mcp_multiplayer_protocol::channel::{Bot, ChannelState, Composition, plan};
 use mcp_multiplayer_protocol::{Entry, Hash, HookOutcome, Runtime, SystemEvent, canonical_text, limits};
 use serde_json::Value;
 
-use super::ReplayError;
 use super::compare::{Mismatch, compare, inconclusive};
+use super::error::ReplayError;
 use super::export::{Export, ExportedBot};
 use super::log::{
     cascade_depth, draws_unknown_seed, event, find_ran, index, logged_effects, logged_outcome, recorded_exchange, seeds,
 };
 use super::recorded_egress::RecordedEgress;
 use super::report::{BotReplay, Difference, Replayed};
+use crate::config::SupervisorConfig;
 use crate::error::{InspectError, Unavailable};
 use crate::program::{BotKey, Program};
 use crate::referee::{Memory, Turn, Verdict};
 use crate::report::RuntimeInfo;
-use crate::supervisor::{Supervisor, SupervisorConfig};
+use crate::supervisor::Supervisor;
 
 /// A bot that is being replayed.
 struct ReplayedBot<'a> {
@@ -38,7 +41,7 @@ pub struct Replayer {
 }
 
 impl Replayer {
-    /// A replayer whose bots run as `config` says, but with recorded responses from the network.
+    /// A replayer whose bots run with this configuration, but with recorded responses from the network.
     pub fn new(mut config: SupervisorConfig) -> Result<Self, Unavailable> {
         let egress = Arc::new(RecordedEgress::default());
         config.egress = Some(Arc::clone(&egress) as Arc<_>);
@@ -118,12 +121,12 @@ impl Replayer {
                 break;
             }
             if entry.id() > bot.attached {
-                memory.pass(entry);
+                memory.apply(entry);
             }
             if let Some(SystemEvent::Timer { bot_id, name }) = event(entry)
                 && bot_id == bot.bot_id
             {
-                memory.drop_timer(&name);
+                memory.remove_timer(&name);
             }
             for (step, call) in (0..).zip(plan(bot, entry, cascade_depth(export, entry))) {
                 // The log may end before all hooks have run.
@@ -161,7 +164,7 @@ impl Replayer {
         result: &mut BotReplay,
     ) -> Result<Option<Verdict>, ReplayError> {
         let trigger = turn.trigger.id();
-        let request = match turn.call(BTreeMap::new()) {
+        let request = match turn.request(BTreeMap::new()) {
             _ if turn.trigger.content.is_none() => {
                 Err("this file leaves out the body of the entry that started the hook")
             }

@@ -1,3 +1,5 @@
+//! Result of a replay, and its text.
+
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -14,15 +16,15 @@ pub struct Replayed {
 /// Result of replaying one bot.
 #[derive(Debug, Default, Serialize)]
 pub struct BotReplay {
-    /// Number of hooks that did exactly what the log says.
+    /// Number of hooks that reproduced the log exactly.
     pub identical: u64,
-    /// Hooks that did something else.
+    /// Hooks that did not reproduce the log.
     pub differences: Vec<Difference>,
     /// Hooks that could not be checked.
     pub unknown: Vec<Unchecked>,
 }
 
-/// A hook that did something else than the log says.
+/// A hook that did not reproduce the log.
 #[derive(Debug, Serialize)]
 pub struct Difference {
     /// The entry that started the hook.
@@ -48,12 +50,12 @@ pub struct Unchecked {
 }
 
 impl Replayed {
-    /// Returns `true` if a hook did something else than the log says.
+    /// Returns whether a hook did not reproduce the log.
     pub fn differs(&self) -> bool {
         self.bots.values().any(|bot| !bot.differences.is_empty())
     }
 
-    /// Returns `true` if every hook was replayed and did exactly what the log says.
+    /// Returns whether every hook was replayed and reproduced the log exactly.
     pub fn is_complete(&self) -> bool {
         self.bots.values().all(BotReplay::is_complete)
     }
@@ -73,7 +75,10 @@ impl fmt::Display for Replayed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (bot_id, bot) in &self.bots {
             let all = if bot.is_complete() { "all " } else { "" };
-            writeln!(f, "{bot_id}: {all}{} hooks reproduced the log exactly", bot.identical)?;
+            match bot.identical {
+                1 => writeln!(f, "{bot_id}: 1 hook reproduced the log exactly")?,
+                hooks => writeln!(f, "{bot_id}: {all}{hooks} hooks reproduced the log exactly")?,
+            }
             for Difference { trigger, hook, log, replay } in &bot.differences {
                 writeln!(f, "  DIFFERENT: {hook}, started by entry {trigger}")?;
                 log.iter().try_for_each(|line| writeln!(f, "    only in the log     {line}"))?;
@@ -84,7 +89,7 @@ impl fmt::Display for Replayed {
             }
         }
         if self.bots.is_empty() {
-            writeln!(f, "the channel has no bot")?;
+            writeln!(f, "the channel never had a bot")?;
         }
         Ok(())
     }

@@ -1,27 +1,29 @@
+//! A problem in a bot's source, as `check` reports it.
+
 use serde::{Deserialize, Serialize};
 
-/// Something about a source that its author should know.
+/// A problem or a suspicious place in a source.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Finding {
     pub(super) level: Level,
-    /// Which rule it breaks: `policy`, `misspelt-hook`.
+    /// The rule that it breaks: `policy`, `misspelt-hook`.
     pub(super) rule: String,
-    /// The line, where it has one.
+    /// The line, if it belongs to one.
     pub(super) line: Option<u32>,
     pub(super) message: String,
-    /// What to do about it.
+    /// Advice on how to fix it.
     pub(super) hint: Option<String>,
 }
 
-/// How bad it is.
+/// Severity of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Level {
-    /// A relay refuses the bot, or a hook fails whenever it runs.
+    /// A relay rejects the bot, or a hook fails every time.
     Error,
     /// Most likely a mistake.
     Warning,
-    /// Worth a thought.
+    /// Possibly unintended; does not count as a problem.
     Note,
 }
 
@@ -34,12 +36,12 @@ impl Finding {
         Self { level: Level::Note, rule: rule.to_owned(), line, message, hint: Some(hint.to_owned()) }
     }
 
-    /// Whether it has to be mended.
+    /// Returns whether it should be fixed.
     pub(super) fn is_problem(&self) -> bool {
         self.level != Level::Note
     }
 
-    /// `bot.py:3: policy: Import of 'os' is not allowed`, and the hint below.
+    /// Formats it as `bot.py:3: policy: Import of 'os' is not allowed`, with the hint on the next line.
     pub(super) fn in_file(&self, file: &str) -> String {
         let Self { line, rule, message, hint, .. } = self;
         let place = line.map(|line| format!(":{line}")).unwrap_or_default();

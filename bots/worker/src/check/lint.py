@@ -1,10 +1,9 @@
-"""Reads a bot's source for `check`: what the policy refuses, and what is likely not what its author meant.
+"""The static analysis of `check`: finds breaches of the policy and likely mistakes in a bot's source.
 
-It is itself a program of the worker and runs behind the same wall, as a bot whose one message is the source
-to look at. It never runs that source.
+It runs in a worker's sandbox, as a bot that gets the source as its only message. It never executes that source.
 
-A finding is {"level", "rule", "line", "message", "hint"}. Levels: an `error` is refused by a relay, or fails
-whenever it runs; a `warning` is most likely a mistake; a `note` is worth a thought.
+A finding is {"level", "rule", "line", "message", "hint"}. An `error` makes a relay reject the bot, or a hook fail
+every time; a `warning` is most likely a mistake; a `note` may be intended.
 """
 
 import ast
@@ -14,11 +13,11 @@ from multiplayer import names
 from multiplayer.context import Context
 from multiplayer.policy import Policy
 
-# Hooks and how many arguments each gets besides self.
+# Hooks and their arguments after self.
 ARGUMENTS = {"on_init": (), "on_join": ("player_id",), "on_leave": ("player_id",), "on_message": ("msg",),
              "on_private_message": ("slot_id", "msg"), "on_timer": ("name",)}
 
-# What authors call hooks elsewhere.
+# Names that authors use by mistake for a hook, and the right one.
 OTHER_NAMES = {
     "on_start": "on_init", "on_create": "on_init", "on_attach": "on_init", "on_ready": "on_init", "init": "on_init",
     "on_player_join": "on_join", "on_member_join": "on_join", "on_enter": "on_join",
@@ -28,7 +27,7 @@ OTHER_NAMES = {
     "on_whisper": "on_private_message", "on_tick": "on_timer", "on_timeout": "on_timer", "on_alarm": "on_timer",
 }
 
-# What authors call parts of ctx elsewhere.
+# Names that authors use by mistake for an attribute of ctx, and the right one.
 OTHER_CALLS = {"send": "post", "say": "post", "reply": "post", "send_message": "post", "whisper": "dm", "tell": "dm",
                "state": "get_state", "save_state": "set_state", "set_timer": "timer", "sleep": "timer", "time": "now"}
 
@@ -38,7 +37,7 @@ CONTEXT = sorted(name for name in vars(Context) if not name.startswith("_"))
 CHANGING = {"append", "extend", "insert", "remove", "pop", "popitem", "clear", "update", "setdefault", "add",
             "discard", "sort", "reverse", "appendleft", "popleft", "__setitem__"}
 
-# Calls that draw randomness: by module, or by the bare name that was imported from it.
+# Functions that draw random numbers, by module.
 DRAWING = {
     "random": {"random", "randint", "randrange", "choice", "choices", "sample", "shuffle", "uniform", "gauss",
                "getrandbits", "randbytes", "normalvariate", "triangular", "betavariate"},
@@ -49,7 +48,7 @@ DRAWING = {
 
 
 class Lint:
-    """The program; `on_message` gets the source."""
+    """The analysis as a bot: `on_message` gets the source and sets the findings as its state."""
 
     def __init__(self, ctx, params):
         self.ctx = ctx
@@ -61,7 +60,7 @@ class Lint:
 
 
 def findings(source):
-    """All findings of a source, by line."""
+    """All findings of a source, in the order of its lines."""
     try:
         tree = ast.parse(source)
     except SyntaxError as error:
@@ -69,7 +68,7 @@ def findings(source):
     except (ValueError, RecursionError, MemoryError) as error:
         return [("error", "syntax", None, str(error) or "the source is nested too deeply", None)]
     found = []
-    # The policy rewrites what it checks, so it gets a tree of its own.
+    # The policy modifies the tree that it checks, so it gets one of its own.
     policy = Policy(tree)
     policy.visit(ast.parse(source))
     for line, message, hint in policy.problems:
@@ -79,7 +78,7 @@ def findings(source):
 
 
 class Source:
-    """A module and its bot class."""
+    """A parsed source."""
 
     def __init__(self, tree):
         self.tree = tree
@@ -97,7 +96,7 @@ class Source:
     def findings(self):
         for node in self.functions.values():
             if node.name in ARGUMENTS and not self.is_called(node.name):
-                yield ("warning", "unused-hook", node.lineno, f"{node.name} is not in a class, so nobody calls it",
+                yield ("warning", "unused-hook", node.lineno, f"{node.name} is not in a class, so it is never called",
                        "make it a method of the bot's class, with self as its first argument")
         bots = [node for node in self.classes if self.looks_like_a_bot(node)]
         with_hooks = [node for node in bots if any(name in ARGUMENTS for name in self.methods(node))]
@@ -105,15 +104,15 @@ class Source:
         for other in with_hooks[:-1]:
             if not self.is_mentioned(other.name):
                 yield ("note", "unused-hook", other.lineno,
-                       f"{other.name} has hooks, too; the bot is {bot.name}, the last of the classes",
-                       f"unless the bot is attached under the name {other.name}, delete it or make it a base class")
+                       f"{other.name} also has hooks, but the bot is {bot.name}, the last class that has any",
+                       f"delete {other.name} or make it a base class, unless you attach the bot under the name {other.name}")
         yield from self.calls()
         yield from self.globals()
         if bot is not None:
             yield from BotClass(self, bot).findings()
 
     def looks_like_a_bot(self, node):
-        return any(name in ARGUMENTS or meant(name) for name in self.methods(node))
+        return any(name in ARGUMENTS or intended_hook(name) for name in self.methods(node))
 
     def methods(self, node, seen=()):
         """The methods of a class and of its bases in this source, by name."""
@@ -132,7 +131,7 @@ class Source:
         return any(isinstance(node, ast.Name) and node.id == name for node in ast.walk(self.tree))
 
     def module_of(self, call):
-        """What is called, as (module, function), where that can be seen: secrets.token_hex."""
+        """The called function as (module, name), or (None, None) if it is not an imported one: ("secrets", "token_hex")."""
         function = call.func
         if isinstance(function, ast.Name):
             module, name = self.imported.get(function.id, (None, None))
@@ -145,7 +144,8 @@ class Source:
                 return f"{module}.{name}", function.attr
         return None, None
 
-    def draws(self, call):
+    def random_source(self, call):
+        """The name of the called function if it draws random numbers, otherwise None."""
         module, name = self.module_of(call)
         if name in DRAWING.get(module, ()):
             return f"{module}.{name}"
@@ -157,29 +157,29 @@ class Source:
                 continue
             if self.module_of(node) == ("time", "sleep"):
                 yield ("warning", "sleep", node.lineno,
-                       "time.sleep waits for nobody: it moves the bot's own clock and returns at once",
-                       "ctx.timer(name, seconds) has on_timer(name) called later")
+                       "time.sleep does not wait: it advances the bot's own clock and returns at once",
+                       "to be called later, use ctx.timer(name, seconds) and on_timer(name)")
             if self.module_of(node) == ("random", "seed"):
-                yield ("warning", "seed", node.lineno, "random.seed changes nothing: draws come from the bot's keystream",
-                       "random.Random(seed) gives a generator of its own")
+                yield ("warning", "seed", node.lineno, "random.seed has no effect: random numbers come from the bot's keystream",
+                       "use random.Random(seed) if you need a generator with a seed of your own")
 
     def globals(self):
-        held = {target.id: node for node in self.tree.body if isinstance(node, (ast.Assign, ast.AnnAssign))
-                for target in targets_of(node) if isinstance(target, ast.Name)}
+        assigned = {target.id for node in self.tree.body if isinstance(node, (ast.Assign, ast.AnnAssign))
+                    for target in targets_of(node) if isinstance(target, ast.Name)}
         for function in (node for node in ast.walk(self.tree) if isinstance(node, ast.FunctionDef)):
             local = {node.id for node in ast.walk(function) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
             local |= {argument.arg for argument in ast.walk(function) if isinstance(argument, ast.arg)}
             shared = {name for node in ast.walk(function) if isinstance(node, ast.Global) for name in node.names}
             local -= shared
             for node, name in changes_in(function, lambda value: value.id if isinstance(value, ast.Name) else None):
-                if name in shared or (name in held and name not in local and not is_rebinding(node)):
+                if name in shared or (name in assigned and name not in local and not is_rebinding(node)):
                     yield ("warning", "lost-state", node.lineno,
-                           f"what is kept in the global '{name}' is gone when the hook is over",
-                           "globals are fresh for each hook: keep what must last with ctx.set_state")
+                           f"the change to the global variable '{name}' is lost when the hook ends",
+                           "every hook starts with new globals; save what must last with ctx.set_state")
 
 
 class BotClass:
-    """The class that a relay would take for the bot."""
+    """The class that a relay would use as the bot."""
 
     def __init__(self, source, node):
         self.source = source
@@ -199,15 +199,15 @@ class BotClass:
         yield from self.early_draws()
 
     def signature(self, name, method):
-        hook = meant(name)
+        hook = intended_hook(name)
         if hook and hook not in self.methods and not self.source.is_called(name):
-            yield ("warning", "misspelt-hook", method.lineno, f"{name} is not a hook, so nobody calls it",
+            yield ("warning", "misspelt-hook", method.lineno, f"{name} is not a hook, so it is never called",
                    f"did you mean {hook}({', '.join(('self', *ARGUMENTS[hook]))})?")
         expected = ("ctx", "params") if name == "__init__" else ARGUMENTS.get(name)
         if expected is None:
             return
         if isinstance(method, ast.AsyncFunctionDef):
-            return  # the policy says so
+            return  # The policy reports it.
         static = any(isinstance(item, ast.Name) and item.id == "staticmethod" for item in method.decorator_list)
         given = len(expected) + (0 if static else 1)
         arguments = method.args
@@ -217,29 +217,29 @@ class BotClass:
         if least > given or (positional < given and not arguments.vararg) or required:
             wanted = ", ".join(("self", *expected))
             yield ("error", "hook-arguments", method.lineno,
-                   f"{name} is called with other arguments than it takes, and so fails every time",
+                   f"{name} does not take the arguments that it is called with, so it fails every time",
                    f"write def {name}({wanted})")
         if name in ARGUMENTS and any(isinstance(node, (ast.Yield, ast.YieldFrom)) for node in own_nodes(method)):
-            yield ("error", "hook-yields", method.lineno, f"{name} is a generator: calling it runs none of it",
-                   "a hook returns; take the yield out")
+            yield ("error", "hook-yields", method.lineno, f"{name} is a generator, so calling it runs none of its code",
+                   "remove the yield")
 
     def context_use(self, method):
         for node in ast.walk(method):
             if isinstance(node, ast.Attribute) and is_ctx(node.value) and node.attr not in CONTEXT:
                 near = difflib.get_close_matches(node.attr, [*CONTEXT, *OTHER_CALLS], 1, 0.6)
                 better = OTHER_CALLS.get(near[0], near[0]) if near else None
-                yield ("error", "unknown-ctx", node.lineno, f"ctx has no {node.attr}",
-                       f"did you mean ctx.{better}?" if better else "it has " + ", ".join(CONTEXT))
+                yield ("error", "unknown-ctx", node.lineno, f"ctx has no attribute {node.attr}",
+                       f"did you mean ctx.{better}?" if better else "its attributes are " + ", ".join(CONTEXT))
 
     def posts(self, method):
         secret = self.secret_names(method)
         for node in ast.walk(method):
             if not isinstance(node, ast.Call) or not (is_ctx_call(node, "post") or is_ctx_call(node, "dm")):
                 continue
-            said = [*node.args, *(keyword.value for keyword in node.keywords)]
-            if any(tells(part, secret) for part in said):
-                yield ("warning", "tells-secret", node.lineno, "a post that holds a secret of ctx.env is refused",
-                       "use the secret to ask, and post the answer")
+            arguments = [*node.args, *(keyword.value for keyword in node.keywords)]
+            if any(exposes(part, secret) for part in arguments):
+                yield ("warning", "leaks-secret", node.lineno, "a post that contains a secret from ctx.env is refused",
+                       "use the secret only for requests, and post their result")
             place = 2 if is_ctx_call(node, "dm") else 1
             body = node.args[place] if len(node.args) > place else None
             body = next((keyword.value for keyword in node.keywords if keyword.arg == "body"), body)
@@ -251,9 +251,10 @@ class BotClass:
 
     @staticmethod
     def secret_names(method):
+        """Local variables that hold a secret of ctx.env."""
         names_ = set()
         for node in ast.walk(method):
-            if isinstance(node, ast.Assign) and tells(node.value, names_):
+            if isinstance(node, ast.Assign) and exposes(node.value, names_):
                 names_ |= {target.id for target in node.targets if isinstance(target, ast.Name)}
         return names_
 
@@ -268,24 +269,24 @@ class BotClass:
             everything = handler.type is None or last_name(handler.type) in ("Exception", "BaseException")
             if everything and not any(isinstance(node, ast.Raise) for node in ast.walk(handler)):
                 yield ("warning", "catch-all", handler.lineno,
-                       f"this catches every failure of {name}, so what was done halfway stays done",
-                       "a hook that fails is undone as a whole, and players are told why; catch only what you expect")
+                       f"this catches every failure of {name}, so a hook that fails halfway keeps its effects so far",
+                       "catch only the exceptions that you expect; a hook that fails is undone as a whole, and players see the reason")
 
     def timers(self):
         calls = [node for method in self.methods.values() for node in ast.walk(method)
                  if isinstance(node, ast.Call) and is_ctx_call(node, "timer")]
         if calls and "on_timer" not in self.methods:
-            yield ("warning", "unheard-timer", calls[0].lineno, "a timer is set, and the bot has no on_timer",
+            yield ("warning", "unhandled-timer", calls[0].lineno, "a timer is set, but the bot has no on_timer",
                    "add def on_timer(self, name)")
         if not calls and "on_timer" in self.methods and not self.source.is_called("timer"):
-            yield ("note", "unused-hook", self.methods["on_timer"].lineno, "on_timer is never called: no timer is set",
-                   "ctx.timer(name, seconds) sets one")
+            yield ("note", "unused-hook", self.methods["on_timer"].lineno, "on_timer is never called, because no timer is set",
+                   "set one with ctx.timer(name, seconds)")
 
     def shapes(self):
         for name, place, wrong, why in (
-            ("on_message", 1, ("text",), "msg of on_message holds the text in msg[\"body\"][\"text\"]"),
+            ("on_message", 1, ("text",), "in on_message, the text is msg[\"body\"][\"text\"]"),
             ("on_private_message", 2, ("body", "sender", "sender_label", "kind"),
-             "msg of on_private_message is the body itself: msg[\"text\"]; slot_id says who sent it"),
+             "in on_private_message, msg is the body itself: the text is msg[\"text\"], and slot_id is the sender"),
         ):
             method = self.methods.get(name)
             arguments = [argument.arg for argument in method.args.args] if method else []
@@ -301,13 +302,13 @@ class BotClass:
                 if key in wrong and isinstance(owner, ast.Name) and owner.id == arguments[place]:
                     yield ("warning", "message-shape", node.lineno, f"{arguments[place]} has no {key!r} here", why)
 
-    # State in self
+    # State in attributes of self
 
     def lost_state(self):
         saved = self.saved()
         first = self.methods.get("__init__")
-        begun = {name for _, name in changes_in(first, self_attribute)} if first else set()
-        begun |= {target.id for item in self.node.body if isinstance(item, (ast.Assign, ast.AnnAssign))
+        initialized = {name for _, name in changes_in(first, self_attribute)} if first else set()
+        initialized |= {target.id for item in self.node.body if isinstance(item, (ast.Assign, ast.AnnAssign))
                   for target in targets_of(item) if isinstance(target, ast.Name)}
         reported = set()
         for hook in self.hooks:
@@ -321,19 +322,19 @@ class BotClass:
                     lost = any(name in self.read_by(other) and name not in self.bound_by(other)
                                for other in self.hooks) and self.is_needed_elsewhere(name, hook)
                 else:
-                    lost = name in begun and name not in rebuilt
+                    lost = name in initialized and name not in rebuilt
                 if lost:
                     reported.add(name)
                     yield ("warning", "lost-state", node.lineno,
-                           f"what {hook} keeps in self.{name} is gone when the hook is over",
-                           "each hook gets a new instance: keep what must last with ctx.set_state")
+                           f"the value that {hook} stores in self.{name} is lost when the hook ends",
+                           "every hook gets a new instance; save what must last with ctx.set_state")
 
     def is_needed_elsewhere(self, name, hook):
         return any(name in self.read_by(other) and name not in self.bound_by(other) for other in self.hooks if other != hook
                    ) or name in self.read_before_bound(hook)
 
     def read_before_bound(self, hook):
-        """Attributes that a hook's own body reads in an earlier line than it binds them."""
+        """Attributes that the body of a hook reads in an earlier line than it assigns them."""
         method = self.methods[hook]
         bound = {}
         for node, name in changes_in(method, self_attribute):
@@ -363,7 +364,7 @@ class BotClass:
         return list(found.values())
 
     def saved(self):
-        """Attributes of self that go into set_state, as far as that can be seen."""
+        """Attributes of self that are passed to set_state, as far as the source shows it."""
         found, open_, seen = set(), [], set()
         for method in self.methods.values():
             for node in ast.walk(method):
@@ -381,7 +382,7 @@ class BotClass:
                     seen.add((id(method), node.id))
                     open_.extend((other.value, method) for other in ast.walk(method) if isinstance(other, ast.Assign)
                                  and any(isinstance(target, ast.Name) and target.id == node.id for target in other.targets))
-        # self.state = state; ...; ctx.set_state(state): the same dict under two names.
+        # self.state = state; ...; ctx.set_state(state): one dict with two names.
         for method in self.methods.values():
             for node in ast.walk(method):
                 if isinstance(node, ast.Assign) and isinstance(node.value, ast.Name):
@@ -396,23 +397,23 @@ class BotClass:
         methods = list(self.methods.values())
         starts = [node for method in methods for node in ast.walk(method)
                   if isinstance(node, ast.Call) and is_ctx_call(node, "start")]
-        hint = "call ctx.start() when the players are there, and draw after it"
+        hint = "call ctx.start() when the players have joined, and draw after it"
         for method in methods:
             started = min((node.lineno for node in starts if method.lineno <= node.lineno <= method.end_lineno), default=None)
             early = method in self.reached("on_init") and not self.reaches_start("on_init")
             for node in ast.walk(method):
-                drawn = self.source.draws(node) if isinstance(node, ast.Call) else None
+                drawn = self.source.random_source(node) if isinstance(node, ast.Call) else None
                 if drawn and (not starts or early or (started is not None and node.lineno < started)):
                     yield ("note", "early-draw", node.lineno,
-                           f"{drawn} before ctx.start() draws from the relay's randomness alone", hint)
+                           f"{drawn} before ctx.start() uses the relay's randomness alone", hint)
 
     def reaches_start(self, name):
         return any(isinstance(node, ast.Call) and is_ctx_call(node, "start")
                    for method in self.reached(name) for node in ast.walk(method))
 
 
-def meant(name):
-    """The hook that a method's name was probably meant to be, if it is none."""
+def intended_hook(name):
+    """The hook that a method with a wrong name was probably meant to be, or None."""
     if name in ARGUMENTS or name.startswith("__"):
         return None
     if name in OTHER_NAMES:
@@ -428,7 +429,7 @@ def meant(name):
 
 
 def changes_in(function, named):
-    """Statements that change something: (node, name), where `named` names what is changed, or gives None."""
+    """Assignments and changes in place as (Change, name). `named` maps the changed expression to a name, or to None."""
     for node in ast.walk(function):
         if isinstance(node, (ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Delete)):
             if isinstance(node, ast.AnnAssign) and node.value is None:
@@ -451,12 +452,14 @@ def changes_in(function, named):
 
 
 class Change:
+    """A change of a variable: its line, and whether it assigns a completely new value."""
+
     def __init__(self, node, rebinds):
         self.lineno, self.rebinds = node.lineno, rebinds
 
 
 def is_rebinding(change):
-    """Whether the name gets a new value altogether, whatever it had."""
+    """Returns whether the old value has no influence on the new one."""
     return change.rebinds
 
 
@@ -470,7 +473,7 @@ def targets_of(node):
 
 
 def own_nodes(function):
-    """The nodes of a function without those of functions in it."""
+    """The nodes of a function, without those of nested functions and classes."""
     open_ = list(function.body)
     while open_:
         node = open_.pop()
@@ -499,8 +502,8 @@ def is_ctx_call(call, name):
     return isinstance(call.func, ast.Attribute) and call.func.attr == name and is_ctx(call.func.value)
 
 
-def tells(node, secret):
-    """Whether an expression shows a secret: not where it is only handed to a function, or compared."""
+def exposes(node, secret):
+    """Returns whether the value of an expression contains a secret. Comparing one or passing it to a function does not."""
     if isinstance(node, ast.Attribute):
         return node.attr == "env" and is_ctx(node.value)
     if isinstance(node, ast.Name):
@@ -509,8 +512,8 @@ def tells(node, secret):
         return False
     if isinstance(node, ast.Call):
         if isinstance(node.func, ast.Attribute):
-            shows = node.func.attr in ("get", "format", "join", "strip", "values", "items", "copy")
+            returns_it = node.func.attr in ("get", "format", "join", "strip", "values", "items", "copy")
             parts = [node.func.value, *(node.args if node.func.attr in ("format", "join") else [])]
-            return shows and any(tells(part, secret) for part in parts)
-        return last_name(node.func) in ("str", "repr", "dict", "list") and any(tells(part, secret) for part in node.args)
-    return any(tells(part, secret) for part in ast.iter_child_nodes(node))
+            return returns_it and any(exposes(part, secret) for part in parts)
+        return last_name(node.func) in ("str", "repr", "dict", "list") and any(exposes(part, secret) for part in node.args)
+    return any(exposes(part, secret) for part in ast.iter_child_nodes(node))

@@ -1,4 +1,4 @@
-//! `check`: whether a relay would take a bot, and what its author should know before it does.
+//! `check`: reports why a relay would reject a bot, and likely mistakes in it.
 
 mod finding;
 
@@ -20,56 +20,57 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use self::finding::{Finding, Level};
-use crate::play::table::{Newcomer, Table};
-use crate::play::{self, START_MS, Seats};
+use crate::arguments;
+use crate::play::session::{LoadedBot, Session};
+use crate::play::{START_MS, Seats};
 use crate::scratch::Scratch;
 
-/// The program that reads the source. It runs as a bot does, behind the same sandbox.
+/// The program that analyses the source. It runs as a bot does, in the same sandbox.
 const LINT: &str = include_str!("lint.py");
 
-/// The rule that a bot which cannot start breaks.
+/// Rule of the finding that `on_init` fails.
 const ON_INIT_FAILS: &str = "on-init-fails";
 
-/// What to check.
+/// Arguments of `check`.
 #[derive(Debug, Args)]
 pub(crate) struct Check {
     /// The bot's Python source
     file: PathBuf,
-    /// The bot's parameters, a JSON object
-    #[arg(long, default_value = "{}")]
+    /// The bot's parameters, as a JSON object
+    #[arg(long, value_name = "JSON", default_value = "{}")]
     params: String,
-    /// The name that the bot is attached under
+    /// The name of the bot in the channel
     #[arg(long, default_value = "CustomBot")]
     name: String,
-    /// An environment variable that the bot gets as a sealed secret, in ctx.env
+    /// An environment variable to pass to the bot as a secret, in ctx.env (can be repeated)
     #[arg(long = "env", value_name = "NAME")]
     env: Vec<String>,
-    /// Say what was found as JSON
+    /// Print the result as JSON
     #[arg(long)]
     json: bool,
 }
 
-/// What was found.
+/// Result of a check.
 #[derive(Debug, Serialize)]
 struct Checked {
     file: String,
-    /// Whether a relay takes the bot, and nothing looks like a mistake.
+    /// True if a relay accepts the bot, and there is no likely mistake.
     ok: bool,
     class_name: Option<String>,
     hooks: Vec<Hook>,
-    /// What players compare, `sha256:<hex>`.
+    /// Hash of the source, by which players recognise it: `sha256:<hex>`.
     code_hash: Hash,
     source_bytes: usize,
     runtime: Option<RuntimeInfo>,
     findings: Vec<Finding>,
 }
 
-/// Exits with 0 when the bot is fit, 1 when something has to be mended, and 2 when it cannot be checked.
+/// Exits with 0 if there is no problem, 1 if there is one, and 2 if the bot cannot be checked.
 pub(crate) fn run(arguments: &Check) -> ExitCode {
     match check(arguments) {
         Ok(checked) => {
             if arguments.json {
-                println!("{}", serde_json::to_string(&checked).expect("what was found is plain JSON"));
+                println!("{}", serde_json::to_string(&checked).expect("the result is plain JSON"));
             } else {
                 print!("{checked}");
             }
@@ -86,10 +87,10 @@ fn check(arguments: &Check) -> Result<Checked> {
     let path = &arguments.file;
     let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     let source = String::from_utf8(bytes).with_context(|| format!("{} is not UTF-8 text", path.display()))?;
-    let params = Value::Object(play::object(&arguments.params)?);
+    let params = Value::Object(arguments::parse_params(&arguments.params)?);
     let program =
         Arc::new(Program { name: arguments.name.clone(), source: source.as_str().into(), params, policy: true });
-    let env = play::secrets(&arguments.env)?;
+    let env = arguments::read_secrets(&arguments.env)?;
     let scratch = Scratch::new()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let (findings, inspected) = runtime.block_on(async {
@@ -98,12 +99,12 @@ fn check(arguments: &Check) -> Result<Checked> {
         let inspected = match supervisor.inspect(&program).await {
             Ok(inspected) => {
                 let program = Arc::clone(&program);
-                let newcomer = Newcomer { program, inspected: inspected.clone(), env };
-                findings.extend(begin(&supervisor, newcomer).await?);
+                let bot = LoadedBot { program, inspected: inspected.clone(), env };
+                findings.extend(try_on_init(&supervisor, bot).await?);
                 Some(inspected)
             }
             Err(InspectError::Rejected { message, line, hint }) => {
-                refuse(&mut findings, message, line, hint);
+                add_rejection(&mut findings, message, line, hint);
                 None
             }
             Err(error) => return Err(error.into()),
@@ -126,15 +127,15 @@ fn check(arguments: &Check) -> Result<Checked> {
     })
 }
 
-/// Adds why a relay would not take the source, unless it was found already.
-fn refuse(findings: &mut Vec<Finding>, message: String, line: Option<u32>, hint: Option<String>) {
+/// Adds the reason why a relay would reject the source, unless the lint has found it already.
+fn add_rejection(findings: &mut Vec<Finding>, message: String, line: Option<u32>, hint: Option<String>) {
     if findings.iter().any(|found| found.level == Level::Error && matches!(found.rule.as_str(), "policy" | "syntax")) {
         return;
     }
     findings.push(Finding::error("refused", line, message, hint));
 }
 
-/// Has the source read, in a worker of its own.
+/// Analyses the source in a worker of its own.
 async fn lint(supervisor: &Supervisor, source: &str) -> Result<Vec<Finding>> {
     #[derive(Deserialize)]
     struct Found {
@@ -143,21 +144,21 @@ async fn lint(supervisor: &Supervisor, source: &str) -> Result<Vec<Finding>> {
     let params = json!({});
     let program = Arc::new(Program { name: "Lint".to_owned(), source: LINT.into(), params, policy: false });
     let key = BotKey::new("check", "lint");
-    let report = supervisor.run(&key, &program, message(source)).await?;
+    let report = supervisor.run(&key, &program, lint_request(source)).await?;
     supervisor.retire(&key).await;
     match report.outcome {
         Outcome::Completed(done) => {
-            let text = done.state.as_deref().context("the source was not read")?;
-            let Found { findings } = serde_json::from_str(text).context("the source was not read")?;
+            let text = done.state.as_deref().context("the source could not be analysed")?;
+            let Found { findings } = serde_json::from_str(text).context("the source could not be analysed")?;
             Ok(findings)
         }
-        // A source that nests deep enough to break its reader is at fault, too.
+        // Such as a source that is nested too deeply for Python's parser.
         Outcome::Failed { reason, .. } => Ok(vec![Finding::error("refused", None, reason, None)]),
     }
 }
 
-/// `on_message(source)`, with nothing and nobody around.
-fn message(source: &str) -> HookRequest {
+/// The request `on_message(source)`, in an empty channel.
+fn lint_request(source: &str) -> HookRequest {
     let key = || Secret::new("00".repeat(32));
     HookRequest {
         hook: Hook::OnMessage,
@@ -165,7 +166,7 @@ fn message(source: &str) -> HookRequest {
         bot_id: String::new(),
         now_ms: START_MS,
         state: None,
-        kept: None,
+        commitments: None,
         players: Vec::new(),
         slots: Vec::new(),
         stream: Stream {
@@ -184,23 +185,23 @@ fn message(source: &str) -> HookRequest {
     }
 }
 
-/// Attaches the bot to a channel that nobody has joined: a bot whose `on_init` fails is taken out again.
-async fn begin(supervisor: &Supervisor, newcomer: Newcomer) -> Result<Option<Finding>> {
-    if !newcomer.inspected.hooks.contains(&Hook::OnInit) {
+/// Attaches the bot to a channel without players and runs `on_init`. A relay detaches a bot whose `on_init` fails.
+async fn try_on_init(supervisor: &Supervisor, bot: LoadedBot) -> Result<Option<Finding>> {
+    if !bot.inspected.hooks.contains(&Hook::OnInit) {
         return Ok(None);
     }
     let seats = Seats { bot: "referee".to_owned(), players: vec!["alice".to_owned(), "bob".to_owned()] };
     let seed = Hash::of(&[b"mcp-multiplayer/check/v1"]);
-    let mut table = Table::set(supervisor.clone(), newcomer, &seats, Timestamp::from_millis(START_MS), seed)?;
-    let Some(ran) = table.run_next().await? else { bail!("on_init was not run") };
+    let mut session = Session::create(supervisor.clone(), bot, &seats, Timestamp::from_millis(START_MS), seed)?;
+    let Some(ran) = session.run_next().await? else { bail!("on_init was not run") };
     Ok(ran.failure.map(|(reason, line)| match ran.hosts.first() {
         None => {
-            let hint = "a bot whose on_init fails is not attached; --params and --env give it what it needs";
+            let hint = "a relay does not attach a bot whose on_init fails; use --params and --env if it needs parameters or secrets";
             Finding::error(ON_INIT_FAILS, line, reason, Some(hint.to_owned()))
         }
         Some(host) => {
-            let message = format!("on_init asks {host}, which cannot be tried here: {reason}");
-            let hint = "where that fails on a relay, the bot is not attached: see that on_init gets over it";
+            let message = format!("on_init connects to {host}, which `check` cannot do: {reason}");
+            let hint = "if the connection fails on a relay, the bot is not attached; make sure that on_init handles that";
             Finding::note("not-tried", line, message, hint)
         }
     }))
@@ -213,7 +214,7 @@ impl fmt::Display for Checked {
             writeln!(f, "{}", problem.in_file(&self.file))?;
         }
         if !notes.is_empty() {
-            writeln!(f, "{}worth a thought:", if problems.is_empty() { "" } else { "\n" })?;
+            writeln!(f, "{}Notes:", if problems.is_empty() { "" } else { "\n" })?;
         }
         for note in &notes {
             writeln!(f, "{}", note.in_file(&self.file))?;
@@ -223,23 +224,23 @@ impl fmt::Display for Checked {
         }
         let starts = !problems.iter().any(|found| found.rule == ON_INIT_FAILS);
         match (self.class_name.as_ref().filter(|_| starts), problems.len()) {
-            (Some(name), 0) => writeln!(f, "{name} is fit to be attached")?,
-            (Some(name), count) => writeln!(f, "{name} can be attached, but look at {}", several(count))?,
-            (None, count) => writeln!(f, "a relay refuses this bot: {}", several(count))?,
+            (Some(name), 0) => writeln!(f, "{name} can be attached")?,
+            (Some(name), count) => writeln!(f, "{name} can be attached, but has {}", problem_count(count))?,
+            (None, count) => writeln!(f, "A relay would reject this bot: {}", problem_count(count))?,
         }
         if let Some(runtime) = &self.runtime {
-            writeln!(f, "  hooks      {}", play::hooks(&self.hooks))?;
+            writeln!(f, "  hooks      {}", arguments::hook_names(&self.hooks))?;
             writeln!(
                 f,
-                "  runtime    worker {}, Python {}, sandbox: {}",
+                "  runtime    worker {}, Python {}, sandbox {}",
                 runtime.worker, runtime.python, runtime.sandbox
             )?;
         }
-        writeln!(f, "  source     {} of at most {} bytes", self.source_bytes, Limits::default().source_bytes)?;
+        writeln!(f, "  source     {} bytes (limit {})", self.source_bytes, Limits::default().source_bytes)?;
         writeln!(f, "  code_hash  {}", self.code_hash)
     }
 }
 
-fn several(count: usize) -> String {
+fn problem_count(count: usize) -> String {
     if count == 1 { "1 problem".to_owned() } else { format!("{count} problems") }
 }

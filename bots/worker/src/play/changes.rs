@@ -1,11 +1,11 @@
-//! What became different in a state, in lines for people.
+//! The differences between two states, as lines of text.
 
 use serde_json::Value;
 
-/// Lines at most.
-const LINES: usize = 24;
-/// Characters of a value at most.
-const VALUE: usize = 120;
+/// Maximum number of lines.
+const MAX_LINES: usize = 24;
+/// Maximum length of a value, in characters.
+const MAX_VALUE: usize = 120;
 
 /// The differences between two JSON texts; `None` is an empty object.
 pub(crate) fn changes(before: Option<&str>, after: Option<&str>) -> Vec<String> {
@@ -14,10 +14,10 @@ pub(crate) fn changes(before: Option<&str>, after: Option<&str>) -> Vec<String> 
     };
     let mut lines = Vec::new();
     compare("", &parse(before), &parse(after), &mut lines);
-    if lines.len() > LINES {
-        let more = lines.len() - LINES;
-        lines.truncate(LINES);
-        lines.push(format!("… and {more} more; `state` shows all"));
+    if lines.len() > MAX_LINES {
+        let more = lines.len() - MAX_LINES;
+        lines.truncate(MAX_LINES);
+        lines.push(format!("… and {more} more; enter `state` to see all"));
     }
     lines
 }
@@ -51,13 +51,13 @@ fn compare(path: &str, before: &Value, after: &Value, lines: &mut Vec<String>) {
     }
 }
 
-/// A value as JSON, cut where it gets long.
+/// A value as JSON, truncated to [`MAX_VALUE`].
 pub(crate) fn short(value: &Value) -> String {
-    cut(&value.to_string(), VALUE)
+    truncate(&value.to_string(), MAX_VALUE)
 }
 
-/// A text of at most so many characters.
-pub(crate) fn cut(text: &str, characters: usize) -> String {
+/// Truncates a text to this number of characters.
+pub(crate) fn truncate(text: &str, characters: usize) -> String {
     match text.char_indices().nth(characters) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),
@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_new_gone_and_different_is_told_by_path() {
+    fn added_removed_and_changed_values_are_listed_by_path() {
         let before = r#"{"a": 1, "b": {"c": [1], "d": "x"}, "gone": 0, "same": [1, 2]}"#;
         let after = r#"{"a": 2, "b": {"c": [1, 2], "d": "y"}, "same": [1, 2], "new": {"e": null}}"#;
         assert_eq!(
@@ -81,11 +81,11 @@ mod tests {
     }
 
     #[test]
-    fn long_values_and_many_lines_are_cut() {
+    fn long_values_and_long_lists_are_truncated() {
         let many: Vec<String> = (0..99).map(|n| format!(r#""k{n}": "{}""#, "é".repeat(300))).collect();
         let found = changes(None, Some(&format!("{{{}}}", many.join(","))));
-        assert_eq!(found.len(), LINES + 1);
-        assert!(found[LINES].contains("75 more"), "{}", found[LINES]);
-        assert!(found.iter().all(|line| line.chars().count() < VALUE + 20));
+        assert_eq!(found.len(), MAX_LINES + 1);
+        assert!(found[MAX_LINES].contains("75 more"), "{}", found[MAX_LINES]);
+        assert!(found.iter().all(|line| line.chars().count() < MAX_VALUE + 20));
     }
 }

@@ -1,17 +1,16 @@
 //! `play`: a bot and simulated players in a terminal.
 //!
-//! Everything that decides something is the relay's own: the rules of the channel, what starts a hook, what becomes of
-//! it, the process that it runs in. Only the log is in memory, the time stands until somebody says something, and
-//! all randomness comes from `--seed`.
+//! It uses the same code as a relay for everything that matters to a bot: the rules of the channel, which entries start
+//! a hook, what its effects become, and the process that it runs in. The differences are that the log is in memory,
+//! that time passes only by commands, and that all randomness comes from `--seed`.
 
 mod changes;
 mod channel;
 mod command;
 mod game;
 mod screen;
-pub(crate) mod table;
+pub(crate) mod session;
 
-use std::collections::BTreeMap;
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::io;
 use std::path::PathBuf;
@@ -21,62 +20,62 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result, bail, ensure};
 use clap::Args;
 use mcp_multiplayer_bot_supervisor::{InspectError, Program, Supervisor, SupervisorConfig, find_preset, presets};
-use mcp_multiplayer_protocol::{Hash, Secret, Timestamp};
-use serde_json::{Map, Value};
+use mcp_multiplayer_protocol::{Hash, Timestamp};
+use serde_json::Value;
 
 use self::game::Game;
 use self::screen::{Screen, Tone};
-use self::table::{Newcomer, Table};
+use self::session::{LoadedBot, Session};
+use crate::arguments;
 use crate::scratch::Scratch;
 
 pub(crate) use self::channel::Seats;
 
-/// When a game begins, in milliseconds: 2026-01-01T12:00:00Z.
+/// Time at which a game begins, in milliseconds since 1970: 2026-01-01T12:00:00Z.
 pub(crate) const START_MS: i64 = 1_767_268_800_000;
 
-/// A seat's name, at most.
+/// Maximum length of a player's name, in characters.
 const NAME_CHARACTERS: usize = 32;
 
-/// What to play.
+/// Arguments of `play`.
 #[derive(Debug, Args)]
 pub(crate) struct Play {
     /// The bot's Python source
     #[arg(required_unless_present = "preset", conflicts_with = "preset")]
     file: Option<PathBuf>,
     /// A bot that ships with the product, such as GuessBot
-    #[arg(long)]
+    #[arg(long, value_name = "NAME")]
     preset: Option<String>,
-    /// The name that the bot is attached under
+    /// The name of the bot in the channel
     #[arg(long, default_value = "CustomBot", conflicts_with = "preset")]
     name: String,
-    /// Who takes a seat at once, in this order
-    #[arg(long, value_delimiter = ',', default_value = "alice,bob")]
+    /// Names of the players who are seated from the start, in this order
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', default_value = "alice,bob")]
     players: Vec<String>,
-    /// Seats that start empty: `join carol` fills one
-    #[arg(long, value_delimiter = ',')]
+    /// Names of players whose seats start empty; the command `join NAME` fills one
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     later: Vec<String>,
-    /// The bot's parameters, a JSON object
-    #[arg(long, default_value = "{}")]
+    /// The bot's parameters, as a JSON object
+    #[arg(long, value_name = "JSON", default_value = "{}")]
     params: String,
-    /// An environment variable that the bot gets as a sealed secret, in ctx.env
+    /// An environment variable to pass to the bot as a secret, in ctx.env (can be repeated)
     #[arg(long = "env", value_name = "NAME")]
     env: Vec<String>,
-    /// Reads the commands from a file instead of the terminal
-    #[arg(long)]
+    /// Read the commands from a file instead of the terminal
+    #[arg(long, value_name = "FILE")]
     script: Option<PathBuf>,
-    /// Plays the same again: all randomness comes from this number
-    #[arg(long)]
+    /// The number from which all randomness derives; the same number gives the same game
+    #[arg(long, value_name = "N")]
     seed: Option<u64>,
 }
 
-/// Exits with 0, with 2 when there is nothing to play, and, where nobody looks on, with 1 when a hook failed or a line
-/// was not understood.
+/// Exits with 0; with 2 if the game cannot start; and, in a script, with 1 if a hook or a command failed.
 pub(crate) fn run(arguments: &Play) -> ExitCode {
     let outcome = prepare(arguments).and_then(|mut game| game.play(&arguments.players, arguments.script.as_deref()));
     match outcome {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(1),
-        // Whoever read the output has seen enough.
+        // The reader of the output, such as `head`, has closed it.
         Err(error) if error.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe) => {
             ExitCode::SUCCESS
         }
@@ -89,14 +88,15 @@ pub(crate) fn run(arguments: &Play) -> ExitCode {
 
 fn prepare(arguments: &Play) -> Result<Game> {
     let (file, name, source) = source(arguments)?;
-    let params = object(&arguments.params)?;
-    let env = secrets(&arguments.env)?;
+    let params = arguments::parse_params(&arguments.params)?;
+    let env = arguments::read_secrets(&arguments.env)?;
     let seed = match arguments.seed {
         Some(seed) => seed,
-        // As good as any, and short enough to be typed.
+        // 24 random bits: few enough digits to be typed.
         None => RandomState::new().build_hasher().finish() >> 40,
     };
-    let seats = Seats { bot: "referee".to_owned(), players: named(arguments.players.iter().chain(&arguments.later))? };
+    let seats =
+        Seats { bot: "referee".to_owned(), players: seat_names(arguments.players.iter().chain(&arguments.later))? };
     let scratch = Scratch::new()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let program = Arc::new(Program { name, source: Arc::clone(&source), params: Value::Object(params), policy: true });
@@ -106,29 +106,25 @@ fn prepare(arguments: &Play) -> Result<Game> {
             Ok(inspected) => Ok((inspected, supervisor)),
             Err(InspectError::Rejected { message, line, .. }) => {
                 let place = line.map(|line| format!(":{line}")).unwrap_or_default();
-                bail!("{file}{place}: {message}\n`mcp-multiplayer-bot check {file}` tells all that is wrong with it")
+                bail!("{file}{place}: {message}\nRun `mcp-multiplayer-bot check {file}` to see all problems.")
             }
             Err(error) => Err(error.into()),
         }
     })?;
     let mut screen = Screen::new();
     screen.line(Tone::Strong, format_args!("{} from {file}", inspected.class_name))?;
-    screen.item(Tone::Plain, "hooks", &hooks(&inspected.hooks))?;
+    screen.item(Tone::Plain, "hooks", &arguments::hook_names(&inspected.hooks))?;
     screen.item(Tone::Plain, "code", &Hash::of(&[source.as_bytes()]).to_string())?;
-    screen.item(Tone::Plain, "sandbox", &inspected.runtime.sandbox)?;
-    screen.item(
-        Tone::Plain,
-        "network",
-        "none here: whatever connects is told so. On a relay it is the relay that connects",
-    )?;
-    screen.item(Tone::Plain, "seed", &format!("{seed}; --seed {seed} plays the same again"))?;
+    screen.item(Tone::Plain, "sandbox", inspected.runtime.sandbox.name())?;
+    screen.item(Tone::Plain, "network", "none: connections fail here; on a relay, the relay makes them")?;
+    screen.item(Tone::Plain, "seed", &format!("{seed} (--seed {seed} repeats this game)"))?;
     let digest = Hash::of(&[b"mcp-multiplayer/play/v1", &seed.to_be_bytes()]);
-    let newcomer = Newcomer { program, inspected, env };
-    let table = Table::set(supervisor, newcomer, &seats, Timestamp::from_millis(START_MS), digest)?;
-    Ok(Game { table, screen, file, source, speaker: None, well: true, runtime, _scratch: scratch })
+    let bot = LoadedBot { program, inspected, env };
+    let session = Session::create(supervisor, bot, &seats, Timestamp::from_millis(START_MS), digest)?;
+    Ok(Game { session, screen, file, source, speaker: None, succeeded: true, runtime, _scratch: scratch })
 }
 
-/// What the bot is called in messages, its name, and its source.
+/// The bot's file for messages, its name, and its source.
 fn source(arguments: &Play) -> Result<(String, String, Arc<str>)> {
     if let Some(wanted) = &arguments.preset {
         let found = find_preset(wanted).with_context(|| {
@@ -142,34 +138,21 @@ fn source(arguments: &Play) -> Result<(String, String, Arc<str>)> {
     Ok((path.display().to_string(), arguments.name.clone(), text.into()))
 }
 
-pub(crate) fn object(text: &str) -> Result<Map<String, Value>> {
-    serde_json::from_str(text)
-        .with_context(|| format!("--params must be a JSON object, such as {}", r#"'{"rounds": 3}'"#))
-}
-
-/// The values of environment variables.
-pub(crate) fn secrets(names: &[String]) -> Result<BTreeMap<String, Secret>> {
-    let secret = |name: &String| {
-        let value = std::env::var(name).with_context(|| format!("--env {name}: there is no such variable"))?;
-        Ok((name.clone(), Secret::new(value)))
-    };
-    names.iter().map(secret).collect()
-}
-
-/// The seats' names, once they are found to be different and to be names.
-fn named<'a>(names: impl Iterator<Item = &'a String>) -> Result<Vec<String>> {
+/// Verifies that the names are valid and different.
+fn seat_names<'a>(names: impl Iterator<Item = &'a String>) -> Result<Vec<String>> {
     let mut seats = Vec::new();
     for name in names {
         let plain = name.chars().all(|c| c.is_alphanumeric() || "-_".contains(c));
-        ensure!(plain && (1..=NAME_CHARACTERS).contains(&name.chars().count()), "'{name}' is no name for a player");
-        ensure!(!seats.contains(name), "there are two players called {name}");
+        ensure!(
+            plain && (1..=NAME_CHARACTERS).contains(&name.chars().count()),
+            "'{name}' is not a valid player name: use 1 to {NAME_CHARACTERS} letters, digits, '-' or '_'"
+        );
+        ensure!(!seats.contains(name), "two players are called {name}; each needs a name of its own");
         seats.push(name.clone());
     }
-    ensure!(seats.len() < mcp_multiplayer_protocol::limits::SLOTS, "a channel has at most 31 players beside its bot");
+    ensure!(
+        seats.len() < mcp_multiplayer_protocol::limits::SLOTS,
+        "a channel has at most 31 players in addition to its bot"
+    );
     Ok(seats)
-}
-
-/// The names of hooks, in a row.
-pub(crate) fn hooks(hooks: &[mcp_multiplayer_bot_supervisor::Hook]) -> String {
-    hooks.iter().map(|hook| hook.name()).collect::<Vec<_>>().join(", ")
 }

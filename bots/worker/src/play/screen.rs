@@ -1,4 +1,4 @@
-//! What a game looks like in a terminal.
+//! The output of a game in a terminal.
 
 use std::fmt::{Display, Write as _};
 use std::io::{self, IsTerminal, Write};
@@ -7,20 +7,20 @@ use mcp_multiplayer_protocol::channel::HookCall;
 use mcp_multiplayer_protocol::{Entry, KeystreamRange, Sender, SystemEvent, TimerChange, Timestamp};
 use serde_json::{Map, Value};
 
-use super::changes::{changes, cut, short};
-use super::table::{Ran, Table};
+use super::changes::{changes, short, truncate};
+use super::session::{HookRun, Session};
 
-/// Characters of a post's data.
-const DATA: usize = 400;
+/// Maximum length of a post's data, in characters.
+const MAX_DATA: usize = 400;
 
-/// The terminal, or whatever stands for it.
+/// Standard output, with colours if it is a terminal.
 #[derive(Debug)]
 pub(crate) struct Screen {
     out: io::Stdout,
     colours: bool,
 }
 
-/// How a line is painted.
+/// Style of a line.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Tone {
     Plain,
@@ -43,15 +43,15 @@ impl Screen {
             Tone::Faint => Some("2"),
             Tone::Alarm => Some("31"),
         };
-        // What bots and players say must not move the cursor or paint over what stands here.
-        let text = harmless(&text.to_string());
+        // Texts of bots and players must not move the cursor or overwrite other lines.
+        let text = replace_controls(&text.to_string());
         match code.filter(|_| self.colours) {
             Some(code) => writeln!(self.out, "\x1b[{code}m{text}\x1b[0m"),
             None => writeln!(self.out, "{text}"),
         }
     }
 
-    /// A text under a name: `name  text`, further lines under the first.
+    /// Writes a text after a name: `name  text`, with further lines aligned under the first.
     pub(crate) fn item(&mut self, tone: Tone, name: &str, text: &str) -> io::Result<()> {
         for (place, line) in text.lines().enumerate() {
             let name = if place == 0 { name } else { "" };
@@ -60,18 +60,18 @@ impl Screen {
         Ok(())
     }
 
-    pub(crate) fn prompt(&mut self, who: &str) -> io::Result<()> {
-        write!(self.out, "\n[{who}] ")?;
+    pub(crate) fn prompt(&mut self, speaker: &str) -> io::Result<()> {
+        write!(self.out, "\n[{speaker}] ")?;
         self.out.flush()
     }
 
-    /// A hook, and what it did.
-    pub(crate) fn hook(&mut self, ran: &Ran, table: &Table, file: &str, source: &str) -> io::Result<()> {
-        let entries = table.channel.entries();
-        let mut quiet = ran.printed.is_empty() && ran.hosts.is_empty() && ran.before == ran.after;
-        let since = usize::try_from(ran.trigger).expect("an entry in memory") - 1;
-        let trigger = &entries[since];
-        self.line(Tone::Strong, format_args!("{}  {}", clock(trigger.envelope.ts), called(ran, trigger, table)))?;
+    /// Shows a hook that ran, and its effects.
+    pub(crate) fn hook(&mut self, ran: &HookRun, session: &Session, file: &str, source: &str) -> io::Result<()> {
+        let entries = session.channel.entries();
+        let mut had_no_effect = ran.printed.is_empty() && ran.hosts.is_empty() && ran.before == ran.after;
+        let index = usize::try_from(ran.trigger).expect("an entry in memory") - 1;
+        let trigger = &entries[index];
+        self.line(Tone::Strong, format_args!("{}  {}", clock(trigger.envelope.ts), call_text(ran, trigger, session)))?;
         for line in &ran.printed {
             self.item(Tone::Faint, "printed", line)?;
         }
@@ -82,44 +82,46 @@ impl Screen {
                 let code = source.lines().nth(place).unwrap_or_default().trim();
                 self.item(Tone::Alarm, "", &format!("{file}:{line}: {code}"))?;
             }
-            self.item(Tone::Plain, "", "nothing that this hook did counts; the state is as before")?;
+            self.item(Tone::Plain, "", "all effects of this hook are discarded; the state is unchanged")?;
         } else {
             let first = usize::try_from(ran.first).expect("an entry in memory") - 1;
             for entry in &entries[first..] {
-                quiet &= !self.effect(entry, trigger.envelope.ts, table)?;
+                had_no_effect &= !self.effect(entry, trigger.envelope.ts, session)?;
             }
             for (place, line) in changes(ran.before.as_deref(), ran.after.as_deref()).iter().enumerate() {
                 self.item(Tone::Faint, if place == 0 { "state" } else { "" }, line)?;
             }
         }
         for host in &ran.hosts {
-            self.item(Tone::Alarm, "network", &format!("{host} was not asked: there is no network here"))?;
+            self.item(Tone::Alarm, "network", &format!("the connection to {host} failed: `play` has no network"))?;
         }
-        if quiet && ran.failure.is_none() {
-            self.item(Tone::Faint, "", "nothing came of it")?;
+        if had_no_effect && ran.failure.is_none() {
+            self.item(Tone::Faint, "", "no effect")?;
         }
         Ok(())
     }
 
-    /// Shows an entry that a hook led to; whether there was something to show.
-    fn effect(&mut self, entry: &Entry, began: Timestamp, table: &Table) -> io::Result<bool> {
+    /// Shows an entry that a hook appended; returns whether there was something to show.
+    fn effect(&mut self, entry: &Entry, began: Timestamp, session: &Session) -> io::Result<bool> {
         let body: Map<String, Value> = entry.body().and_then(|body| body.parse().ok()).unwrap_or_default();
         if entry.envelope.sender != Sender::System {
-            let whom = entry.envelope.to_slot.map(|slot_id| format!("to {} alone: ", table.channel.label(slot_id)));
-            self.said(&format!("[{}] {}", entry.envelope.kind, whom.unwrap_or_default()), body)?;
+            let addressee =
+                entry.envelope.to_slot.map(|slot_id| format!("to {} only: ", session.channel.label(slot_id)));
+            self.post(&format!("[{}] {}", entry.envelope.kind, addressee.unwrap_or_default()), body)?;
             return Ok(true);
         }
         match serde_json::from_value(Value::Object(body)) {
             Ok(SystemEvent::EntropyOpened { contributions, .. }) => {
-                let who: Vec<&str> = contributions.iter().map(|given| table.channel.label(given.slot_id)).collect();
-                let who = if who.is_empty() { "nobody but the relay".to_owned() } else { who.join(", ") };
-                self.item(Tone::Plain, "start", &format!("from here on, randomness from {who} is in every draw"))?;
+                let players: Vec<&str> =
+                    contributions.iter().map(|contribution| session.channel.label(contribution.slot_id)).collect();
+                let sources = if players.is_empty() { "the relay alone".to_owned() } else { players.join(", ") };
+                self.item(Tone::Plain, "start", &format!("from now on, draws use randomness from {sources}"))?;
             }
             Ok(SystemEvent::SeedRevealed { seed, .. }) => {
-                self.item(Tone::Plain, "reveal", &format!("the seed so far was {seed}"))?;
+                self.item(Tone::Plain, "reveal", &format!("the seed was {seed}"))?;
             }
             Ok(SystemEvent::BotRan { drawn, timers, .. }) => {
-                self.used(&drawn, &timers, began)?;
+                self.draws_and_timers(&drawn, &timers, began)?;
                 return Ok(!drawn.is_empty() || !timers.is_empty());
             }
             _ => return Ok(false),
@@ -127,7 +129,7 @@ impl Screen {
         Ok(true)
     }
 
-    fn said(&mut self, lead: &str, mut body: Map<String, Value>) -> io::Result<()> {
+    fn post(&mut self, lead: &str, mut body: Map<String, Value>) -> io::Result<()> {
         match body.remove("text") {
             Some(Value::String(text)) => self.item(Tone::Plain, "posted", &format!("{lead}{text}"))?,
             Some(other) => self.item(Tone::Plain, "posted", &format!("{lead}{}", short(&other)))?,
@@ -136,13 +138,13 @@ impl Screen {
         if body.is_empty() {
             return Ok(());
         }
-        self.item(Tone::Faint, "", &cut(&Value::Object(body).to_string(), DATA))
+        self.item(Tone::Faint, "", &truncate(&Value::Object(body).to_string(), MAX_DATA))
     }
 
-    fn used(&mut self, drawn: &[KeystreamRange], timers: &[TimerChange], began: Timestamp) -> io::Result<()> {
+    fn draws_and_timers(&mut self, drawn: &[KeystreamRange], timers: &[TimerChange], began: Timestamp) -> io::Result<()> {
         for KeystreamRange { open, from, to, .. } in drawn {
-            let whose = if *open { "with the players' entropy" } else { "relay-only: before ctx.start()" };
-            self.item(Tone::Faint, "drew", &format!("random bytes: {}, {whose}", to - from))?;
+            let source = if *open { "with the players' entropy" } else { "from the relay alone, before ctx.start()" };
+            self.item(Tone::Faint, "drew", &format!("{} random bytes, {source}", to - from))?;
         }
         for TimerChange { name, due } in timers {
             let when = match due {
@@ -154,12 +156,12 @@ impl Screen {
         Ok(())
     }
 
-    /// The log, an entry a line.
-    pub(crate) fn log(&mut self, table: &Table) -> io::Result<()> {
-        for entry in table.channel.entries() {
+    /// Shows the log, one entry per line.
+    pub(crate) fn log(&mut self, session: &Session) -> io::Result<()> {
+        for entry in session.channel.entries() {
             let envelope = &entry.envelope;
-            let sender = table.channel.composition().sender_label(&envelope.sender).unwrap_or("system");
-            let whom = envelope.to_slot.map(|slot_id| format!(" → {}", table.channel.label(slot_id)));
+            let sender = session.channel.composition().sender_label(&envelope.sender).unwrap_or("system");
+            let addressee = envelope.to_slot.map(|slot_id| format!(" → {}", session.channel.label(slot_id)));
             let body = entry.body().map_or("", |body| body.as_str());
             self.line(
                 Tone::Plain,
@@ -167,7 +169,7 @@ impl Screen {
                     "{:>4}  {}  {sender}{} [{}]  {body}",
                     envelope.id,
                     clock(envelope.ts),
-                    whom.unwrap_or_default(),
+                    addressee.unwrap_or_default(),
                     envelope.kind
                 ),
             )?;
@@ -176,15 +178,16 @@ impl Screen {
     }
 }
 
-fn called(ran: &Ran, trigger: &Entry, table: &Table) -> String {
+/// The call of a hook: `on_message(msg) from alice`.
+fn call_text(ran: &HookRun, trigger: &Entry, session: &Session) -> String {
     let name = ran.call.hook().name();
-    let label = |slot_id| table.channel.label(slot_id);
+    let label = |slot_id| session.channel.label(slot_id);
     match ran.call {
         HookCall::Init => format!("{name}()"),
-        HookCall::Join(slot_id) | HookCall::Leave(slot_id) => format!("{name}(\"{slot_id}\") of {}", label(slot_id)),
+        HookCall::Join(slot_id) | HookCall::Leave(slot_id) => format!("{name}(\"{slot_id}\") for {}", label(slot_id)),
         HookCall::PrivateMessage(slot_id) => format!("{name}(\"{slot_id}\", msg) from {}", label(slot_id)),
         HookCall::Message => {
-            let from = table.channel.composition().sender_label(&trigger.envelope.sender);
+            let from = session.channel.composition().sender_label(&trigger.envelope.sender);
             format!("{name}(msg) from {}", from.unwrap_or_default())
         }
         HookCall::Timer => match trigger.body().and_then(|body| body.parse().ok()) {
@@ -194,7 +197,7 @@ fn called(ran: &Ran, trigger: &Entry, table: &Table) -> String {
     }
 }
 
-/// The time of day; with the date, unless it is the first.
+/// The time of day, with the date unless it is the first day of the game.
 pub(crate) fn clock(moment: Timestamp) -> String {
     let text = moment.to_string();
     let text = text.strip_prefix("2026-01-01T").unwrap_or(&text).trim_end_matches('Z');
@@ -210,6 +213,7 @@ fn seconds_between(from: Timestamp, to: Timestamp) -> String {
     text + " s"
 }
 
-fn harmless(text: &str) -> String {
+/// Replaces control characters, so that a text cannot contain terminal commands.
+fn replace_controls(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }

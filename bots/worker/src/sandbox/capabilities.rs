@@ -1,19 +1,21 @@
-//! Capabilities: none are left, and no program can bring one back.
+//! Capabilities: drops all of them, and every way to regain one.
 
 use anyhow::{Context as _, Result};
 use rustix::thread::{
     CapabilitySet, CapabilitySets, remove_capability_from_bounding_set, set_capabilities, set_no_new_privs,
 };
 
-/// Drops every capability of the worker, also inside its namespace of users, and all chance to regain one.
+/// Drops every capability of the worker, including those that it has only within its user namespace.
 pub(super) fn drop_all() -> Result<()> {
     for capability in CapabilitySet::all().iter() {
-        // Those that the kernel does not know are not there to be dropped; without the right to drop, there is none.
+        // Fails harmlessly for capabilities that this kernel does not have, and for a process without CAP_SETPCAP,
+        // which has no capabilities to regain: executing a program with file capabilities is ruled out by no_new_privs
+        // below.
         let _ = remove_capability_from_bounding_set(capability);
     }
     let none = CapabilitySet::empty();
     set_capabilities(None, CapabilitySets { effective: none, permitted: none, inheritable: none }).context("capset")?;
     set_no_new_privs(true).context("no_new_privs")?;
-    // No core file, no tracer, and /proc/self belongs to root.
+    // Prevents core dumps and tracing, and makes root the owner of /proc/self.
     rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable).context("dumpable")
 }

@@ -1,4 +1,4 @@
-//! Landlock: which files can be opened, whatever their modes say.
+//! Landlock: restricts the files that can be opened, in addition to their permissions.
 
 use std::path::{Path, PathBuf};
 
@@ -8,10 +8,10 @@ use landlock::{
     RulesetCreatedAttr as _, RulesetStatus, Scope, path_beneath_rules,
 };
 
-/// The newest interface that is asked for; an older kernel gives what it has.
+/// Newest Landlock interface that is used. With an older kernel, the part that it has is used.
 const VERSION: ABI = ABI::V6;
 
-/// From here on only these paths can be read, and only the workspace written to. No program can be run.
+/// Restricts this process for good: it can read only these paths, write only to the workspace, and execute no program.
 pub(super) fn restrict(readable: &[PathBuf], workspace: &Path) -> Result<()> {
     let read = AccessFs::ReadFile | AccessFs::ReadDir;
     let write = AccessFs::from_all(VERSION) & !AccessFs::Execute & !AccessFs::IoctlDev;

@@ -1,14 +1,16 @@
-//! The wall around a bot: what a process gives up before any bot byte reaches it.
+//! The sandbox around a bot: the access that a process gives up before it runs any code of a bot.
 //!
-//! In two steps. The zygote, which all workers are forked from, goes [`apart`] from the rest of the
-//! machine: namespaces, and a root that holds little but the Python library. A worker then [`seal`]s
-//! itself: a workspace of its own, no capabilities, limits, Landlock, a system call filter. Each means is
-//! a file here, and each reports whether it holds; what the platform refuses is left out, and said.
+//! It is set up in two steps. [`isolate_zygote`] moves the zygote, from which all workers are forked, into
+//! namespaces and a root directory that contains little but the Python library. [`confine_worker`] then restricts
+//! each worker for good: a workspace of its own, no capabilities, resource limits, Landlock, a system call filter.
+//! Each layer is a file here. A layer that the platform refuses is left out, and is reported with the reason.
 
 #[cfg(target_os = "linux")]
 mod capabilities;
+mod config;
 #[cfg(target_os = "linux")]
 mod landlock;
+mod layers;
 #[cfg(target_os = "linux")]
 mod namespaces;
 mod rlimits;
@@ -21,152 +23,88 @@ pub(crate) mod self_test;
 #[cfg(target_os = "linux")]
 mod trial;
 
+#[cfg(target_os = "linux")]
 use std::path::PathBuf;
 
-use mcp_multiplayer_bot_supervisor::Layer;
-
-/// What the bot may have.
-#[derive(Debug, Clone)]
-pub(crate) struct Allowance {
-    /// Bytes of private memory.
-    pub(crate) memory_bytes: u64,
-    /// Bytes that one file may grow to, and all files of a workspace in memory.
-    pub(crate) file_bytes: u64,
-    /// Layers to do without, as if the platform refused them.
-    pub(crate) refuse: Vec<String>,
-}
-
-/// Which layers of the sandbox stand.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Sandbox {
-    layers: Vec<Layer>,
-}
-
-impl Sandbox {
-    /// Notes what became of a layer; whether it holds.
-    fn layer(&mut self, name: &str, held: anyhow::Result<()>) -> bool {
-        let reason = held.err().map(|error| format!("{error:#}"));
-        let held = reason.is_none();
-        self.layers.push(Layer { name: name.to_owned(), active: held, reason });
-        held
-    }
-
-    /// Tries to raise a layer, unless it is to be done without.
-    fn raise(&mut self, name: &str, allowance: &Allowance, raise: impl FnOnce() -> anyhow::Result<()>) -> bool {
-        let refused = allowance.refuse.iter().any(|refused| refused == name);
-        let held = if refused { Err(anyhow::anyhow!("switched off")) } else { raise() };
-        self.layer(name, held)
-    }
-
-    /// Every layer, in the order in which they were raised.
-    pub(crate) fn layers(&self) -> &[Layer] {
-        &self.layers
-    }
-
-    /// Whether the workspace is seen by nobody else.
-    pub(crate) fn has_own_workspace(&self) -> bool {
-        self.holds("workspace in memory")
-    }
-
-    fn holds(&self, name: &str) -> bool {
-        self.layers.iter().any(|layer| layer.name == name && layer.active)
-    }
-
-    /// How far it reaches.
-    ///
-    /// `full`: all layers. `kernel`: the filter of system calls, and files out of reach by Landlock or by a
-    /// root of its own. `process`: a process of its own, with limits.
-    pub(crate) fn level(&self) -> &'static str {
-        let files = self.holds("landlock") || self.holds("root");
-        if !self.layers.is_empty() && self.layers.iter().all(|layer| layer.active) && files {
-            "full"
-        } else if self.holds("seccomp") && files {
-            "kernel"
-        } else {
-            "process"
-        }
-    }
-}
-
-/// Where a worker's bot may write.
-#[derive(Debug, Clone)]
-pub(crate) enum Room {
-    /// A tmpfs of its own at this path, which the zygote's root holds for that.
-    Memory(PathBuf),
-    /// A directory that the supervisor made and watches.
-    Directory(PathBuf),
-}
-
-/// Takes the zygote apart from the machine. Called once, by a process with one thread.
-///
-/// Returns with a process that workers can be forked from: where there is a namespace of processes, its first.
-/// `visible` are the paths that the root of its own shows, to be read.
+pub(crate) use self::config::SandboxConfig;
 #[cfg(target_os = "linux")]
-pub(crate) fn apart(
-    allowance: &Allowance,
+pub(crate) use self::config::Workspace;
+pub(crate) use self::layers::Layers;
+
+/// Name of the layer that gives each worker a workspace in memory.
+const WORKSPACE_LAYER: &str = "workspace in memory";
+
+/// Returns whether the workspace is in memory and invisible to other processes.
+pub(crate) fn has_private_workspace(layers: &Layers) -> bool {
+    layers.is_active(WORKSPACE_LAYER)
+}
+
+/// Isolates the zygote: namespaces, then its own root file system. Must be called once, by a process with one thread.
+///
+/// The new root shows only the paths in `visible`, read-only. Returns the layers, and the path at which each worker
+/// mounts its workspace if there is such a root. The caller may go on in another process than it called from: with
+/// namespaces, in the first process of the new process namespace.
+#[cfg(target_os = "linux")]
+pub(crate) fn isolate_zygote(
+    config: &SandboxConfig,
     stage: &std::path::Path,
     visible: &[PathBuf],
-) -> anyhow::Result<(Sandbox, Option<PathBuf>)> {
-    let mut sandbox = Sandbox::default();
-    let separate = sandbox.raise("namespaces", allowance, || {
+) -> anyhow::Result<(Layers, Option<PathBuf>)> {
+    let mut layers = Layers::default();
+    let has_namespaces = layers.enable("namespaces", config, || {
         trial::run(namespaces::unshare)?;
         namespaces::unshare()
     });
-    if separate {
-        namespaces::become_first()?;
+    if has_namespaces {
+        namespaces::continue_as_init()?;
     }
-    let mut room = None;
-    sandbox.raise("root", allowance, || {
-        anyhow::ensure!(separate, "needs namespaces");
+    let mut mount_point = None;
+    layers.enable("root", config, || {
+        anyhow::ensure!(has_namespaces, "needs namespaces");
         trial::run(|| {
             namespaces::unshare_mounts()?;
             let workspace = root::pivot(stage, visible)?;
-            namespaces::mount_workspace(&workspace, allowance)
+            namespaces::mount_workspace(&workspace, config)
         })?;
-        room = Some(root::pivot(stage, visible)?);
+        mount_point = Some(root::pivot(stage, visible)?);
         Ok(())
     });
-    Ok((sandbox, room))
+    Ok((layers, mount_point))
 }
 
-/// Raises what is left of the sandbox around this worker, for good. Python is loaded, the bot is not there yet.
+/// Enables the remaining layers for this worker, irrevocably. Python is loaded by then, but no code of the bot.
 #[cfg(target_os = "linux")]
-pub(crate) fn seal(
-    sandbox: &mut Sandbox,
-    allowance: &Allowance,
-    room: &Room,
+pub(crate) fn confine_worker(
+    layers: &mut Layers,
+    config: &SandboxConfig,
+    workspace: &Workspace,
     readable: &[PathBuf],
     filter: &anyhow::Result<seccomp::Filter>,
 ) -> anyhow::Result<()> {
-    let workspace = match room {
-        Room::Memory(path) => {
-            let mounted =
-                sandbox.raise("workspace in memory", allowance, || namespaces::mount_workspace(path, allowance));
-            anyhow::ensure!(mounted, "{:?}", sandbox.layers);
-            path
+    match workspace {
+        Workspace::Memory(path) => {
+            let mounted = layers.enable(WORKSPACE_LAYER, config, || namespaces::mount_workspace(path, config));
+            anyhow::ensure!(mounted, "{:?}", layers.as_slice());
         }
-        Room::Directory(path) => {
-            sandbox.layer(
-                "workspace in memory",
-                Err(anyhow::anyhow!("needs namespaces; the supervisor watches its size")),
-            );
-            path
+        Workspace::Directory(_) => {
+            layers.record_missing(WORKSPACE_LAYER, "needs namespaces; the supervisor checks the size of the workspace");
         }
-    };
-    std::env::set_current_dir(workspace)?;
-    sandbox.raise("capabilities", allowance, capabilities::drop_all);
-    rlimits::set(allowance)?;
-    sandbox.raise("landlock", allowance, || landlock::restrict(readable, workspace));
-    sandbox.raise("seccomp", allowance, || match filter {
+    }
+    std::env::set_current_dir(workspace.path())?;
+    layers.enable("capabilities", config, capabilities::drop_all);
+    rlimits::set(config)?;
+    layers.enable("landlock", config, || landlock::restrict(readable, workspace.path()));
+    // Last, because the filter forbids the system calls that set up the other layers.
+    layers.enable("seccomp", config, || match filter {
         Ok(filter) => filter.apply(),
         Err(error) => Err(anyhow::anyhow!("{error:#}")),
     });
     Ok(())
 }
 
-/// Limits this process, where the platform has no more to offer.
-pub(crate) fn limit(allowance: &Allowance, workspace: &std::path::Path) -> anyhow::Result<Sandbox> {
+/// Sets resource limits only, for platforms that have no other layer.
+pub(crate) fn limit_resources(config: &SandboxConfig, workspace: &std::path::Path) -> anyhow::Result<Layers> {
     std::env::set_current_dir(workspace)?;
-    rlimits::set(allowance)?;
-    Ok(Sandbox::default())
+    rlimits::set(config)?;
+    Ok(Layers::default())
 }

@@ -1,4 +1,4 @@
-//! A root directory of the bots' own, which holds the Python library and little else.
+//! A root directory for bots, which contains the Python library and little else.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -10,19 +10,19 @@ use rustix::fs::{StatVfsMountFlags, statvfs};
 use rustix::mount::{MountFlags, UnmountFlags, mount, mount_bind_recursive, mount_remount, unmount};
 use rustix::process::pivot_root;
 
-/// Where a worker's own files are, under the new root.
+/// Path of a worker's workspace under the new root.
 const WORKSPACE: &str = "/workspace";
 
-/// Makes a new root at `stage`, an empty directory, in which only `visible` is, read-only; returns the path at
-/// which each worker is to mount its workspace.
+/// Mounts a new root on the empty directory `stage`, with only the paths in `visible`, read-only, and switches to it.
+/// Returns the path at which each worker must mount its workspace.
 pub(super) fn pivot(stage: &Path, visible: &[PathBuf]) -> Result<PathBuf> {
     let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
     mount("tmpfs", stage, "tmpfs", flags, c"size=1m,mode=0755").context("tmpfs for the root")?;
     for path in visible {
-        link_on_the_way(stage, path).with_context(|| path.display().to_string())?;
+        create_symlinks_on(stage, path).with_context(|| path.display().to_string())?;
     }
     for path in outermost(visible) {
-        show(stage, &path).with_context(|| path.display().to_string())?;
+        bind_read_only(stage, &path).with_context(|| path.display().to_string())?;
     }
     for path in [WORKSPACE, "/old"] {
         fs::create_dir(below(stage, Path::new(path)))?;
@@ -39,9 +39,9 @@ fn below(stage: &Path, path: &Path) -> PathBuf {
     stage.join(path.strip_prefix("/").unwrap_or(path))
 }
 
-/// The files and directories that these paths lead to, without those that are inside of another one.
+/// Resolves these paths, and leaves out those that are inside of another one.
 fn outermost(visible: &[PathBuf]) -> Vec<PathBuf> {
-    // In this order a directory comes before everything that is in it.
+    // A `BTreeSet` sorts each directory before its contents.
     let real: BTreeSet<PathBuf> = visible.iter().filter_map(|path| path.canonicalize().ok()).collect();
     let mut outermost: Vec<PathBuf> = Vec::new();
     for path in real {
@@ -52,8 +52,8 @@ fn outermost(visible: &[PathBuf]) -> Vec<PathBuf> {
     outermost
 }
 
-/// Shows a file or directory under the new root, at the same path. The path holds no symbolic links.
-fn show(stage: &Path, real: &Path) -> Result<()> {
+/// Makes a file or directory visible at the same path under the new root. The path must not contain symbolic links.
+fn bind_read_only(stage: &Path, real: &Path) -> Result<()> {
     let target = below(stage, real);
     if real.is_dir() {
         fs::create_dir_all(&target)?;
@@ -62,50 +62,51 @@ fn show(stage: &Path, real: &Path) -> Result<()> {
         fs::write(&target, "")?;
     }
     mount_bind_recursive(real, &target).context("bind")?;
-    // What the mount was not allowed before, it must not be allowed now.
-    let kept = statvfs(&target)?.f_flag;
+    // In a user namespace the kernel refuses a remount that would clear a restriction of the original mount, so each
+    // restriction must be stated again.
+    let current = statvfs(&target)?.f_flag;
     let mut flags = MountFlags::BIND | MountFlags::RDONLY | MountFlags::NOSUID;
-    for (had, keeps) in [
+    for (current_flag, flag) in [
         (StatVfsMountFlags::NODEV, MountFlags::NODEV),
         (StatVfsMountFlags::NOEXEC, MountFlags::NOEXEC),
         (StatVfsMountFlags::NOATIME, MountFlags::NOATIME),
         (StatVfsMountFlags::NODIRATIME, MountFlags::NODIRATIME),
         (StatVfsMountFlags::RELATIME, MountFlags::RELATIME),
     ] {
-        if kept.contains(had) {
-            flags |= keeps;
+        if current.contains(current_flag) {
+            flags |= flag;
         }
     }
     mount_remount(&target, flags, "").context("read-only")
 }
 
-/// Makes the symbolic links that lead to a path, such as `/lib` to `usr/lib`.
-fn link_on_the_way(stage: &Path, path: &Path) -> Result<()> {
-    let mut way = PathBuf::from("/");
+/// Creates the symbolic links on a path under the new root, such as `/lib` to `usr/lib`.
+fn create_symlinks_on(stage: &Path, path: &Path) -> Result<()> {
+    let mut prefix = PathBuf::from("/");
     for part in path.strip_prefix("/").unwrap_or(path).components() {
-        way.push(part);
-        let Ok(target) = fs::read_link(&way) else { continue };
-        let here = below(stage, &way);
-        if here.symlink_metadata().is_err() {
-            fs::create_dir_all(here.parent().unwrap_or(stage))?;
-            symlink(&target, &here)?;
+        prefix.push(part);
+        let Ok(target) = fs::read_link(&prefix) else { continue };
+        let link = below(stage, &prefix);
+        if link.symlink_metadata().is_err() {
+            fs::create_dir_all(link.parent().unwrap_or(stage))?;
+            symlink(&target, &link)?;
         }
-        let next = way.parent().unwrap_or(Path::new("/")).join(&target);
-        let rest = path.strip_prefix(&way).unwrap_or(Path::new(""));
-        return link_on_the_way(stage, &normal(&next.join(rest)));
+        let next = prefix.parent().unwrap_or(Path::new("/")).join(&target);
+        let rest = path.strip_prefix(&prefix).unwrap_or(Path::new(""));
+        return create_symlinks_on(stage, &normalized(&next.join(rest)));
     }
     Ok(())
 }
 
-/// Without `.` and `..`.
-fn normal(path: &Path) -> PathBuf {
-    path.components().fold(PathBuf::new(), |mut normal, part| {
+/// Removes `.` and `..` from a path.
+fn normalized(path: &Path) -> PathBuf {
+    path.components().fold(PathBuf::new(), |mut path, part| {
         match part {
-            std::path::Component::ParentDir => drop(normal.pop()),
+            std::path::Component::ParentDir => drop(path.pop()),
             std::path::Component::CurDir => {}
-            other => normal.push(other),
+            other => path.push(other),
         }
-        normal
+        path
     })
 }
 
@@ -114,7 +115,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_directory_stands_for_all_that_is_in_it_in_whatever_order_they_are_named() {
+    fn paths_inside_a_visible_directory_are_left_out_in_any_order() {
         let directory = tempfile::tempdir().unwrap();
         let at = |name: &str| directory.path().canonicalize().unwrap().join(name);
         fs::create_dir_all(at("usr/lib/x86")).unwrap();

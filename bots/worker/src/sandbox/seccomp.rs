@@ -1,18 +1,18 @@
-//! The filter of system calls: what `syscalls.json` does not list fails with EPERM.
+//! The system call filter: every call that `syscalls.json` does not list fails with EPERM.
 
 use anyhow::{Context as _, Result, anyhow};
 use seccompiler::{BpfProgram, TargetArch, apply_filter, compile_from_json};
 use serde_json::Value;
 
-/// Every call that a worker makes, with why.
+/// Every system call that a worker needs, with the reason.
 const SYSCALLS: &str = include_str!("syscalls.json");
 
-/// A filter, ready to be applied.
+/// A compiled filter.
 #[derive(Debug)]
 pub(crate) struct Filter(BpfProgram);
 
 impl Filter {
-    /// Compiles the list for this machine, and for where workspaces are.
+    /// Compiles the list for this machine. A workspace in memory allows more calls than one on disk.
     pub(crate) fn compile(in_memory: bool) -> Result<Self> {
         let arch: TargetArch = std::env::consts::ARCH.try_into().map_err(|error| anyhow!("{error}"))?;
         let listed: Value = serde_json::from_str(SYSCALLS).context("syscalls.json")?;
@@ -32,7 +32,7 @@ impl Filter {
         Ok(Self(compiled.remove("worker").context("syscalls.json has no filter 'worker'")?))
     }
 
-    /// Puts it in force for this thread, which is the only one, for good.
+    /// Applies the filter to this thread, which must be the only one, for good.
     pub(crate) fn apply(&self) -> Result<()> {
         apply_filter(&self.0).context("seccomp")
     }
@@ -43,11 +43,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_call_on_the_list_says_why() {
+    fn every_listed_call_has_a_reason() {
         let listed: Value = serde_json::from_str(SYSCALLS).unwrap();
         for (section, filter) in listed.as_object().unwrap() {
             for rule in filter["filter"].as_array().unwrap() {
-                assert!(rule["comment"].as_str().is_some_and(|why| why.len() > 3), "{section}: {rule}");
+                assert!(rule["comment"].as_str().is_some_and(|reason| reason.len() > 3), "{section}: {rule}");
             }
         }
         Filter::compile(true).unwrap();

@@ -1,19 +1,21 @@
-//! Tries the forbidden acts, from within the sandbox and without Python, as code that has taken the worker over would.
-#![expect(unsafe_code, reason = "the acts are system calls, made as an attacker makes them")]
+//! The sandbox's self-test: attempts every forbidden action from within the sandbox, by direct system calls, as an
+//! attacker who controls the worker would.
+#![expect(unsafe_code, reason = "the test makes system calls as an attacker would")]
 
 use std::ffi::CString;
 
-use mcp_multiplayer_bot_supervisor::Act;
+use mcp_multiplayer_bot_supervisor::ForbiddenAction;
 
-/// Tries everything; `canary` is a file of the relay's that no bot may read.
-pub(crate) fn run(canary: &str) -> Vec<Act> {
+/// Attempts every action. `canary` is a file of the relay that no bot may read.
+pub(crate) fn run(canary: &str) -> Vec<ForbiddenAction> {
     let canary = CString::new(canary).unwrap_or_default();
     let open = |path: &std::ffi::CStr, flags| {
-        // SAFETY: a string that ends with zero, and no pointer besides.
+        // SAFETY: a string that ends with a null byte, and no other pointer.
         unsafe { libc::open(path.as_ptr(), flags, 0o600) }
     };
-    // SAFETY: each call gets numbers, valid pointers or null, and none of them may succeed.
-    let acts: [(&str, i64); 22] = unsafe {
+    // SAFETY: each call gets numbers, valid pointers or null. One that succeeds harms nothing but this worker, which is
+    // ended after the test.
+    let results: [(&str, i64); 22] = unsafe {
         [
             ("read the relay's files", open(&canary, libc::O_RDONLY).into()),
             ("read /etc/passwd", open(c"/etc/passwd", libc::O_RDONLY).into()),
@@ -39,12 +41,13 @@ pub(crate) fn run(canary: &str) -> Vec<Act> {
             ("load a BPF program", libc::syscall(libc::SYS_bpf, 0, std::ptr::null::<u8>(), 0)),
         ]
     };
-    acts.into_iter().map(|(name, result)| Act { name: name.to_owned(), stopped: result < 0 }).collect()
+    let action = |(name, result): (&str, i64)| ForbiddenAction { name: name.to_owned(), blocked: result < 0 };
+    results.into_iter().map(action).collect()
 }
 
-/// Makes a file in a directory that everybody may write to, under a name that nobody else has taken.
+/// Creates a file in a directory that everybody may write to, under an unused name, and removes it again.
 unsafe fn create_in(directory: &std::ffi::CStr) -> libc::c_int {
-    // SAFETY: a template that ends with zero, as long as the call demands; the name that it becomes is removed again.
+    // SAFETY: the template ends with a null byte and with the six characters that the call replaces.
     unsafe {
         let mut template = [directory.to_bytes(), b"/mcp-multiplayer-self-test-XXXXXX\0"].concat();
         let created = libc::mkstemp(template.as_mut_ptr().cast());
@@ -56,7 +59,7 @@ unsafe fn create_in(directory: &std::ffi::CStr) -> libc::c_int {
 }
 
 unsafe fn fork() -> i64 {
-    // SAFETY: the child, if there is one, ends at once.
+    // SAFETY: a child ends at once.
     unsafe {
         let child = libc::fork();
         if child == 0 {
@@ -68,9 +71,9 @@ unsafe fn fork() -> i64 {
 
 const READ: libc::c_int = libc::PROT_READ;
 
-/// Maps so many bytes of anonymous memory, at an address of the kernel's choice.
+/// Maps anonymous memory at an address that the kernel chooses.
 unsafe fn map(length: usize, access: libc::c_int, flags: libc::c_int) -> i64 {
-    // SAFETY: no memory that is in use is touched.
+    // SAFETY: no existing mapping is changed.
     let address = unsafe { libc::mmap(std::ptr::null_mut(), length, access, flags | libc::MAP_ANONYMOUS, -1, 0) };
     if address == libc::MAP_FAILED { -1 } else { 0 }
 }

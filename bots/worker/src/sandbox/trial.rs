@@ -28,9 +28,9 @@ pub(super) fn run(attempt: impl FnOnce() -> Result<()>) -> Result<()> {
     }
     drop(write);
     let mut outcome = String::new();
-    let told = read.read_to_string(&mut outcome);
+    let result = read.read_to_string(&mut outcome);
     let _ = waitpid(Pid::from_raw(child), WaitOptions::empty());
-    told.context("reading the outcome of a trial")?;
+    result.context("reading the outcome of a trial")?;
     match outcome.as_str() {
         WORKED => Ok(()),
         "" => bail!("the process that tried it was killed"),

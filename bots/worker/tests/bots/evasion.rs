@@ -1,14 +1,13 @@
-//! Whatever a bot does to outlast its time or take the process with it, the relay kills it and the
-//! next hook works.
+//! Bots that try to exceed their time limit or to break their process: the relay ends them, and the next hook works.
 
 use std::time::{Duration, Instant};
 
 use mcp_multiplayer_bot_supervisor::{BotKey, FailureKind, Hook};
 use serde_json::json;
 
-use crate::harness::{Bots, SHORT, Told, bot_of_cases, call, indented, init_bot, on_init, on_message, program};
+use crate::harness::{Bots, ReportExt, SHORT, bot_of_cases, call, indented, init_bot, on_init, on_message, program};
 
-/// A bot whose `on_init` is these lines and whose `on_message` answers.
+/// A bot whose `on_init` is these lines and whose `on_message` posts a message.
 fn bot_that(lines: &str) -> String {
     let body = indented(lines);
     format!(
@@ -87,7 +86,7 @@ async fn endless_loading_is_rejected() {
 }
 
 #[tokio::test]
-async fn leaving_is_only_an_error() {
+async fn exiting_fails_only_the_hook() {
     let bots = Bots::new();
     let cases = [
         ("import sys; sys.exit(3)", "SystemExit: 3"),
@@ -116,7 +115,7 @@ async fn leaving_is_only_an_error() {
 
 #[tokio::test]
 #[cfg_attr(target_os = "macos", ignore = "macOS does not limit a process's memory")]
-async fn too_much_memory_is_an_error_and_the_end_of_the_process() {
+async fn too_much_memory_fails_the_hook_and_ends_the_process() {
     let bots = Bots::new();
     for lines in ["x = 'a' * (1 << 30)", "x = [0]\nwhile True: x = x * 2", "x = bytearray(300_000_000)"] {
         let reason = assert_fails(&bots, &bot_that(lines), FailureKind::Memory).await;
@@ -142,9 +141,9 @@ async fn a_looping_bot_does_not_slow_another() {
 }
 
 #[tokio::test]
-async fn a_bot_that_is_over_can_do_nothing_to_later_hooks() {
+async fn objects_of_an_earlier_hook_cannot_affect_later_hooks() {
     let bots = Bots::new();
-    // A generator keeps the old ctx, and is finished when it is collected: in a later hook.
+    // A generator keeps the old ctx alive until it is collected, and its cleanup then runs during a later hook.
     let source = "
 class Bot:
     def on_init(self):

@@ -1,9 +1,9 @@
-//! Every hook starts anew: only state lasts.
+//! Isolation between hooks: only state is kept.
 
 use mcp_multiplayer_bot_supervisor::HookRequest;
 use serde_json::json;
 
-use crate::harness::{Bots, Told, on_init, on_message, stream};
+use crate::harness::{Bots, ReportExt, on_init, on_message, stream};
 
 #[tokio::test]
 async fn instance_globals_and_workspace_are_fresh() {
@@ -32,13 +32,13 @@ class Bot:
         let report = bots.run(source, on_init()).await;
         assert_eq!(report.bodies(), [json!({"out": [1, 1, 1, false, 10]})], "hook {hook}");
     }
-    // One process runs them all, unless its files are on the disk: it might still have one open.
+    // One process runs all of them, unless its workspace is on disk, where it could still have a file open.
     let processes = usize::from(bots.has_layer("workspace in memory").await);
     assert_eq!(bots.pids().len(), processes);
 }
 
 #[tokio::test]
-async fn state_lasts_and_is_a_copy() {
+async fn state_persists_and_is_a_copy() {
     let bots = Bots::new();
     let source = "
 class Bot:
@@ -73,7 +73,7 @@ class Bot:
 }
 
 #[tokio::test]
-async fn bodies_are_as_they_were_when_posted() {
+async fn later_changes_do_not_affect_posted_bodies() {
     let bots = Bots::new();
     let source = "
 class Bot:
@@ -88,12 +88,12 @@ class Bot:
     let report = bots.run(source, on_init()).await;
     let expected = [json!({"n": 1}), json!({"n": 2}), json!({"text": "psst"}), json!({"text": "text"})];
     assert_eq!(report.bodies(), expected);
-    let told = format!("{:?}", report.effects());
-    assert!(told.contains(r#"Dm { slot_id: "s2", kind: "private""#) && told.contains("my:own.kind-1"), "{told}");
+    let text = format!("{:?}", report.effects());
+    assert!(text.contains(r#"Dm { slot_id: "s2", kind: "private""#) && text.contains("my:own.kind-1"), "{text}");
 }
 
 #[tokio::test]
-async fn what_a_hook_did_to_libraries_does_not_last() {
+async fn changes_to_libraries_do_not_reach_the_next_hook() {
     let bots = Bots::new();
     let source = "
 import random
@@ -111,7 +111,7 @@ class Bot:
     let further = HookRequest { stream: stream(16), ..on_init() };
     let third = bots.run(source, further).await.bodies();
     assert_eq!([&first[0]["prec"], &second[0]["prec"]], [28, 28]);
-    // Randomness comes from the log alone: the same place of the keystream gives the same.
+    // Random numbers depend only on the position in the keystream.
     assert_eq!(first[0]["draw"], second[0]["draw"]);
     assert_ne!(second[0]["draw"], third[0]["draw"]);
 }

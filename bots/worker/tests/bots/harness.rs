@@ -1,4 +1,4 @@
-//! A supervisor over real workers, and short ways to ask it.
+//! A supervisor with real workers, and shortcuts for tests.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -16,7 +16,7 @@ use mcp_multiplayer_tests::{Process, processes};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-/// How long a bot that must be killed is let run.
+/// Time limit for bots that must be killed.
 pub(crate) const SHORT: Duration = Duration::from_millis(500);
 
 pub(crate) struct Bots {
@@ -29,7 +29,7 @@ impl Bots {
         Self::with(|_| {})
     }
 
-    /// With little patience.
+    /// With a short time limit.
     pub(crate) fn impatient() -> Self {
         Self::with(|config| config.limits = Limits { hook: SHORT, ..Limits::default() })
     }
@@ -45,10 +45,10 @@ impl Bots {
         Self { supervisor: Supervisor::new(config).unwrap(), directory }
     }
 
-    /// Where the platform refuses namespaces: workspaces are directories that can be looked into.
+    /// Without namespaces, so that workspaces are directories that the test can read.
     pub(crate) fn contained(adjust: impl FnOnce(&mut SupervisorConfig)) -> Self {
         Self::with(|config| {
-            config.refuse = vec!["namespaces".to_owned()];
+            config.disabled_layers = vec!["namespaces".to_owned()];
             adjust(config);
         })
     }
@@ -70,7 +70,7 @@ impl Bots {
         }
     }
 
-    /// Returns whether a layer of the sandbox is active here, and prints the level that the test is run at.
+    /// Returns whether a layer of the sandbox is active here, and prints the level at which the test runs.
     pub(crate) async fn has_layer(&self, name: &str) -> bool {
         let sandbox = self.supervisor.sandbox().await.unwrap();
         println!("tested at sandbox level {}", sandbox.level);
@@ -81,7 +81,7 @@ impl Bots {
         self.directory.path()
     }
 
-    /// Whether a workspace has a file of this name.
+    /// Returns whether a workspace has a file of this name.
     pub(crate) fn has_file(&self, name: &str) -> bool {
         let below = |path: &Path| fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()).collect::<Vec<_>>();
         below(&self.directory().join(format!("relay-{}", std::process::id())))
@@ -89,22 +89,22 @@ impl Bots {
             .any(|workspace| workspace.join(name).exists())
     }
 
-    /// The process id of the live zygote, or of the process that waits for its end.
+    /// The process id of the live zygote, or of the process that waits for it.
     pub(crate) fn zygote(&self) -> u32 {
         let zygote = self.processes().into_iter().find(|process| process.parent == std::process::id());
         zygote.expect("a zygote runs").pid
     }
 
-    /// The process ids of the live workers: those that the zygote has forked.
+    /// The process ids of the live workers, which the zygote has forked.
     pub(crate) fn pids(&self) -> Vec<u32> {
         let ours = self.processes();
         let forked = ours.iter().filter(|process| ours.iter().any(|other| other.pid == process.parent));
-        // Where there is a namespace of processes, its first is the zygote, forked from the one that waits for its end.
+        // In a process namespace, the first process is the zygote, which is a child of the one that waits for it.
         forked.filter(|process| process.pid_in_namespace() != Some(1)).map(|process| process.pid).collect()
     }
 
-    /// The zygote and its workers, and, where there is a namespace of processes, the one that waits for the zygote's end.
-    fn processes(&self) -> Vec<Process> {
+    /// The zygote and its workers, and, with a process namespace, the process that waits for the zygote.
+    pub(crate) fn processes(&self) -> Vec<Process> {
         let directory = self.directory.path().to_str().unwrap();
         let is_ours =
             |process: &Process| process.command.contains(directory) && process.command.contains("zygote --stage");
@@ -132,7 +132,7 @@ pub(crate) fn call(hook: Hook, args: Vec<Value>) -> HookRequest {
         bot_id: "bot_1".to_owned(),
         now_ms: 1_700_000_000_250,
         state: None,
-        kept: None,
+        commitments: None,
         stream: stream(0),
         env: BTreeMap::new(),
         players: ["alice", "bob"]
@@ -154,7 +154,7 @@ pub(crate) fn call(hook: Hook, args: Vec<Value>) -> HookRequest {
     }
 }
 
-/// A keystream that players with entropy can open, from this position on.
+/// A keystream at this position, which a player with entropy can open.
 pub(crate) fn stream(position: u64) -> Stream {
     let key = |digit: &str| Secret::new(digit.repeat(64));
     Stream {
@@ -195,7 +195,7 @@ pub(crate) fn indented(lines: &str) -> String {
     lines.lines().map(|line| ["        ", line, "\n"].concat()).collect()
 }
 
-/// A bot that does one of several things, by the number in the message, and the line of each.
+/// A bot that runs one of several cases, by the number in the message, and the line of each case.
 pub(crate) fn bot_of_cases<'a>(cases: impl IntoIterator<Item = &'a str>) -> (String, Vec<u32>) {
     let mut source =
         "class Bot:\n    def on_message(self, msg):\n        getattr(self, 'case_' + msg['body']['text'])()\n"
@@ -209,18 +209,19 @@ pub(crate) fn bot_of_cases<'a>(cases: impl IntoIterator<Item = &'a str>) -> (Str
     (source, lines)
 }
 
-pub(crate) trait Told {
-    /// What a completed hook posted and sent, in the order it did.
+/// Shortcuts that panic if the hook ended in another way than the test expects.
+pub(crate) trait ReportExt {
+    /// The effects of a completed hook, in order.
     fn effects(&self) -> &[Effect];
     /// The bodies of the effects.
     fn bodies(&self) -> Vec<Value>;
     /// The state that a completed hook set.
     fn state(&self) -> Option<&str>;
-    /// Why, where and how a hook failed.
+    /// The reason, the line and the kind of a failure.
     fn failure(&self) -> (&str, Option<u32>, FailureKind);
 }
 
-impl Told for HookReport {
+impl ReportExt for HookReport {
     fn effects(&self) -> &[Effect] {
         match &self.outcome {
             Outcome::Completed(done) => &done.effects,

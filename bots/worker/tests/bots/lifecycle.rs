@@ -1,4 +1,4 @@
-//! Workers come and go, and nobody notices.
+//! The life of workers: reuse, replacement, limits, and their end.
 
 use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
@@ -11,13 +11,13 @@ use mcp_multiplayer_bot_supervisor::{BotKey, FailureKind, InspectError, Supervis
 use mcp_multiplayer_tests::{Signal, send_signal};
 use serde_json::json;
 
-use crate::harness::{Bots, Told, eventually, init_bot, on_init, program};
+use crate::harness::{Bots, ReportExt, eventually, init_bot, on_init, program};
 
 const HELLO: &str = "class Bot:\n    def on_init(self): self.ctx.post('bot', 'hello')";
 const LOOPS: &str = "class Bot:\n    def on_init(self):\n        while True: pass";
 
 #[tokio::test]
-async fn a_worker_is_warm_from_inspection_on() {
+async fn the_worker_that_inspected_a_source_runs_its_first_hook() {
     let bots = Bots::new();
     bots.inspect(HELLO).await.unwrap();
     let inspected = bots.pids();
@@ -64,7 +64,7 @@ async fn a_new_program_gets_a_new_process() {
 }
 
 #[tokio::test]
-async fn workers_are_limited_and_idle_ones_make_room() {
+async fn idle_workers_are_ended_when_the_limit_is_reached() {
     let bots = Bots::with(|config| config.max_workers = 2);
     let program = program(HELLO);
     for n in 0..6 {
@@ -83,7 +83,7 @@ async fn workers_are_limited_and_idle_ones_make_room() {
 }
 
 #[tokio::test]
-async fn idle_workers_end() {
+async fn idle_workers_are_ended() {
     let bots = Bots::with(|config| config.idle_after = Duration::from_mins(10));
     bots.run(HELLO, on_init()).await;
     assert_eq!(bots.pids().len(), 1);
@@ -113,7 +113,7 @@ async fn hooks_of_one_bot_do_not_overlap() {
 }
 
 #[tokio::test]
-async fn a_dropped_run_is_killed() {
+async fn dropping_the_future_of_a_hook_kills_its_worker() {
     let bots = Bots::with(|config| config.limits.hook = Duration::from_mins(1));
     let dropped = tokio::time::timeout(Duration::from_secs(2), bots.run(LOOPS, on_init())).await;
     assert!(dropped.is_err());
@@ -122,7 +122,7 @@ async fn a_dropped_run_is_killed() {
 }
 
 #[tokio::test]
-async fn dropping_the_supervisor_kills_all() {
+async fn dropping_the_supervisor_kills_all_workers() {
     let mut bots = Bots::with(|config| config.limits.hook = Duration::from_mins(1));
     bots.run(HELLO, on_init()).await;
     bots.inspect(&init_bot("pass")).await.unwrap();
@@ -146,7 +146,7 @@ fn looping_worker(workspace: &std::path::Path) -> (std::process::Child, UnixStre
     let load = json!({"load": {"name": "b", "source": LOOPS, "params": "{}", "policy": true, "limits": limits}});
     let hook = json!({"hook": on_init()});
     for (id, request) in [(1, load), (2, hook)] {
-        // What it said before: that it is ready, or has loaded.
+        // Skips the earlier replies, `ready` and `loaded`.
         let mut length = [0; 4];
         ours.read_exact(&mut length).unwrap();
         ours.read_exact(&mut vec![0; u32::from_be_bytes(length).try_into().unwrap()]).unwrap();
@@ -158,7 +158,7 @@ fn looping_worker(workspace: &std::path::Path) -> (std::process::Child, UnixStre
 }
 
 #[test]
-fn a_worker_ends_with_the_relay_even_when_it_loops() {
+fn a_looping_worker_ends_when_its_relay_does() {
     let workspace = tempfile::tempdir().unwrap();
     let (mut child, socket) = looping_worker(workspace.path());
     assert!(child.try_wait().unwrap().is_none());
@@ -170,9 +170,9 @@ fn a_worker_ends_with_the_relay_even_when_it_loops() {
     }
 }
 
-/// Not a test by itself: a relay with a looping bot, for the next one to kill.
+/// Not a test by itself: the next test runs it in a process of its own and kills that.
 #[tokio::test]
-#[ignore = "started by a_killed_relay_takes_its_workers_along"]
+#[ignore = "started by workers_end_when_their_relay_is_killed"]
 async fn relay_with_a_looping_bot() {
     let workspaces = std::env::var_os("RELAY_WORKSPACES").unwrap();
     let mut config = SupervisorConfig::new(env!("CARGO_BIN_EXE_mcp-multiplayer-bot"), workspaces);
@@ -183,7 +183,7 @@ async fn relay_with_a_looping_bot() {
 }
 
 #[tokio::test]
-async fn a_killed_relay_takes_its_workers_along() {
+async fn workers_end_when_their_relay_is_killed() {
     let bots = Bots::new();
     let mut relay = Command::new(std::env::current_exe().unwrap())
         .args(["--ignored", "--exact", "lifecycle::relay_with_a_looping_bot"])
@@ -196,7 +196,7 @@ async fn a_killed_relay_takes_its_workers_along() {
     relay.wait().unwrap();
     eventually("death", || bots.pids().is_empty()).await;
 
-    // A relay that starts again removes what the killed one has left.
+    // A relay that starts removes the directories of one that was killed.
     let left = bots.directory().join(format!("relay-{}", relay.id()));
     assert!(left.exists());
     Supervisor::new(SupervisorConfig::new("nothing", bots.directory())).unwrap();
@@ -220,7 +220,7 @@ async fn a_broken_installation_is_not_the_bots_fault() {
 }
 
 #[test]
-fn a_worker_by_hand_says_what_it_is_for() {
+fn serve_without_a_socket_explains_itself() {
     let arguments = ["serve", "--workspace", ".", "--memory-bytes", "1", "--file-bytes", "1"];
     let by_hand =
         Command::new(env!("CARGO_BIN_EXE_mcp-multiplayer-bot")).args(arguments).stdin(Stdio::null()).output().unwrap();

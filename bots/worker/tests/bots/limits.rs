@@ -3,10 +3,10 @@
 use mcp_multiplayer_bot_supervisor::{FailureKind, Hook, Limits};
 use serde_json::json;
 
-use crate::harness::{Bots, Told, bot_of_cases, call, init_bot, on_init, on_message};
+use crate::harness::{Bots, ReportExt, bot_of_cases, call, init_bot, on_init, on_message};
 
 #[tokio::test]
-async fn values_that_json_lacks_are_refused_by_path() {
+async fn values_that_are_not_json_are_refused_with_their_path() {
     let bots = Bots::new();
     let cases = [
         (
@@ -60,7 +60,7 @@ async fn values_that_json_lacks_are_refused_by_path() {
 }
 
 #[tokio::test]
-async fn values_at_the_edge_pass() {
+async fn extreme_valid_values_are_accepted() {
     let bots = Bots::new();
     let source = init_bot(
         "import enum
@@ -90,10 +90,10 @@ except ValueError as error:
         "nested deeper than 32 levels",
     ]);
     let bodies = bots.run(&source, on_init()).await.bodies();
-    let told = expected.as_array().unwrap();
+    let values = expected.as_array().unwrap();
     let out = bodies[1]["out"].as_array().unwrap();
-    assert_eq!(out[..10], told[..10]);
-    assert!(told[10].as_str().unwrap().ends_with(out[10].as_str().unwrap()), "{out:?}");
+    assert_eq!(out[..10], values[..10]);
+    assert!(values[10].as_str().unwrap().ends_with(out[10].as_str().unwrap()), "{out:?}");
 }
 
 #[tokio::test]
@@ -114,9 +114,9 @@ async fn posts_are_limited_in_number_and_size() {
 }
 
 #[tokio::test]
-async fn the_largest_hook_fits() {
+async fn the_largest_allowed_output_of_a_hook_is_accepted() {
     let bots = Bots::new();
-    // Every character of the state is escaped twice on its way.
+    // Every character of the state is escaped twice in the frame.
     let source = "
 class Bot:
     def on_init(self):
@@ -157,7 +157,7 @@ class Bot:
         assert_eq!(kind, FailureKind::Error);
         assert!(reason.starts_with("OSError: [Errno 28] No space left on device"), "{reason}");
     }
-    // What a hook has left takes nothing from the next.
+    // Files of an earlier hook do not count towards the next one's limit.
     let report = bots.run(source, call(Hook::OnLeave, vec![json!("s1")])).await;
     assert_eq!(report.bodies(), [json!({"text": "it fits"})]);
 }

@@ -1,8 +1,8 @@
-//! Ordinary Python works: what an author writes without thinking of a sandbox.
+//! Ordinary Python works under the policy.
 
 use serde_json::json;
 
-use crate::harness::{Bots, Told, assert_posts, init_bot, on_init};
+use crate::harness::{Bots, ReportExt, assert_posts, init_bot, on_init};
 
 #[tokio::test]
 async fn loops_comprehensions_and_generators() {
@@ -244,7 +244,7 @@ class Helper: pass
 }
 
 #[tokio::test]
-async fn params_and_ctx_tell_a_bot_where_it_is() {
+async fn params_and_ctx_describe_the_channel() {
     let source = "
 class Bot:
     def on_init(self):

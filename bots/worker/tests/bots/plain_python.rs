@@ -1,11 +1,11 @@
-//! Bots without the policy: ordinary Python that tries what no bot may, and meets the sandbox.
+//! Bots without the policy: plain Python that attempts forbidden actions, which the sandbox must block.
 
 use std::sync::Arc;
 
 use mcp_multiplayer_bot_supervisor::{BotKey, FailureKind, HookReport, Program};
 use serde_json::{Value, json};
 
-use crate::harness::{Bots, Told, init_bot, on_init};
+use crate::harness::{Bots, ReportExt, init_bot, on_init};
 
 /// Runs lines of plain Python, which append to `out`.
 async fn run(bots: &Bots, lines: &str) -> HookReport {
@@ -14,7 +14,7 @@ async fn run(bots: &Bots, lines: &str) -> HookReport {
     bots.supervisor.run(&BotKey::new("chn_1", "bot_1"), &Arc::new(program), on_init()).await.unwrap()
 }
 
-/// What those lines append.
+/// The values that those lines append.
 async fn out(bots: &Bots, lines: &str) -> Value {
     run(bots, lines).await.bodies()[0]["out"].clone()
 }
@@ -59,11 +59,12 @@ const ACTS: [&str; 27] = [
 ];
 
 #[tokio::test]
-async fn the_kernel_says_no_at_every_level() {
+async fn forbidden_actions_fail_at_every_sandbox_level() {
     let setup = "import importlib, os, _socket";
     let refusals: [&[&str]; 4] = [&[], &["namespaces"], &["landlock"], &["root"]];
     for refuse in refusals {
-        let bots = Bots::with(|config| config.refuse = refuse.iter().map(|layer| (*layer).to_owned()).collect());
+        let bots =
+            Bots::with(|config| config.disabled_layers = refuse.iter().map(|layer| (*layer).to_owned()).collect());
         if !bots.has_layer("landlock").await && !bots.has_layer("root").await {
             println!("NOT RUN without {refuse:?}: nothing else hides files on this platform");
             continue;
@@ -73,7 +74,7 @@ async fn the_kernel_says_no_at_every_level() {
 }
 
 #[tokio::test]
-async fn no_process_or_thread_is_started() {
+async fn processes_and_threads_cannot_be_started() {
     let bots = Bots::new();
     let lines = "import os, threading\nfor start in (os.fork, threading.Thread(target=print).start):\n    \
                  try:\n        for _ in range(1000): start()\n        out.append('started')\n    \
@@ -83,7 +84,7 @@ async fn no_process_or_thread_is_started() {
 }
 
 #[tokio::test]
-async fn whatever_bots_may_import_can_be_imported_behind_the_wall() {
+async fn all_allowed_modules_can_be_imported_in_the_sandbox() {
     let bots = Bots::new();
     let lines = "import importlib\nfrom multiplayer import names\nfor name in sorted(names.MODULES) + names.PREPARED:\n    \
                  try: importlib.import_module(name)\n    except ImportError as error: out.append(str(error))";
@@ -91,7 +92,7 @@ async fn whatever_bots_may_import_can_be_imported_behind_the_wall() {
 }
 
 #[tokio::test]
-async fn libraries_find_their_files_behind_the_wall() {
+async fn libraries_find_their_files_in_the_sandbox() {
     let lines = "import datetime, hashlib, ssl, zoneinfo\n\
                  summer = datetime.datetime(2026, 7, 1, tzinfo=zoneinfo.ZoneInfo('Europe/Vienna'))\n\
                  out.append(str(summer.utcoffset()))\n\
@@ -127,14 +128,14 @@ async fn a_workspace_holds_100_mb_and_4000_files_and_is_empty_for_the_next_hook(
                  count = 0\ntry:\n    while True:\n        open(f'file{count}', 'w').close()\n        count += 1\nexcept OSError: pass\n\
                  out.append(3900 < count < 4100)";
     for _ in 0..2 {
-        let told = out(&bots, lines).await;
-        assert_eq!((&told[0], &told[2]), (&json!(0), &json!(true)), "{told}");
-        assert!((95..=100).contains(&told[1].as_u64().unwrap()), "{told}");
+        let posted = out(&bots, lines).await;
+        assert_eq!((&posted[0], &posted[2]), (&json!(0), &json!(true)), "{posted}");
+        assert!((95..=100).contains(&posted[1].as_u64().unwrap()), "{posted}");
     }
 }
 
 #[tokio::test]
-async fn descriptors_run_out_and_come_back() {
+async fn descriptors_are_limited_and_released_after_the_hook() {
     let bots = Bots::new();
     let lines = "files = []\ntry:\n    while True: files.append(open('file', 'w'))\n\
                  except OSError as error: out.append(error.strerror)\nout.append(len(files) < 64)";

@@ -1,9 +1,9 @@
-//! The bots that ship with the product meet the policy that everybody's bots meet.
+//! The presets satisfy the policy that applies to all bots.
 
 use mcp_multiplayer_bot_supervisor::Hook;
 use serde_json::{Value, json};
 
-use crate::harness::{Bots, Told, call, on_init, on_message};
+use crate::harness::{Bots, ReportExt, call, on_init, on_message};
 
 const GUESS_BOT: &str = include_str!("../../../python/presets/guess_bot.py");
 

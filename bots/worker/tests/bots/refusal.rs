@@ -1,9 +1,9 @@
-//! What the policy refuses, and that it says so: the rule and the line.
+//! Sources that the policy rejects, with the rule and the line that are reported.
 
 use mcp_multiplayer_bot_supervisor::FailureKind;
 use serde_json::json;
 
-use crate::harness::{Bots, Told, assert_posts, bot_of_cases, init_bot, on_message};
+use crate::harness::{Bots, ReportExt, assert_posts, bot_of_cases, init_bot, on_message};
 
 #[tokio::test]
 async fn a_rejection_names_the_rule_and_the_line() {
@@ -47,7 +47,7 @@ async fn a_rejection_names_the_rule_and_the_line() {
 }
 
 #[tokio::test]
-async fn a_rejection_helps() {
+async fn a_rejection_has_a_hint() {
     let bots = Bots::new();
     let (_, _, hint) = bots.rejection("import os\nimport json\nopen('x')").await;
     let hint = hint.unwrap();
@@ -60,7 +60,7 @@ async fn a_rejection_helps() {
 }
 
 #[tokio::test]
-async fn what_only_shows_when_it_runs_is_refused_then() {
+async fn violations_at_run_time_fail_the_hook() {
     let bots = Bots::new();
     let cases = [
         ("getattr((), '__cla' + 'ss__')", "AttributeError: \"__class__\" is an invalid attribute name"),
@@ -116,14 +116,14 @@ async fn what_only_shows_when_it_runs_is_refused_then() {
     bots.inspect(&source).await.unwrap();
     for (number, (statement, reason)) in cases.into_iter().enumerate() {
         let report = bots.run(&source, on_message(&number.to_string())).await;
-        let (told, line, kind) = report.failure();
-        assert!(told.starts_with(reason), "{statement}: {told}");
+        let (text, line, kind) = report.failure();
+        assert!(text.starts_with(reason), "{statement}: {text}");
         assert_eq!((line, kind), (Some(lines[number]), FailureKind::Error), "{statement}");
     }
 }
 
 #[tokio::test]
-async fn a_refused_import_can_be_answered() {
+async fn a_refused_import_can_be_caught() {
     let source = init_bot(
         "try:
     import os

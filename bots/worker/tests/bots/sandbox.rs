@@ -1,19 +1,19 @@
-//! The sandbox on platforms that allow all of it, a part of it, or none: its level, and that bots run all the same.
+//! The sandbox on platforms that allow all of it, a part of it, or none: bots must run on each, at the right level.
 //!
-//! What this machine refuses by itself cannot be tested on it: each test prints the level that it was run at.
+//! A layer that this machine refuses cannot be tested on it, so each test prints the level at which it ran.
 
 use std::collections::BTreeMap;
 
-use mcp_multiplayer_bot_supervisor::Sandbox;
+use mcp_multiplayer_bot_supervisor::{Sandbox, SandboxLevel};
 use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, apply_filter};
 use serde_json::json;
 
-use crate::harness::{Bots, Told, on_init};
+use crate::harness::{Bots, ReportExt, on_init};
 
 const HELLO: &str = "class Bot:\n    def on_init(self): self.ctx.post('bot', 'hello')";
 
 #[tokio::test]
-async fn every_forbidden_act_is_stopped() {
+async fn every_forbidden_action_is_blocked() {
     let bots = Bots::new();
     let sandbox = bots.supervisor.sandbox().await.unwrap();
     println!("tested at level {}: {:#?}", sandbox.level, sandbox.layers);
@@ -21,12 +21,12 @@ async fn every_forbidden_act_is_stopped() {
 }
 
 #[tokio::test]
-async fn layers_that_are_switched_off_leave_the_others() {
+async fn disabling_a_layer_leaves_the_others_active() {
     let everything = measured(&[]).await;
     for (refuse, gone) in
         [("namespaces", &["namespaces", "root", "workspace in memory"][..]), ("root", &["root", "workspace in memory"])]
     {
-        let bots = Bots::with(|config| config.refuse = vec![refuse.to_owned()]);
+        let bots = Bots::with(|config| config.disabled_layers = vec![refuse.to_owned()]);
         let sandbox = bots.supervisor.sandbox().await.unwrap();
         assert_without(&sandbox, gone, &everything);
         assert_eq!(bots.run(HELLO, on_init()).await.bodies(), [json!({"text": "hello"})], "without {refuse}");
@@ -36,7 +36,7 @@ async fn layers_that_are_switched_off_leave_the_others() {
 /// Ubuntu 24.04 lets every user enter namespaces and then denies each mount there; container runtimes filter single
 /// system calls. Simulated by a filter of the test's own, under which the zygote starts.
 #[tokio::test]
-async fn system_calls_that_the_platform_denies_lower_the_level_and_bots_still_run() {
+async fn denied_system_calls_lower_the_level_and_bots_still_run() {
     let everything = measured(&[]).await;
     let by_namespaces = &["namespaces", "root", "workspace in memory"][..];
     for (denied, gone) in [
@@ -56,7 +56,8 @@ async fn system_calls_that_the_platform_denies_lower_the_level_and_bots_still_ru
 
 /// Starts a zygote that is denied these system calls, runs a bot, and returns what was found.
 async fn measured(denied: &'static [libc::c_long]) -> Sandbox {
-    // A thread of its own: a filter stays with the thread that asked for it, and with the processes that it starts.
+    // In a thread of its own, because a filter applies to the thread that installs it and to the processes that it
+    // starts.
     let thread = std::thread::spawn(move || {
         let filter: BpfProgram = SeccompFilter::new(
             denied.iter().map(|call| (*call, vec![])).collect::<BTreeMap<_, _>>(),
@@ -83,19 +84,20 @@ async fn measured(denied: &'static [libc::c_long]) -> Sandbox {
 
 /// Asserts that these layers are missing, with a reason, and no other one that this machine has.
 fn assert_without(sandbox: &Sandbox, gone: &[&str], everything: &Sandbox) {
-    let holds = |sandbox: &Sandbox, name: &str| sandbox.layers.iter().any(|layer| layer.name == name && layer.active);
+    let is_active =
+        |sandbox: &Sandbox, name: &str| sandbox.layers.iter().any(|layer| layer.name == name && layer.active);
     for layer in &sandbox.layers {
-        let expected = holds(everything, &layer.name) && !gone.contains(&layer.name.as_str());
+        let expected = is_active(everything, &layer.name) && !gone.contains(&layer.name.as_str());
         assert_eq!(layer.active, expected, "{layer:?} without {gone:?}");
         assert_eq!(layer.reason.is_none(), layer.active, "{layer:?}");
     }
-    let files = holds(sandbox, "root") || holds(sandbox, "landlock");
+    let files = is_active(sandbox, "root") || is_active(sandbox, "landlock");
     let expected = if files && sandbox.layers.iter().all(|layer| layer.active) {
-        "full"
+        SandboxLevel::Full
     } else if files {
-        "kernel"
+        SandboxLevel::Kernel
     } else {
-        "process"
+        SandboxLevel::Process
     };
     assert_eq!(sandbox.level, expected, "{sandbox:?}");
     if files {

@@ -1,9 +1,9 @@
-//! The bots of the product's own documentation, word for word.
+//! The bots of the seed document, verbatim.
 
 use mcp_multiplayer_bot_supervisor::{Effect, FailureKind, Hook};
 use serde_json::json;
 
-use crate::harness::{Bots, Told, on_init, on_message};
+use crate::harness::{Bots, ReportExt, on_init, on_message};
 
 const ECHO: &str = "
 class EchoBot:

@@ -1,59 +1,60 @@
-//! The process that workers are forked from may die, and so may hooks while they wait for it.
+//! Failures of the zygote, and hooks that are abandoned while they wait for it.
 
 use std::time::Duration;
 
-use mcp_multiplayer_bot_supervisor::{BotKey, FailureKind};
+use mcp_multiplayer_bot_supervisor::{BotKey, FailureKind, SandboxLevel};
 use mcp_multiplayer_tests::{Signal, send_signal};
 use serde_json::json;
 use tokio::time::timeout;
 
-use crate::harness::{Bots, Told, eventually, on_init, program};
+use crate::harness::{Bots, ReportExt, eventually, on_init, program};
 
 const LOOPS: &str = "class Bot:\n    def on_init(self):\n        while True: pass";
 const HELLO: &str = "class Bot:\n    def on_init(self): self.ctx.post('bot', 'hello')";
 
 #[tokio::test]
-async fn a_zygote_that_dies_is_replaced_unnoticed() {
+async fn a_dead_zygote_is_replaced() {
     let bots = Bots::new();
     bots.run(HELLO, on_init()).await;
     let zygote = bots.zygote();
     send_signal(zygote, Signal::KILL);
-    eventually("the end of its workers", || bots.pids().is_empty()).await;
+    // Not `pids`, which lists only workers whose zygote is alive: one that outlives it by a moment could still reply.
+    eventually("the end of the zygote and its workers", || bots.processes().is_empty()).await;
     assert_eq!(bots.run(HELLO, on_init()).await.bodies(), [json!({"text": "hello"})]);
     assert_ne!(bots.zygote(), zygote);
     assert_eq!(bots.pids().len(), 1);
 }
 
 #[tokio::test]
-async fn hooks_given_up_at_any_time_leave_every_other_its_own_process() {
+async fn abandoned_hooks_do_not_mix_up_the_processes_of_others() {
     let bots = Bots::impatient();
     let hello = program(HELLO);
     for micros in (0..6000).step_by(150) {
         let key = BotKey::new("chn_1", &format!("given_up_{micros}"));
-        // Some are given up before the worker is asked for, some before it is there, some not at all.
+        // Some are abandoned before the worker is requested, some before it is ready, some not at all.
         let _ = timeout(Duration::from_micros(micros), bots.supervisor.run(&key, &hello, on_init())).await;
         bots.supervisor.retire(&key).await;
     }
-    // Only a signal ends this one, and it must be the one that gets it.
+    // This worker ends only by a signal, so the signal must have reached it and not another one.
     let report = bots.run(LOOPS, on_init()).await;
     assert_eq!(report.failure().2, FailureKind::Timeout);
     eventually("the end of every worker", || bots.pids().is_empty()).await;
 }
 
 #[tokio::test]
-async fn without_the_filter_of_system_calls_there_is_no_wall() {
-    let bots = Bots::with(|config| config.refuse = vec!["seccomp".to_owned()]);
+async fn without_the_system_call_filter_the_level_is_process() {
+    let bots = Bots::with(|config| config.disabled_layers = vec!["seccomp".to_owned()]);
     let sandbox = bots.supervisor.sandbox().await.unwrap();
-    assert_eq!(sandbox.level, "process", "{sandbox:?}");
-    assert!(sandbox.verdict().starts_with("not stopped: "), "{}", sandbox.verdict());
+    assert_eq!(sandbox.level, SandboxLevel::Process, "{sandbox:?}");
+    assert!(sandbox.verdict().starts_with("not blocked: "), "{}", sandbox.verdict());
     assert_eq!(bots.run(HELLO, on_init()).await.bodies(), [json!({"text": "hello"})]);
 }
 
 #[tokio::test]
-async fn files_on_the_disk_count_however_they_are_hidden() {
+async fn removed_and_hidden_files_count_towards_the_workspace() {
     let bots = Bots::contained(|config| config.limits.workspace_bytes = 1 << 20);
     let inspected = "import io\nHELD = [io.open('loaded', 'w')]\nHELD[0].write('x' * 300_000)\n";
-    // Each hook starts with the source anew: what the inspection left is out of its sight, and counts.
+    // The file that the inspection left is invisible to the hook, but counts towards the size.
     let small = "class Bot:\n    def on_init(self):\n        HELD.append(io.open('small', 'w'))\n        self.ctx.post('bot', 'hello')";
     let source = format!("{inspected}{small}");
     bots.inspect(&source).await.unwrap();

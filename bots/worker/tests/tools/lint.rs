@@ -1,15 +1,15 @@
-//! What `check` finds in sources that a relay would take.
+//! Findings of `check` in sources that a relay would accept.
 
 use serde_json::Value;
 
-use super::{Desk, bot};
+use super::{SourceDirectory, bot};
 
 /// The rules that a source breaks, with their lines.
 fn broken(source: &str) -> Vec<(String, u64)> {
-    let desk = Desk::new();
-    let file = desk.write("bot.py", source);
-    let told = bot(&["check", &file, "--json"]);
-    let found: Value = serde_json::from_str(&told.out).unwrap_or_else(|_| panic!("{told:?}"));
+    let sources = SourceDirectory::new();
+    let file = sources.write("bot.py", source);
+    let result = bot(&["check", &file, "--json"]);
+    let found: Value = serde_json::from_str(&result.out).unwrap_or_else(|_| panic!("{result:?}"));
     let findings = found["findings"].as_array().unwrap();
     findings.iter().map(|f| (f["rule"].as_str().unwrap().to_owned(), f["line"].as_u64().unwrap_or(0))).collect()
 }
@@ -31,7 +31,7 @@ fn likely_mistakes_are_found() {
         ("def on_join(self, who):\n    self.ctx.send('bot', 'hi')", "unknown-ctx", 3),
         ("def on_join(self, who):\n    self.ctx.post('bot', {'type': 'hi'})", "no-text", 3),
         ("def on_join(self, who):\n    self.ctx.dm(who, 'bot', {'type': 'hi'})", "no-text", 3),
-        ("def on_join(self, who):\n    self.ctx.timer('t', 5)", "unheard-timer", 3),
+        ("def on_join(self, who):\n    self.ctx.timer('t', 5)", "unhandled-timer", 3),
         ("def on_timer(self, name): pass", "unused-hook", 2),
         ("def on_message(self, msg):\n    text = msg['text']", "message-shape", 3),
         ("def on_private_message(self, slot_id, msg):\n    text = msg['body']['text']", "message-shape", 3),
@@ -42,12 +42,12 @@ fn likely_mistakes_are_found() {
         ),
         (
             "def on_join(self, who):\n    key = self.ctx.env['KEY']\n    self.ctx.post('bot', f'my key is {key}')",
-            "tells-secret",
+            "leaks-secret",
             4,
         ),
         (
             "def on_join(self, who):\n    self.ctx.post('bot', {'text': 'x', 'key': self.ctx.env.get('KEY')})",
-            "tells-secret",
+            "leaks-secret",
             3,
         ),
         ("def on_dm(self, who, msg): pass\ndef on_join(self, who): pass", "misspelt-hook", 2),
@@ -59,13 +59,13 @@ fn likely_mistakes_are_found() {
 }
 
 #[test]
-fn what_will_not_last_is_found() {
+fn state_outside_of_set_state_is_found() {
     let cases = [
-        // Counted in the instance.
+        // Stored in the instance only.
         ("n = 0\ndef on_join(self, who):\n    self.n += 1", 4),
         ("def __init__(self, ctx, params):\n    self.seen = []\ndef on_join(self, who):\n    self.seen.append(who)", 5),
         ("def __init__(self, ctx, params):\n    self.of = {}\ndef on_join(self, who):\n    self.of[who] = 1", 5),
-        // Saved, but not all of it.
+        // Partly saved.
         (
             "def __init__(self, ctx, params):\n    self.ctx, self.a, self.b = ctx, 0, 0\n\
              def on_join(self, who):\n    self.a += 1\n    self.b += 1\n    self.ctx.set_state({'a': self.a})",
@@ -84,7 +84,7 @@ fn what_will_not_last_is_found() {
 }
 
 #[test]
-fn draws_that_are_the_relays_alone_are_found() {
+fn draws_before_start_are_found() {
     let draw = "import secrets\n\nclass A:\n    def on_join(self, who):\n        x = secrets.randbelow(6)\n";
     assert_eq!(broken(draw), [("early-draw".to_owned(), 5)]);
     let before = "from random import choice\n\nclass A:\n    def on_join(self, who):\n        x = choice('ab')\n        self.ctx.start()\n";
@@ -96,9 +96,9 @@ fn draws_that_are_the_relays_alone_are_found() {
 }
 
 #[test]
-fn ordinary_bots_are_left_in_peace() {
+fn ordinary_bots_have_no_findings() {
     let cases = [
-        // State that is kept, by every way that authors keep it.
+        // State that is saved, in all the ways that authors use.
         "def __init__(self, ctx, params):\n    self.ctx = ctx\n    self.state = ctx.get_state() or {'n': 0}\n\
          def on_join(self, who):\n    self.state['n'] += 1\n    self.save()\n\
          def save(self):\n    self.ctx.set_state(self.state)",
@@ -110,17 +110,17 @@ fn ordinary_bots_are_left_in_peace() {
         "def __init__(self, ctx, params):\n    self.ctx, self.n = ctx, 1\n\
          def on_join(self, who):\n    self.n += 1\n    self.ctx.set_state(self.kept())\n\
          def kept(self):\n    return {'n': self.n}",
-        // What lives for one hook only.
+        // Attributes that are used within one hook only.
         "def __init__(self, ctx, params):\n    self.ctx = ctx\n    self.who = None\n\
          def on_join(self, who):\n    self.who = who\n    self.greet()\n\
          def on_leave(self, who):\n    self.who = who\n    self.greet()\n\
          def greet(self):\n    self.ctx.post('bot', self.who)",
-        // Helpers that only look like hooks.
+        // Helpers whose names resemble hooks.
         "def on_message(self, msg):\n    self.on_move(msg)\ndef on_move(self, msg):\n    print(msg['body']['text'])",
         "def on_message(self, msg):\n    self.message(msg)\ndef message(self, msg):\n    pass",
         // Defaults, and arguments that take anything.
         "def on_join(self, *arguments): pass\ndef on_leave(self, who, why=None): pass",
-        // A secret that is used and not told.
+        // A secret that is used but not published.
         "def on_join(self, who):\n    key = self.ctx.env['KEY']\n    self.ctx.post('bot', ask(key))",
         "def on_join(self, who):\n    if 'KEY' not in self.ctx.env:\n        self.ctx.post('bot', 'I have no key')",
         // A failure that is expected.

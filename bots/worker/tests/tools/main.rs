@@ -1,4 +1,4 @@
-//! What `mcp-multiplayer-bot` offers to authors, as they run it.
+//! The commands `check`, `play` and `replay`, run as processes.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod check;
@@ -13,25 +13,25 @@ use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
-/// Sources in a directory of their own.
-struct Desk {
+/// A temporary directory for sources.
+struct SourceDirectory {
     directory: TempDir,
 }
 
-/// What a command said.
+/// Result of a command.
 #[derive(Debug, PartialEq)]
-struct Told {
+struct CommandResult {
     code: i32,
     out: String,
     err: String,
 }
 
-impl Desk {
+impl SourceDirectory {
     fn new() -> Self {
         Self { directory: tempfile::tempdir().unwrap() }
     }
 
-    /// Writes a file; gives its path.
+    /// Writes a file and returns its path.
     fn write(&self, name: &str, text: impl AsRef<[u8]>) -> String {
         let path = self.directory.path().join(name);
         fs::write(&path, text).unwrap();
@@ -39,11 +39,11 @@ impl Desk {
     }
 }
 
-fn bot(arguments: &[&str]) -> Told {
+fn bot(arguments: &[&str]) -> CommandResult {
     bot_with(arguments, "", &[])
 }
 
-fn bot_with(arguments: &[&str], input: &str, variables: &[(&str, &str)]) -> Told {
+fn bot_with(arguments: &[&str], input: &str, variables: &[(&str, &str)]) -> CommandResult {
     let mut child = Command::new(env!("CARGO_BIN_EXE_mcp-multiplayer-bot"))
         .args(arguments)
         .envs(variables.iter().copied())
@@ -52,14 +52,14 @@ fn bot_with(arguments: &[&str], input: &str, variables: &[(&str, &str)]) -> Told
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    // One that has nothing to play is gone before it reads.
+    // Fails if the command ends without reading its input.
     let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
     let output = child.wait_with_output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
-    Told { code: output.status.code().unwrap(), out: text(output.stdout), err: text(output.stderr) }
+    CommandResult { code: output.status.code().unwrap(), out: text(output.stdout), err: text(output.stderr) }
 }
 
-/// The files of the presets.
+/// The source files of the presets.
 fn presets() -> Vec<PathBuf> {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../python/presets");
     let files = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
@@ -68,7 +68,7 @@ fn presets() -> Vec<PathBuf> {
     sources
 }
 
-/// Parameters with which a preset starts; not all need some.
+/// Parameters that a preset needs to start.
 fn params_of(preset: &Path) -> &'static str {
     match preset.file_stem().unwrap().to_str().unwrap() {
         "price_bot" => r#"{"url": "https://example.com/price.json", "path": "price"}"#,

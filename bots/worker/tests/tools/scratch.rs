@@ -1,4 +1,4 @@
-//! The temporary directory that commands for people work in: nobody else's, and gone afterwards.
+//! The temporary directory of `check` and `play`: private, and removed at the end.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
@@ -8,12 +8,12 @@ use std::process::{Command, Stdio};
 
 use mcp_multiplayer_tests::{Signal, send_signal};
 
-use super::{Desk, bot_with};
+use super::{SourceDirectory, bot_with};
 
 #[test]
 fn commands_remove_their_temporary_directory() {
-    let (desk, temporary) = (Desk::new(), tempfile::tempdir().unwrap());
-    let file = desk.write("bot.py", "class Bot:\n    def on_message(self, msg): self.ctx.post('bot', 'hello')\n");
+    let (sources, temporary) = (SourceDirectory::new(), tempfile::tempdir().unwrap());
+    let file = sources.write("bot.py", "class Bot:\n    def on_message(self, msg): self.ctx.post('bot', 'hello')\n");
     let variables = [("TMPDIR", temporary.path().to_str().unwrap())];
     for arguments in [&["check", &file][..], &["play", &file]] {
         let ran = bot_with(arguments, "hello\n", &variables);
@@ -23,7 +23,7 @@ fn commands_remove_their_temporary_directory() {
 }
 
 #[test]
-fn an_interrupted_game_removes_its_temporary_directory_which_nobody_else_could_read() {
+fn an_interrupted_game_removes_its_private_temporary_directory() {
     for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
         let temporary = tempfile::tempdir().unwrap();
         let mut play = Command::new(env!("CARGO_BIN_EXE_mcp-multiplayer-bot"))
@@ -33,7 +33,7 @@ fn an_interrupted_game_removes_its_temporary_directory_which_nobody_else_could_r
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        // `wait` would close it, and the game would end by itself.
+        // Keeps the input open: `wait` would close it, and the game would end without the signal.
         let _stdin = play.stdin.take();
         let mut lines = BufReader::new(play.stdout.take().unwrap()).lines().map(Result::unwrap);
         lines.by_ref().take_while(|line| !line.contains("on_join(\"s2\")")).for_each(drop);

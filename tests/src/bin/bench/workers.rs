@@ -92,7 +92,7 @@ fn call() -> HookRequest {
         bot_id: "bot_1".to_owned(),
         now_ms: 1_700_000_000_000,
         state: Some(r#"{"n":41}"#.to_owned()),
-        kept: None,
+        commitments: None,
         players: vec![],
         slots: vec![],
         stream: Stream {

@@ -1,4 +1,4 @@
-//! One bot in one channel, and its hooks, run one after another as a relay runs them.
+//! A bot in a channel. Its hooks run one after another, as on a relay.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,9 +15,9 @@ use serde_json::{Map, Value, json};
 
 use super::channel::{Channel, Seats, SeededSalts};
 
-/// A bot at work.
+/// A channel with one bot, and the bot's memory and position in the log.
 #[derive(Debug)]
-pub(crate) struct Table {
+pub(crate) struct Session {
     pub(crate) channel: Channel,
     supervisor: Supervisor,
     program: Arc<Program>,
@@ -26,55 +26,57 @@ pub(crate) struct Table {
     seeds: Seeds,
     env: BTreeMap<String, Secret>,
     memory: Memory,
-    /// The entry that is looked at next, and how many of its hooks have run.
+    /// Id of the next entry to process, and the number of its hooks that have run.
     cursor: (u64, usize),
     attached: bool,
-    /// What hooks asked of a network that there is not.
+    /// Network exchanges of the hooks, all of which failed.
     exchanges: Vec<ExportedExchange>,
 }
 
-/// What came of a hook.
+/// A hook that ran, and its effects.
 #[derive(Debug)]
-pub(crate) struct Ran {
+pub(crate) struct HookRun {
     pub(crate) call: HookCall,
-    /// The entry that started it.
+    /// Id of the entry that started it.
     pub(crate) trigger: u64,
-    /// The first entry of what it did; those up to the log's end are its own.
+    /// Id of the first entry that it appended. All later ones are its own, too.
     pub(crate) first: u64,
-    /// Why it failed, and where.
+    /// Reason and line of its failure.
     pub(crate) failure: Option<(String, Option<u32>)>,
-    /// What it printed.
+    /// Printed lines.
     pub(crate) printed: Vec<String>,
-    /// Whom it wanted to talk to, and could not.
+    /// Hosts to which it tried to connect, without success.
     pub(crate) hosts: Vec<String>,
+    /// The bot's state before the hook, as JSON text.
     pub(crate) before: Option<String>,
+    /// The bot's state after the hook, as JSON text.
     pub(crate) after: Option<String>,
 }
 
-/// A bot before it is attached.
+/// A bot that has been inspected but not attached yet.
 #[derive(Debug)]
-pub(crate) struct Newcomer {
+pub(crate) struct LoadedBot {
     pub(crate) program: Arc<Program>,
     pub(crate) inspected: Inspected,
     pub(crate) env: BTreeMap<String, Secret>,
 }
 
-impl Table {
-    /// A channel with the bot in it; its `on_init` is due, and nobody has joined.
-    pub(crate) fn set(
+impl Session {
+    /// Creates a channel without players and attaches the bot. Its `on_init` is due but has not run.
+    pub(crate) fn create(
         supervisor: Supervisor,
-        newcomer: Newcomer,
+        bot: LoadedBot,
         seats: &Seats,
         start: Timestamp,
         seed: Hash,
     ) -> Result<Self> {
-        let Newcomer { program, inspected, env } = newcomer;
-        let mut channel = Channel::create(seats, start, seed).map_err(|error| in_words(&error))?;
+        let LoadedBot { program, inspected, env } = bot;
+        let mut channel = Channel::create(seats, start, seed).map_err(|error| to_anyhow(&error))?;
         let seeds = Seeds::new(*Hash::of(&[b"bot", seed.as_bytes()]).as_bytes());
         let bot_id = BotId::new(&program.name, 0);
         channel
             .append(|step| attach(step, &program, &inspected, &bot_id, &seeds))
-            .map_err(|error| in_words(&error))
+            .map_err(|error| to_anyhow(&error))
             .context("the bot cannot be attached")?;
         let composition = Arc::new(channel.composition().clone());
         let bot = composition.bot(&bot_id).expect("attached just now").clone();
@@ -103,18 +105,18 @@ impl Table {
         &self.memory
     }
 
-    /// Whether the bot is there: it isn't when its `on_init` failed.
+    /// Returns whether the bot is attached. It is detached if `on_init` fails.
     pub(crate) fn is_attached(&self) -> bool {
         self.attached
     }
 
-    /// Runs the next hook that is due; `None` when none is.
-    pub(crate) async fn run_next(&mut self) -> Result<Option<Ran>> {
+    /// Runs the next hook that is due; returns `None` if none is.
+    pub(crate) async fn run_next(&mut self) -> Result<Option<HookRun>> {
         while self.attached && self.channel.due().first().is_some_and(|due| self.cursor.0 <= *due) {
             let (id, step) = self.cursor;
             let entry = self.channel.entry(id).expect("due, so appended").clone();
             if step == 0 && id > self.bot.attached {
-                self.memory.pass(&entry);
+                self.memory.apply(&entry);
             }
             let calls = plan(&self.bot, &entry, cascade_depth(&entry, |id| self.channel.entry(id)));
             let Some(call) = calls.get(step) else {
@@ -127,7 +129,7 @@ impl Table {
         Ok(None)
     }
 
-    async fn run(&mut self, call: HookCall, trigger: &Entry, step: usize) -> Result<Ran> {
+    async fn run(&mut self, call: HookCall, trigger: &Entry, step: usize) -> Result<HookRun> {
         let turn = Turn {
             bot: &self.bot,
             call,
@@ -137,7 +139,7 @@ impl Table {
             seeds: &self.seeds,
             body_limit: limits::BODY_BYTES,
         };
-        let request = turn.call(self.env.clone()).expect("all seeds are known here");
+        let request = turn.request(self.env.clone()).expect("all seeds are known here");
         let report = self.supervisor.run(&self.key, &self.program, request).await?;
         let printed = report.log.clone();
         let hosts = report.record.as_ref().map(|record| record.hosts().to_vec()).unwrap_or_default();
@@ -150,10 +152,10 @@ impl Table {
         let first = self.channel.entries().len() as u64 + 1;
         if let Err(error) = self.channel.append(|step| verdict.append_to(&turn, step)) {
             verdict = turn.refused(&error.message, verdict.record);
-            self.channel.append(|step| verdict.append_to(&turn, step)).map_err(|error| in_words(&error))?;
+            self.channel.append(|step| verdict.append_to(&turn, step)).map_err(|error| to_anyhow(&error))?;
         }
         if verdict.outcome != HookOutcome::Ok && failure.is_none() {
-            failure = Some((reason_of(&verdict), None));
+            failure = Some((logged_reason(&verdict), None));
         }
         if let Some(record) = &verdict.record {
             let (bot_id, step) = (turn.bot.bot_id.clone(), turn.step);
@@ -164,12 +166,12 @@ impl Table {
         if let Some(memory) = verdict.memory {
             self.memory = memory;
         }
-        self.memory.stored();
+        self.memory.mark_stored();
         let after = self.memory.state().map(str::to_owned);
-        Ok(Ran { call, trigger: trigger.id(), first, failure, printed, hosts, before, after })
+        Ok(HookRun { call, trigger: trigger.id(), first, failure, printed, hosts, before, after })
     }
 
-    /// Lets the bot's next timer fire if it is due by now; false when none is.
+    /// Fires the bot's next timer if it is due; returns whether it did.
     pub(crate) fn fire(&mut self) -> Result<bool> {
         let Some((name, due)) = self.memory.next_timer().map(|(name, due)| (name.to_owned(), due)) else {
             return Ok(false);
@@ -178,12 +180,12 @@ impl Table {
             return Ok(false);
         }
         let event = SystemEvent::Timer { bot_id: self.bot.bot_id.clone(), name: name.clone() };
-        self.channel.append_event(&event).map_err(|error| in_words(&error))?;
-        self.memory.drop_timer(&name);
+        self.channel.append_event(&event).map_err(|error| to_anyhow(&error))?;
+        self.memory.remove_timer(&name);
         Ok(true)
     }
 
-    /// The channel as a relay would export it.
+    /// Exports the channel in the format of a relay.
     pub(crate) fn export(&self) -> Export {
         let epoch = self.memory.epoch();
         let bot = ExportedBot {
@@ -234,7 +236,7 @@ fn attach(
             python: runtime.python.clone(),
             lock_hash: runtime.lock_hash.parse().map_err(|_| Error::internal())?,
         },
-        sandbox: runtime.sandbox.clone(),
+        sandbox: runtime.sandbox.name().to_owned(),
         sandbox_report: None,
         policy_off: !program.policy,
         seed_commitment: seeds.commitment(0).ok_or_else(Error::internal)?,
@@ -244,7 +246,7 @@ fn attach(
     step.push_event(&SystemEvent::BotManifest { bot_id: bot_id.clone(), manifest }, None).map(|_| ())
 }
 
-fn reason_of(verdict: &Verdict) -> String {
+fn logged_reason(verdict: &Verdict) -> String {
     let mut reasons = verdict.outputs.iter().filter_map(|output| match output {
         HookOutput::Event(event) => match &**event {
             SystemEvent::BotError { reason, .. } => Some(reason.clone()),
@@ -255,6 +257,6 @@ fn reason_of(verdict: &Verdict) -> String {
     reasons.next_back().unwrap_or_default()
 }
 
-fn in_words(error: &Error) -> anyhow::Error {
+fn to_anyhow(error: &Error) -> anyhow::Error {
     anyhow!("{} {}", error.message, error.hint)
 }

@@ -1,0 +1,206 @@
+//! The live workers: a bounded number, one for each active bot, with idle ones ended.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use tokio::sync::{Mutex as AsyncMutex, OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Duration, Instant, sleep};
+
+use crate::config::SupervisorConfig;
+use crate::error::Unavailable;
+use crate::launcher::Launcher;
+use crate::program::{BotKey, Program};
+use crate::worker::Worker;
+
+/// Maximum number of workers that have inspected a source and wait to become its bot.
+const MAX_INSPECTED: usize = 4;
+
+/// The place for one bot's idle worker.
+///
+/// A hook holds the lock while it runs, so that hooks of one bot queue up in the order in which they came. The running
+/// worker is taken out of its place and owned by the hook's future: if that future is dropped, so is the worker,
+/// which kills it.
+pub(crate) type WorkerPlace = Arc<AsyncMutex<Option<Worker>>>;
+
+/// The live workers of a supervisor.
+#[derive(Debug)]
+pub(crate) struct WorkerPool {
+    places: Mutex<HashMap<BotKey, WorkerPlace>>,
+    inspected: Mutex<Vec<Worker>>,
+    /// Workers without a bot, ready for the next one.
+    spares: Mutex<Vec<Worker>>,
+    /// Number of spares to keep.
+    spare_count: usize,
+    is_refilling: AtomicBool,
+    permits: Arc<Semaphore>,
+    /// Number of hooks that wait for a permit.
+    waiting: AtomicUsize,
+    /// Last, so that the directory for workspaces is removed after the workspaces in it.
+    launcher: Launcher,
+}
+
+impl WorkerPool {
+    pub(crate) fn new(config: &SupervisorConfig, launcher: Launcher) -> Self {
+        Self {
+            places: Mutex::default(),
+            inspected: Mutex::default(),
+            spares: Mutex::default(),
+            spare_count: config.spares,
+            is_refilling: AtomicBool::new(false),
+            permits: Arc::new(Semaphore::new(config.max_workers.max(1))),
+            waiting: AtomicUsize::new(0),
+            launcher,
+        }
+    }
+
+    pub(crate) fn launcher(&self) -> &Launcher {
+        &self.launcher
+    }
+
+    pub(crate) fn place_of(&self, key: &BotKey) -> WorkerPlace {
+        Arc::clone(lock(&self.places).entry(key.clone()).or_default())
+    }
+
+    /// Returns a worker without a bot, a spare one if there is any. Waits while too many workers are alive.
+    pub(crate) async fn start_worker(self: &Arc<Self>) -> Result<Worker, Unavailable> {
+        let permit = self.acquire_permit().await;
+        let worker = match self.pop_spare() {
+            Some(spare) => spare,
+            None => self.launcher.launch().await?,
+        };
+        self.refill_spares();
+        Ok(worker.with_permit(permit))
+    }
+
+    /// Returns the right to use a worker; when all are taken, ends the worker that has been idle for longest.
+    async fn acquire_permit(&self) -> OwnedSemaphorePermit {
+        if let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() {
+            return permit;
+        }
+        let _waiting = WaitCounter::new(&self.waiting);
+        self.end_longest_idle();
+        Arc::clone(&self.permits).acquire_owned().await.expect("the semaphore is never closed")
+    }
+
+    /// Puts a worker back into its place, or ends it if a hook waits for a permit.
+    ///
+    /// A hook that waits has already looked for an idle worker to end. It could not find this one, which was running
+    /// at that time, and would go on waiting although this worker is idle from here on.
+    pub(crate) fn put_back(&self, place: &mut Option<Worker>, worker: Worker) {
+        *place = Some(worker);
+        if self.waiting.load(Ordering::SeqCst) > 0 {
+            *place = None;
+        }
+    }
+
+    /// Keeps a worker that has inspected a source, because a hook of that source is likely to follow.
+    pub(crate) fn store_inspected(&self, worker: Worker) {
+        let mut inspected = lock(&self.inspected);
+        inspected.push(worker);
+        if inspected.len() > MAX_INSPECTED || self.waiting.load(Ordering::SeqCst) > 0 {
+            inspected.remove(0);
+        }
+    }
+
+    /// Takes out a worker that has inspected this program.
+    pub(crate) fn take_inspected(&self, program: &Arc<Program>) -> Option<Worker> {
+        let mut inspected = lock(&self.inspected);
+        let found = inspected.iter().position(|worker| worker.can_run(program))?;
+        Some(inspected.remove(found))
+    }
+
+    /// Takes out a spare worker, and drops those that have died.
+    fn pop_spare(&self) -> Option<Worker> {
+        let mut spares = lock(&self.spares);
+        while let Some(spare) = spares.pop() {
+            if spare.is_silent() {
+                return Some(spare);
+            }
+        }
+        None
+    }
+
+    /// Starts missing spares in the background.
+    fn refill_spares(self: &Arc<Self>) {
+        if !self.lacks_spares() || self.is_refilling.swap(true, Ordering::SeqCst) {
+            return;
+        }
+        let pool = Arc::downgrade(self);
+        tokio::spawn(async move {
+            while let Some(pool) = pool.upgrade() {
+                let spare = if pool.lacks_spares() { pool.launcher.launch().await.ok() } else { None };
+                let Some(spare) = spare else {
+                    pool.is_refilling.store(false, Ordering::SeqCst);
+                    return;
+                };
+                lock(&pool.spares).push(spare);
+            }
+        });
+    }
+
+    fn lacks_spares(&self) -> bool {
+        lock(&self.spares).len() < self.spare_count
+    }
+
+    /// Ends workers that have not been used for `idle_after`, and drops the places of bots without a worker.
+    fn end_idle(&self, idle_after: Duration) {
+        let now = Instant::now();
+        let is_idle = |worker: &Worker| now.duration_since(worker.last_used()) >= idle_after;
+        lock(&self.inspected).retain(|worker| !is_idle(worker));
+        lock(&self.places).retain(|_, place| {
+            if let Ok(mut place) = place.try_lock() {
+                place.take_if(|worker| is_idle(worker));
+                if place.is_some() {
+                    return true;
+                }
+            }
+            // A hook that uses the place has its own reference to it, and got it through the map, which is locked.
+            Arc::strong_count(place) > 1
+        });
+    }
+
+    fn end_longest_idle(&self) {
+        let mut inspected = lock(&self.inspected);
+        if !inspected.is_empty() {
+            inspected.remove(0);
+            return;
+        }
+        drop(inspected);
+        let places = lock(&self.places);
+        let idle = places.values().filter_map(|place| place.try_lock().ok()).filter(|place| place.is_some());
+        if let Some(mut oldest) = idle.min_by_key(|place| place.as_ref().map(Worker::last_used)) {
+            *oldest = None;
+        }
+    }
+}
+
+/// Ends idle workers from time to time, until the pool is dropped.
+pub(crate) async fn end_idle_workers(pool: Weak<WorkerPool>, idle_after: Duration) {
+    let pause = (idle_after / 4).max(Duration::from_millis(10));
+    loop {
+        sleep(pause).await;
+        let Some(pool) = pool.upgrade() else { return };
+        pool.end_idle(idle_after);
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Counts the hooks that wait for a permit, for as long as each waits.
+struct WaitCounter<'a>(&'a AtomicUsize);
+
+impl<'a> WaitCounter<'a> {
+    fn new(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::SeqCst);
+        Self(count)
+    }
+}
+
+impl Drop for WaitCounter<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
