@@ -76,7 +76,9 @@ fn report_to_operator(sandbox: &Sandbox, config: &Config) {
     tracing::info!(level = sandbox.level.name(), self_test = sandbox.verdict(), "bot sandbox tested");
     let minimum = config.bot_sandbox_minimum.name();
     if config.bot_allow_unsandboxed {
-        tracing::warn!("inline bots are accepted at any sandbox level; they may run with all rights of the relay's system user");
+        tracing::warn!(
+            "inline bots are accepted at any sandbox level; they may run with all rights of the relay's system user"
+        );
     } else if sandbox.level < minimum_level(config) {
         tracing::warn!(minimum, "the bot sandbox is below bot_sandbox_minimum; only presets can be attached");
     }

@@ -71,7 +71,12 @@ impl Caller {
         let text = text.expose().trim();
         let code = text.rsplit_once('#').map_or(text, |(_, fragment)| fragment);
         if code.starts_with("rejoin_") {
-            return self.relay.key.verify_rejoin_token(code).map(SeatCredential::RejoinToken).ok_or_else(rejoin_token_invalid);
+            return self
+                .relay
+                .key
+                .verify_rejoin_token(code)
+                .map(SeatCredential::RejoinToken)
+                .ok_or_else(rejoin_token_invalid);
         }
         self.relay.key.verify_invite_code(code).map(SeatCredential::Invite).ok_or_else(invite_invalid)
     }

@@ -6,7 +6,7 @@ use serde_json::json;
 use tokio::process::Command;
 
 use crate::browser::{Browser, CHALLENGE, Page, authorization_query, query, redeem, register};
-use crate::table::in_time;
+use crate::fixture::in_time;
 
 const APP: &str = "https://app.example/callback";
 const LOCAL: &str = "http://127.0.0.1:4711/callback";

@@ -2,16 +2,16 @@
 
 use serde_json::{Value, json};
 
-use crate::table::Table;
+use crate::fixture::TwoPlayerChannel;
 use crate::transport::{Outcome, Transport};
 
 /// Makes each call over each transport as bob. Each must be refused with this code.
-async fn all_refused(table: &mut Table, calls: &[(&str, String, &str)]) {
-    let before = table.size().await;
+async fn all_refused(fixture: &mut TwoPlayerChannel, calls: &[(&str, String, &str)]) {
+    let before = fixture.size().await;
     for transport in Transport::ALL {
         for (op, args, code) in calls {
             let shown: String = args.chars().take(200).collect();
-            match transport.call(&table.relay, &table.bob_token, op, args).await {
+            match transport.call(&fixture.relay, &fixture.bob_token, op, args).await {
                 Outcome::Refused(error) => {
                     assert_eq!(error["code"], **code, "{transport:?} {op} {shown}: {error}");
                     for field in ["message", "hint"] {
@@ -23,8 +23,8 @@ async fn all_refused(table: &mut Table, calls: &[(&str, String, &str)]) {
             }
         }
     }
-    assert_eq!(table.size().await, before, "nothing was written");
-    table.bob_says("still works").await;
+    assert_eq!(fixture.size().await, before, "nothing was written");
+    fixture.bob_posts("still works").await;
 }
 
 fn deep(levels: usize) -> String {
@@ -33,8 +33,8 @@ fn deep(levels: usize) -> String {
 
 #[tokio::test]
 async fn wrong_shapes_are_refused() {
-    let mut table = Table::set().await;
-    let id = table.channel_id.clone();
+    let mut fixture = TwoPlayerChannel::create().await;
+    let id = fixture.channel_id.clone();
     let invalid = |op: &'static str, args: Value| (op, args.to_string(), "INVALID_REQUEST");
     let calls = vec![
         invalid("post_message", json!({})),
@@ -106,14 +106,14 @@ async fn wrong_shapes_are_refused() {
         invalid("create_channel", json!({ "name": "x", "slots": ["invite:a"], "bots": vec![json!({}); 33] })),
         invalid("create_channel", json!({ "name": "x", "slots": ["invite:a"], "mutable": "no" })),
     ];
-    all_refused(&mut table, &calls).await;
+    all_refused(&mut fixture, &calls).await;
 }
 
 #[tokio::test]
 async fn unprintable_names_and_reserved_kinds_are_refused() {
-    let mut table = Table::set().await;
-    table.update(json!([{ "type": "set_admin", "slot_id": "s2" }])).await.unwrap();
-    let id = table.channel_id.clone();
+    let mut fixture = TwoPlayerChannel::create().await;
+    fixture.update(json!([{ "type": "set_admin", "slot_id": "s2" }])).await.unwrap();
+    let id = fixture.channel_id.clone();
     let mut calls = vec![];
     for name in ["", " ", "\t", "a\u{0}b", "a\nb", "\u{1b}[31mred", "\u{7f}", &"x".repeat(101), &"é".repeat(101)] {
         calls.push(("create_channel", json!({ "name": name, "slots": ["invite:a"] })));
@@ -139,13 +139,13 @@ async fn unprintable_names_and_reserved_kinds_are_refused() {
         calls.push(("post_message", json!({ "channel_id": id, "body": "x", "kind": kind })));
     }
     let calls: Vec<_> = calls.into_iter().map(|(op, args)| (op, args.to_string(), "INVALID_REQUEST")).collect();
-    all_refused(&mut table, &calls).await;
+    all_refused(&mut fixture, &calls).await;
 }
 
 #[tokio::test]
 async fn numbers_that_json_readers_would_change_are_refused() {
-    let mut table = Table::set().await;
-    let id = table.channel_id.clone();
+    let mut fixture = TwoPlayerChannel::create().await;
+    let id = fixture.channel_id.clone();
     let post = |data: &str| {
         ("post_message", format!(r#"{{"channel_id":"{id}","body":"x","data":{data}}}"#), "INVALID_REQUEST")
     };
@@ -162,9 +162,9 @@ async fn numbers_that_json_readers_would_change_are_refused() {
         ("sync_messages", format!(r#"{{"channel_id":"{id}","cursor":1.5}}"#), "INVALID_REQUEST"),
         ("sync_messages", format!(r#"{{"channel_id":"{id}","timeout_ms":99999999999999999999}}"#), "INVALID_REQUEST"),
     ];
-    all_refused(&mut table, &calls).await;
+    all_refused(&mut fixture, &calls).await;
     let Outcome::Refused(error) =
-        Transport::Modern.call(&table.relay, &table.bob_token, "post_message", &calls[5].1).await
+        Transport::Modern.call(&fixture.relay, &fixture.bob_token, "post_message", &calls[5].1).await
     else {
         panic!("it was posted")
     };
@@ -173,12 +173,12 @@ async fn numbers_that_json_readers_would_change_are_refused() {
 
 #[tokio::test]
 async fn numbers_that_every_json_reader_keeps_are_accepted() {
-    let mut table = Table::set().await;
+    let mut fixture = TwoPlayerChannel::create().await;
     let data = json!({ "max": 9_007_199_254_740_991_i64, "min": -9_007_199_254_740_991_i64, "half": 0.5, "zero": -0.0,
         "tiny": 5e-324, "large": 1e300, "whole": 2.0 });
-    let post = table.here(json!({ "body": "numbers", "data": data }));
-    table.bob.call("post_message", post).await;
-    let body = table.alice_reads().await.pop().unwrap()["body"].take();
+    let post = fixture.args(json!({ "body": "numbers", "data": data }));
+    fixture.bob.call("post_message", post).await;
+    let body = fixture.alice_reads().await.pop().unwrap()["body"].take();
     assert_eq!(body["max"], 9_007_199_254_740_991_i64);
     assert_eq!(body["large"], 1e300);
     assert_eq!(body["whole"], 2, "in the canonical form");
@@ -186,31 +186,31 @@ async fn numbers_that_every_json_reader_keeps_are_accepted() {
 
 #[tokio::test]
 async fn arguments_that_are_too_large_are_refused() {
-    let mut table = Table::set().await;
-    let id = table.channel_id.clone();
+    let mut fixture = TwoPlayerChannel::create().await;
+    let id = fixture.channel_id.clone();
     let large = "x".repeat(40_000);
     let calls: Vec<_> = [
         ("post_message", json!({ "channel_id": id, "body": large })),
         ("post_message", json!({ "channel_id": id, "body": "\u{1}".repeat(6_000) })),
         ("post_message", json!({ "channel_id": id, "body": "x", "data": { "blob": large } })),
-        ("join_channel", json!({ "invite_code": table.created["invites"][1], "entropy": "e".repeat(257) })),
+        ("join_channel", json!({ "invite_code": fixture.created["invites"][1], "entropy": "e".repeat(257) })),
     ]
     .into_iter()
     .map(|(op, args)| (op, args.to_string(), "TOO_LARGE"))
     .collect();
-    all_refused(&mut table, &calls).await;
+    all_refused(&mut fixture, &calls).await;
     // The largest body that fits: {"text":""} takes 11 bytes.
-    let post = table.here(json!({ "body": "x".repeat(32 * 1024 - 11) }));
-    table.bob.call("post_message", post).await;
-    let post = table.here(json!({ "body": "x".repeat(32 * 1024 - 10) }));
-    assert_eq!(table.bob.refusal("post_message", post).await, "TOO_LARGE");
+    let post = fixture.args(json!({ "body": "x".repeat(32 * 1024 - 11) }));
+    fixture.bob.call("post_message", post).await;
+    let post = fixture.args(json!({ "body": "x".repeat(32 * 1024 - 10) }));
+    assert_eq!(fixture.bob.refusal("post_message", post).await, "TOO_LARGE");
 }
 
 #[tokio::test]
 async fn bots_that_are_too_large_are_refused() {
-    let mut table = Table::set().await;
+    let mut fixture = TwoPlayerChannel::create().await;
     let create = json!({ "name": "x", "slots": ["bot:r"] });
-    let channel_id = table.alice.call("create_channel", create).await["channel_id"].clone();
+    let channel_id = fixture.alice.call("create_channel", create).await["channel_id"].clone();
     let quiet = "class Quiet:\n    def on_message(self, msg):\n        pass\n";
     for (more, code) in [
         (json!({ "inline_code": format!("{quiet}#{}", "x".repeat(256 * 1024)) }), "TOO_LARGE"),
@@ -224,19 +224,19 @@ async fn bots_that_are_too_large_are_refused() {
     ] {
         let mut args = json!({ "channel_id": channel_id, "name": "Quiet" });
         args.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        assert_eq!(table.alice.refusal("attach_bot", args).await, code);
+        assert_eq!(fixture.alice.refusal("attach_bot", args).await, code);
     }
     for name in ["", "a\u{0}b", &"x".repeat(101)] {
         let args = json!({ "channel_id": channel_id, "name": name, "code_ref": "builtin://GuessBot" });
-        assert_eq!(table.alice.refusal("attach_bot", args).await, "INVALID_REQUEST");
+        assert_eq!(fixture.alice.refusal("attach_bot", args).await, "INVALID_REQUEST");
     }
 }
 
 #[tokio::test]
 async fn arguments_that_are_not_json_objects_are_refused() {
-    let mut table = Table::set().await;
-    let id = table.channel_id.clone();
-    let before = table.size().await;
+    let mut fixture = TwoPlayerChannel::create().await;
+    let id = fixture.channel_id.clone();
+    let before = fixture.size().await;
     let post = |data: &str| format!(r#"{{"channel_id":"{id}","body":"x","data":{data}}}"#);
     for args in [
         "7".to_owned(),
@@ -254,7 +254,7 @@ async fn arguments_that_are_not_json_objects_are_refused() {
     ] {
         for transport in Transport::ALL {
             let shown: String = args.chars().take(100).collect();
-            match transport.call(&table.relay, &table.bob_token, "post_message", &args).await {
+            match transport.call(&fixture.relay, &fixture.bob_token, "post_message", &args).await {
                 Outcome::Done(result) => panic!("{transport:?} {shown}: {result}"),
                 Outcome::Refused(error) => {
                     assert_eq!(error["code"], "INVALID_REQUEST", "{transport:?} {shown}: {error}");
@@ -265,31 +265,31 @@ async fn arguments_that_are_not_json_objects_are_refused() {
             }
         }
     }
-    assert_eq!(table.size().await, before);
-    table.bob_says("still works").await;
+    assert_eq!(fixture.size().await, before);
+    fixture.bob_posts("still works").await;
 }
 
 #[tokio::test]
 async fn a_wrong_argument_keeps_the_connection() {
-    let mut table = Table::set().await;
+    let mut fixture = TwoPlayerChannel::create().await;
     for args in [r#"{"n":1e400}"#.to_owned(), format!(r#"{{"n":{}}}"#, deep(10_000))] {
-        table.bob.send_text(format!(r#"{{"id":4000,"op":"post_message","args":{args}}}"#)).await.unwrap();
-        let failure = table.bob.answer(4_000).await.unwrap_err();
+        fixture.bob.send_text(format!(r#"{{"id":4000,"op":"post_message","args":{args}}}"#)).await.unwrap();
+        let failure = fixture.bob.answer(4_000).await.unwrap_err();
         assert_eq!(failure.code(), "INVALID_REQUEST");
     }
-    table.bob_says("the connection is still open").await;
+    fixture.bob_posts("the connection is still open").await;
 }
 
 #[tokio::test]
 async fn unknown_operations_are_refused() {
-    let table = Table::set().await;
+    let fixture = TwoPlayerChannel::create().await;
     for name in ["no_such_tool", "", "POST_MESSAGE", "post_message ", "../ws", &"x".repeat(10_000)] {
         for transport in Transport::ALL {
             // Too long for the header that this revision requires. Older revisions name the operation in the body alone.
             if matches!(transport, Transport::Modern) && name.len() > 100 {
                 continue;
             }
-            match transport.call(&table.relay, &table.bob_token, name, "{}").await {
+            match transport.call(&fixture.relay, &fixture.bob_token, name, "{}").await {
                 Outcome::Done(result) => panic!("{transport:?} {name:?}: {result}"),
                 Outcome::Refused(error) => {
                     assert_eq!(error["code"], "INVALID_REQUEST");
@@ -305,11 +305,12 @@ async fn unknown_operations_are_refused() {
 
 #[tokio::test]
 async fn a_seat_that_posts_too_fast_is_told_when_to_retry() {
-    let mut table = Table::set_with(&["--posts-per-second", "1", "--posts-burst", "3"], json!({})).await;
+    let mut fixture =
+        TwoPlayerChannel::create_with(&["--posts-per-second", "1", "--posts-burst", "3"], json!({})).await;
     let mut refused = None;
     for _ in 0..10 {
-        let post = table.here(json!({ "body": "spam" }));
-        if let Err(failure) = table.bob.try_call("post_message", post).await {
+        let post = fixture.args(json!({ "body": "spam" }));
+        if let Err(failure) = fixture.bob.try_call("post_message", post).await {
             refused = Some(failure);
             break;
         }
@@ -317,7 +318,7 @@ async fn a_seat_that_posts_too_fast_is_told_when_to_retry() {
     let Some(mcp_multiplayer_tests::Failure::Refused(error)) = refused else { panic!("{refused:?}") };
     assert_eq!(error["code"], "RATE_LIMIT");
     assert!((1..=1_000).contains(&error["retry_after_ms"].as_u64().unwrap()), "{error}");
-    table.alice_says("others are not limited").await;
-    let args = table.here(json!({ "timeout_ms": 0 }));
-    table.bob.call("sync_messages", args).await;
+    fixture.alice_posts("others are not limited").await;
+    let args = fixture.args(json!({ "timeout_ms": 0 }));
+    fixture.bob.call("sync_messages", args).await;
 }

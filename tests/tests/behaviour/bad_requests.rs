@@ -7,25 +7,25 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::table::{Table, in_time};
+use crate::fixture::{TwoPlayerChannel, in_time};
 
 const INITIALIZE: &str = r#"{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-06-18","capabilities":{},"clientInfo":{"name":"t","version":"1"}}}"#;
 
 /// Checks that nothing was written, and that the relay still works.
-async fn assert_unaffected(table: &mut Table, size: u64) {
-    assert_eq!(table.size().await, size, "nothing was written");
-    table.bob_says("still works").await;
-    let mut http = table.bob_http().await;
+async fn assert_unaffected(fixture: &mut TwoPlayerChannel, size: u64) {
+    assert_eq!(fixture.size().await, size, "nothing was written");
+    fixture.bob_posts("still works").await;
+    let mut http = fixture.bob_http().await;
     let health = Request::get("/healthz").header("host", "127.0.0.1").body(Full::default()).unwrap();
     assert_eq!(http.send(health).await.unwrap().status(), StatusCode::OK);
 }
 
 #[tokio::test]
 async fn bodies_that_are_not_requests_are_refused() {
-    let mut table = Table::set().await;
-    let size = table.size().await;
+    let mut fixture = TwoPlayerChannel::create().await;
+    let size = fixture.size().await;
     let call = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call",
-        "params": { "name": "post_message", "arguments": { "channel_id": table.channel_id, "body": "x" } } });
+        "params": { "name": "post_message", "arguments": { "channel_id": fixture.channel_id, "body": "x" } } });
     let bodies: Vec<Vec<u8>> = vec![
         vec![],
         b"{".to_vec(),
@@ -53,7 +53,7 @@ async fn bodies_that_are_not_requests_are_refused() {
             &[("mcp-protocol-version", "2026-07-28"), ("mcp-method", "tools/call")],
         ] {
             for body in &bodies {
-                let mut http = table.bob_http().await;
+                let mut http = fixture.bob_http().await;
                 let shown = String::from_utf8_lossy(&body[..body.len().min(60)]).into_owned();
                 let response = in_time(&shown, http.post(path, headers, body.clone().into())).await.unwrap();
                 assert!(response.status().is_client_error(), "{path} {headers:?} {shown}: {}", response.status());
@@ -61,15 +61,15 @@ async fn bodies_that_are_not_requests_are_refused() {
             }
         }
     }
-    assert_unaffected(&mut table, size).await;
+    assert_unaffected(&mut fixture, size).await;
 }
 
 #[tokio::test]
 async fn unknown_methods_and_versions_are_refused() {
-    let mut table = Table::set().await;
-    let size = table.size().await;
+    let mut fixture = TwoPlayerChannel::create().await;
+    let size = fixture.size().await;
     for path in ["/mcp", "/"] {
-        let mut http = table.bob_http().await;
+        let mut http = fixture.bob_http().await;
         let body = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/explode" }).to_string();
         let response = http.post(path, &[], body.into()).await.unwrap();
         assert!(String::from_utf8_lossy(response.body()).contains("-32601"), "{path}: {response:?}");
@@ -79,41 +79,41 @@ async fn unknown_methods_and_versions_are_refused() {
         }
         let text = Request::post(path)
             .header("host", "127.0.0.1")
-            .header("authorization", format!("Bearer {}", table.bob_token))
+            .header("authorization", format!("Bearer {}", fixture.bob_token))
             .header("content-type", "text/plain")
             .header("accept", "application/json, text/event-stream");
         let response = http.send(text.body(Full::from(INITIALIZE)).unwrap()).await.unwrap();
         assert_eq!(response.status(), StatusCode::UNSUPPORTED_MEDIA_TYPE, "{path}");
         for method in ["GET", "DELETE", "PUT", "PATCH"] {
             let request = Request::builder().method(method).uri(path).header("host", "127.0.0.1");
-            let request = request.header("authorization", format!("Bearer {}", table.bob_token));
+            let request = request.header("authorization", format!("Bearer {}", fixture.bob_token));
             let response = in_time(method, http.send(request.body(Full::default()).unwrap())).await.unwrap();
             assert_eq!(response.status(), StatusCode::METHOD_NOT_ALLOWED, "{method} {path}");
         }
     }
-    assert_unaffected(&mut table, size).await;
+    assert_unaffected(&mut fixture, size).await;
 }
 
 #[tokio::test]
 async fn a_request_that_is_too_large_is_refused() {
-    let mut table = Table::set().await;
-    let size = table.size().await;
+    let mut fixture = TwoPlayerChannel::create().await;
+    let size = fixture.size().await;
     for path in ["/mcp", "/"] {
-        let mut http = table.bob_http().await;
-        let post = table.here(json!({ "body": "x".repeat(5 * 1024 * 1024) }));
+        let mut http = fixture.bob_http().await;
+        let post = fixture.args(json!({ "body": "x".repeat(5 * 1024 * 1024) }));
         let body = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call",
             "params": { "name": "post_message", "arguments": post } });
         let response = in_time("413", http.post(path, &[], body.to_string().into())).await.unwrap();
         assert_eq!(response.status(), StatusCode::PAYLOAD_TOO_LARGE, "{path}");
     }
-    assert_unaffected(&mut table, size).await;
+    assert_unaffected(&mut fixture, size).await;
 }
 
 #[tokio::test]
 async fn requests_without_a_valid_token_are_refused() {
-    let mut table = Table::set().await;
-    let size = table.size().await;
-    let token = table.bob_token.clone();
+    let mut fixture = TwoPlayerChannel::create().await;
+    let size = fixture.size().await;
+    let token = fixture.bob_token.clone();
     let schemes = [
         None,
         Some(String::new()),
@@ -125,13 +125,13 @@ async fn requests_without_a_valid_token_are_refused() {
         Some(format!("Basic {token}")),
         Some(token.clone()),
         Some(format!("Bearer {}", "mm_".repeat(2_000))),
-        Some(format!("Bearer {}", table.created["rejoin_token"].as_str().unwrap())),
-        Some(format!("Bearer {}", table.created["invites"][1].as_str().unwrap())),
+        Some(format!("Bearer {}", fixture.created["rejoin_token"].as_str().unwrap())),
+        Some(format!("Bearer {}", fixture.created["invites"][1].as_str().unwrap())),
         Some("Bearer \u{ff}\u{fe}".to_owned()),
     ];
     for path in ["/mcp", "/", "/ws"] {
         for scheme in &schemes {
-            let mut http = HttpClient::connect(table.relay.address(), "").await.unwrap();
+            let mut http = HttpClient::connect(fixture.relay.address(), "").await.unwrap();
             let (mut request, body) = if path == "/ws" {
                 (Request::get(path), Full::default())
             } else {
@@ -156,18 +156,18 @@ async fn requests_without_a_valid_token_are_refused() {
             ("access_token", StatusCode::BAD_REQUEST),
             ("authorization", StatusCode::UNAUTHORIZED),
         ] {
-            let mut http = HttpClient::connect(table.relay.address(), "").await.unwrap();
+            let mut http = HttpClient::connect(fixture.relay.address(), "").await.unwrap();
             let response = http.post(&format!("{path}?{query}={token}"), &[], INITIALIZE.into()).await.unwrap();
             assert_eq!(response.status(), status, "{path} {query}");
         }
     }
-    assert_unaffected(&mut table, size).await;
+    assert_unaffected(&mut fixture, size).await;
 }
 
 #[tokio::test]
 async fn unknown_hosts_and_origins_are_refused() {
-    let table = Table::set().await;
-    let address = table.relay.address().to_owned();
+    let fixture = TwoPlayerChannel::create().await;
+    let address = fixture.relay.address().to_owned();
     for path in ["/mcp", "/", "/ws", "/healthz"] {
         for (host, origin) in [
             (Some("evil.example"), None),
@@ -182,7 +182,7 @@ async fn unknown_hosts_and_origins_are_refused() {
         ] {
             let mut http = HttpClient::connect(&address, "").await.unwrap();
             let mut request = Request::builder().method(if path.len() > 4 { "GET" } else { "POST" }).uri(path);
-            request = request.header("authorization", format!("Bearer {}", table.bob_token));
+            request = request.header("authorization", format!("Bearer {}", fixture.bob_token));
             for (name, value) in [("host", host), ("origin", origin)] {
                 if let Some(value) = value {
                     request = request.header(name, value);
@@ -194,7 +194,7 @@ async fn unknown_hosts_and_origins_are_refused() {
             assert!(body["error"]["hint"].as_str().unwrap().contains("--allowed"), "{body}");
         }
     }
-    let mut http = table.bob_http().await;
+    let mut http = fixture.bob_http().await;
     let own = [("origin", format!("http://{address}"))];
     let own: Vec<(&str, &str)> = own.iter().map(|(name, value)| (*name, value.as_str())).collect();
     assert_eq!(http.post("/mcp", &own, INITIALIZE.into()).await.unwrap().status(), StatusCode::OK);
@@ -203,18 +203,18 @@ async fn unknown_hosts_and_origins_are_refused() {
 #[tokio::test]
 async fn hosts_and_origins_that_the_operator_allows_are_accepted() {
     let flags = ["--allowed-hosts", "relay.example.org,other.example", "--allowed-origins", "https://play.example"];
-    let table = Table::set_with(&flags, json!({})).await;
+    let fixture = TwoPlayerChannel::create_with(&flags, json!({})).await;
     for (host, origin, status) in [
         ("relay.example.org", "https://play.example", StatusCode::OK),
         ("OTHER.example:443", "https://play.example", StatusCode::OK),
         ("relay.example.org", "http://play.example", StatusCode::FORBIDDEN),
         ("relay.example", "https://play.example", StatusCode::FORBIDDEN),
     ] {
-        let mut http = HttpClient::connect(table.relay.address(), "").await.unwrap();
+        let mut http = HttpClient::connect(fixture.relay.address(), "").await.unwrap();
         let request = Request::post("/mcp")
             .header("host", host)
             .header("origin", origin)
-            .header("authorization", format!("Bearer {}", table.bob_token))
+            .header("authorization", format!("Bearer {}", fixture.bob_token))
             .header("content-type", "application/json");
         let response = http.send(request.body(Full::from(INITIALIZE)).unwrap()).await.unwrap();
         assert_eq!(response.status(), status, "{host} {origin}");
@@ -223,24 +223,24 @@ async fn hosts_and_origins_that_the_operator_allows_are_accepted() {
 
 #[tokio::test]
 async fn a_connection_without_the_subprotocol_is_closed() {
-    let mut table = Table::set().await;
-    let size = table.size().await;
+    let mut fixture = TwoPlayerChannel::create().await;
+    let size = fixture.size().await;
     for offered in [None, Some("multiplayer.v2"), Some("chat")] {
-        let connected = WsClient::connect_offering(table.relay.address(), &table.bob_token, offered).await;
+        let connected = WsClient::connect_offering(fixture.relay.address(), &fixture.bob_token, offered).await;
         // A client that requires its subprotocol closes the connection itself.
         if let Ok(mut client) = connected {
             assert_eq!(in_time("the close", client.closed()).await, Some(1002), "{offered:?}");
         }
     }
-    let both = WsClient::connect_offering(table.relay.address(), &table.bob_token, Some("chat, multiplayer.v1"));
+    let both = WsClient::connect_offering(fixture.relay.address(), &fixture.bob_token, Some("chat, multiplayer.v1"));
     both.await.unwrap().call("health_check", json!({})).await;
-    assert_unaffected(&mut table, size).await;
+    assert_unaffected(&mut fixture, size).await;
 }
 
 #[tokio::test]
 async fn invalid_frames_end_the_connection() {
-    let mut table = Table::set().await;
-    let size = table.size().await;
+    let mut fixture = TwoPlayerChannel::create().await;
+    let size = fixture.size().await;
     for frame in [
         "",
         "{",
@@ -258,17 +258,17 @@ async fn invalid_frames_end_the_connection() {
         r#"{"cancel":"1"}"#,
         r#"[{"id":1,"op":"health_check"}]"#,
     ] {
-        let mut bob = table.bob_again().await;
+        let mut bob = fixture.bob_ws().await;
         bob.send_text(frame.to_owned()).await.unwrap();
         assert_eq!(in_time(frame, bob.closed()).await, Some(1002), "{frame}");
     }
-    let mut bob = table.bob_again().await;
+    let mut bob = fixture.bob_ws().await;
     bob.send_text("[".repeat(1_000_000)).await.unwrap();
     assert_eq!(in_time("nesting", bob.closed()).await, Some(1002));
-    let mut bob = table.bob_again().await;
+    let mut bob = fixture.bob_ws().await;
     bob.send_binary(br#"{"id":1,"op":"health_check"}"#.to_vec()).await.unwrap();
     assert_eq!(in_time("a binary message", bob.closed()).await, Some(1003));
-    let mut bob = table.bob_again().await;
+    let mut bob = fixture.bob_ws().await;
     let largest = json!({ "id": 1, "op": "health_check", "args": { "x": "x".repeat(1024 * 1024 - 60) } }).to_string();
     assert!(largest.len() <= 1024 * 1024);
     bob.send_text(largest).await.unwrap();
@@ -276,37 +276,37 @@ async fn invalid_frames_end_the_connection() {
     let _ = bob.send_text("x".repeat(1024 * 1024 + 1)).await;
     // The relay may send the code 1009, or just close the connection.
     assert!(matches!(in_time("a frame that is too large", bob.closed()).await, None | Some(1009)));
-    assert_unaffected(&mut table, size).await;
+    assert_unaffected(&mut fixture, size).await;
 }
 
 #[tokio::test]
 async fn reusing_the_id_of_a_pending_request_ends_the_connection() {
-    let mut table = Table::set_with(&["--requests-burst", "10000"], json!({})).await;
-    let size = table.size().await;
-    let mut bob = table.bob_again().await;
-    let wait = json!({ "channel_id": table.channel_id, "cursor": 1_000, "timeout_ms": 45_000 });
+    let mut fixture = TwoPlayerChannel::create_with(&["--requests-burst", "10000"], json!({})).await;
+    let size = fixture.size().await;
+    let mut bob = fixture.bob_ws().await;
+    let wait = json!({ "channel_id": fixture.channel_id, "cursor": 1_000, "timeout_ms": 45_000 });
     for _ in 0..2 {
         bob.send_text(json!({ "id": 7, "op": "sync_messages", "args": wait }).to_string()).await.unwrap();
     }
     assert_eq!(in_time("the close", bob.closed()).await, Some(1002));
     // An id is free again once it was answered.
-    let mut bob = table.bob_again().await;
+    let mut bob = fixture.bob_ws().await;
     for _ in 0..500 {
         bob.send_text(json!({ "id": 7, "op": "health_check" }).to_string()).await.unwrap();
         bob.answer(7).await.unwrap();
     }
     // The largest id is valid.
-    let mut bob = table.bob_again().await;
+    let mut bob = fixture.bob_ws().await;
     bob.send_text(format!(r#"{{"id":{},"op":"health_check","more":1}}"#, u64::MAX)).await.unwrap();
     bob.answer(u64::MAX).await.unwrap();
-    assert_unaffected(&mut table, size).await;
+    assert_unaffected(&mut fixture, size).await;
 }
 
 #[tokio::test]
 async fn a_connection_may_have_64_pending_requests() {
-    let mut table = Table::set().await;
-    let mut bob = table.bob_again().await;
-    let wait = table.here(json!({ "cursor": table.joined["cursor"], "timeout_ms": 45_000 }));
+    let mut fixture = TwoPlayerChannel::create().await;
+    let mut bob = fixture.bob_ws().await;
+    let wait = fixture.args(json!({ "cursor": fixture.joined["cursor"], "timeout_ms": 45_000 }));
     let mut waiting = vec![];
     for _ in 0..64 {
         waiting.push(bob.send("sync_messages", wait.clone()).await.unwrap());
@@ -320,21 +320,21 @@ async fn a_connection_may_have_64_pending_requests() {
             other => panic!("{other:?}"),
         }
     }
-    table.alice_says("wake up").await;
+    fixture.alice_posts("wake up").await;
     for _ in waiting {
         let frame = in_time("the waits", bob.frame()).await.unwrap();
         assert_eq!(frame["ok"]["messages"][0]["body"]["text"], "wake up");
     }
-    let size = table.size().await;
-    assert_unaffected(&mut table, size).await;
+    let size = fixture.size().await;
+    assert_unaffected(&mut fixture, size).await;
 }
 
 #[tokio::test]
 async fn a_client_that_never_reads_does_not_affect_others() {
-    let mut table = Table::set().await;
-    let mut silent = table.bob_again().await;
-    let read = table.here(json!({ "timeout_ms": 0 }));
-    table.alice_says(&"x".repeat(30_000)).await;
+    let mut fixture = TwoPlayerChannel::create().await;
+    let mut silent = fixture.bob_ws().await;
+    let read = fixture.args(json!({ "timeout_ms": 0 }));
+    fixture.alice_posts(&"x".repeat(30_000)).await;
     // Far more responses than fit into the socket and the queue.
     let flood = async {
         for _ in 0..2_000 {
@@ -344,9 +344,9 @@ async fn a_client_that_never_reads_does_not_affect_others() {
         }
     };
     let _ = tokio::time::timeout(std::time::Duration::from_secs(5), flood).await;
-    let size = table.size().await;
-    assert_unaffected(&mut table, size).await;
-    assert!(in_time("the shutdown", table.relay.terminate()).await.unwrap());
+    let size = fixture.size().await;
+    assert_unaffected(&mut fixture, size).await;
+    assert!(in_time("the shutdown", fixture.relay.terminate()).await.unwrap());
 }
 
 /// If the connection were closed, a client that does not notice it would lose its next request.

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::table::{Table, of_type, read, read_until, with, with_text};
+use crate::fixture::{TwoPlayerChannel, of_type, read, read_until, with, with_text};
 
 /// Posts and sends DMs with all kinds of forged fields, then posts "over".
 const IMPOSTOR: &str = "
@@ -108,19 +108,19 @@ fn assert_consistent(info: &Value, log: &[Value]) {
 #[tokio::test]
 async fn a_bot_cannot_post_as_another_sender() {
     let elsewhere = json!({ "name": "Elsewhere", "slots": ["bot:r", "invite:a"], "join_as": "a" });
-    let mut table = Table::set().await;
-    let elsewhere = table.alice.call("create_channel", elsewhere).await["channel_id"].clone();
+    let mut fixture = TwoPlayerChannel::create().await;
+    let elsewhere = fixture.alice.call("create_channel", elsewhere).await["channel_id"].clone();
     let bot = json!({ "name": "Impostor", "inline_code": IMPOSTOR, "params": { "elsewhere": elsewhere } });
     let create =
         json!({ "name": "Masks", "slots": ["bot:r", "invite:alice", "invite:bob"], "join_as": "alice", "bots": [bot] });
-    let created = table.alice.call("create_channel", create).await;
+    let created = fixture.alice.call("create_channel", create).await;
     let at = json!({ "channel_id": created["channel_id"] });
     let channel_id = created["channel_id"].as_str().unwrap();
-    table.bob.call("join_channel", json!({ "invite_code": created["invites"][0] })).await;
-    let before = table.alice.call("get_channel_info", at.clone()).await;
+    fixture.bob.call("join_channel", json!({ "invite_code": created["invites"][0] })).await;
+    let before = fixture.alice.call("get_channel_info", at.clone()).await;
 
-    table.bob.call("post_message", with(at.clone(), json!({ "body": "who is who?" }))).await;
-    let log = read_until(&mut table.alice, channel_id, "the masks", |m| m["body"]["text"] == "over").await;
+    fixture.bob.call("post_message", with(at.clone(), json!({ "body": "who is who?" }))).await;
+    let log = read_until(&mut fixture.alice, channel_id, "the masks", |m| m["body"]["text"] == "over").await;
     let forged = with_text(&log, "forged");
     assert!(forged.len() > 30, "it tried: {}", forged.len());
     for message in forged {
@@ -131,38 +131,38 @@ async fn a_bot_cannot_post_as_another_sender() {
     }
     let ids: Vec<u64> = log.iter().map(|message| message["id"].as_u64().unwrap()).collect();
     assert!(ids.is_sorted_by(|one, next| one < next), "entries are numbered by the relay: {ids:?}");
-    assert_eq!(table.alice.call("get_channel_info", at.clone()).await, before, "its posts changed nothing");
+    assert_eq!(fixture.alice.call("get_channel_info", at.clone()).await, before, "its posts changed nothing");
     assert_consistent(&before, &log);
 
     // Bob does not see its DMs to alice, and nothing was posted to the other channel.
-    let bobs = read(&mut table.bob, channel_id).await;
+    let bobs = read(&mut fixture.bob, channel_id).await;
     assert!(bobs.iter().all(|message| message["to_slot"] != "s1"), "{bobs:?}");
-    let there = read(&mut table.alice, elsewhere.as_str().unwrap()).await;
+    let there = read(&mut fixture.alice, elsewhere.as_str().unwrap()).await;
     assert_eq!(with_text(&there, "forged"), Vec::<&Value>::new());
-    table.bob.call("post_message", with(at, json!({ "body": "I am still s2" }))).await;
-    let log = read(&mut table.alice, channel_id).await;
+    fixture.bob.call("post_message", with(at, json!({ "body": "I am still s2" }))).await;
+    let log = read(&mut fixture.alice, channel_id).await;
     assert_eq!(with_text(&log, "I am still s2")[0]["sender"], "s2");
 }
 
 #[tokio::test]
 async fn a_bot_keeps_the_code_and_the_id_that_it_was_attached_with() {
     let bot = json!({ "name": "Changeling", "inline_code": CHANGELING, "params": { "stakes": 1 } });
-    let mut table = Table::set_with(&[], json!({ "bots": [bot] })).await;
-    let attach = of_type(&table.bob_reads().await, "bot:attach")[0]["body"].clone();
-    let at = table.here(json!({ "bot_id": "bot_Changeling_0" }));
-    let before = table.bob.call("get_bot_code", at.clone()).await;
+    let mut fixture = TwoPlayerChannel::create_with(&[], json!({ "bots": [bot] })).await;
+    let attach = of_type(&fixture.bob_reads().await, "bot:attach")[0]["body"].clone();
+    let at = fixture.args(json!({ "bot_id": "bot_Changeling_0" }));
+    let before = fixture.bob.call("get_bot_code", at.clone()).await;
     assert_eq!(before["inline_code"], CHANGELING);
     for field in ["code_hash", "manifest_hash", "params_hash"] {
         assert_eq!(before[field], attach[field], "{field}");
     }
 
     for round in 1..=3 {
-        table.bob_says("are you still you?").await;
+        fixture.bob_posts("are you still you?").await;
         let answers = |log: &[Value]| with_text(log, "still me").len();
-        let channel_id = table.channel_id.clone();
+        let channel_id = fixture.channel_id.clone();
         let log = loop {
             let log =
-                read_until(&mut table.bob, &channel_id, "the changeling", |m| m["body"]["text"] == "still me").await;
+                read_until(&mut fixture.bob, &channel_id, "the changeling", |m| m["body"]["text"] == "still me").await;
             if answers(&log) == round {
                 break log;
             }
@@ -173,52 +173,52 @@ async fn a_bot_keeps_the_code_and_the_id_that_it_was_attached_with() {
         assert_eq!(answer["body"]["channel_id"], channel_id.as_str());
         assert_eq!((&answer["body"]["params"], &answer["body"]["refused"]), (&json!({ "stakes": 1 }), &json!(4)));
         assert_eq!(with_text(&log, "another"), Vec::<&Value>::new());
-        assert_eq!(table.bob.call("get_bot_code", at.clone()).await, before);
+        assert_eq!(fixture.bob.call("get_bot_code", at.clone()).await, before);
         if round == 2 {
-            table.relay.restart(None).await.unwrap();
-            table.alice = table.relay.connect().await.unwrap();
-            table.bob = table.bob_again().await;
+            fixture.relay.restart(None).await.unwrap();
+            fixture.alice = fixture.relay.connect().await.unwrap();
+            fixture.bob = fixture.bob_ws().await;
         }
     }
     // Players cannot change it either.
     let ops = json!([{ "type": "set_bot", "slot_id": "s0", "bot": { "inline_code": REPORTER } }]);
-    assert_eq!(table.update(ops).await, Err("BAD_OP".to_owned()));
-    assert_eq!(table.bob.call("get_bot_code", at).await, before);
+    assert_eq!(fixture.update(ops).await, Err("BAD_OP".to_owned()));
+    assert_eq!(fixture.bob.call("get_bot_code", at).await, before);
 }
 
 #[tokio::test]
 async fn bots_with_the_same_id_in_two_channels_are_independent() {
-    let mut table = Table::set().await;
+    let mut fixture = TwoPlayerChannel::create().await;
     let mut channels = vec![];
     for name in ["left", "right"] {
         let bot = json!({ "name": "Reporter", "inline_code": REPORTER });
         let create =
             json!({ "name": name, "slots": [format!("bot:{name}"), "invite:a"], "join_as": "a", "bots": [bot] });
-        let created = table.alice.call("create_channel", create).await;
+        let created = fixture.alice.call("create_channel", create).await;
         assert_eq!(created["bots"][0]["bot_id"], "bot_Reporter_0");
         channels.push((name, created["channel_id"].as_str().unwrap().to_owned()));
     }
     for (asked, (name, channel_id)) in channels.iter().enumerate() {
         for _ in 0..=asked {
-            table.alice.call("post_message", json!({ "channel_id": channel_id, "body": "who?" })).await;
+            fixture.alice.call("post_message", json!({ "channel_id": channel_id, "body": "who?" })).await;
         }
         let count = asked + 1;
-        let log = read_until(&mut table.alice, channel_id, name, |m| m["body"]["state"]["asked"] == count).await;
+        let log = read_until(&mut fixture.alice, channel_id, name, |m| m["body"]["state"]["asked"] == count).await;
         let report = &last_report(&log, "bot_Reporter_0").unwrap()["body"];
         assert_eq!((&report["channel_id"], &report["slots"]), (&json!(channel_id), &json!([name])));
         assert!(log.iter().all(|message| message["channel_id"] == channel_id.as_str()), "{log:?}");
     }
-    let log = read(&mut table.alice, &channels[0].1).await;
+    let log = read(&mut fixture.alice, &channels[0].1).await;
     assert_eq!(with_text(&log, "I").len(), 1, "each bot answers only in its own channel");
 }
 
 #[tokio::test]
 async fn several_bots_in_a_channel_are_distinguished() {
-    let mut table = Table::set().await;
+    let mut fixture = TwoPlayerChannel::create().await;
     let reporter = |slot: &str| json!({ "name": "Reporter", "inline_code": REPORTER, "slot": slot });
     let create = json!({ "name": "Three", "slots": ["bot:one", "bot:two", "bot:three", "invite:a"], "join_as": "a",
         "bots": [reporter("bot:three"), reporter("bot:one"), { "name": "Other", "inline_code": REPORTER }] });
-    let created = table.alice.call("create_channel", create).await;
+    let created = fixture.alice.call("create_channel", create).await;
     let channel_id = created["channel_id"].as_str().unwrap().to_owned();
     let at = json!({ "channel_id": channel_id });
     let slots: Vec<(&str, &str)> = created["bots"]
@@ -229,21 +229,21 @@ async fn several_bots_in_a_channel_are_distinguished() {
         .collect();
     assert_eq!(slots, [("bot_Reporter_0", "s2"), ("bot_Reporter_1", "s0"), ("bot_Other_2", "s1")]);
 
-    table.alice.call("post_message", with(at.clone(), json!({ "body": "who?" }))).await;
+    fixture.alice.call("post_message", with(at.clone(), json!({ "body": "who?" }))).await;
     let dm = with(at.clone(), json!({ "bot_id": "bot_Reporter_1", "message": "only you" }));
-    assert_eq!(table.alice.call("dm_bot", dm).await["delivered_to"], "bot_Reporter_1");
+    assert_eq!(fixture.alice.call("dm_bot", dm).await["delivered_to"], "bot_Reporter_1");
     let log =
-        read_until(&mut table.alice, &channel_id, "the answer to the DM", |m| m["body"]["state"]["dms"] == 1).await;
+        read_until(&mut fixture.alice, &channel_id, "the answer to the DM", |m| m["body"]["state"]["dms"] == 1).await;
     let log = if with_text(&log, "I").len() == 4 {
         log
     } else {
-        table.alice.call("post_message", with(at.clone(), json!({ "body": "who?" }))).await;
-        read_until(&mut table.alice, &channel_id, "all of them", |m| {
+        fixture.alice.call("post_message", with(at.clone(), json!({ "body": "who?" }))).await;
+        read_until(&mut fixture.alice, &channel_id, "all of them", |m| {
             m["sender"] == "bot:bot_Reporter_1" && m["body"]["state"]["asked"] == 3
         })
         .await
     };
-    assert_consistent(&table.alice.call("get_channel_info", at.clone()).await, &log);
+    assert_consistent(&fixture.alice.call("get_channel_info", at.clone()).await, &log);
     for message in with_text(&log, "I") {
         let bot_id = message["body"]["bot_id"].as_str().unwrap();
         assert_eq!(message["sender"], format!("bot:{bot_id}"));
@@ -254,18 +254,18 @@ async fn several_bots_in_a_channel_are_distinguished() {
 
 #[tokio::test]
 async fn a_bot_that_replaces_another_is_a_new_bot() {
-    let mut table = Table::set_with(&[], json!({ "mutable": true, "bot_code": REPORTER })).await;
-    table.bob_says("who?").await;
-    let channel_id = table.channel_id.clone();
-    read_until(&mut table.bob, &channel_id, "the first", |m| m["body"]["state"]["asked"] == 1).await;
-    let first = table.here(json!({ "bot_id": "bot_CustomBot_0" }));
-    let code = table.bob.call("get_bot_code", first.clone()).await;
+    let mut fixture = TwoPlayerChannel::create_with(&[], json!({ "mutable": true, "bot_code": REPORTER })).await;
+    fixture.bob_posts("who?").await;
+    let channel_id = fixture.channel_id.clone();
+    read_until(&mut fixture.bob, &channel_id, "the first", |m| m["body"]["state"]["asked"] == 1).await;
+    let first = fixture.args(json!({ "bot_id": "bot_CustomBot_0" }));
+    let code = fixture.bob.call("get_bot_code", first.clone()).await;
 
     let successor = REPORTER.replace("'I'", "'I' + ''");
     let ops = json!([{ "type": "set_bot", "slot_id": "s0", "bot": { "name": "CustomBot", "inline_code": successor } }]);
-    table.update(ops).await.unwrap();
-    table.bob_says("who?").await;
-    let log = read_until(&mut table.bob, &channel_id, "the second", |m| m["sender"] == "bot:bot_CustomBot_1").await;
+    fixture.update(ops).await.unwrap();
+    fixture.bob_posts("who?").await;
+    let log = read_until(&mut fixture.bob, &channel_id, "the second", |m| m["sender"] == "bot:bot_CustomBot_1").await;
     let report = last_report(&log, "bot_CustomBot_1").unwrap();
     assert_eq!(report["body"]["state"]["asked"], 1, "it has not inherited the state of the first");
     assert_eq!(
@@ -273,24 +273,24 @@ async fn a_bot_that_replaces_another_is_a_new_bot() {
         1,
         "the first did not answer again"
     );
-    let here = table.here(json!({}));
-    let info = table.bob.call("get_channel_info", here.clone()).await;
+    let here = fixture.args(json!({}));
+    let info = fixture.bob.call("get_channel_info", here.clone()).await;
     assert_consistent(&info, &log);
     assert_eq!(info["bots"].as_array().unwrap().len(), 1);
     assert_eq!((&info["bots"][0]["bot_id"], &info["bots"][0]["slot_id"]), (&json!("bot_CustomBot_1"), &json!("s0")));
-    let second = table.here(json!({ "bot_id": "bot_CustomBot_1" }));
-    assert_ne!(table.bob.call("get_bot_code", second).await["code_hash"], code["code_hash"]);
+    let second = fixture.args(json!({ "bot_id": "bot_CustomBot_1" }));
+    assert_ne!(fixture.bob.call("get_bot_code", second).await["code_hash"], code["code_hash"]);
 
     // The removed bot receives nothing, and its id is not used again.
     let dm = with(first.clone(), json!({ "message": "are you there?" }));
-    assert_eq!(table.bob.refusal("dm_bot", dm).await, "BOT_NOT_FOUND");
-    table.update(json!([{ "type": "remove_bot", "slot_id": "s0" }])).await.unwrap();
-    let info = table.bob.call("get_channel_info", here.clone()).await;
+    assert_eq!(fixture.bob.refusal("dm_bot", dm).await, "BOT_NOT_FOUND");
+    fixture.update(json!([{ "type": "remove_bot", "slot_id": "s0" }])).await.unwrap();
+    let info = fixture.bob.call("get_channel_info", here.clone()).await;
     assert_eq!((&info["bots"], &info["view"]["slots"][0]["filled_by"]), (&json!([]), &Value::Null));
-    let attach = table.here(json!({ "name": "CustomBot", "inline_code": REPORTER }));
-    assert_eq!(table.alice.call("attach_bot", attach).await["bot_id"], "bot_CustomBot_2");
-    table.bob_says("who?").await;
-    let log = read_until(&mut table.bob, &channel_id, "the third", |m| m["sender"] == "bot:bot_CustomBot_2").await;
-    assert_consistent(&table.bob.call("get_channel_info", here).await, &log);
+    let attach = fixture.args(json!({ "name": "CustomBot", "inline_code": REPORTER }));
+    assert_eq!(fixture.alice.call("attach_bot", attach).await["bot_id"], "bot_CustomBot_2");
+    fixture.bob_posts("who?").await;
+    let log = read_until(&mut fixture.bob, &channel_id, "the third", |m| m["sender"] == "bot:bot_CustomBot_2").await;
+    assert_consistent(&fixture.bob.call("get_channel_info", here).await, &log);
     assert_eq!(with_text(&log, "I").len(), 3, "each was asked once and answered once");
 }

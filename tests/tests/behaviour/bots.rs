@@ -6,7 +6,7 @@ use mcp_multiplayer_tests::{Failure, RelayProcess, WsClient};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use crate::table::{Table, in_time, of_type, read, read_until, with};
+use crate::fixture::{TwoPlayerChannel, in_time, of_type, read, read_until, with};
 
 const ECHO: &str = "
 class Echo:
@@ -70,17 +70,17 @@ async fn workshop(client: &mut WsClient) -> Value {
 
 #[tokio::test]
 async fn code_can_be_attached_where_the_sandbox_is_active() {
-    let mut table = Table::set().await;
-    let at = workshop(&mut table.bob).await;
+    let mut fixture = TwoPlayerChannel::create().await;
+    let at = workshop(&mut fixture.bob).await;
     let attach = with(at, json!({ "name": "Echo", "inline_code": ECHO }));
-    assert_eq!(table.bob.call("attach_bot", attach).await["bot_id"], "bot_Echo_0");
+    assert_eq!(fixture.bob.call("attach_bot", attach).await["bot_id"], "bot_Echo_0");
 
     // Health reports and the log describe the sandbox.
-    let health = table.bob.call("health_check", json!({})).await;
+    let health = fixture.bob.call("health_check", json!({})).await;
     assert_eq!(health["sandbox_report"]["self_test"], "passed", "{health}");
-    let log = read(&mut table.bob, &table.channel_id).await;
+    let log = read(&mut fixture.bob, &fixture.channel_id).await;
     assert!(of_type(&log, "bot:attach").is_empty());
-    let mut refereed = Table::refereed_by(ECHO).await;
+    let mut refereed = TwoPlayerChannel::with_bot(ECHO).await;
     let log = refereed.bob_reads().await;
     let attached = &of_type(&log, "bot:attach")[0]["body"];
     assert_eq!(
@@ -93,52 +93,52 @@ async fn code_can_be_attached_where_the_sandbox_is_active() {
 async fn only_presets_run_where_the_sandbox_is_not_active() {
     // As on a platform without any sandbox layer.
     let flags = ["--bot-sandbox-disable", "zygote"];
-    let mut table = Table::set_with(&flags, json!({})).await;
-    let health = table.bob.call("health_check", json!({})).await;
+    let mut fixture = TwoPlayerChannel::create_with(&flags, json!({})).await;
+    let health = fixture.bob.call("health_check", json!({})).await;
     assert_eq!((&health["sandbox"], &health["sandbox_report"]["self_test"]), (&json!("process"), &json!("not tested")));
-    let at = workshop(&mut table.bob).await;
+    let at = workshop(&mut fixture.bob).await;
     let attach = with(at.clone(), json!({ "name": "Echo", "inline_code": ECHO }));
-    let refused = error(&mut table.bob, "attach_bot", attach.clone()).await;
+    let refused = error(&mut fixture.bob, "attach_bot", attach.clone()).await;
     assert_eq!(refused["code"], "BOT_REJECTED");
     assert!(refused["hint"].as_str().unwrap().contains("GuessBot"), "{refused}");
     let ops = json!([{ "type": "set_bot", "slot_id": "s0", "bot": { "inline_code": ECHO } }]);
     let update = with(at.clone(), json!({ "ops": ops }));
-    assert_eq!(error(&mut table.bob, "update_channel", update).await["code"], "BOT_REJECTED");
+    assert_eq!(error(&mut fixture.bob, "update_channel", update).await["code"], "BOT_REJECTED");
     let create = json!({ "name": "x", "slots": ["bot:r", "invite:a"], "bot_code": ECHO });
-    let created = table.bob.call("create_channel", create).await;
+    let created = fixture.bob.call("create_channel", create).await;
     assert_eq!(created["bots"], json!([]));
     assert!(created["bot_errors"][0].as_str().unwrap().contains("presets only"), "{created}");
     // Presets can be attached by everybody.
     let attach_preset = with(at, json!({ "name": "GuessBot", "code_ref": "builtin://GuessBot" }));
-    assert_eq!(table.bob.call("attach_bot", attach_preset).await["bot_id"], "bot_GuessBot_0");
+    assert_eq!(fixture.bob.call("attach_bot", attach_preset).await["bot_id"], "bot_GuessBot_0");
 
     // Without namespaces the kernel's filters are enough, unless the operator requires more.
     let contained = ["--bot-sandbox-disable", "namespaces"];
-    let mut table = Table::set_with(&contained, json!({})).await;
-    let at = workshop(&mut table.bob).await;
+    let mut fixture = TwoPlayerChannel::create_with(&contained, json!({})).await;
+    let at = workshop(&mut fixture.bob).await;
     let attach = with(at, json!({ "name": "Echo", "inline_code": ECHO }));
-    assert_eq!(table.bob.call("attach_bot", attach).await["bot_id"], "bot_Echo_0");
-    let health = table.bob.call("health_check", json!({})).await;
+    assert_eq!(fixture.bob.call("attach_bot", attach).await["bot_id"], "bot_Echo_0");
+    let health = fixture.bob.call("health_check", json!({})).await;
     assert_eq!(health["sandbox"], "kernel");
     assert!(health["sandbox_report"]["missing"][0].as_str().unwrap().starts_with("namespaces: "), "{health}");
     let strict = [&contained[..], &["--bot-sandbox-minimum", "full"]].concat();
-    let mut table = Table::set_with(&strict, json!({})).await;
-    let at = workshop(&mut table.bob).await;
+    let mut fixture = TwoPlayerChannel::create_with(&strict, json!({})).await;
+    let at = workshop(&mut fixture.bob).await;
     let attach = with(at, json!({ "name": "Echo", "inline_code": ECHO }));
-    assert_eq!(error(&mut table.bob, "attach_bot", attach).await["code"], "BOT_REJECTED");
+    assert_eq!(error(&mut fixture.bob, "attach_bot", attach).await["code"], "BOT_REJECTED");
 
     // The operator can allow unsandboxed bots.
     let open = [&flags[..], &["--bot-allow-unsandboxed"]].concat();
-    let mut table = Table::set_with(&open, json!({})).await;
-    let at = workshop(&mut table.bob).await;
+    let mut fixture = TwoPlayerChannel::create_with(&open, json!({})).await;
+    let at = workshop(&mut fixture.bob).await;
     let attach = with(at, json!({ "name": "Echo", "inline_code": ECHO }));
-    assert_eq!(table.bob.call("attach_bot", attach).await["bot_id"], "bot_Echo_0");
+    assert_eq!(fixture.bob.call("attach_bot", attach).await["bot_id"], "bot_Echo_0");
 }
 
 #[tokio::test]
 async fn code_that_cannot_run_is_rejected_with_the_reason() {
-    let mut table = Table::set().await;
-    let at = workshop(&mut table.alice).await;
+    let mut fixture = TwoPlayerChannel::create().await;
+    let at = workshop(&mut fixture.alice).await;
     for (source, reason) in [
         ("x = 1\n", "class"),
         ("", "class"),
@@ -159,26 +159,26 @@ async fn code_that_cannot_run_is_rejected_with_the_reason() {
         ),
     ] {
         let attach = with(at.clone(), json!({ "name": "Bot", "inline_code": source }));
-        let refused = error(&mut table.alice, "attach_bot", attach).await;
+        let refused = error(&mut fixture.alice, "attach_bot", attach).await;
         assert_eq!(refused["code"], "BOT_REJECTED", "{source}: {refused}");
         assert!(refused["message"].as_str().unwrap().contains(reason), "{source}: {refused}");
         assert!(!refused["hint"].as_str().unwrap().is_empty(), "{source}");
 
         let create = json!({ "name": "x", "slots": ["bot:r", "invite:a"], "bot_code": source });
-        let created = table.alice.call("create_channel", create).await;
+        let created = fixture.alice.call("create_channel", create).await;
         assert_eq!(created["bots"], json!([]), "{source}");
         assert_eq!(created["view"]["slots"][0]["filled_by"], Value::Null, "{source}");
         assert!(created["bot_errors"][0].as_str().unwrap().contains(reason), "{source}: {created}");
     }
-    let info = table.alice.call("get_channel_info", at).await;
+    let info = fixture.alice.call("get_channel_info", at).await;
     assert_eq!(info["bots"], json!([]));
 }
 
 #[tokio::test]
 async fn a_bot_that_fails_to_start_is_detached_in_the_log() {
-    let mut table =
-        Table::refereed_by("class Bot:\n    def on_init(self):\n        raise ValueError('no dice')\n").await;
-    let log = table.bob_reads().await;
+    let mut fixture =
+        TwoPlayerChannel::with_bot("class Bot:\n    def on_init(self):\n        raise ValueError('no dice')\n").await;
+    let log = fixture.bob_reads().await;
     let (failed, detached) = (of_type(&log, "bot:error")[0].clone(), of_type(&log, "bot:detach")[0].clone());
     assert_eq!(
         (&failed["kind"], &failed["body"]["hook"], &failed["body"]["line"]),
@@ -186,17 +186,17 @@ async fn a_bot_that_fails_to_start_is_detached_in_the_log() {
     );
     assert!(failed["body"]["text"].as_str().unwrap().contains("no dice"), "{failed}");
     assert_eq!(detached["body"]["reason"], "on_init failed");
-    assert_eq!(table.joined["bots"], json!([]));
-    table.bob_says("the channel works without a referee").await;
+    assert_eq!(fixture.joined["bots"], json!([]));
+    fixture.bob_posts("the channel works without a referee").await;
 }
 
 #[tokio::test]
 async fn a_bot_without_on_init_starts() {
-    let mut table = Table::set().await;
-    let at = workshop(&mut table.alice).await;
+    let mut fixture = TwoPlayerChannel::create().await;
+    let at = workshop(&mut fixture.alice).await;
     let began = Instant::now();
     let attach = with(at, json!({ "name": "Echo", "inline_code": ECHO }));
-    assert_eq!(table.alice.call("attach_bot", attach).await["bot_id"], "bot_Echo_0");
+    assert_eq!(fixture.alice.call("attach_bot", attach).await["bot_id"], "bot_Echo_0");
     assert!(
         began.elapsed() < Duration::from_secs(25),
         "it does not wait for a hook that does not exist: {:?}",
@@ -206,15 +206,15 @@ async fn a_bot_without_on_init_starts() {
 
 #[tokio::test]
 async fn the_error_for_an_unknown_preset_lists_the_presets() {
-    let mut table = Table::set().await;
-    let at = workshop(&mut table.alice).await;
+    let mut fixture = TwoPlayerChannel::create().await;
+    let at = workshop(&mut fixture.alice).await;
     let attach = with(at, json!({ "name": "B", "code_ref": "builtin://ChessBot" }));
-    let refused = error(&mut table.alice, "attach_bot", attach).await;
+    let refused = error(&mut fixture.alice, "attach_bot", attach).await;
     assert_eq!(refused["code"], "BOT_REJECTED");
     assert!(refused["message"].as_str().unwrap().contains("ChessBot"));
     assert!(refused["hint"].as_str().unwrap().contains("GuessBot"));
     let create = json!({ "name": "x", "slots": ["bot:r"], "bot_preset": "ChessBot" });
-    assert_eq!(table.alice.refusal("create_channel", create).await, "BOT_REJECTED");
+    assert_eq!(fixture.alice.refusal("create_channel", create).await, "BOT_REJECTED");
 }
 
 #[tokio::test]
@@ -226,10 +226,10 @@ class Fragile:
             raise KeyError('fragile')
         self.ctx.post('bot', {'text': 'fine'})
 ";
-    let mut table = Table::refereed_by(source).await;
-    let msg_id = table.bob_says("break").await;
-    table.bob_says("go on").await;
-    let log = read_until(&mut table.alice, &table.channel_id, "the answer", |m| m["body"]["text"] == "fine").await;
+    let mut fixture = TwoPlayerChannel::with_bot(source).await;
+    let msg_id = fixture.bob_posts("break").await;
+    fixture.bob_posts("go on").await;
+    let log = read_until(&mut fixture.alice, &fixture.channel_id, "the answer", |m| m["body"]["text"] == "fine").await;
     let failed = of_type(&log, "bot:error");
     assert_eq!(failed.len(), 1);
     let body = &failed[0]["body"];
@@ -251,17 +251,17 @@ class Slow:
             pass
         self.ctx.post('bot', {'text': 'echo ' + msg['body']['text']})
 ";
-    let mut table = Table::set_with(&["--bot-hook-ms", "300"], json!({ "bot_code": source })).await;
+    let mut fixture = TwoPlayerChannel::create_with(&["--bot-hook-ms", "300"], json!({ "bot_code": source })).await;
     let create = json!({ "name": "Other", "slots": ["bot:r", "invite:a"], "join_as": "a", "bot_code": ECHO });
-    let other_channel = table.alice.call("create_channel", create).await["channel_id"].as_str().unwrap().to_owned();
+    let other_channel = fixture.alice.call("create_channel", create).await["channel_id"].as_str().unwrap().to_owned();
     for _ in 0..5 {
-        table.bob_says("loop").await;
+        fixture.bob_posts("loop").await;
     }
     // While it loops, posts are accepted and bots of other channels answer.
-    let posted = table.bob_says("after").await;
-    table.alice.call("post_message", json!({ "channel_id": other_channel, "body": "hi" })).await;
-    read_until(&mut table.alice, &other_channel, "the other bot", |m| m["body"]["text"] == "echo hi").await;
-    let log = read_until(&mut table.bob, &table.channel_id, "the bot", |m| m["body"]["text"] == "echo after").await;
+    let posted = fixture.bob_posts("after").await;
+    fixture.alice.call("post_message", json!({ "channel_id": other_channel, "body": "hi" })).await;
+    read_until(&mut fixture.alice, &other_channel, "the other bot", |m| m["body"]["text"] == "echo hi").await;
+    let log = read_until(&mut fixture.bob, &fixture.channel_id, "the bot", |m| m["body"]["text"] == "echo after").await;
     let failed = of_type(&log, "bot:error");
     assert_eq!(failed.len(), 5);
     assert!(
@@ -279,18 +279,18 @@ class Listener:
         if msg['sender'].startswith('bot:'):
             self.ctx.post('bot', {'text': 'heard ' + msg['sender_label'] + ' say ' + msg['body']['text']})
 ";
-    let mut table = Table::set().await;
+    let mut fixture = TwoPlayerChannel::create().await;
     let bots = json!([{ "name": "Echo", "inline_code": ECHO, "slot": "bot:right" }, { "name": "Listener", "inline_code": listener }]);
     let create =
         json!({ "name": "Duet", "slots": ["bot:left", "bot:right", "invite:a"], "join_as": "a", "bots": bots });
-    let created = table.alice.call("create_channel", create).await;
+    let created = fixture.alice.call("create_channel", create).await;
     assert_eq!(created["bots"][0]["slot_id"], "s1");
     assert_eq!(created["bots"][1]["slot_id"], "s0");
     let channel_id = created["channel_id"].as_str().unwrap().to_owned();
-    let posted = table.alice.call("post_message", json!({ "channel_id": channel_id, "body": "hi" })).await;
+    let posted = fixture.alice.call("post_message", json!({ "channel_id": channel_id, "body": "hi" })).await;
     // Echo then echoes Listener, and so on up to the maximum depth.
     let log =
-        read_until(&mut table.alice, &channel_id, "the listener", |m| m["body"]["text"] == "heard Echo say echo hi")
+        read_until(&mut fixture.alice, &channel_id, "the listener", |m| m["body"]["text"] == "heard Echo say echo hi")
             .await;
     let echo = log.iter().find(|m| m["body"]["text"] == "echo hi").unwrap();
     assert_eq!(echo["sender"], "bot:bot_Echo_0");
@@ -299,45 +299,45 @@ class Listener:
 
 #[tokio::test]
 async fn chains_of_bot_posts_end() {
-    let mut table = Table::set().await;
+    let mut fixture = TwoPlayerChannel::create().await;
     let bots = json!([{ "name": "Left", "inline_code": CHATTERBOX }, { "name": "Right", "inline_code": CHATTERBOX }]);
     let create = json!({ "name": "Duet", "slots": ["bot:l", "bot:r", "invite:a"], "join_as": "a", "bots": bots });
-    let channel_id = table.alice.call("create_channel", create).await["channel_id"].as_str().unwrap().to_owned();
-    table.alice.call("post_message", json!({ "channel_id": channel_id, "body": "start" })).await;
+    let channel_id = fixture.alice.call("create_channel", create).await["channel_id"].as_str().unwrap().to_owned();
+    fixture.alice.call("post_message", json!({ "channel_id": channel_id, "body": "start" })).await;
     let said = |log: &[Value]| log.iter().filter(|m| m["body"]["text"] == "and you?").count();
     // Each bot starts a chain of eight posts.
     in_time("sixteen posts", async {
-        while said(&read(&mut table.alice, &channel_id).await) < 16 {
+        while said(&read(&mut fixture.alice, &channel_id).await) < 16 {
             tokio::task::yield_now().await;
         }
     })
     .await;
     // The log up to the next post shows that there were no more.
-    table.alice.call("post_message", json!({ "channel_id": channel_id, "body": "start" })).await;
+    fixture.alice.call("post_message", json!({ "channel_id": channel_id, "body": "start" })).await;
     in_time("sixteen more", async {
-        while said(&read(&mut table.alice, &channel_id).await) < 32 {
+        while said(&read(&mut fixture.alice, &channel_id).await) < 32 {
             tokio::task::yield_now().await;
         }
     })
     .await;
-    let log = read(&mut table.alice, &channel_id).await;
+    let log = read(&mut fixture.alice, &channel_id).await;
     let second = log.iter().rposition(|m| m["body"]["text"] == "start").unwrap();
     assert_eq!(said(&log[..second]), 16);
 }
 
 #[tokio::test]
 async fn code_is_read_in_parts_and_its_hashes_match() {
-    let mut table = Table::set().await;
+    let mut fixture = TwoPlayerChannel::create().await;
     // Characters of two bytes, so that a part could end within one.
     let source = format!("NOTE = '''{}'''\n{ECHO}", "aé".repeat(40_000));
     let bot = json!({ "name": "Long", "inline_code": source, "manifest": { "summary": "Long.", "z": 1, "a": [1.0, "é"] },
         "params": { "b": 2, "a": 1 }, "version": "3.1" });
     let create = json!({ "name": "x", "slots": ["bot:r", "invite:a"], "bots": [bot], "join_as": "a" });
-    let created = table.alice.call("create_channel", create).await;
+    let created = fixture.alice.call("create_channel", create).await;
     let at = json!({ "channel_id": created["channel_id"], "bot_id": created["bots"][0]["bot_id"] });
     let (mut read, mut offset, mut parts) = (String::new(), json!(0), 0);
     let code = loop {
-        let code = table.alice.call("get_bot_code", with(at.clone(), json!({ "offset": offset }))).await;
+        let code = fixture.alice.call("get_bot_code", with(at.clone(), json!({ "offset": offset }))).await;
         read.push_str(code["inline_code"].as_str().unwrap());
         parts += 1;
         if code.get("next_offset").is_none() {
@@ -359,24 +359,24 @@ async fn code_is_read_in_parts_and_its_hashes_match() {
     assert_eq!(created["bots"][0]["code_hash"], code["code_hash"]);
     for offset in [12, 10_000_000, u64::MAX] {
         let args = with(at.clone(), json!({ "offset": offset }));
-        assert_eq!(table.alice.refusal("get_bot_code", args).await, "INVALID_REQUEST", "{offset}");
+        assert_eq!(fixture.alice.refusal("get_bot_code", args).await, "INVALID_REQUEST", "{offset}");
     }
 }
 
 #[tokio::test]
 async fn a_part_of_the_code_is_below_60000_characters() {
-    let mut table = Table::set().await;
+    let mut fixture = TwoPlayerChannel::create().await;
     // A comment of characters that take twice the space in JSON.
     let quiet = "class Quiet:\n    def on_message(self, msg):\n        pass\n";
     let source = format!("{quiet}# {}\n", "\"\\\t".repeat(30_000));
     let large = json!({ "x": "x".repeat(16_000) });
     let bot = json!({ "name": "Long", "inline_code": source, "manifest": large, "params": large });
     let create = json!({ "name": "x", "slots": ["bot:r", "invite:a"], "bots": [bot] });
-    let created = table.alice.call("create_channel", create).await;
+    let created = fixture.alice.call("create_channel", create).await;
     let at = json!({ "channel_id": created["channel_id"], "bot_id": created["bots"][0]["bot_id"] });
     let (mut read, mut offset) = (String::new(), json!(0));
     while offset.is_u64() {
-        let code = table.alice.call("get_bot_code", with(at.clone(), json!({ "offset": offset }))).await;
+        let code = fixture.alice.call("get_bot_code", with(at.clone(), json!({ "offset": offset }))).await;
         assert!(code.to_string().len() < 60_000, "{}", code.to_string().len());
         read.push_str(code["inline_code"].as_str().unwrap());
         offset = code["next_offset"].clone();
@@ -386,14 +386,16 @@ async fn a_part_of_the_code_is_below_60000_characters() {
 
 #[tokio::test]
 async fn the_code_of_a_preset_is_its_source() {
-    let mut table = Table::set_with(&[], json!({ "bot_preset": "GuessBot", "bot_params": { "range": [1, 7] } })).await;
-    let args = table.here(json!({ "bot_id": "bot_GuessBot_0" }));
-    let code = table.bob.call("get_bot_code", args).await;
+    let mut fixture =
+        TwoPlayerChannel::create_with(&[], json!({ "bot_preset": "GuessBot", "bot_params": { "range": [1, 7] } }))
+            .await;
+    let args = fixture.args(json!({ "bot_id": "bot_GuessBot_0" }));
+    let code = fixture.bob.call("get_bot_code", args).await;
     assert_eq!((&code["code_ref"], &code["params"]), (&json!("builtin://GuessBot"), &json!({ "range": [1, 7] })));
     assert!(code.get("inline_code").is_none());
     assert_eq!(code["code_hash"], hash(code["source"].as_str().unwrap()));
-    let args = table.here(json!({ "bot_id": "bot_GuessBot_1" }));
-    assert_eq!(table.bob.refusal("get_bot_code", args).await, "BOT_NOT_FOUND");
+    let args = fixture.args(json!({ "bot_id": "bot_GuessBot_1" }));
+    assert_eq!(fixture.bob.refusal("get_bot_code", args).await, "BOT_NOT_FOUND");
 }
 
 #[tokio::test]
@@ -403,15 +405,15 @@ class Shower:
     def on_init(self):
         self.ctx.post('bot', {'text': 'ready', 'params': self.params})
 ";
-    let mut table = Table::set().await;
-    let at = workshop(&mut table.alice).await;
+    let mut fixture = TwoPlayerChannel::create().await;
+    let at = workshop(&mut fixture.alice).await;
     let attach = json!({ "name": "Shower", "inline_code": source, "params": { "b": "params", "c": "params" },
         "manifest": { "params": { "a": "manifest", "b": "manifest" } } });
-    let attached = table.alice.call("attach_bot", with(at.clone(), attach)).await;
-    let log = read(&mut table.alice, at["channel_id"].as_str().unwrap()).await;
+    let attached = fixture.alice.call("attach_bot", with(at.clone(), attach)).await;
+    let log = read(&mut fixture.alice, at["channel_id"].as_str().unwrap()).await;
     let merged = json!({ "a": "manifest", "b": "params", "c": "params" });
     assert_eq!(log.iter().find(|m| m["body"]["text"] == "ready").unwrap()["body"]["params"], merged);
-    let code = table.alice.call("get_bot_code", with(at, json!({ "bot_id": attached["bot_id"] }))).await;
+    let code = fixture.alice.call("get_bot_code", with(at, json!({ "bot_id": attached["bot_id"] }))).await;
     assert_eq!(code["params"], merged);
 }
 
@@ -426,15 +428,16 @@ class Greeter:
     def on_leave(self, player_id):
         self.ctx.post('bot', {'text': 'bye ' + player_id})
 ";
-    let mut table = Table::set_with(&[], json!({ "mutable": true })).await;
-    let attach = table.here(json!({ "name": "Greeter", "inline_code": source }));
-    table.alice.call("attach_bot", attach).await;
-    let mut carol = table.stranger().await;
-    carol.call("join_channel", json!({ "invite_code": table.joined["rejoin_token"] })).await;
-    let leave = table.here(json!({}));
+    let mut fixture = TwoPlayerChannel::create_with(&[], json!({ "mutable": true })).await;
+    let attach = fixture.args(json!({ "name": "Greeter", "inline_code": source }));
+    fixture.alice.call("attach_bot", attach).await;
+    let mut carol = fixture.stranger().await;
+    carol.call("join_channel", json!({ "invite_code": fixture.joined["rejoin_token"] })).await;
+    let leave = fixture.args(json!({}));
     carol.call("leave_channel", leave).await;
     let log =
-        read_until(&mut table.alice, &table.channel_id, "the bot's goodbye", |m| m["body"]["text"] == "bye s2").await;
+        read_until(&mut fixture.alice, &fixture.channel_id, "the bot's goodbye", |m| m["body"]["text"] == "bye s2")
+            .await;
     let said: Vec<&str> =
         log.iter().filter(|m| m["kind"] == "bot").filter_map(|m| m["body"]["text"].as_str()).collect();
     assert_eq!(said, ["hello", "hello s1", "hello s2", "bye s2"], "a rejoin is not a join");
@@ -442,15 +445,15 @@ class Greeter:
 
 #[tokio::test]
 async fn attaching_completes_when_its_caller_disconnects() {
-    let mut table = Table::set().await;
+    let mut fixture = TwoPlayerChannel::create().await;
     for _ in 0..10 {
-        let at = workshop(&mut table.alice).await;
+        let at = workshop(&mut fixture.alice).await;
         let channel_id = at["channel_id"].as_str().unwrap().to_owned();
-        let mut client = table.relay.connect().await.unwrap();
+        let mut client = fixture.relay.connect().await.unwrap();
         let ready = "class Ready:\n    def on_init(self):\n        self.ctx.post('bot', {'text': 'ready'})\n";
         let id = client.send("attach_bot", with(at, json!({ "name": "Ready", "inline_code": ready }))).await.unwrap();
         // Cancels the call and disconnects as soon as an entry of the bot is visible.
-        let mut watcher = table.relay.connect().await.unwrap();
+        let mut watcher = fixture.relay.connect().await.unwrap();
         in_time("the attach", async {
             let args = json!({ "channel_id": channel_id, "cursor": 1 });
             watcher.call("sync_messages", args).await

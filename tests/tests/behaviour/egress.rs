@@ -13,7 +13,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWrite, AsyncWriteExt as _,
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
-use crate::table::{Table, read_until};
+use crate::fixture::{TwoPlayerChannel, read_until};
 
 /// Fetches the URLs in a message, and posts the last response.
 const FETCHER: &str = "
@@ -134,15 +134,15 @@ pub(crate) fn certificate() -> (TempDir, PathBuf, TlsAcceptor) {
 }
 
 /// Creates a channel whose bot fetches the URLs that players post, on a relay with these flags.
-async fn with_fetcher(flags: &[&str]) -> Table {
-    Table::set_with(flags, json!({ "bot_code": FETCHER })).await
+async fn with_fetcher(flags: &[&str]) -> TwoPlayerChannel {
+    TwoPlayerChannel::create_with(flags, json!({ "bot_code": FETCHER })).await
 }
 
 /// Posts a URL. Returns the bot's post and the record of its hook.
-async fn fetch(table: &mut Table, url: &str) -> (Value, Value) {
-    let post = table.bob_says(url).await;
+async fn fetch(fixture: &mut TwoPlayerChannel, url: &str) -> (Value, Value) {
+    let post = fixture.bob_posts(url).await;
     let ran = |message: &Value| message["body"]["type"] == "bot:ran" && message["body"]["trigger"] == post;
-    let log = read_until(&mut table.bob, &table.channel_id, url, ran).await;
+    let log = read_until(&mut fixture.bob, &fixture.channel_id, url, ran).await;
     let mut after = log.iter().skip_while(|message| message["id"] != post);
     let posted = after.find(|message| message["kind"] == "bot").expect("the bot answers everything");
     let ran = log.iter().find(|message| ran(message)).unwrap();
@@ -155,23 +155,23 @@ async fn fetches_from_allowed_hosts_succeed_and_are_recorded() {
     let (http, https) = (web_server(None).await, web_server(Some(tls)).await);
     let allow = format!("{http},127.0.0.1:{}", https.port());
     let flags = ["--bot-network-allow", &allow, "--bot-network-ca", authority.to_str().unwrap()];
-    let mut table = with_fetcher(&flags).await;
-    let (posted, ran) = fetch(&mut table, &format!("http://{http}/plain")).await;
+    let mut fixture = with_fetcher(&flags).await;
+    let (posted, ran) = fetch(&mut fixture, &format!("http://{http}/plain")).await;
     assert_eq!((&posted["status"], &posted["text"]), (&json!(200), &json!("you asked for /plain")), "{posted}");
     assert_eq!(ran["exchanged"]["hosts"], json!([http.to_string()]), "{ran}");
     assert_ne!(ran["exchanged"]["sealed"], true);
     assert_eq!(ran["exchanged"]["record_hash"].as_str().unwrap().len(), "sha256:".len() + 64);
 
-    let (posted, ran) = fetch(&mut table, &format!("https://localhost:{}/secret", https.port())).await;
+    let (posted, ran) = fetch(&mut fixture, &format!("https://localhost:{}/secret", https.port())).await;
     assert_eq!((&posted["status"], &posted["text"]), (&json!(200), &json!("you asked for /secret")), "{posted}");
     assert!(ran["exchanged"]["hosts"].as_array().is_some_and(|hosts| hosts.len() == 1), "{ran}");
 
     // The certificate is for localhost.
-    let (posted, _) = fetch(&mut table, &format!("https://127.0.0.1:{}/", https.port())).await;
+    let (posted, _) = fetch(&mut fixture, &format!("https://127.0.0.1:{}/", https.port())).await;
     assert_eq!(posted["error"], "SSLError", "{posted}");
     assert!(posted["text"].as_str().unwrap().contains("certificate is not valid for '127.0.0.1'"), "{posted}");
 
-    let (posted, _) = fetch(&mut table, &format!("http://{http}/to?http://{http}/moved")).await;
+    let (posted, _) = fetch(&mut fixture, &format!("http://{http}/to?http://{http}/moved")).await;
     assert_eq!(posted["text"], "you asked for /moved", "{posted}");
 }
 
@@ -181,8 +181,8 @@ async fn http_and_tls_libraries_work() {
     let https = web_server(Some(tls)).await;
     let allow = format!("127.0.0.1:{}", https.port());
     let flags = ["--bot-network-allow", &allow, "--bot-network-ca", authority.to_str().unwrap()];
-    let mut table = Table::set_with(&flags, json!({ "bot_code": LIBRARIES })).await;
-    let (posted, _) = fetch(&mut table, &https.port().to_string()).await;
+    let mut fixture = TwoPlayerChannel::create_with(&flags, json!({ "bot_code": LIBRARIES })).await;
+    let (posted, _) = fetch(&mut fixture, &https.port().to_string()).await;
     let pages = ["urllib", "http.client", "urllib3", "session"].map(|page| format!("you asked for /{page}"));
     assert_eq!(posted["texts"], json!(pages), "{posted}");
     assert_eq!(posted["names"], json!([["DNS", "localhost"]]));
@@ -193,7 +193,7 @@ async fn http_and_tls_libraries_work() {
 async fn a_bot_cannot_reach_the_relays_own_network() {
     let http = web_server(None).await;
     let other = web_server(None).await;
-    let mut table = with_fetcher(&["--bot-network-allow", &http.to_string()]).await;
+    let mut fixture = with_fetcher(&["--bot-network-allow", &http.to_string()]).await;
     for host in [
         "127.0.0.1",
         "localhost",
@@ -205,38 +205,38 @@ async fn a_bot_cannot_reach_the_relays_own_network() {
         "0x7f.1",
         "10.0.0.1",
     ] {
-        let (posted, _) = fetch(&mut table, &format!("http://{host}/")).await;
+        let (posted, _) = fetch(&mut fixture, &format!("http://{host}/")).await;
         assert_eq!(posted["error"], "ConnectionError", "{host}: {posted}");
     }
     for url in [format!("http://{other}/"), format!("http://{http}/to?http://{other}/")] {
-        let (posted, ran) = fetch(&mut table, &url).await;
+        let (posted, ran) = fetch(&mut fixture, &url).await;
         assert_eq!(posted["error"], "ConnectionError", "{posted}");
         assert!(posted["text"].as_str().unwrap().contains(&format!("operator can allow {other}")), "{posted}");
         assert!(ran["exchanged"]["hosts"].as_array().unwrap().contains(&json!(other.to_string())), "{ran}");
     }
-    let (posted, _) = fetch(&mut table, &format!("http://{http}/to?http://169.254.169.254/latest/meta-data")).await;
+    let (posted, _) = fetch(&mut fixture, &format!("http://{http}/to?http://169.254.169.254/latest/meta-data")).await;
     assert!(posted["text"].as_str().unwrap().contains("not a public internet address"), "{posted}");
 }
 
 #[tokio::test]
 async fn exchanges_over_a_limit_fail_and_the_bot_continues() {
     let http = web_server(None).await;
-    let mut table =
+    let mut fixture =
         with_fetcher(&["--bot-network-allow", &http.to_string(), "--bot-network-hook-connections", "3"]).await;
-    let (posted, _) = fetch(&mut table, &format!("http://{http}/slow")).await;
+    let (posted, _) = fetch(&mut fixture, &format!("http://{http}/slow")).await;
     assert!(posted["error"].as_str().is_some_and(|error| error.contains("Timeout")), "{posted}");
-    let (posted, _) = fetch(&mut table, &format!("http://{http}/big")).await;
+    let (posted, _) = fetch(&mut fixture, &format!("http://{http}/big")).await;
     assert!(posted["text"].as_str().unwrap().contains("a hook may exchange at most 4194304 bytes"), "{posted}");
-    let (posted, _) = fetch(&mut table, &format!("http://{http}/ ").repeat(4)).await;
+    let (posted, _) = fetch(&mut fixture, &format!("http://{http}/ ").repeat(4)).await;
     assert!(posted["text"].as_str().unwrap().contains("a hook may open at most 3 connections"), "{posted}");
-    let (posted, _) = fetch(&mut table, &format!("http://{http}/after")).await;
+    let (posted, _) = fetch(&mut fixture, &format!("http://{http}/after")).await;
     assert_eq!(posted["text"], "you asked for /after", "{posted}");
 }
 
 #[tokio::test]
 async fn connections_fail_where_bots_have_no_network() {
     let http = web_server(None).await;
-    let mut table = with_fetcher(&["--bot-network", "false"]).await;
-    let (posted, _) = fetch(&mut table, &format!("http://{http}/")).await;
+    let mut fixture = with_fetcher(&["--bot-network", "false"]).await;
+    let (posted, _) = fetch(&mut fixture, &format!("http://{http}/")).await;
     assert!(posted["text"].as_str().unwrap().contains("bots have no network on this relay"), "{posted}");
 }

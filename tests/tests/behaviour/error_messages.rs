@@ -5,14 +5,14 @@ use std::fmt::Write as _;
 use mcp_multiplayer_tests::Failure;
 use serde_json::{Value, json};
 
-use crate::table::{Table, with};
+use crate::fixture::{TwoPlayerChannel, with};
 
 #[tokio::test]
 async fn errors_say_what_is_wrong_and_what_to_do() {
-    let mut table = Table::set().await;
-    let mut mallory = table.stranger().await;
-    let at = table.here(json!({}));
-    let invite = &table.created["invites"];
+    let mut fixture = TwoPlayerChannel::create().await;
+    let mut mallory = fixture.stranger().await;
+    let at = fixture.args(json!({}));
+    let invite = &fixture.created["invites"];
     let mut calls = vec![
         ("a wrong type", "bob", "post_message", with(at.clone(), json!({ "body": 7 }))),
         ("an unknown argument", "bob", "post_message", with(at.clone(), json!({ "body": "x", "sender": "s1" }))),
@@ -65,8 +65,8 @@ async fn errors_say_what_is_wrong_and_what_to_do() {
         ),
     ];
     let workshop = json!({ "name": "x", "slots": ["bot:r", "invite:a"] });
-    let bobs = json!({ "channel_id": table.bob.call("create_channel", workshop.clone()).await["channel_id"] });
-    let alices = json!({ "channel_id": table.alice.call("create_channel", workshop).await["channel_id"] });
+    let bobs = json!({ "channel_id": fixture.bob.call("create_channel", workshop.clone()).await["channel_id"] });
+    let alices = json!({ "channel_id": fixture.alice.call("create_channel", workshop).await["channel_id"] });
     let bot = |code: &str| with(alices.clone(), json!({ "name": "B", "inline_code": code }));
     calls.extend([
         ("an owner without a seat", "bob", "post_message", with(bobs, json!({ "body": "x" }))),
@@ -83,7 +83,7 @@ async fn errors_say_what_is_wrong_and_what_to_do() {
         ),
     ]);
     let keyed = with(at.clone(), json!({ "body": "x", "idempotency_key": "k1" }));
-    table.alice.call("post_message", keyed).await;
+    fixture.alice.call("post_message", keyed).await;
     calls.push((
         "a key that was used",
         "alice",
@@ -93,18 +93,18 @@ async fn errors_say_what_is_wrong_and_what_to_do() {
     let mut text = String::new();
     for (what, who, op, args) in calls {
         let client = match who {
-            "alice" => &mut table.alice,
-            "bob" => &mut table.bob,
+            "alice" => &mut fixture.alice,
+            "bob" => &mut fixture.bob,
             _ => &mut mallory,
         };
         write_error(&mut text, what, client.try_call(op, args).await);
     }
-    table.bob.call("join_channel", json!({ "invite_code": table.created["invites"][1] })).await;
+    fixture.bob.call("join_channel", json!({ "invite_code": fixture.created["invites"][1] })).await;
     let post = with(at.clone(), json!({ "body": "x" }));
-    write_error(&mut text, "several seats", table.bob.try_call("post_message", post).await);
-    table.update(json!([{ "type": "close" }])).await.unwrap();
+    write_error(&mut text, "several seats", fixture.bob.try_call("post_message", post).await);
+    fixture.update(json!([{ "type": "close" }])).await.unwrap();
     let post = with(at, json!({ "body": "x", "slot_id": "s3" }));
-    write_error(&mut text, "a closed channel", table.bob.try_call("post_message", post).await);
+    write_error(&mut text, "a closed channel", fixture.bob.try_call("post_message", post).await);
     insta::assert_snapshot!(text);
 }
 

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::table::{Table, in_time};
+use crate::fixture::{TwoPlayerChannel, in_time};
 
 const LIST: &str = r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#;
 
@@ -122,7 +122,7 @@ async fn channels_per_day_are_limited_and_repeats_do_not_count() {
     let relay = RelayProcess::start_with(&["--channels-per-day", "2"]).await.unwrap();
     let bob_token = relay.create_token("bob").await.unwrap();
     let mut alice = relay.connect().await.unwrap();
-    let named = |key: &str| json!({ "name": "Table", "slots": ["invite:alice"], "idempotency_key": key });
+    let named = |key: &str| json!({ "name": "Game", "slots": ["invite:alice"], "idempotency_key": key });
     let wrong = json!({ "name": "", "slots": ["invite:alice"] });
     assert_eq!(alice.refusal("create_channel", wrong).await, "INVALID_REQUEST");
     let first = alice.call("create_channel", named("one")).await;
@@ -172,8 +172,8 @@ async fn connections_are_limited_per_address_and_in_total() {
 
 #[tokio::test]
 async fn bodies_and_heads_that_are_too_large_are_refused() {
-    let mut table = Table::set_with(&["--request-bytes", "20000"], json!({})).await;
-    let mut http = table.bob_http().await;
+    let mut fixture = TwoPlayerChannel::create_with(&["--request-bytes", "20000"], json!({})).await;
+    let mut http = fixture.bob_http().await;
     let large = json!({ "x": "x".repeat(20_000) }).to_string();
     let response = http.post("/mcp", &[], large.into()).await.unwrap();
     assert_eq!(response.status(), StatusCode::PAYLOAD_TOO_LARGE);
@@ -182,10 +182,10 @@ async fn bodies_and_heads_that_are_too_large_are_refused() {
     // The body was read to its end, so the connection can be used again.
     assert_eq!(http.post("/mcp", &[], LIST.into()).await.unwrap().status(), StatusCode::OK);
 
-    let mut stream = TcpStream::connect(table.relay.address()).await.unwrap();
+    let mut stream = TcpStream::connect(fixture.relay.address()).await.unwrap();
     let head = format!(
         "POST /mcp HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n",
-        table.bob_token
+        fixture.bob_token
     );
     stream.write_all(head.as_bytes()).await.unwrap();
     let chunk = format!("1388\r\n{}\r\n", "x".repeat(5_000));
@@ -196,13 +196,13 @@ async fn bodies_and_heads_that_are_too_large_are_refused() {
     in_time("an answer to chunks", stream.read_exact(&mut answer)).await.unwrap();
     assert_eq!(&answer, b"HTTP/1.1 413");
 
-    let mut stream = TcpStream::connect(table.relay.address()).await.unwrap();
+    let mut stream = TcpStream::connect(fixture.relay.address()).await.unwrap();
     let head = format!("GET /healthz HTTP/1.1\r\nHost: localhost\r\nX: {}\r\n\r\n", "x".repeat(100_000));
     // The head may be refused before all of it is sent.
     let _ = stream.write_all(head.as_bytes()).await;
     let mut answer = vec![];
     let _ = in_time("an answer to a large head", stream.read_to_end(&mut answer)).await;
     assert!(answer.is_empty() || answer.starts_with(b"HTTP/1.1 431"), "{}", String::from_utf8_lossy(&answer));
-    let channel = json!({ "channel_id": table.channel_id });
-    table.alice.call("get_channel_info", channel).await;
+    let channel = json!({ "channel_id": fixture.channel_id });
+    fixture.alice.call("get_channel_info", channel).await;
 }

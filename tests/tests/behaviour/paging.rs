@@ -3,7 +3,7 @@
 use mcp_multiplayer_tests::WsClient;
 use serde_json::{Value, json};
 
-use crate::table::{Table, in_time, of_type};
+use crate::fixture::{TwoPlayerChannel, in_time, of_type};
 
 /// Flags that lift the limits on posts, so that a test can post as fast as it can.
 const UNLIMITED: [&str; 6] =
@@ -48,10 +48,10 @@ fn ids(pages: &[Value]) -> Vec<u64> {
 
 #[tokio::test]
 async fn thousands_of_entries_are_read_completely_and_in_order() {
-    let mut table = Table::set_with(&UNLIMITED, json!({})).await;
-    in_time("the posts", post_many(&mut table.alice, &table.channel_id, 2_500)).await;
-    let size = table.size().await;
-    let read = pages(&mut table.bob, &table.channel_id, &json!({})).await;
+    let mut fixture = TwoPlayerChannel::create_with(&UNLIMITED, json!({})).await;
+    in_time("the posts", post_many(&mut fixture.alice, &fixture.channel_id, 2_500)).await;
+    let size = fixture.size().await;
+    let read = pages(&mut fixture.bob, &fixture.channel_id, &json!({})).await;
     assert_eq!(ids(&read), (1..=size).collect::<Vec<_>>());
     assert!(read.len() > 5 && read.len() < 100, "{} pages", read.len());
     for page in &read {
@@ -60,42 +60,42 @@ async fn thousands_of_entries_are_read_completely_and_in_order() {
     }
     assert_eq!(read.last().unwrap()["cursor"], size);
     // The result is the same after a restart, when nothing is cached.
-    table.relay.restart(None).await.unwrap();
-    let mut bob = table.bob_again().await;
-    assert_eq!(pages(&mut bob, &table.channel_id, &json!({})).await, read);
+    fixture.relay.restart(None).await.unwrap();
+    let mut bob = fixture.bob_ws().await;
+    assert_eq!(pages(&mut bob, &fixture.channel_id, &json!({})).await, read);
     // A late joiner receives the first page, and continues from there.
-    let mut carol = table.stranger().await;
-    let joined = carol.call("join_channel", json!({ "invite_code": table.created["invites"][1] })).await;
+    let mut carol = fixture.stranger().await;
+    let joined = carol.call("join_channel", json!({ "invite_code": fixture.created["invites"][1] })).await;
     assert_eq!(joined["has_more"], true);
     assert_eq!(joined["cursor"], joined["messages"].as_array().unwrap().last().unwrap()["id"]);
 }
 
 #[tokio::test]
 async fn a_page_has_at_most_as_many_messages_as_asked_for() {
-    let mut table = Table::set_with(&UNLIMITED, json!({})).await;
-    post_many(&mut table.alice, &table.channel_id, 20).await;
-    let size = table.size().await;
+    let mut fixture = TwoPlayerChannel::create_with(&UNLIMITED, json!({})).await;
+    post_many(&mut fixture.alice, &fixture.channel_id, 20).await;
+    let size = fixture.size().await;
     for limit in [1, 7, 500, 4_000_000_000_u64] {
-        let read = pages(&mut table.bob, &table.channel_id, &json!({ "limit": limit })).await;
+        let read = pages(&mut fixture.bob, &fixture.channel_id, &json!({ "limit": limit })).await;
         assert_eq!(ids(&read), (1..=size).collect::<Vec<_>>(), "limit {limit}");
         let (last, full) = read.split_last().unwrap();
         assert!(full.iter().all(|page| page["messages"].as_array().unwrap().len() as u64 == limit));
         assert_eq!(last["has_more"], false);
     }
-    let none = pages(&mut table.bob, &table.channel_id, &json!({ "limit": 0 })).await;
+    let none = pages(&mut fixture.bob, &fixture.channel_id, &json!({ "limit": 0 })).await;
     assert_eq!(ids(&none).len() as u64, size, "a limit of 0 would never reach the end");
 }
 
 #[tokio::test]
 async fn pages_are_limited_in_size() {
-    let mut table = Table::set_with(&UNLIMITED, json!({})).await;
+    let mut fixture = TwoPlayerChannel::create_with(&UNLIMITED, json!({})).await;
     // Characters that take twice the space in JSON, and bodies near the limit.
     let texts = ["\"".repeat(10_000), "é".repeat(9_000), "x".repeat(32_000), "short".to_owned(), "\u{1}".repeat(5_000)];
     for text in texts.iter().cycle().take(20) {
-        table.alice_says(text).await;
+        fixture.alice_posts(text).await;
     }
-    let size = table.size().await;
-    let read = pages(&mut table.bob, &table.channel_id, &json!({})).await;
+    let size = fixture.size().await;
+    let read = pages(&mut fixture.bob, &fixture.channel_id, &json!({})).await;
     assert_eq!(ids(&read), (1..=size).collect::<Vec<_>>());
     for page in &read {
         assert!(page["messages"].to_string().len() <= 40_000, "{}", page["messages"].to_string().len());
@@ -106,15 +106,15 @@ async fn pages_are_limited_in_size() {
 
 #[tokio::test]
 async fn pages_over_mcp_are_limited_in_size() {
-    let mut table = Table::set_with(&UNLIMITED, json!({})).await;
+    let mut fixture = TwoPlayerChannel::create_with(&UNLIMITED, json!({})).await;
     for _ in 0..4 {
-        table.alice_says(&"\"".repeat(16_000)).await;
+        fixture.alice_posts(&"\"".repeat(16_000)).await;
     }
-    let mut http = table.bob_http().await;
+    let mut http = fixture.bob_http().await;
     let mut cursor = json!(0);
     let mut read = 0;
     loop {
-        let args = table.here(json!({ "cursor": cursor, "timeout_ms": 0 }));
+        let args = fixture.args(json!({ "cursor": cursor, "timeout_ms": 0 }));
         let page = http.call_tool("sync_messages", args).await.unwrap();
         assert!(page.to_string().len() < 60_000);
         read += page["messages"].as_array().unwrap().len();
@@ -123,19 +123,19 @@ async fn pages_over_mcp_are_limited_in_size() {
             break;
         }
     }
-    assert_eq!(read as u64, table.size().await);
+    assert_eq!(read as u64, fixture.size().await);
 }
 
 #[tokio::test]
 async fn trace_entries_are_returned_on_request() {
     let echo = "class Echo:\n    def on_message(self, msg):\n        self.ctx.post('bot', {'text': 'echo'})\n";
-    let mut table = Table::refereed_by(echo).await;
-    let msg_id = table.alice_says("hello").await;
-    let bob = &mut table.bob;
-    crate::table::read_until(bob, &table.channel_id, "the echo", |m| m["body"]["type"] == "bot:ran").await;
-    let without = pages(bob, &table.channel_id, &json!({})).await;
-    let with = pages(bob, &table.channel_id, &json!({ "include_trace": true })).await;
-    let size = table.size().await;
+    let mut fixture = TwoPlayerChannel::with_bot(echo).await;
+    let msg_id = fixture.alice_posts("hello").await;
+    let bob = &mut fixture.bob;
+    crate::fixture::read_until(bob, &fixture.channel_id, "the echo", |m| m["body"]["type"] == "bot:ran").await;
+    let without = pages(bob, &fixture.channel_id, &json!({})).await;
+    let with = pages(bob, &fixture.channel_id, &json!({ "include_trace": true })).await;
+    let size = fixture.size().await;
     assert_eq!(ids(&with), (1..=size).collect::<Vec<_>>(), "ids are contiguous");
     assert_eq!(without.last().unwrap()["cursor"], size, "the cursor includes entries that are not shown");
     let all: Vec<Value> = with.iter().flat_map(|page| page["messages"].as_array().unwrap().clone()).collect();
@@ -148,11 +148,11 @@ async fn trace_entries_are_returned_on_request() {
 
 #[tokio::test]
 async fn a_cursor_beyond_the_end_is_the_end() {
-    let mut table = Table::set().await;
-    let size = table.size().await;
+    let mut fixture = TwoPlayerChannel::create().await;
+    let size = fixture.size().await;
     for cursor in [size, size + 1, u64::MAX] {
-        let args = table.here(json!({ "cursor": cursor, "timeout_ms": 0 }));
-        let page = table.bob.call("sync_messages", args).await;
+        let args = fixture.args(json!({ "cursor": cursor, "timeout_ms": 0 }));
+        let page = fixture.bob.call("sync_messages", args).await;
         assert_eq!((&page["messages"], &page["cursor"]), (&json!([]), &json!(size)), "{cursor}");
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use crate::table::{Table, of_type, read_until};
+use crate::fixture::{TwoPlayerChannel, of_type, read_until};
 
 const DICE: &str = "
 import random
@@ -32,13 +32,13 @@ fn sha256(text: &[u8]) -> String {
 }
 
 /// Posts a text as bob, and reads until the hook that answers it has run.
-async fn post_and_read(table: &mut Table, text: &str, answer: &str) -> Vec<Value> {
-    table.bob_says(text).await;
-    let at = table.channel_id.clone();
+async fn post_and_read(fixture: &mut TwoPlayerChannel, text: &str, answer: &str) -> Vec<Value> {
+    fixture.bob_posts(text).await;
+    let at = fixture.channel_id.clone();
     // The trace of a hook follows its posts.
-    let log = read_until(&mut table.bob, &at, answer, |message| message["body"]["text"] == answer).await;
+    let log = read_until(&mut fixture.bob, &at, answer, |message| message["body"]["text"] == answer).await;
     let trigger = log.iter().find(|message| message["body"]["text"] == text).unwrap()["id"].clone();
-    read_until(&mut table.bob, &at, "bot:ran", move |message| {
+    read_until(&mut fixture.bob, &at, "bot:ran", move |message| {
         message["body"]["type"] == "bot:ran" && message["body"]["trigger"] == trigger
     })
     .await
@@ -46,11 +46,11 @@ async fn post_and_read(table: &mut Table, text: &str, answer: &str) -> Vec<Value
 
 #[tokio::test]
 async fn the_log_names_the_players_whose_entropy_is_used() {
-    let mut table = Table::refereed_by(DICE).await;
-    let mut carol = table.stranger().await;
-    let invite = &table.created["invites"][1];
+    let mut fixture = TwoPlayerChannel::with_bot(DICE).await;
+    let mut carol = fixture.stranger().await;
+    let invite = &fixture.created["invites"][1];
     carol.call("join_channel", json!({ "invite_code": invite, "entropy": "seven dice" })).await;
-    let log = post_and_read(&mut table, "commit", "committed").await;
+    let log = post_and_read(&mut fixture, "commit", "committed").await;
     let ran = of_type(&log, "bot:ran");
     assert_eq!(
         ran.last().unwrap()["body"]["drawn"][0]["open"],
@@ -58,7 +58,7 @@ async fn the_log_names_the_players_whose_entropy_is_used() {
         "drawn before the start, from the relay's seed alone"
     );
 
-    let log = post_and_read(&mut table, "start", "started").await;
+    let log = post_and_read(&mut fixture, "start", "started").await;
     let opened = of_type(&log, "entropy:open")[0];
     let carols = of_type(&log, "member:join").into_iter().find(|join| join["body"]["slot_id"] == "s3").unwrap();
     let expected = json!([{ "slot_id": "s3", "entry": carols["id"], "entropy": sha256(b"seven dice") }]);
@@ -69,10 +69,10 @@ async fn the_log_names_the_players_whose_entropy_is_used() {
 
 #[tokio::test]
 async fn an_opened_value_matches_its_commitment() {
-    let mut table = Table::refereed_by(DICE).await;
-    post_and_read(&mut table, "start", "started").await;
-    post_and_read(&mut table, "commit", "committed").await;
-    let log = post_and_read(&mut table, "open", "opened").await;
+    let mut fixture = TwoPlayerChannel::with_bot(DICE).await;
+    post_and_read(&mut fixture, "start", "started").await;
+    post_and_read(&mut fixture, "commit", "committed").await;
+    let log = post_and_read(&mut fixture, "open", "opened").await;
     let body = |text: &str| log.iter().find(|message| message["body"]["text"] == text).unwrap()["body"].clone();
     let (made, opened) = (body("committed")["made"].clone(), body("opened")["opened"].clone());
     assert_eq!(made["commitment"], opened["commitment"]);
@@ -83,15 +83,15 @@ async fn an_opened_value_matches_its_commitment() {
 
 #[tokio::test]
 async fn a_revealed_seed_matches_its_commitment() {
-    let mut table = Table::refereed_by(DICE).await;
-    post_and_read(&mut table, "reveal", "revealed").await;
-    post_and_read(&mut table, "start", "started").await;
-    let log = post_and_read(&mut table, "reveal", "revealed").await;
-    let at = table.channel_id.clone();
+    let mut fixture = TwoPlayerChannel::with_bot(DICE).await;
+    post_and_read(&mut fixture, "reveal", "revealed").await;
+    post_and_read(&mut fixture, "start", "started").await;
+    let log = post_and_read(&mut fixture, "reveal", "revealed").await;
+    let at = fixture.channel_id.clone();
     let log = if of_type(&log, "seed:reveal").len() == 2 {
         log
     } else {
-        read_until(&mut table.bob, &at, "the second reveal", |message| message["body"]["epoch"] == 1).await
+        read_until(&mut fixture.bob, &at, "the second reveal", |message| message["body"]["epoch"] == 1).await
     };
     let commitment = |seed: &[u8]| sha256(&[b"mcp-multiplayer/bot-seed/v1", seed].concat());
     let seed = |reveal: &Value| {

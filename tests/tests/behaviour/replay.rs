@@ -7,7 +7,7 @@ use mcp_multiplayer_tests::binary;
 use serde_json::{Value, json};
 use tokio::process::Command;
 
-use crate::table::{Table, read_until};
+use crate::fixture::{TwoPlayerChannel, read_until};
 
 /// A bot that uses everything that could differ between two runs.
 const MIXED: &str = "
@@ -43,11 +43,11 @@ class Mixed:
         self.ctx.post('bot', {'text': 'timer ' + name, 'draw': random.random()})
 ";
 
-async fn export(table: &Table, more: &[&str]) -> PathBuf {
-    let path = table.relay.data_dir().join(format!("export{}.json", more.len()));
+async fn export(fixture: &TwoPlayerChannel, more: &[&str]) -> PathBuf {
+    let path = fixture.relay.data_dir().join(format!("export{}.json", more.len()));
     let output = Command::new(binary("mcp-multiplayer-relay"))
-        .args(["export", &table.channel_id, "--data-dir"])
-        .arg(table.relay.data_dir())
+        .args(["export", &fixture.channel_id, "--data-dir"])
+        .arg(fixture.relay.data_dir())
         .arg("--out")
         .arg(&path)
         .args(more)
@@ -65,32 +65,32 @@ async fn replay(path: &std::path::Path, more: &[&str]) -> (Option<i32>, String) 
 }
 
 /// Plays in a channel with all kinds of hooks, and restarts the relay in between.
-async fn played() -> Table {
-    let mut table = Table::refereed_by(MIXED).await;
-    let bot_id = table.created["bots"][0]["bot_id"].clone();
+async fn played() -> TwoPlayerChannel {
+    let mut fixture = TwoPlayerChannel::with_bot(MIXED).await;
+    let bot_id = fixture.created["bots"][0]["bot_id"].clone();
     for text in ["one", "fail", "two", "reveal", "three"] {
-        table.bob_says(text).await;
+        fixture.bob_posts(text).await;
         if text == "two" {
-            table.relay.restart(None).await.unwrap();
-            table.alice = table.relay.connect().await.unwrap();
-            table.bob = table.bob_again().await;
+            fixture.relay.restart(None).await.unwrap();
+            fixture.alice = fixture.relay.connect().await.unwrap();
+            fixture.bob = fixture.bob_ws().await;
         }
-        let dm = table.here(json!({ "bot_id": bot_id, "message": text }));
-        table.bob.call("dm_bot", dm).await;
+        let dm = fixture.args(json!({ "bot_id": bot_id, "message": text }));
+        fixture.bob.call("dm_bot", dm).await;
     }
-    let leave = table.here(json!({}));
-    let at = table.channel_id.clone();
-    read_until(&mut table.bob, &at, "the timer", |message| message["body"]["text"] == "timer late").await;
-    table.bob.call("leave_channel", leave).await;
-    read_until(&mut table.alice, &at, "the bot's goodbye", |message| message["body"]["text"] == "bye s2").await;
-    read_until(&mut table.alice, &at, "its trace", |message| message["body"]["hook"] == "on_leave").await;
-    table
+    let leave = fixture.args(json!({}));
+    let at = fixture.channel_id.clone();
+    read_until(&mut fixture.bob, &at, "the timer", |message| message["body"]["text"] == "timer late").await;
+    fixture.bob.call("leave_channel", leave).await;
+    read_until(&mut fixture.alice, &at, "the bot's goodbye", |message| message["body"]["text"] == "bye s2").await;
+    read_until(&mut fixture.alice, &at, "its trace", |message| message["body"]["hook"] == "on_leave").await;
+    fixture
 }
 
 #[tokio::test]
 async fn a_replay_reproduces_the_log_and_detects_alterations() {
-    let table = played().await;
-    let path = export(&table, &[]).await;
+    let fixture = played().await;
+    let path = export(&fixture, &[]).await;
     for more in [&[][..], &["--fresh"]] {
         let (code, output) = replay(&path, more).await;
         assert_eq!(code, Some(0), "{output}");
@@ -98,7 +98,7 @@ async fn a_replay_reproduces_the_log_and_detects_alterations() {
     }
 
     // What is left out of a public export is said to be unknown, and nothing to be different.
-    let (code, output) = replay(&export(&table, &["--public"]).await, &[]).await;
+    let (code, output) = replay(&export(&fixture, &["--public"]).await, &[]).await;
     assert_eq!(code, Some(3), "{output}");
     assert!(output.contains("could not be checked") && !output.contains("DIFFERENT"), "{output}");
 
@@ -130,8 +130,8 @@ async fn a_replay_reproduces_the_log_and_detects_alterations() {
 
 #[tokio::test]
 async fn code_that_does_not_match_the_log_is_not_run() {
-    let table = played().await;
-    let path = export(&table, &[]).await;
+    let fixture = played().await;
+    let path = export(&fixture, &[]).await;
     let text = std::fs::read_to_string(&path).unwrap();
     std::fs::write(&path, text.replacen("ValueError('as asked')", "ValueError('as wished')", 1)).unwrap();
     let (code, output) = replay(&path, &[]).await;

@@ -1,4 +1,4 @@
-//! The REST transport: `POST /<operation>` with JSON, `GET` with a query, problems (RFC 9457), the OpenAPI document.
+//! The REST transport: `POST /<operation>` with JSON, `GET` with a query, problems (RFC 9457), the `OpenAPI` document.
 
 use http_body_util::Full;
 use hyper::body::Bytes;
@@ -6,7 +6,7 @@ use hyper::{Request, Response, StatusCode};
 use mcp_multiplayer_tests::{HttpClient, RelayProcess};
 use serde_json::{Value, json};
 
-use crate::table::{Table, in_time};
+use crate::fixture::{TwoPlayerChannel, in_time};
 
 const READS: [&str; 6] = ["health_check", "sync_messages", "get_channel_info", "who", "get_bot_code", "list_channels"];
 const CHANGES: [&str; 7] =
@@ -114,44 +114,45 @@ async fn a_game_is_played_with_plain_requests() {
 
 #[tokio::test]
 async fn an_operation_returns_the_same_over_every_transport() {
-    let mut table = Table::set().await;
-    table.alice_says("hello").await;
-    let token = table.bob_token.clone();
-    let here = table.here(json!({}));
-    let channel_id = table.channel_id.clone();
+    let mut fixture = TwoPlayerChannel::create().await;
+    fixture.alice_posts("hello").await;
+    let token = fixture.bob_token.clone();
+    let here = fixture.args(json!({}));
+    let channel_id = fixture.channel_id.clone();
     for name in ["get_channel_info", "list_channels", "health_check"] {
         let arguments = if name == "get_channel_info" { here.clone() } else { json!({}) };
         let query = if name == "get_channel_info" { format!("?channel_id={channel_id}") } else { String::new() };
-        let expected = table.bob.call(name, arguments.clone()).await;
-        assert_eq!(result_of(&post(&table.relay, &token, name, &arguments).await), expected);
-        assert_eq!(result_of(&get(&table.relay, &token, &format!("/{name}{query}")).await), expected);
+        let expected = fixture.bob.call(name, arguments.clone()).await;
+        assert_eq!(result_of(&post(&fixture.relay, &token, name, &arguments).await), expected);
+        assert_eq!(result_of(&get(&fixture.relay, &token, &format!("/{name}{query}")).await), expected);
     }
-    let expected = table.bob.call("get_channel_info", here.clone()).await;
-    assert_eq!(result_of(&post(&table.relay, &token, "who", &here).await), expected);
-    assert_eq!(result_of(&get(&table.relay, &token, &format!("/who?channel_id={channel_id}")).await), expected);
-    let read = table.here(json!({ "cursor": 2, "limit": 3, "include_trace": true, "timeout_ms": 0, "slot_id": "s2" }));
-    let expected = table.bob.call("sync_messages", read.clone()).await;
+    let expected = fixture.bob.call("get_channel_info", here.clone()).await;
+    assert_eq!(result_of(&post(&fixture.relay, &token, "who", &here).await), expected);
+    assert_eq!(result_of(&get(&fixture.relay, &token, &format!("/who?channel_id={channel_id}")).await), expected);
+    let read =
+        fixture.args(json!({ "cursor": 2, "limit": 3, "include_trace": true, "timeout_ms": 0, "slot_id": "s2" }));
+    let expected = fixture.bob.call("sync_messages", read.clone()).await;
     let query = format!("channel_id={channel_id}&cursor=2&limit=3&include_trace=true&timeout_ms=0&slot_id=s2");
-    assert_eq!(result_of(&post(&table.relay, &token, "sync_messages", &read).await), expected);
-    assert_eq!(result_of(&get(&table.relay, &token, &format!("/sync_messages?{query}")).await), expected);
+    assert_eq!(result_of(&post(&fixture.relay, &token, "sync_messages", &read).await), expected);
+    assert_eq!(result_of(&get(&fixture.relay, &token, &format!("/sync_messages?{query}")).await), expected);
     // A repeat is recognised over another transport.
-    let once = table.here(json!({ "body": "once", "idempotency_key": "k1" }));
-    let posted = table.bob.call("post_message", once.clone()).await;
-    assert_eq!(result_of(&post(&table.relay, &token, "post_message", &once).await), posted);
+    let once = fixture.args(json!({ "body": "once", "idempotency_key": "k1" }));
+    let posted = fixture.bob.call("post_message", once.clone()).await;
+    assert_eq!(result_of(&post(&fixture.relay, &token, "post_message", &once).await), posted);
     // An operation without arguments needs neither a body nor a content type.
-    let nothing = send(&table.relay, &token, "POST", "/list_channels", &[], "").await;
+    let nothing = send(&fixture.relay, &token, "POST", "/list_channels", &[], "").await;
     assert_eq!(result_of(&nothing)["total_channels"], 1);
     let charset = [("content-type", "Application/JSON; charset=utf-8")];
-    result_of(&send(&table.relay, &token, "POST", "/list_channels", &charset, "{}").await);
+    result_of(&send(&fixture.relay, &token, "POST", "/list_channels", &charset, "{}").await);
 }
 
 #[tokio::test]
 async fn errors_have_their_status_codes() {
     let flags = ["--posts-burst", "2", "--posts-per-second", "1", "--request-bytes", "200000"];
-    let mut table = Table::set_with(&flags, json!({})).await;
-    let token = table.bob_token.clone();
+    let mut fixture = TwoPlayerChannel::create_with(&flags, json!({})).await;
+    let token = fixture.bob_token.clone();
     let elsewhere = json!({ "channel_id": "chn_0123456789abcdef" });
-    let here = |more: Value| table.here(more);
+    let here = |more: Value| fixture.args(more);
     let mut calls = vec![
         ("get_channel_info", elsewhere, 403, "NOT_MEMBER"),
         ("update_channel", here(json!({ "ops": [{ "type": "rename", "name": "x" }] })), 403, "NOT_ADMIN"),
@@ -165,16 +166,16 @@ async fn errors_have_their_status_codes() {
         ("create_channel", json!({ "name": "x", "slots": ["bot"], "bots": [["x"]] }), 400, "INVALID_REQUEST"),
     ];
     for (name, arguments, status, code) in calls.drain(..) {
-        assert_eq!(refusal_of(&post(&table.relay, &token, name, &arguments).await, status), code, "{name}");
+        assert_eq!(refusal_of(&post(&fixture.relay, &token, name, &arguments).await, status), code, "{name}");
     }
-    let say = table.here(json!({ "body": "one", "idempotency_key": "k" }));
-    result_of(&post(&table.relay, &token, "post_message", &say).await);
-    let other = table.here(json!({ "body": "two", "idempotency_key": "k" }));
-    assert_eq!(refusal_of(&post(&table.relay, &token, "post_message", &other).await, 409), "CONFLICT");
+    let say = fixture.args(json!({ "body": "one", "idempotency_key": "k" }));
+    result_of(&post(&fixture.relay, &token, "post_message", &say).await);
+    let other = fixture.args(json!({ "body": "two", "idempotency_key": "k" }));
+    assert_eq!(refusal_of(&post(&fixture.relay, &token, "post_message", &other).await, 409), "CONFLICT");
     let mut limited = None;
     for number in 0..10 {
         let response =
-            post(&table.relay, &token, "post_message", &table.here(json!({ "body": number.to_string() }))).await;
+            post(&fixture.relay, &token, "post_message", &fixture.args(json!({ "body": number.to_string() }))).await;
         if response.status() == 429 {
             limited = Some(response);
             break;
@@ -183,22 +184,22 @@ async fn errors_have_their_status_codes() {
     let limited = limited.expect("ten posts at once are too many");
     assert_eq!(refusal_of(&limited, 429), "RATE_LIMIT");
     assert_eq!(limited.headers()["retry-after"], "1");
-    let alice = table.relay.local_token().unwrap();
-    let attach = table.here(json!({ "name": "Bot", "inline_code": "import os\nclass Bot:\n    pass\n" }));
-    refusal_of(&post(&table.relay, &alice, "attach_bot", &attach).await, 422);
-    let bad = table.here(json!({ "ops": [{ "type": "close_slot", "slot_id": "s1" }] }));
-    assert_eq!(refusal_of(&post(&table.relay, &alice, "update_channel", &bad).await, 422), "BAD_OP");
-    table.update(json!([{ "type": "close" }])).await.unwrap();
-    let late = table.here(json!({ "body": "late" }));
-    assert_eq!(refusal_of(&post(&table.relay, &alice, "post_message", &late).await, 409), "CHANNEL_CLOSED");
+    let alice = fixture.relay.local_token().unwrap();
+    let attach = fixture.args(json!({ "name": "Bot", "inline_code": "import os\nclass Bot:\n    pass\n" }));
+    refusal_of(&post(&fixture.relay, &alice, "attach_bot", &attach).await, 422);
+    let bad = fixture.args(json!({ "ops": [{ "type": "close_slot", "slot_id": "s1" }] }));
+    assert_eq!(refusal_of(&post(&fixture.relay, &alice, "update_channel", &bad).await, 422), "BAD_OP");
+    fixture.update(json!([{ "type": "close" }])).await.unwrap();
+    let late = fixture.args(json!({ "body": "late" }));
+    assert_eq!(refusal_of(&post(&fixture.relay, &alice, "post_message", &late).await, 409), "CHANNEL_CLOSED");
 }
 
 #[tokio::test]
 async fn invalid_requests_are_refused_as_problems() {
-    let table = Table::set().await;
-    let (relay, token) = (&table.relay, &table.bob_token);
+    let fixture = TwoPlayerChannel::create().await;
+    let (relay, token) = (&fixture.relay, &fixture.bob_token);
     let json = [("content-type", "application/json")];
-    let body = table.here(json!({ "body": "x" })).to_string();
+    let body = fixture.args(json!({ "body": "x" })).to_string();
     for kind in ["text/plain", "application/x-www-form-urlencoded", "application/jsonx", "multipart/form-data", ""] {
         let response = send(relay, token, "POST", "/post_message", &[("content-type", kind)], body.clone()).await;
         refusal_of(&response, 415);
@@ -212,7 +213,7 @@ async fn invalid_requests_are_refused_as_problems() {
     refusal_of(&send(relay, token, "POST", "/post_message", &json, deep).await, 400);
     refusal_of(&send(relay, token, "POST", "/post_message", &json, &b"{\"body\":\"\xff\"}"[..]).await, 400);
     refusal_of(&send(relay, token, "POST", "/post_message?slot_id=s2", &json, body).await, 400);
-    let channel = format!("channel_id={}", table.channel_id);
+    let channel = format!("channel_id={}", fixture.channel_id);
     for query in
         ["", "channel_id=", "channel_id=7", "channel_id", &format!("{channel}&x=1"), &format!("{channel}&{channel}")]
     {
@@ -245,47 +246,47 @@ async fn other_methods_are_refused_with_the_allowed_ones() {
 
 #[tokio::test]
 async fn requests_without_a_token_in_the_header_are_refused() {
-    let table = Table::set().await;
-    let token = &table.bob_token;
+    let fixture = TwoPlayerChannel::create().await;
+    let token = &fixture.bob_token;
     for name in READS.iter().chain(&CHANGES) {
         for (method, path, header) in [
             ("POST", format!("/{name}"), ""),
             ("POST", format!("/{name}"), "mm_nonsense"),
             ("PUT", format!("/{name}"), ""),
         ] {
-            let response = send(&table.relay, header, method, &path, &[], "").await;
+            let response = send(&fixture.relay, header, method, &path, &[], "").await;
             assert_eq!(refusal_of(&response, 401), "UNAUTHENTICATED", "{method} {path}");
             assert!(response.headers().contains_key("www-authenticate"));
         }
         // A token in the URL is refused, even beside a valid one in the header.
         for header in ["", token] {
             let path = format!("/{name}?access_token={token}");
-            let response = send(&table.relay, header, "GET", &path, &[], "").await;
+            let response = send(&fixture.relay, header, "GET", &path, &[], "").await;
             assert!(!String::from_utf8_lossy(response.body()).contains(token.as_str()));
             refusal_of(&response, 400);
         }
     }
-    let response = get(&table.relay, token, &format!("/list_channels?token={token}")).await;
+    let response = get(&fixture.relay, token, &format!("/list_channels?token={token}")).await;
     assert!(!String::from_utf8_lossy(response.body()).contains(token.as_str()));
     refusal_of(&response, 400);
     let foreign = [("origin", "https://evil.example")];
-    refusal_of(&send(&table.relay, token, "GET", "/list_channels", &foreign, "").await, 403);
+    refusal_of(&send(&fixture.relay, token, "GET", "/list_channels", &foreign, "").await, 403);
 }
 
 #[tokio::test]
 async fn a_wait_ends_with_a_message_or_with_the_relay() {
-    let mut table = Table::set().await;
-    let head = table.size().await;
-    let path = format!("/sync_messages?channel_id={}&cursor={head}&timeout_ms=45000", table.channel_id);
-    let token = table.bob_token.clone();
-    let args = table.here(json!({ "body": "wake up" }));
-    let (answered, _) = tokio::join!(get(&table.relay, &token, &path), table.alice.call("post_message", args));
+    let mut fixture = TwoPlayerChannel::create().await;
+    let head = fixture.size().await;
+    let path = format!("/sync_messages?channel_id={}&cursor={head}&timeout_ms=45000", fixture.channel_id);
+    let token = fixture.bob_token.clone();
+    let args = fixture.args(json!({ "body": "wake up" }));
+    let (answered, _) = tokio::join!(get(&fixture.relay, &token, &path), fixture.alice.call("post_message", args));
     assert_eq!(result_of(&answered)["messages"][0]["body"]["text"], "wake up");
-    let path = format!("/sync_messages?channel_id={}&cursor={}&timeout_ms=45000", table.channel_id, head + 1);
-    let mut http = HttpClient::connect(table.relay.address(), "").await.unwrap();
+    let path = format!("/sync_messages?channel_id={}&cursor={}&timeout_ms=45000", fixture.channel_id, head + 1);
+    let mut http = HttpClient::connect(fixture.relay.address(), "").await.unwrap();
     let request = Request::get(path).header("host", "127.0.0.1").header("authorization", format!("Bearer {token}"));
     let waiting = http.send(request.body(Full::default()).unwrap());
-    let (waited, ended) = tokio::join!(in_time("the wait", waiting), table.relay.terminate());
+    let (waited, ended) = tokio::join!(in_time("the wait", waiting), fixture.relay.terminate());
     assert!(ended.unwrap());
     // The wait may not have started when the relay was asked to end.
     if let Ok(response) = waited {

@@ -12,7 +12,7 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::table::{Table, in_time};
+use crate::fixture::{TwoPlayerChannel, in_time};
 use crate::tls::CertificateFiles;
 
 const SHORT_TIMEOUT: [&str; 2] = ["--slow-client-seconds", "1"];
@@ -97,13 +97,13 @@ async fn http_2_clients_that_do_not_take_the_response_are_disconnected() {
 
 #[tokio::test]
 async fn clients_that_wait_for_messages_are_not_disconnected() {
-    let mut table = Table::set_with(&SHORT_TIMEOUT, json!({})).await;
-    let mut http = table.bob_http().await;
-    let wait = table.here(json!({ "cursor": table.joined["cursor"], "timeout_ms": 3_500 }));
+    let mut fixture = TwoPlayerChannel::create_with(&SHORT_TIMEOUT, json!({})).await;
+    let mut http = fixture.bob_http().await;
+    let wait = fixture.args(json!({ "cursor": fixture.joined["cursor"], "timeout_ms": 3_500 }));
     // Both connections are silent for more than three times the limit for slow clients.
     let (over_http, over_ws) =
-        tokio::join!(http.call_tool("sync_messages", wait.clone()), table.alice.try_call("sync_messages", wait));
+        tokio::join!(http.call_tool("sync_messages", wait.clone()), fixture.alice.try_call("sync_messages", wait));
     assert_eq!(over_http.unwrap()["messages"], json!([]));
     over_ws.unwrap();
-    table.bob.call("health_check", json!({})).await;
+    fixture.bob.call("health_check", json!({})).await;
 }

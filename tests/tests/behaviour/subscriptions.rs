@@ -4,16 +4,16 @@ use futures::FutureExt as _;
 use mcp_multiplayer_tests::EventStream;
 use serde_json::{Value, json};
 
-use crate::table::{Table, in_time};
+use crate::fixture::{TwoPlayerChannel, in_time};
 
 fn uri(channel_id: &str) -> String {
     format!("channel://{channel_id}")
 }
 
 /// Subscribes to resources. Returns the stream, and the resources that were accepted.
-async fn listen(table: &Table, token: &str, uris: &[String]) -> (EventStream, Vec<String>) {
+async fn listen(fixture: &TwoPlayerChannel, token: &str, uris: &[String]) -> (EventStream, Vec<String>) {
     let params = json!({ "notifications": { "resourceSubscriptions": uris } });
-    let address = table.relay.address();
+    let address = fixture.relay.address();
     let meta = json!({});
     let opened = EventStream::open(address, token, "subscriptions/listen", &params, &meta);
     let mut stream = in_time("the stream", opened).await.unwrap();
@@ -48,8 +48,8 @@ async fn assert_ends(stream: &mut EventStream) {
     assert!(in_time("the end", stream.next()).await.unwrap().is_none());
 }
 
-async fn read(table: &Table, uri: &str) -> Result<Value, Value> {
-    let mut http = table.bob_http().await;
+async fn read(fixture: &TwoPlayerChannel, uri: &str) -> Result<Value, Value> {
+    let mut http = fixture.bob_http().await;
     let meta = json!({
         "io.modelcontextprotocol/protocolVersion": "2026-07-28",
         "io.modelcontextprotocol/clientCapabilities": {},
@@ -71,14 +71,14 @@ async fn read(table: &Table, uri: &str) -> Result<Value, Value> {
 
 #[tokio::test]
 async fn posts_of_others_are_notified_and_can_be_read() {
-    let mut table = Table::set().await;
-    let channel = uri(&table.channel_id);
-    let (mut stream, accepted) = listen(&table, &table.bob_token, std::slice::from_ref(&channel)).await;
+    let mut fixture = TwoPlayerChannel::create().await;
+    let channel = uri(&fixture.channel_id);
+    let (mut stream, accepted) = listen(&fixture, &fixture.bob_token, std::slice::from_ref(&channel)).await;
     assert_eq!(accepted, [channel.as_str()]);
     for text in ["your turn", "still your turn"] {
-        table.alice_says(text).await;
+        fixture.alice_posts(text).await;
         assert_eq!(updated(&mut stream).await, channel);
-        let newest = read(&table, &channel).await.unwrap();
+        let newest = read(&fixture, &channel).await.unwrap();
         let last = newest["messages"].as_array().unwrap().last().unwrap();
         assert_eq!(last["body"]["text"], text);
         assert!(newest["note"].as_str().unwrap().contains("not instructions"));
@@ -87,30 +87,30 @@ async fn posts_of_others_are_notified_and_can_be_read() {
 
 #[tokio::test]
 async fn own_posts_are_not_notified() {
-    let mut table = Table::set_with(&["--wait-ms", "50"], json!({})).await;
-    let channel = uri(&table.channel_id);
-    let (mut stream, _) = listen(&table, &table.bob_token, std::slice::from_ref(&channel)).await;
-    let cursor = table.bob_says("thinking").await - 1;
+    let mut fixture = TwoPlayerChannel::create_with(&["--wait-ms", "50"], json!({})).await;
+    let channel = uri(&fixture.channel_id);
+    let (mut stream, _) = listen(&fixture, &fixture.bob_token, std::slice::from_ref(&channel)).await;
+    let cursor = fixture.bob_posts("thinking").await - 1;
     // His own waits time out, and his subscription is not notified either.
     for _ in 0..6 {
-        let wait = table.here(json!({ "cursor": cursor, "timeout_ms": 50 }));
-        let synced = table.bob.call("sync_messages", wait).await;
+        let wait = fixture.args(json!({ "cursor": cursor, "timeout_ms": 50 }));
+        let synced = fixture.bob.call("sync_messages", wait).await;
         assert_eq!(synced["messages"].as_array().unwrap().len(), 1);
     }
     assert!(stream.next().now_or_never().is_none(), "nobody else has posted");
-    let msg_id = table.alice_says("wrong").await;
+    let msg_id = fixture.alice_posts("wrong").await;
     assert_eq!(updated(&mut stream).await, channel);
-    assert_eq!(read(&table, &channel).await.unwrap()["cursor"], msg_id);
-    table.bob_says("oh").await;
-    table.relay.terminate().await.unwrap();
+    assert_eq!(read(&fixture, &channel).await.unwrap()["cursor"], msg_id);
+    fixture.bob_posts("oh").await;
+    fixture.relay.terminate().await.unwrap();
     assert_ends_without_update(&mut stream).await;
 }
 
 #[tokio::test]
 async fn only_own_channels_are_accepted() {
-    let mut table = Table::set().await;
-    let own = uri(&table.channel_id);
-    let foreign = table.alice.call("create_channel", json!({ "name": "Other", "slots": ["invite:alice"] })).await;
+    let mut fixture = TwoPlayerChannel::create().await;
+    let own = uri(&fixture.channel_id);
+    let foreign = fixture.alice.call("create_channel", json!({ "name": "Other", "slots": ["invite:alice"] })).await;
     let foreign = uri(foreign["channel_id"].as_str().unwrap());
     let requested = [
         foreign.clone(),
@@ -122,32 +122,32 @@ async fn only_own_channels_are_accepted() {
         format!("{own}?slot_id=s1"),
         format!("{own}?slot_id=s2"),
     ];
-    let (mut stream, accepted) = listen(&table, &table.bob_token, &requested).await;
+    let (mut stream, accepted) = listen(&fixture, &fixture.bob_token, &requested).await;
     let mut unique = accepted.clone();
     unique.dedup();
     assert_eq!(unique, [own.clone(), format!("{own}?slot_id=s2")]);
     let channel_id = foreign.strip_prefix("channel://").unwrap();
     let ops = json!([{ "type": "rename", "name": "Secret" }]);
-    table.alice.call("update_channel", json!({ "channel_id": channel_id, "ops": ops })).await;
-    table.alice_says("hello").await;
+    fixture.alice.call("update_channel", json!({ "channel_id": channel_id, "ops": ops })).await;
+    fixture.alice_posts("hello").await;
     let first = updated(&mut stream).await;
     let second = updated(&mut stream).await;
     assert_ne!(first, second);
     assert!([first, second].iter().all(|uri| uri.starts_with(&own)));
-    assert!(read(&table, &foreign).await.unwrap_err()["message"].as_str().unwrap().contains("no seat"));
+    assert!(read(&fixture, &foreign).await.unwrap_err()["message"].as_str().unwrap().contains("no seat"));
 }
 
 #[tokio::test]
 async fn a_subscription_covers_at_most_64_channels() {
-    let table = Table::set_with(&["--channels-per-day", "1000"], json!({})).await;
-    let mut bob = table.bob_again().await;
+    let fixture = TwoPlayerChannel::create_with(&["--channels-per-day", "1000"], json!({})).await;
+    let mut bob = fixture.bob_ws().await;
     let mut uris = vec![];
     for number in 0..70 {
         let args = json!({ "name": format!("Channel {number}"), "slots": ["invite:bob"] });
         let created = bob.call("create_channel", args).await;
         uris.push(uri(created["channel_id"].as_str().unwrap()));
     }
-    let (mut stream, accepted) = listen(&table, &table.bob_token, &uris).await;
+    let (mut stream, accepted) = listen(&fixture, &fixture.bob_token, &uris).await;
     assert_eq!(accepted, uris[..64]);
     // The caller made this change, but its entry is by the relay, not by the caller's seat.
     let channel_id = uris[63].strip_prefix("channel://").unwrap();
@@ -158,40 +158,40 @@ async fn a_subscription_covers_at_most_64_channels() {
 
 #[tokio::test]
 async fn a_kick_ends_the_subscription() {
-    let mut table = Table::set().await;
-    let channel = uri(&table.channel_id);
-    let (mut stream, _) = listen(&table, &table.bob_token, std::slice::from_ref(&channel)).await;
-    table.update(json!([{ "type": "kick", "slot_id": "s2" }])).await.unwrap();
+    let mut fixture = TwoPlayerChannel::create().await;
+    let channel = uri(&fixture.channel_id);
+    let (mut stream, _) = listen(&fixture, &fixture.bob_token, std::slice::from_ref(&channel)).await;
+    fixture.update(json!([{ "type": "kick", "slot_id": "s2" }])).await.unwrap();
     assert_ends_without_update(&mut stream).await;
-    table.alice_says("he is gone").await;
-    assert!(read(&table, &channel).await.is_err());
-    let (_, accepted) = listen(&table, &table.bob_token, &[channel]).await;
+    fixture.alice_posts("he is gone").await;
+    assert!(read(&fixture, &channel).await.is_err());
+    let (_, accepted) = listen(&fixture, &fixture.bob_token, &[channel]).await;
     assert!(accepted.is_empty());
 }
 
 #[tokio::test]
 async fn dms_to_others_are_not_notified() {
     let dm_bot = "class W:\n    def on_message(self, msg):\n        self.ctx.dm('s1', 'private', {'text': 'psst'})\n        self.ctx.dm('s1', 'private', {'text': 'psst again'})\n";
-    let mut table = Table::refereed_by(dm_bot).await;
-    let channel = uri(&table.channel_id);
-    let (mut stream, _) = listen(&table, &table.bob_token, std::slice::from_ref(&channel)).await;
-    table.bob_says("send a DM to her").await;
-    let alice = &mut table.alice;
-    crate::table::read_until(alice, &table.channel_id, "the DM", |m| m["body"]["text"] == "psst again").await;
+    let mut fixture = TwoPlayerChannel::with_bot(dm_bot).await;
+    let channel = uri(&fixture.channel_id);
+    let (mut stream, _) = listen(&fixture, &fixture.bob_token, std::slice::from_ref(&channel)).await;
+    fixture.bob_posts("send a DM to her").await;
+    let alice = &mut fixture.alice;
+    crate::fixture::read_until(alice, &fixture.channel_id, "the DM", |m| m["body"]["text"] == "psst again").await;
     // An update because of the DMs would come before the end of the stream.
-    table.relay.terminate().await.unwrap();
+    fixture.relay.terminate().await.unwrap();
     assert_ends_without_update(&mut stream).await;
 }
 
 #[tokio::test]
 async fn subscriptions_end_with_a_result_when_the_relay_shuts_down() {
-    let mut table = Table::set().await;
-    let own = uri(&table.channel_id);
-    let (mut stream, _) = listen(&table, &table.bob_token, &[own]).await;
-    let (mut idle, accepted) = listen(&table, &table.bob_token, &[]).await;
+    let mut fixture = TwoPlayerChannel::create().await;
+    let own = uri(&fixture.channel_id);
+    let (mut stream, _) = listen(&fixture, &fixture.bob_token, &[own]).await;
+    let (mut idle, accepted) = listen(&fixture, &fixture.bob_token, &[]).await;
     assert!(accepted.is_empty(), "an empty subscription is kept open, so that the client does not retry at once");
     let (ended_well, (), ()) = in_time("the shutdown", async {
-        tokio::join!(table.relay.terminate(), assert_ends(&mut stream), assert_ends(&mut idle))
+        tokio::join!(fixture.relay.terminate(), assert_ends(&mut stream), assert_ends(&mut idle))
     })
     .await;
     assert!(ended_well.unwrap());
@@ -199,21 +199,21 @@ async fn subscriptions_end_with_a_result_when_the_relay_shuts_down() {
 
 #[tokio::test]
 async fn subscriptions_of_disconnected_clients_are_dropped() {
-    let mut table = Table::set().await;
-    let own = uri(&table.channel_id);
+    let mut fixture = TwoPlayerChannel::create().await;
+    let own = uri(&fixture.channel_id);
     for _ in 0..20 {
-        let (stream, _) = listen(&table, &table.bob_token, std::slice::from_ref(&own)).await;
+        let (stream, _) = listen(&fixture, &fixture.bob_token, std::slice::from_ref(&own)).await;
         drop(stream);
     }
-    table.alice_says("anybody?").await;
+    fixture.alice_posts("anybody?").await;
     // A shutdown waits for open subscriptions.
-    assert!(in_time("the shutdown", table.relay.terminate()).await.unwrap());
+    assert!(in_time("the shutdown", fixture.relay.terminate()).await.unwrap());
 }
 
 #[tokio::test]
 async fn older_clients_cannot_subscribe() {
-    let table = Table::set().await;
-    let mut http = table.bob_http().await;
+    let fixture = TwoPlayerChannel::create().await;
+    let mut http = fixture.bob_http().await;
     let initialize = json!({ "jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {
         "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": { "name": "tests", "version": "1" } } });
     let answer = http.post("/mcp", &[], initialize.to_string().into()).await.unwrap();
@@ -221,7 +221,7 @@ async fn older_clients_cannot_subscribe() {
     assert!(answer["result"]["capabilities"]["resources"]["subscribe"].is_null(), "{answer}");
     for method in ["resources/subscribe", "resources/unsubscribe"] {
         let message = json!({ "jsonrpc": "2.0", "id": 2, "method": method,
-            "params": { "uri": uri(&table.channel_id) } });
+            "params": { "uri": uri(&fixture.channel_id) } });
         let headers = [("mcp-protocol-version", "2025-11-25")];
         let answer = http.post("/mcp", &headers, message.to_string().into()).await.unwrap();
         let answer: Value = serde_json::from_slice(answer.body()).unwrap();
@@ -231,8 +231,8 @@ async fn older_clients_cannot_subscribe() {
 
 #[tokio::test]
 async fn own_channels_are_listed_as_resources() {
-    let table = Table::set().await;
-    let mut http = table.bob_http().await;
+    let fixture = TwoPlayerChannel::create().await;
+    let mut http = fixture.bob_http().await;
     for (method, member) in [("resources/list", "resources"), ("resources/templates/list", "resourceTemplates")] {
         let message = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": {} });
         let headers = [("mcp-protocol-version", "2025-11-25")];
@@ -242,7 +242,7 @@ async fn own_channels_are_listed_as_resources() {
         match method {
             "resources/list" => {
                 let uris: Vec<&str> = listed.iter().map(|resource| resource["uri"].as_str().unwrap()).collect();
-                assert_eq!(uris, ["doc://quick-start", "doc://messages", &uri(&table.channel_id)]);
+                assert_eq!(uris, ["doc://quick-start", "doc://messages", &uri(&fixture.channel_id)]);
             }
             _ => assert_eq!(listed[0]["uriTemplate"], "channel://{channel_id}{?slot_id}"),
         }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::table::{Table, of_type, read_until, with_text};
+use crate::fixture::{TwoPlayerChannel, of_type, read_until, with_text};
 
 /// Sets a timer for a message `set NAME`, and cancels it for `cancel NAME`.
 const ALARM: &str = "
@@ -23,9 +23,9 @@ fn is_time(name: &str) -> impl Fn(&Value) -> bool {
 
 #[tokio::test]
 async fn timers_fire_without_a_post() {
-    let mut table = Table::refereed_by(ALARM).await;
-    let at = table.channel_id.clone();
-    let log = read_until(&mut table.bob, &at, "the first alarm", is_time("start")).await;
+    let mut fixture = TwoPlayerChannel::with_bot(ALARM).await;
+    let at = fixture.channel_id.clone();
+    let log = read_until(&mut fixture.bob, &at, "the first alarm", is_time("start")).await;
     let set = &of_type(&log, "bot:ran")[0]["body"]["timers"][0];
     assert_eq!(set["name"], "start");
     let fired = of_type(&log, "timer");
@@ -36,24 +36,24 @@ async fn timers_fire_without_a_post() {
 
 #[tokio::test]
 async fn timers_are_replaced_and_cancelled_by_name() {
-    let mut table = Table::refereed_by(ALARM).await;
+    let mut fixture = TwoPlayerChannel::with_bot(ALARM).await;
     for text in ["set tea", "set tea", "set bread", "cancel bread", "set last"] {
-        table.bob_says(text).await;
+        fixture.bob_posts(text).await;
     }
-    let at = table.channel_id.clone();
-    let log = read_until(&mut table.bob, &at, "the last alarm", is_time("last")).await;
+    let at = fixture.channel_id.clone();
+    let log = read_until(&mut fixture.bob, &at, "the last alarm", is_time("last")).await;
     assert_eq!(with_text(&log, "it is time: tea").len(), 1);
     assert_eq!(with_text(&log, "it is time: bread").len(), 0);
 }
 
 #[tokio::test]
 async fn timers_survive_a_restart() {
-    let mut table = Table::refereed_by(ALARM).await;
-    table.bob_says("set tea").await;
-    table.relay.restart(None).await.unwrap();
-    table.bob = table.bob_again().await;
-    let at = table.channel_id.clone();
-    let log = read_until(&mut table.bob, &at, "the alarm after a restart", is_time("tea")).await;
+    let mut fixture = TwoPlayerChannel::with_bot(ALARM).await;
+    fixture.bob_posts("set tea").await;
+    fixture.relay.restart(None).await.unwrap();
+    fixture.bob = fixture.bob_ws().await;
+    let at = fixture.channel_id.clone();
+    let log = read_until(&mut fixture.bob, &at, "the alarm after a restart", is_time("tea")).await;
     assert_eq!(with_text(&log, "it is time: tea").len(), 1);
     assert_eq!(with_text(&log, "it is time: start").len(), 1);
 }
@@ -67,11 +67,11 @@ class Many:
             self.ctx.timer(f't{n}', 3600)
         self.ctx.post('bot', {'text': 'set'})
 ";
-    let mut table = Table::refereed_by(source).await;
-    let at = table.channel_id.clone();
-    table.bob_says("17").await;
-    let log = read_until(&mut table.bob, &at, "the refusal", |message| message["body"]["type"] == "bot:error").await;
+    let mut fixture = TwoPlayerChannel::with_bot(source).await;
+    let at = fixture.channel_id.clone();
+    fixture.bob_posts("17").await;
+    let log = read_until(&mut fixture.bob, &at, "the refusal", |message| message["body"]["type"] == "bot:error").await;
     assert!(of_type(&log, "bot:error")[0]["body"]["reason"].as_str().unwrap().contains("at most 16 timers"), "{log:?}");
-    table.bob_says("16").await;
-    read_until(&mut table.bob, &at, "the answer", |message| message["body"]["text"] == "set").await;
+    fixture.bob_posts("16").await;
+    read_until(&mut fixture.bob, &at, "the answer", |message| message["body"]["text"] == "set").await;
 }

@@ -25,7 +25,7 @@ use tokio_rustls::{TlsAcceptor, TlsConnector};
 use tokio_tungstenite::client_async;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 
-use crate::table::in_time;
+use crate::fixture::in_time;
 
 /// Files with a certificate and its key.
 pub(crate) struct CertificateFiles {
@@ -137,7 +137,7 @@ async fn invite_links_use_https() {
     request.headers_mut().insert("authorization", bearer.parse().unwrap());
     request.headers_mut().insert("sec-websocket-protocol", "multiplayer.v1".parse().unwrap());
     let (mut socket, _) = client_async(request, stream).await.unwrap();
-    let create = json!({ "id": 1, "op": "create_channel", "args": { "name": "Table", "slots": ["invite:alice"] } });
+    let create = json!({ "id": 1, "op": "create_channel", "args": { "name": "Game", "slots": ["invite:alice"] } });
     futures::SinkExt::send(&mut socket, create.to_string().into()).await.unwrap();
     let answer = in_time("an answer", futures::StreamExt::next(&mut socket)).await.unwrap().unwrap();
     let answer: Value = serde_json::from_str(answer.to_text().unwrap()).unwrap();

@@ -3,7 +3,7 @@
 use mcp_multiplayer_tests::{Failure, HttpClient, RelayProcess, WsClient};
 use serde_json::{Value, json};
 
-use crate::table::in_time;
+use crate::fixture::in_time;
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Transport {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use mcp_multiplayer_tests::{Failure, HttpClient, RelayProcess};
 use serde_json::{Value, json};
 
-use crate::table::{Table, in_time, read_until, with_text};
+use crate::fixture::{TwoPlayerChannel, in_time, read_until, with_text};
 
 /// Timeout of waits that are expected to end earlier, in milliseconds.
 const LONG: u64 = 45_000;
@@ -24,12 +24,12 @@ fn texts(answer: &Value) -> Vec<&str> {
 
 #[tokio::test]
 async fn a_wait_ends_with_a_post_of_another_player() {
-    let mut table = Table::set().await;
+    let mut fixture = TwoPlayerChannel::create().await;
     let began = Instant::now();
-    let mut waiter = table.bob_again().await;
-    let wait = table.here(json!({ "cursor": table.joined["cursor"], "timeout_ms": LONG }));
+    let mut waiter = fixture.bob_ws().await;
+    let wait = fixture.args(json!({ "cursor": fixture.joined["cursor"], "timeout_ms": LONG }));
     let waiting = waiter.send("sync_messages", wait).await.unwrap();
-    let msg_id = table.alice_says("your turn").await;
+    let msg_id = fixture.alice_posts("your turn").await;
     let answer = in_time("the answer", waiter.answer(waiting)).await.unwrap();
     assert_eq!(texts(&answer), ["your turn"]);
     assert_eq!(answer["cursor"], msg_id);
@@ -39,40 +39,40 @@ async fn a_wait_ends_with_a_post_of_another_player() {
 
 #[tokio::test]
 async fn a_wait_over_http_ends_with_a_post_of_another_player() {
-    let mut table = Table::set().await;
+    let mut fixture = TwoPlayerChannel::create().await;
     let began = Instant::now();
-    let mut waiter = table.bob_http().await;
-    let wait = table.here(json!({ "cursor": table.joined["cursor"], "timeout_ms": LONG }));
-    let (answer, _) = tokio::join!(waiter.call_tool("sync_messages", wait), table.alice_says("your turn"));
+    let mut waiter = fixture.bob_http().await;
+    let wait = fixture.args(json!({ "cursor": fixture.joined["cursor"], "timeout_ms": LONG }));
+    let (answer, _) = tokio::join!(waiter.call_tool("sync_messages", wait), fixture.alice_posts("your turn"));
     assert_eq!(texts(&answer.unwrap()), ["your turn"]);
     assert!(began.elapsed() < SOON);
 }
 
 #[tokio::test]
 async fn own_posts_do_not_end_a_wait() {
-    let mut table = Table::set().await;
-    let mut waiter = table.bob_again().await;
-    let wait = table.here(json!({ "cursor": table.joined["cursor"], "timeout_ms": LONG }));
+    let mut fixture = TwoPlayerChannel::create().await;
+    let mut waiter = fixture.bob_ws().await;
+    let wait = fixture.args(json!({ "cursor": fixture.joined["cursor"], "timeout_ms": LONG }));
     let waiting = waiter.send("sync_messages", wait).await.unwrap();
     for text in ["thinking", "still thinking", "49 then"] {
-        table.bob_says(text).await;
+        fixture.bob_posts(text).await;
     }
-    table.alice_says("wrong").await;
+    fixture.alice_posts("wrong").await;
     let answer = in_time("the answer", waiter.answer(waiting)).await.unwrap();
     assert_eq!(texts(&answer), ["thinking", "still thinking", "49 then", "wrong"]);
 }
 
 #[tokio::test]
 async fn a_post_can_wait_for_the_answer_to_it() {
-    let mut table = Table::set().await;
-    let mut bob = table.bob_again().await;
-    let post = table.here(json!({ "body": "knock knock", "wait_ms": LONG, "cursor": table.joined["cursor"] }));
+    let mut fixture = TwoPlayerChannel::create().await;
+    let mut bob = fixture.bob_ws().await;
+    let post = fixture.args(json!({ "body": "knock knock", "wait_ms": LONG, "cursor": fixture.joined["cursor"] }));
     let posting = bob.send("post_message", post).await.unwrap();
     // Alice waits for the first post, so that her answer comes after it.
-    let wait = table.here(json!({ "cursor": table.joined["cursor"], "timeout_ms": LONG }));
-    let received = in_time("the first post", table.alice.call("sync_messages", wait)).await;
+    let wait = fixture.args(json!({ "cursor": fixture.joined["cursor"], "timeout_ms": LONG }));
+    let received = in_time("the first post", fixture.alice.call("sync_messages", wait)).await;
     assert_eq!(texts(&received), ["knock knock"]);
-    table.alice_says("who is there?").await;
+    fixture.alice_posts("who is there?").await;
     let answer = in_time("the answer", bob.answer(posting)).await.unwrap();
     assert_eq!(texts(&answer), ["knock knock", "who is there?"]);
     assert_eq!(answer["msg_id"], answer["messages"][0]["id"]);
@@ -81,50 +81,50 @@ async fn a_post_can_wait_for_the_answer_to_it() {
 
 #[tokio::test]
 async fn without_a_timeout_the_response_comes_at_once() {
-    let mut table = Table::set().await;
+    let mut fixture = TwoPlayerChannel::create().await;
     let began = Instant::now();
-    let args = table.here(json!({ "cursor": table.joined["cursor"], "timeout_ms": 0 }));
-    let answer = table.bob.call("sync_messages", args).await;
-    assert_eq!(answer, json!({ "messages": [], "cursor": table.joined["cursor"], "has_more": false }));
+    let args = fixture.args(json!({ "cursor": fixture.joined["cursor"], "timeout_ms": 0 }));
+    let answer = fixture.bob.call("sync_messages", args).await;
+    assert_eq!(answer, json!({ "messages": [], "cursor": fixture.joined["cursor"], "has_more": false }));
     assert!(began.elapsed() < SOON);
-    let post = table.here(json!({ "body": "hello" }));
-    assert!(table.bob.call("post_message", post).await.get("messages").is_none());
+    let post = fixture.args(json!({ "body": "hello" }));
+    assert!(fixture.bob.call("post_message", post).await.get("messages").is_none());
 }
 
 #[tokio::test]
 async fn a_wait_ends_with_its_timeout() {
-    let mut table = Table::set_with(&["--wait-ms", "50"], json!({})).await;
+    let mut fixture = TwoPlayerChannel::create_with(&["--wait-ms", "50"], json!({})).await;
     let began = Instant::now();
     // The relay's own limit applies, whatever the request says.
-    let args = table.here(json!({ "cursor": table.joined["cursor"], "timeout_ms": u64::MAX }));
-    assert_eq!(table.bob.call("sync_messages", args).await["messages"], json!([]));
-    let args = table.here(json!({ "body": "hello?", "wait_ms": u64::MAX }));
-    assert_eq!(table.bob.call("post_message", args).await["messages"], json!([]));
+    let args = fixture.args(json!({ "cursor": fixture.joined["cursor"], "timeout_ms": u64::MAX }));
+    assert_eq!(fixture.bob.call("sync_messages", args).await["messages"], json!([]));
+    let args = fixture.args(json!({ "body": "hello?", "wait_ms": u64::MAX }));
+    assert_eq!(fixture.bob.call("post_message", args).await["messages"], json!([]));
     assert!((Duration::from_millis(100)..SOON).contains(&began.elapsed()), "{:?}", began.elapsed());
 }
 
 #[tokio::test]
 async fn a_sync_right_after_a_post_includes_the_bots_answer() {
-    let mut table = Table::refereed_by(ECHO).await;
-    table.bob_says("warm up").await;
-    read_until(&mut table.bob, &table.channel_id, "the echo", |m| m["body"]["text"] == "echo warm up").await;
+    let mut fixture = TwoPlayerChannel::with_bot(ECHO).await;
+    fixture.bob_posts("warm up").await;
+    read_until(&mut fixture.bob, &fixture.channel_id, "the echo", |m| m["body"]["text"] == "echo warm up").await;
     for number in 0..5 {
-        let msg_id = table.bob_says(&format!("move {number}")).await;
-        let args = table.here(json!({ "cursor": msg_id - 1, "timeout_ms": 0 }));
-        let answer = table.bob.call("sync_messages", args).await;
+        let msg_id = fixture.bob_posts(&format!("move {number}")).await;
+        let args = fixture.args(json!({ "cursor": msg_id - 1, "timeout_ms": 0 }));
+        let answer = fixture.bob.call("sync_messages", args).await;
         assert_eq!(texts(&answer), [format!("move {number}"), format!("echo move {number}")]);
     }
 }
 
 #[tokio::test]
 async fn each_message_needs_one_sync() {
-    let mut table = Table::set().await;
-    let mut cursor = table.joined["cursor"].clone();
-    let mut waiter = table.bob_again().await;
+    let mut fixture = TwoPlayerChannel::create().await;
+    let mut cursor = fixture.joined["cursor"].clone();
+    let mut waiter = fixture.bob_ws().await;
     for number in 0..20 {
-        let wait = table.here(json!({ "cursor": cursor, "timeout_ms": LONG }));
+        let wait = fixture.args(json!({ "cursor": cursor, "timeout_ms": LONG }));
         let waiting = waiter.send("sync_messages", wait).await.unwrap();
-        table.alice_says(&format!("move {number}")).await;
+        fixture.alice_posts(&format!("move {number}")).await;
         let answer = in_time("the move", waiter.answer(waiting)).await.unwrap();
         assert_eq!(texts(&answer), [format!("move {number}")]);
         cursor = answer["cursor"].clone();
@@ -133,10 +133,10 @@ async fn each_message_needs_one_sync() {
 
 #[tokio::test]
 async fn waits_end_when_the_relay_shuts_down() {
-    let mut table = Table::set().await;
-    let (mut ws, mut http, mut stream) = (table.bob_again().await, table.bob_http().await, table.bob_http().await);
-    let wait = table.here(json!({ "cursor": table.joined["cursor"], "timeout_ms": LONG }));
-    let post = table.here(json!({ "body": "last words", "wait_ms": LONG }));
+    let mut fixture = TwoPlayerChannel::create().await;
+    let (mut ws, mut http, mut stream) = (fixture.bob_ws().await, fixture.bob_http().await, fixture.bob_http().await);
+    let wait = fixture.args(json!({ "cursor": fixture.joined["cursor"], "timeout_ms": LONG }));
+    let post = fixture.args(json!({ "body": "last words", "wait_ms": LONG }));
     let began = Instant::now();
     // The waits have started once the post is visible.
     let waiting = ws.send("sync_messages", wait.clone()).await.unwrap();
@@ -146,11 +146,11 @@ async fn waits_end_when_the_relay_shuts_down() {
         "params": { "name": "sync_messages", "arguments": wait } });
     let over_stream = stream.post("/", &[], call.to_string().into());
     let terminate = async {
-        let args = json!({ "channel_id": table.channel_id, "cursor": table.joined["cursor"] });
-        in_time("the post", table.alice.call("sync_messages", args)).await;
+        let args = json!({ "channel_id": fixture.channel_id, "cursor": fixture.joined["cursor"] });
+        in_time("the post", fixture.alice.call("sync_messages", args)).await;
         // Both HTTP requests were sent before. The response to another one shows that they have arrived.
-        let _ = table.bob_http().await.call_tool("health_check", json!({})).await.unwrap();
-        table.relay.terminate().await.unwrap()
+        let _ = fixture.bob_http().await.call_tool("health_check", json!({})).await.unwrap();
+        fixture.relay.terminate().await.unwrap()
     };
     let (over_http, over_stream, ended_well) =
         in_time("the end", async { tokio::join!(over_http, over_stream, terminate) }).await;
@@ -172,12 +172,12 @@ async fn waits_end_when_the_relay_shuts_down() {
 
 #[tokio::test]
 async fn clients_are_notified_of_the_shutdown() {
-    let mut table = Table::set().await;
-    let mut bob = table.bob_again().await;
-    let wait = table.here(json!({ "cursor": table.joined["cursor"], "timeout_ms": LONG }));
+    let mut fixture = TwoPlayerChannel::create().await;
+    let mut bob = fixture.bob_ws().await;
+    let wait = fixture.args(json!({ "cursor": fixture.joined["cursor"], "timeout_ms": LONG }));
     let waiting = bob.send("sync_messages", wait).await.unwrap();
     assert!(bob.try_call("health_check", json!({})).await.is_ok(), "so the wait has started");
-    let (ended_well, frames) = tokio::join!(table.relay.terminate(), async {
+    let (ended_well, frames) = tokio::join!(fixture.relay.terminate(), async {
         let first = bob.frame().await.unwrap();
         (first, bob.frame().await.unwrap(), bob.closed().await)
     });
@@ -191,15 +191,15 @@ async fn clients_are_notified_of_the_shutdown() {
 #[tokio::test]
 async fn a_cancelled_wait_ends_and_is_not_answered() {
     let flags = ["--requests-per-connection", "1"];
-    let mut table = Table::set_with(&flags, json!({})).await;
-    let mut bob = table.bob_again().await;
-    let wait = table.here(json!({ "cursor": table.joined["cursor"], "timeout_ms": LONG }));
+    let mut fixture = TwoPlayerChannel::create_with(&flags, json!({})).await;
+    let mut bob = fixture.bob_ws().await;
+    let wait = fixture.args(json!({ "cursor": fixture.joined["cursor"], "timeout_ms": LONG }));
     let waiting = bob.send("sync_messages", wait.clone()).await.unwrap();
     assert_eq!(bob.refusal("health_check", json!({})).await, "RATE_LIMIT", "the wait is the only request allowed");
     bob.send_text(json!({ "cancel": waiting }).to_string()).await.unwrap();
     // Frames are processed in order, so the wait has ended when this is answered.
     bob.call("health_check", json!({})).await;
-    table.alice_says("nobody waits for this").await;
+    fixture.alice_posts("nobody waits for this").await;
     let next = bob.send("sync_messages", wait).await.unwrap();
     let frame = in_time("the next answer", bob.frame()).await.unwrap();
     assert_eq!(frame["id"], next, "{frame}");
@@ -211,25 +211,25 @@ async fn a_cancelled_wait_ends_and_is_not_answered() {
 
 #[tokio::test]
 async fn a_post_remains_when_its_wait_is_cancelled() {
-    let mut table = Table::set().await;
-    let mut bob = table.bob_again().await;
-    let post = table.here(json!({ "body": "said is said", "wait_ms": LONG }));
+    let mut fixture = TwoPlayerChannel::create().await;
+    let mut bob = fixture.bob_ws().await;
+    let post = fixture.args(json!({ "body": "said is said", "wait_ms": LONG }));
     let posting = bob.send("post_message", post).await.unwrap();
-    let wait = table.here(json!({ "cursor": table.joined["cursor"], "timeout_ms": LONG }));
-    let received = in_time("the post", table.alice.call("sync_messages", wait)).await;
+    let wait = fixture.args(json!({ "cursor": fixture.joined["cursor"], "timeout_ms": LONG }));
+    let received = in_time("the post", fixture.alice.call("sync_messages", wait)).await;
     bob.send_text(json!({ "cancel": posting }).to_string()).await.unwrap();
     assert_eq!(texts(&received), ["said is said"]);
-    assert_eq!(with_text(&table.bob_reads().await, "said is said").len(), 1);
+    assert_eq!(with_text(&fixture.bob_reads().await, "said is said").len(), 1);
 }
 
 #[tokio::test]
 async fn a_kick_ends_the_wait() {
-    let mut table = Table::set().await;
-    let mut bob = table.bob_again().await;
-    let wait = table.here(json!({ "cursor": table.joined["cursor"], "timeout_ms": LONG }));
+    let mut fixture = TwoPlayerChannel::create().await;
+    let mut bob = fixture.bob_ws().await;
+    let wait = fixture.args(json!({ "cursor": fixture.joined["cursor"], "timeout_ms": LONG }));
     let waiting = bob.send("sync_messages", wait).await.unwrap();
     assert!(bob.try_call("health_check", json!({})).await.is_ok(), "so the wait has started");
-    table.update(json!([{ "type": "kick", "slot_id": "s2" }])).await.unwrap();
+    fixture.update(json!([{ "type": "kick", "slot_id": "s2" }])).await.unwrap();
     match in_time("the end of the wait", bob.answer(waiting)).await {
         Err(Failure::Refused(error)) => assert_eq!(error["code"], "NOT_MEMBER"),
         other => panic!("{other:?}"),
@@ -238,13 +238,13 @@ async fn a_kick_ends_the_wait() {
 
 #[tokio::test]
 async fn a_post_is_acknowledged_if_its_author_is_kicked_while_waiting() {
-    let mut table = Table::set().await;
-    let mut bob = table.bob_again().await;
-    let post = table.here(json!({ "body": "you can't kick me", "wait_ms": LONG }));
+    let mut fixture = TwoPlayerChannel::create().await;
+    let mut bob = fixture.bob_ws().await;
+    let post = fixture.args(json!({ "body": "you can't kick me", "wait_ms": LONG }));
     let posting = bob.send("post_message", post).await.unwrap();
-    let wait = table.here(json!({ "cursor": table.joined["cursor"], "timeout_ms": LONG }));
-    let received = in_time("the post", table.alice.call("sync_messages", wait)).await;
-    table.update(json!([{ "type": "kick", "slot_id": "s2" }])).await.unwrap();
+    let wait = fixture.args(json!({ "cursor": fixture.joined["cursor"], "timeout_ms": LONG }));
+    let received = in_time("the post", fixture.alice.call("sync_messages", wait)).await;
+    fixture.update(json!([{ "type": "kick", "slot_id": "s2" }])).await.unwrap();
     let answer = in_time("the end of the wait", bob.answer(posting)).await.unwrap();
     assert_eq!(answer["msg_id"], received["messages"][0]["id"], "{answer}");
     assert!(answer.get("messages").is_none(), "but it contains no messages");
@@ -252,12 +252,12 @@ async fn a_post_is_acknowledged_if_its_author_is_kicked_while_waiting() {
 
 #[tokio::test]
 async fn a_rejoin_by_another_ends_the_wait() {
-    let table = Table::set().await;
-    let mut bob = table.bob_again().await;
-    let wait = table.here(json!({ "cursor": table.joined["cursor"], "timeout_ms": LONG }));
+    let fixture = TwoPlayerChannel::create().await;
+    let mut bob = fixture.bob_ws().await;
+    let wait = fixture.args(json!({ "cursor": fixture.joined["cursor"], "timeout_ms": LONG }));
     let waiting = bob.send("sync_messages", wait).await.unwrap();
-    let mut carol = table.stranger().await;
-    carol.call("join_channel", json!({ "invite_code": table.joined["rejoin_token"] })).await;
+    let mut carol = fixture.stranger().await;
+    carol.call("join_channel", json!({ "invite_code": fixture.joined["rejoin_token"] })).await;
     match in_time("the end of the wait", bob.answer(waiting)).await {
         Err(failure) => assert_eq!(failure.code(), "NOT_MEMBER"),
         Ok(answer) => panic!("{answer}"),
@@ -266,18 +266,18 @@ async fn a_rejoin_by_another_ends_the_wait() {
 
 #[tokio::test]
 async fn the_view_is_included_when_the_composition_has_changed() {
-    let mut table = Table::set().await;
-    let msg_id = table.alice_says("hello").await;
-    let from = |cursor: &Value| json!({ "channel_id": table.channel_id, "cursor": cursor, "timeout_ms": 0 });
-    let talk = table.bob.call("sync_messages", from(&table.joined["cursor"])).await;
+    let mut fixture = TwoPlayerChannel::create().await;
+    let msg_id = fixture.alice_posts("hello").await;
+    let from = |cursor: &Value| json!({ "channel_id": fixture.channel_id, "cursor": cursor, "timeout_ms": 0 });
+    let talk = fixture.bob.call("sync_messages", from(&fixture.joined["cursor"])).await;
     assert!(talk.get("view").is_none(), "a post does not change the composition: {talk}");
     let (all, here) = (from(&json!(0)), from(&json!(msg_id)));
-    assert_eq!(table.bob.call("sync_messages", all).await["view"]["name"], "Table");
-    table.update(json!([{ "type": "rename", "name": "Finals" }])).await.unwrap();
-    let renamed = table.bob.call("sync_messages", here).await;
+    assert_eq!(fixture.bob.call("sync_messages", all).await["view"]["name"], "Game");
+    fixture.update(json!([{ "type": "rename", "name": "Finals" }])).await.unwrap();
+    let renamed = fixture.bob.call("sync_messages", here).await;
     assert_eq!(renamed["view"]["name"], "Finals");
-    let after = table.here(json!({ "cursor": renamed["cursor"], "timeout_ms": 0 }));
-    assert!(table.bob.call("sync_messages", after).await.get("view").is_none());
+    let after = fixture.args(json!({ "cursor": renamed["cursor"], "timeout_ms": 0 }));
+    assert!(fixture.bob.call("sync_messages", after).await.get("view").is_none());
 }
 
 /// Makes some round trips, in which requests of other connections reach the relay.
@@ -290,16 +290,16 @@ async fn round_trips(client: &mut HttpClient) {
 #[tokio::test]
 async fn the_wait_of_a_disconnected_client_ends() {
     let relay = RelayProcess::start_verbose(&[]).await.unwrap();
-    let table = Table::set_at(relay, json!({})).await;
-    let wait = table.here(json!({ "cursor": table.joined["cursor"], "timeout_ms": LONG }));
-    let mut other = table.bob_http().await;
+    let fixture = TwoPlayerChannel::create_on(relay, json!({})).await;
+    let wait = fixture.args(json!({ "cursor": fixture.joined["cursor"], "timeout_ms": LONG }));
+    let mut other = fixture.bob_http().await;
     let mut abandoned = 0;
     for over_mcp in [true, false] {
         let before = abandoned;
         // A client that disconnects before the wait has started leaves no trace in the log, so repeat until one does.
         let until_abandoned = async {
             while abandoned == before {
-                let mut client = table.bob_http().await;
+                let mut client = fixture.bob_http().await;
                 let waiting = async {
                     if over_mcp {
                         client.call_tool("sync_messages", wait.clone()).await.map(drop)
@@ -313,7 +313,7 @@ async fn the_wait_of_a_disconnected_client_ends() {
                 }
                 drop(client);
                 round_trips(&mut other).await;
-                abandoned = table.relay.logged().unwrap().matches("abandoned").count();
+                abandoned = fixture.relay.logged().unwrap().matches("abandoned").count();
             }
         };
         in_time("the end of the wait", until_abandoned).await;

@@ -141,7 +141,12 @@ impl Screen {
         self.item(Tone::Faint, "", &truncate(&Value::Object(body).to_string(), MAX_DATA))
     }
 
-    fn draws_and_timers(&mut self, drawn: &[KeystreamRange], timers: &[TimerChange], began: Timestamp) -> io::Result<()> {
+    fn draws_and_timers(
+        &mut self,
+        drawn: &[KeystreamRange],
+        timers: &[TimerChange],
+        began: Timestamp,
+    ) -> io::Result<()> {
         for KeystreamRange { open, from, to, .. } in drawn {
             let source = if *open { "with the players' entropy" } else { "from the relay alone, before ctx.start()" };
             self.item(Tone::Faint, "drew", &format!("{} random bytes, {source}", to - from))?;

@@ -16,7 +16,7 @@ pub(crate) async fn in_time<T>(what: &str, future: impl Future<Output = T>) -> T
 }
 
 /// A relay, a channel on it, and a connection of each player.
-pub(crate) struct Table {
+pub(crate) struct TwoPlayerChannel {
     pub(crate) relay: RelayProcess,
     pub(crate) alice: WsClient,
     pub(crate) bob: WsClient,
@@ -28,30 +28,30 @@ pub(crate) struct Table {
     pub(crate) joined: Value,
 }
 
-impl Table {
+impl TwoPlayerChannel {
     /// Creates a channel without a referee.
-    pub(crate) async fn set() -> Self {
-        Self::set_with(&[], json!({})).await
+    pub(crate) async fn create() -> Self {
+        Self::create_with(&[], json!({})).await
     }
 
     /// Creates a channel with a referee of this source.
-    pub(crate) async fn refereed_by(source: &str) -> Self {
-        Self::set_with(&[], json!({ "bot_code": source })).await
+    pub(crate) async fn with_bot(source: &str) -> Self {
+        Self::create_with(&[], json!({ "bot_code": source })).await
     }
 
     /// Creates a channel with additional flags of the relay and additional arguments of `create_channel`.
-    pub(crate) async fn set_with(flags: &[&str], more: Value) -> Self {
+    pub(crate) async fn create_with(flags: &[&str], more: Value) -> Self {
         let relay = RelayProcess::start_with(flags).await.unwrap();
-        Self::set_at(relay, more).await
+        Self::create_on(relay, more).await
     }
 
     /// Creates a channel on a relay that is already running.
-    pub(crate) async fn set_at(relay: RelayProcess, more: Value) -> Self {
+    pub(crate) async fn create_on(relay: RelayProcess, more: Value) -> Self {
         let bob_token = relay.create_token("bob").await.unwrap();
         let mut alice = relay.connect().await.unwrap();
         let mut bob = WsClient::connect(relay.address(), &bob_token).await.unwrap();
         let slots = ["bot:referee", "invite:alice", "invite:bob", "invite:carol"];
-        let create = with(json!({ "name": "Table", "slots": slots, "join_as": "alice" }), more);
+        let create = with(json!({ "name": "Game", "slots": slots, "join_as": "alice" }), more);
         let created = alice.call("create_channel", create).await;
         let joined = bob.call("join_channel", json!({ "invite_code": created["invites"][0] })).await;
         let channel_id = created["channel_id"].as_str().unwrap().to_owned();
@@ -59,12 +59,12 @@ impl Table {
     }
 
     /// Adds the channel's id to arguments.
-    pub(crate) fn here(&self, args: Value) -> Value {
+    pub(crate) fn args(&self, args: Value) -> Value {
         with(json!({ "channel_id": self.channel_id }), args)
     }
 
     /// Opens another WebSocket connection as bob.
-    pub(crate) async fn bob_again(&self) -> WsClient {
+    pub(crate) async fn bob_ws(&self) -> WsClient {
         WsClient::connect(self.relay.address(), &self.bob_token).await.unwrap()
     }
 
@@ -80,26 +80,26 @@ impl Table {
     }
 
     /// Posts a text as alice, and returns the message's id.
-    pub(crate) async fn alice_says(&mut self, text: &str) -> u64 {
-        let args = self.here(json!({ "body": text }));
+    pub(crate) async fn alice_posts(&mut self, text: &str) -> u64 {
+        let args = self.args(json!({ "body": text }));
         self.alice.call("post_message", args).await["msg_id"].as_u64().unwrap()
     }
 
     /// Posts a text as bob, and returns the message's id.
-    pub(crate) async fn bob_says(&mut self, text: &str) -> u64 {
-        let args = self.here(json!({ "body": text }));
+    pub(crate) async fn bob_posts(&mut self, text: &str) -> u64 {
+        let args = self.args(json!({ "body": text }));
         self.bob.call("post_message", args).await["msg_id"].as_u64().unwrap()
     }
 
     /// Updates the channel as alice, its owner. The error is the code of a refusal.
     pub(crate) async fn update(&mut self, ops: Value) -> Result<Value, String> {
-        let args = self.here(json!({ "ops": ops }));
+        let args = self.args(json!({ "ops": ops }));
         outcome(self.alice.try_call("update_channel", args).await)
     }
 
     /// Updates the channel as bob. The error is the code of a refusal.
     pub(crate) async fn bob_updates(&mut self, ops: Value) -> Result<Value, String> {
-        let args = self.here(json!({ "ops": ops }));
+        let args = self.args(json!({ "ops": ops }));
         outcome(self.bob.try_call("update_channel", args).await)
     }
 
