@@ -16,11 +16,11 @@ async fn errors_say_what_is_wrong_and_what_to_do() {
     let mut calls = vec![
         ("a wrong type", "bob", "post_message", with(at.clone(), json!({ "body": 7 }))),
         ("an unknown argument", "bob", "post_message", with(at.clone(), json!({ "body": "x", "sender": "s1" }))),
-        ("an argument that is missing", "bob", "post_message", json!({ "body": "x" })),
-        ("an id of another form", "bob", "post_message", json!({ "channel_id": "lobby", "body": "x" })),
+        ("a missing argument", "bob", "post_message", json!({ "body": "x" })),
+        ("a malformed id", "bob", "post_message", json!({ "channel_id": "lobby", "body": "x" })),
         ("an unknown operation", "bob", "shout", json!({})),
         ("a reserved kind", "bob", "post_message", with(at.clone(), json!({ "body": "x", "kind": "system" }))),
-        ("a wrong kind", "bob", "post_message", with(at.clone(), json!({ "body": "x", "kind": "my move" }))),
+        ("an invalid kind", "bob", "post_message", with(at.clone(), json!({ "body": "x", "kind": "my move" }))),
         (
             "a number too large",
             "bob",
@@ -30,9 +30,9 @@ async fn errors_say_what_is_wrong_and_what_to_do() {
         ("a message too large", "bob", "post_message", with(at.clone(), json!({ "body": "x".repeat(40_000) }))),
         ("an unknown bot", "bob", "dm_bot", with(at.clone(), json!({ "bot_id": "bot_Nobody_0", "message": "x" }))),
         ("not a member", "mallory", "post_message", with(at.clone(), json!({ "body": "x" }))),
-        ("an invite that is none", "mallory", "join_channel", json!({ "invite_code": "inv_0" })),
-        ("an invite that was used", "mallory", "join_channel", json!({ "invite_code": invite[0] })),
-        ("a rejoin token that is none", "mallory", "join_channel", json!({ "invite_code": "rejoin_0" })),
+        ("an invalid invite", "mallory", "join_channel", json!({ "invite_code": "inv_0" })),
+        ("a used invite", "mallory", "join_channel", json!({ "invite_code": invite[0] })),
+        ("an invalid rejoin token", "mallory", "join_channel", json!({ "invite_code": "rejoin_0" })),
         ("not an admin", "bob", "update_channel", with(at.clone(), json!({ "ops": [{ "type": "close" }] }))),
         (
             "the bots are settled",
@@ -41,22 +41,27 @@ async fn errors_say_what_is_wrong_and_what_to_do() {
             with(at.clone(), json!({ "name": "B", "code_ref": "GuessBot" })),
         ),
         (
-            "an op that does not fit",
+            "an op that does not fit the slot",
             "alice",
             "update_channel",
             with(at.clone(), json!({ "ops": [{ "type": "kick", "slot_id": "s0" }] })),
         ),
         ("no ops", "alice", "update_channel", with(at.clone(), json!({ "ops": [] }))),
         (
-            "a name that is none",
+            "an invalid name",
             "alice",
             "update_channel",
             with(at.clone(), json!({ "ops": [{ "type": "rename", "name": "" }] })),
         ),
         ("no slots", "bob", "create_channel", json!({ "name": "x", "slots": [] })),
-        ("a slot that is none", "bob", "create_channel", json!({ "name": "x", "slots": ["alice"] })),
-        ("a seat that is none", "bob", "create_channel", json!({ "name": "x", "slots": ["invite:a"], "join_as": "b" })),
-        ("parameters of no bot", "bob", "create_channel", json!({ "name": "x", "slots": ["bot:r"], "bot_params": {} })),
+        ("an invalid slot", "bob", "create_channel", json!({ "name": "x", "slots": ["alice"] })),
+        ("an unknown seat", "bob", "create_channel", json!({ "name": "x", "slots": ["invite:a"], "join_as": "b" })),
+        (
+            "parameters without a bot",
+            "bob",
+            "create_channel",
+            json!({ "name": "x", "slots": ["bot:r"], "bot_params": {} }),
+        ),
         (
             "an unknown preset",
             "bob",
@@ -70,22 +75,17 @@ async fn errors_say_what_is_wrong_and_what_to_do() {
     let bot = |code: &str| with(alices.clone(), json!({ "name": "B", "inline_code": code }));
     calls.extend([
         ("an owner without a seat", "bob", "post_message", with(bobs, json!({ "body": "x" }))),
-        ("a bot that is none", "alice", "attach_bot", with(alices.clone(), json!({ "name": "B" }))),
+        ("a bot without code", "alice", "attach_bot", with(alices.clone(), json!({ "name": "B" }))),
         ("a forbidden import", "alice", "attach_bot", bot("import os\n")),
         ("a syntax error", "alice", "attach_bot", bot("class B:\n    def on_init(self)\n")),
         ("no bot class", "alice", "attach_bot", bot("x = 1\n")),
         ("on_init fails", "alice", "attach_bot", bot("class B:\n    def on_init(self):\n        1 / 0\n")),
-        (
-            "a place that is none",
-            "alice",
-            "get_bot_code",
-            with(alices, json!({ "bot_id": "bot_B_0", "offset": 7_000 })),
-        ),
+        ("an invalid offset", "alice", "get_bot_code", with(alices, json!({ "bot_id": "bot_B_0", "offset": 7_000 }))),
     ]);
     let keyed = with(at.clone(), json!({ "body": "x", "idempotency_key": "k1" }));
     fixture.alice.call("post_message", keyed).await;
     calls.push((
-        "a key that was used",
+        "a used key",
         "alice",
         "post_message",
         with(at.clone(), json!({ "body": "y", "idempotency_key": "k1" })),
