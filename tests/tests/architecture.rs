@@ -217,12 +217,14 @@ const RELAY_LAYERS: &[&[&str]] = &[
     &["operation"],
     &["bots"],
     &["state"],
-    &["export", "retention", "channel"],
-    &["auth", "egress"],
+    &["export", "retention", "channel", "egress"],
     &["quota"],
-    &["pace", "problem", "keys", "error", "telemetry"],
+    &["auth"],
+    &["pace", "keys", "error", "database", "telemetry"],
+    &["problem"],
+    &["net"],
     &["config"],
-    &["net", "clock"],
+    &["clock"],
 ];
 
 #[test]

@@ -206,9 +206,11 @@ async fn kill_repeatedly(
 fn kill_points() -> Vec<KillPoint> {
     let mut points = vec![KillPoint::Anywhere];
     if cfg!(debug_assertions) {
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../relay/src");
+        let relay = Path::new(env!("CARGO_MANIFEST_DIR")).join("../relay");
         let mut names = vec![];
-        find_failpoints(&source, &mut names);
+        for source in ["src", "store/src"] {
+            find_failpoints(&relay.join(source), &mut names);
+        }
         assert!(names.len() >= 6, "there are fail points around hook, commit and reply: {names:?}");
         points.extend(names.into_iter().map(KillPoint::Failpoint));
     }

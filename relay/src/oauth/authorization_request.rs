@@ -10,7 +10,7 @@ use mcp_multiplayer_protocol::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::authorization_response::{AuthorizationError, AuthorizationErrorCode};
-use super::client::{self, Client, ClientError};
+use super::client::{Client, ClientError};
 use super::error_page::ErrorPage;
 use super::parameters::{Parameters, RepeatedParameter};
 use super::scope::Scope;
@@ -62,7 +62,7 @@ impl VerifiedClient {
         let client_id = client_id.ok_or_else(|| {
             invalid("The link does not name the program that wants to connect (client_id is missing).")
         })?;
-        let client = match client::resolve(server, client_id, requester).await {
+        let client = match server.resolve_client(client_id, requester).await {
             Ok(client) => client,
             Err(ClientError::NotRegistered) => {
                 return Err(invalid(

@@ -9,17 +9,14 @@
 
 use std::sync::Arc;
 
-use axum::Router;
-use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{get, post};
 use mcp_multiplayer_protocol::{ChannelId, Timestamp};
 
 use super::authorization_request::{AuthorizationRequest, ConsentPrompt, VerifiedClient};
 use super::authorization_response::{AuthorizationError, AuthorizationErrorCode, AuthorizationResponse};
 use super::consent;
-use super::decision::decide;
 use super::error_page::ErrorPage;
 use super::metadata::issuer;
 use super::parameters::Parameters;
@@ -37,20 +34,7 @@ use crate::store::{AuthorizationCode, Grant, NewAuthorizationCode, StoreError};
 const CODE_MS: i64 = 60_000;
 /// Time for which the consent page can be answered, in milliseconds.
 const PAGE_MS: i64 = 10 * 60_000;
-/// Maximum size of the consent page's form, which contains the signed request.
-const MAX_FORM_BYTES: usize = 64 * 1024;
-
-/// Routes of the authorization endpoint and of the consent page's form.
-pub(super) fn router(server: &Arc<AuthorizationServer>) -> Router {
-    Router::new()
-        .route("/oauth/authorize", get(authorize))
-        .route("/authorize", get(authorize))
-        .route("/oauth/authorize/decision", post(decide))
-        .layer(DefaultBodyLimit::max(MAX_FORM_BYTES))
-        .with_state(Arc::clone(server))
-}
-
-async fn authorize(State(server): State<Arc<AuthorizationServer>>, request: Request) -> Response {
+pub(super) async fn authorize(State(server): State<Arc<AuthorizationServer>>, request: Request) -> Response {
     let relay = &server.relay;
     if relay.config.access() == Access::Closed {
         return ErrorPage::closed(relay).response(StatusCode::FORBIDDEN);

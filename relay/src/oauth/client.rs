@@ -1,16 +1,10 @@
 //! Clients, which ask for access on a person's behalf or, with `client_credentials`, on their own.
 
-use std::net::IpAddr;
-
 use mcp_multiplayer_protocol::Hash;
 use thiserror::Error;
 
 use super::redirect_uri;
-use super::server::AuthorizationServer;
-use crate::error::store_failed;
 
-/// Maximum length of a `client_id`, in bytes.
-const MAX_ID_BYTES: usize = 500;
 /// Maximum length of a displayed name, in characters.
 const MAX_NAME_CHARACTERS: usize = 80;
 
@@ -57,34 +51,6 @@ pub(super) enum ClientError {
     /// Internal error, already logged.
     #[error("the relay had an internal error; try again")]
     Internal,
-}
-
-/// Returns the client with this id: from its metadata document if the id is an https URL, else from the registrations.
-///
-/// `requester` is the address of the caller, whose fetches of metadata documents are limited.
-pub(super) async fn resolve(
-    server: &AuthorizationServer,
-    client_id: &str,
-    requester: Option<IpAddr>,
-) -> Result<Client, ClientError> {
-    if client_id.len() > MAX_ID_BYTES {
-        return Err(ClientError::NotRegistered);
-    }
-    if client_id.starts_with("https://") {
-        return server.client_metadata.resolve(client_id, requester).await;
-    }
-    let client = server.store.lookup_client(client_id.to_owned()).await.map_err(|error| {
-        let _ = store_failed(error);
-        ClientError::Internal
-    })?;
-    let client = client.ok_or(ClientError::NotRegistered)?;
-    Ok(Client {
-        id: client.id,
-        name: client.name,
-        redirect_uris: client.redirect_uris,
-        secret_hash: client.secret_hash,
-        metadata_host: None,
-    })
 }
 
 /// Makes a client's name safe to display: removes invisible characters and those that change the direction of the

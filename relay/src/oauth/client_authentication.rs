@@ -6,7 +6,7 @@ use data_encoding::BASE64;
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq as _;
 
-use super::client::{self, Client};
+use super::client::Client;
 use super::form::Form;
 use super::server::AuthorizationServer;
 use super::token_error::TokenError;
@@ -67,7 +67,7 @@ async fn verify_client(
     id: &str,
     secret: Option<&str>,
 ) -> Result<Client, TokenError> {
-    let client = client::resolve(server, id, client_address(&parts.extensions)).await?;
+    let client = server.resolve_client(id, client_address(&parts.extensions)).await?;
     let is_authenticated = match (&client.secret_hash, secret) {
         (Some(hash), Some(secret)) => bool::from(hash.as_bytes().ct_eq(token_hash(secret).as_bytes())),
         (None, None) => true,

@@ -52,14 +52,25 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::routing::{get, post};
 
 use self::server::AuthorizationServer;
 use crate::state::Relay;
 
 pub(crate) use self::endpoints::is_public_metadata;
 
+/// Maximum size of the consent page's form, which contains the signed request, in bytes.
+const MAX_FORM_BYTES: usize = 64 * 1024;
+
 /// Routes of all endpoints and pages of the authorization server.
 pub(crate) fn router(relay: &Arc<Relay>) -> Result<Router> {
     let server = Arc::new(AuthorizationServer::open(relay)?);
-    Ok(Router::new().merge(endpoints::router(&server)).merge(authorize::router(&server)))
+    let pages = Router::new()
+        .route("/oauth/authorize", get(authorize::authorize))
+        .route("/authorize", get(authorize::authorize))
+        .route("/oauth/authorize/decision", post(decision::decide))
+        .layer(DefaultBodyLimit::max(MAX_FORM_BYTES))
+        .with_state(Arc::clone(&server));
+    Ok(pages.merge(endpoints::router(&server)))
 }
