@@ -29,7 +29,7 @@ pub fn evolve_composition(composition: &mut Arc<Composition>, due: &mut Vec<u64>
         && entry.envelope.kind == Kind::SYSTEM
         && let Some(event) = entry.body().and_then(|body| body.parse::<SystemEvent>().ok())
     {
-        // These concern a bot's randomness alone. `revision` stays, or every reader would be sent the view anew.
+        // These concern a bot's randomness alone. `revision` stays, or every reader would be sent the view again.
         if matches!(event, SystemEvent::EntropyOpened { .. } | SystemEvent::SeedRevealed { .. }) {
             return;
         }

@@ -86,7 +86,7 @@ async fn follow(relay: Weak<Relay>, channel: Weak<LiveChannel>, bot_id: BotId) {
                 Ok(CaughtUp::Ended) => return,
                 Err(error) => {
                     // Not the bot's fault: the relay failed, or the bot was replaced meanwhile. Nothing is
-                    // appended; the bot is loaded anew and tried again.
+                    // appended; the bot is loaded and tried again.
                     tracing::error!(channel_id = %channel.channel_id(), %bot_id, error.cause = %error, "running a hook failed; retrying");
                     runner = None;
                     tokio::select! {

@@ -28,7 +28,7 @@ impl Runner {
         let cursor = CursorMove { from: self.stored, to: self.cursor };
         let fired = channel
             .commit(|proposal| {
-                // An entry may have arrived meanwhile whose hook cancels the timer or sets it anew. Hooks
+                // An entry may have arrived meanwhile whose hook cancels the timer or sets it again. Hooks
                 // run in the order of the log, so that one comes first, and the timer is looked at again after it.
                 let state = proposal.state();
                 let place = state.composition.bots.iter().position(|bot| bot.bot_id == *bot_id);

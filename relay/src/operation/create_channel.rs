@@ -23,7 +23,7 @@ use crate::store::Membership;
 /// Longest message about a bot that does not run, in characters.
 const ERROR_CHARS: usize = 600;
 
-/// The stored outcome of the request. The rest of the answer is computed anew for every repeat.
+/// The stored outcome of the request. The rest of the answer is computed again for every repeat.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Outcome {
     channel_id: ChannelId,

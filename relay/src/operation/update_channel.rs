@@ -14,7 +14,7 @@ use crate::error::{internal, store_failed};
 use crate::keys::SeatClaim;
 use crate::store::BotChange;
 
-/// The stored outcome of the request. Invite codes are secrets and therefore derived from it anew.
+/// The stored outcome of the request. Invite codes are secrets and therefore derived from it again.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Outcome {
     invites: Vec<(SlotId, u32)>,

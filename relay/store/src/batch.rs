@@ -172,9 +172,9 @@ pub struct NewToken {
     pub id: String,
     /// Hash of the token, which is kept nowhere.
     pub token_hash: Hash,
-    /// Whose it is, in the operator's words.
+    /// Name of the owner, in the operator's words.
     pub name: String,
-    /// When it was made.
+    /// Time of creation.
     pub created_at: Timestamp,
 }
 
@@ -183,8 +183,8 @@ pub struct NewToken {
 pub struct Token {
     /// Its id.
     pub id: String,
-    /// Whose it is.
+    /// Name of the owner.
     pub name: String,
-    /// When it was made.
+    /// Time of creation.
     pub created_at: Timestamp,
 }

@@ -100,7 +100,7 @@ async fn an_unknown_grant_cannot_be_revoked() {
     let output = command(&relay, &["grant", "revoke", "none\u{1b}[2J"]).await;
     assert!(!output.status.success());
     assert!(
-        stderr(&output).contains(r"there is no grant none\u{1b}[2J; 'grant list' shows them"),
+        stderr(&output).contains(r"there is no grant none\u{1b}[2J; list them with 'grant list'"),
         "{}",
         stderr(&output)
     );

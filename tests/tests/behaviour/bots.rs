@@ -83,10 +83,7 @@ async fn code_can_be_attached_where_the_sandbox_is_active() {
     let mut refereed = TwoPlayerChannel::with_bot(ECHO).await;
     let log = refereed.bob_reads().await;
     let attached = &of_type(&log, "bot:attach")[0]["body"];
-    assert_eq!(
-        (&attached["sandbox_report"], &attached["sandbox_report"]),
-        (&health["sandbox"], &health["sandbox_report"])
-    );
+    assert_eq!((&attached["sandbox"], &attached["sandbox_report"]), (&health["sandbox"], &health["sandbox_report"]));
 }
 
 #[tokio::test]
