@@ -63,7 +63,7 @@ impl SqliteStore {
     }
 
     fn start(path: &Path, lock: Option<File>) -> Result<Self, StoreError> {
-        let connection = schema::connect_writer(path, lock.as_ref()).map_err(not_opened)?;
+        let connection = schema::connect_writer(path).map_err(not_opened)?;
         let failed = |source| not_opened(OpenError::File { path: path.to_owned(), source });
         Ok(Self { writer: Writer::start(connection).map_err(failed)?, readers: Readers::new(path), _lock: lock })
     }

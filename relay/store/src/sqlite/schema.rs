@@ -5,8 +5,11 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use thiserror::Error;
 
-/// Migrations: each makes a version of the schema from the version before it. The first makes version 1.
-const MIGRATIONS: &[&str] = &[include_str!("schema.sql"), include_str!("schema_2.sql"), include_str!("schema_3.sql")];
+/// The tables of a new database.
+const SCHEMA: &str = include_str!("schema.sql");
+
+/// Version of the schema. A database of another version is refused.
+const VERSION: i64 = 4;
 
 /// Application id in the header of the database file: "mmpl".
 const APPLICATION_ID: i64 = 0x6d6d_706c;
@@ -20,9 +23,9 @@ pub(super) enum OpenError {
     #[error("{path} is in use by another relay")]
     InUse { path: PathBuf },
     #[error(
-        "{path} has schema version {found}, but this program supports versions up to {supported}: use a newer program"
+        "{path} has schema version {found}, but this program needs version {VERSION}: use the program that made it, or start with a new data directory"
     )]
-    Newer { path: PathBuf, found: i64, supported: i64 },
+    OtherVersion { path: PathBuf, found: i64 },
     #[error("{path} is a database of another program")]
     Foreign { path: PathBuf },
     #[error("{path} cannot be switched to journal mode WAL")]
@@ -33,20 +36,18 @@ pub(super) enum OpenError {
     Database { path: PathBuf, source: rusqlite::Error },
 }
 
-/// Opens the connection that writes, and migrates the database to the current version.
-///
-/// `lock` is the relay's lock of the database. Without it, a database that has to be migrated is refused while a
-/// relay has it open, because that relay expects the old schema.
-pub(super) fn connect_writer(path: &Path, lock: Option<&File>) -> Result<Connection, OpenError> {
+/// Opens the connection that writes, and makes the tables of a new database.
+pub(super) fn connect_writer(path: &Path) -> Result<Connection, OpenError> {
     create(path)?;
     let failed = |source| OpenError::Database { path: path.to_owned(), source };
     let mut connection =
         Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)
             .map_err(failed)?;
     prepare(&connection).map_err(failed)?;
-    if version(&connection, path)? < supported() {
-        let _lock = if lock.is_none() { Some(self::lock(path)?) } else { None };
-        migrate(&mut connection).map_err(failed)?;
+    match version(&connection, path)? {
+        VERSION => {}
+        0 => create_tables(&mut connection).map_err(failed)?,
+        found => return Err(OpenError::OtherVersion { path: path.to_owned(), found }),
     }
     let mode: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0)).map_err(failed)?;
     if mode != "wal" {
@@ -93,10 +94,6 @@ fn create(path: &Path) -> Result<File, OpenError> {
     options.open(path).map_err(|source| OpenError::File { path: path.to_owned(), source })
 }
 
-fn supported() -> i64 {
-    i64::try_from(MIGRATIONS.len()).expect("migrations are few")
-}
-
 /// Reads the schema version of a database; 0 when it is empty.
 fn version(connection: &Connection, path: &Path) -> Result<i64, OpenError> {
     let read = |pragma| connection.query_row(pragma, [], |row| row.get::<_, i64>(0));
@@ -106,27 +103,22 @@ fn version(connection: &Connection, path: &Path) -> Result<i64, OpenError> {
     if application != APPLICATION_ID && !empty {
         return Err(OpenError::Foreign { path: path.to_owned() });
     }
-    if found > supported() {
-        return Err(OpenError::Newer { path: path.to_owned(), found, supported: supported() });
-    }
     Ok(found)
 }
 
-fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
+fn create_tables(connection: &mut Connection) -> rusqlite::Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    // Read again inside the transaction: another process may have migrated the database meanwhile.
+    // Read again inside the transaction: another process may have made the tables meanwhile.
     let found: i64 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-    for (version, sql) in (1..).zip(MIGRATIONS) {
-        if version > found {
-            transaction.execute_batch(sql)?;
-            transaction.pragma_update(None, "user_version", version)?;
-        }
+    if found == 0 {
+        transaction.execute_batch(SCHEMA)?;
+        transaction.pragma_update(None, "user_version", VERSION)?;
+        transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
     }
-    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
     transaction.commit()
 }
 
 /// Checks that a transaction can become durable, by one that changes nothing.
 pub(super) fn rewrite_version(connection: &Connection) -> rusqlite::Result<()> {
-    connection.pragma_update(None, "user_version", supported())
+    connection.pragma_update(None, "user_version", VERSION)
 }

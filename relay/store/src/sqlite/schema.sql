@@ -1,4 +1,4 @@
--- Version 1. Times are milliseconds since 1970-01-01T00:00:00Z; hashes are 32 bytes, ids of channels 10 bytes.
+-- Times are milliseconds since 1970-01-01T00:00:00Z; hashes are 32 bytes, ids of channels 10 bytes.
 
 -- Rewritten by every append, and therefore small. `no` numbers channels in the order of their creation.
 CREATE TABLE channel (
@@ -72,18 +72,24 @@ CREATE TABLE bot (
     source   TEXT    NOT NULL,
     manifest TEXT    NOT NULL,
     params   TEXT    NOT NULL,
+    -- The bot's secrets, encrypted with the relay's key; null without any.
+    env      BLOB,
     PRIMARY KEY (channel, bot_id)
 ) STRICT, WITHOUT ROWID;
 
 -- A bot's place in the log. Separate from its state, which may be large and often does not change.
 CREATE TABLE bot_cursor (
-    channel  INTEGER NOT NULL REFERENCES channel (no),
-    bot_id   TEXT    NOT NULL,
-    entry    INTEGER NOT NULL,
-    step     INTEGER NOT NULL,
-    detached INTEGER NOT NULL,
+    channel    INTEGER NOT NULL REFERENCES channel (no),
+    bot_id     TEXT    NOT NULL,
+    entry      INTEGER NOT NULL,
+    step       INTEGER NOT NULL,
+    detached   INTEGER NOT NULL,
+    -- Time at which the bot's next timer fires; null without one.
+    next_timer INTEGER,
     PRIMARY KEY (channel, bot_id)
 ) STRICT, WITHOUT ROWID;
+
+CREATE INDEX bot_cursor_next_timer ON bot_cursor (channel) WHERE next_timer IS NOT NULL AND detached = 0;
 
 CREATE TABLE bot_state (
     channel INTEGER NOT NULL REFERENCES channel (no),
@@ -97,6 +103,103 @@ CREATE TABLE token (
     id         TEXT    NOT NULL UNIQUE,
     token_hash BLOB    NOT NULL UNIQUE,
     name       TEXT    NOT NULL,
+    created_at INTEGER NOT NULL,
+    revoked    INTEGER NOT NULL
+) STRICT;
+
+-- Network traffic of hooks.
+CREATE TABLE exchange (
+    channel       INTEGER NOT NULL REFERENCES channel (no),
+    trigger_entry INTEGER NOT NULL,
+    bot_id        TEXT    NOT NULL,
+    step          INTEGER NOT NULL,
+    -- Requests and responses as JSON; null where they contained a secret. Their hash is in the log.
+    record        TEXT,
+    PRIMARY KEY (channel, trigger_entry, bot_id, step)
+) STRICT, WITHOUT ROWID;
+
+-- The authorization server. Authorization codes, tokens and secrets are stored as hashes alone.
+
+CREATE TABLE oauth_client (
+    id            TEXT    NOT NULL PRIMARY KEY,
+    name          TEXT    NOT NULL,
+    -- A JSON array of strings.
+    redirect_uris TEXT    NOT NULL,
+    -- Null for a public client.
+    secret_hash   BLOB,
+    registered_at INTEGER NOT NULL,
+    -- Time at which it last got a token, or at which it registered.
+    used_at       INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX oauth_client_used_at ON oauth_client (used_at);
+
+-- A client that has an id by other means than registration is not in `oauth_client`; hence no reference to it.
+CREATE TABLE oauth_grant (
+    no          INTEGER PRIMARY KEY,
+    id          TEXT    NOT NULL UNIQUE,
+    principal   TEXT    NOT NULL,
+    client_id   TEXT    NOT NULL,
+    client_name TEXT    NOT NULL,
+    scope       TEXT    NOT NULL,
+    resource    TEXT    NOT NULL,
+    created_at  INTEGER NOT NULL,
+    revoked     INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX oauth_grant_principal ON oauth_grant (principal);
+CREATE INDEX oauth_grant_client_id ON oauth_grant (client_id);
+
+-- Kept after it was redeemed, so that a second redemption is recognized. Its grant is made when it is redeemed.
+CREATE TABLE oauth_code (
+    code_hash    BLOB    NOT NULL PRIMARY KEY,
+    grant_id     TEXT    NOT NULL,
+    principal    TEXT    NOT NULL,
+    client_id    TEXT    NOT NULL,
+    client_name  TEXT    NOT NULL,
+    scope        TEXT    NOT NULL,
+    resource     TEXT    NOT NULL,
+    created_at   INTEGER NOT NULL,
+    redirect_uri TEXT    NOT NULL,
+    challenge    TEXT    NOT NULL,
+    expires_at   INTEGER NOT NULL,
+    redeemed     INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX oauth_code_client_id ON oauth_code (client_id);
+CREATE INDEX oauth_code_expires_at ON oauth_code (expires_at);
+
+CREATE TABLE oauth_access_token (
+    token_hash BLOB    NOT NULL PRIMARY KEY,
+    grant_no   INTEGER NOT NULL REFERENCES oauth_grant (no) ON DELETE CASCADE,
+    expires_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX oauth_access_token_grant_no ON oauth_access_token (grant_no);
+CREATE INDEX oauth_access_token_expires_at ON oauth_access_token (expires_at);
+
+-- Kept after it was replaced, so that a stolen one is recognized.
+CREATE TABLE oauth_refresh_token (
+    token_hash  BLOB    NOT NULL PRIMARY KEY,
+    grant_no    INTEGER NOT NULL REFERENCES oauth_grant (no) ON DELETE CASCADE,
+    expires_at  INTEGER NOT NULL,
+    -- The token that it replaces; null for a grant's first one.
+    replaces    BLOB,
+    -- Time at which it was first replaced; null before that.
+    replaced_at INTEGER
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX oauth_refresh_token_grant_no ON oauth_refresh_token (grant_no);
+CREATE INDEX oauth_refresh_token_expires_at ON oauth_refresh_token (expires_at);
+
+-- A revoked one stays, so that an authorization that was under way then ends in no grant.
+CREATE TABLE access_code (
+    no         INTEGER PRIMARY KEY,
+    id         TEXT    NOT NULL UNIQUE,
+    code_hash  BLOB    NOT NULL UNIQUE,
+    name       TEXT    NOT NULL,
+    -- The principal that its bearer acts as.
+    principal  TEXT    NOT NULL UNIQUE,
     created_at INTEGER NOT NULL,
     revoked    INTEGER NOT NULL
 ) STRICT;
