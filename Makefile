@@ -48,8 +48,7 @@ clients: setup
 	@sh examples/demo/setup.sh
 
 demo: clients
-	@echo "Building the programs from about $$(grep -c '^name' Cargo.lock) crates. The first build takes several minutes."
-	cargo build --bins
+	@bash examples/demo/build.sh
 	@echo 'Starting a relay and two players.'
 	@$(CLIENTS_ENV) examples/demo/demo.py --bin-dir target/debug
 

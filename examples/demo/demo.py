@@ -160,10 +160,14 @@ async def raise_on_exit(relay):
 def command_error(error, alice_log, relay_log):
     """Turns any error, also one inside exception groups, into a message for the user."""
     causes = list(leaf_exceptions(error))
-    for kind in (CommandError, CheckFailed, ToolFailed):
+    for kind in (CommandError, CheckFailed):
         for cause in causes:
             if isinstance(cause, kind):
                 return cause if isinstance(cause, CommandError) else CommandError(str(cause))
+    for cause in causes:
+        if isinstance(cause, ToolFailed):
+            # What the relay answered is for players; its log says what the operator can do.
+            return CommandError(f"{cause}\nThe log of the relay:\n{tail(relay_log)}")
     reason = "; ".join(f"{type(cause).__name__}: {cause}" for cause in causes)
     return CommandError(f"The demo failed: {reason}\nThe log of Alice's stdio server:\n{tail(alice_log)}\n"
                         f"The log of the relay:\n{tail(relay_log)}")

@@ -1,6 +1,7 @@
 """The demo succeeds, or explains its failure without a traceback, and leaves no process behind."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -51,6 +52,14 @@ class DemoTest(unittest.TestCase):
             for name in PROGRAMS:
                 write_script(directory, name, "echo the disk is full >&2", "exit 3")
             self.assert_demo_fails(directory, ["exited unexpectedly, with code 3", "the disk is full"])
+
+    def test_a_bot_worker_that_does_not_start_is_reported_with_the_remedy(self):
+        with tempfile.TemporaryDirectory() as directory:
+            # A copy: the relay looks for the worker beside its real path.
+            for name in ("mcp-multiplayer-relay", "mcp-multiplayer"):
+                shutil.copy(paths.BIN_DIR / name, directory)
+            write_script(directory, "mcp-multiplayer-bot", "echo no libpython >&2", "exit 1")
+            self.assert_demo_fails(directory, ["BOTS_UNAVAILABLE", "no libpython", "make setup"])
 
     def test_a_relay_or_stdio_server_killed_during_the_game_is_reported(self):
         for victim, message in (("mcp-multiplayer-relay", "exited unexpectedly"), ("mcp-multiplayer", "Connection closed")):
