@@ -13,6 +13,7 @@
 //! | `mcp-multiplayer/request/v1` | replaces secrets by MACs in the stored hashes of requests with an idempotency key |
 //! | `mcp-multiplayer/cookie/v1` | signs the cookies by which the authorization server recognizes browsers |
 //! | `mcp-multiplayer/consent/v1` | authenticates the hidden field of the consent page's form |
+//! | `mcp-multiplayer/fingerprint/v1` | is stored in the database, which is refused with any other key |
 //!
 //! Invite codes and rejoin tokens are not stored. Each contains its channel, slot and number, and a MAC over them. So the
 //! relay can compute a code again when the reply that contained it was lost, and a stolen database opens no seat. For the
@@ -27,6 +28,7 @@ use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 
+use anyhow::{Context as _, Result, bail, ensure};
 use chacha20poly1305::ChaCha20Poly1305;
 use chacha20poly1305::aead::{Aead as _, Payload};
 use data_encoding::BASE64URL_NOPAD;
@@ -38,6 +40,7 @@ use sha2::Sha256;
 use subtle::ConstantTimeEq as _;
 
 use crate::clock::Random;
+use crate::store::Store;
 
 /// Length of the MAC in a code. 96 bits cannot be guessed online, and keep the code short enough to copy by hand.
 const MAC_BYTES: usize = 12;
@@ -63,6 +66,7 @@ pub struct RelayKey {
     /// 64 bytes, as the crate that signs the cookies demands.
     cookie: [u8; 64],
     consent: [u8; 32],
+    fingerprint: Hash,
 }
 
 impl fmt::Debug for RelayKey {
@@ -91,12 +95,44 @@ impl RelayKey {
             request: derive("mcp-multiplayer/request/v1"),
             cookie,
             consent: derive("mcp-multiplayer/consent/v1"),
+            fingerprint: Hash::from_bytes(derive("mcp-multiplayer/fingerprint/v1")),
         }
     }
 
-    /// Reads the key from its file, or creates the file with a random key.
-    pub fn open(path: &Path, random: &Random) -> io::Result<Self> {
-        let text = read_or_create(path, || ChannelId::encode_base32(&random.bytes::<32>()))?;
+    /// Opens the key of a relay that is about to run on this store, and creates it for a new store.
+    ///
+    /// The store is bound to the first key. With another one, every seat would be lost and bots would reveal seeds that
+    /// contradict their commitments, so that an honest relay looks like a cheat: such a start is refused.
+    pub async fn open(path: &Path, store: &dyn Store, random: &Random) -> Result<Self> {
+        let is_bound = store.lookup_relay_key().await?.is_some();
+        let key = match Self::read(path)? {
+            Some(key) => key,
+            None if is_bound => bail!("{}", missing(path)),
+            None => Self::parse(path, &create_secret(path, ChannelId::encode_base32(&random.bytes::<32>()))?)?,
+        };
+        let bound = store.bind_relay_key(key.fingerprint()).await?;
+        ensure!(bound == key.fingerprint(), "{}", other(path));
+        Ok(key)
+    }
+
+    /// Opens the key of a relay that has run on this store. Creates nothing.
+    pub async fn open_existing(path: &Path, store: &dyn Store) -> Result<Self> {
+        let key = Self::read(path)?.with_context(|| missing(path))?;
+        let bound = store.lookup_relay_key().await?;
+        ensure!(bound.is_none_or(|bound| bound == key.fingerprint()), "{}", other(path));
+        Ok(key)
+    }
+
+    /// Identifies the key without revealing anything of it.
+    fn fingerprint(&self) -> Hash {
+        self.fingerprint
+    }
+
+    fn read(path: &Path) -> io::Result<Option<Self>> {
+        read_secret(path)?.map(|text| Self::parse(path, &text)).transpose()
+    }
+
+    fn parse(path: &Path, text: &str) -> io::Result<Self> {
         let bytes = ChannelId::decode_base32(text.trim()).and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
         let bytes = bytes.ok_or_else(|| {
             io::Error::new(
@@ -238,36 +274,58 @@ fn decode_seat(key: &[u8; 32], text: &str) -> Option<SeatClaim> {
     })
 }
 
-/// Reads a file with a secret, or creates it with mode 0600. Refuses a file that other users can read.
+/// Reads a secret from a file that only its owner can read, or creates the file.
 pub(crate) fn read_or_create(path: &Path, create: impl FnOnce() -> String) -> io::Result<String> {
+    match read_secret(path)? {
+        Some(secret) => Ok(secret),
+        None => create_secret(path, create()),
+    }
+}
+
+/// Reads a secret from a file that only its owner can read; `None` if there is no such file.
+fn read_secret(path: &Path) -> io::Result<Option<String>> {
+    let mut file = match File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        opened => opened?,
+    };
+    if file.metadata()?.permissions().mode() & 0o077 != 0 {
+        let message = format!("{} can be read by other users; run: chmod 600 {0}", path.display());
+        return Err(io::Error::new(io::ErrorKind::PermissionDenied, message));
+    }
+    let mut text = String::new();
+    file.read_to_string(&mut text)?;
+    Ok(Some(text))
+}
+
+/// Creates a file with a secret that only its owner can read, and returns the secret.
+fn create_secret(path: &Path, secret: String) -> io::Result<String> {
     if let Some(directory) = path.parent() {
         fs::create_dir_all(directory)?;
     }
-    match File::open(path) {
-        Ok(mut file) => {
-            if file.metadata()?.permissions().mode() & 0o077 != 0 {
-                let message = format!("{} can be read by other users; run: chmod 600 {0}", path.display());
-                return Err(io::Error::new(io::ErrorKind::PermissionDenied, message));
-            }
-            let mut text = String::new();
-            file.read_to_string(&mut text)?;
-            Ok(text)
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let text = create();
-            // Written to another file and renamed, so that a crash never leaves a truncated secret.
-            let temporary = path.with_extension("new");
-            let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
-            file.write_all(text.as_bytes())?;
-            file.sync_all()?;
-            fs::rename(&temporary, path)?;
-            if let Some(directory) = path.parent() {
-                File::open(directory)?.sync_all()?;
-            }
-            Ok(text)
-        }
-        Err(error) => Err(error),
+    // Written to another file and renamed, so that a crash never leaves a truncated secret.
+    let temporary = path.with_extension("new");
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
+    file.write_all(secret.as_bytes())?;
+    file.sync_all()?;
+    fs::rename(&temporary, path)?;
+    if let Some(directory) = path.parent() {
+        File::open(directory)?.sync_all()?;
     }
+    Ok(secret)
+}
+
+fn missing(path: &Path) -> String {
+    format!(
+        "{} is missing, and the database was used with it: restore the file from a backup, or start over with a new --data-dir. Without the key, no invite, seat or bot of this database can be used",
+        path.display()
+    )
+}
+
+fn other(path: &Path) -> String {
+    format!(
+        "{} is not the key of the database: restore the file that belongs to this database from a backup, or start over with a new --data-dir",
+        path.display()
+    )
 }
 
 #[cfg(test)]
@@ -353,16 +411,22 @@ mod tests {
         }
     }
 
-    #[test]
-    fn the_key_file_is_created_once_and_must_be_private() {
+    #[tokio::test]
+    async fn the_key_file_is_created_once_and_must_be_private() {
         use std::os::unix::fs::PermissionsExt as _;
+
+        use crate::config::Config;
+        use crate::database::{Purpose, open_database};
+
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("relay.key");
         let random = crate::clock::Random::system();
-        let code = RelayKey::open(&path, &random).unwrap().invite_code(seat());
+        let config = Config { data_dir: directory.path().to_owned(), ..Config::default() };
+        let store = open_database(&config, Purpose::Serve).unwrap();
+        let code = RelayKey::open(&path, &*store, &random).await.unwrap().invite_code(seat());
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-        assert_eq!(RelayKey::open(&path, &random).unwrap().invite_code(seat()), code);
+        assert_eq!(RelayKey::open(&path, &*store, &random).await.unwrap().invite_code(seat()), code);
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
-        assert!(RelayKey::open(&path, &random).unwrap_err().to_string().contains("chmod 600"));
+        assert!(RelayKey::open(&path, &*store, &random).await.unwrap_err().to_string().contains("chmod 600"));
     }
 }

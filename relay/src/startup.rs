@@ -29,7 +29,7 @@ pub fn check_addresses(config: &Config) -> Result<()> {
 /// Opens the database and the keys, and starts the bots that have hooks to run since the last run ended.
 pub async fn open(config: Config, clock: Clock, random: Random, shutdown: CancellationToken) -> Result<Arc<Relay>> {
     let store = open_database(&config, Purpose::Serve)?;
-    let key = RelayKey::open(&config.key_file(), &random).context("cannot open the relay's key")?;
+    let key = RelayKey::open(&config.key_file(), &*store, &random).await.context("cannot open the relay's key")?;
     let local = config.local_token.then(|| open_local_token(&config.local_token_file(), &random));
     let local = local.transpose().context("cannot open the local token")?;
     let network = Network::open(&config, &clock)?.map(|network| Arc::new(network) as Arc<dyn Egress>);

@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use anyhow::{Context as _, Result};
 use clap::Args;
 use mcp_multiplayer_protocol::ChannelId;
-use mcp_multiplayer_relay::clock::Random;
 use mcp_multiplayer_relay::config::Config;
 use mcp_multiplayer_relay::{Purpose, RelayKey, open_database};
 
@@ -26,7 +25,7 @@ pub(crate) struct ExportCommand {
 pub(crate) async fn run(config: &Config, command: ExportCommand) -> Result<()> {
     let ExportCommand { channel_id, out, public } = command;
     let store = open_database(config, Purpose::Read)?;
-    let key = RelayKey::open(&config.key_file(), &Random::system()).context("cannot open the relay's key")?;
+    let key = RelayKey::open_existing(&config.key_file(), &*store).await.context("cannot open the relay's key")?;
     let export = mcp_multiplayer_relay::export(&*store, &key, config, channel_id, public).await?;
     let text = serde_json::to_string(&export)?;
     let Some(path) = out else {

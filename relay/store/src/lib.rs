@@ -121,6 +121,13 @@ pub trait Store: OAuthStore {
     /// Revokes a token by its id; `false` when there is none.
     fn revoke_token(&self, id: String) -> BoxFuture<'_, Result<bool, StoreError>>;
 
+    /// Binds the store to the relay's key with this fingerprint, unless it is bound already, and returns the fingerprint
+    /// that it is bound to.
+    fn bind_relay_key(&self, fingerprint: Hash) -> BoxFuture<'_, Result<Hash, StoreError>>;
+
+    /// The fingerprint of the relay's key that the store is bound to; `None` before the first relay runs on it.
+    fn lookup_relay_key(&self) -> BoxFuture<'_, Result<Option<Hash>, StoreError>>;
+
     /// Checks that the store can write.
     fn check(&self) -> BoxFuture<'_, Result<(), StoreError>>;
 }

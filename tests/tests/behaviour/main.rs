@@ -28,6 +28,7 @@ mod permissions;
 mod privacy;
 mod progress;
 mod randomness;
+mod relay_key;
 mod replay;
 mod rest;
 mod result_sizes;

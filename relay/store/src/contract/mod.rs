@@ -19,6 +19,7 @@ pub mod oauth_clients;
 pub mod oauth_expiry;
 pub mod oauth_grants;
 pub mod oauth_refresh_tokens;
+pub mod relay_key;
 pub mod tokens;
 
 use std::sync::Arc;
@@ -101,6 +102,9 @@ macro_rules! store_contract {
             atomicity {
                 a_batch_with_a_moved_bot_leaves_no_trace
                 a_refused_new_channel_leaves_no_trace
+            }
+            relay_key {
+                is_bound_once
             }
             tokens {
                 are_found_by_hash

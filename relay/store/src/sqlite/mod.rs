@@ -13,6 +13,7 @@ mod idempotency;
 mod membership;
 mod oauth;
 mod reader;
+mod relay_key;
 mod row;
 mod schema;
 #[cfg(test)]
@@ -145,6 +146,14 @@ impl Store for SqliteStore {
 
     fn revoke_token(&self, id: String) -> BoxFuture<'_, Result<bool, StoreError>> {
         self.writer.queue(move |connection| token::revoke(connection, &id)).boxed()
+    }
+
+    fn bind_relay_key(&self, fingerprint: Hash) -> BoxFuture<'_, Result<Hash, StoreError>> {
+        self.writer.queue(move |connection| relay_key::bind(connection, fingerprint)).boxed()
+    }
+
+    fn lookup_relay_key(&self) -> BoxFuture<'_, Result<Option<Hash>, StoreError>> {
+        async move { self.readers.short(relay_key::lookup) }.boxed()
     }
 
     fn check(&self) -> BoxFuture<'_, Result<(), StoreError>> {

@@ -98,6 +98,12 @@ CREATE TABLE bot_state (
     PRIMARY KEY (channel, bot_id)
 ) STRICT, WITHOUT ROWID;
 
+-- Fingerprint of the key that the relay's codes, pseudonyms and seeds derive from; at most one row.
+CREATE TABLE relay_key (
+    no          INTEGER PRIMARY KEY CHECK (no = 1),
+    fingerprint BLOB    NOT NULL
+) STRICT;
+
 CREATE TABLE token (
     no         INTEGER PRIMARY KEY,
     id         TEXT    NOT NULL UNIQUE,
