@@ -9,17 +9,19 @@
 //!   attacker began in another browser.
 //! - A code can be redeemed only with the PKCE verifier of the authorization that requested it (RFC 7636).
 //!
+//! The first point rules out redirect URIs that forward the response elsewhere: they always need a click, whoever runs
+//! them. `https://vscode.dev/redirect`, for example, sends the code on to the address in `state`, which the author of the
+//! link chooses. Whoever receives it there can redeem it, because the PKCE verifier is the author's own.
+//!
 //! The second point is up to those clients, not to the relay, which is why the list is short. Entries are compared
 //! exactly. The client's name plays no part, because any client can register under any name.
 //!
 //! An invitation-only relay always shows the consent page.
 
-const REDIRECT_URIS: [&str; 5] = [
+const REDIRECT_URIS: [&str; 4] = [
     "https://claude.ai/api/mcp/auth_callback",
     "https://claude.com/api/mcp/auth_callback",
     "https://chatgpt.com/connector_platform_oauth_redirect",
-    // This page forwards the response to the address in `state`, so the first point above does not fully hold for it.
-    "https://vscode.dev/redirect",
     "https://www.cursor.com/agents/mcp/oauth/callback",
 ];
 /// Start of ChatGPT's redirect URIs, of which each connector has its own; the connector's id follows.
@@ -43,7 +45,6 @@ mod tests {
             "https://claude.com/api/mcp/auth_callback",
             "https://chatgpt.com/connector_platform_oauth_redirect",
             "https://chatgpt.com/connector/oauth/aB3-_x",
-            "https://vscode.dev/redirect",
             "https://www.cursor.com/agents/mcp/oauth/callback",
         ] {
             assert!(is_preapproved(listed), "{listed}");
@@ -67,6 +68,8 @@ mod tests {
             "https://chatgpt.com/connector/oauth/x?y",
             "https://chatgpt.com/connector/oauth/x%2fy",
             "https://chatgpt.com/connector/oauth/é",
+            // Forwards to the address in `state`.
+            "https://vscode.dev/redirect",
             "https://vscode.dev/redirect?url=https://evil.example",
             "http://127.0.0.1:33418/",
             "cursor://anysphere.cursor-mcp/oauth/callback",

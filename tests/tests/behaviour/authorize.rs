@@ -10,6 +10,8 @@ use crate::fixture::in_time;
 
 const APP: &str = "https://app.example/callback";
 const LOCAL: &str = "http://127.0.0.1:4711/callback";
+/// Forwards codes to the address in `state`.
+const VSCODE: &str = "https://vscode.dev/redirect";
 const CLAUDE: &str = "https://claude.ai/api/mcp/auth_callback";
 const ALLOW: (&str, &str) = ("decision", "allow");
 
@@ -150,8 +152,8 @@ async fn trusted_redirect_uris_need_no_click_and_names_are_not_trusted() {
     let second = redeem(&relay, &claude, CLAUDE, &page.parameter("code").unwrap()).await;
     assert_ne!(first, second);
 
-    let named = register(&relay, "Claude", &[APP, LOCAL, "cursor://anysphere.cursor-mcp/oauth/callback"]).await;
-    for redirect_uri in [APP, LOCAL, "cursor://anysphere.cursor-mcp/oauth/callback"] {
+    let named = register(&relay, "Claude", &[APP, LOCAL, VSCODE, "cursor://anysphere.cursor-mcp/oauth/callback"]).await;
+    for redirect_uri in [APP, LOCAL, VSCODE, "cursor://anysphere.cursor-mcp/oauth/callback"] {
         assert_eq!(
             alice.get(&format!("/oauth/authorize?{}", authorization_query(&named, redirect_uri))).await.status,
             200,
