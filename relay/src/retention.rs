@@ -1,4 +1,5 @@
-//! Deletes codes, tokens and clients that are no longer needed.
+//! Deletes codes, tokens and clients that are no longer needed. The revocation of a client that acts for itself is kept
+//! for ever, because the client could use its secret again at any time.
 
 use std::sync::Weak;
 use std::time::Duration;

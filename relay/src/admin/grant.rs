@@ -10,7 +10,7 @@ use super::{REVOCATION_NOTE, open};
 pub(crate) enum GrantCommand {
     /// List grants: id, creation time, principal, client id, scope, and the name that the client chose for itself
     List,
-    /// Revoke a grant and all its tokens
+    /// Revoke a grant and all its tokens. A client that acts for itself (principal client:…) gets no tokens again
     Revoke {
         /// Id of the grant, as shown by 'grant list'
         id: String,

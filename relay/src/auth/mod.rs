@@ -13,6 +13,8 @@ pub use access_code::create as create_access_code;
 pub(crate) use token::token_hash;
 pub use token::{Tokens, create as create_token, open_local as open_local_token};
 
+use crate::store::client_principal;
+
 /// The authenticated party. Seats belong to principals, never to a connection.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Principal(Arc<str>);
@@ -35,7 +37,7 @@ impl Principal {
 
     /// An OAuth client that acts on its own behalf (`client_credentials`).
     pub fn client(id: &str) -> Self {
-        Self(format!("client:{id}").into())
+        Self(client_principal(id).into())
     }
 
     /// A principal from the name that it is stored under.

@@ -6,17 +6,18 @@ use url::Url;
 
 use crate::config::Config;
 
-/// Returns the identifier as it was sent, if it is one of this relay's. A trailing slash and an explicit default port
-/// make no difference.
+/// Returns the identifier in normal form, if it is one of this relay's. Only the normal form is stored and compared:
+/// neither the case of scheme and host, nor an explicit default port, nor a trailing slash makes a difference.
 pub(crate) fn validate(config: &Config, identifier: &str) -> Option<String> {
     let requested = normalize(identifier)?;
     let own = normalize(&config.public_url)?;
-    (requested == own || requested == format!("{own}/mcp")).then(|| identifier.to_owned())
+    (requested == own || requested == format!("{own}/mcp")).then_some(requested)
 }
 
-/// Returns the identifier for tokens of clients that name no resource: the MCP endpoint's.
+/// Returns the identifier for tokens of clients that name no resource: the MCP endpoint's, in normal form.
 pub(crate) fn default_identifier(config: &Config) -> String {
-    format!("{}/mcp", config.public_url.trim_end_matches('/'))
+    let endpoint = format!("{}/mcp", config.public_url.trim_end_matches('/'));
+    normalize(&endpoint).unwrap_or(endpoint)
 }
 
 /// Returns whether two identifiers are spellings of the same resource.
@@ -45,17 +46,20 @@ mod tests {
     #[test]
     fn only_the_relays_own_identifiers_are_valid() {
         let config = Config { public_url: "https://relay.example.org".into(), ..Config::default() };
-        for own in [
-            "https://relay.example.org",
-            "https://relay.example.org/",
-            "https://relay.example.org/mcp",
-            "https://relay.example.org/mcp/",
-            "https://relay.example.org:443/mcp",
-            "HTTPS://Relay.Example.org/mcp",
+        for (own, normal) in [
+            ("https://relay.example.org", "https://relay.example.org"),
+            ("https://relay.example.org/", "https://relay.example.org"),
+            ("https://Relay.example.org:443", "https://relay.example.org"),
+            ("https://relay.example.org/mcp", "https://relay.example.org/mcp"),
+            ("https://relay.example.org/mcp/", "https://relay.example.org/mcp"),
+            ("https://relay.example.org:443/mcp", "https://relay.example.org/mcp"),
+            ("HTTPS://Relay.Example.org/mcp", "https://relay.example.org/mcp"),
         ] {
-            assert_eq!(validate(&config, own).as_deref(), Some(own));
+            assert_eq!(validate(&config, own).as_deref(), Some(normal), "{own}");
         }
         assert_eq!(default_identifier(&config), "https://relay.example.org/mcp");
+        let oddly_spelled = Config { public_url: "https://Relay.example.org:443/".into(), ..Config::default() };
+        assert_eq!(default_identifier(&oddly_spelled), "https://relay.example.org/mcp");
         for other in [
             "",
             "relay.example.org",

@@ -343,6 +343,48 @@ async fn client_credentials_work_for_confidential_clients_of_an_open_relay() {
 }
 
 #[tokio::test]
+async fn a_revoked_client_gets_no_token_for_any_spelling_of_the_resource() {
+    let server = TestRelay::open(Access::Open).await;
+    let request = async |resource: &str| {
+        let credentials = [("client_id", "server"), ("client_secret", "mms_secret"), ("resource", resource)];
+        server.post("/token", &[&[("grant_type", "client_credentials")], &credentials[..]].concat()).await
+    };
+    let spellings = [
+        "",
+        "https://relay.example.org/mcp",
+        "https://relay.example.org/mcp/",
+        "https://relay.example.org:443/mcp",
+        "HTTPS://RELAY.example.org/mcp",
+        "https://relay.example.org",
+        "https://relay.example.org/",
+        "https://Relay.Example.Org:443",
+    ];
+    let mut issued = vec![];
+    for resource in spellings {
+        issued.push(request(resource).await.text("access_token"));
+    }
+    let grants = server.relay.store.list_grants().await.unwrap();
+    let mut resources: Vec<_> = grants.iter().map(|grant| grant.resource.as_str()).collect();
+    resources.sort_unstable();
+    assert_eq!(resources, ["https://relay.example.org", "https://relay.example.org/mcp"]);
+
+    assert!(server.relay.store.revoke_grant(grants[0].id.clone()).await.unwrap());
+    server.advance(3_000);
+    for token in issued {
+        assert_eq!(server.principal_of(&token).await, None);
+    }
+    let years = 10 * 365 * 24 * 3_600_000;
+    for millis in [0, years] {
+        server.advance(millis);
+        server.relay.store.delete_expired(server.after(0), server.after(0)).await.unwrap();
+        for resource in spellings {
+            let response = request(resource).await;
+            assert_eq!(response.error(), "unauthorized_client", "{resource}: {}", response.body);
+        }
+    }
+}
+
+#[tokio::test]
 async fn parameters_may_be_sent_as_json() {
     let server = TestRelay::open(Access::Open).await;
     let body = json!({ "grant_type": "client_credentials", "client_id": "server", "client_secret": "mms_secret" });

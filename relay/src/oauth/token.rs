@@ -176,8 +176,8 @@ async fn client_credentials(relay: &Relay, client: &Client, form: &Form) -> Resu
         None => resource::default_identifier(&relay.config),
     };
     let scope = Scope { offline_access: false };
-    // The id is derived, so that all token requests of a client share one grant: the operator sees the client once in
-    // the list, and revokes it once.
+    // The id is derived, so that all token requests of a client for one resource share one grant. The resource is in
+    // normal form, so its spelling makes no difference. Revoking the grant for one resource revokes the client itself.
     let id = Hash::of(&[b"mcp-multiplayer/client-grant/v1", client.id.as_bytes(), b"\0", resource.as_bytes()]);
     let grant = Grant {
         id: ChannelId::encode_base32(&id.as_bytes()[..10]),
@@ -189,9 +189,7 @@ async fn client_credentials(relay: &Relay, client: &Client, form: &Form) -> Resu
         created_at: relay.clock.now(),
     };
     let tokens = GeneratedTokens::new(relay, false);
-    relay.store.insert_access_token(grant, tokens.hashed(relay)).await?;
-    // If the grant was revoked, it stays revoked, and the new token is not valid.
-    if relay.store.find_access_token(token_hash(&tokens.access), relay.clock.now()).await?.is_none() {
+    if !relay.store.insert_access_token(grant, tokens.hashed(relay)).await? {
         return Err(unauthorized("The relay's operator has revoked the access of this client."));
     }
     Ok(tokens.into_response(relay, scope))

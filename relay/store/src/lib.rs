@@ -53,7 +53,7 @@ pub use batch::{
 };
 pub use oauth::{
     AccessCode, AuthorizationCode, Grant, NewAuthorizationCode, NewTokens, OAuthStore, RedemptionOutcome, RefreshToken,
-    RegisteredClient, RotationOutcome,
+    RegisteredClient, RotationOutcome, client_principal,
 };
 
 /// A store of channels and of the authorization server's data. One process or several may use it.

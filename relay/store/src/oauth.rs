@@ -47,8 +47,9 @@ pub trait OAuthStore: Send + Sync + 'static {
 
     /// Inserts an access token for a grant, and the grant itself if there is none with its id yet.
     ///
-    /// Used for `client_credentials`, where each token request of a client extends the same grant.
-    fn insert_access_token(&self, grant: Grant, tokens: NewTokens) -> BoxFuture<'_, Result<(), StoreError>>;
+    /// Used for `client_credentials`, where each token request of a client for one resource extends the same grant.
+    /// Returns `false` and inserts nothing if any grant of this client for this principal was revoked.
+    fn insert_access_token(&self, grant: Grant, tokens: NewTokens) -> BoxFuture<'_, Result<bool, StoreError>>;
 
     /// Returns the grant of an access token that is valid at `now`.
     fn find_access_token(&self, token_hash: Hash, now: Timestamp) -> BoxFuture<'_, Result<Option<Grant>, StoreError>>;
@@ -61,6 +62,10 @@ pub trait OAuthStore: Send + Sync + 'static {
     fn list_grants(&self) -> BoxFuture<'_, Result<Vec<Grant>, StoreError>>;
 
     /// Revokes a grant with all its tokens. Returns `false` if no active grant has this id.
+    ///
+    /// If the client acts for itself ([`client_principal`]), all grants that it has for itself are revoked, and it never
+    /// gets another one. Its grants differ only in their resource, which the client chooses with each token request; it
+    /// could otherwise continue under another one.
     fn revoke_grant(&self, id: String) -> BoxFuture<'_, Result<bool, StoreError>>;
 
     /// Inserts an access code that an operator created.
@@ -81,6 +86,9 @@ pub trait OAuthStore: Send + Sync + 'static {
     /// Deletes authorization codes, access tokens and refresh tokens that expired before `now`, and grants that have no
     /// tokens left. Also deletes clients without grants whose last token, or else registration, is older than
     /// `unused_since`.
+    ///
+    /// Revoked grants of clients that act for themselves are never deleted. They are the only record of the revocation,
+    /// and the client still has its secret.
     fn delete_expired(&self, now: Timestamp, unused_since: Timestamp) -> BoxFuture<'_, Result<(), StoreError>>;
 }
 
@@ -97,6 +105,11 @@ pub struct RegisteredClient {
     pub secret_hash: Option<Hash>,
     /// Time of registration.
     pub registered_at: Timestamp,
+}
+
+/// Returns the principal that a client acts as when it acts for itself (`client_credentials`).
+pub fn client_principal(client_id: &str) -> String {
+    format!("client:{client_id}")
 }
 
 /// A client's permission to act for a principal.

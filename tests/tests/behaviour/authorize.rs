@@ -16,7 +16,7 @@ const CLAUDE: &str = "https://claude.ai/api/mcp/auth_callback";
 const ALLOW: (&str, &str) = ("decision", "allow");
 
 /// Runs a command of the operator, and returns its output.
-async fn operator(relay: &RelayProcess, args: &[&str]) -> String {
+pub(crate) async fn operator(relay: &RelayProcess, args: &[&str]) -> String {
     let mut command = Command::new(binary("mcp-multiplayer-relay"));
     command.args(args).env("DATA_DIR", relay.data_dir()).current_dir(relay.data_dir());
     let output = command.output().await.unwrap();

@@ -14,7 +14,9 @@ use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
+use crate::authorize::operator;
 use crate::egress::certificate;
+use crate::fixture::in_time;
 
 /// Sends a request with these headers, on a new connection.
 async fn send(
@@ -233,6 +235,44 @@ async fn a_script_can_register_and_act_for_itself_across_restarts() {
     relay.restart(None).await.unwrap();
     assert!(!is_healthy(&relay, by_post).await);
     assert!(is_healthy(&relay, by_basic).await);
+}
+
+#[tokio::test]
+async fn a_script_that_the_operator_revoked_gets_no_token_again() {
+    let mut relay = RelayProcess::start().await.unwrap();
+    let client = parsed(&register(&relay, &json!({ "grant_types": ["client_credentials"] })).await);
+    let other = parsed(&register(&relay, &json!({ "grant_types": ["client_credentials"] })).await);
+    let form = "grant_type=client_credentials";
+    let issued = parsed(&token(&relay, "/token", &[("authorization", &basic(&client))], form).await);
+    let listed = operator(&relay, &["grant", "list"]).await;
+    assert_eq!(listed.lines().count(), 1, "{listed}");
+    operator(&relay, &["grant", "revoke", listed.split_whitespace().next().unwrap()]).await;
+    let revoked = async { while is_healthy(&relay, issued["access_token"].as_str().unwrap()).await {} };
+    in_time("the revocation", revoked).await;
+
+    let port = relay.address().rsplit(':').next().unwrap().to_owned();
+    for restarted in [false, true] {
+        if restarted {
+            relay.restart(None).await.unwrap();
+        }
+        let url = format!("http://{}", relay.address());
+        let resources = [
+            format!("{url}/mcp"),
+            format!("{url}/mcp/"),
+            url.clone(),
+            format!("{url}/"),
+            format!("HTTP://127.0.0.1:{port}/mcp"),
+            format!("http://127.0.0.1:0{port}/mcp"),
+            format!("http://127.1:{port}/mcp"),
+        ];
+        let forms = resources.iter().map(|resource| format!("{form}&resource={resource}"));
+        for form in forms.chain([form.to_owned()]) {
+            let response = token(&relay, "/token", &[("authorization", &basic(&client))], &form).await;
+            assert_eq!(parsed(&response)["error"], "unauthorized_client", "{form}");
+            let response = token(&relay, "/token", &[("authorization", &basic(&other))], &form).await;
+            assert_eq!(response.status(), StatusCode::OK, "{form}");
+        }
+    }
 }
 
 #[tokio::test]

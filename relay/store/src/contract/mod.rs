@@ -126,6 +126,9 @@ macro_rules! store_contract {
             oauth_access_tokens {
                 find_their_grant_until_they_expire
                 of_one_client_share_one_grant
+                of_a_revoked_client_are_invalid_for_every_resource
+                of_a_client_are_invalid_once_it_revokes_its_grant
+                of_a_client_outlast_the_revocation_of_a_persons_grant
                 are_not_added_to_the_grant_of_another_party
                 are_revoked_without_their_grant
             }
@@ -152,6 +155,7 @@ macro_rules! store_contract {
                 deletes_expired_tokens_and_grants_without_tokens
                 deletes_client_credentials_grants_without_tokens
                 keeps_revoked_grants_until_their_tokens_expire
+                keeps_the_revocation_of_a_client_that_acts_for_itself
                 deletes_unused_clients
             }
         }

@@ -61,6 +61,27 @@ pub async fn keeps_revoked_grants_until_their_tokens_expire(store: Subject) {
     assert_eq!(store.find_refresh_token(refresh_hash("g")).await.unwrap(), None);
 }
 
+pub async fn keeps_the_revocation_of_a_client_that_acts_for_itself(store: Subject) {
+    store.insert_client(RegisteredClient { id: "robot".into(), ..client("robot", 0) }).await.unwrap();
+    let robot = |id: &str| Grant { client_id: "robot".into(), ..grant(id, "client:robot") };
+    let without_refresh = |name: &str, issued| NewTokens { refresh: None, ..tokens(name, issued) };
+    for id in ["revoked", "other"] {
+        store.insert_access_token(robot(id), without_refresh(id, 0)).await.unwrap();
+    }
+    assert!(store.revoke_grant("revoked".into()).await.unwrap());
+    let much_later = 1_000 * REFRESH;
+    delete_expired(&store, much_later).await;
+    let store = store.reopen().await;
+    assert!(store.lookup_client("robot".into()).await.unwrap().is_some(), "the client is told that it is revoked");
+    for id in ["revoked", "other", "third"] {
+        let name = format!("new {id}");
+        assert!(!store.insert_access_token(robot(id), without_refresh(&name, much_later)).await.unwrap(), "{id}");
+        assert_eq!(grant_id_of(&store, &name, much_later + 1).await, None, "{id}");
+    }
+    delete_expired(&store, 2 * much_later).await;
+    assert_eq!(listed_grants(&store).await, Vec::<String>::new());
+}
+
 pub async fn deletes_unused_clients(store: Subject) {
     for (id, registered) in [("unused", 0), ("young", 10), ("app", 0)] {
         store.insert_client(client(id, registered)).await.unwrap();

@@ -228,6 +228,7 @@ fn frequent_statements_use_an_index() {
         access_token::DELETE_EXPIRED,
         client::DELETE_UNUSED,
         authorization_code::DELETE_EXPIRED,
+        grant::FIND_REVOKED,
         grant::REVOKE_OF_PRINCIPAL,
         refresh_token::FIND,
         refresh_token::FIND_USED_REPLACEMENT,

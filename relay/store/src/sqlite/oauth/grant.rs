@@ -4,7 +4,7 @@ use rusqlite::{Connection, params};
 use super::super::row::Row;
 use super::query::{execute, find_one, list_all};
 use crate::StoreError;
-use crate::oauth::Grant;
+use crate::oauth::{Grant, client_principal};
 
 const INSERT: &str =
     "INSERT INTO oauth_grant (id, principal, client_id, client_name, scope, resource, created_at, revoked)
@@ -16,13 +16,20 @@ const FIND_NO: &str = "SELECT no FROM oauth_grant WHERE id = ?1 AND principal = 
 const LIST: &str = "SELECT id, principal, client_id, client_name, scope, resource, created_at FROM oauth_grant
     WHERE revoked = 0 ORDER BY created_at DESC, no DESC";
 
-const REVOKE: &str = "UPDATE oauth_grant SET revoked = 1 WHERE id = ?1 AND revoked = 0";
+const REVOKE: &str = "UPDATE oauth_grant SET revoked = 1 WHERE id = ?1 AND revoked = 0 RETURNING principal, client_id";
 
 pub(in crate::sqlite) const REVOKE_OF_PRINCIPAL: &str =
     "UPDATE oauth_grant SET revoked = 1 WHERE principal = ?1 AND revoked = 0";
 
+/// The `+` rules out the index on `client_id`, because a client can have grants for many people.
+pub(in crate::sqlite) const FIND_REVOKED: &str =
+    "SELECT 1 FROM oauth_grant WHERE principal = ?1 AND +client_id = ?2 AND revoked = 1 LIMIT 1";
+
+/// Keeps the revoked grants of clients that act for themselves, whose principal is [`client_principal`]. Such a client
+/// could otherwise get a new grant, as its secret is still valid.
 const DELETE_WITHOUT_TOKENS: &str = "DELETE FROM oauth_grant
-    WHERE NOT EXISTS (SELECT 1 FROM oauth_access_token WHERE grant_no = no)
+    WHERE NOT (revoked = 1 AND principal = 'client:' || client_id)
+    AND NOT EXISTS (SELECT 1 FROM oauth_access_token WHERE grant_no = no)
     AND NOT EXISTS (SELECT 1 FROM oauth_refresh_token WHERE grant_no = no)";
 
 /// Inserts a grant and returns its row number.
@@ -45,9 +52,26 @@ pub(super) fn list(connection: &Connection) -> Result<Vec<Grant>, StoreError> {
     list_all(connection, "list grants", LIST, |row| read("oauth_grant", row))
 }
 
-/// Revokes a grant. Returns `false` if no active grant has this id.
+/// Revokes a grant, and all others of the same principal if that is the client itself. Returns `false` if no active
+/// grant has this id.
 pub(super) fn revoke(connection: &Connection, id: &str) -> Result<bool, StoreError> {
-    Ok(execute(connection, "revoke a grant", REVOKE, [id])? == 1)
+    let read = |row: &rusqlite::Row<'_>| {
+        let row = Row::new("oauth_grant", &id, row);
+        Ok((row.get::<String>(0, "principal")?, row.get::<String>(1, "client_id")?))
+    };
+    let Some((principal, client_id)) = find_one(connection, "revoke a grant", REVOKE, [id], read)? else {
+        return Ok(false);
+    };
+    if principal == client_principal(&client_id) {
+        revoke_of_principal(connection, &principal)?;
+    }
+    Ok(true)
+}
+
+/// Returns whether a grant of the same principal and client was revoked.
+pub(super) fn has_revoked(connection: &Connection, grant: &Grant) -> Result<bool, StoreError> {
+    let key = [&grant.principal, &grant.client_id];
+    Ok(find_one(connection, "find a revoked grant", FIND_REVOKED, key, |_| Ok(()))?.is_some())
 }
 
 /// Revokes all grants of a principal.

@@ -60,19 +60,24 @@ pub(super) fn rotate_refresh_token(
     Ok(RotationOutcome::Rotated)
 }
 
-/// Inserts tokens of a grant, and the grant itself if there is none with its id.
+/// Inserts tokens of a grant, and the grant itself if there is none with its id. Returns `false` and inserts nothing if
+/// any grant of the same principal and client was revoked.
 ///
 /// Fails if the id belongs to a grant of another principal or client.
 pub(super) fn insert_tokens_of_grant(
     connection: &Connection,
     grant: &Grant,
     tokens: &NewTokens,
-) -> Result<(), StoreError> {
+) -> Result<bool, StoreError> {
+    if grant::has_revoked(connection, grant)? {
+        return Ok(false);
+    }
     let grant_no = match grant::find_no(connection, grant)? {
         Some(no) => no,
         None => grant::insert(connection, grant)?,
     };
-    insert_tokens(connection, grant_no, tokens, None)
+    insert_tokens(connection, grant_no, tokens, None)?;
+    Ok(true)
 }
 
 /// Inserts tokens of the grant with this row number; `replaces` is the refresh token that they replace.

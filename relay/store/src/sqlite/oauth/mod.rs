@@ -62,7 +62,7 @@ impl OAuthStore for SqliteStore {
         self.writer.queue(rotate).boxed()
     }
 
-    fn insert_access_token(&self, grant: Grant, tokens: NewTokens) -> BoxFuture<'_, Result<(), StoreError>> {
+    fn insert_access_token(&self, grant: Grant, tokens: NewTokens) -> BoxFuture<'_, Result<bool, StoreError>> {
         self.writer.queue(move |connection| issue::insert_tokens_of_grant(connection, &grant, &tokens)).boxed()
     }
 
