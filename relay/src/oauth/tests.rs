@@ -249,6 +249,25 @@ async fn refresh_tokens_rotate_and_reuse_revokes_the_grant() {
 }
 
 #[tokio::test]
+async fn two_parties_cannot_both_go_on_with_one_refresh_token() {
+    let server = TestRelay::open(Access::Open).await;
+    server.insert_code("mmc_1", "multiplayer offline_access").await;
+    let first = server.redeem("mmc_1", &[]).await.text("refresh_token");
+    let clients = server.refresh(&first, &[]).await;
+    server.advance(9_000);
+    let thiefs = server.refresh(&first, &[]).await;
+    assert_eq!(thiefs.status, StatusCode::OK, "{}", thiefs.body);
+    server.advance(3_600_000);
+    let next = server.refresh(&thiefs.text("refresh_token"), &[]).await;
+    assert_eq!(next.status, StatusCode::OK, "{}", next.body);
+    let access = next.text("access_token");
+    assert!(server.principal_of(&access).await.is_some());
+    assert_eq!(server.refresh(&clients.text("refresh_token"), &[]).await.error(), "invalid_grant");
+    assert_eq!(server.principal_of(&access).await, None, "at once, although it was cached");
+    assert_eq!(server.refresh(&next.text("refresh_token"), &[]).await.error(), "invalid_grant");
+}
+
+#[tokio::test]
 async fn refreshing_can_narrow_the_scope_but_not_extend_it() {
     let server = TestRelay::open(Access::Open).await;
     server.insert_code("mmc_1", "multiplayer offline_access").await;

@@ -32,8 +32,13 @@ use crate::store::{Grant, NewTokens, RedemptionOutcome, RotationOutcome};
 /// Refresh tokens rotate: each refresh replaces the token, and using a replaced one is a sign of theft that revokes the
 /// grant (OAuth 2.1, section 4.3.1). But a client that refreshes in two processes at once, or repeats a request whose
 /// response was lost, also uses a replaced token. Within a few seconds, and until a replacement has been used, that is
-/// accepted, so that such a client does not have to ask the person for consent again. A thief gains little: the stolen
-/// token must be used within seconds of its replacement.
+/// accepted and answered with another replacement, so that such a client does not have to ask the person for consent
+/// again. It can go on with any one of the replacements.
+///
+/// A thief who uses a stolen token within these seconds also gets a replacement. But as soon as both the thief and the
+/// client have used theirs, the grant is revoked, whoever was first. The thief thus has access until the client's next
+/// refresh, which is due when its access token expires. The store decides this in one transaction, and its module
+/// `sqlite/oauth/issue.rs` explains the rule in full.
 const GRACE_MS: i64 = 10_000;
 
 /// The endpoint's routes.
@@ -149,7 +154,7 @@ async fn refresh(relay: &Relay, client: &Client, form: &Form) -> Result<TokenRes
             tracing::warn!(
                 oauth.grant_id = token.grant.id,
                 oauth.client_id = client.id,
-                "replaced refresh token used again; grant revoked"
+                "refresh token used by two parties; grant revoked"
             );
             Err(invalid())
         }

@@ -36,8 +36,9 @@ pub trait OAuthStore: Send + Sync + 'static {
     ///
     /// A client may send the same refresh request twice, for example when two of its processes refresh at once or when
     /// the first response is lost. A token that was replaced at or after `grace_since` is therefore accepted again and
-    /// gets tokens of its own, as long as none of its replacements has been used yet. Any other use of a replaced token
-    /// means that two parties have it, one of them a thief, and its grant is revoked.
+    /// gets tokens of its own, as long as none of its replacements has been used yet. Any one of the replacements can then
+    /// be used, but only one. Any other use of a replaced token, or of a second replacement, means that two parties have
+    /// tokens of the grant, one of them a thief, and the grant is revoked.
     fn rotate_refresh_token(
         &self,
         token_hash: Hash,
@@ -195,7 +196,8 @@ pub enum RedemptionOutcome {
 pub enum RotationOutcome {
     /// The new tokens are valid.
     Rotated,
-    /// The token was replaced before and its grace period is over. Its grant is now revoked.
+    /// The token was replaced before and its grace period is over, or another replacement of the same token was used.
+    /// Its grant is now revoked.
     Reused,
     /// There is no such token, it has expired, or its grant is revoked. Nothing was changed.
     Invalid,

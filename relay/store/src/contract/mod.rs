@@ -137,6 +137,10 @@ macro_rules! store_contract {
                 may_be_replaced_by_an_access_token_alone
                 can_be_used_again_within_the_grace_period
                 have_no_grace_period_once_a_replacement_is_used
+                let_a_client_go_on_with_any_one_replacement
+                let_a_client_go_on_after_concurrent_refreshes
+                revoke_their_grant_when_two_replacements_are_used
+                revoke_their_grant_when_a_second_replacement_is_used_long_afterwards
                 revoke_their_grant_when_reused
                 revoke_their_grant_when_reused_after_they_expired
                 are_invalid_when_missing_or_expired

@@ -1,3 +1,5 @@
+use futures::future::join_all;
+
 use super::Subject;
 use super::oauth::{
     ACCESS, REFRESH, access_hash, at, create_grant, grant, grant_id_of, listed_grants, refresh_hash, tokens,
@@ -56,7 +58,6 @@ pub async fn can_be_used_again_within_the_grace_period(store: Subject) {
     }
     for name in ["one", "two", "three"] {
         assert_eq!(grant_id_of(&store, name, GRACE).await.unwrap(), "g");
-        assert_eq!(rotate(&store, name, &format!("after {name}"), GRACE + 1).await, RotationOutcome::Rotated);
     }
     // The grace period starts at the first replacement, not at the last.
     create_grant(&store, &grant("h", "person:alice")).await;
@@ -75,6 +76,80 @@ pub async fn have_no_grace_period_once_a_replacement_is_used(store: Subject) {
     assert_eq!(rotate(&store, "one", "after one, too", 0).await, RotationOutcome::Rotated);
     assert_eq!(rotate(&store, "g", "three", 0).await, RotationOutcome::Reused);
     assert_eq!(rotate(&store, "after one", "more", 0).await, RotationOutcome::Invalid);
+}
+
+/// A client may have sent the same request several times, and does not know in which order the relay handled them.
+pub async fn let_a_client_go_on_with_any_one_replacement(store: Subject) {
+    for kept in ["one", "two", "three"] {
+        create_grant(&store, &grant(kept, "person:alice")).await;
+        let replacement = |name: &str| format!("{kept}: {name}");
+        for (name, now) in [("one", 0), ("two", 1), ("three", GRACE)] {
+            assert_eq!(rotate(&store, kept, &replacement(name), now).await, RotationOutcome::Rotated);
+        }
+        // Refreshes twice at once again, an hour later.
+        assert_eq!(rotate(&store, &replacement(kept), &replacement("fourth"), ACCESS).await, RotationOutcome::Rotated);
+        assert_eq!(rotate(&store, &replacement(kept), &replacement("fifth"), ACCESS).await, RotationOutcome::Rotated);
+        let last = rotate(&store, &replacement("fourth"), &replacement("last"), 2 * ACCESS).await;
+        assert_eq!(last, RotationOutcome::Rotated);
+        assert_eq!(grant_id_of(&store, &replacement("last"), 2 * ACCESS).await.unwrap(), kept);
+    }
+}
+
+pub async fn let_a_client_go_on_after_concurrent_refreshes(store: Subject) {
+    create_grant(&store, &grant("g", "person:alice")).await;
+    let names: Vec<_> = (0..10).map(|n| n.to_string()).collect();
+    for outcome in join_all(names.iter().map(|name| rotate(&store, "g", name, 0))).await {
+        assert_eq!(outcome, RotationOutcome::Rotated);
+    }
+    assert_eq!(rotate(&store, "7", "after 7", ACCESS).await, RotationOutcome::Rotated);
+    assert_eq!(rotate(&store, "after 7", "last", 2 * ACCESS).await, RotationOutcome::Rotated);
+    // All ten going on at once are ten parties: one is first, the next reveals it, and the rest find the grant revoked.
+    create_grant(&store, &grant("h", "person:alice")).await;
+    let names: Vec<_> = (0..10).map(|n| format!("h {n}")).collect();
+    join_all(names.iter().map(|name| rotate(&store, "h", name, 0))).await;
+    let nexts: Vec<_> = names.iter().map(|name| (name, format!("after {name}"))).collect();
+    let outcomes = join_all(nexts.iter().map(|(name, next)| rotate(&store, name, next, 1))).await;
+    let count = |wanted| outcomes.iter().filter(|outcome| **outcome == wanted).count();
+    assert_eq!((count(RotationOutcome::Rotated), count(RotationOutcome::Reused)), (1, 1));
+    assert_eq!(listed_grants(&store).await, ["g"]);
+}
+
+/// A thief who uses a stolen token within the grace period gets a replacement of its own. It must not be able to go on
+/// beside the client, whichever of them refreshes first.
+pub async fn revoke_their_grant_when_two_replacements_are_used(store: Subject) {
+    // At once; at the end of the replacements' own grace period; and after more refreshes of the first party.
+    for (case, times, now) in [("at once", 1, 0), ("later", 1, GRACE), ("after more", 3, 10 * ACCESS)] {
+        for (first, second) in [("client", "thief"), ("thief", "client")] {
+            let id = format!("{case}, {first} first");
+            create_grant(&store, &grant(&id, "person:alice")).await;
+            for party in ["client", "thief"] {
+                assert_eq!(rotate(&store, &id, &format!("{id}: {party} 0"), 0).await, RotationOutcome::Rotated);
+            }
+            for n in 0..times {
+                let (from, to) = (format!("{id}: {first} {n}"), format!("{id}: {first} {}", n + 1));
+                assert_eq!(rotate(&store, &from, &to, now + n).await, RotationOutcome::Rotated, "{to}");
+            }
+            let outcome = rotate(&store, &format!("{id}: {second} 0"), "refused", now + times).await;
+            assert_eq!(outcome, RotationOutcome::Reused, "{id}");
+            for name in [format!("{id}: {first} {times}"), format!("{id}: {second} 0"), "refused".into()] {
+                assert_eq!(grant_id_of(&store, &name, now + times).await, None, "{name}");
+                assert_eq!(rotate(&store, &name, "none", now + times).await, RotationOutcome::Invalid, "{name}");
+            }
+        }
+    }
+    let store = store.reopen().await;
+    assert_eq!(listed_grants(&store).await, Vec::<String>::new());
+}
+
+/// The client may return only after its own replacement has expired.
+pub async fn revoke_their_grant_when_a_second_replacement_is_used_long_afterwards(store: Subject) {
+    create_grant(&store, &grant("g", "person:alice")).await;
+    for name in ["client", "thief"] {
+        assert_eq!(rotate(&store, "g", name, 0).await, RotationOutcome::Rotated);
+    }
+    assert_eq!(rotate(&store, "thief", "thief again", REFRESH - 1).await, RotationOutcome::Rotated);
+    assert_eq!(rotate(&store, "client", "client again", REFRESH + 1).await, RotationOutcome::Reused);
+    assert_eq!(rotate(&store, "thief again", "more", REFRESH + 1).await, RotationOutcome::Invalid);
 }
 
 pub async fn revoke_their_grant_when_reused(store: Subject) {

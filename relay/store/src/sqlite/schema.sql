@@ -195,7 +195,7 @@ CREATE TABLE oauth_refresh_token (
     replaced_at INTEGER
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX oauth_refresh_token_grant_no ON oauth_refresh_token (grant_no);
+CREATE INDEX oauth_refresh_token_replaces ON oauth_refresh_token (grant_no, replaces);
 CREATE INDEX oauth_refresh_token_expires_at ON oauth_refresh_token (expires_at);
 
 -- A revoked one stays, so that an authorization that was under way then ends in no grant.

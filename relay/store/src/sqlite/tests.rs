@@ -232,6 +232,7 @@ fn frequent_statements_use_an_index() {
         grant::REVOKE_OF_PRINCIPAL,
         refresh_token::FIND,
         refresh_token::FIND_USED_REPLACEMENT,
+        refresh_token::FIND_USED_SIBLING,
         refresh_token::DELETE_EXPIRED,
     ];
     for sql in [channel::LOOKUP, channel::LIST, channel::LIST_WITH_HOOKS_DUE, entry::LIST].into_iter().chain(of_oauth) {

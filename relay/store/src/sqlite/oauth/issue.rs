@@ -31,7 +31,27 @@ pub(super) fn redeem_authorization_code(
     Ok(RedemptionOutcome::Redeemed)
 }
 
-/// Rotates a refresh token.
+/// Rotates a refresh token, or revokes its grant if the request shows that two parties have tokens of it.
+///
+/// The refresh tokens of a grant form a tree. A token counts as used once it was replaced, and it has several
+/// replacements if it was used several times within its grace period. That alone is no sign of theft: a client causes
+/// it when two of its processes refresh at once, or when it repeats a request whose response was lost. But such a
+/// client then keeps one replacement, and never uses the others. So one replacement of each token may be used, no
+/// matter which, and two kinds of requests show that there is a second party:
+///
+/// - A replaced token is used after its grace period, or after one of its replacements was used. Using a replacement
+///   proves that the client received it, so the client has no reason left to use the old token.
+/// - A token is used after another replacement of the same token was used: two parties go on with a branch each. A thief
+///   who uses a stolen token within the grace period gets a branch, and this is what ends it.
+///
+/// Nothing tells which party is the client, so both lose the grant. Consequently all used tokens of a grant are on one
+/// path of the tree, and a thief cannot go on beside the client: whichever of them refreshes second reveals the theft.
+///
+/// Letting the latest replacement supersede the earlier ones would also leave only one branch. But it would lock out a
+/// client that keeps the response to its first request: the client cannot know in which order its requests arrived.
+///
+/// Two limits remain. A thief who never uses its replacement has the access token that came with it until that expires.
+/// And a client that stays away until its own token was deleted, some time after its expiry, reveals nothing.
 pub(super) fn rotate_refresh_token(
     connection: &Connection,
     token_hash: Hash,
@@ -46,9 +66,11 @@ pub(super) fn rotate_refresh_token(
     }
     // Reuse is checked before expiry. A thief who refreshed first could otherwise go on for ever: the rightful client
     // may come back only after its own token has expired, and its return is the only sign of the theft.
-    if let Some(replaced_at) = token.replaced_at
-        && (replaced_at < grace_since || refresh_token::has_used_replacement(connection, token_hash, grant_no)?)
-    {
+    let is_reused = match token.replaced_at {
+        Some(at) => at < grace_since || refresh_token::has_used_replacement(connection, token_hash, grant_no)?,
+        None => false,
+    };
+    if is_reused || refresh_token::has_used_sibling(connection, token_hash)? {
         grant::revoke(connection, &token.grant.id)?;
         return Ok(RotationOutcome::Reused);
     }

@@ -23,6 +23,11 @@ const MARK_REPLACED: &str =
 pub(in crate::sqlite) const FIND_USED_REPLACEMENT: &str = "SELECT 1 FROM oauth_refresh_token
     WHERE grant_no = ?2 AND replaces = ?1 AND replaced_at IS NOT NULL LIMIT 1";
 
+/// Finds another replacement of the token that this token replaces, if that other one was itself replaced.
+pub(in crate::sqlite) const FIND_USED_SIBLING: &str = "SELECT 1 FROM oauth_refresh_token AS token
+    JOIN oauth_refresh_token AS sibling ON sibling.grant_no = token.grant_no AND sibling.replaces = token.replaces
+    WHERE token.token_hash = ?1 AND sibling.token_hash <> ?1 AND sibling.replaced_at IS NOT NULL LIMIT 1";
+
 pub(in crate::sqlite) const DELETE_EXPIRED: &str = "DELETE FROM oauth_refresh_token WHERE expires_at < ?1";
 
 /// Inserts a token (its hash and expiry) of the grant with this row number, and the hash of the token that it replaces.
@@ -78,6 +83,12 @@ pub(super) fn has_used_replacement(
     let values = params![token_hash.as_bytes(), grant_no];
     let found = find_one(connection, "find a used replacement", FIND_USED_REPLACEMENT, values, |_| Ok(()))?;
     Ok(found.is_some())
+}
+
+/// Returns whether another replacement of the token that this token replaces has been used.
+pub(super) fn has_used_sibling(connection: &Connection, token_hash: Hash) -> Result<bool, StoreError> {
+    let values = [token_hash.as_bytes()];
+    Ok(find_one(connection, "find a used sibling", FIND_USED_SIBLING, values, |_| Ok(()))?.is_some())
 }
 
 /// Revokes the grant of a token of this client.
