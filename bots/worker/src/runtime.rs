@@ -107,7 +107,6 @@ impl Runtime {
         let mut request = Vec::new();
         while frame::read(&mut socket, &mut request)? {
             let text = std::str::from_utf8(&request)?;
-            self.private_workspace.as_deref().map_or(Ok(()), empty)?;
             #[cfg(target_os = "linux")]
             if let Some(reply) = self_test(text) {
                 frame::write(&mut socket, reply.as_bytes())?;
@@ -118,6 +117,9 @@ impl Runtime {
                 let reply = reply.bind(py).cast::<PyString>().map_err(|error| anyhow!("{error}"))?;
                 frame::write(&mut socket, reply.to_str()?.as_bytes()).map_err(Into::into)
             })?;
+            // Now, not before the next request: files in memory would take memory for as long as the worker is idle.
+            // After the reply, because a failure here is not the hook's. It ends the worker, and the files with it.
+            self.private_workspace.as_deref().map_or(Ok(()), empty)?;
         }
         Ok(())
     }
@@ -135,7 +137,7 @@ fn self_test(request: &str) -> Option<String> {
     Some(json!({"id": request["id"], "reply": {"self_tested": {"actions": actions}}}).to_string())
 }
 
-/// Removes the files of the previous hook.
+/// Removes the files that a hook, or loading a program, has left.
 fn empty(workspace: &Path) -> std::io::Result<()> {
     for entry in std::fs::read_dir(workspace)? {
         let entry = entry?;

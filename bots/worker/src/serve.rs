@@ -62,6 +62,8 @@ pub(crate) fn run(arguments: &Serve) -> ExitCode {
 
 fn start(arguments: &Serve, socket: &Arc<UnixStream>) -> anyhow::Result<Runtime> {
     relay_watch::start(socket)?;
+    #[cfg(target_os = "linux")]
+    sandbox::oom::end_first();
     let (memory_bytes, file_bytes) = (arguments.memory_bytes, arguments.file_bytes);
     let config = SandboxConfig { memory_bytes, file_bytes, disabled_layers: Vec::new() };
     let layers = sandbox::limit_resources(&config, &arguments.workspace)?;

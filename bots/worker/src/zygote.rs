@@ -116,6 +116,7 @@ fn start(arguments: &Zygote) -> Result<Template> {
         file_bytes: arguments.file_bytes,
         disabled_layers: arguments.disable_layers.clone(),
     };
+    sandbox::oom::end_first();
     let readable = interpreter::library_paths(&arguments.python);
     // Before Python starts: isolating the zygote forks, and goes on in the child.
     let (layers, mount_point) = sandbox::isolate_zygote(&config, &arguments.stage, &readable)?;

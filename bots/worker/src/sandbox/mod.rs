@@ -13,6 +13,8 @@ mod landlock;
 mod layers;
 #[cfg(target_os = "linux")]
 mod namespaces;
+#[cfg(target_os = "linux")]
+pub(crate) mod oom;
 mod rlimits;
 #[cfg(target_os = "linux")]
 mod root;

@@ -3,7 +3,7 @@
 use mcp_multiplayer_bot_supervisor::HookRequest;
 use serde_json::json;
 
-use crate::harness::{Bots, ReportExt, on_init, on_message, stream};
+use crate::harness::{Bots, ReportExt, eventually, on_init, on_message, stream};
 
 #[tokio::test]
 async fn instance_globals_and_workspace_are_fresh() {
@@ -35,6 +35,29 @@ class Bot:
     // One process runs all of them, unless its workspace is on disk, where it could still have a file open.
     let processes = usize::from(bots.has_layer("workspace in memory").await);
     assert_eq!(bots.pids().len(), processes);
+}
+
+/// Files in memory count as memory of the machine, so an idle worker must not keep any.
+#[tokio::test]
+async fn a_workspace_in_memory_is_emptied_after_each_hook() {
+    let bots = Bots::new();
+    if !bots.has_layer("workspace in memory").await {
+        return;
+    }
+    let source = "
+import io
+class Bot:
+    def on_init(self):
+        io.open(self.ctx.workspace + '/large', 'w').write('x' * 1_000_000)
+";
+    bots.run(source, on_init()).await.effects();
+    let workspace = format!("/proc/{}/root/workspace", bots.pids()[0]);
+    if std::fs::read_dir(&workspace).is_err() {
+        println!("not tested: only root can look into a worker's workspace");
+        return;
+    }
+    // The worker sends its reply first.
+    eventually("the removal of the files", || std::fs::read_dir(&workspace).unwrap().next().is_none()).await;
 }
 
 #[tokio::test]

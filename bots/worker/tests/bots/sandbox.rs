@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use mcp_multiplayer_bot_supervisor::{Sandbox, SandboxLevel};
+use mcp_multiplayer_tests::processes;
 use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, apply_filter};
 use serde_json::json;
 
@@ -59,16 +60,8 @@ async fn measured(denied: &'static [libc::c_long]) -> Sandbox {
     // In a thread of its own, because a filter applies to the thread that installs it and to the processes that it
     // starts.
     let thread = std::thread::spawn(move || {
-        let filter: BpfProgram = SeccompFilter::new(
-            denied.iter().map(|call| (*call, vec![])).collect::<BTreeMap<_, _>>(),
-            SeccompAction::Allow,
-            SeccompAction::Errno(libc::EPERM.unsigned_abs()),
-            std::env::consts::ARCH.try_into().unwrap(),
-        )
-        .and_then(TryInto::try_into)
-        .unwrap();
         if !denied.is_empty() {
-            apply_filter(&filter).unwrap();
+            deny(denied);
         }
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
@@ -80,6 +73,35 @@ async fn measured(denied: &'static [libc::c_long]) -> Sandbox {
         })
     });
     tokio::task::spawn_blocking(|| thread.join().unwrap()).await.unwrap()
+}
+
+/// The kernel ends processes with a high value first when memory runs out, and the relay has a lower one.
+#[tokio::test]
+async fn bots_are_the_first_to_end_when_memory_runs_out() {
+    for disabled in [vec![], vec!["zygote".to_owned()]] {
+        let bots = Bots::with(|config| config.disabled_layers.clone_from(&disabled));
+        bots.run(HELLO, on_init()).await;
+        let directory = bots.directory().to_str().unwrap();
+        let ours: Vec<_> = processes().into_iter().filter(|process| process.command.contains(directory)).collect();
+        assert!(!ours.is_empty(), "{disabled:?}");
+        for process in ours {
+            let score = std::fs::read_to_string(format!("/proc/{}/oom_score_adj", process.pid)).unwrap();
+            assert_eq!(score, "1000\n", "{process:?}");
+        }
+    }
+}
+
+/// Denies system calls to this thread, and to the processes that it starts, from now on.
+fn deny(calls: &[libc::c_long]) {
+    let filter: BpfProgram = SeccompFilter::new(
+        calls.iter().map(|call| (*call, vec![])).collect::<BTreeMap<_, _>>(),
+        SeccompAction::Allow,
+        SeccompAction::Errno(libc::EPERM.unsigned_abs()),
+        std::env::consts::ARCH.try_into().unwrap(),
+    )
+    .and_then(TryInto::try_into)
+    .unwrap();
+    apply_filter(&filter).unwrap();
 }
 
 /// Asserts that these layers are missing, with a reason, and no other one that this machine has.
