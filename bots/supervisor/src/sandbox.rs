@@ -40,8 +40,10 @@ pub struct Sandbox {
     pub level: SandboxLevel,
     /// Its layers, active or not.
     pub layers: Vec<Layer>,
-    /// Results of the self-test; empty if it did not run because there are no layers.
+    /// Results of the self-test; empty if it did not run because there are no layers, or if it failed without results.
     pub self_test: Vec<ForbiddenAction>,
+    /// The reason why the self-test has no results although there are layers to test.
+    pub failure: Option<String>,
 }
 
 /// A layer of the sandbox.
@@ -67,19 +69,35 @@ pub struct ForbiddenAction {
 }
 
 impl Sandbox {
-    /// Combines the level that a worker reports with the self-test: one action that was not blocked means that the
-    /// layers do not work, so the level is `Process`.
-    pub(crate) fn from_self_test(level: SandboxLevel, layers: Vec<Layer>, self_test: Vec<ForbiddenAction>) -> Self {
-        let failed = self_test.iter().any(|action| !action.blocked);
-        let level = if failed { SandboxLevel::Process } else { level };
-        Self { level, layers, self_test }
+    /// Combines the level that a worker reports with the self-test: one action that was not blocked, or a test without
+    /// results, means that the layers cannot be relied on, so the level is `Process`.
+    pub(crate) fn from_self_test(
+        level: SandboxLevel,
+        layers: Vec<Layer>,
+        self_test: Result<Vec<ForbiddenAction>, String>,
+    ) -> Self {
+        let untested = Self { level: SandboxLevel::Process, layers, self_test: Vec::new(), failure: None };
+        if untested.layers.is_empty() {
+            return untested;
+        }
+        match self_test {
+            Err(reason) => Self { failure: Some(reason), ..untested },
+            Ok(actions) if actions.is_empty() => {
+                Self { failure: Some("no action was attempted".to_owned()), ..untested }
+            }
+            Ok(actions) if actions.iter().any(|action| !action.blocked) => Self { self_test: actions, ..untested },
+            Ok(actions) => Self { level, self_test: actions, ..untested },
+        }
     }
 
-    /// Summary of the self-test: `passed`, `not tested`, or the actions that were not blocked.
+    /// Summary of the self-test: `passed`, `not tested`, the reason why it has no results, or the actions that were not
+    /// blocked.
     pub fn verdict(&self) -> String {
         let failed: Vec<&str> =
             self.self_test.iter().filter(|action| !action.blocked).map(|action| action.name.as_str()).collect();
-        if self.self_test.is_empty() {
+        if let Some(reason) = &self.failure {
+            format!("failed: {reason}")
+        } else if self.self_test.is_empty() {
             "not tested".to_owned()
         } else if failed.is_empty() {
             "passed".to_owned()
@@ -93,15 +111,26 @@ impl Sandbox {
 mod tests {
     use super::*;
 
+    fn layer(name: &str, active: bool) -> Layer {
+        Layer { name: name.to_owned(), active, reason: (!active).then(|| "refused".to_owned()) }
+    }
+
     #[test]
     fn one_action_that_is_not_blocked_lowers_the_level_to_process() {
         let action = |blocked| ForbiddenAction { name: "run a program".to_owned(), blocked };
-        let sandbox = Sandbox::from_self_test(SandboxLevel::Full, vec![], vec![action(true)]);
+        let tested = |actions| Sandbox::from_self_test(SandboxLevel::Full, vec![layer("root", true)], Ok(actions));
+        let sandbox = tested(vec![action(true)]);
         assert_eq!(sandbox.level, SandboxLevel::Full);
         assert_eq!(sandbox.verdict(), "passed");
-        let sandbox = Sandbox::from_self_test(SandboxLevel::Full, vec![], vec![action(true), action(false)]);
+        let sandbox = tested(vec![action(true), action(false)]);
         assert_eq!(sandbox.level, SandboxLevel::Process);
         assert_eq!(sandbox.verdict(), "not blocked: run a program");
+    }
+
+    #[test]
+    fn without_layers_the_level_is_process() {
+        let sandbox = Sandbox::from_self_test(SandboxLevel::Full, vec![], Ok(vec![]));
+        assert_eq!((sandbox.level, sandbox.verdict().as_str()), (SandboxLevel::Process, "not tested"));
     }
 
     #[test]

@@ -16,7 +16,7 @@ use crate::pool::{WorkerPool, end_idle_workers};
 use crate::program::{BotKey, Program};
 use crate::record::{EGRESS_MARGIN, EgressRecorder};
 use crate::report::{FailureKind, HookReport, Inspected, Outcome, RuntimeInfo};
-use crate::sandbox::Sandbox;
+use crate::sandbox::{ForbiddenAction, Sandbox};
 use crate::worker::{CallError, Worker};
 
 /// Runs bots. A cheap handle: dropping the last clone kills every worker.
@@ -184,15 +184,23 @@ impl Supervisor {
     async fn test_sandbox(&self) -> Result<Sandbox, Unavailable> {
         let mut worker = self.pool().start_worker().await?;
         let RuntimeInfo { sandbox: level, layers, .. } = worker.runtime().clone();
-        let canary = self.pool().launcher().workspaces().create_canary()?;
-        let actions = if layers.is_empty() {
-            Vec::new()
-        } else {
-            let tested = worker.self_test(&canary, self.limits()).await;
-            tested.map_err(|error| Unavailable::Broken(describe(&error, "the self-test", self.limits())))?
-        };
+        let tested = if layers.is_empty() { Ok(Vec::new()) } else { self.run_self_test(&mut worker).await };
         worker.kill().await;
-        Ok(Sandbox::from_self_test(level, layers, actions))
+        Ok(Sandbox::from_self_test(level, layers, tested))
+    }
+
+    /// Runs the self-test in this worker. The error is the reason why there are no results, whatever it is: a sandbox
+    /// that cannot be tested counts as one that failed, and presets still run in it.
+    async fn run_self_test(&self, worker: &mut Worker) -> Result<Vec<ForbiddenAction>, String> {
+        let canary = self.pool().launcher().workspaces().create_canary().map_err(|error| {
+            // Everybody may see the reason, but not the paths of this machine.
+            tracing::error!(error.cause = %error, "cannot prepare the sandbox's self-test");
+            "it could not be prepared".to_owned()
+        })?;
+        // The time limit of a hook is the operator's choice for bots, and may be too short for a machine that is starting.
+        let limits = Limits { hook: self.limits().hook.max(self.limits().startup), ..self.limits().clone() };
+        let tested = worker.self_test(&canary, &limits).await;
+        tested.map_err(|error| describe(&error, "the self-test", &limits))
     }
 
     /// Starts a worker and loads the program. A program that does not load is reported as the hook's failure.

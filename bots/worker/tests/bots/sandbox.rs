@@ -3,6 +3,9 @@
 //! A layer that this machine refuses cannot be tested on it, so each test prints the level at which it ran.
 
 use std::collections::BTreeMap;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
+use std::time::Duration;
 
 use mcp_multiplayer_bot_supervisor::{Sandbox, SandboxLevel};
 use mcp_multiplayer_tests::processes;
@@ -74,6 +77,50 @@ async fn measured(denied: &'static [libc::c_long]) -> Sandbox {
     });
     tokio::task::spawn_blocking(|| thread.join().unwrap()).await.unwrap()
 }
+
+#[tokio::test]
+async fn a_sandbox_whose_self_test_gives_no_result_has_level_process() {
+    for (behaviour, reason) in [
+        ("sys.exit()", "the bot's process ended during the self-test"),
+        ("receive()", "the self-test took longer than 3s"),
+        ("send(1, {'loaded': {}})", "the bot's process sent an unexpected reply during the self-test"),
+        ("relay.sendall(b'nonsense')", "the bot's process sent a reply over the limit during the self-test"),
+        ("send(1, {'self_tested': {'actions': []}})", "no action was attempted"),
+    ] {
+        let directory = tempfile::tempdir().unwrap();
+        let worker = directory.path().join("worker");
+        std::fs::write(&worker, UNTESTABLE.replace("PYTHON", PYTHON).replace("BEHAVIOUR", behaviour)).unwrap();
+        std::fs::set_permissions(&worker, Permissions::from_mode(0o700)).unwrap();
+        let bots = Bots::with(|config| {
+            config.worker = worker;
+            // Executes the program for each worker.
+            config.disabled_layers = vec!["zygote".to_owned()];
+            config.limits.startup = Duration::from_secs(3);
+            config.limits.hook = Duration::from_secs(1);
+        });
+        let sandbox = bots.supervisor.sandbox().await.unwrap();
+        assert_eq!(sandbox.level, SandboxLevel::Process, "{behaviour}: {sandbox:?}");
+        assert_eq!(sandbox.verdict(), format!("failed: {reason}"), "{behaviour}");
+    }
+}
+
+const PYTHON: &str = env!("MCP_MULTIPLAYER_BOT_PYTHON");
+
+/// A program that starts like a worker with a full sandbox, and then does something else than test it.
+const UNTESTABLE: &str = r#"#!PYTHON
+import json, socket, struct, sys
+relay = socket.socket(fileno=0)
+def send(number, reply):
+    text = json.dumps({"id": number, "reply": reply}).encode()
+    relay.sendall(struct.pack(">I", len(text)) + text)
+def receive():
+    return relay.recv(1 << 16)
+layers = [{"name": name, "active": True, "reason": None} for name in ("landlock", "seccomp")]
+versions = {"worker": "1", "python": "3", "lock_hash": "sha256:00"}
+send(0, {"ready": {**versions, "sandbox": "full", "layers": layers}})
+receive()
+BEHAVIOUR
+"#;
 
 /// The kernel ends processes with a high value first when memory runs out, and the relay has a lower one.
 #[tokio::test]
