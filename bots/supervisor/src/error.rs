@@ -39,6 +39,12 @@ pub enum Unavailable {
     /// The worker reported a problem with its installation, or ended before it was ready.
     #[error("the bot worker is broken: {0}")]
     Broken(String),
+    /// The worker has fewer sandbox layers than the self-test found, and was killed before it got a bot's code.
+    #[error("a bot worker was refused because its sandbox lacks layers that the tested one has: {missing}")]
+    Sandbox {
+        /// The missing layers, each with its reason.
+        missing: String,
+    },
     /// The worker was not ready in time.
     #[error("the bot worker was not ready after {0:?}")]
     NotReady(Duration),
@@ -61,6 +67,9 @@ impl Unavailable {
             }
             Self::Broken(_) => {
                 "run `make setup` to install the bots' Python, then build again; the worker must run with the Python that it was built with"
+            }
+            Self::Sandbox { .. } => {
+                "repair what the reasons name; if the platform was changed on purpose, restart the relay, which then tests the sandbox again"
             }
             Self::NotReady(_) => {
                 "the machine is overloaded or the worker hangs; check the machine's load, then try again"

@@ -52,6 +52,12 @@ impl Launcher {
         Worker::execute(&self.config, self.workspaces.create()?).await
     }
 
+    /// Ends the zygote and all its workers. The next worker gets a new one.
+    pub(crate) async fn end_zygote(&self) {
+        #[cfg(target_os = "linux")]
+        self.zygote.lock().await.take();
+    }
+
     /// Has the zygote fork a worker, and starts the zygote first if there is none.
     ///
     /// A failure is not answered by executing the worker program instead: that process would have no sandbox.

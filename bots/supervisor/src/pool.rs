@@ -16,6 +16,9 @@ use crate::worker::Worker;
 /// Maximum number of workers that have inspected a source and wait to become its bot.
 const MAX_INSPECTED: usize = 4;
 
+/// More workers than any machine can run, and few enough for a semaphore.
+const MAX_PERMITS: u32 = 1 << 20;
+
 /// The place for one bot's idle worker.
 ///
 /// A hook holds the lock while it runs, so that hooks of one bot queue up in the order in which they came. The running
@@ -34,6 +37,8 @@ pub(crate) struct WorkerPool {
     spare_count: usize,
     is_refilling: AtomicBool,
     permits: Arc<Semaphore>,
+    /// Number of all permits, taken or not.
+    max_workers: u32,
     /// Number of hooks that wait for a permit.
     waiting: AtomicUsize,
     /// Last, so that the directory for workspaces is removed after the workspaces in it.
@@ -42,13 +47,15 @@ pub(crate) struct WorkerPool {
 
 impl WorkerPool {
     pub(crate) fn new(config: &SupervisorConfig, launcher: Launcher) -> Self {
+        let max_workers = u32::try_from(config.max_workers).unwrap_or(u32::MAX).clamp(1, MAX_PERMITS);
         Self {
             places: Mutex::default(),
             inspected: Mutex::default(),
             spares: Mutex::default(),
             spare_count: config.spares,
             is_refilling: AtomicBool::new(false),
-            permits: Arc::new(Semaphore::new(config.max_workers.max(1))),
+            permits: Arc::new(Semaphore::new(max_workers as usize)),
+            max_workers,
             waiting: AtomicUsize::new(0),
             launcher,
         }
@@ -71,6 +78,18 @@ impl WorkerPool {
         };
         self.refill_spares();
         Ok(worker.with_permit(permit))
+    }
+
+    /// Kills a worker whose sandbox lacks layers, and the zygote with it if no other worker is alive.
+    ///
+    /// Some layers are the zygote's, and a zygote that was started while the machine was short of memory, for instance,
+    /// lacks them for good. A new one may have them. The zygote stays if it has other workers, because they end with it.
+    pub(crate) async fn refuse(&self, worker: Worker) {
+        worker.kill().await;
+        if let Ok(_all) = self.permits.try_acquire_many(self.max_workers) {
+            lock(&self.spares).clear();
+            self.launcher.end_zygote().await;
+        }
     }
 
     /// Returns the right to use a worker; when all are taken, ends the worker that has been idle for longest.

@@ -90,6 +90,18 @@ impl Sandbox {
         }
     }
 
+    /// Names the active layers that a worker with these layers lacks, each with the reason; `None` if it has all.
+    pub(crate) fn missing_from(&self, layers: &[Layer]) -> Option<String> {
+        let is_active = |wanted: &&Layer| layers.iter().any(|layer| layer.name == wanted.name && layer.active);
+        let reason = |wanted: &Layer| {
+            let found = layers.iter().find(|layer| layer.name == wanted.name);
+            format!("{} ({})", wanted.name, found.and_then(|layer| layer.reason.as_deref()).unwrap_or("not reported"))
+        };
+        let missing: Vec<String> =
+            self.layers.iter().filter(|layer| layer.active && !is_active(layer)).map(reason).collect();
+        (!missing.is_empty()).then(|| missing.join(", "))
+    }
+
     /// Summary of the self-test: `passed`, `not tested`, the reason why it has no results, or the actions that were not
     /// blocked.
     pub fn verdict(&self) -> String {
@@ -131,6 +143,18 @@ mod tests {
     fn without_layers_the_level_is_process() {
         let sandbox = Sandbox::from_self_test(SandboxLevel::Full, vec![], Ok(vec![]));
         assert_eq!((sandbox.level, sandbox.verdict().as_str()), (SandboxLevel::Process, "not tested"));
+    }
+
+    #[test]
+    fn a_worker_must_have_every_active_layer() {
+        let actions = vec![ForbiddenAction { name: "run a program".to_owned(), blocked: true }];
+        let layers = vec![layer("root", true), layer("landlock", false), layer("seccomp", true)];
+        let sandbox = Sandbox::from_self_test(SandboxLevel::Kernel, layers.clone(), Ok(actions));
+        assert_eq!(sandbox.missing_from(&layers), None);
+        let more = [layer("root", true), layer("landlock", true), layer("seccomp", true)];
+        assert_eq!(sandbox.missing_from(&more), None);
+        let fewer = [layer("root", false), layer("landlock", true)];
+        assert_eq!(sandbox.missing_from(&fewer).as_deref(), Some("root (refused), seccomp (not reported)"));
     }
 
     #[test]

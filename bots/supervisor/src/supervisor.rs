@@ -58,7 +58,7 @@ impl Supervisor {
         if let Some(message) = oversized(program, limits) {
             return Err(InspectError::Rejected { message, line: None, hint: None });
         }
-        let mut worker = self.pool().start_worker().await?;
+        let mut worker = self.start_worker().await?;
         let mut reply = worker.load(program, limits).await;
         if matches!(reply, Ok(Reply::Loaded {})) {
             reply = worker.call(&Request::Inspect {}, limits, None).await;
@@ -101,7 +101,7 @@ impl Supervisor {
         // A worker that is left from an earlier hook is used again only if it has loaded this very program and its
         // socket is open and empty. What an earlier hook did in that process can still harm this bot alone: the worker
         // never runs another bot's code, and every reply is checked as if it came from an attacker.
-        let warm = place.take().filter(|worker| worker.can_run(program));
+        let warm = place.take().filter(|worker| worker.can_run(program) && self.missing_layers(worker).is_none());
         if let Some(worker) = warm {
             // A worker that has been alive for a while may have been killed for a reason that is not this hook's fault:
             // by the out-of-memory killer, with its zygote, or by its limit of CPU time, which covers all its hooks.
@@ -111,7 +111,8 @@ impl Supervisor {
                 return Ok(report);
             }
         }
-        let worker = match self.pool().take_inspected(program) {
+        let inspected = self.pool().take_inspected(program);
+        let worker = match inspected.filter(|worker| self.missing_layers(worker).is_none()) {
             Some(worker) => worker,
             None => match self.start_loaded(program).await? {
                 Ok(worker) => worker,
@@ -203,9 +204,26 @@ impl Supervisor {
         tested.map_err(|error| describe(&error, "the self-test", &limits))
     }
 
+    /// Starts a worker. One that has fewer layers than the tested sandbox is killed before it gets any code.
+    async fn start_worker(&self) -> Result<Worker, Unavailable> {
+        let worker = self.pool().start_worker().await?;
+        match self.missing_layers(&worker) {
+            None => Ok(worker),
+            Some(missing) => {
+                self.pool().refuse(worker).await;
+                Err(Unavailable::Sandbox { missing })
+            }
+        }
+    }
+
+    /// Names the layers of the tested sandbox that a worker lacks; `None` if it has all, or if there was no test yet.
+    fn missing_layers(&self, worker: &Worker) -> Option<String> {
+        self.inner.sandbox.get()?.missing_from(&worker.runtime().layers)
+    }
+
     /// Starts a worker and loads the program. A program that does not load is reported as the hook's failure.
     async fn start_loaded(&self, program: &Arc<Program>) -> Result<Result<Worker, HookReport>, Unavailable> {
-        let mut worker = self.pool().start_worker().await?;
+        let mut worker = self.start_worker().await?;
         Ok(match worker.load(program, self.limits()).await {
             Ok(Reply::Loaded {}) => Ok(worker),
             Ok(Reply::Rejected { message, line, .. }) => {

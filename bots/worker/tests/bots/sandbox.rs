@@ -7,12 +7,12 @@ use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 
-use mcp_multiplayer_bot_supervisor::{Sandbox, SandboxLevel};
-use mcp_multiplayer_tests::processes;
+use mcp_multiplayer_bot_supervisor::{BotKey, InspectError, Sandbox, SandboxLevel, Unavailable};
+use mcp_multiplayer_tests::{Signal, processes, send_signal};
 use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, apply_filter};
 use serde_json::json;
 
-use crate::harness::{Bots, ReportExt, on_init};
+use crate::harness::{Bots, ReportExt, eventually, on_init, program};
 
 const HELLO: &str = "class Bot:\n    def on_init(self): self.ctx.post('bot', 'hello')";
 
@@ -76,6 +76,35 @@ async fn measured(denied: &'static [libc::c_long]) -> Sandbox {
         })
     });
     tokio::task::spawn_blocking(|| thread.join().unwrap()).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_worker_with_fewer_layers_than_the_tested_sandbox_is_refused() {
+    let bots = Bots::new();
+    if !bots.has_layer("landlock").await {
+        return;
+    }
+    assert_eq!(bots.run(HELLO, on_init()).await.bodies(), [json!({"text": "hello"})]);
+    send_signal(bots.zygote(), Signal::KILL);
+    eventually("the end of the zygote and its workers", || bots.processes().is_empty()).await;
+
+    // The next zygote starts under a filter, as if the platform had changed. In a thread of its own, because of the
+    // filter.
+    let (supervisor, runtime) = (bots.supervisor.clone(), tokio::runtime::Handle::current());
+    let thread = std::thread::spawn(move || {
+        deny(&[libc::SYS_landlock_create_ruleset]);
+        let (key, hello) = (BotKey::new("chn_1", "bot_1"), program(HELLO));
+        let error = runtime.block_on(supervisor.run(&key, &hello, on_init())).unwrap_err();
+        assert!(matches!(error, Unavailable::Sandbox { .. }), "{error:?}");
+        assert!(error.to_string().contains("landlock (the kernel has no Landlock)"), "{error}");
+        let inspected = runtime.block_on(supervisor.inspect(&hello));
+        assert!(matches!(inspected, Err(InspectError::Unavailable(Unavailable::Sandbox { .. }))), "{inspected:?}");
+    });
+    tokio::task::spawn_blocking(|| thread.join().unwrap()).await.unwrap();
+
+    // That zygote was ended, so bots run again as soon as a new one has all layers.
+    assert_eq!(bots.run(HELLO, on_init()).await.bodies(), [json!({"text": "hello"})]);
+    assert_eq!(bots.pids().len(), 1);
 }
 
 #[tokio::test]
