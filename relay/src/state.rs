@@ -61,7 +61,7 @@ impl Relay {
         Ok(&self.sandbox_status().await?.report)
     }
 
-    /// Returns whether callers may attach inline bots, whose code they supply themselves.
+    /// Returns whether inline bots, whose code callers supply, may be attached and run.
     pub(crate) async fn takes_inline_code(&self) -> Result<bool, Unavailable> {
         let sandbox = &self.sandbox_status().await?.sandbox;
         Ok(self.config.bot_allow_unsandboxed || sandbox.level >= minimum_level(&self.config))
@@ -80,7 +80,10 @@ fn report_to_operator(sandbox: &Sandbox, config: &Config) {
             "inline bots are accepted at any sandbox level; they may run with all rights of the relay's system user"
         );
     } else if sandbox.level < minimum_level(config) {
-        tracing::warn!(minimum, "the bot sandbox is below bot_sandbox_minimum; only presets can be attached");
+        tracing::warn!(
+            minimum,
+            "the bot sandbox is below bot_sandbox_minimum; only presets can be attached, and inline bots do not run"
+        );
     }
     if !config.bot_policy {
         tracing::warn!("bot_policy is false; inline bots are not checked against the policy");

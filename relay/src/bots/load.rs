@@ -17,11 +17,25 @@ struct RunnerOptions {
     reveal_on_close: bool,
 }
 
+/// Result of loading a bot.
+pub(super) enum Loaded {
+    Runner(Box<Runner>),
+    /// The bot was detached meanwhile.
+    Detached,
+    /// The bot is inline, and the sandbox does not reach the operator's minimum.
+    BelowMinimum,
+}
+
 impl Runner {
-    /// Loads a bot from the store; `None` when it was detached meanwhile.
-    pub(super) async fn load(relay: &Relay, channel: &LiveChannel, bot_id: &BotId) -> Result<Option<Self>, RunError> {
+    /// Loads a bot from the store.
+    pub(super) async fn load(relay: &Relay, channel: &LiveChannel, bot_id: &BotId) -> Result<Loaded, RunError> {
         let stored = relay.store.lookup_bot(channel.channel_id(), bot_id.clone()).await?;
-        let Some(stored) = stored.filter(|stored| !stored.detached) else { return Ok(None) };
+        let Some(stored) = stored.filter(|stored| !stored.detached) else { return Ok(Loaded::Detached) };
+        // Checked here although it was checked when the bot was attached: since then, the relay may have been restarted
+        // with a higher minimum or on a platform with fewer layers.
+        if stored.bot.code_ref.is_none() && !relay.takes_inline_code().await? {
+            return Ok(Loaded::BelowMinimum);
+        }
         let memory = stored.state.as_deref().and_then(Memory::parse).ok_or(RunError::Corrupt)?;
         let params = serde_json::from_str(&stored.bot.params).map_err(|_| RunError::Corrupt)?;
         let policy = relay.config.bot_policy || stored.bot.code_ref.is_some();
@@ -31,7 +45,7 @@ impl Runner {
             Some(sealed) => relay.key.open_env(channel.channel_id(), bot_id, sealed).ok_or(RunError::Sealed)?,
             None => BTreeMap::new(),
         };
-        Ok(Some(Self {
+        Ok(Loaded::Runner(Box::new(Self {
             program,
             key: BotKey::new(&channel.channel_id().to_string(), bot_id.as_str()),
             seeds: relay.key.bot_seeds(channel.channel_id(), bot_id),
@@ -40,6 +54,6 @@ impl Runner {
             stored: stored.cursor,
             cursor: stored.cursor,
             memory,
-        }))
+        })))
     }
 }

@@ -9,6 +9,7 @@ use mcp_multiplayer_protocol::{BotId, Entry, Secret, Timestamp};
 use thiserror::Error as ThisError;
 use tokio::time::sleep;
 
+use super::load::Loaded;
 use crate::channel::{CommitError, LiveChannel};
 use crate::state::Relay;
 use crate::store::{BotCursor, StoreError};
@@ -55,13 +56,14 @@ pub(super) enum RunError {
 enum CaughtUp {
     /// Nothing is due before the bot's next timer, if it has one.
     Waiting(Option<Timestamp>),
-    /// The bot will never run again: it was detached, or its channel is closed and all its hooks have run.
+    /// The bot will not run again while this relay runs: it was detached, its channel is closed and all its hooks have
+    /// run, or the sandbox is below the operator's minimum for it.
     Ended,
 }
 
 /// Starts a task that runs a bot's hooks, in the order of the log and one at a time.
 ///
-/// It ends when the bot is detached, its channel is no longer live, or the relay shuts down.
+/// It ends when the bot is detached or must not run, its channel is no longer live, or the relay shuts down.
 pub(crate) fn start(relay: Weak<Relay>, channel: Weak<LiveChannel>, bot_id: BotId) {
     tokio::spawn(follow(relay, channel, bot_id));
 }
@@ -135,8 +137,12 @@ async fn catch_up(
         };
         if runner.is_none() {
             match Runner::load(relay, channel, bot_id).await? {
-                Some(loaded) => *runner = Some(loaded),
-                None => return Ok(CaughtUp::Ended),
+                Loaded::Runner(loaded) => *runner = Some(*loaded),
+                Loaded::Detached => return Ok(CaughtUp::Ended),
+                Loaded::BelowMinimum => {
+                    report_waiting_bot(relay, channel, bot_id).await;
+                    return Ok(CaughtUp::Ended);
+                }
             }
         }
         let runner = runner.as_mut().expect("loaded above");
@@ -201,6 +207,20 @@ impl Runner {
         }
         Ok(false)
     }
+}
+
+/// Tells the operator that an inline bot does not run. Its hooks stay due, so a relay that is started with a sandbox that
+/// reaches the minimum runs them.
+async fn report_waiting_bot(relay: &Relay, channel: &LiveChannel, bot_id: &BotId) {
+    let sandbox = relay.sandbox_level().await.unwrap_or("none");
+    tracing::warn!(
+        channel_id = %channel.channel_id(),
+        %bot_id,
+        sandbox,
+        minimum = relay.config.bot_sandbox_minimum.name(),
+        remedy = "restart the relay where the sandbox has the missing layers, lower bot_sandbox_minimum, or set bot_allow_unsandboxed",
+        "an inline bot does not run because the sandbox is below bot_sandbox_minimum; its hooks wait"
+    );
 }
 
 /// Number of bot posts that led to an entry, itself included.

@@ -129,7 +129,7 @@ settings! {
         /// Without it, the sandbox is the only protection.
         bot_policy: bool = true, "BOOL";
         /// Minimum level of the bot sandbox for inline bots, which run code that users supply: `full`, `kernel` or
-        /// `process`. Below it only presets can be attached.
+        /// `process`. Below it only presets can be attached, and inline bots that are attached already do not run.
         bot_sandbox_minimum: SandboxLevel = SandboxLevel::Kernel, "LEVEL";
         /// Sandbox layers to leave out, as if the platform did not support them: `namespaces`, `root`,
         /// `workspace in memory`, `capabilities`, `landlock`, `seccomp`; or `zygote`, which leaves out all. For testing.

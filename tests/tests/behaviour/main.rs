@@ -32,6 +32,7 @@ mod relay_key;
 mod replay;
 mod rest;
 mod result_sizes;
+mod sandbox_minimum;
 mod seats;
 mod secrets_at_rest;
 mod slow_clients;
