@@ -26,6 +26,19 @@ pub fn check_addresses(config: &Config) -> Result<()> {
     TrustedProxies::new(config).map(drop)
 }
 
+/// Maximum number of bot processes. Tells the operator if memory allows fewer than `bot_workers`.
+fn max_bot_workers(config: &Config) -> usize {
+    let workers = config.max_bot_workers();
+    if workers < config.bot_workers {
+        tracing::info!(
+            workers,
+            bot_workers = config.bot_workers,
+            "bot_total_memory_bytes limits the number of bot processes"
+        );
+    }
+    workers
+}
+
 /// Opens the database and the keys, and starts the bots that have hooks to run since the last run ended.
 pub async fn open(config: Config, clock: Clock, random: Random, shutdown: CancellationToken) -> Result<Arc<Relay>> {
     let store = open_database(&config, Purpose::Serve)?;
@@ -42,7 +55,7 @@ pub async fn open(config: Config, clock: Clock, random: Random, shutdown: Cancel
             body_bytes: config.body_bytes,
             ..Limits::default()
         },
-        max_workers: config.bot_workers,
+        max_workers: max_bot_workers(&config),
         disabled_layers: config.bot_sandbox_disable.clone(),
         idle_after: Duration::from_secs(config.bot_idle_seconds),
         ..SupervisorConfig::new(config.worker(), config.data_dir.join("workspaces"))

@@ -7,6 +7,7 @@ mod check;
 mod choice;
 mod command_line;
 mod load;
+mod machine;
 #[cfg(test)]
 mod operating;
 mod original;

@@ -11,7 +11,7 @@ use mcp_multiplayer_protocol::limits;
 use serde::{Deserialize, Serialize};
 
 use super::setting::{Setting, SettingType, optional, settings};
-use super::{Access, Database, LogFormat, SandboxLevel};
+use super::{Access, Database, LogFormat, SandboxLevel, machine};
 
 settings! {
     "Addresses" {
@@ -122,6 +122,10 @@ settings! {
         bot_memory_bytes: u64 = 256 * 1024 * 1024, "N";
         /// Maximum number of bot processes. Hooks wait while all of them are busy.
         bot_workers: usize = 64, "N";
+        /// Maximum memory of all bot processes together, in bytes. Lowers the number of processes to as many as it has room
+        /// for with `bot_memory_bytes` each, at least one. Files in their workspaces, up to 100 MB each, come on top.
+        bot_total_memory_bytes: Option<u64> = None, "N",
+            default "half of the memory of the machine or of the relay's control group";
         /// Time after which an idle bot process is ended, in seconds. The bot keeps its state and gets a new process when it
         /// is needed.
         bot_idle_seconds: u64 = 600, "N";
@@ -192,6 +196,13 @@ impl Config {
         self.bot_worker.clone().or_else(beside_this_program).unwrap_or_else(|| PathBuf::from("mcp-multiplayer-bot"))
     }
 
+    /// Maximum number of bot processes: `bot_workers`, or as many as `bot_total_memory_bytes` has room for.
+    pub(crate) fn max_bot_workers(&self) -> usize {
+        let total = self.bot_total_memory_bytes.or_else(|| machine::memory_bytes().map(|bytes| bytes / 2));
+        let room = total.map_or(u64::MAX, |total| total / self.bot_memory_bytes.max(1));
+        self.bot_workers.min(usize::try_from(room).unwrap_or(usize::MAX)).max(1)
+    }
+
     /// Policy for access by OAuth; without one, it depends on the addresses that the relay listens on.
     pub fn access(&self) -> Access {
         let reachable = |address: &SocketAddr| !address.ip().is_loopback();
@@ -218,4 +229,21 @@ fn default_data_dir() -> PathBuf {
         variable("XDG_DATA_HOME").unwrap_or_else(|| home.join(".local/share"))
     };
     base.join(Path::new("mcp-multiplayer"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Config;
+
+    #[test]
+    fn total_memory_limits_the_number_of_bot_processes() {
+        let workers = |total| {
+            let (bot_memory_bytes, bot_workers, bot_total_memory_bytes) = (100, 8, Some(total));
+            Config { bot_memory_bytes, bot_workers, bot_total_memory_bytes, ..Config::default() }.max_bot_workers()
+        };
+        assert_eq!([0, 99, 100, 399, 400, 800, u64::MAX].map(workers), [1, 1, 1, 3, 4, 8, 8]);
+        // Half of the memory of this machine, where it can be read.
+        let default = Config { bot_workers: usize::MAX, ..Config::default() };
+        assert_eq!(default.max_bot_workers() == usize::MAX, cfg!(not(target_os = "linux")));
+    }
 }
