@@ -4,6 +4,7 @@ use mcp_multiplayer_bot_supervisor::referee::{Memory, Turn, Verdict};
 use mcp_multiplayer_protocol::channel::{Bot, HookCall};
 use mcp_multiplayer_protocol::{BotId, Entry, Error, SystemEvent};
 
+use super::backoff::Backoff;
 use super::runner::{RunError, Runner};
 use crate::channel::{CommitError, LiveChannel, Proposal};
 use crate::state::Relay;
@@ -56,7 +57,7 @@ impl Runner {
             }
         }
         let cursor = CursorMove { from: self.stored, to };
-        let committed = self.commit_verdict(channel, &turn, turn.judge(report), cursor).await?;
+        let committed = self.commit_verdict(relay, channel, &turn, turn.judge(report), cursor).await?;
         failpoint::hit("bot.after_commit");
         if let Some(memory) = committed.memory {
             self.memory = memory;
@@ -70,29 +71,42 @@ impl Runner {
     ///
     /// The hook has run and may have talked to other hosts, so it must not run again only because its effects could not
     /// be appended at once. [`LiveChannel::commit`] therefore proposes the same verdict again whenever the
-    /// log has grown. If the rules forbid one of the effects, for instance a DM to a slot that does not exist,
-    /// the verdict is replaced by one without effects, which says why, and that is appended instead.
+    /// log has grown, and this function does so after a pause whenever the store has failed. If the rules forbid one of
+    /// the effects, for instance a DM to a slot that does not exist, the verdict is replaced by one without effects,
+    /// which says why, and that is appended instead.
     ///
-    /// If the store fails, or the process is killed, the cursor has not moved, and the hook does run again.
+    /// If the store reports a failure but did append the verdict, the next attempt finds the bot's cursor moved, and the
+    /// bot is loaded again. If the process ends before the verdict is durable, the cursor has not moved, and
+    /// the hook does run again.
     async fn commit_verdict(
         &self,
+        relay: &Relay,
         channel: &Arc<LiveChannel>,
         turn: &Turn<'_>,
-        verdict: Verdict,
+        mut verdict: Verdict,
         cursor: CursorMove,
     ) -> Result<Committed, RunError> {
         let append = async |verdict: &Verdict| {
             channel.commit(|proposal| propose(proposal, turn, verdict, cursor, &self.memory)).await
         };
-        let verdict = match append(&verdict).await {
-            Ok(()) => verdict,
-            Err(CommitError::Refused(error)) => {
-                let refused = turn.refused(&error.message, verdict.record);
-                append(&refused).await?;
-                refused
+        let mut backoff = Backoff::new();
+        let mut refused = false;
+        loop {
+            match append(&verdict).await {
+                Ok(()) => break,
+                Err(CommitError::Refused(error)) if !refused => {
+                    verdict = turn.refused(&error.message, verdict.record);
+                    refused = true;
+                }
+                Err(error @ (CommitError::Store(_) | CommitError::Contended)) => {
+                    tracing::error!(channel_id = %channel.channel_id(), bot_id = %turn.bot.bot_id, error.cause = %error, "storing a hook's effects failed; retrying");
+                    if !backoff.wait(&relay.shutdown).await {
+                        return Err(error.into());
+                    }
+                }
+                Err(error) => return Err(error.into()),
             }
-            Err(error) => return Err(error.into()),
-        };
+        }
         let detached = verdict.detaches_bot(turn);
         Ok(Committed { memory: verdict.memory, detached })
     }

@@ -7,8 +7,10 @@
 //! - `runner`: the task of one bot: which hook is next, and when to try again;
 //! - `load`: a runner from the bot's row in the store;
 //! - `hook`: one call, and its effects as one batch;
-//! - `timers`, `close`: the bot's changes that no hook makes.
+//! - `timers`, `close`: the bot's changes that no hook makes;
+//! - `backoff`: the pauses between attempts.
 
+mod backoff;
 mod close;
 mod hook;
 mod load;

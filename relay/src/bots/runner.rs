@@ -1,6 +1,5 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
-use std::time::Duration;
 
 use mcp_multiplayer_bot_supervisor::referee::{Memory, Seeds};
 use mcp_multiplayer_bot_supervisor::{BotKey, Program, Unavailable};
@@ -9,14 +8,11 @@ use mcp_multiplayer_protocol::{BotId, Entry, Secret, Timestamp};
 use thiserror::Error as ThisError;
 use tokio::time::sleep;
 
+use super::backoff::Backoff;
 use super::load::Loaded;
 use crate::channel::{CommitError, LiveChannel};
 use crate::state::Relay;
 use crate::store::{BotCursor, StoreError};
-
-/// Pause before a failed runner tries again. It doubles with every failure, up to [`LONGEST_PAUSE`].
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// A bot whose hooks are being run.
 pub(super) struct Runner {
@@ -71,7 +67,7 @@ pub(crate) fn start(relay: Weak<Relay>, channel: Weak<LiveChannel>, bot_id: BotI
 async fn follow(relay: Weak<Relay>, channel: Weak<LiveChannel>, bot_id: BotId) {
     let Some(mut progress) = channel.upgrade().map(|channel| channel.progress()) else { return };
     let mut runner = None;
-    let mut pause = FIRST_PAUSE;
+    let mut backoff = Backoff::new();
     loop {
         // Before the channel is looked at, so that a change after that ends the wait below. See `wait_for_change`.
         progress.mark_unchanged();
@@ -81,7 +77,7 @@ async fn follow(relay: Weak<Relay>, channel: Weak<LiveChannel>, bot_id: BotId) {
             let (Some(relay), Some(channel)) = (relay.upgrade(), channel.upgrade()) else { return };
             match catch_up(&relay, &channel, &bot_id, &mut runner).await {
                 Ok(CaughtUp::Waiting(timer)) => {
-                    pause = FIRST_PAUSE;
+                    backoff = Backoff::new();
                     let remaining = timer.map(|due| relay.clock.duration_until(due));
                     (remaining, timer.map(|_| channel))
                 }
@@ -91,11 +87,9 @@ async fn follow(relay: Weak<Relay>, channel: Weak<LiveChannel>, bot_id: BotId) {
                     // appended; the bot is loaded and tried again.
                     tracing::error!(channel_id = %channel.channel_id(), %bot_id, error.cause = %error, "running a hook failed; retrying");
                     runner = None;
-                    tokio::select! {
-                        () = sleep(pause) => {}
-                        () = relay.shutdown.cancelled() => return,
+                    if !backoff.wait(&relay.shutdown).await {
+                        return;
                     }
-                    pause = (pause * 2).min(LONGEST_PAUSE);
                     continue;
                 }
             }

@@ -3,7 +3,9 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
+use mcp_multiplayer_tests::RelayProcess;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use rustls::ServerConfig;
 use rustls::pki_types::PrivateKeyDer;
@@ -13,7 +15,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWrite, AsyncWriteExt as _,
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
-use crate::fixture::{TwoPlayerChannel, read_until};
+use crate::fixture::{TwoPlayerChannel, of_type, read_until};
 
 /// Fetches the URLs in a message, and posts the last response.
 const FETCHER: &str = "
@@ -239,4 +241,29 @@ async fn connections_fail_where_bots_have_no_network() {
     let mut fixture = with_fetcher(&["--bot-network", "false"]).await;
     let (posted, _) = fetch(&mut fixture, &format!("http://{http}/")).await;
     assert!(posted["text"].as_str().unwrap().contains("bots have no network on this relay"), "{posted}");
+}
+
+#[tokio::test]
+async fn a_hook_whose_effects_cannot_be_stored_at_once_does_not_connect_again() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let http = listener.local_addr().unwrap();
+    let connections = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&connections);
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            counted.fetch_add(1, Ordering::SeqCst);
+            tokio::spawn(answer(stream));
+        }
+    });
+    let variables = [("MCP_MULTIPLAYER_FAILPOINT", "store.hook_append_fails@3")];
+    let flags = ["--bot-network-allow", &http.to_string()];
+    let relay = RelayProcess::start_with_env(&flags, &variables).await.unwrap();
+    let mut fixture = TwoPlayerChannel::create_on(relay, json!({ "bot_code": FETCHER })).await;
+    let (posted, _) = fetch(&mut fixture, &format!("http://{http}/once")).await;
+    assert_eq!(posted["text"], "you asked for /once", "{posted}");
+    assert_eq!(connections.load(Ordering::SeqCst), 1);
+    let (posted, _) = fetch(&mut fixture, &format!("http://{http}/again")).await;
+    assert_eq!(posted["text"], "you asked for /again", "{posted}");
+    assert_eq!(connections.load(Ordering::SeqCst), 2);
+    assert_eq!(of_type(&fixture.bob_reads().await, "bot:ran").len(), 2);
 }

@@ -5,7 +5,7 @@ use super::bot::Cursors;
 use super::channel::HeadColumns;
 use super::row::failed;
 use super::{bot, channel, entry, idempotency, membership};
-use crate::{AppendError, BotChange, ChannelBatch, Checkpoint, StoreError};
+use crate::{AppendError, BotChange, ChannelBatch, Checkpoint, StoreError, failpoint};
 
 /// A batch, with everything computed that does not need the database, so that the writer thread has less to do.
 pub(super) struct Append {
@@ -30,6 +30,11 @@ impl Append {
     /// nothing if the key is in use. An `Err` of the outer result fails the whole transaction.
     pub(super) fn run(&self, connection: &Connection) -> Result<Result<Checkpoint, AppendError>, StoreError> {
         let batch = &self.batch;
+        assert!(!failpoint::fails("store.append_panics"), "a failpoint was reached");
+        let is_of_hook = |change: &BotChange| matches!(change, BotChange::Advance { from, to, .. } if from != to);
+        if batch.bots.iter().any(is_of_hook) && failpoint::fails("store.hook_append_fails") {
+            return Err(StoreError::Database { operation: "append", source: "a failpoint was reached".into() });
+        }
         let stored = channel::find(connection, batch.channel_id)?;
         let size = stored.map_or(0, |(_, size)| size);
         if size != batch.base {
