@@ -2,6 +2,7 @@
 
 mod authenticate;
 mod checks;
+mod health;
 
 use std::sync::Arc;
 
@@ -33,10 +34,7 @@ pub(crate) fn router(relay: &Arc<Relay>, connections: &TaskTracker, cut_off: &Ca
         .with_state(ws::WebSocketEndpoint::new(Arc::clone(relay), connections.clone()))
         .merge(rest::router(relay))
         .layer(from_fn_with_state(Arc::clone(relay), authenticate::bearer));
-    let routes = Router::new()
-        .route("/healthz", get(|| async { "ok\n" }))
-        .route("/readyz", get(ready))
-        .with_state(Arc::clone(relay))
+    let routes = health::router(relay)
         .merge(rest::description(relay))
         .merge(oauth::router(relay)?)
         .merge(web::router(relay))
@@ -65,19 +63,5 @@ async fn refuse_foreign_names(State(allowed): State<AllowedNames>, request: Requ
     match allowed.check(&request, false) {
         Ok(()) => next.run(request).await,
         Err(error) => problem(StatusCode::FORBIDDEN, &error),
-    }
-}
-
-/// Responds whether the relay can accept a post.
-async fn ready(State(relay): State<Arc<Relay>>) -> (StatusCode, &'static str) {
-    if relay.shutdown.is_cancelled() {
-        return (StatusCode::SERVICE_UNAVAILABLE, "shutting down\n");
-    }
-    match relay.store.check().await {
-        Ok(()) => (StatusCode::OK, "ready\n"),
-        Err(error) => {
-            tracing::error!(error.cause = %error, "not ready");
-            (StatusCode::SERVICE_UNAVAILABLE, "the store does not respond\n")
-        }
     }
 }

@@ -33,3 +33,17 @@ async fn health_check_reports_version_and_sandbox() {
     let over_http = relay.http().await.unwrap().call_tool("health_check", json!({})).await.unwrap();
     assert_eq!(over_http, health);
 }
+
+#[tokio::test]
+async fn readyz_does_not_write_for_every_request() {
+    let relay = RelayProcess::start().await.unwrap();
+    let mut anon = HttpClient::connect(relay.address(), "").await.unwrap();
+    // Everything that is written to the database appends to this file first.
+    let log_bytes = || std::fs::metadata(relay.data_dir().join("relay.db-wal")).unwrap().len();
+    let before = log_bytes();
+    for _ in 0..200 {
+        assert_eq!(get(&mut anon, "/readyz").await.0, StatusCode::OK);
+    }
+    let written = log_bytes() - before;
+    assert!(written < 100 * 4096, "{written} bytes");
+}
