@@ -132,12 +132,10 @@ impl RelayProcess {
         Ok(child.wait().await?.success())
     }
 
-    /// Waits until the process has ended on its own, at a fail point.
-    pub async fn wait_for_exit(&mut self) -> Result<()> {
-        if let Some(mut child) = self.child.take() {
-            child.wait().await?;
-        }
-        Ok(())
+    /// Waits until the process has ended on its own, at a fail point. Returns whether it exited successfully.
+    pub async fn wait_for_exit(&mut self) -> Result<bool> {
+        let Some(mut child) = self.child.take() else { bail!("the relay is not running") };
+        Ok(child.wait().await?.success())
     }
 
     /// Starts the relay again on the same data and port. With `failpoint`, as `name@n`, the process ends when it reaches

@@ -11,7 +11,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use axum::Router;
 use axum_server::{Handle, Server};
 use hyper_util::rt::TokioTimer;
@@ -38,6 +38,8 @@ const STREAM_BUFFER_BYTES: usize = 64 * 1024;
 
 /// Serves the relay's transports and pages on `listeners` until its shutdown token is cancelled, then finishes the requests
 /// in progress: waits end at once, what was acknowledged is durable, responses are sent.
+///
+/// Ends with an error if the store has failed for good, because only a new process can store anything.
 pub async fn serve(listeners: Vec<TcpListener>, tls: Option<Tls>, relay: Arc<Relay>) -> Result<()> {
     open_files::raise_limit(relay.config.connections);
     let shutdown = relay.shutdown.clone();
@@ -56,7 +58,14 @@ pub async fn serve(listeners: Vec<TcpListener>, tls: Option<Tls>, relay: Arc<Rel
         servers.spawn(serve_one(listener, handle, acceptor.clone(), router.clone(), relay.config.slow_client()));
     }
     drop(router);
-    shutdown.cancelled().await;
+    let store_failed = tokio::select! {
+        () = shutdown.cancelled() => false,
+        () = relay.store.failed() => true,
+    };
+    if store_failed {
+        tracing::error!("the store has failed");
+        shutdown.cancel();
+    }
     tracing::info!("shutting down");
     connections.close();
     for handle in handles {
@@ -71,6 +80,9 @@ pub async fn serve(listeners: Vec<TcpListener>, tls: Option<Tls>, relay: Arc<Rel
     }
     cut_off.cancel();
     tracing::info!("stopped");
+    if store_failed {
+        bail!("the store has failed; start the relay again, and report the panic in its log as a bug");
+    }
     Ok(())
 }
 

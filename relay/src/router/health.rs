@@ -6,6 +6,7 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::get;
+use futures::FutureExt as _;
 use mcp_multiplayer_protocol::Timestamp;
 use tokio::sync::Mutex;
 
@@ -18,13 +19,23 @@ const CACHE_MS: i64 = 1_000;
 /// Routes of `/healthz` and `/readyz`.
 pub(super) fn router(relay: &Arc<Relay>) -> Router {
     Router::new()
-        .route("/healthz", get(async || (StatusCode::OK, "ok\n")))
+        .route("/healthz", get(healthy))
         .route("/readyz", get(ready))
         .with_state((Arc::clone(relay), ReadinessCache::default()))
 }
 
+type HealthState = State<(Arc<Relay>, ReadinessCache)>;
+
+/// Responds whether the process works, or has to be started again.
+async fn healthy(State((relay, _)): HealthState) -> (StatusCode, &'static str) {
+    match relay.store.failed().now_or_never() {
+        None => (StatusCode::OK, "ok\n"),
+        Some(()) => (StatusCode::SERVICE_UNAVAILABLE, "the store has failed\n"),
+    }
+}
+
 /// Responds whether the relay can accept a post.
-async fn ready(State((relay, readiness)): State<(Arc<Relay>, ReadinessCache)>) -> (StatusCode, &'static str) {
+async fn ready(State((relay, readiness)): HealthState) -> (StatusCode, &'static str) {
     if relay.shutdown.is_cancelled() {
         return (StatusCode::SERVICE_UNAVAILABLE, "shutting down\n");
     }

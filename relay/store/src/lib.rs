@@ -130,6 +130,10 @@ pub trait Store: OAuthStore {
 
     /// Checks that the store can write.
     fn check(&self) -> BoxFuture<'_, Result<(), StoreError>>;
+
+    /// Returns once the store has failed for good: until the program starts again, nothing can be stored. Never returns
+    /// while it works, or after it was closed.
+    fn failed(&self) -> BoxFuture<'static, ()>;
 }
 
 /// Reasons why a batch was not appended; nothing of it was written.

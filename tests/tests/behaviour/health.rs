@@ -4,6 +4,10 @@ use http_body_util::Full;
 use hyper::{Request, StatusCode};
 use mcp_multiplayer_tests::{HttpClient, RelayProcess};
 use serde_json::json;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use crate::fixture::in_time;
 
 async fn get(http: &mut HttpClient, path: &str) -> (StatusCode, String) {
     let request = Request::get(path).header("host", "localhost").body(Full::default()).unwrap();
@@ -46,4 +50,24 @@ async fn readyz_does_not_write_for_every_request() {
     }
     let written = log_bytes() - before;
     assert!(written < 100 * 4096, "{written} bytes");
+}
+
+#[tokio::test]
+async fn a_relay_whose_store_has_failed_is_not_healthy_and_ends() {
+    let variables = [("MCP_MULTIPLAYER_FAILPOINT", "store.append_panics@1")];
+    let mut relay = RelayProcess::start_with_env(&[], &variables).await.unwrap();
+    // A shutdown waits for requests that have begun, so this one is answered after the failure.
+    let mut monitor = TcpStream::connect(relay.address()).await.unwrap();
+    monitor.write_all(b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n").await.unwrap();
+    let mut alice = relay.connect().await.unwrap();
+    alice.call("health_check", json!({})).await;
+    let refusal = alice.refusal("create_channel", json!({ "name": "Game", "slots": ["invite:alice"] })).await;
+    assert_eq!(refusal, "INTERNAL_ERROR");
+    in_time("the end of the connection", alice.closed()).await;
+    monitor.write_all(b"\r\n").await.unwrap();
+    let mut response = String::new();
+    in_time("the response", monitor.read_to_string(&mut response)).await.unwrap();
+    assert!(response.starts_with("HTTP/1.1 503 "), "{response}");
+    let succeeded = in_time("the end of the relay", relay.wait_for_exit()).await.unwrap();
+    assert!(!succeeded, "a service manager restarts what fails");
 }

@@ -159,4 +159,8 @@ impl Store for SqliteStore {
     fn check(&self) -> BoxFuture<'_, Result<(), StoreError>> {
         self.writer.queue(|connection| schema::rewrite_version(connection).map_err(failed("write"))).boxed()
     }
+
+    fn failed(&self) -> BoxFuture<'static, ()> {
+        self.writer.failed().boxed()
+    }
 }

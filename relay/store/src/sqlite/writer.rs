@@ -1,9 +1,9 @@
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::{self, JoinHandle};
-use std::{iter, slice};
+use std::{future, iter, slice};
 
 use rusqlite::{Connection, TransactionBehavior};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use super::row::failed;
 use crate::StoreError;
@@ -19,10 +19,25 @@ const QUEUE: usize = 16 * GROUP;
 ///
 /// Group commit: all tasks that arrived while the thread waited for the disk go into the next transaction. No task is
 /// answered before its transaction is durable.
+///
+/// A panic ends the thread: after a bug, nothing more is written by a program in an unknown state.
 #[derive(Debug)]
 pub(super) struct Writer {
     queue: SyncSender<Message>,
     thread: Option<JoinHandle<()>>,
+    /// `true` once the thread has panicked.
+    panicked: watch::Receiver<bool>,
+}
+
+/// Reports a panic of the thread that drops it.
+struct PanicReporter(watch::Sender<bool>);
+
+impl Drop for PanicReporter {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.0.send_replace(true);
+        }
+    }
 }
 
 enum Message {
@@ -73,8 +88,24 @@ impl Writer {
     /// Starts the thread with the connection that it writes to.
     pub(super) fn start(connection: Connection) -> std::io::Result<Self> {
         let (queue, messages) = sync_channel(QUEUE);
-        let thread = thread::Builder::new().name("store-writer".into()).spawn(move || write(connection, &messages))?;
-        Ok(Self { queue, thread: Some(thread) })
+        let (report, panicked) = watch::channel(false);
+        let reporter = PanicReporter(report);
+        let thread = thread::Builder::new().name("store-writer".into()).spawn(move || {
+            let _reporter = reporter;
+            write(connection, &messages);
+        })?;
+        Ok(Self { queue, thread: Some(thread), panicked })
+    }
+
+    /// Returns once the thread has panicked.
+    pub(super) fn failed(&self) -> impl Future<Output = ()> + Send + use<> {
+        let mut panicked = self.panicked.clone();
+        async move {
+            if panicked.wait_for(|panicked| *panicked).await.is_err() {
+                // The thread has ended without a panic, because the store was dropped.
+                future::pending::<()>().await;
+            }
+        }
     }
 
     /// Queues a task before it returns. The future resolves to the outcome of the task.
@@ -156,6 +187,7 @@ fn transact(connection: &mut Connection, group: &mut [Box<dyn Work>]) -> Result<
 mod tests {
     use std::sync::mpsc;
 
+    use futures::FutureExt as _;
     use futures::future::join_all;
     use rusqlite::Connection;
 
@@ -199,6 +231,15 @@ mod tests {
         assert!(matches!(dying.await, Err(StoreError::Closed)));
         assert!(matches!(waiting.await, Err(StoreError::Closed)));
         assert!(matches!(writer.queue(|_| Ok(())).await, Err(StoreError::Closed)));
+        writer.failed().await;
+    }
+
+    #[tokio::test]
+    async fn a_writer_that_was_dropped_has_not_failed() {
+        let writer = writer();
+        let failed = writer.failed();
+        drop(writer);
+        assert_eq!(failed.now_or_never(), None);
     }
 
     #[tokio::test]
