@@ -2,22 +2,20 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use axum::extract::ws::{CloseFrame, Message, WebSocket, close_code};
-use futures::SinkExt as _;
-use futures::stream::{SplitSink, StreamExt as _};
-use mcp_multiplayer_protocol::frame::{ClientToRelay, Event, RelayToClient};
+use futures::StreamExt as _;
+use mcp_multiplayer_protocol::frame::{ClientToRelay, Event};
 use mcp_multiplayer_protocol::{Error, ErrorCode, Multiplayer as _, Request};
 use serde::Deserialize;
 use serde_json::Value;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::{self, AbortHandle, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
+use super::outbox::Outbox;
 use crate::auth::Principal;
 use crate::operation::Caller;
 use crate::state::Relay;
 
-/// Capacity of the queue of responses. While it is full, the client is not reading, and further requests wait.
-const QUEUE: usize = 64;
 /// Pings after which a client that sends nothing is disconnected.
 const MAX_UNANSWERED_PINGS: u32 = 3;
 
@@ -28,13 +26,12 @@ pub(super) async fn serve(socket: WebSocket, caller: Caller, principal: Principa
         return;
     }
     let (sink, mut stream) = socket.split();
-    let (responses, queue) = mpsc::channel(QUEUE);
-    let writer = tokio::spawn(write(sink, queue));
+    let (outbox, sending) = Outbox::start(sink);
     let mut connection = Connection {
         caller,
         principal,
         relay: Arc::clone(&relay),
-        responses: responses.clone(),
+        outbox: outbox.clone(),
         running: JoinSet::new(),
         by_id: Arc::default(),
         permits: Arc::new(Semaphore::new(relay.config.requests_per_connection)),
@@ -44,11 +41,14 @@ pub(super) async fn serve(socket: WebSocket, caller: Caller, principal: Principa
     pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut unanswered_pings = 0;
     let close_reason = loop {
+        // While the client does not read responses, its requests are not read, either. The time limit for sending is then
+        // the one that counts: a ping would wait behind the responses, and its answer is not read.
+        let full = outbox.is_full();
         tokio::select! {
-            frame = stream.next() => match frame {
+            frame = stream.next(), if !full => match frame {
                 Some(Ok(Message::Text(text))) => {
                     unanswered_pings = 0;
-                    if let Err(reason) = connection.process(&text).await {
+                    if let Err(reason) = connection.process(&text) {
                         break Some((close_code::PROTOCOL, reason));
                     }
                 }
@@ -56,17 +56,19 @@ pub(super) async fn serve(socket: WebSocket, caller: Caller, principal: Principa
                 Some(Ok(Message::Ping(_) | Message::Pong(_))) => unanswered_pings = 0,
                 Some(Ok(Message::Close(_)) | Err(_)) | None => break None,
             },
+            () = outbox.has_room(), if full => {}
+            () = outbox.closed() => break None,
             Some(_) = connection.running.join_next() => {}
-            _ = pings.tick() => {
+            _ = pings.tick(), if !full => {
                 unanswered_pings += 1;
-                let ping = Message::Ping(axum::body::Bytes::new());
-                if unanswered_pings > MAX_UNANSWERED_PINGS || responses.try_send(ping).is_err() {
+                if unanswered_pings > MAX_UNANSWERED_PINGS {
                     break None;
                 }
+                outbox.send(Message::Ping(axum::body::Bytes::new()));
             }
             () = relay.shutdown.cancelled() => {
                 // Requests that wait return at once on shutdown, with the messages they have.
-                let _ = responses.send(text(&RelayToClient::Event(Event::Closing))).await;
+                outbox.notify(Event::Closing);
                 while connection.running.join_next().await.is_some() {}
                 break Some((close_code::AWAY, "the relay is shutting down"));
             }
@@ -74,10 +76,10 @@ pub(super) async fn serve(socket: WebSocket, caller: Caller, principal: Principa
     };
     connection.running.shutdown().await;
     if let Some((code, reason)) = close_reason {
-        let _ = responses.send(Message::Close(Some(CloseFrame { code, reason: reason.into() }))).await;
+        outbox.send(Message::Close(Some(CloseFrame { code, reason: reason.into() })));
     }
-    drop((connection, responses));
-    let _ = writer.await;
+    drop((connection, outbox));
+    let _ = sending.await;
 }
 
 type ById = HashMap<u64, RunningRequest>;
@@ -93,7 +95,7 @@ struct Connection {
     caller: Caller,
     principal: Principal,
     relay: Arc<Relay>,
-    responses: mpsc::Sender<Message>,
+    outbox: Outbox,
     running: JoinSet<()>,
     by_id: Arc<Mutex<ById>>,
     /// Limits the requests in progress. A permit is released, like the request's id, before the response is sent, and at once
@@ -103,22 +105,22 @@ struct Connection {
 
 impl Connection {
     /// Processes a frame. An error is the reason to close the connection.
-    async fn process(&mut self, frame: &str) -> Result<(), &'static str> {
+    fn process(&mut self, frame: &str) -> Result<(), &'static str> {
         match serde_json::from_str(frame) {
-            Ok(ClientToRelay::Request { id, op, args }) => self.start(id, &op, args).await,
+            Ok(ClientToRelay::Request { id, op, args }) => self.start(id, &op, args),
             Ok(ClientToRelay::Cancel { cancel }) => {
                 if let Some(request) = lock(&self.by_id).remove(&cancel) {
                     request.task.abort();
                 }
                 Ok(())
             }
-            Err(_) => self.refuse(frame).await,
+            Err(_) => self.refuse(frame),
         }
     }
 
     /// Refuses a frame that is not valid JSON to `serde_json`. If it is a request all the same, with numbers out of range for
     /// example, the refusal is an error response.
-    async fn refuse(&mut self, frame: &str) -> Result<(), &'static str> {
+    fn refuse(&mut self, frame: &str) -> Result<(), &'static str> {
         #[derive(Deserialize)]
         struct RequestHeader {
             id: u64,
@@ -133,11 +135,11 @@ impl Connection {
             "Compare them with the operation's input schema and send them again.",
         );
         let error = self.relay.quotas.take_request_of(&self.principal).err().unwrap_or(unreadable);
-        let _ = self.responses.send(text(&RelayToClient::answer(id, Err(error)))).await;
+        self.outbox.respond(id, Err(error));
         Ok(())
     }
 
-    async fn start(&mut self, id: u64, op: &str, args: Value) -> Result<(), &'static str> {
+    fn start(&mut self, id: u64, op: &str, args: Value) -> Result<(), &'static str> {
         if lock(&self.by_id).contains_key(&id) {
             return Err("this id is in use by a request in progress");
         }
@@ -147,11 +149,11 @@ impl Connection {
         let (permit, request) = match permit.and_then(|permit| Ok((permit, Request::parse(op, args)?))) {
             Ok(accepted) => accepted,
             Err(error) => {
-                let _ = self.responses.send(text(&RelayToClient::answer(id, Err(error)))).await;
+                self.outbox.respond(id, Err(error));
                 return Ok(());
             }
         };
-        let (caller, responses, by_id) = (self.caller.clone(), self.responses.clone(), Arc::clone(&self.by_id));
+        let (caller, outbox, by_id) = (self.caller.clone(), self.outbox.clone(), Arc::clone(&self.by_id));
         // Locked until the request is registered: its task must not end, and try to remove it, before.
         let mut registered = lock(&self.by_id);
         let task = self.running.spawn(async move {
@@ -163,8 +165,7 @@ impl Connection {
                     by_id.remove(&id);
                 }
             }
-            // Fails only if the client has disconnected.
-            let _ = responses.send(text(&RelayToClient::answer(id, result))).await;
+            outbox.respond(id, result);
         });
         registered.insert(id, RunningRequest { task, _permit: permit });
         Ok(())
@@ -178,20 +179,6 @@ fn lock(by_id: &Mutex<ById>) -> MutexGuard<'_, ById> {
 fn too_many_requests() -> Error {
     let message = "Too many requests are in progress on this connection.";
     Error::new(ErrorCode::RateLimit, message, "Wait for responses before sending more.").retry_after(100)
-}
-
-fn text(frame: &RelayToClient) -> Message {
-    Message::Text(serde_json::to_string(frame).expect("frames serialize to JSON").into())
-}
-
-async fn write(mut sink: SplitSink<WebSocket, Message>, mut queue: mpsc::Receiver<Message>) {
-    while let Some(message) = queue.recv().await {
-        let is_last = matches!(message, Message::Close(_));
-        if sink.send(message).await.is_err() || is_last {
-            return;
-        }
-    }
-    let _ = sink.close().await;
 }
 
 async fn close(mut socket: WebSocket, code: u16, reason: &'static str) {

@@ -1,6 +1,7 @@
 //! The WebSocket endpoint: subprotocol `multiplayer.v1`, specified in docs/PROTOCOL.md.
 
 mod connection;
+mod outbox;
 
 use std::fmt;
 use std::sync::Arc;
@@ -18,6 +19,8 @@ use crate::state::Relay;
 
 /// Largest frame from a client, in bytes.
 const FRAME_BYTES: usize = 1024 * 1024;
+/// Initial size of a connection's read buffer, in bytes. It grows for a larger frame.
+const READ_BUFFER_BYTES: usize = 8 * 1024;
 
 /// The state that connections share.
 #[derive(Clone)]
@@ -44,10 +47,13 @@ pub(crate) async fn upgrade(
     Extension(principal): Extension<Principal>,
     upgrade: WebSocketUpgrade,
 ) -> Response {
-    upgrade.protocols([SUBPROTOCOL]).max_message_size(FRAME_BYTES).max_frame_size(FRAME_BYTES).on_upgrade(
-        move |socket| {
+    upgrade
+        .protocols([SUBPROTOCOL])
+        .max_message_size(FRAME_BYTES)
+        .max_frame_size(FRAME_BYTES)
+        .read_buffer_size(READ_BUFFER_BYTES)
+        .on_upgrade(move |socket| {
             let caller = Caller::new(Arc::clone(&endpoint.relay), principal.clone());
             endpoint.connections.track_future(connection::serve(socket, caller, principal, endpoint.relay))
-        },
-    )
+        })
 }

@@ -107,3 +107,13 @@ async fn clients_that_wait_for_messages_are_not_disconnected() {
     over_ws.unwrap();
     fixture.bob.call("health_check", json!({})).await;
 }
+
+#[tokio::test]
+async fn websocket_clients_that_do_not_read_are_disconnected() {
+    let rates = ["--requests-burst", "1000000", "--ping-seconds", "3600"];
+    let relay = RelayProcess::start_with(&[&SHORT_TIMEOUT[..], &rates].concat()).await.unwrap();
+    let mut client = relay.connect().await.unwrap();
+    // First the responses fill the buffers towards the client, then the requests those towards the relay.
+    in_time("the end of the connection", async { while client.send("health_check", json!({})).await.is_ok() {} }).await;
+    relay.connect().await.unwrap().call("health_check", json!({})).await;
+}
