@@ -117,12 +117,14 @@ impl FollowedChannel {
     }
 
     /// Calls `notify` whenever there are new messages, until it returns false or the caller may no longer read the channel.
+    ///
+    /// Returns an error if the caller's token is no longer valid.
     pub(crate) async fn follow<F: Future<Output = bool> + Send>(
         mut self,
         multiplayer: Arc<dyn Multiplayer>,
         limiter: Arc<WaitLimiter>,
         notify: impl Fn(String) -> F + Send,
-    ) {
+    ) -> Result<(), Error> {
         limiter.followers.fetch_add(1, Ordering::Relaxed);
         let _guard = FollowerGuard(&limiter.followers);
         loop {
@@ -132,7 +134,7 @@ impl FollowedChannel {
             match updated {
                 Ok(true) => {
                     if !notify(self.uri.clone()).await {
-                        return;
+                        return Ok(());
                     }
                     sleep(NOTIFICATION_INTERVAL).await;
                 }
@@ -140,8 +142,9 @@ impl FollowedChannel {
                 Err(error) if is_transient(&error) => {
                     sleep(error.retry_after_ms.map_or(RETRY_DELAY, Duration::from_millis)).await;
                 }
+                Err(error) if error.code == ErrorCode::Unauthenticated => return Err(error),
                 // The seat was left, or the player was kicked.
-                Err(_) => return,
+                Err(_) => return Ok(()),
             }
         }
     }

@@ -268,11 +268,13 @@ impl ServerHandler for McpServer {
         let multiplayer =
             (self.resolve)(&request.extensions).map_err(|error| ErrorData::internal_error(error.message, None))?;
         tokio::select! {
-            () = subscriptions::notify(&context, &self.accepted, &multiplayer, &self.limiter) => {}
-            () = context.cancelled() => {}
-            () = self.shutdown.cancelled() => {}
+            ended = subscriptions::notify(&context, &self.accepted, &multiplayer, &self.limiter) => {
+                ended.map_err(unauthenticated)
+            }
+            error = multiplayer.end_of_access() => Err(unauthenticated(error)),
+            () = context.cancelled() => Ok(()),
+            () = self.shutdown.cancelled() => Ok(()),
         }
-        Ok(())
     }
 
     async fn subscribe(
@@ -294,6 +296,12 @@ impl ServerHandler for McpServer {
         self.subscriptions.as_ref().ok_or_else(no_session_error)?.unsubscribe(&request.uri);
         Ok(())
     }
+}
+
+/// Creates the error that ends a stream whose listener's token is no longer valid.
+fn unauthenticated(error: Error) -> ErrorData {
+    let data = serde_json::to_value(&error).ok();
+    ErrorData::invalid_request(error.message, data)
 }
 
 /// Creates the error for older clients over HTTP, which expect notifications on a stream of their session.

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use futures::future::join_all;
+use futures::future::try_join_all;
 use mcp_multiplayer_protocol::{Error, Multiplayer};
 use rmcp::RoleServer;
 use rmcp::model::{ErrorData, ResourceUpdatedNotificationParam, SubscriptionFilter};
@@ -38,12 +38,14 @@ pub(crate) async fn accept(multiplayer: &dyn Multiplayer, requested: &Subscripti
 }
 
 /// Notifies a listener of new messages until it can no longer read any of the accepted channels.
+///
+/// Returns an error if the listener's token is no longer valid.
 pub(crate) async fn notify(
     context: &SubscriptionContext,
     channels: &[FollowedChannel],
     multiplayer: &Arc<dyn Multiplayer>,
     limiter: &Arc<WaitLimiter>,
-) {
+) -> Result<(), Error> {
     let accepted = context.accepted().resource_subscriptions.as_deref().unwrap_or_default();
     let followers = channels.iter().filter(|followed| accepted.contains(&followed.uri)).map(|followed| {
         let sink = context.sink().clone();
@@ -56,9 +58,11 @@ pub(crate) async fn notify(
     let followers: Vec<_> = followers.collect();
     if followers.is_empty() {
         // The call stays open although nothing will be sent: a listener whose call ends would listen again immediately.
-        return context.cancelled().await;
+        context.cancelled().await;
+        return Ok(());
     }
-    join_all(followers).await;
+    try_join_all(followers).await?;
+    Ok(())
 }
 
 /// Subscriptions of an older client on standard input and output. Dropping this value ends them.
@@ -90,7 +94,10 @@ impl Subscriptions {
             let peer = peer.clone();
             async move { peer.notify_resource_updated(ResourceUpdatedNotificationParam::new(uri)).await.is_ok() }
         };
-        let task = tokio::spawn(followed.follow(multiplayer, limiter, notify));
+        let task = tokio::spawn(async move {
+            // An older client has no request that an error could answer. Its next call returns the error.
+            let _ = followed.follow(multiplayer, limiter, notify).await;
+        });
         subscribed.insert(uri.to_owned(), AbortOnDropHandle::new(task));
         Ok(())
     }

@@ -6,9 +6,10 @@ use std::time::Duration;
 use futures::stream::SplitStream;
 use futures::{SinkExt as _, StreamExt as _};
 use mcp_multiplayer_protocol::frame::{ClientToRelay, Event, RelayToClient};
-use mcp_multiplayer_protocol::{Error, ErrorCode, Reply};
+use mcp_multiplayer_protocol::{Error, ErrorCode, Reply, Secret};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
 use crate::Dialer;
@@ -105,8 +106,8 @@ impl Connection {
                 continue;
             }
             match self.connect().await {
-                Ok(socket) => {
-                    if let Err(Interruption::Dropped) = self.serve(socket).await {
+                Ok((socket, token)) => {
+                    if let Err(Interruption::Dropped) = self.serve(socket, &token).await {
                         return;
                     }
                 }
@@ -131,7 +132,7 @@ impl Connection {
     }
 
     /// Tries to connect until it succeeds or no request is waiting for a connection.
-    async fn connect(&mut self) -> Result<Socket, Interruption> {
+    async fn connect(&mut self) -> Result<(Socket, Secret), Interruption> {
         loop {
             let (dialer, delay) = (self.dialer.clone(), self.backoff.delay());
             let dial = async move {
@@ -155,15 +156,13 @@ impl Connection {
                 }
             };
             match outcome {
-                Ok(socket) => {
+                Ok(connected) => {
                     tracing::debug!("connected to the relay");
                     (self.has_connected, self.no_listener, self.last_error) = (true, false, None);
-                    return Ok(socket);
+                    return Ok(connected);
                 }
                 Err(DialError::Permanent(error)) => {
-                    for (_, request) in std::mem::take(&mut self.pending) {
-                        request.answer(Err(error.clone()));
-                    }
+                    self.fail_all(&error);
                     self.backoff.reset();
                     return Err(Interruption::Idle);
                 }
@@ -207,8 +206,14 @@ impl Connection {
         }
     }
 
-    /// Sends requests and receives answers until the connection ends.
-    async fn serve(&mut self, socket: Socket) -> Result<(), Interruption> {
+    fn fail_all(&mut self, error: &Error) {
+        for (_, request) in std::mem::take(&mut self.pending) {
+            request.answer(Err(error.clone()));
+        }
+    }
+
+    /// Sends requests and receives answers until the connection, which was opened with this token, ends.
+    async fn serve(&mut self, socket: Socket, token: &Secret) -> Result<(), Interruption> {
         let (mut sink, mut stream) = socket.split();
         let (outbox, mut outgoing) = mpsc::unbounded_channel::<Message>();
         // Writing runs in its own future, so that reading continues while the relay is slow to read.
@@ -219,7 +224,7 @@ impl Connection {
             Ok::<_, tokio_tungstenite::tungstenite::Error>(())
         };
         tokio::pin!(writer);
-        let mut closing = false;
+        let (mut closing, mut token_ended) = (false, false);
         let mut last_received = Instant::now();
         self.send_waiting(&outbox);
         let reason = loop {
@@ -228,6 +233,7 @@ impl Connection {
                 received = stream.next() => {
                     match received {
                         Some(Ok(Message::Close(frame))) => {
+                            token_ended = frame.as_ref().is_some_and(|frame| frame.code == CloseCode::Policy);
                             break frame.map_or_else(|| "it closed the connection".to_owned(), |frame| frame.to_string());
                         }
                         Some(Ok(message)) => {
@@ -260,7 +266,12 @@ impl Connection {
         };
         tracing::debug!(reason, "connection to the relay ended");
         drain(&mut stream).await;
-        self.requeue_sent_requests(&reason);
+        if token_ended && self.dialer.token().is_ok_and(|current| current == *token) {
+            // The relay would refuse the same token again.
+            self.fail_all(&self.dialer.token_ended());
+        } else {
+            self.requeue_sent_requests(&reason);
+        }
         Ok(())
     }
 
@@ -279,8 +290,11 @@ impl Connection {
         let Message::Text(text) = message else { return Received::Other };
         match RelayToClient::parse(&text) {
             Ok(RelayToClient::Ok { id, ok }) => self.answer(id, Ok(ok)),
-            Ok(RelayToClient::Error { id, error }) if error.code == ErrorCode::RelayUnreachable => {
-                // The relay is shutting down. Once it has restarted, the request is sent again.
+            Ok(RelayToClient::Error { id, error })
+                if matches!(error.code, ErrorCode::RelayUnreachable | ErrorCode::Unauthenticated) =>
+            {
+                // The relay is shutting down, or the token has become invalid, and the relay will close the connection. The
+                // request is sent again when the relay has restarted, or if there is another token.
                 if let Some(request) = self.pending.get_mut(&id) {
                     request.state = RequestState::Waiting { since: Instant::now() };
                     self.last_error = Some(error);

@@ -2,7 +2,7 @@ use std::io;
 use std::time::Duration;
 
 use mcp_multiplayer_protocol::frame::SUBPROTOCOL;
-use mcp_multiplayer_protocol::{Error, ErrorCode};
+use mcp_multiplayer_protocol::{Error, ErrorCode, Secret};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::error::ProtocolError;
@@ -53,8 +53,18 @@ impl Dialer {
         Self { relay, token, insecure }
     }
 
-    /// Makes one attempt to connect.
-    pub(crate) async fn dial(&self) -> Result<Socket, DialError> {
+    /// Returns the token as its source contains it now.
+    pub(crate) fn token(&self) -> Result<Secret, Error> {
+        self.token.read(&self.relay)
+    }
+
+    /// Creates the error for a token that the relay accepted before and does not accept any more.
+    pub(crate) fn token_ended(&self) -> Error {
+        self.token.ended(&self.relay)
+    }
+
+    /// Makes one attempt to connect. Returns the connection and the token that it was opened with.
+    pub(crate) async fn dial(&self) -> Result<(Socket, Secret), DialError> {
         match tokio::time::timeout(DIAL_TIMEOUT, self.open()).await {
             Ok(result) => result,
             Err(_) => Err(self.transient("it did not respond in time")),
@@ -78,7 +88,7 @@ impl Dialer {
         DialError::Transient { error: self.unreachable(reason), connection_refused: false }
     }
 
-    async fn open(&self) -> Result<Socket, DialError> {
+    async fn open(&self) -> Result<(Socket, Secret), DialError> {
         if !self.relay.is_encrypted() && !self.relay.is_loopback() && !self.insecure {
             return Err(DialError::Permanent(Error::new(
                 ErrorCode::RelayUnreachable,
@@ -92,7 +102,7 @@ impl Dialer {
             tracing::debug!(%error, "cannot disable Nagle's algorithm");
         }
         // The token is read only now, so that a missing relay is reported rather than a missing token.
-        let token = self.token.read(&self.relay).map_err(DialError::Permanent)?;
+        let token = self.token().map_err(DialError::Permanent)?;
         let mut request = self.relay.uri().into_client_request().map_err(|error| self.explain(error))?;
         let mut bearer = HeaderValue::try_from(format!("Bearer {}", token.expose()))
             .expect("tokens are printable ASCII, which is valid in a header");
@@ -110,7 +120,7 @@ impl Dialer {
             .max_message_size(Some(MAX_MESSAGE_BYTES))
             .max_frame_size(Some(MAX_MESSAGE_BYTES));
         let opened = client_async_tls_with_config(request, stream, Some(config), Some(connector)).await;
-        opened.map(|(socket, _)| socket).map_err(|error| self.explain(error))
+        opened.map(|(socket, _)| (socket, token)).map_err(|error| self.explain(error))
     }
 
     /// Converts an I/O error to an error for the user.

@@ -65,16 +65,28 @@ impl TokenSource {
 
     /// Creates the error for a token that the relay did not accept.
     pub(crate) fn refused(&self, relay: &RelayUrl) -> Error {
-        let hint = match self {
+        let message = format!("The relay at {relay} did not accept the token from {}.", self.name());
+        Error::new(ErrorCode::Unauthenticated, message, self.hint_to_replace())
+    }
+
+    /// Creates the error for a token that the relay accepted before and does not accept any more.
+    pub(crate) fn ended(&self, relay: &RelayUrl) -> Error {
+        let message = format!(
+            "The relay at {relay} no longer accepts the token from {}: it has expired or was revoked.",
+            self.name()
+        );
+        Error::new(ErrorCode::Unauthenticated, message, self.hint_to_replace())
+    }
+
+    fn hint_to_replace(&self) -> String {
+        match self {
             Self::Environment(_) => format!("Set {TOKEN_VARIABLE} to a token of this relay. {HOW_TO_GET_A_TOKEN}"),
             Self::File(_) => format!("Put a token of this relay into that file. {HOW_TO_GET_A_TOKEN}"),
             Self::Local(_) => format!(
                 "The relay may run as another user or with another data directory. Set DATA_DIR to the relay's data directory, \
                  or set {TOKEN_VARIABLE}."
             ),
-        };
-        let message = format!("The relay at {relay} did not accept the token from {}.", self.name());
-        Error::new(ErrorCode::Unauthenticated, message, hint)
+        }
     }
 
     fn malformed(&self) -> Error {

@@ -43,10 +43,21 @@ pub type Reply = Box<RawValue>;
 /// Future that resolves to a [`Reply`].
 pub type ReplyFuture<'a> = Pin<Box<dyn Future<Output = Result<Reply, Error>> + Send + 'a>>;
 
+/// Future that resolves to the error with which every further request is refused.
+pub type RefusalFuture<'a> = Pin<Box<dyn Future<Output = Error> + Send + 'a>>;
+
 /// An implementation of the operations for one principal: a relay, or a connection to one.
 pub trait Multiplayer: Send + Sync {
     /// Performs one operation. Dropping the future ends a wait; entries that were appended remain.
     fn perform(&self, request: Request) -> ReplyFuture<'_>;
+
+    /// Waits until the principal's access ends because its token has expired or was revoked, and returns the
+    /// `UNAUTHENTICATED` error.
+    ///
+    /// The default never resolves. It is for implementations that learn of the end only from a refused request.
+    fn end_of_access(&self) -> RefusalFuture<'_> {
+        Box::pin(std::future::pending())
+    }
 }
 
 macro_rules! operations {

@@ -18,9 +18,9 @@ pub(crate) use export::{ExportCommand, run as export};
 pub(crate) use grant::{GrantCommand, run as grant};
 pub(crate) use token::{TokenCommand, run as token};
 
-/// Note on the effect of a revocation. A WebSocket connection is authenticated when it opens, and not again.
-const REVOCATION_NOTE: &str = "A running relay refuses new requests and connections within two seconds; WebSocket \
-     connections that are already open last until they are closed.";
+/// Note on the effect of a revocation.
+const REVOCATION_NOTE: &str = "A running relay refuses further requests within two seconds, and within five seconds it \
+     closes open WebSocket connections and ends calls that wait and subscriptions.";
 
 fn open(config: &Config) -> Result<Arc<dyn Store>> {
     open_database(config, Purpose::Administer)

@@ -2,6 +2,7 @@
 
 mod access;
 mod access_code;
+mod credential;
 pub(crate) mod resource;
 mod token;
 
@@ -10,6 +11,7 @@ use std::sync::Arc;
 
 pub(crate) use access::has_access;
 pub use access_code::create as create_access_code;
+pub use credential::Credential;
 pub(crate) use token::token_hash;
 pub use token::{Tokens, create as create_token, open_local as open_local_token};
 

@@ -2,18 +2,22 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::future::pending;
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use mcp_multiplayer_protocol::{ChannelId, Error, ErrorCode, Hash, Timestamp};
+use tokio::time::timeout;
 
+use super::credential::{Credential, TokenKind};
 use super::{Principal, has_access, resource};
 use crate::clock::{Clock, Random};
 use crate::config::{Access, Config};
 use crate::error::store_failed;
 use crate::keys::read_or_create;
-use crate::store::{NewToken, Store, StoreError};
+use crate::store::{Grant, NewToken, Store, StoreError};
 
 /// Time for which a valid token is cached, in milliseconds.
 ///
@@ -22,77 +26,144 @@ use crate::store::{NewToken, Store, StoreError};
 const CACHE_MS: i64 = 2_000;
 /// Maximum number of cached tokens.
 const MAX_CACHED: usize = 10_000;
+/// Interval at which the token of an open connection or a wait is validated. Together with [`CACHE_MS`], this is the
+/// maximum time for which they outlive their token.
+const RECHECK_INTERVAL: Duration = Duration::from_secs(3);
 
 /// Authenticates tokens, with a cache in front of the store.
 pub struct Tokens {
     store: Arc<dyn Store>,
     clock: Clock,
     config: Config,
-    local: Option<Hash>,
+    local: Option<Credential>,
     cache: Mutex<TokenCache>,
 }
 
-/// Recently authenticated tokens.
+/// Recently validated tokens.
 #[derive(Default)]
 struct TokenCache {
-    /// Principal, and time of authentication, by the token's hash.
-    tokens: HashMap<Hash, (Principal, Timestamp)>,
+    /// Tokens by their hashes.
+    tokens: HashMap<Hash, CachedToken>,
     /// Number of invalidations so far. A lookup that was under way during an invalidation must not be cached: its
     /// result may be older than the revocation.
     invalidations: u64,
 }
 
+struct CachedToken {
+    credential: Credential,
+    validated_at: Timestamp,
+    /// Expiry of the token; `None` for a token that does not expire.
+    expires_at: Option<Timestamp>,
+}
+
+impl CachedToken {
+    fn is_fresh(&self, now: Timestamp) -> bool {
+        (0..CACHE_MS).contains(&(now.as_millis() - self.validated_at.as_millis()))
+            && self.expires_at.is_none_or(|expires_at| now < expires_at)
+            && !self.credential.has_ended()
+    }
+}
+
 /// A token's principal, as the store has it.
 struct FoundPrincipal {
     principal: Principal,
-    /// Set if the token does not expire within [`CACHE_MS`].
-    is_cacheable: bool,
+    /// Expiry of the token; `None` for a token that does not expire.
+    expires_at: Option<Timestamp>,
 }
 
 impl Tokens {
     /// Authenticates the tokens in the store and, if there is one, the local token.
     pub fn new(store: Arc<dyn Store>, clock: Clock, config: Config, local_token: Option<&str>) -> Self {
-        Self { store, clock, config, local: local_token.map(token_hash), cache: Mutex::default() }
+        let local = local_token.map(|token| Credential::new(TokenKind::Local, token_hash(token), Principal::local()));
+        Self { store, clock, config, local, cache: Mutex::default() }
     }
 
-    /// Returns the principal of a valid token.
-    pub async fn authenticate(&self, token: &str) -> Result<Principal, Error> {
+    /// Validates a token, and returns it with its principal.
+    pub async fn authenticate(&self, token: &str) -> Result<Credential, Error> {
         // Only hashes are compared, so the duration of the comparison reveals nothing about a token.
         let token_hash = token_hash(token);
-        if self.local == Some(token_hash) {
-            return Ok(Principal::local());
+        if let Some(local) = self.local.as_ref().filter(|local| local.token_hash() == token_hash) {
+            return Ok(local.clone());
         }
-        let now = self.clock.now();
-        let is_recent = |at: Timestamp| (0..CACHE_MS).contains(&(now.as_millis() - at.as_millis()));
-        let invalidations = {
-            let cache = self.cache();
-            if let Some((principal, at)) = cache.tokens.get(&token_hash)
-                && is_recent(*at)
+        let kind = if token.starts_with("mma_") { TokenKind::OAuth } else { TokenKind::Operator };
+        self.validate(kind, token_hash, None).await
+    }
+
+    /// Validates again the token of an earlier request or of an open connection.
+    ///
+    /// While the token is cached, that is a lookup in the cache.
+    pub(crate) async fn check(&self, credential: &Credential) -> Result<(), Error> {
+        if credential.has_ended() {
+            return Err(self.refusal(credential.kind()));
+        }
+        if credential.kind() != TokenKind::Local {
+            self.validate(credential.kind(), credential.token_hash(), Some(credential)).await?;
+        }
+        Ok(())
+    }
+
+    /// Waits until a token is no longer valid, and returns the error for its holder.
+    pub(crate) async fn wait_for_end(&self, credential: &Credential) -> Error {
+        if credential.kind() == TokenKind::Local {
+            return pending().await;
+        }
+        loop {
+            // Returns earlier if another request with this token was refused meanwhile.
+            let _ = timeout(RECHECK_INTERVAL, credential.ended()).await;
+            // An error of the store is no reason to end anything. It is logged, and the next check may succeed.
+            if let Err(error) = self.check(credential).await
+                && error.code == ErrorCode::Unauthenticated
             {
-                return Ok(principal.clone());
+                return error;
             }
-            cache.invalidations
+        }
+    }
+
+    /// Looks a token up in the cache, then in the store. `credential` is the token's, if it was authenticated before.
+    async fn validate(
+        &self,
+        kind: TokenKind,
+        token_hash: Hash,
+        credential: Option<&Credential>,
+    ) -> Result<Credential, Error> {
+        let now = self.clock.now();
+        let (cached, invalidations) = {
+            let cache = self.cache();
+            let cached = cache.tokens.get(&token_hash);
+            if let Some(cached) = cached
+                && cached.is_fresh(now)
+            {
+                return Ok(cached.credential.clone());
+            }
+            (cached.map(|cached| cached.credential.clone()), cache.invalidations)
         };
-        let is_oauth_token = token.starts_with("mma_");
-        let found = if is_oauth_token {
+        let found = if kind == TokenKind::OAuth {
             self.find_oauth_principal(token_hash, now).await.map_err(store_failed)?
         } else {
             let token = self.store.find_token(token_hash).await.map_err(store_failed)?;
-            token.map(|token| FoundPrincipal { principal: Principal::token(&token.id), is_cacheable: true })
+            token.map(|token| FoundPrincipal { principal: Principal::token(&token.id), expires_at: None })
         };
-        let Some(FoundPrincipal { principal, is_cacheable }) = found else {
+        let Some(FoundPrincipal { principal, expires_at }) = found else {
             self.cache().tokens.remove(&token_hash);
-            return Err(if is_oauth_token { self.invalid_oauth_token() } else { self.invalid_token() });
-        };
-        let mut cache = self.cache();
-        if is_cacheable && cache.invalidations == invalidations {
-            if cache.tokens.len() >= MAX_CACHED {
-                cache.tokens.retain(|_, (_, at)| is_recent(*at));
+            // Ends everything else that the token has open, without waiting for its next check.
+            for credential in credential.into_iter().chain(&cached) {
+                credential.end();
             }
-            cache.tokens.insert(token_hash, (principal.clone(), now));
+            return Err(self.refusal(kind));
+        };
+        // A credential is used for as long as possible, so that many requests share the information that it ended.
+        let credential = credential.cloned().or(cached).filter(|credential| !credential.has_ended());
+        let credential = credential.unwrap_or_else(|| Credential::new(kind, token_hash, principal));
+        let mut cache = self.cache();
+        if cache.invalidations == invalidations {
+            if cache.tokens.len() >= MAX_CACHED {
+                cache.tokens.retain(|_, cached| cached.is_fresh(now));
+            }
+            let cached = CachedToken { credential: credential.clone(), validated_at: now, expires_at };
+            cache.tokens.insert(token_hash, cached);
         }
         drop(cache);
-        Ok(principal)
+        Ok(credential)
     }
 
     /// Returns the principal of an OAuth access token, if the token is for this relay and the principal still has
@@ -102,18 +173,18 @@ impl Tokens {
         token_hash: Hash,
         now: Timestamp,
     ) -> Result<Option<FoundPrincipal>, StoreError> {
-        // A token that is still valid at the end of its time in the cache can be cached.
-        let later = Timestamp::from_millis(now.as_millis() + CACHE_MS);
-        let (grant, is_cacheable) = match self.store.find_access_token(token_hash, later).await? {
-            Some(grant) => (Some(grant), true),
-            None => (self.store.find_access_token(token_hash, now).await?, false),
-        };
+        let found = self.store.find_access_token(token_hash, now).await?;
         // A token that was issued under another public URL is for another resource.
-        let Some(grant) = grant.filter(|grant| resource::validate(&self.config, &grant.resource).is_some()) else {
-            return Ok(None);
-        };
+        let is_own = |grant: &Grant| resource::validate(&self.config, &grant.resource).is_some();
+        let Some((grant, expires_at)) = found.filter(|(grant, _)| is_own(grant)) else { return Ok(None) };
         let has_access = has_access(&*self.store, self.config.access(), &grant.principal).await?;
-        Ok(has_access.then(|| FoundPrincipal { principal: Principal::stored(&grant.principal), is_cacheable }))
+        let principal = Principal::stored(&grant.principal);
+        Ok(has_access.then_some(FoundPrincipal { principal, expires_at: Some(expires_at) }))
+    }
+
+    /// Returns the error for a token that is not valid.
+    fn refusal(&self, kind: TokenKind) -> Error {
+        if kind == TokenKind::OAuth { self.invalid_oauth_token() } else { self.invalid_token() }
     }
 
     fn invalid_oauth_token(&self) -> Error {
@@ -139,7 +210,8 @@ impl Tokens {
     /// date.
     pub(crate) fn is_cached(&self, token: &str) -> bool {
         let token_hash = token_hash(token);
-        self.local == Some(token_hash) || self.cache().tokens.contains_key(&token_hash)
+        self.local.as_ref().is_some_and(|local| local.token_hash() == token_hash)
+            || self.cache().tokens.contains_key(&token_hash)
     }
 
     /// Drops cached tokens so that the next lookup asks the store. Called after tokens were revoked.

@@ -22,7 +22,7 @@ use tower::{Service, ServiceExt as _, service_fn};
 
 pub use handler::Handler;
 
-use crate::auth::Principal;
+use crate::auth::Credential;
 use crate::config::Config;
 use crate::operation::Caller;
 use crate::state::Relay;
@@ -48,9 +48,9 @@ impl McpEndpoint<McpServer> {
     pub(crate) fn new(relay: &Arc<Relay>, cut_off: &CancellationToken) -> Self {
         let relay_for_calls = Arc::clone(relay);
         let server = McpServer::new(move |extensions| {
-            let principal = extensions.get::<Parts>().and_then(|parts| parts.extensions.get::<Principal>());
-            let principal = principal.cloned().ok_or_else(Error::internal)?;
-            let caller: Arc<dyn Multiplayer> = Arc::new(Caller::new(Arc::clone(&relay_for_calls), principal));
+            let credential = extensions.get::<Parts>().and_then(|parts| parts.extensions.get::<Credential>());
+            let credential = credential.cloned().ok_or_else(Error::internal)?;
+            let caller: Arc<dyn Multiplayer> = Arc::new(Caller::new(Arc::clone(&relay_for_calls), credential));
             Ok(caller)
         });
         Self::with_handler(server.with_shutdown(relay.shutdown.clone()), &relay.config, cut_off)

@@ -150,7 +150,7 @@ impl TestRelay {
     }
 
     async fn principal_of(&self, token: &str) -> Option<String> {
-        self.relay.tokens.authenticate(token).await.ok().map(|principal| principal.as_str().to_owned())
+        self.relay.tokens.authenticate(token).await.ok().map(|found| found.principal().as_str().to_owned())
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use mcp_multiplayer_protocol::channel::Composition;
 use mcp_multiplayer_protocol::{ChannelId, Error, Hash, SlotId};
 
-use crate::auth::Principal;
+use crate::auth::{Credential, Principal};
 use crate::channel::LiveChannel;
 use crate::error::store_failed;
 use crate::state::Relay;
@@ -14,12 +14,23 @@ use crate::state::Relay;
 pub struct Caller {
     pub(super) relay: Arc<Relay>,
     pub(super) principal: Principal,
+    credential: Credential,
 }
 
 impl Caller {
-    /// A caller that acts for this principal.
-    pub fn new(relay: Arc<Relay>, principal: Principal) -> Self {
-        Self { relay, principal }
+    /// A caller that acts for this token's principal, as long as the token is valid.
+    pub fn new(relay: Arc<Relay>, credential: Credential) -> Self {
+        Self { relay, principal: credential.principal().clone(), credential }
+    }
+
+    /// Returns an `UNAUTHENTICATED` error if the caller's token has expired or was revoked.
+    pub(super) async fn check(&self) -> Result<(), Error> {
+        self.relay.tokens.check(&self.credential).await
+    }
+
+    /// Waits until the caller's token has expired or was revoked, and returns the `UNAUTHENTICATED` error.
+    pub(crate) async fn wait_for_end_of_token(&self) -> Error {
+        self.relay.tokens.wait_for_end(&self.credential).await
     }
 
     /// The channel, and the caller's pseudonym in it.

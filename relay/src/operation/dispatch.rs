@@ -1,4 +1,4 @@
-use mcp_multiplayer_protocol::operation::ReplyFuture;
+use mcp_multiplayer_protocol::operation::{RefusalFuture, ReplyFuture};
 use mcp_multiplayer_protocol::{Error, ErrorCode, Multiplayer, Request};
 
 use super::Caller;
@@ -18,6 +18,8 @@ impl Multiplayer for Caller {
                 )
                 .retry_after(1_000));
             }
+            // The token was valid when the connection or the body of the request began, which may be long ago.
+            self.check().await?;
             let pending = PendingCall { op, principal: &self.principal, answered: false };
             // A future is as large as its largest branch. The three frequent operations are kept small by boxing the
             // others.
@@ -43,6 +45,10 @@ impl Multiplayer for Caller {
             }
             result
         })
+    }
+
+    fn end_of_access(&self) -> RefusalFuture<'_> {
+        Box::pin(self.wait_for_end_of_token())
     }
 }
 

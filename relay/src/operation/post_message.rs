@@ -114,8 +114,9 @@ impl Caller {
         let page = self.page(Some(cursor.unwrap_or(posted.msg_id)), wait_ms, None);
         match self.sync(post.channel_id, post.slot_id, page, false).await {
             Ok(synced) => Ok(Some(synced)),
-            // The player lost the seat meanwhile. The post is durable, and acknowledged all the same.
-            Err(Error { code: ErrorCode::NotMember, .. }) => Ok(None),
+            // The player lost the seat meanwhile, or the token its validity. The post is durable, and acknowledged all the
+            // same.
+            Err(Error { code: ErrorCode::NotMember | ErrorCode::Unauthenticated, .. }) => Ok(None),
             Err(error) => Err(error),
         }
     }

@@ -23,7 +23,7 @@ impl Caller {
         }
     }
 
-    /// Reads a page of a channel.
+    /// Reads a page of a channel. A wait ends with an error when the caller's token is no longer valid.
     pub(super) async fn sync(
         &self,
         channel_id: ChannelId,
@@ -34,12 +34,22 @@ impl Caller {
         let (channel, player) = self.channel(channel_id).await?;
         // A cursor beyond the end of the log would hide entries that are still to come.
         page.cursor = page.cursor.min(channel.durable().size());
-        channel
-            .sync(page, &self.relay.shutdown, |composition| {
-                let mut visibility = Member::resolve(composition, &player, slot_id)?.visibility(composition);
-                visibility.include_trace = include_trace;
-                Ok(visibility)
-            })
-            .await
+        let synced = channel.sync(page, &self.relay.shutdown, |composition| {
+            let mut visibility = Member::resolve(composition, &player, slot_id)?.visibility(composition);
+            visibility.include_trace = include_trace;
+            Ok(visibility)
+        });
+        if page.wait.is_zero() {
+            return synced.await;
+        }
+        // In this order, so that no timer is started if there is something to read.
+        tokio::select! {
+            biased;
+            synced = synced => {
+                self.check().await?;
+                synced
+            }
+            error = self.wait_for_end_of_token() => Err(error),
+        }
     }
 }

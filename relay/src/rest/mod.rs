@@ -17,7 +17,7 @@ use axum::routing::{MethodRouter, get, post};
 use axum::{Json, Router};
 use mcp_multiplayer_protocol::{Error, Multiplayer as _, Reply, Request as Operation};
 
-use crate::auth::Principal;
+use crate::auth::Credential;
 use crate::operation::Caller;
 use crate::problem::{problem, status};
 use crate::state::Relay;
@@ -46,23 +46,23 @@ pub(crate) fn description(relay: &Arc<Relay>) -> Router {
 }
 
 fn route(name: &'static str) -> MethodRouter<Arc<Relay>> {
-    let by_body = post(move |State(relay), Extension(principal), request| perform(relay, principal, name, request));
+    let by_body = post(move |State(relay), Extension(credential), request| perform(relay, credential, name, request));
     if READS.contains(&name) {
-        by_body.get(move |State(relay), Extension(principal), request| perform(relay, principal, name, request))
+        by_body.get(move |State(relay), Extension(credential), request| perform(relay, credential, name, request))
     } else {
         by_body
     }
 }
 
 /// Performs an operation with the arguments in the request.
-async fn perform(relay: Arc<Relay>, principal: Principal, name: &'static str, request: Request) -> Response {
+async fn perform(relay: Arc<Relay>, credential: Credential, name: &'static str, request: Request) -> Response {
     let parsed = if request.method() == Method::POST {
         arguments::from_body(name, request, relay.config.request_bytes).await
     } else {
         arguments::from_query(name, request.uri().query()).map_err(|error| (status(&error), error))
     };
     let result = match parsed {
-        Ok(operation) => Caller::new(relay, principal).perform(operation).await,
+        Ok(operation) => Caller::new(relay, credential).perform(operation).await,
         Err((status, error)) => return problem(status, &error),
     };
     match result {

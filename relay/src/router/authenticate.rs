@@ -10,14 +10,14 @@ use axum::middleware::Next;
 use axum::response::Response;
 use mcp_multiplayer_protocol::{Error, ErrorCode};
 
-use crate::auth::Principal;
+use crate::auth::Credential;
 use crate::config::Access;
 use crate::net::client_address;
 use crate::problem::{problem, status};
 use crate::state::Relay;
 use crate::web;
 
-/// Passes on a request with a valid token, with its [`Principal`] in the extensions. Browsers without one get the front page.
+/// Passes on a request with a valid token, with its [`Credential`] in the extensions. Browsers without one get the front page.
 pub(super) async fn bearer(State(relay): State<Arc<Relay>>, mut request: Request, next: Next) -> Response {
     if let Some(page) = web::landing_page(&relay, &request) {
         return page;
@@ -30,15 +30,21 @@ pub(super) async fn bearer(State(relay): State<Arc<Relay>>, mut request: Request
         );
         return refused(&relay, &request, StatusCode::BAD_REQUEST, &error, Some("invalid_request"));
     }
-    match principal(&relay, client_address(request.extensions()), request.headers()).await {
-        Ok(principal) => {
-            if let Err(error) = relay.quotas.take_request_of(&principal) {
+    match authenticate(&relay, client_address(request.extensions()), request.headers()).await {
+        Ok(credential) => {
+            if let Err(error) = relay.quotas.take_request_of(credential.principal()) {
                 return problem(status(&error), &error);
             }
-            request.extensions_mut().insert(principal);
+            request.extensions_mut().insert(credential);
             // The token is not needed any more, and could end up in logs with other headers.
             request.headers_mut().remove(AUTHORIZATION);
-            next.run(request).await
+            let suffix = metadata_suffix(&request);
+            let mut response = next.run(request).await;
+            if response.status() == StatusCode::UNAUTHORIZED {
+                // The token became invalid while the request was being processed.
+                add_challenge(&relay, &mut response, suffix, Some("invalid_token"));
+            }
+            response
         }
         Err((error, code)) => refused(&relay, &request, status(&error), &error, code),
     }
@@ -48,27 +54,35 @@ pub(super) async fn bearer(State(relay): State<Arc<Relay>>, mut request: Request
 fn refused(relay: &Relay, request: &Request, status: StatusCode, error: &Error, code: Option<&str>) -> Response {
     let mut response = problem(status, error);
     if error.code == ErrorCode::Unauthenticated || code.is_some() {
-        let suffix = if request.uri().path().starts_with("/mcp") { "/mcp" } else { "" };
-        let base = relay.config.public_url.trim_end_matches('/');
-        let mut challenge = format!(
-            "Bearer realm=\"mcp-multiplayer\", resource_metadata=\"{base}/.well-known/oauth-protected-resource{suffix}\", scope=\"multiplayer\"",
-        );
-        if let Some(code) = code {
-            challenge = format!("{challenge}, error=\"{code}\"");
-        }
-        // A public URL that is not valid in a header cannot be reached anyway.
-        if let Ok(challenge) = HeaderValue::try_from(challenge) {
-            response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
-        }
+        add_challenge(relay, &mut response, metadata_suffix(request), code);
     }
     response
 }
 
-async fn principal(
+/// End of the path of the metadata for the requested resource.
+fn metadata_suffix(request: &Request) -> &'static str {
+    if request.uri().path().starts_with("/mcp") { "/mcp" } else { "" }
+}
+
+fn add_challenge(relay: &Relay, response: &mut Response, suffix: &str, code: Option<&str>) {
+    let base = relay.config.public_url.trim_end_matches('/');
+    let mut challenge = format!(
+        "Bearer realm=\"mcp-multiplayer\", resource_metadata=\"{base}/.well-known/oauth-protected-resource{suffix}\", scope=\"multiplayer\"",
+    );
+    if let Some(code) = code {
+        challenge = format!("{challenge}, error=\"{code}\"");
+    }
+    // A public URL that is not valid in a header cannot be reached anyway.
+    if let Ok(challenge) = HeaderValue::try_from(challenge) {
+        response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+    }
+}
+
+async fn authenticate(
     relay: &Relay,
     address: Option<IpAddr>,
     headers: &HeaderMap,
-) -> Result<Principal, (Error, Option<&'static str>)> {
+) -> Result<Credential, (Error, Option<&'static str>)> {
     let Some(token) = token(headers) else {
         let hint = if relay.config.access() == Access::Closed {
             "Send 'Authorization: Bearer …' with the token in the relay's local-token file, or one from 'mcp-multiplayer-relay token create --name NAME'."

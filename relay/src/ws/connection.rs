@@ -1,5 +1,7 @@
 use std::collections::HashMap;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use axum::extract::ws::{CloseFrame, Message, WebSocket, close_code};
 use futures::StreamExt as _;
@@ -9,13 +11,16 @@ use serde::Deserialize;
 use serde_json::Value;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::{self, AbortHandle, JoinSet};
-use tokio::time::{Instant, MissedTickBehavior, interval_at};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 
 use super::outbox::Outbox;
 use crate::auth::Principal;
 use crate::operation::Caller;
 use crate::state::Relay;
 
+/// Time in which requests in progress can finish, and in which the client can confirm the close frame, after its token
+/// became invalid.
+const END_GRACE: Duration = Duration::from_secs(2);
 /// Pings after which a client that sends nothing is disconnected.
 const MAX_UNANSWERED_PINGS: u32 = 3;
 
@@ -27,6 +32,8 @@ pub(super) async fn serve(socket: WebSocket, caller: Caller, principal: Principa
     }
     let (sink, mut stream) = socket.split();
     let (outbox, sending) = Outbox::start(sink);
+    let token = caller.clone();
+    let mut token_ended = pin!(token.wait_for_end_of_token());
     let mut connection = Connection {
         caller,
         principal,
@@ -72,6 +79,13 @@ pub(super) async fn serve(socket: WebSocket, caller: Caller, principal: Principa
                 while connection.running.join_next().await.is_some() {}
                 break Some((close_code::AWAY, "the relay is shutting down"));
             }
+            _ = &mut token_ended => {
+                // Waits end at once, too. Requests that change something finish and are answered, so that their clients know
+                // what was done.
+                let finish = async { while connection.running.join_next().await.is_some() {} };
+                let _ = timeout(END_GRACE, finish).await;
+                break Some((close_code::POLICY, "the token is no longer valid"));
+            }
         }
     };
     connection.running.shutdown().await;
@@ -80,6 +94,10 @@ pub(super) async fn serve(socket: WebSocket, caller: Caller, principal: Principa
     }
     drop((connection, outbox));
     let _ = sending.await;
+    if close_reason.is_some_and(|(code, _)| code == close_code::POLICY) {
+        // A client that goes on sending requests would otherwise get a TCP reset, which may overtake the close frame.
+        let _ = timeout(END_GRACE, async { while let Some(Ok(_)) = stream.next().await {} }).await;
+    }
 }
 
 type ById = HashMap<u64, RunningRequest>;

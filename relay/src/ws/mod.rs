@@ -13,7 +13,7 @@ use axum::response::Response;
 use mcp_multiplayer_protocol::frame::SUBPROTOCOL;
 use tokio_util::task::TaskTracker;
 
-use crate::auth::Principal;
+use crate::auth::Credential;
 use crate::operation::Caller;
 use crate::state::Relay;
 
@@ -44,7 +44,7 @@ impl fmt::Debug for WebSocketEndpoint {
 /// Upgrades an authenticated request to a WebSocket.
 pub(crate) async fn upgrade(
     State(endpoint): State<WebSocketEndpoint>,
-    Extension(principal): Extension<Principal>,
+    Extension(credential): Extension<Credential>,
     upgrade: WebSocketUpgrade,
 ) -> Response {
     upgrade
@@ -53,7 +53,8 @@ pub(crate) async fn upgrade(
         .max_frame_size(FRAME_BYTES)
         .read_buffer_size(READ_BUFFER_BYTES)
         .on_upgrade(move |socket| {
-            let caller = Caller::new(Arc::clone(&endpoint.relay), principal.clone());
+            let principal = credential.principal().clone();
+            let caller = Caller::new(Arc::clone(&endpoint.relay), credential);
             endpoint.connections.track_future(connection::serve(socket, caller, principal, endpoint.relay))
         })
 }

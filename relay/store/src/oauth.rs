@@ -52,8 +52,12 @@ pub trait OAuthStore: Send + Sync + 'static {
     /// Returns `false` and inserts nothing if any grant of this client for this principal was revoked.
     fn insert_access_token(&self, grant: Grant, tokens: NewTokens) -> BoxFuture<'_, Result<bool, StoreError>>;
 
-    /// Returns the grant of an access token that is valid at `now`.
-    fn find_access_token(&self, token_hash: Hash, now: Timestamp) -> BoxFuture<'_, Result<Option<Grant>, StoreError>>;
+    /// Returns the grant of an access token that is valid at `now`, and the time at which the token expires.
+    fn find_access_token(
+        &self,
+        token_hash: Hash,
+        now: Timestamp,
+    ) -> BoxFuture<'_, Result<Option<(Grant, Timestamp)>, StoreError>>;
 
     /// Revokes a token by its hash (RFC 7009): an access token alone, a refresh token together with its grant.
     /// Does nothing if it is not a token of this client.

@@ -232,3 +232,52 @@ async fn calls_use_the_only_seat_that_this_process_took() {
     server.call("sync_messages", json!({ "channel_id": CHANNEL })).await;
     assert!(peer.next().await["args"]["slot_id"].is_null(), "no seat");
 }
+
+#[tokio::test]
+async fn calls_fail_without_a_new_connection_when_the_relay_ends_the_token() {
+    let dir = data_dir("lt_0");
+    let relay = FakeRelay::listen().await;
+    let mut server = StdioServer::launch(&relay.url(), dir.path(), &[]);
+    server.call("post_message", json!({ "channel_id": CHANNEL, "body": "x" })).await;
+    server.call("sync_messages", json!({ "channel_id": CHANNEL })).await;
+    let (mut peer, _) = relay.accept().await;
+    let refused = peer.next().await;
+    peer.next().await;
+    let error = r#"{"code":"UNAUTHENTICATED","message":"revoked","hint":"for programs"}"#;
+    peer.send(&format!(r#"{{"id":{},"error":{error}}}"#, refused["id"])).await;
+    peer.close(1008).await;
+    for _ in 0..2 {
+        let error = server.tool_error().await;
+        assert_eq!(error["code"], "UNAUTHENTICATED");
+        let message = error["message"].as_str().unwrap();
+        assert!(message.contains("no longer accepts") && message.contains("local-token"), "{error}");
+        assert!(error["hint"].as_str().unwrap().contains("DATA_DIR"), "{error}");
+    }
+    // The next connection is for the next call.
+    let next = server.call("health_check", json!({})).await;
+    let (mut peer, _) = relay.accept().await;
+    let request = peer.next().await;
+    assert_eq!(request["op"], "health_check");
+    peer.answer(&request, "{}").await;
+    assert_eq!(server.tool_result().await.0, next);
+}
+
+#[tokio::test]
+async fn calls_are_repeated_with_a_token_that_replaced_an_ended_one() {
+    let dir = data_dir("lt_old");
+    let relay = FakeRelay::listen().await;
+    let mut server = StdioServer::launch(&relay.url(), dir.path(), &[]);
+    let call = server.call("sync_messages", json!({ "channel_id": CHANNEL })).await;
+    let (mut peer, _) = relay.accept().await;
+    let first = peer.next().await;
+    std::fs::write(dir.path().join("local-token"), "lt_new").unwrap();
+    let error = r#"{"code":"UNAUTHENTICATED","message":"expired","hint":"for programs"}"#;
+    peer.send(&format!(r#"{{"id":{},"error":{error}}}"#, first["id"])).await;
+    peer.close(1008).await;
+    let (mut peer, handshake) = relay.accept().await;
+    assert_eq!(handshake.authorization, "Bearer lt_new");
+    let again = peer.next().await;
+    assert_eq!(again, first);
+    peer.answer(&again, "{}").await;
+    assert_eq!(server.tool_result().await.0, call);
+}

@@ -14,6 +14,7 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
 use tokio_tungstenite::tungstenite::http::StatusCode;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 
 /// Time after which a test fails. Longer than any wait of a passing test.
 const TEST_TIMEOUT: Duration = Duration::from_secs(20);
@@ -197,6 +198,13 @@ impl Peer {
     /// Sends a result as the answer to a request.
     pub(crate) async fn answer(&mut self, request: &Value, ok: &str) {
         self.send(&format!(r#"{{"id":{},"ok":{ok}}}"#, request["id"])).await;
+    }
+
+    /// Closes the connection with this close code.
+    pub(crate) async fn close(mut self, code: u16) {
+        let frame = CloseFrame { code: code.into(), reason: "".into() };
+        self.socket.close(Some(frame)).await.unwrap();
+        while let Some(Ok(_)) = within_timeout("the program's close frame", self.socket.next()).await {}
     }
 
     /// Sends a ping and waits for the pong, by which time the program has processed all earlier frames.

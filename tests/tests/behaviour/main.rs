@@ -32,6 +32,7 @@ mod relay_key;
 mod replay;
 mod rest;
 mod result_sizes;
+mod revocation;
 mod sandbox_minimum;
 mod seats;
 mod secrets_at_rest;

@@ -85,10 +85,10 @@ pub(super) async fn create_grant(store: &Subject, grant: &Grant) {
 
 /// The id of the grant that an access token belongs to, if the token is valid at `now`.
 pub(super) async fn grant_id_of(store: &Subject, name: &str, now: i64) -> Option<String> {
-    store.find_access_token(access_hash(name), at(now)).await.unwrap().map(|grant| grant.id)
+    store.find_access_token(access_hash(name), at(now)).await.unwrap().map(|(grant, _)| grant.id)
 }
 
 /// The ids of the listed grants.
 pub(super) async fn listed_grants(store: &Subject) -> Vec<String> {
-    store.list_grants().await.unwrap().into_iter().map(|grant| grant.id).collect()
+    store.list_grants().await.unwrap().into_iter().map(|(grant, _)| grant.id).collect()
 }

@@ -1,6 +1,7 @@
 use mcp_multiplayer_protocol::{Hash, Timestamp};
 use rusqlite::{Connection, params};
 
+use super::super::row::Row;
 use super::grant;
 use super::query::{execute, find_one};
 use crate::StoreError;
@@ -8,7 +9,8 @@ use crate::oauth::Grant;
 
 const INSERT: &str = "INSERT INTO oauth_access_token (token_hash, grant_no, expires_at) VALUES (?1, ?2, ?3)";
 
-pub(in crate::sqlite) const FIND: &str = "SELECT id, principal, client_id, client_name, scope, resource, created_at
+pub(in crate::sqlite) const FIND: &str =
+    "SELECT id, principal, client_id, client_name, scope, resource, created_at, expires_at
     FROM oauth_access_token JOIN oauth_grant ON no = grant_no
     WHERE token_hash = ?1 AND expires_at > ?2 AND revoked = 0";
 
@@ -25,10 +27,18 @@ pub(super) fn insert(connection: &Connection, grant_no: i64, token: (Hash, Times
     Ok(())
 }
 
-/// Returns the grant of a token that is valid at `now`.
-pub(super) fn find(connection: &Connection, token_hash: Hash, now: Timestamp) -> Result<Option<Grant>, StoreError> {
+/// Returns the grant of a token that is valid at `now`, and the time at which the token expires.
+pub(super) fn find(
+    connection: &Connection,
+    token_hash: Hash,
+    now: Timestamp,
+) -> Result<Option<(Grant, Timestamp)>, StoreError> {
     let values = params![token_hash.as_bytes(), now.as_millis()];
-    find_one(connection, "find an access token", FIND, values, |row| grant::read("oauth_grant", row))
+    find_one(connection, "find an access token", FIND, values, |row| {
+        let grant = grant::read("oauth_grant", row)?;
+        let expires_at = Row::new("oauth_access_token", &grant.id, row).get(7, "expires_at")?;
+        Ok((grant, Timestamp::from_millis(expires_at)))
+    })
 }
 
 /// Revokes a token of this client.

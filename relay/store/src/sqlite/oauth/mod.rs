@@ -66,7 +66,11 @@ impl OAuthStore for SqliteStore {
         self.writer.queue(move |connection| issue::insert_tokens_of_grant(connection, &grant, &tokens)).boxed()
     }
 
-    fn find_access_token(&self, token_hash: Hash, now: Timestamp) -> BoxFuture<'_, Result<Option<Grant>, StoreError>> {
+    fn find_access_token(
+        &self,
+        token_hash: Hash,
+        now: Timestamp,
+    ) -> BoxFuture<'_, Result<Option<(Grant, Timestamp)>, StoreError>> {
         async move { self.readers.short(|connection| access_token::find(connection, token_hash, now)) }.boxed()
     }
 

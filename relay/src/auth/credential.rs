@@ -1,0 +1,72 @@
+use std::fmt;
+use std::sync::Arc;
+
+use mcp_multiplayer_protocol::Hash;
+use tokio_util::sync::CancellationToken;
+
+use super::Principal;
+
+/// An authenticated token: its hash, never the token itself, and its principal.
+///
+/// It stays with what the token opened, so that the token can be validated again ([`Tokens::check`](super::Tokens)). Its
+/// clones share the information that the token has become invalid.
+#[derive(Clone)]
+pub struct Credential(Arc<Inner>);
+
+struct Inner {
+    kind: TokenKind,
+    token_hash: Hash,
+    principal: Principal,
+    /// Cancelled when the token was found to be invalid. It never becomes valid again.
+    ended: CancellationToken,
+}
+
+/// Kind of a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum TokenKind {
+    /// The token in the file `local-token`, which is valid as long as the relay runs.
+    Local,
+    /// A token that the operator created.
+    Operator,
+    /// An OAuth access token.
+    OAuth,
+}
+
+impl Credential {
+    pub(super) fn new(kind: TokenKind, token_hash: Hash, principal: Principal) -> Self {
+        Self(Arc::new(Inner { kind, token_hash, principal, ended: CancellationToken::new() }))
+    }
+
+    /// The token's principal.
+    pub fn principal(&self) -> &Principal {
+        &self.0.principal
+    }
+
+    pub(super) fn kind(&self) -> TokenKind {
+        self.0.kind
+    }
+
+    pub(super) fn token_hash(&self) -> Hash {
+        self.0.token_hash
+    }
+
+    /// Records that the token is invalid, and wakes those who wait for that.
+    pub(super) fn end(&self) {
+        self.0.ended.cancel();
+    }
+
+    pub(super) fn has_ended(&self) -> bool {
+        self.0.ended.is_cancelled()
+    }
+
+    /// Waits until the token was found to be invalid.
+    pub(super) async fn ended(&self) {
+        self.0.ended.cancelled().await;
+    }
+}
+
+impl fmt::Debug for Credential {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Credential({:?})", self.0.principal)
+    }
+}
