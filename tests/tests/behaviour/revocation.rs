@@ -174,13 +174,13 @@ async fn posts_on_an_open_websocket_are_refused_after_a_revocation() {
 #[tokio::test]
 async fn a_revocation_ends_waits_over_http() {
     let fixture = TwoPlayerChannel::create().await;
-    let (mut mcp, mut rest, mut poster) =
+    let (mut mcp, mut rest, mut writer) =
         (fixture.bob_http().await, fixture.bob_http().await, fixture.bob_http().await);
     let wait = fixture.args(json!({ "cursor": fixture.joined["cursor"], "timeout_ms": LONG }));
     let post = fixture.args(json!({ "body": "last words", "wait_ms": LONG }));
     let over_mcp = mcp.call_tool("sync_messages", wait.clone());
     let over_rest = rest.post("/sync_messages", &[], wait.to_string().into());
-    let posting = poster.call_tool("post_message", post);
+    let posting = writer.call_tool("post_message", post);
     let revoke = async {
         // The post is the last of the three requests that is sent.
         let mut alice = fixture.relay.connect().await.unwrap();
@@ -188,16 +188,16 @@ async fn a_revocation_ends_waits_over_http() {
         in_time("the post", alice.call("sync_messages", args)).await;
         revoke_only(&fixture.relay, "token").await;
     };
-    let (over_mcp, over_rest, posted, ()) =
-        soon("waits", async { tokio::join!(over_mcp, over_rest, posting, revoke) }).await;
+    let (over_mcp, over_rest, acknowledged, ()) =
+        Box::pin(soon("waits", async { tokio::join!(over_mcp, over_rest, posting, revoke) })).await;
     // A post ends the waits of others only. The waits are of the same player.
     assert!(over_mcp.unwrap_err().to_string().contains("UNAUTHENTICATED"));
     let over_rest = over_rest.unwrap();
     assert_eq!(over_rest.status(), StatusCode::UNAUTHORIZED);
     assert!(over_rest.headers()["www-authenticate"].to_str().unwrap().contains("error=\"invalid_token\""));
     // The post is durable, so it is acknowledged.
-    let posted = posted.unwrap();
-    assert!(posted["msg_id"].is_u64() && posted.get("messages").is_none(), "{posted}");
+    let acknowledged = acknowledged.unwrap();
+    assert!(acknowledged["msg_id"].is_u64() && acknowledged.get("messages").is_none(), "{acknowledged}");
 }
 
 #[tokio::test]

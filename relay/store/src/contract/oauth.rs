@@ -90,5 +90,5 @@ pub(super) async fn grant_id_of(store: &Subject, name: &str, now: i64) -> Option
 
 /// The ids of the listed grants.
 pub(super) async fn listed_grants(store: &Subject) -> Vec<String> {
-    store.list_grants().await.unwrap().into_iter().map(|(grant, _)| grant.id).collect()
+    store.list_grants().await.unwrap().into_iter().map(|grant| grant.id).collect()
 }
