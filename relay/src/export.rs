@@ -1,6 +1,6 @@
 //! Exports a channel as one file, from which its bots can be replayed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context as _, Result, ensure};
 use mcp_multiplayer_bot_supervisor::referee::Memory;
@@ -17,7 +17,8 @@ const PAGE_BYTES: usize = 8 << 20;
 
 /// Exports everything that the relay has of a channel, except its bots' sealed secrets.
 ///
-/// With `public`, the bodies of private entries and the seeds that were not revealed are left out, too.
+/// With `public`, the bodies of private entries, the network traffic of the hooks that they started, and the seeds that
+/// were not revealed are left out, too.
 pub async fn export(
     store: &dyn Store,
     key: &RelayKey,
@@ -33,9 +34,11 @@ pub async fn export(
         ensure!(!page.is_empty(), "the log of {channel_id} is incomplete");
         entries.extend(page);
     }
+    let mut private = BTreeSet::new();
     if public {
         for entry in entries.iter_mut().filter(|entry| entry.envelope.to_slot.is_some()) {
             entry.content = None;
+            private.insert(entry.id());
         }
     }
     let mut bots = BTreeMap::new();
@@ -52,7 +55,8 @@ pub async fn export(
         };
         bots.insert(bot.bot_id, exported);
     }
-    let exchanges = store.list_exchanges(channel_id).await?.into_iter().map(|exchange| {
+    let exchanges = store.list_exchanges(channel_id).await?.into_iter();
+    let exchanges = exchanges.filter(|exchange| !private.contains(&exchange.trigger)).map(|exchange| {
         let record = exchange.record.as_deref().map(serde_json::from_str).transpose().context("an exchange")?;
         let (bot_id, trigger, step) = (exchange.bot_id, exchange.trigger, exchange.step);
         Ok(ExportedExchange { bot_id, trigger, step, record })

@@ -16,7 +16,8 @@ pub(crate) struct ExportCommand {
     /// File to create, readable by its owner only [default: standard output]
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
-    /// Leave out what only some may see: bodies of private entries, and bots' seeds that were not revealed
+    /// Leave out what only some may see: bodies of private entries, network traffic of the hooks that they
+    /// started, and bots' seeds that were not revealed
     #[arg(long)]
     public: bool,
 }

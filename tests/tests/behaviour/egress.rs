@@ -16,6 +16,7 @@ use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
 use crate::fixture::{TwoPlayerChannel, of_type, read_until};
+use crate::replay::export;
 
 /// Fetches the URLs in a message, and posts the last response.
 const FETCHER: &str = "
@@ -175,6 +176,37 @@ async fn fetches_from_allowed_hosts_succeed_and_are_recorded() {
 
     let (posted, _) = fetch(&mut fixture, &format!("http://{http}/to?http://{http}/moved")).await;
     assert_eq!(posted["text"], "you asked for /moved", "{posted}");
+}
+
+#[tokio::test]
+async fn public_exports_omit_the_exchanges_of_private_hooks() {
+    let source = "
+import requests
+
+class Fetcher:
+    def on_message(self, msg):
+        self.ctx.post('bot', requests.get(msg['body']['text']).text)
+
+    def on_private_message(self, slot_id, msg):
+        self.ctx.dm(slot_id, 'private', requests.get(msg['text']).text)
+";
+    let http = web_server(None).await;
+    let flags = ["--bot-network-allow", &http.to_string()];
+    let mut fixture = TwoPlayerChannel::create_with(&flags, json!({ "bot_code": source })).await;
+    fetch(&mut fixture, &format!("http://{http}/open")).await;
+    let dm = fixture.args(json!({ "bot_id": "bot_CustomBot_0", "message": format!("http://{http}/hidden") }));
+    let sent = fixture.bob.call("dm_bot", dm).await["msg_id"].clone();
+    let ran = |message: &Value| message["body"]["type"] == "bot:ran" && message["body"]["trigger"] == sent;
+    read_until(&mut fixture.bob, &fixture.channel_id, "the hook for the DM", ran).await;
+
+    let triggers = async |more: &[&str]| -> Vec<Value> {
+        let text = std::fs::read_to_string(export(&fixture, more).await).unwrap();
+        let exported: Value = serde_json::from_str(&text).unwrap();
+        exported["exchanges"].as_array().unwrap().iter().map(|exchange| exchange["trigger"].clone()).collect()
+    };
+    let full = triggers(&[]).await;
+    assert_eq!((full.len(), &full[1]), (2, &sent));
+    assert_eq!(triggers(&["--public"]).await, full[..1]);
 }
 
 #[tokio::test]

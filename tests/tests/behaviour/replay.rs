@@ -43,7 +43,8 @@ class Mixed:
         self.ctx.post('bot', {'text': 'timer ' + name, 'draw': random.random()})
 ";
 
-async fn export(fixture: &TwoPlayerChannel, more: &[&str]) -> PathBuf {
+/// Exports the channel with additional flags, and returns the path of the file.
+pub(crate) async fn export(fixture: &TwoPlayerChannel, more: &[&str]) -> PathBuf {
     let path = fixture.relay.data_dir().join(format!("export{}.json", more.len()));
     let output = Command::new(binary("mcp-multiplayer-relay"))
         .args(["export", &fixture.channel_id, "--data-dir"])
