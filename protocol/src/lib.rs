@@ -21,6 +21,7 @@ mod kind;
 pub mod limits;
 pub mod merkle;
 pub mod operation;
+mod printable;
 mod secret;
 mod timestamp;
 
@@ -35,5 +36,6 @@ pub use hash::Hash;
 pub use id::{BotId, ChannelId, IdParseError, SlotId};
 pub use kind::{Kind, KindError};
 pub use operation::{Multiplayer, Reply, Request};
+pub use printable::{printable, printable_json};
 pub use secret::Secret;
 pub use timestamp::Timestamp;

@@ -8,6 +8,7 @@ use anyhow::{Context as _, Result, ensure};
 use clap::Args;
 use mcp_multiplayer_bot_supervisor::SupervisorConfig;
 use mcp_multiplayer_bot_supervisor::replay::{Export, FORMAT, Replayed, Replayer};
+use mcp_multiplayer_protocol::{printable, printable_json};
 
 use crate::scratch::Scratch;
 
@@ -30,7 +31,8 @@ pub(crate) fn run(arguments: &Replay) -> ExitCode {
     match replay(arguments) {
         Ok(result) => {
             if arguments.json {
-                println!("{}", serde_json::to_string(&result).expect("the result is plain JSON"));
+                let json = serde_json::to_string(&result).expect("the result is plain JSON");
+                println!("{}", printable_json(&json));
             } else {
                 print!("{result}");
             }
@@ -43,7 +45,7 @@ pub(crate) fn run(arguments: &Replay) -> ExitCode {
             }
         }
         Err(error) => {
-            eprintln!("{error:#}");
+            eprintln!("{}", printable(&format!("{error:#}")));
             ExitCode::from(2)
         }
     }

@@ -1,10 +1,11 @@
 use anyhow::{Result, bail};
 use clap::Subcommand;
+use mcp_multiplayer_protocol::printable;
 use mcp_multiplayer_relay::auth;
 use mcp_multiplayer_relay::clock::{Clock, Random};
 use mcp_multiplayer_relay::config::Config;
 
-use super::terminal::{parse_name, printable};
+use super::terminal::parse_name;
 use super::{REVOCATION_NOTE, open};
 
 #[derive(Subcommand)]

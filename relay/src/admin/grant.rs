@@ -1,9 +1,9 @@
 use anyhow::{Result, bail};
 use clap::Subcommand;
+use mcp_multiplayer_protocol::printable;
 use mcp_multiplayer_relay::config::Config;
 use mcp_multiplayer_relay::store::Grant;
 
-use super::terminal::printable;
 use super::{REVOCATION_NOTE, open};
 
 #[derive(Subcommand)]

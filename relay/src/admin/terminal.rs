@@ -1,4 +1,4 @@
-//! Text from strangers, such as the names that OAuth clients choose, on the operator's terminal.
+//! Names that the operator gives on the command line.
 
 use mcp_multiplayer_protocol::limits;
 
@@ -11,24 +11,9 @@ pub(super) fn parse_name(name: &str) -> Result<String, String> {
     Ok(name.to_owned())
 }
 
-/// Escapes a text so that it cannot control a terminal: control characters, and characters that reorder or hide their
-/// neighbours, become escapes such as `\u{1b}`; a backslash is doubled.
-pub(super) fn printable(text: &str) -> String {
-    // `escape_debug` is made for quoted text. Here no quotes are around, so that quotes inside need no escape.
-    text.escape_debug().to_string().replace("\\'", "'").replace("\\\"", "\"")
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{parse_name, printable};
-
-    #[test]
-    fn control_characters_are_escaped() {
-        assert_eq!(printable(r#"\'Bob's "laptop", हिन्दी, 東京 🎲"#), r#"\\'Bob's "laptop", हिन्दी, 東京 🎲"#);
-        let hostile = "\u{1b}[2Jx\r\n\u{7}\u{9b}31m\u{202e}gpj\u{200b}\u{2028}\u{2066}\\u{1b}";
-        let escaped = r"\u{1b}[2Jx\r\n\u{7}\u{9b}31m\u{202e}gpj\u{200b}\u{2028}\u{2066}\\u{1b}";
-        assert_eq!(printable(hostile), escaped);
-    }
+    use super::parse_name;
 
     #[test]
     fn names_are_short_and_on_one_line() {

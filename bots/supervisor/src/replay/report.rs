@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use mcp_multiplayer_protocol::BotId;
+use mcp_multiplayer_protocol::{BotId, printable};
 use serde::Serialize;
 
 /// Result of replaying a channel.
@@ -73,7 +73,9 @@ impl BotReplay {
 
 impl fmt::Display for Replayed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Texts of a log that others wrote must not control the terminal.
         for (bot_id, bot) in &self.bots {
+            let bot_id = printable(bot_id.as_str());
             let all = if bot.is_complete() { "all " } else { "" };
             match bot.identical {
                 1 => writeln!(f, "{bot_id}: 1 hook reproduced the log exactly")?,
@@ -81,11 +83,11 @@ impl fmt::Display for Replayed {
             }
             for Difference { trigger, hook, log, replay } in &bot.differences {
                 writeln!(f, "  DIFFERENT: {hook}, started by entry {trigger}")?;
-                log.iter().try_for_each(|line| writeln!(f, "    only in the log     {line}"))?;
-                replay.iter().try_for_each(|line| writeln!(f, "    only in the replay  {line}"))?;
+                log.iter().try_for_each(|line| writeln!(f, "    only in the log     {}", printable(line)))?;
+                replay.iter().try_for_each(|line| writeln!(f, "    only in the replay  {}", printable(line)))?;
             }
             for Unchecked { trigger, reason } in &bot.unknown {
-                writeln!(f, "  could not be checked, entry {trigger}: {reason}")?;
+                writeln!(f, "  could not be checked, entry {trigger}: {}", printable(reason))?;
             }
         }
         if self.bots.is_empty() {

@@ -1,5 +1,6 @@
 //! A problem in a bot's source, as `check` reports it.
 
+use mcp_multiplayer_protocol::printable;
 use serde::{Deserialize, Serialize};
 
 /// A problem or a suspicious place in a source.
@@ -45,7 +46,7 @@ impl Finding {
     pub(super) fn in_file(&self, file: &str) -> String {
         let Self { line, rule, message, hint, .. } = self;
         let place = line.map(|line| format!(":{line}")).unwrap_or_default();
-        let hint = hint.as_ref().map(|hint| format!("\n    {hint}")).unwrap_or_default();
-        format!("{file}{place}: {rule}: {message}{hint}")
+        let hint = hint.as_ref().map(|hint| format!("\n    {}", printable(hint))).unwrap_or_default();
+        format!("{}{place}: {}: {}{hint}", printable(file), printable(rule), printable(message))
     }
 }

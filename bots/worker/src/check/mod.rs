@@ -15,7 +15,7 @@ use mcp_multiplayer_bot_supervisor::{
     BotKey, Hook, HookRequest, InspectError, Inspected, Limits, Outcome, Program, RuntimeInfo, Stream, Supervisor,
     SupervisorConfig,
 };
-use mcp_multiplayer_protocol::{Hash, Secret, Timestamp};
+use mcp_multiplayer_protocol::{Hash, Secret, Timestamp, printable, printable_json};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -70,14 +70,15 @@ pub(crate) fn run(arguments: &Check) -> ExitCode {
     match check(arguments) {
         Ok(checked) => {
             if arguments.json {
-                println!("{}", serde_json::to_string(&checked).expect("the result is plain JSON"));
+                let json = serde_json::to_string(&checked).expect("the result is plain JSON");
+                println!("{}", printable_json(&json));
             } else {
                 print!("{checked}");
             }
             if checked.ok { ExitCode::SUCCESS } else { ExitCode::from(1) }
         }
         Err(error) => {
-            eprintln!("{error:#}");
+            eprintln!("{}", printable(&format!("{error:#}")));
             ExitCode::from(2)
         }
     }
@@ -224,8 +225,10 @@ impl fmt::Display for Checked {
         }
         let starts = !problems.iter().any(|found| found.rule == ON_INIT_FAILS);
         match (self.class_name.as_ref().filter(|_| starts), problems.len()) {
-            (Some(name), 0) => writeln!(f, "{name} can be attached")?,
-            (Some(name), count) => writeln!(f, "{name} can be attached, but has {}", problem_count(count))?,
+            (Some(name), 0) => writeln!(f, "{} can be attached", printable(name))?,
+            (Some(name), count) => {
+                writeln!(f, "{} can be attached, but has {}", printable(name), problem_count(count))?;
+            }
             (None, count) => writeln!(f, "A relay would reject this bot: {}", problem_count(count))?,
         }
         if let Some(runtime) = &self.runtime {

@@ -20,7 +20,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result, bail, ensure};
 use clap::Args;
 use mcp_multiplayer_bot_supervisor::{InspectError, Program, Supervisor, SupervisorConfig, find_preset, presets};
-use mcp_multiplayer_protocol::{Hash, Timestamp};
+use mcp_multiplayer_protocol::{Hash, Timestamp, printable};
 use serde_json::Value;
 
 use self::game::Game;
@@ -80,7 +80,9 @@ pub(crate) fn run(arguments: &Play) -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(error) => {
-            eprintln!("{error:#}");
+            for line in format!("{error:#}").lines() {
+                eprintln!("{}", printable(line));
+            }
             ExitCode::from(2)
         }
     }

@@ -4,7 +4,7 @@ use std::fmt::{Display, Write as _};
 use std::io::{self, IsTerminal, Write};
 
 use mcp_multiplayer_protocol::channel::HookCall;
-use mcp_multiplayer_protocol::{Entry, KeystreamRange, Sender, SystemEvent, TimerChange, Timestamp};
+use mcp_multiplayer_protocol::{Entry, KeystreamRange, Sender, SystemEvent, TimerChange, Timestamp, printable};
 use serde_json::{Map, Value};
 
 use super::changes::{changes, short, truncate};
@@ -44,7 +44,7 @@ impl Screen {
             Tone::Alarm => Some("31"),
         };
         // Texts of bots and players must not move the cursor or overwrite other lines.
-        let text = replace_controls(&text.to_string());
+        let text = printable(&text.to_string());
         match code.filter(|_| self.colours) {
             Some(code) => writeln!(self.out, "\x1b[{code}m{text}\x1b[0m"),
             None => writeln!(self.out, "{text}"),
@@ -216,9 +216,4 @@ fn seconds_between(from: Timestamp, to: Timestamp) -> String {
         write!(text, ".{:03}", millis % 1000).expect("writing to a String can't fail");
     }
     text + " s"
-}
-
-/// Replaces control characters, so that a text cannot contain terminal commands.
-fn replace_controls(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }

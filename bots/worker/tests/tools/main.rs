@@ -5,6 +5,7 @@ mod check;
 mod lint;
 mod play;
 mod scratch;
+mod terminal;
 
 use std::fs;
 use std::io::Write as _;
