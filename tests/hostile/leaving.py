@@ -1,6 +1,6 @@
 # tries: to exit the process
-# on: python; fails "SystemExit: 3"
-# off: python; fails "SystemExit: 3"
+# on: python; fails "SystemExit"
+# off: python; fails "SystemExit"
 import sys
 
 class Bot:

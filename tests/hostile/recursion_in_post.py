@@ -1,6 +1,6 @@
 # tries: to post endlessly nested data
-# on: ctx; fails "nested deeper than 32 levels"
-# off: ctx; fails "nested deeper than 32 levels"
+# on: ctx; fails "ValueError"
+# off: ctx; fails "ValueError"
 
 
 class Bot:

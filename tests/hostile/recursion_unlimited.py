@@ -1,5 +1,5 @@
 # tries: recursion without the interpreter's limit, until the stack is exhausted
-# on: facades; fails "setrecursionlimit"
+# on: facades; fails "AttributeError"
 # off: process; fails "the bot's process ended during on_message"
 import sys
 

@@ -1,6 +1,6 @@
 # tries: to post one body over the limit
-# on: ctx; fails "at most 32768"
-# off: ctx; fails "at most 32768"
+# on: ctx; fails "ValueError"
+# off: ctx; fails "ValueError"
 
 
 class Bot:

@@ -1,6 +1,6 @@
 # tries: to keep a state over the limit
-# on: ctx; fails "at most 1048576"
-# off: ctx; fails "at most 1048576"
+# on: ctx; fails "ValueError"
+# off: ctx; fails "ValueError"
 
 
 class Bot:

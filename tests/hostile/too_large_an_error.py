@@ -1,6 +1,6 @@
 # tries: to fail with an error message over the limit
-# on: limits; fails "ValueError: xxx"
-# off: limits; fails "ValueError: xxx"
+# on: limits; fails "ValueError"
+# off: limits; fails "ValueError"
 
 
 class Bot:

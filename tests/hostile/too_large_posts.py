@@ -1,6 +1,6 @@
 # tries: to post more bytes than a hook may
-# on: ctx; fails "at most 1048576 bytes"
-# off: ctx; fails "at most 1048576 bytes"
+# on: ctx; fails "RuntimeError"
+# off: ctx; fails "RuntimeError"
 
 
 class Bot:

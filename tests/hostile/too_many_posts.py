@@ -1,6 +1,6 @@
 # tries: to post more than a hook may
-# on: ctx; fails "at most 100 messages"
-# off: ctx; fails "at most 100 messages"
+# on: ctx; fails "RuntimeError"
+# off: ctx; fails "RuntimeError"
 
 
 class Bot:

@@ -3,7 +3,7 @@
     {"id": 1, "request": {"load": {name, source, params, limits}}}    -> {"loaded": {}} | {"rejected": {message, line, hint}}
     {"id": 2, "request": {"inspect": {}}}                             -> {"inspected": {class_name, hooks}} | {"rejected": ...}
     {"id": 3, "request": {"hook": {hook, channel_id, bot_id, now_ms, state, kept, players, slots, stream, env, args}}}
-        -> {"done": {effects, state, kept, drawn, log}} | {"failed": {reason, line, memory, log}}
+        -> {"done": {effects, state, kept, drawn, log}} | {"failed": {exception, message, line, memory, log}}
 
 During a hook, the worker may send requests for egress to the relay: {"id": 3, "ask": ...}, answered by
 {"id": 3, "answer": ...}.
@@ -22,7 +22,7 @@ from multiplayer.policy import Rejected
 from multiplayer.program import Program, hooks_of, instantiate
 from multiplayer.isolation import isolate
 
-_REASON_CHARACTERS = 1000
+_MESSAGE_CHARACTERS = 1000
 
 # The fields of a hook request that `ctx` exposes.
 _FACTS = ("channel_id", "bot_id", "now_ms", "players", "slots", "env")
@@ -100,7 +100,8 @@ class Worker:
         except BaseException as error:
             effects.close()
             failed = {
-                "reason": error.message if isinstance(error, Rejected) else _reason(error),
+                "exception": type(error).__name__,
+                "message": _message(error),
                 "line": self._program.line_of(error),
                 "memory": isinstance(error, MemoryError),
                 "log": self._log.take(),
@@ -128,11 +129,16 @@ def _rejected(message, line, hint):
 
 
 def _reason(error):
-    """Formats an error for players, such as `ZeroDivisionError: division by zero`."""
+    """Formats an error of loading a source, such as `ZeroDivisionError: division by zero`."""
+    name, text = type(error).__name__, _message(error)
+    return f"{name}: {text}" if text else name
+
+
+def _message(error):
+    """Returns what an exception says, on one line. It may quote the bot's state, so players don't see it."""
     try:
         text = str(error)
     except BaseException:
         text = ""
-    name = type(error).__name__
-    text = " ".join(text.split()).encode(errors="replace").decode()
-    return (f"{name}: {text}" if text else name)[:_REASON_CHARACTERS]
+    # Cut first: a bot's text may be as large as its memory.
+    return " ".join(text[:_MESSAGE_CHARACTERS].split()).encode(errors="replace").decode()

@@ -18,8 +18,11 @@ const MAX_DEPTH: usize = protocol_limits::JSON_DEPTH;
 /// Maximum number of a hook's effects other than posts and DMs.
 const MAX_OTHER_EFFECTS: usize = 64;
 
-/// Maximum length of a failure's reason, in characters. An honest worker cuts it at a quarter of that.
-const MAX_REASON: usize = 4000;
+/// Maximum length of an exception's message, in characters. An honest worker cuts it at a quarter of that.
+const MAX_MESSAGE: usize = 4000;
+
+/// Maximum length of the name of an exception's type, in characters.
+const MAX_TYPE_NAME: usize = 64;
 
 /// Longest delay of a timer: 30 days.
 const MAX_TIMER_MS: u64 = protocol_limits::TIMER_SECONDS * 1000;
@@ -46,9 +49,11 @@ pub(crate) fn report(reply: Reply, request: &HookRequest, limits: &Limits, secre
                 Err(reason) => refused(reason),
             }
         }
-        Reply::Failed { reason, line, memory, log } => HookReport {
+        Reply::Failed { exception, message, line, memory, log } => HookReport {
             outcome: Outcome::Failed {
-                reason: redacted(reason.chars().take(MAX_REASON).collect(), secrets),
+                reason: checked_type_name(redacted(exception, secrets)),
+                message: Some(redacted(message, secrets).chars().take(MAX_MESSAGE).collect())
+                    .filter(|message: &String| !message.is_empty()),
                 line,
                 kind: if memory { FailureKind::Memory } else { FailureKind::Error },
             },
@@ -61,7 +66,7 @@ pub(crate) fn report(reply: Reply, request: &HookRequest, limits: &Limits, secre
 
 /// A report of a failure with no output of the hook.
 pub(crate) fn failed(reason: String, kind: FailureKind) -> HookReport {
-    HookReport { outcome: Outcome::Failed { reason, line: None, kind }, log: Vec::new(), record: None }
+    HookReport { outcome: Outcome::Failed { reason, message: None, line: None, kind }, log: Vec::new(), record: None }
 }
 
 fn refused(reason: String) -> HookReport {
@@ -158,6 +163,12 @@ fn contains_secret(effect: &Effect, secrets: &[String]) -> bool {
 /// Replaces the bot's secrets in a text.
 pub(crate) fn redacted(text: String, secrets: &[String]) -> String {
     secrets.iter().fold(text, |text, secret| text.replace(secret.as_str(), "[secret]"))
+}
+
+/// The name of an exception's type if it can be one. Players see it, so it must not be a text of the bot's choice.
+fn checked_type_name(name: String) -> String {
+    let is_identifier = name.chars().all(|c| c.is_alphanumeric() || c == '_');
+    if is_identifier && (1..=MAX_TYPE_NAME).contains(&name.chars().count()) { name } else { "an exception".to_owned() }
 }
 
 fn checked_kind(kind: String) -> Result<String, String> {
@@ -313,12 +324,22 @@ mod tests {
 
     #[test]
     fn reasons_and_logs_of_failures_are_bounded() {
-        let failed = json!({"failed": {"reason": "x".repeat(10_000), "line": 3, "memory": false, "log": []}});
-        let Outcome::Failed { reason, line, kind } = outcome(&failed) else { panic!("completed") };
-        assert_eq!((reason.len(), line, kind), (MAX_REASON, Some(3), FailureKind::Error));
+        let failed = |exception: &str| {
+            let message = "x".repeat(10_000);
+            outcome(
+                &json!({"failed": {"exception": exception, "message": message, "line": 3, "memory": false, "log": []}}),
+            )
+        };
+        let Outcome::Failed { reason, message, line, kind } = failed("KeyError") else { panic!("completed") };
+        assert_eq!((reason.as_str(), line, kind), ("KeyError", Some(3), FailureKind::Error));
+        assert_eq!(message.map(|message| message.len()), Some(MAX_MESSAGE));
+        for exception in ["", "the secret word", "KeyError: 'word'", &"x".repeat(65)] {
+            let Outcome::Failed { reason, .. } = failed(exception) else { panic!("completed") };
+            assert_eq!(reason, "an exception");
+        }
         assert!(matches!(outcome(&json!({"loaded": {}})), Outcome::Failed { kind: FailureKind::Refused, .. }));
 
-        let endless = json!({"failed": {"reason": "", "line": null, "memory": true, "log": vec!["x"; 10_000]}});
+        let endless = json!({"failed": {"exception": "MemoryError", "message": "", "line": null, "memory": true, "log": vec!["x"; 10_000]}});
         let reply = serde_json::from_value(endless).expect("a well-formed reply");
         let log = report(reply, &request(), &limits(), &[]).log;
         assert!((100..200).contains(&log.len()), "{}", log.len());

@@ -101,7 +101,8 @@ pub(crate) enum Reply {
         log: Vec<String>,
     },
     Failed {
-        reason: String,
+        exception: String,
+        message: String,
         line: Option<u32>,
         memory: bool,
         log: Vec<String>,

@@ -55,13 +55,27 @@ pub enum Outcome {
     Completed(Box<Completion>),
     /// The hook failed, and all its effects are discarded.
     Failed {
-        /// The reason, for players: `ZeroDivisionError: division by zero`.
+        /// The reason, for players: the relay's own words, or the type of the exception, such as `ZeroDivisionError`.
         reason: String,
+        /// The exception's message. It may quote the bot's secret state, so it is for the bot's author and operator only.
+        message: Option<String>,
         /// The line of the bot's source where it happened, if it is known.
         line: Option<u32>,
         /// The kind of failure.
         kind: FailureKind,
     },
+}
+
+impl Outcome {
+    /// The reason of a failure with the exception's message, such as `ZeroDivisionError: division by zero`. Not for
+    /// players, because the message may quote the bot's secret state.
+    pub fn failure_text(&self) -> Option<String> {
+        match self {
+            Self::Failed { reason, message: Some(message), .. } => Some(format!("{reason}: {message}")),
+            Self::Failed { reason, message: None, .. } => Some(reason.clone()),
+            Self::Completed(_) => None,
+        }
+    }
 }
 
 /// Results of a completed hook.

@@ -227,7 +227,7 @@ impl Supervisor {
         Ok(match worker.load(program, self.limits()).await {
             Ok(Reply::Loaded {}) => Ok(worker),
             Ok(Reply::Rejected { message, line, .. }) => {
-                let outcome = Outcome::Failed { reason: message, line, kind: FailureKind::Error };
+                let outcome = Outcome::Failed { reason: message, message: None, line, kind: FailureKind::Error };
                 Err(HookReport { outcome, log: Vec::new(), record: None })
             }
             Ok(_) => Err(check::failed(UNEXPECTED_REPLY.to_owned(), FailureKind::Refused)),

@@ -50,11 +50,20 @@ impl Runner {
         let request = turn.request(self.env.clone()).expect("a relay has the seeds of its bots");
         let report = relay.supervisor.run(&self.key, &self.program, request).await?;
         failpoint::hit("bot.after_hook");
-        // Output of a hook for a private message may quote the message, so it is not logged.
+        let failure = report.outcome.failure_text();
+        // Output of a hook for a private message may quote the message, so it is not logged. Neither is what its
+        // exception says.
         if !matches!(call, HookCall::PrivateMessage(_)) {
             for line in &report.log {
                 tracing::debug!(channel_id = %channel.channel_id(), bot_id = %bot.bot_id, line, "bot output");
             }
+            if let Some(failure) = &failure {
+                let hook = call.hook().name();
+                tracing::debug!(channel_id = %channel.channel_id(), bot_id = %bot.bot_id, hook, error.cause = failure, "hook failed");
+            }
+        }
+        if let (HookCall::Init, Some(failure)) = (call, failure) {
+            channel.set_start_failure(&bot.bot_id, failure);
         }
         let cursor = CursorMove { from: self.stored, to };
         let committed = self.commit_verdict(relay, channel, &turn, turn.judge(report), cursor).await?;

@@ -14,6 +14,8 @@ use crate::store::{BotCursor, Store, StoreError};
 const READ_ENTRIES: u32 = 500;
 /// Most bytes of bodies that are read from the store at a time.
 const READ_BYTES: usize = 1024 * 1024;
+/// Most failures of `on_init` that are kept for those who attached the bots.
+const START_FAILURES: usize = 32;
 
 /// A channel that is in use: its state, the batches on their way to the store, and those who wait for it.
 ///
@@ -44,6 +46,8 @@ pub(super) struct Tip {
     pub(super) stale: bool,
     pub(super) recent: RecentEntries,
     cursors: HashMap<BotId, BotCursor>,
+    /// Failures of `on_init` with the exceptions' messages, which are not in the log.
+    start_failures: VecDeque<(BotId, String)>,
 }
 
 /// A batch on its way to the store.
@@ -68,6 +72,7 @@ impl LiveChannel {
                 stale: false,
                 recent: RecentEntries::default(),
                 cursors: HashMap::new(),
+                start_failures: VecDeque::new(),
             }),
             progress: watch::Sender::new(0),
             reloading: tokio::sync::Mutex::new(()),
@@ -122,6 +127,23 @@ impl LiveChannel {
         if self.tip().cursors.insert(bot_id.clone(), cursor) != Some(cursor) {
             self.progress.send_modify(|count| *count += 1);
         }
+    }
+
+    /// Keeps the reason why a bot's `on_init` failed, for the caller who attached it.
+    ///
+    /// It includes the exception's message, which may quote what only that caller may see, so it never enters the log.
+    pub(crate) fn set_start_failure(&self, bot_id: &BotId, reason: String) {
+        let failures = &mut self.tip().start_failures;
+        if failures.len() == START_FAILURES {
+            failures.pop_front();
+        }
+        failures.push_back((bot_id.clone(), reason));
+    }
+
+    /// The reason why a bot's `on_init` failed, if it failed lately.
+    pub(crate) fn start_failure(&self, bot_id: &BotId) -> Option<String> {
+        let tip = self.tip();
+        tip.start_failures.iter().rfind(|(failed, _)| failed == bot_id).map(|(_, reason)| reason.clone())
     }
 
     /// Returns `true` if a bot has yet to pass an entry up to `id` that may start one of its hooks.

@@ -181,7 +181,10 @@ async fn a_bot_that_fails_to_start_is_detached_in_the_log() {
         (&failed["kind"], &failed["body"]["hook"], &failed["body"]["line"]),
         (&json!("control"), &json!("on_init"), &json!(3))
     );
-    assert!(failed["body"]["text"].as_str().unwrap().contains("no dice"), "{failed}");
+    assert_eq!(failed["body"]["text"], "CustomBot failed in on_init: ValueError (line 3)");
+    // The exception's message goes only to the caller who attached the bot.
+    assert!(fixture.created["bot_errors"][0].as_str().unwrap().contains("ValueError: no dice (line 3)"));
+    assert!(!format!("{log:?}").contains("no dice"), "{log:?}");
     assert_eq!(detached["body"]["reason"], "on_init failed");
     assert_eq!(fixture.joined["bots"], json!([]));
     fixture.bob_posts("the channel works without a referee").await;
@@ -215,26 +218,42 @@ async fn the_error_for_an_unknown_preset_lists_the_presets() {
 }
 
 #[tokio::test]
-async fn a_failed_hook_is_visible_to_all_and_the_bot_continues() {
+async fn a_failed_hook_is_visible_to_all_without_the_exceptions_message() {
     let source = "
 class Fragile:
+    def on_init(self):
+        self.ctx.set_state({'word': 'xyzzy'})
     def on_message(self, msg):
         if msg['body']['text'] == 'break':
-            raise KeyError('fragile')
+            {}[self.ctx.get_state()['word']]
         self.ctx.post('bot', {'text': 'fine'})
+    def on_private_message(self, slot_id, msg):
+        int(msg['text'])
 ";
-    let mut fixture = TwoPlayerChannel::with_bot(source).await;
+    let relay = RelayProcess::start_verbose(&[]).await.unwrap();
+    let mut fixture = TwoPlayerChannel::create_on(relay, json!({ "bot_code": source })).await;
+    let dm = fixture.args(json!({ "bot_id": "bot_CustomBot_0", "message": "plugh" }));
+    fixture.bob.call("dm_bot", dm).await;
     let msg_id = fixture.bob_posts("break").await;
     fixture.bob_posts("go on").await;
     let log = read_until(&mut fixture.alice, &fixture.channel_id, "the answer", |m| m["body"]["text"] == "fine").await;
     let failed = of_type(&log, "bot:error");
-    assert_eq!(failed.len(), 1);
-    let body = &failed[0]["body"];
+    let bodies: Vec<&Value> = failed.iter().map(|message| &message["body"]).collect();
+    let error = |hook: &str, reason: &str, line: u32| {
+        json!({
+            "type": "bot:error", "bot_id": "bot_CustomBot_0", "hook": hook, "reason": reason, "line": line,
+            "text": format!("CustomBot failed in {hook}: {reason} (line {line})"),
+        })
+    };
     assert_eq!(
-        (&body["bot_id"], &body["hook"], &body["line"]),
-        (&json!("bot_CustomBot_0"), &json!("on_message"), &json!(5))
+        bodies,
+        [&error("on_private_message", "ValueError", 10), &error("on_message", "KeyError", 7)],
+        "{bodies:?}"
     );
-    assert!(body["text"].as_str().unwrap().contains("fragile"), "{body}");
+    assert!(!format!("{log:?}").contains("xyzzy"), "{log:?}");
+    // The operator's log has the message, except of a hook for a private message.
+    let logged = fixture.relay.logged().unwrap();
+    assert!(logged.contains("KeyError: 'xyzzy'") && !logged.contains("plugh"), "{logged}");
     let ran = of_type(&log, "bot:ran").into_iter().find(|m| m["body"]["trigger"] == msg_id).unwrap();
     assert_eq!(ran["body"]["outcome"], "error");
 }

@@ -126,7 +126,7 @@ impl Turn<'_> {
         let HookReport { outcome, record, .. } = report;
         let applied = match outcome {
             Outcome::Completed(completion) => self.apply(*completion),
-            Outcome::Failed { reason, line, kind } => {
+            Outcome::Failed { reason, line, kind, .. } => {
                 let outcome = match kind {
                     FailureKind::Timeout => HookOutcome::Timeout,
                     FailureKind::Refused => HookOutcome::Refused,
@@ -156,15 +156,10 @@ impl Turn<'_> {
         Verdict { outcome, outputs, memory: None, record }
     }
 
+    /// The public entry about a failure. `reason` must not quote the bot's state, nor a private message.
     fn bot_error(&self, reason: &str, line: Option<u32>) -> SystemEvent {
         let place = line.map(|line| format!(" (line {line})")).unwrap_or_default();
         let hook = self.call.hook();
-        // The text of an exception may quote the private message, and this entry is public, so it gives only the type
-        // of the exception.
-        let reason = match self.call {
-            HookCall::PrivateMessage(_) => reason.split(':').next().unwrap_or_default(),
-            _ => reason,
-        };
         let text = format!("{} failed in {}: {reason}{place}", self.bot.name, hook.name());
         let reason = reason.chars().take(1_000).collect();
         SystemEvent::BotError {
@@ -203,7 +198,8 @@ impl Turn<'_> {
             match effect {
                 Effect::Post { kind, body } => outputs.push(self.bot_output(outputs.len(), None, &kind, body)?),
                 Effect::Dm { slot_id, kind, body } => {
-                    let to_slot = slot_id.parse::<SlotId>().map_err(|error| error.to_string())?;
+                    let to_slot =
+                        slot_id.parse::<SlotId>().map_err(|_| "a DM went to a slot that does not exist".to_owned())?;
                     outputs.push(self.bot_output(outputs.len(), Some(to_slot), &kind, body)?);
                 }
                 Effect::Timer { name, after_ms } => {
@@ -268,11 +264,11 @@ impl Turn<'_> {
         kind: &str,
         body: Map<String, Value>,
     ) -> Result<HookOutput, String> {
-        let kind: Kind = kind.parse().map_err(|_| format!("'{kind}' is not a valid kind"))?;
+        let kind: Kind = kind.parse().map_err(|_| "the kind of a post is not valid".to_owned())?;
         if kind == Kind::TRACE {
             return Err("the kind 'trace' is reserved for the relay".to_owned());
         }
-        let body = Body::new("body", body).map_err(|error| error.to_string())?;
+        let body = Body::new("body", body).map_err(|_| "the body of a post is not valid JSON".to_owned())?;
         if body.as_str().len() > self.body_limit {
             return Err(format!("a post is {} bytes; at most {}", body.as_str().len(), self.body_limit));
         }

@@ -1,10 +1,11 @@
 //! Compares a replayed hook with the log, and finds reasons why a difference may prove nothing.
 
-use mcp_multiplayer_protocol::{Entry, HookOutcome, Sender, SystemEvent};
+use mcp_multiplayer_protocol::{Entry, HookOutcome, Sender};
 
 use super::export::ExportedBot;
 use super::log::logged_outcome;
 use crate::referee::{HookOutput, Verdict};
+use crate::report::Outcome;
 
 /// Lines that only one of the two sides has.
 pub(super) struct Mismatch {
@@ -62,21 +63,23 @@ fn entry_line(entry: &Entry) -> String {
 /// Part of the runtime's error when a bot draws from a seed that the replay does not have.
 const UNKNOWN_SEED: &str = "the seed to draw from is not known here";
 
-fn failed_for_unknown_seed(verdict: &Verdict) -> bool {
-    verdict.outputs.iter().any(|output| match output {
-        HookOutput::Event(event) => {
-            matches!(&**event, SystemEvent::BotError { reason, .. } if reason.contains(UNKNOWN_SEED))
-        }
-        HookOutput::Post { .. } => false,
-    })
+/// Returns whether a replayed hook failed because it drew from a seed that is not in the file.
+pub(super) fn failed_for_unknown_seed(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Failed { message: Some(message), .. } if message.contains(UNKNOWN_SEED))
 }
 
 /// A reason why the replay of this hook cannot be expected to be the same, if there is one.
-pub(super) fn inconclusive(verdict: &Verdict, logged: &[&Entry], bot: &ExportedBot, sealed: bool) -> Option<String> {
+pub(super) fn inconclusive(
+    verdict: &Verdict,
+    logged: &[&Entry],
+    bot: &ExportedBot,
+    sealed: bool,
+    unknown_seed: bool,
+) -> Option<String> {
     let timed_out = |outcome| outcome == HookOutcome::Timeout;
     let reason = if sealed {
         "the hook's network traffic contained a sealed secret, so it was not recorded"
-    } else if failed_for_unknown_seed(verdict) {
+    } else if unknown_seed {
         "the hook drew from a seed that is not in this file"
     } else if bot.has_env {
         "the bot has sealed secrets (ctx.env), which are not in this file"

@@ -7,7 +7,7 @@ use mcp_multiplayer_protocol::channel::{Bot, ChannelState, Composition, plan};
 use mcp_multiplayer_protocol::{Entry, Hash, HookOutcome, Runtime, SystemEvent, canonical_text, limits};
 use serde_json::Value;
 
-use super::compare::{Mismatch, compare, inconclusive};
+use super::compare::{Mismatch, compare, failed_for_unknown_seed, inconclusive};
 use super::error::ReplayError;
 use super::export::{Export, ExportedBot};
 use super::log::{
@@ -183,12 +183,14 @@ impl Replayer {
         if (self.restart_before)(trigger) {
             self.supervisor.retire(&replayed.key).await;
         }
-        let verdict = turn.judge(self.supervisor.run(&replayed.key, &replayed.program, request).await?);
+        let report = self.supervisor.run(&replayed.key, &replayed.program, request).await?;
+        let unknown_seed = failed_for_unknown_seed(&report.outcome);
+        let verdict = turn.judge(report);
         let Err(Mismatch { log, replay }) = compare(&verdict, logged) else {
             result.identical += 1;
             return Ok(Some(verdict));
         };
-        match inconclusive(&verdict, logged, replayed.exported, exchange.is_none()) {
+        match inconclusive(&verdict, logged, replayed.exported, exchange.is_none(), unknown_seed) {
             Some(reason) => result.add_unchecked(trigger, reason),
             None => result.differences.push(Difference { trigger, hook: turn.call.hook().name(), log, replay }),
         }

@@ -270,7 +270,7 @@ class BotClass:
             if everything and not any(isinstance(node, ast.Raise) for node in ast.walk(handler)):
                 yield ("warning", "catch-all", handler.lineno,
                        f"this catches every failure of {name}, so a hook that fails halfway keeps its effects so far",
-                       "catch only the exceptions that you expect; a hook that fails is undone as a whole, and players see the reason")
+                       "catch only the exceptions that you expect; a hook that fails is undone as a whole, and players see that it failed")
 
     def timers(self):
         calls = [node for method in self.methods.values() for node in ast.walk(method)

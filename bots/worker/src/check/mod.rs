@@ -154,7 +154,9 @@ async fn lint(supervisor: &Supervisor, source: &str) -> Result<Vec<Finding>> {
             Ok(findings)
         }
         // Such as a source that is nested too deeply for Python's parser.
-        Outcome::Failed { reason, .. } => Ok(vec![Finding::error("refused", None, reason, None)]),
+        failed @ Outcome::Failed { .. } => {
+            Ok(vec![Finding::error("refused", None, failed.failure_text().unwrap_or_default(), None)])
+        }
     }
 }
 

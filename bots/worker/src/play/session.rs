@@ -143,10 +143,11 @@ impl Session {
         let report = self.supervisor.run(&self.key, &self.program, request).await?;
         let printed = report.log.clone();
         let hosts = report.record.as_ref().map(|record| record.hosts().to_vec()).unwrap_or_default();
-        let mut failure = match &report.outcome {
+        let line = match &report.outcome {
             Outcome::Completed(_) => None,
-            Outcome::Failed { reason, line, .. } => Some((reason.clone(), *line)),
+            Outcome::Failed { line, .. } => *line,
         };
+        let mut failure = report.outcome.failure_text().map(|text| (text, line));
         let mut verdict = turn.judge(report);
         let before = self.memory.state().map(str::to_owned);
         let first = self.channel.entries().len() as u64 + 1;

@@ -25,7 +25,7 @@ async fn assert_fails(bots: &Bots, source: &str, expected: FailureKind) -> Strin
     assert!(started.elapsed() < Duration::from_secs(30), "took {:?}", started.elapsed());
     let next = bots.run(source, on_message("hello")).await;
     assert_eq!(next.bodies(), [json!({"state": {}})], "{source}");
-    reason.to_owned()
+    reason
 }
 
 #[tokio::test]
@@ -105,7 +105,7 @@ async fn exiting_fails_only_the_hook() {
     for (number, (lines, expected)) in cases.into_iter().enumerate() {
         let report = bots.run(&source, on_message(&number.to_string())).await;
         let (reason, line, kind) = report.failure();
-        assert_eq!((reason, kind), (expected, FailureKind::Error), "{lines}");
+        assert_eq!((reason.as_str(), kind), (expected, FailureKind::Error), "{lines}");
         assert!(line.is_some(), "{lines}");
         let next = bots.run(&source, on_message(&cases.len().to_string())).await;
         assert_eq!(next.bodies(), [json!({"text": "well"})], "{lines}");

@@ -217,8 +217,8 @@ pub(crate) trait ReportExt {
     fn bodies(&self) -> Vec<Value>;
     /// The state that a completed hook set.
     fn state(&self) -> Option<&str>;
-    /// The reason, the line and the kind of a failure.
-    fn failure(&self) -> (&str, Option<u32>, FailureKind);
+    /// The reason with the exception's message, the line and the kind of a failure.
+    fn failure(&self) -> (String, Option<u32>, FailureKind);
 }
 
 impl ReportExt for HookReport {
@@ -244,9 +244,9 @@ impl ReportExt for HookReport {
         }
     }
 
-    fn failure(&self) -> (&str, Option<u32>, FailureKind) {
+    fn failure(&self) -> (String, Option<u32>, FailureKind) {
         match &self.outcome {
-            Outcome::Failed { reason, line, kind } => (reason, *line, *kind),
+            Outcome::Failed { line, kind, .. } => (self.outcome.failure_text().unwrap_or_default(), *line, *kind),
             completed @ Outcome::Completed(_) => panic!("the hook did not fail: {completed:?}"),
         }
     }

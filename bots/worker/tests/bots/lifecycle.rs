@@ -48,7 +48,7 @@ async fn a_worker_killed_in_a_hook_fails_that_hook() {
     eventually("the hook", || bots.has_file("running")).await;
     send_signal(bots.pids()[0], Signal::KILL);
     let report = running.await.unwrap();
-    assert_eq!(report.failure(), ("the bot's process ended during on_init", None, FailureKind::Died));
+    assert_eq!(report.failure(), ("the bot's process ended during on_init".to_owned(), None, FailureKind::Died));
     assert_eq!(bots.run(HELLO, on_init()).await.bodies(), [json!({"text": "hello"})]);
 }
 

@@ -55,7 +55,7 @@ async fn values_that_are_not_json_are_refused_with_their_path() {
     let (source, lines) = bot_of_cases(cases.map(|(statement, _)| statement));
     for (number, (statement, expected)) in cases.into_iter().enumerate() {
         let report = bots.run(&source, on_message(&number.to_string())).await;
-        assert_eq!(report.failure(), (expected, Some(lines[number]), FailureKind::Error), "{statement}");
+        assert_eq!(report.failure(), (expected.to_owned(), Some(lines[number]), FailureKind::Error), "{statement}");
     }
 }
 
@@ -104,12 +104,12 @@ async fn posts_are_limited_in_number_and_size() {
     let more = hundred.replace("range(100)", "range(101)");
     let report = bots.run(&more, on_init()).await;
     let expected = "RuntimeError: a hook may post at most 100 messages";
-    assert_eq!(report.failure(), (expected, Some(3), FailureKind::Error));
+    assert_eq!(report.failure(), (expected.to_owned(), Some(3), FailureKind::Error));
 
     let large = "class Bot:\n    def on_init(self):\n        for n in range(60): self.ctx.post('bot', 'ä' * 10_000)\n";
     let report = bots.run(large, on_init()).await;
     let expected = "RuntimeError: a hook may post at most 1048576 bytes";
-    assert_eq!(report.failure(), (expected, Some(3), FailureKind::Error));
+    assert_eq!(report.failure(), (expected.to_owned(), Some(3), FailureKind::Error));
     assert_eq!(bots.run(&large.replace("range(60)", "range(50)"), on_init()).await.effects().len(), 50);
 }
 
@@ -173,7 +173,7 @@ class Bot:
             with io.open(name, 'wb') as file: file.write(b'x' * 500_000)
 ";
     let report = bots.run(several, on_init()).await;
-    assert_eq!(report.failure(), ("the bot's files grew over 1048576 bytes", None, FailureKind::Refused));
+    assert_eq!(report.failure(), ("the bot's files grew over 1048576 bytes".to_owned(), None, FailureKind::Refused));
     let one = "
 import io
 class Bot:

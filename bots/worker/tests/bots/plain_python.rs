@@ -109,7 +109,7 @@ async fn too_much_memory_is_a_readable_error() {
     for lines in ["out.append('x' * (1 << 30))", "l = [0]\nwhile True: l = l + l"] {
         let report = run(&bots, lines).await;
         let (reason, _, kind) = report.failure();
-        assert_eq!((reason, kind), ("MemoryError", FailureKind::Memory));
+        assert_eq!((reason.as_str(), kind), ("MemoryError", FailureKind::Memory));
     }
 }
 
