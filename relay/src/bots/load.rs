@@ -6,7 +6,7 @@ use mcp_multiplayer_bot_supervisor::{BotKey, Program};
 use mcp_multiplayer_protocol::BotId;
 use serde::Deserialize;
 
-use super::runner::{RunError, Runner};
+use super::runner::{Loaded, RunError, Runner};
 use crate::channel::LiveChannel;
 use crate::state::Relay;
 
@@ -15,15 +15,6 @@ use crate::state::Relay;
 struct RunnerOptions {
     #[serde(default)]
     reveal_on_close: bool,
-}
-
-/// Result of loading a bot.
-pub(super) enum Loaded {
-    Runner(Box<Runner>),
-    /// The bot was detached meanwhile.
-    Detached,
-    /// The bot is inline, and the sandbox does not reach the operator's minimum.
-    BelowMinimum,
 }
 
 impl Runner {

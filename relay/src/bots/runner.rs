@@ -9,7 +9,6 @@ use thiserror::Error as ThisError;
 use tokio::time::sleep;
 
 use super::backoff::Backoff;
-use super::load::Loaded;
 use crate::channel::{CommitError, LiveChannel};
 use crate::state::Relay;
 use crate::store::{BotCursor, StoreError};
@@ -46,6 +45,15 @@ pub(super) enum RunError {
     Corrupt,
     #[error("the bot's secrets cannot be decrypted with this relay's key")]
     Sealed,
+}
+
+/// Result of loading a bot.
+pub(super) enum Loaded {
+    Runner(Box<Runner>),
+    /// The bot was detached meanwhile.
+    Detached,
+    /// The bot is inline, and the sandbox does not reach the operator's minimum.
+    BelowMinimum,
 }
 
 /// State of a bot after all due hooks were run.
