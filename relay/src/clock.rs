@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use mcp_multiplayer_protocol::Timestamp;
 
@@ -24,11 +24,6 @@ impl Clock {
     /// A clock that returns what `now` returns.
     pub fn new(now: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
         Self(Arc::new(now))
-    }
-
-    /// Time from now until `then`; zero if `then` has passed.
-    pub fn duration_until(&self, then: Timestamp) -> Duration {
-        Duration::from_millis(u64::try_from(then.as_millis() - self.now().as_millis()).unwrap_or(0))
     }
 
     /// Current time.

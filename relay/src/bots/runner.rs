@@ -86,7 +86,7 @@ async fn follow(relay: Weak<Relay>, channel: Weak<LiveChannel>, bot_id: BotId) {
             match catch_up(&relay, &channel, &bot_id, &mut runner).await {
                 Ok(CaughtUp::Waiting(timer)) => {
                     backoff = Backoff::new();
-                    let remaining = timer.map(|due| relay.clock.duration_until(due));
+                    let remaining = timer.map(|due| channel.duration_until(due));
                     (remaining, timer.map(|_| channel))
                 }
                 Ok(CaughtUp::Ended) => return,
@@ -152,7 +152,7 @@ async fn catch_up(
         channel.set_bot_cursor(bot_id, runner.cursor);
         if runner.cursor.entry > due {
             let Some(closed) = state.composition.closed else {
-                if runner.append_due_timer(relay, channel, bot_id).await? {
+                if runner.append_due_timer(channel, bot_id).await? {
                     continue;
                 }
                 return Ok(CaughtUp::Waiting(runner.memory.next_timer().map(|(_, due)| due)));

@@ -5,7 +5,6 @@ use mcp_multiplayer_protocol::{BotId, SystemEvent};
 use super::hook::{CursorMove, advance};
 use super::runner::{RunError, Runner};
 use crate::channel::LiveChannel;
-use crate::state::Relay;
 
 impl Runner {
     /// Appends the `timer` entry of the bot's next timer if it is due; that entry then starts `on_timer`.
@@ -13,11 +12,10 @@ impl Runner {
     /// Returns `false` when no timer is due. `true` means that the bot may have a hook to run now.
     pub(super) async fn append_due_timer(
         &mut self,
-        relay: &Relay,
         channel: &Arc<LiveChannel>,
         bot_id: &BotId,
     ) -> Result<bool, RunError> {
-        let now = relay.clock.now();
+        let now = channel.now();
         let Some(name) = self.memory.next_timer().filter(|(_, due)| *due <= now).map(|(name, _)| name.to_owned())
         else {
             return Ok(false);

@@ -1,6 +1,7 @@
 //! The write path of a live channel, from a proposal to the durable log.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use futures::future::BoxFuture;
 use mcp_multiplayer_protocol::Error;
@@ -9,6 +10,7 @@ use thiserror::Error as ThisError;
 
 use super::live::{InFlight, LiveChannel};
 use super::proposal::Proposal;
+use super::time::ChannelTime;
 use crate::store::{AppendError, Checkpoint, IdempotencyRecord, StoreError};
 
 /// Maximum attempts at appending a proposal, after as many conflicts with a log that had grown.
@@ -92,7 +94,9 @@ impl LiveChannel {
         if tip.stale {
             return Attempt::Premature;
         }
-        let mut proposal = Proposal::new(tip.proposed.clone(), self.clock.now(), self.random.clone());
+        let moment = Instant::now();
+        let now = self.read(tip.time, moment);
+        let mut proposal = Proposal::new(tip.proposed.clone(), now, self.random.clone());
         let proposed = propose(&mut proposal);
         match (proposed, proposal.into_batch()) {
             (Ok(value), Some(batch)) => {
@@ -100,6 +104,7 @@ impl LiveChannel {
                 tip.proposed = batch.state.clone();
                 tip.in_flight.push_back(InFlight { state: batch.state.clone(), entries: batch.entries.clone() });
                 tip.outstanding += 1;
+                tip.time = ChannelTime::new(now, moment);
                 // Called under the lock, because the store appends in the order of these calls, and each
                 // batch was prepared against the one before it.
                 Attempt::Submitted(value, self.store.append(batch), size)
@@ -157,6 +162,8 @@ impl LiveChannel {
         tip.in_flight.clear();
         tip.recent.clear();
         tip.stale = false;
+        let moment = Instant::now();
+        tip.time = ChannelTime::new(tip.durable.head.ts.max(self.read(tip.time, moment)), moment);
         drop(tip);
         self.progress.send_modify(|count| *count += 1);
         Ok(())

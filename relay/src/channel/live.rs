@@ -1,12 +1,14 @@
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
 
 use mcp_multiplayer_protocol::channel::{ChannelState, Composition};
-use mcp_multiplayer_protocol::{BotId, ChannelId, Entry};
+use mcp_multiplayer_protocol::{BotId, ChannelId, Entry, Timestamp};
 use tokio::sync::watch;
 
 use super::recent::RecentEntries;
+use super::time::{ChannelTime, warn_if_behind};
 use crate::clock::{Clock, Random};
 use crate::store::{BotCursor, Store, StoreError};
 
@@ -25,7 +27,7 @@ const START_FAILURES: usize = 32;
 pub(crate) struct LiveChannel {
     channel_id: ChannelId,
     pub(super) store: Arc<dyn Store>,
-    pub(super) clock: Clock,
+    clock: Clock,
     pub(super) random: Random,
     tip: Mutex<Tip>,
     /// Counts the changes that readers and runners wait for: entries that became durable, hooks that ran.
@@ -45,6 +47,7 @@ pub(super) struct Tip {
     /// `true` after a failed append: only the store knows where the log ends.
     pub(super) stale: bool,
     pub(super) recent: RecentEntries,
+    pub(super) time: ChannelTime,
     cursors: HashMap<BotId, BotCursor>,
     /// Failures of `on_init` with the exceptions' messages, which are not in the log.
     start_failures: VecDeque<(BotId, String)>,
@@ -59,6 +62,7 @@ pub(super) struct InFlight {
 
 impl LiveChannel {
     pub(super) fn new(store: Arc<dyn Store>, clock: Clock, random: Random, state: ChannelState) -> Self {
+        let time = ChannelTime::new(state.head.ts, Instant::now());
         Self {
             channel_id: state.composition.channel_id,
             store,
@@ -71,6 +75,7 @@ impl LiveChannel {
                 outstanding: 0,
                 stale: false,
                 recent: RecentEntries::default(),
+                time,
                 cursors: HashMap::new(),
                 start_failures: VecDeque::new(),
             }),
@@ -81,6 +86,25 @@ impl LiveChannel {
 
     pub(crate) fn channel_id(&self) -> ChannelId {
         self.channel_id
+    }
+
+    /// Current time of the channel's entries and timers.
+    pub(crate) fn now(&self) -> Timestamp {
+        let time = self.tip().time;
+        self.read(time, Instant::now())
+    }
+
+    /// Time from now until `then`; zero if `then` has passed.
+    pub(crate) fn duration_until(&self, then: Timestamp) -> Duration {
+        Duration::from_millis(u64::try_from(then.as_millis() - self.now().as_millis()).unwrap_or(0))
+    }
+
+    /// The channel's time at a moment that has just been.
+    pub(super) fn read(&self, time: ChannelTime, moment: Instant) -> Timestamp {
+        let clock = self.clock.now();
+        let now = time.at(moment, clock);
+        warn_if_behind(clock, now, self.channel_id, moment);
+        now
     }
 
     /// The state that the durable log leads to.
@@ -179,5 +203,33 @@ impl LiveChannel {
 impl fmt::Debug for LiveChannel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "LiveChannel({})", self.channel_id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use mcp_multiplayer_protocol::channel::ChannelState;
+    use mcp_multiplayer_protocol::{ChannelId, Timestamp};
+
+    use super::LiveChannel;
+    use crate::clock::{Clock, Random};
+    use crate::config::Config;
+    use crate::database::{Purpose, open_database};
+
+    #[test]
+    fn timers_are_due_on_time_although_the_clock_was_set_back() {
+        let directory = tempfile::tempdir().unwrap();
+        let config = Config { data_dir: directory.path().to_owned(), ..Config::default() };
+        let store = open_database(&config, Purpose::Serve).unwrap();
+        let last = Timestamp::from_millis(1_800_000_000_000);
+        // An hour before the last entry.
+        let clock = Clock::new(move || Timestamp::from_millis(last.as_millis() - 3_600_000));
+        let mut state = ChannelState::empty("chn_0123456789abcdef".parse::<ChannelId>().unwrap());
+        state.head.ts = last;
+        let channel = LiveChannel::new(store, clock, Random::system(), state);
+        assert!(channel.now() >= last);
+        assert!(channel.duration_until(Timestamp::from_millis(last.as_millis() + 5_000)) <= Duration::from_secs(5));
     }
 }

@@ -8,6 +8,7 @@
 //! - `live`: the state of a channel that is in use, and reading from it;
 //! - `sync`: the long-poll, and waiting for a change without missing one;
 //! - `member`, `visibility`: the seat that a principal acts from, and the entries that it may read;
+//! - `time`: the time of entries and timers, which does not go back when the clock does;
 //! - `registry`: the channels that are live in this process.
 
 mod commit;
@@ -17,6 +18,7 @@ mod proposal;
 mod recent;
 mod registry;
 mod sync;
+mod time;
 mod visibility;
 
 pub(crate) use commit::CommitError;
