@@ -1,32 +1,45 @@
 //! The directories that bots may write to.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use rustix::process::{Pid, test_kill_process};
 use tokio::runtime::Handle;
 use tokio::task::spawn_blocking;
 
 use crate::error::Unavailable;
 
-/// The directory with the workspaces of this process; removed when dropped.
+/// The directory with the workspaces of one supervisor; removed when dropped.
 #[derive(Debug)]
 pub(crate) struct Workspaces {
     root: PathBuf,
+    /// The directory, locked while it is in use. The system releases the lock when this process ends, however it ends.
+    _lock: File,
 }
 
 impl Workspaces {
     /// Creates the directory under `parent`, and removes directories of relays that were killed.
     pub(crate) fn new(parent: &Path) -> Result<Self, Unavailable> {
-        let root = parent.join(format!("{PREFIX}{}", std::process::id()));
-        create_private(parent).and_then(|()| create_private(&root)).map_err(failed(&root))?;
+        let (root, lock) = Self::create_root(parent).map_err(failed(parent))?;
+        Ok(Self { root, _lock: lock })
+    }
+
+    fn create_root(parent: &Path) -> io::Result<(PathBuf, File)> {
+        create_private(parent)?;
+        // Locked until this function returns, so that nobody removes the new directory before it is locked itself.
+        let parent_lock = File::open(parent)?;
+        parent_lock.lock()?;
         remove_stale(parent);
+        let pid = std::process::id();
+        let mut names = (0_u64..).map(|number| parent.join(format!("{PREFIX}{pid}-{number}")));
+        let root = names.find(|name| name.symlink_metadata().is_err()).expect("there are enough numbers");
+        fs::DirBuilder::new().mode(0o700).create(&root)?;
+        let lock = File::open(&root)?;
+        lock.lock()?;
         // Without symbolic links, so that the path is the same for the bot, whose root directory may lack them.
-        let root = root.canonicalize().map_err(failed(&root))?;
-        Ok(Self { root })
+        Ok((root.canonicalize()?, lock))
     }
 
     /// Creates an empty workspace.
@@ -54,7 +67,6 @@ impl Workspaces {
 
 impl Drop for Workspaces {
     fn drop(&mut self) {
-        // Removing the directory fails while another supervisor of this process uses it, as it should.
         let _ = fs::remove_file(self.root.join("canary"));
         let _ = fs::remove_dir(self.root.join("stage"));
         let _ = fs::remove_dir(&self.root);
@@ -127,20 +139,20 @@ impl Drop for Workspace {
     }
 }
 
-/// Prefix of a directory's name; the id of the relay's process follows.
+/// Prefix of a directory's name; the id of the relay's process and a number follow.
 const PREFIX: &str = "relay-";
 
 fn create_private(path: &Path) -> io::Result<()> {
     fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
-/// Removes the directories of processes that are not alive any more.
+/// Removes the directories that no process has locked. Their process ids say nothing: they may be in use again, by the same
+/// relay in a new container for example.
 fn remove_stale(parent: &Path) {
     let Ok(entries) = fs::read_dir(parent) else { return };
     for entry in entries.flatten() {
-        let name = entry.file_name();
-        let pid = name.to_str().and_then(|name| name.strip_prefix(PREFIX)?.parse().ok()).and_then(Pid::from_raw);
-        if pid.is_some_and(|pid| test_kill_process(pid) == Err(rustix::io::Errno::SRCH)) {
+        let is_ours = entry.file_name().to_str().is_some_and(|name| name.starts_with(PREFIX));
+        if is_ours && File::open(entry.path()).is_ok_and(|directory| directory.try_lock().is_ok()) {
             remove(&entry.path());
         }
     }
@@ -243,5 +255,25 @@ mod tests {
         assert_eq!(bytes_below(directory.path()), u64::MAX);
         clear(directory.path()).expect("cleared");
         assert_eq!(fs::read_dir(directory.path()).expect("the directory").count(), 0);
+    }
+
+    #[test]
+    fn directories_of_dead_relays_are_removed_although_their_process_ids_are_in_use_again() {
+        let parent = tempfile::tempdir().expect("a directory");
+        // In a container, a new relay often gets the process id of the one before.
+        for pid in [1, std::process::id()] {
+            let workspace = parent.path().join(format!("{PREFIX}{pid}/0"));
+            fs::create_dir_all(&workspace).expect("a workspace");
+            fs::write(workspace.join("secret"), "of another bot").expect("a file");
+        }
+        let one = Workspaces::new(parent.path()).expect("workspaces");
+        let workspace = one.create().expect("a workspace");
+        assert!(!workspace.has_files());
+        let other = Workspaces::new(parent.path()).expect("workspaces of another relay");
+        assert!(workspace.path().exists() && one.root != other.root);
+        let directories = || fs::read_dir(parent.path()).expect("the directory").count();
+        assert_eq!(directories(), 2);
+        drop((workspace, one, other));
+        assert_eq!(directories(), 0);
     }
 }
