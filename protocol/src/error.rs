@@ -41,6 +41,8 @@ pub enum ErrorCode {
     RelayUnreachable,
     /// The request had no token, or its token is not valid.
     Unauthenticated,
+    /// The relay's disk is full; nothing was changed.
+    StorageFull,
     /// The relay failed; nothing was changed.
     InternalError,
 }
@@ -133,6 +135,16 @@ impl Error {
     /// Creates a `BAD_OP` error.
     pub fn bad_op(message: impl Into<Cow<'static, str>>, hint: impl Into<Cow<'static, str>>) -> Self {
         Self::new(ErrorCode::BadOp, message, hint)
+    }
+
+    /// Creates a `STORAGE_FULL` error.
+    pub fn storage_full() -> Self {
+        Self::new(
+            ErrorCode::StorageFull,
+            "The relay's disk is full; nothing was changed.",
+            "Tell the relay's operator, who has to free some space, then try again.",
+        )
+        .retry_after(10_000)
     }
 
     /// Creates an `INTERNAL_ERROR`, which does not reveal the cause.

@@ -1,4 +1,5 @@
-//! Internal failures. The cause is logged once, here; the caller gets a generic error that reveals nothing of it.
+//! Internal failures. The cause is logged once, here; the caller gets a generic error that reveals nothing of it, except that
+//! the disk is full: then waiting helps.
 
 use std::fmt::Display;
 
@@ -15,5 +16,6 @@ pub(crate) fn internal(cause: &impl Display) -> Error {
 /// Converts an error of the store, for `map_err`.
 #[expect(clippy::needless_pass_by_value, reason = "map_err passes the error by value")]
 pub(crate) fn store_failed(error: StoreError) -> Error {
-    internal(&error)
+    let generic = internal(&error);
+    if matches!(error, StoreError::Full { .. }) { Error::storage_full() } else { generic }
 }

@@ -185,9 +185,8 @@ impl From<CommitError> for Error {
     fn from(error: CommitError) -> Self {
         match error {
             CommitError::Refused(error) => error,
-            CommitError::Repeated(_) | CommitError::BotMoved | CommitError::Store(_) | CommitError::Contended => {
-                crate::error::internal(&error)
-            }
+            CommitError::Store(error) => crate::error::store_failed(error),
+            CommitError::Repeated(_) | CommitError::BotMoved | CommitError::Contended => crate::error::internal(&error),
         }
     }
 }

@@ -47,7 +47,12 @@ impl Caller {
                 Ok(bot) => prepared.push(bot),
                 // The relay failed, and the bot may be fine: rather than create a channel without it, let the caller
                 // try again.
-                Err(error) if matches!(error.code, ErrorCode::InternalError | ErrorCode::BotsUnavailable) => {
+                Err(error)
+                    if matches!(
+                        error.code,
+                        ErrorCode::InternalError | ErrorCode::StorageFull | ErrorCode::BotsUnavailable
+                    ) =>
+                {
                     return Err(error);
                 }
                 Err(error) => bot_errors.push(format!("{name}: {} {}", error.message, error.hint)),

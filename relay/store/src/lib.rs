@@ -167,6 +167,14 @@ pub enum StoreError {
         /// The database's error.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// The disk, or the user's quota on it, is full. Nothing was written.
+    #[error("{operation}: the disk is full ({source}); free some space")]
+    Full {
+        /// The operation.
+        operation: &'static str,
+        /// The database's error.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// A row contains something that this program would not have written.
     #[error("corrupt row in {table}, column {column}: {row}")]
     Corrupt {

@@ -1,11 +1,15 @@
 use mcp_multiplayer_protocol::{SlotId, limits};
+use rusqlite::ErrorCode;
 use rusqlite::types::FromSql;
 
 use crate::StoreError;
 
 /// Converts an error of the database to one of the store.
 pub(super) fn failed(operation: &'static str) -> impl Fn(rusqlite::Error) -> StoreError {
-    move |source| StoreError::Database { operation, source: Box::new(source) }
+    move |source| match source.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => StoreError::Full { operation, source: Box::new(source) },
+        _ => StoreError::Database { operation, source: Box::new(source) },
+    }
 }
 
 /// A number as SQLite stores it. Ids and sizes count the entries of one log, so they are far below 2⁶³.

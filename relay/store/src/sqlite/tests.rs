@@ -56,6 +56,30 @@ async fn a_command_can_write_while_a_relay_has_the_file() {
     store.check().await.unwrap();
 }
 
+#[tokio::test]
+async fn a_full_disk_is_an_error_of_its_own_and_later_writes_succeed() {
+    let (store, _folder, _) = store_and_connection();
+    // SQLite gives the same error for a full disk as for a database that has reached this size.
+    let set_pages = |pages: i64| {
+        store.writer.queue(move |connection| {
+            let set = format!("PRAGMA max_page_count = {pages}");
+            connection.query_row(&set, [], |_| Ok(())).map_err(super::row::failed("limit the size"))
+        })
+    };
+    set_pages(1).await.unwrap();
+    let insert = |number: u32| {
+        let token_hash = mcp_multiplayer_protocol::Hash::of(&[&number.to_be_bytes()]);
+        let created_at = mcp_multiplayer_protocol::Timestamp::from_millis(0);
+        store.insert_token(NewToken { id: number.to_string(), token_hash, name: "x".repeat(1_000_000), created_at })
+    };
+    let error = insert(1).await.unwrap_err();
+    assert!(matches!(error, StoreError::Full { .. }), "{error:?}");
+    assert!(message(&error).contains("the disk is full"), "{error}");
+    assert_eq!(store.list_tokens().await.unwrap(), []);
+    set_pages(1_000_000).await.unwrap();
+    insert(2).await.unwrap();
+}
+
 #[test]
 fn a_command_may_create_the_file_before_a_relay_opens_it() {
     let folder = TempDir::new().unwrap();
