@@ -79,6 +79,7 @@ async fn main() -> Result<()> {
     let cli = Cli::from_arg_matches(&matches)?;
     // A path in another encoding is not found, and the error shows it.
     let variable = |name: &str| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned());
+    config::check_variable_names(std::env::vars_os())?;
     let loaded = config::load(&matches, variable)?;
     check_addresses(&loaded.config)?;
     match cli.command.unwrap_or(Subcommands::Serve) {
@@ -96,6 +97,9 @@ async fn main() -> Result<()> {
 
 async fn run(mut config: Config) -> Result<()> {
     telemetry::start(&config)?;
+    for warning in config.warnings() {
+        tracing::warn!("{warning}");
+    }
     let tls = Tls::open(&config)?;
     let scheme = if tls.is_some() { "https" } else { "http" };
     let mut listeners = vec![];

@@ -14,16 +14,18 @@ use crate::channel::{Channels, StartRunner};
 use crate::clock::{Clock, Random};
 use crate::config::Config;
 use crate::database::{Purpose, open_database};
-use crate::egress::Network;
+use crate::egress::{self, Network};
 use crate::keys::RelayKey;
 use crate::net::TrustedProxies;
 use crate::quota::Quotas;
 use crate::retention::delete_expired_hourly;
 use crate::state::Relay;
 
-/// Checks the settings whose rules are not the configuration's own: the addresses of trusted proxies.
+/// Checks the settings whose rules are not the configuration's own: the addresses of trusted proxies, and the hosts that
+/// bots may connect to.
 pub fn check_addresses(config: &Config) -> Result<()> {
-    TrustedProxies::new(config).map(drop)
+    TrustedProxies::new(config)?;
+    egress::check_rules(config)
 }
 
 /// Maximum number of bot processes. Tells the operator if memory allows fewer than `bot_workers`.

@@ -1,6 +1,7 @@
 //! Loads the values from all sources, and records the source of each.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, anyhow, bail};
@@ -12,7 +13,7 @@ use super::settings::SETTINGS;
 use super::{Config, check, command_line, original};
 
 /// Variable that names the configuration file.
-const CONFIG_VARIABLE: &str = "MCP_MULTIPLAYER_CONFIG";
+pub(super) const CONFIG_VARIABLE: &str = "MCP_MULTIPLAYER_CONFIG";
 
 /// A configuration, with the source of each value.
 #[derive(Clone, Debug)]
@@ -49,7 +50,7 @@ pub fn load(matches: &ArgMatches, variable: impl Fn(&str) -> Option<String>) -> 
             layers.set(setting.name, value, format!("file {}", path.display()));
         }
     }
-    for (name, value, source) in original::settings(variable) {
+    for (name, value, source) in original::settings(variable)? {
         layers.set(name, value, source);
     }
     for setting in SETTINGS {
@@ -104,7 +105,13 @@ fn default_public_url(values: &Map<String, Value>) -> Option<(String, &'static s
     let scheme = if tls { "https" } else { "http" };
     let source = if listen.is_some() { "listen" } else { "tls_cert" };
     let listen = listen.or_else(|| tls.then(|| Config::default().listen.to_string()))?;
-    Some((format!("{scheme}://{}", listen.replace("0.0.0.0", "127.0.0.1")), source))
+    // Nothing connects to the address that stands for all addresses of a machine.
+    let listen = match listen.parse::<SocketAddr>() {
+        Ok(SocketAddr::V4(v4)) if v4.ip().is_unspecified() => format!("127.0.0.1:{}", v4.port()),
+        Ok(SocketAddr::V6(v6)) if v6.ip().is_unspecified() => format!("[::1]:{}", v6.port()),
+        _ => listen,
+    };
+    Some((format!("{scheme}://{listen}"), source))
 }
 
 /// Reads the settings of a file.

@@ -14,8 +14,11 @@ mod original;
 mod print;
 mod setting;
 mod settings;
+mod variable_names;
+mod warnings;
 
 pub use choice::{Access, Database, LogFormat, SandboxLevel};
 pub use command_line::{arguments, hidden_arguments};
 pub use load::{LoadedConfig, load};
 pub use settings::Config;
+pub use variable_names::check_variable_names;

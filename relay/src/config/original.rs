@@ -4,10 +4,18 @@
 //! `PROXY_HOST` and `PROXY_PORT` were the original's public address, `MCP_HOST` and `MCP_PORT` that of its MCP server.
 //! This relay serves the same at both addresses.
 
+use anyhow::{Result, bail, ensure};
 use serde_json::{Value, json};
 
+use super::check::is_host;
+
 /// Settings that the original's variables stand for: name, value and source.
-pub(super) fn settings(variable: impl Fn(&str) -> Option<String>) -> Vec<(&'static str, Value, String)> {
+pub(super) fn settings(variable: impl Fn(&str) -> Option<String>) -> Result<Vec<(&'static str, Value, String)>> {
+    let secure = match variable("USE_SSL").unwrap_or_default().to_ascii_lowercase().as_str() {
+        "true" | "1" | "yes" => true,
+        "" | "false" | "0" | "no" => false,
+        other => bail!("variable USE_SSL: `{other}` is neither true nor false"),
+    };
     let mut settings = vec![];
     let address = |host: &str, port: &str, default_port: &str| {
         let host = match variable(host).as_deref() {
@@ -27,12 +35,15 @@ pub(super) fn settings(variable: impl Fn(&str) -> Option<String>) -> Vec<(&'stat
         set("also_listen", address("MCP_HOST", "MCP_PORT", "8201"), &["MCP_HOST", "MCP_PORT"]);
     }
     if let Some(domain) = variable("DOMAIN") {
-        let secure = variable("USE_SSL").is_some_and(|value| value.eq_ignore_ascii_case("true"));
+        ensure!(
+            is_host(&domain),
+            "variable DOMAIN: `{domain}` is not a host name such as relay.example.org; a complete address goes into public_url"
+        );
         let port = variable("PROXY_PORT").filter(|_| !secure).map(|port| format!(":{port}")).unwrap_or_default();
         let scheme = if secure { "https" } else { "http" };
         set("public_url", json!(format!("{scheme}://{domain}{port}")), &["DOMAIN", "USE_SSL", "PROXY_PORT"]);
     }
-    settings
+    Ok(settings)
 }
 
 #[cfg(test)]
@@ -55,19 +66,19 @@ mod tests {
             settings(|name| variables.iter().find(|(given, _)| *given == name).map(|(_, value)| (*value).to_owned()));
         let source = |names: &str| format!("original system's {names}");
         assert_eq!(
-            found,
+            found.unwrap(),
             [
                 ("listen", json!("0.0.0.0:8100"), source("PROXY_HOST, PROXY_PORT")),
                 ("also_listen", json!("0.0.0.0:8201"), source("MCP_HOST, MCP_PORT")),
                 ("public_url", json!("http://localhost:8100"), source("DOMAIN, USE_SSL, PROXY_PORT")),
             ]
         );
-        assert!(settings(|_| None).is_empty());
+        assert!(settings(|_| None).unwrap().is_empty());
     }
 
     #[test]
     fn localhost_is_an_address() {
         let found = settings(|name| (name == "PROXY_HOST").then(|| "localhost".to_owned()));
-        assert_eq!(found, [("listen", json!("127.0.0.1:8100"), "original system's PROXY_HOST".to_owned())]);
+        assert_eq!(found.unwrap(), [("listen", json!("127.0.0.1:8100"), "original system's PROXY_HOST".to_owned())]);
     }
 }

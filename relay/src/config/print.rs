@@ -46,7 +46,7 @@ mod tests {
 
     #[test]
     fn the_output_is_a_configuration_file_with_the_same_values() {
-        let flags = ["relay", "--allowed-hosts", "a,\"b\"", "--listen", "0.0.0.0:1", "--bot-worker", "C:\\bot"];
+        let flags = ["relay", "--trusted-proxies", "a,\"b\"", "--listen", "0.0.0.0:1", "--bot-worker", "C:\\bot"];
         let matches = Command::new("relay").args(arguments()).try_get_matches_from(flags).unwrap();
         let loaded = load(&matches, |_| None).unwrap();
         let read: Config = toml::from_str(&loaded.to_string()).unwrap();

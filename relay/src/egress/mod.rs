@@ -73,6 +73,12 @@ impl Network {
 const CA_SETTING: &str = "bot_network_ca";
 
 /// Parses the host rules of a setting.
+/// Checks the settings that name hosts.
+pub(crate) fn check_rules(config: &Config) -> Result<()> {
+    host_rules(&config.bot_network_allow, "bot_network_allow")?;
+    host_rules(&config.bot_network_deny, "bot_network_deny").map(drop)
+}
+
 fn host_rules(rules: &[String], setting: &'static str) -> Result<Vec<HostRule>> {
     // An environment variable that is set but empty yields one empty string.
     let rules = rules.iter().map(|rule| rule.trim()).filter(|rule| !rule.is_empty());

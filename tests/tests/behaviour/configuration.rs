@@ -73,6 +73,8 @@ async fn the_public_url_follows_from_the_addresses_and_the_certificate() {
     assert_eq!(setting(&found, "public_url"), (r#""https://127.0.0.1:8100""#, "default, from tls_cert"));
     let found = settings(directory.path(), &[&tls[..], &["--listen", "0.0.0.0:443"]].concat(), &[]).await;
     assert_eq!(setting(&found, "public_url"), (r#""https://127.0.0.1:443""#, "default, from listen"));
+    let found = settings(directory.path(), &["--listen", "[::]:443"], &[]).await;
+    assert_eq!(setting(&found, "public_url"), (r#""http://[::1]:443""#, "default, from listen"));
     let args = ["--listen", "0.0.0.0:443", "--acme-domain", "relay.example.org"];
     let found = settings(directory.path(), &args, &[]).await;
     assert_eq!(setting(&found, "public_url"), (r#""https://relay.example.org""#, "default, from acme_domain"));
@@ -134,6 +136,24 @@ async fn errors_name_the_setting_and_its_source() {
         ),
         ("", vec!["--database", "relay.db"], vec![], vec!["--database", "sqlite:PATH"]),
         ("", vec![], vec![("PROXY_PORT", "many")], vec!["listen", "original"]),
+        ("", vec![], vec![("PROXY_HOST", "relay.example.org")], vec!["listen", "PROXY_HOST"]),
+        ("", vec![], vec![("MCP_PORT", "many")], vec!["also_listen", "MCP_PORT"]),
+        ("", vec![], vec![("USE_SSL", "maybe")], vec!["USE_SSL", "`maybe`", "true"]),
+        ("", vec![], vec![("DOMAIN", "http://play.example")], vec!["DOMAIN", "http://play.example"]),
+        ("", vec![], vec![("DOMAIN", "play example")], vec!["DOMAIN", "play example"]),
+        ("access = \"opne\"", vec!["--config", &path], vec![], vec!["access", "relay.toml", "opne", "`invite`"]),
+        ("log_format = \"xml\"", vec!["--config", &path], vec![], vec!["log_format", "xml", "`json`"]),
+        ("local_token = \"yes\"", vec!["--config", &path], vec![], vec!["local_token", "relay.toml"]),
+        ("", vec!["--access", "opne"], vec![], vec!["--access", "opne", "`invite`"]),
+        ("", vec![], vec![("MCP_MULTIPLAYER_ACCESS", "opne")], vec!["MCP_MULTIPLAYER_ACCESS", "opne", "`invite`"]),
+        ("", vec![], vec![("MCP_MULTIPLAYER_ACESS", "closed")], vec!["MCP_MULTIPLAYER_ACESS", "no setting"]),
+        ("", vec!["--log", "debg"], vec![], vec!["log", "debg", "debug"]),
+        ("", vec!["--log", "info,security=loud"], vec![], vec!["log", "loud", "debug"]),
+        ("", vec!["--bot-sandbox-disable", "secomp"], vec![], vec!["bot_sandbox_disable", "secomp", "seccomp"]),
+        ("", vec!["--allowed-origins", "play.example.org"], vec![], vec!["allowed_origins", "play.example.org"]),
+        ("", vec!["--allowed-hosts", "https://a.example"], vec![], vec!["allowed_hosts", "https://a.example"]),
+        ("", vec!["--bot-network-deny", "a b"], vec![], vec!["bot_network_deny", "a b"]),
+        ("", vec!["--public-url", "http://"], vec![], vec!["public_url", "https://"]),
     ] {
         std::fs::write(&file, text).unwrap();
         let output = config(directory.path(), &args, &environment).await;
