@@ -25,7 +25,7 @@
 //!
 //! # Another backend
 //!
-//! A backend implements [`Store`] and [`OAuthStore`], and runs the suite in [`contract`], which is public with the
+//! A backend implements [`Store`] and [`OAuthStore`], and runs the suite in `contract`, which is public with the
 //! feature `contract`. In a test of the backend, with `tokio` among the dev-dependencies:
 //!
 //! ```ignore
