@@ -1,5 +1,6 @@
 //! Opens the database that the configuration names. No other module of the relay names a storage backend.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, ensure};
@@ -13,10 +14,12 @@ use crate::store::sqlite::SqliteStore;
 pub enum Purpose {
     /// To run a relay on it. Refused while another relay uses the database; a new one is created where there is none.
     Serve,
-    /// To run an operator's command, whether or not a relay uses the database; a new one is created where there is none.
+    /// To run an operator's command, whether or not a relay uses the database. Refused where there is no database, so that
+    /// a mistyped directory does not look like a relay without tokens.
     Administer,
-    /// To read what a relay has stored, whether or not it runs.
-    Read,
+    /// Like [`Purpose::Administer`], but a new database is created where there is none: a token may be needed before the
+    /// relay's first start.
+    Create,
 }
 
 /// Opens the database of the configuration.
@@ -24,19 +27,32 @@ pub fn open_database(config: &Config, purpose: Purpose) -> Result<Arc<dyn Store>
     match &config.database {
         Database::Sqlite(path) => {
             let path = config.data_dir.join(path);
-            if purpose == Purpose::Read {
+            if purpose == Purpose::Administer {
                 ensure!(path.exists(), "there is no database at {}; check --data-dir and --database", path.display());
             } else {
-                let directory = config.data_dir.display();
-                std::fs::create_dir_all(&config.data_dir).with_context(|| format!("cannot create {directory}"))?;
+                create_directory(&config.data_dir)?;
             }
             let store = match purpose {
                 Purpose::Serve => SqliteStore::open(&path),
-                Purpose::Administer | Purpose::Read => SqliteStore::open_shared(&path),
+                Purpose::Administer | Purpose::Create => SqliteStore::open_shared(&path),
             };
             Ok(Arc::new(store.with_context(|| format!("cannot open the database {}", path.display()))?))
         }
     }
+}
+
+/// Returns the path of the configuration's database.
+pub fn database_path(config: &Config) -> PathBuf {
+    match &config.database {
+        Database::Sqlite(path) => config.data_dir.join(path),
+    }
+}
+
+fn create_directory(path: &Path) -> Result<()> {
+    std::fs::create_dir_all(path).with_context(|| {
+        let path = path.display();
+        format!("cannot create {path}; run the relay as the user who owns the directory above it, or choose another one with --data-dir")
+    })
 }
 
 #[cfg(test)]
@@ -51,10 +67,10 @@ mod tests {
         let directory = TempDir::new().unwrap();
         let data_dir = directory.path().join("data");
         let config = Config { data_dir: data_dir.clone(), ..Config::default() };
-        let error = open_database(&config, Purpose::Read).err().unwrap().to_string();
+        let error = open_database(&config, Purpose::Administer).err().unwrap().to_string();
         assert!(error.contains("there is no database at") && error.contains("data/relay.db"), "{error}");
-        assert!(!data_dir.exists(), "reading creates nothing");
-        drop(open_database(&config, Purpose::Administer).unwrap());
+        assert!(!data_dir.exists(), "nothing is created");
+        drop(open_database(&config, Purpose::Create).unwrap());
         assert!(data_dir.join("relay.db").exists());
 
         let elsewhere = directory.path().join("elsewhere.db");
@@ -71,6 +87,6 @@ mod tests {
         let error = format!("{:#}", open_database(&config, Purpose::Serve).err().unwrap());
         assert!(error.contains("in use by another relay"), "{error}");
         assert!(open_database(&config, Purpose::Administer).is_ok());
-        assert!(open_database(&config, Purpose::Read).is_ok());
+        assert!(open_database(&config, Purpose::Create).is_ok());
     }
 }

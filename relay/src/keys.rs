@@ -286,7 +286,7 @@ pub(crate) fn read_or_create(path: &Path, create: impl FnOnce() -> String) -> io
 fn read_secret(path: &Path) -> io::Result<Option<String>> {
     let mut file = match File::open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        opened => opened?,
+        opened => opened.map_err(|error| with_remedy(path, &error))?,
     };
     if file.metadata()?.permissions().mode() & 0o077 != 0 {
         let message = format!("{} can be read by other users; run: chmod 600 {0}", path.display());
@@ -299,6 +299,11 @@ fn read_secret(path: &Path) -> io::Result<Option<String>> {
 
 /// Creates a file with a secret that only its owner can read, and returns the secret.
 fn create_secret(path: &Path, secret: String) -> io::Result<String> {
+    write_secret(path, &secret).map_err(|error| with_remedy(path, &error))?;
+    Ok(secret)
+}
+
+fn write_secret(path: &Path, secret: &str) -> io::Result<()> {
     if let Some(directory) = path.parent() {
         fs::create_dir_all(directory)?;
     }
@@ -311,7 +316,19 @@ fn create_secret(path: &Path, secret: String) -> io::Result<String> {
     if let Some(directory) = path.parent() {
         File::open(directory)?.sync_all()?;
     }
-    Ok(secret)
+    Ok(())
+}
+
+/// Adds the path of a file to an error, and what the operator can do about it.
+fn with_remedy(path: &Path, error: &io::Error) -> io::Error {
+    let remedy = match error.kind() {
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            "; run the relay as the user who owns the file and its directory"
+        }
+        io::ErrorKind::StorageFull => "; free some space on the disk",
+        _ => "",
+    };
+    io::Error::new(error.kind(), format!("{}: {error}{remedy}", path.display()))
 }
 
 fn missing(path: &Path) -> String {

@@ -32,7 +32,7 @@ mod ws;
 
 pub use mcp_multiplayer_relay_store as store;
 
-pub use database::{Purpose, open_database};
+pub use database::{Purpose, database_path, open_database};
 pub use export::export;
 pub use keys::RelayKey;
 pub use listener::{Tls, serve};

@@ -115,12 +115,13 @@ async fn run(mut config: Config) -> Result<()> {
     }
     let shutdown = CancellationToken::new();
     let relay = open(config.clone(), Clock::system(), Random::system(), shutdown.clone()).await?;
+    // Handled from here on, because a signal may come as soon as the relay says that it listens.
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     for listener in &listeners {
         tracing::info!(listen.address = %listener.local_addr()?, data_dir = %config.data_dir.display(), "listening");
         // Programs that start a relay on port 0 read the port from this line.
         println!("listening on {scheme}://{}", listener.local_addr()?);
     }
-    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     tokio::spawn(async move {
         tokio::select! {
             _ = interrupt.recv() => {}

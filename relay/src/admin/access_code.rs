@@ -5,8 +5,8 @@ use mcp_multiplayer_relay::auth;
 use mcp_multiplayer_relay::clock::{Clock, Random};
 use mcp_multiplayer_relay::config::Config;
 
-use super::terminal::parse_name;
-use super::{REVOCATION_NOTE, open};
+use super::terminal::{parse_name, print_table};
+use super::{REVOCATION_NOTE, open, open_or_create};
 
 #[derive(Subcommand)]
 pub(crate) enum AccessCodeCommand {
@@ -27,7 +27,10 @@ pub(crate) enum AccessCodeCommand {
 
 /// Runs `access-code …`.
 pub(crate) async fn run(config: &Config, command: AccessCodeCommand) -> Result<()> {
-    let store = open(config)?;
+    let store = match command {
+        AccessCodeCommand::Create { .. } => open_or_create(config)?,
+        AccessCodeCommand::List | AccessCodeCommand::Revoke { .. } => open(config)?,
+    };
     match command {
         AccessCodeCommand::Create { name } => {
             let (id, code) = auth::create_access_code(&*store, &Clock::system(), &Random::system(), &name).await?;
@@ -36,9 +39,9 @@ pub(crate) async fn run(config: &Config, command: AccessCodeCommand) -> Result<(
             println!("{code}");
         }
         AccessCodeCommand::List => {
-            for code in store.list_access_codes().await? {
-                println!("{}  {}  {}", code.id, code.created_at, printable(&code.name));
-            }
+            let codes = store.list_access_codes().await?;
+            let rows = codes.into_iter().map(|code| [code.id, code.created_at.to_string(), code.name]);
+            print_table(["ID", "CREATED", "NAME"], rows);
         }
         AccessCodeCommand::Revoke { id } => {
             if !store.revoke_access_code(id.clone()).await? {

@@ -25,7 +25,7 @@ pub(crate) struct ExportCommand {
 /// Runs `export …`.
 pub(crate) async fn run(config: &Config, command: ExportCommand) -> Result<()> {
     let ExportCommand { channel_id, out, public } = command;
-    let store = open_database(config, Purpose::Read)?;
+    let store = open_database(config, Purpose::Administer)?;
     let key = RelayKey::open_existing(&config.key_file(), &*store).await.context("cannot open the relay's key")?;
     let export = mcp_multiplayer_relay::export(&*store, &key, config, channel_id, public).await?;
     let text = serde_json::to_string(&export)?;

@@ -1,14 +1,19 @@
+use std::collections::HashMap;
+
 use anyhow::{Result, bail};
 use clap::Subcommand;
 use mcp_multiplayer_protocol::printable;
+use mcp_multiplayer_relay::auth::Principal;
 use mcp_multiplayer_relay::config::Config;
 use mcp_multiplayer_relay::store::Grant;
 
+use super::terminal::table;
 use super::{REVOCATION_NOTE, open};
 
 #[derive(Subcommand)]
 pub(crate) enum GrantCommand {
-    /// List grants: id, creation time, principal, client id, scope, and the name that the client chose for itself
+    /// List grants: id, creation time, name of the person's access code, principal, client id, scope, and the name that the
+    /// client chose for itself
     List,
     /// Revoke a grant and all its tokens. A client that acts for itself (principal client:…) gets no tokens again
     Revoke {
@@ -22,9 +27,9 @@ pub(crate) async fn run(config: &Config, command: GrantCommand) -> Result<()> {
     let store = open(config)?;
     match command {
         GrantCommand::List => {
-            for grant in store.list_grants().await? {
-                println!("{}", line(&grant));
-            }
+            let codes = store.list_access_codes().await?;
+            let names = codes.into_iter().map(|code| (Principal::person(&code.id).as_str().to_owned(), code.name));
+            print!("{}", list(store.list_grants().await?, &names.collect()));
         }
         GrantCommand::Revoke { id } => {
             if !store.revoke_grant(id.clone()).await? {
@@ -36,11 +41,14 @@ pub(crate) async fn run(config: &Config, command: GrantCommand) -> Result<()> {
     Ok(())
 }
 
-fn line(grant: &Grant) -> String {
-    // The name comes last: the client chooses it, and could imitate any column that followed.
-    let columns = [&grant.principal, &grant.client_id, &grant.scope, &grant.client_name];
-    let columns = columns.map(|column| printable(column)).join("  ");
-    format!("{}  {}  {columns}", grant.id, grant.created_at)
+/// Formats grants, with the names of people who entered an access code.
+fn list(grants: Vec<Grant>, names: &HashMap<String, String>) -> String {
+    let rows = grants.into_iter().map(|grant| {
+        let name = names.get(&grant.principal).map_or("-", String::as_str).to_owned();
+        let created_at = grant.created_at.to_string();
+        [grant.id, created_at, name, grant.principal, grant.client_id, grant.scope, grant.client_name]
+    });
+    table(["ID", "CREATED", "PERSON", "PRINCIPAL", "CLIENT ID", "SCOPE", "CLIENT NAME"], rows)
 }
 
 #[cfg(test)]
@@ -48,7 +56,7 @@ mod tests {
     use mcp_multiplayer_protocol::Timestamp;
     use mcp_multiplayer_relay::store::Grant;
 
-    use super::line;
+    use super::list;
 
     #[test]
     fn a_grant_is_printed_on_one_line() {
@@ -61,8 +69,9 @@ mod tests {
             resource: "https://relay.example/mcp".into(),
             created_at: Timestamp::from_millis(0),
         };
-        let expected = "g1  1970-01-01T00:00:00.000Z  person:p1  https://client.example/oauth.json  \
+        let names = [("person:p1".to_owned(), "alice".to_owned())].into();
+        let expected = "g1  1970-01-01T00:00:00.000Z  alice   person:p1  https://client.example/oauth.json  \
             multiplayer offline_access  Claude\\n\\u{1b}[31mg2  person:p2";
-        assert_eq!(line(&grant), expected);
+        assert_eq!(list(vec![grant], &names).lines().skip(1).collect::<Vec<_>>(), [expected]);
     }
 }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use anyhow::Result;
 use mcp_multiplayer_relay::config::Config;
 use mcp_multiplayer_relay::store::Store;
-use mcp_multiplayer_relay::{Purpose, open_database};
+use mcp_multiplayer_relay::{Purpose, database_path, open_database};
 
 pub(crate) use access_code::{AccessCodeCommand, run as access_code};
 pub(crate) use export::{ExportCommand, run as export};
@@ -22,6 +22,17 @@ pub(crate) use token::{TokenCommand, run as token};
 const REVOCATION_NOTE: &str = "A running relay refuses further requests within two seconds, and within five seconds it \
      closes open WebSocket connections and ends calls that wait and subscriptions.";
 
+/// Opens the database for a command that lists or revokes. Fails if there is none.
 fn open(config: &Config) -> Result<Arc<dyn Store>> {
     open_database(config, Purpose::Administer)
+}
+
+/// Opens the database for a command that creates something, creates it if there is none, and tells the operator which one
+/// it is: with a mistyped directory, the relay would not know what the command created.
+fn open_or_create(config: &Config) -> Result<Arc<dyn Store>> {
+    let is_new = !database_path(config).exists();
+    let store = open_database(config, Purpose::Create)?;
+    let (new, directory) = (if is_new { " (new database)" } else { "" }, config.data_dir.display());
+    eprintln!("Data directory: {directory}{new}");
+    Ok(store)
 }

@@ -5,8 +5,8 @@ use mcp_multiplayer_relay::auth;
 use mcp_multiplayer_relay::clock::{Clock, Random};
 use mcp_multiplayer_relay::config::Config;
 
-use super::terminal::parse_name;
-use super::{REVOCATION_NOTE, open};
+use super::terminal::{parse_name, print_table};
+use super::{REVOCATION_NOTE, open, open_or_create};
 
 #[derive(Subcommand)]
 pub(crate) enum TokenCommand {
@@ -27,7 +27,10 @@ pub(crate) enum TokenCommand {
 
 /// Runs `token …`.
 pub(crate) async fn run(config: &Config, command: TokenCommand) -> Result<()> {
-    let store = open(config)?;
+    let store = match command {
+        TokenCommand::Create { .. } => open_or_create(config)?,
+        TokenCommand::List | TokenCommand::Revoke { .. } => open(config)?,
+    };
     match command {
         TokenCommand::Create { name } => {
             let (id, token) = auth::create_token(&*store, &Clock::system(), &Random::system(), &name).await?;
@@ -35,9 +38,9 @@ pub(crate) async fn run(config: &Config, command: TokenCommand) -> Result<()> {
             println!("{token}");
         }
         TokenCommand::List => {
-            for token in store.list_tokens().await? {
-                println!("{}  {}  {}", token.id, token.created_at, printable(&token.name));
-            }
+            let tokens = store.list_tokens().await?;
+            let rows = tokens.into_iter().map(|token| [token.id, token.created_at.to_string(), token.name]);
+            print_table(["ID", "CREATED", "NAME"], rows);
         }
         TokenCommand::Revoke { id } => {
             if !store.revoke_token(id.clone()).await? {

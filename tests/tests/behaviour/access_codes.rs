@@ -11,10 +11,11 @@ async fn command(relay: &RelayProcess, args: &[&str]) -> Output {
     command.output().await.unwrap()
 }
 
+/// Runs a command that prints a table, and returns the lines after its header.
 async fn lines(relay: &RelayProcess, args: &[&str]) -> Vec<String> {
     let output = command(relay, args).await;
     assert!(output.status.success(), "{}", stderr(&output));
-    String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
+    String::from_utf8(output.stdout).unwrap().lines().skip(1).map(str::to_owned).collect()
 }
 
 fn stderr(output: &Output) -> String {

@@ -22,6 +22,7 @@ mod health;
 mod idempotency;
 mod limits;
 mod oauth;
+mod operating;
 mod pages;
 mod paging;
 mod permissions;

@@ -17,7 +17,8 @@ async fn command(relay: &RelayProcess, args: &[&str]) -> Output {
 async fn list(relay: &RelayProcess) -> Vec<String> {
     let output = command(relay, &["token", "list"]).await;
     assert!(output.status.success());
-    String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
+    // After the header.
+    String::from_utf8(output.stdout).unwrap().lines().skip(1).map(str::to_owned).collect()
 }
 
 async fn is_accepted(relay: &RelayProcess, token: &str) -> bool {

@@ -1,8 +1,9 @@
 use std::fs::{File, OpenOptions, TryLockError};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 use thiserror::Error;
 
 /// The tables of a new database.
@@ -30,10 +31,33 @@ pub(super) enum OpenError {
     Foreign { path: PathBuf },
     #[error("{path} cannot be switched to journal mode WAL")]
     NoWal { path: PathBuf },
-    #[error("{path}: {source}")]
+    #[error("{path} can be read by other users; run: chmod 600 {path}")]
+    Readable { path: PathBuf },
+    #[error("{path}: {source}{}", remedy(path, source.kind()))]
     File { path: PathBuf, source: std::io::Error },
-    #[error("{path}: {source}")]
+    #[error("{path}: {source}{}", remedy(path, kind(source)))]
     Database { path: PathBuf, source: rusqlite::Error },
+}
+
+/// Returns the advice for an error of a file, to follow its description.
+fn remedy(path: &Path, kind: ErrorKind) -> String {
+    let directory = path.parent().unwrap_or(path).display();
+    match kind {
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => format!(
+            "; the database and its directory must be writable: run this program as the user who owns {directory}, or make that user the owner of everything in it (chown -R)"
+        ),
+        ErrorKind::StorageFull => format!("; free some space on the disk of {directory}"),
+        _ => String::new(),
+    }
+}
+
+/// Returns the kind of failure of the file system that an error of SQLite stands for.
+fn kind(error: &rusqlite::Error) -> ErrorKind {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied | ErrorCode::CannotOpen) => ErrorKind::PermissionDenied,
+        Some(ErrorCode::DiskFull) => ErrorKind::StorageFull,
+        _ => ErrorKind::Other,
+    }
 }
 
 /// Opens the connection that writes, and makes the tables of a new database.
@@ -44,7 +68,9 @@ pub(super) fn connect_writer(path: &Path) -> Result<Connection, OpenError> {
         Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)
             .map_err(failed)?;
     prepare(&connection).map_err(failed)?;
-    match version(&connection, path)? {
+    let found = version(&connection, path)?;
+    check_mode(path)?;
+    match found {
         VERSION => {}
         0 => create_tables(&mut connection).map_err(failed)?,
         found => return Err(OpenError::OtherVersion { path: path.to_owned(), found }),
@@ -57,6 +83,22 @@ pub(super) fn connect_writer(path: &Path) -> Result<Connection, OpenError> {
     let settings = "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA cache_size = -16384;";
     connection.execute_batch(settings).map_err(failed)?;
     Ok(connection)
+}
+
+/// Refuses a database that other users can read, such as a copy that was made without its mode.
+fn check_mode(path: &Path) -> Result<(), OpenError> {
+    for suffix in ["", "-wal", "-shm"] {
+        let mut file = path.as_os_str().to_owned();
+        file.push(suffix);
+        let path = PathBuf::from(file);
+        #[cfg(unix)]
+        if let Ok(metadata) = path.metadata()
+            && std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o077 != 0
+        {
+            return Err(OpenError::Readable { path });
+        }
+    }
+    Ok(())
 }
 
 /// Opens a connection that reads.

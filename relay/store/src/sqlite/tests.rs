@@ -80,6 +80,18 @@ async fn a_full_disk_is_an_error_of_its_own_and_later_writes_succeed() {
     insert(2).await.unwrap();
 }
 
+#[tokio::test]
+async fn a_database_that_other_users_can_read_is_refused() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let (store, folder, _) = store_and_connection();
+    drop(store);
+    let path = folder.path().join("relay.db");
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).unwrap();
+    let error = SqliteStore::open(&path).unwrap_err();
+    assert!(message(&error).contains(&format!("run: chmod 600 {}", path.display())), "{error}");
+}
+
 #[test]
 fn a_command_may_create_the_file_before_a_relay_opens_it() {
     let folder = TempDir::new().unwrap();
