@@ -82,7 +82,11 @@ async fn main() -> Result<()> {
     config::check_variable_names(std::env::vars_os())?;
     let loaded = config::load(&matches, variable)?;
     check_addresses(&loaded.config)?;
-    match cli.command.unwrap_or(Subcommands::Serve) {
+    let command = cli.command.unwrap_or(Subcommands::Serve);
+    if !matches!(command, Subcommands::Config) {
+        telemetry::start(&loaded.config)?;
+    }
+    match command {
         Subcommands::Config => {
             print!("{loaded}");
             Ok(())
@@ -96,7 +100,6 @@ async fn main() -> Result<()> {
 }
 
 async fn run(mut config: Config) -> Result<()> {
-    telemetry::start(&config)?;
     for warning in config.warnings() {
         tracing::warn!("{warning}");
     }

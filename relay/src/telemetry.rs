@@ -1,7 +1,8 @@
 //! The relay's own log, on standard error.
 //!
 //! Field names have dots and units (`error.cause`, `retry_after_ms`). Never logged: tokens, codes, bodies of entries, bots'
-//! source, params and state, and anything else that players or operators keep secret. At the level `debug`, the output of
+//! source, params and state, and anything else that players or operators keep secret. Events with the target [`SECURITY`]
+//! tell who got access, who was refused, and what was revoked; docs/OPERATING.md lists them. At the level `debug`, the output of
 //! bots' `print` is logged, except of hooks that handle a private message.
 
 use std::io::IsTerminal as _;
@@ -10,6 +11,10 @@ use anyhow::{Context as _, Result};
 use tracing_subscriber::EnvFilter;
 
 use crate::config::{Config, LogFormat};
+
+/// Target of security events. Each of them also has a field `security.event` with its name, because log lines in the format
+/// `text` do not contain targets.
+pub const SECURITY: &str = "security";
 
 /// Starts logging to standard error.
 pub fn start(config: &Config) -> Result<()> {

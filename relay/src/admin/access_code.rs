@@ -4,6 +4,7 @@ use mcp_multiplayer_protocol::printable;
 use mcp_multiplayer_relay::auth;
 use mcp_multiplayer_relay::clock::{Clock, Random};
 use mcp_multiplayer_relay::config::Config;
+use mcp_multiplayer_relay::telemetry::SECURITY;
 
 use super::terminal::{parse_name, print_table};
 use super::{REVOCATION_NOTE, open, open_or_create};
@@ -34,6 +35,11 @@ pub(crate) async fn run(config: &Config, command: AccessCodeCommand) -> Result<(
     match command {
         AccessCodeCommand::Create { name } => {
             let (id, code) = auth::create_access_code(&*store, &Clock::system(), &Random::system(), &name).await?;
+            tracing::info!(
+                target: SECURITY,
+                { security.event = "access_code_created", access_code.id = id, name },
+                "access code created"
+            );
             let name = printable(&name);
             eprintln!("Created access code {id} for {name}. Give it to nobody else; it cannot be shown again:");
             println!("{code}");
@@ -47,6 +53,11 @@ pub(crate) async fn run(config: &Config, command: AccessCodeCommand) -> Result<(
             if !store.revoke_access_code(id.clone()).await? {
                 bail!("there is no access code {}; list them with 'access-code list'", printable(&id));
             }
+            tracing::info!(
+                target: SECURITY,
+                { security.event = "access_code_revoked", revoked.by = "operator", access_code.id = id },
+                "access code revoked"
+            );
             eprintln!("Revoked access code {id} and all grants of its person. {REVOCATION_NOTE}");
         }
     }

@@ -6,6 +6,7 @@ use mcp_multiplayer_protocol::printable;
 use mcp_multiplayer_relay::auth::Principal;
 use mcp_multiplayer_relay::config::Config;
 use mcp_multiplayer_relay::store::Grant;
+use mcp_multiplayer_relay::telemetry::SECURITY;
 
 use super::terminal::table;
 use super::{REVOCATION_NOTE, open};
@@ -35,6 +36,11 @@ pub(crate) async fn run(config: &Config, command: GrantCommand) -> Result<()> {
             if !store.revoke_grant(id.clone()).await? {
                 bail!("there is no grant {}; list them with 'grant list'", printable(&id));
             }
+            tracing::info!(
+                target: SECURITY,
+                { security.event = "grant_revoked", revoked.by = "operator", oauth.grant_id = id },
+                "grant revoked"
+            );
             eprintln!("Revoked grant {id} and all its tokens. {REVOCATION_NOTE}");
         }
     }

@@ -4,6 +4,7 @@ use mcp_multiplayer_protocol::printable;
 use mcp_multiplayer_relay::auth;
 use mcp_multiplayer_relay::clock::{Clock, Random};
 use mcp_multiplayer_relay::config::Config;
+use mcp_multiplayer_relay::telemetry::SECURITY;
 
 use super::terminal::{parse_name, print_table};
 use super::{REVOCATION_NOTE, open, open_or_create};
@@ -34,6 +35,11 @@ pub(crate) async fn run(config: &Config, command: TokenCommand) -> Result<()> {
     match command {
         TokenCommand::Create { name } => {
             let (id, token) = auth::create_token(&*store, &Clock::system(), &Random::system(), &name).await?;
+            tracing::info!(
+                target: SECURITY,
+                { security.event = "token_created", token.id = id, name },
+                "token created"
+            );
             eprintln!("Created token {id} for {}. Keep it secret; it cannot be shown again:", printable(&name));
             println!("{token}");
         }
@@ -46,6 +52,11 @@ pub(crate) async fn run(config: &Config, command: TokenCommand) -> Result<()> {
             if !store.revoke_token(id.clone()).await? {
                 bail!("there is no token {}; list them with 'token list'", printable(&id));
             }
+            tracing::info!(
+                target: SECURITY,
+                { security.event = "token_revoked", revoked.by = "operator", token.id = id },
+                "token revoked"
+            );
             eprintln!("Revoked token {id}. {REVOCATION_NOTE}");
         }
     }

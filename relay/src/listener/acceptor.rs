@@ -15,27 +15,29 @@ use tower_http::add_extension::AddExtension;
 
 use super::acme;
 use super::connection_limits::{ConnectionLimits, ConnectionPermit};
-use crate::config::Config;
 use crate::pace::ResponseWatchdog;
 use crate::pace::connection::{ClientStream, with_write_timeout};
+use crate::state::Relay;
 
 /// Turns an accepted socket into the stream that HTTP uses, or closes it.
 #[derive(Clone)]
 pub(super) struct Acceptor {
     tls: Option<TlsAcceptor>,
     limits: ConnectionLimits,
+    relay: Arc<Relay>,
     slow_client: Duration,
     shutdown: CancellationToken,
 }
 
 impl Acceptor {
     pub(super) fn new(
-        config: &Config,
+        relay: &Arc<Relay>,
         tls: Option<Arc<ServerConfig>>,
         limits: ConnectionLimits,
         shutdown: CancellationToken,
     ) -> Self {
-        Self { tls: tls.map(TlsAcceptor::from), limits, slow_client: config.slow_client(), shutdown }
+        let slow_client = relay.config.slow_client();
+        Self { tls: tls.map(TlsAcceptor::from), limits, relay: Arc::clone(relay), slow_client, shutdown }
     }
 
     async fn open(self, stream: TcpStream, permit: ConnectionPermit) -> io::Result<ClientStream<ConnectionPermit>> {
@@ -63,13 +65,16 @@ impl<S: Send + 'static> Accept<TcpStream, S> for Acceptor {
     type Future = Pin<Box<dyn Future<Output = io::Result<(Self::Stream, Self::Service)>> + Send>>;
 
     fn accept(&self, stream: TcpStream, service: S) -> Self::Future {
-        let permit = stream.peer_addr().map(|peer: SocketAddr| self.limits.admit(peer.ip()));
+        let permit = stream.peer_addr().map(|peer: SocketAddr| {
+            let permit = self.limits.admit(peer.ip());
+            if permit.is_none() {
+                self.relay.quotas.log_limit_of_address("connections", Some(peer.ip()));
+            }
+            permit
+        });
         let acceptor = self.clone();
         Box::pin(async move {
-            let Some(permit) = permit? else {
-                tracing::debug!("connection refused: the limit on connections is reached");
-                return Err(ErrorKind::ConnectionRefused.into());
-            };
+            let Some(permit) = permit? else { return Err(ErrorKind::ConnectionRefused.into()) };
             let stream = acceptor.open(stream, permit).await?;
             let watchdog = stream.watchdog();
             Ok((stream, AddExtension::new(service, watchdog)))

@@ -49,7 +49,7 @@ pub async fn serve(listeners: Vec<TcpListener>, tls: Option<Tls>, relay: Arc<Rel
     let router = router::router(&relay, &connections, &cut_off)?;
     let mut certificate_tasks = JoinSet::new();
     let tls = tls.map(|tls| tls.start(&mut certificate_tasks));
-    let acceptor = Acceptor::new(&relay.config, tls, ConnectionLimits::new(&relay.config)?, shutdown.clone());
+    let acceptor = Acceptor::new(&relay, tls, ConnectionLimits::new(&relay.config)?, shutdown.clone());
     let mut servers = JoinSet::new();
     let mut handles = vec![];
     for listener in listeners {

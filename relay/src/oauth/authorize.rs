@@ -7,6 +7,7 @@
 //! A valid request leads to the consent page. The exception is an open relay and a redirect URI in `preapproved.rs`,
 //! which also explains why no click is needed there.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
@@ -29,6 +30,7 @@ use crate::error::internal;
 use crate::net::client_address;
 use crate::state::Relay;
 use crate::store::{AuthorizationCode, Grant, NewAuthorizationCode, StoreError};
+use crate::telemetry::SECURITY;
 
 /// Lifetime of an authorization code, in milliseconds.
 const CODE_MS: i64 = 60_000;
@@ -40,7 +42,8 @@ pub(super) async fn authorize(State(server): State<Arc<AuthorizationServer>>, re
         return ErrorPage::closed(relay).response(StatusCode::FORBIDDEN);
     }
     let parameters = Parameters::parse(request.uri().query().unwrap_or_default().as_bytes());
-    let verified = match VerifiedClient::resolve(&server, &parameters, client_address(request.extensions())).await {
+    let requester = client_address(request.extensions());
+    let verified = match VerifiedClient::resolve(&server, &parameters, requester).await {
         Ok(verified) => verified,
         Err(page) => return page,
     };
@@ -68,7 +71,7 @@ pub(super) async fn authorize(State(server): State<Arc<AuthorizationServer>>, re
     let needs_no_click = status == OwnerStatus::Anonymous && is_preapproved(&redirect_uri);
     match prompt {
         ConsentPrompt::IfNeeded | ConsentPrompt::Never if needs_no_click => {
-            match server.issue_code(&owner, &authorization).await {
+            match server.issue_code(&owner, &authorization, requester).await {
                 Ok(code) => (cookie, response.with_code(&code)).into_response(),
                 Err(error) => response.with_error(&server_error(&error)),
             }
@@ -107,6 +110,7 @@ impl AuthorizationServer {
         &self,
         owner: &ResourceOwner,
         authorization: &AuthorizationRequest,
+        requester: Option<IpAddr>,
     ) -> Result<String, StoreError> {
         let Relay { random, clock, store, .. } = &*self.relay;
         let code = format!("mmc_{}", ChannelId::encode_base32(&random.bytes::<30>()));
@@ -130,7 +134,20 @@ impl AuthorizationServer {
                 redeemed: false,
             },
         };
+        let grant_id = new.code.grant.id.clone();
         store.insert_authorization_code(new).await?;
+        tracing::info!(
+            target: SECURITY,
+            {
+                security.event = "authorization_granted",
+                principal = Principal::person(&owner.id).as_str(),
+                oauth.grant_id = grant_id,
+                oauth.client_id = authorization.client_id,
+                oauth.client_name = authorization.client_name,
+                client.address = requester.map(tracing::field::display),
+            },
+            "authorization granted"
+        );
         Ok(code)
     }
 }

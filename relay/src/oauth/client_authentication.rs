@@ -12,6 +12,7 @@ use super::server::AuthorizationServer;
 use super::token_error::TokenError;
 use crate::auth::token_hash;
 use crate::net::client_address;
+use crate::telemetry::SECURITY;
 
 /// A client's authentication method, spelled as in RFC 7591, section 2 (`token_endpoint_auth_method`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,7 +68,8 @@ async fn verify_client(
     id: &str,
     secret: Option<&str>,
 ) -> Result<Client, TokenError> {
-    let client = server.resolve_client(id, client_address(&parts.extensions)).await?;
+    let requester = client_address(&parts.extensions);
+    let client = server.resolve_client(id, requester).await?;
     let is_authenticated = match (&client.secret_hash, secret) {
         (Some(hash), Some(secret)) => bool::from(hash.as_bytes().ct_eq(token_hash(secret).as_bytes())),
         (None, None) => true,
@@ -75,6 +77,18 @@ async fn verify_client(
     };
     if is_authenticated {
         return Ok(client);
+    }
+    if let Some(suppressed) = server.quotas.admit_event("client_refused", requester) {
+        tracing::warn!(
+            target: SECURITY,
+            {
+                security.event = "client_refused",
+                oauth.client_id = client.id,
+                client.address = requester.map(tracing::field::display),
+                suppressed,
+            },
+            "client authentication failed"
+        );
     }
     Err(TokenError::invalid_client(if client.secret_hash.is_some() {
         "The client secret is missing or wrong."

@@ -17,10 +17,11 @@ use super::metadata::issuer;
 use super::parameters::Parameters;
 use super::resource_owner::{OwnerStatus, ResourceOwner};
 use super::server::AuthorizationServer;
-use crate::auth::token_hash;
+use crate::auth::{Principal, token_hash};
 use crate::config::Access;
 use crate::net::client_address;
 use crate::store::StoreError;
+use crate::telemetry::SECURITY;
 
 pub(super) async fn decide(State(server): State<Arc<AuthorizationServer>>, request: Request) -> Response {
     let relay = &server.relay;
@@ -50,6 +51,16 @@ pub(super) async fn decide(State(server): State<Arc<AuthorizationServer>>, reque
     match form.get("decision") {
         Ok(Some("allow")) => {}
         Ok(Some("deny")) => {
+            tracing::info!(
+                target: SECURITY,
+                {
+                    security.event = "authorization_denied",
+                    principal = Principal::person(&owner.id).as_str(),
+                    oauth.client_id = authorization.client_id,
+                    client.address = requester.map(tracing::field::display),
+                },
+                "authorization denied"
+            );
             let error = AuthorizationError::new(AuthorizationErrorCode::AccessDenied, "The user denied access.");
             return response.with_error(&error);
         }
@@ -57,11 +68,12 @@ pub(super) async fn decide(State(server): State<Arc<AuthorizationServer>>, reque
     }
     let access_code = form.get("access_code").ok().flatten().map(str::trim);
     match server.identify(owner, access_code, requester).await {
-        Ok(Identification::Owner(owner)) => match server.issue_code(&owner, &authorization).await {
+        Ok(Identification::Owner(owner)) => match server.issue_code(&owner, &authorization, requester).await {
             Ok(code) => (server.identity_cookie.set(&owner), response.with_code(&code)).into_response(),
             Err(error) => response.with_error(&server_error(&error)),
         },
         Ok(Identification::Failed(status, problem)) => {
+            log_problem(&server, &authorization, requester, problem);
             page_with_problem(&server, &authorization, signed_request, &status, problem)
         }
         Err(error) => response.with_error(&server_error(&error)),
@@ -118,6 +130,33 @@ impl AuthorizationServer {
             Some(code) => Identification::Owner(ResourceOwner { id: code.id }),
             None => Identification::Failed(status, AccessCodeProblem::Invalid),
         })
+    }
+}
+
+/// Logs an access code that was refused.
+fn log_problem(
+    server: &AuthorizationServer,
+    authorization: &AuthorizationRequest,
+    requester: Option<IpAddr>,
+    problem: AccessCodeProblem,
+) {
+    match problem {
+        AccessCodeProblem::Missing => {}
+        AccessCodeProblem::TooManyAttempts(_) => server.quotas.log_limit_of_address("access_codes", requester),
+        AccessCodeProblem::Invalid => {
+            if let Some(suppressed) = server.quotas.admit_event("access_code_refused", requester) {
+                tracing::warn!(
+                    target: SECURITY,
+                    {
+                        security.event = "access_code_refused",
+                        oauth.client_id = authorization.client_id,
+                        client.address = requester.map(tracing::field::display),
+                        suppressed,
+                    },
+                    "a wrong access code was refused"
+                );
+            }
+        }
     }
 }
 

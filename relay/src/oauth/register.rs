@@ -24,6 +24,7 @@ use crate::auth::token_hash;
 use crate::config::Access;
 use crate::net::client_address;
 use crate::store::RegisteredClient;
+use crate::telemetry::SECURITY;
 
 /// Maximum size of a request.
 const MAX_BYTES: usize = 32 * 1024;
@@ -55,7 +56,10 @@ async fn register(server: &AuthorizationServer, request: Request) -> Result<Regi
         ))
     })?;
     let metadata = request.validate(server.config.access())?;
-    server.registrations.take(requester).map_err(RegistrationError::too_many_requests)?;
+    server.registrations.take(requester).map_err(|seconds| {
+        server.quotas.log_limit_of_address("registrations_per_hour", requester);
+        RegistrationError::too_many_requests(seconds)
+    })?;
 
     let client_id = format!("client_{}", ChannelId::encode_base32(&server.random.bytes::<15>()));
     let client_secret = metadata
@@ -71,7 +75,17 @@ async fn register(server: &AuthorizationServer, request: Request) -> Result<Regi
         registered_at: now,
     };
     server.store.insert_client(client).await?;
-    tracing::info!(oauth.client_id = client_id, confidential = client_secret.is_some(), "client registered");
+    tracing::info!(
+        target: SECURITY,
+        {
+            security.event = "client_registered",
+            oauth.client_id = client_id,
+            oauth.client_name = metadata.client_name,
+            confidential = client_secret.is_some(),
+            client.address = requester.map(tracing::field::display),
+        },
+        "client registered"
+    );
     Ok(RegistrationResponse {
         client_id,
         client_id_issued_at: now.as_millis() / 1_000,

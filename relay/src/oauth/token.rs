@@ -1,6 +1,7 @@
 //! The token endpoint (RFC 6749, section 3.2; OAuth 2.1): issues tokens for an authorization code, for a refresh token,
 //! and for a client's own credentials.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
@@ -24,8 +25,10 @@ use super::server::AuthorizationServer;
 use super::token_error::{TokenError, TokenErrorCode};
 use crate::auth::{Principal, has_access, resource, token_hash};
 use crate::config::Access;
+use crate::net::client_address;
 use crate::state::Relay;
 use crate::store::{Grant, NewTokens, RedemptionOutcome, RotationOutcome};
+use crate::telemetry::SECURITY;
 
 /// Grace period in which a refresh token can be used again after it was replaced, in milliseconds.
 ///
@@ -60,10 +63,11 @@ async fn handle(State(server): State<Arc<AuthorizationServer>>, request: Request
 async fn issue(server: &AuthorizationServer, request: Request) -> Result<TokenResponse, TokenError> {
     let (parts, form) = Form::read(request).await?;
     let client = authenticate_client(server, &parts, &form).await?;
+    let address = client_address(&parts.extensions);
     match GrantType::parse(form.require("grant_type")?) {
-        Some(GrantType::AuthorizationCode) => redeem(server, &client, &form).await,
-        Some(GrantType::RefreshToken) => refresh(server, &client, &form).await,
-        Some(GrantType::ClientCredentials) => client_credentials(server, &client, &form).await,
+        Some(GrantType::AuthorizationCode) => redeem(server, &client, &form, address).await,
+        Some(GrantType::RefreshToken) => refresh(server, &client, &form, address).await,
+        Some(GrantType::ClientCredentials) => client_credentials(server, &client, &form, address).await,
         None => Err(TokenError::new(
             TokenErrorCode::UnsupportedGrantType,
             "grant_type must be authorization_code, refresh_token or client_credentials.",
@@ -87,7 +91,12 @@ struct TokenResponse {
 ///
 /// Everything that the client must prove is checked before the store is asked to redeem the code. A request with a
 /// mistake, or from somebody who merely saw the code, neither uses the code up nor counts as a replay.
-async fn redeem(relay: &Relay, client: &Client, form: &Form) -> Result<TokenResponse, TokenError> {
+async fn redeem(
+    relay: &Relay,
+    client: &Client,
+    form: &Form,
+    address: Option<IpAddr>,
+) -> Result<TokenResponse, TokenError> {
     let invalid = || {
         TokenError::invalid_grant("The code is invalid or expired, or was issued to another client; authorize again.")
     };
@@ -113,14 +122,13 @@ async fn redeem(relay: &Relay, client: &Client, form: &Form) -> Result<TokenResp
     // to, and would send people to the consent page every hour.
     let tokens = GeneratedTokens::new(relay, true);
     match relay.store.redeem_authorization_code(code_hash, tokens.hashed(relay)).await? {
-        RedemptionOutcome::Redeemed => Ok(tokens.into_response(relay, scope)),
+        RedemptionOutcome::Redeemed => {
+            log_sign_in(&code.grant, address);
+            Ok(tokens.into_response(relay, scope))
+        }
         RedemptionOutcome::AlreadyRedeemed => {
             relay.tokens.invalidate();
-            tracing::warn!(
-                oauth.grant_id = code.grant.id,
-                oauth.client_id = client.id,
-                "authorization code redeemed twice; grant revoked"
-            );
+            log_reuse(&code.grant, address, "authorization code redeemed twice; grant revoked");
             Err(TokenError::invalid_grant(
                 "The code was redeemed before, so its tokens are now revoked; authorize again.",
             ))
@@ -130,7 +138,12 @@ async fn redeem(relay: &Relay, client: &Client, form: &Form) -> Result<TokenResp
 }
 
 /// Exchanges a refresh token for new tokens, which replace it (RFC 6749, section 6; OAuth 2.1, section 4.3).
-async fn refresh(relay: &Relay, client: &Client, form: &Form) -> Result<TokenResponse, TokenError> {
+async fn refresh(
+    relay: &Relay,
+    client: &Client,
+    form: &Form,
+    address: Option<IpAddr>,
+) -> Result<TokenResponse, TokenError> {
     let invalid = || TokenError::invalid_grant("The refresh token is invalid, expired or revoked; authorize again.");
     let token_hash = token_hash(form.require("refresh_token")?);
     let token = relay.store.find_refresh_token(token_hash).await?;
@@ -151,11 +164,7 @@ async fn refresh(relay: &Relay, client: &Client, form: &Form) -> Result<TokenRes
         RotationOutcome::Rotated => Ok(tokens.into_response(relay, scope)),
         RotationOutcome::Reused => {
             relay.tokens.invalidate();
-            tracing::warn!(
-                oauth.grant_id = token.grant.id,
-                oauth.client_id = client.id,
-                "refresh token used by two parties; grant revoked"
-            );
+            log_reuse(&token.grant, address, "refresh token used by two parties; grant revoked");
             Err(invalid())
         }
         RotationOutcome::Invalid => Err(invalid()),
@@ -164,7 +173,12 @@ async fn refresh(relay: &Relay, client: &Client, form: &Form) -> Result<TokenRes
 
 /// Issues an access token to the client itself (RFC 6749, section 4.4), on an open relay. No refresh token comes with
 /// it (section 4.4.3).
-async fn client_credentials(relay: &Relay, client: &Client, form: &Form) -> Result<TokenResponse, TokenError> {
+async fn client_credentials(
+    relay: &Relay,
+    client: &Client,
+    form: &Form,
+    address: Option<IpAddr>,
+) -> Result<TokenResponse, TokenError> {
     let unauthorized = |description: &str| TokenError::new(TokenErrorCode::UnauthorizedClient, description);
     if relay.config.access() != Access::Open {
         return Err(unauthorized(
@@ -194,10 +208,42 @@ async fn client_credentials(relay: &Relay, client: &Client, form: &Form) -> Resu
         created_at: relay.clock.now(),
     };
     let tokens = GeneratedTokens::new(relay, false);
-    if !relay.store.insert_access_token(grant, tokens.hashed(relay)).await? {
+    if !relay.store.insert_access_token(grant.clone(), tokens.hashed(relay)).await? {
         return Err(unauthorized("The relay's operator has revoked the access of this client."));
     }
+    log_sign_in(&grant, address);
     Ok(tokens.into_response(relay, scope))
+}
+
+/// Logs that a client got the first tokens of a grant, or a token for itself.
+fn log_sign_in(grant: &Grant, address: Option<IpAddr>) {
+    tracing::info!(
+        target: SECURITY,
+        {
+            security.event = "signed_in",
+            principal = grant.principal,
+            oauth.grant_id = grant.id,
+            oauth.client_id = grant.client_id,
+            client.address = address.map(tracing::field::display),
+        },
+        "signed in"
+    );
+}
+
+/// Logs that a code or token was used again, which revoked its grant.
+fn log_reuse(grant: &Grant, address: Option<IpAddr>, message: &str) {
+    tracing::warn!(
+        target: SECURITY,
+        {
+            security.event = "grant_revoked",
+            revoked.by = "reuse",
+            principal = grant.principal,
+            oauth.grant_id = grant.id,
+            oauth.client_id = grant.client_id,
+            client.address = address.map(tracing::field::display),
+        },
+        "{message}"
+    );
 }
 
 /// Returns whether a PKCE verifier is well-formed (RFC 7636, section 4.1) and belongs to an S256 challenge.

@@ -11,6 +11,7 @@
 //! count them, with permits that are released on drop.
 
 mod address_limiter;
+mod event_limit;
 mod limiter;
 mod monotonic_clock;
 mod quotas;

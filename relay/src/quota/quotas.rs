@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use mcp_multiplayer_protocol::{ChannelId, Error, ErrorCode, SlotId};
 
+use super::event_limit::EventLimit;
 use super::limiter::Limiter;
 use super::rate::Rate;
 use super::window_budget::WindowBudget;
@@ -12,6 +13,7 @@ use crate::auth::Principal;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::net::AddressKey;
+use crate::telemetry::SECURITY;
 
 const DAY: Duration = Duration::from_hours(24);
 /// Invalid tokens that an address may send in [`INVALID_TOKENS_WINDOW`].
@@ -26,6 +28,7 @@ pub(crate) struct Quotas {
     posts: Limiter<(ChannelId, SlotId)>,
     posts_per_second: u32,
     invalid_tokens: WindowBudget<AddressKey>,
+    events: EventLimit,
 }
 
 impl Quotas {
@@ -39,12 +42,14 @@ impl Quotas {
             posts: Limiter::new(Rate::per_second(config.posts_per_second, config.posts_burst), clock),
             posts_per_second: config.posts_per_second,
             invalid_tokens: WindowBudget::new(INVALID_TOKENS, INVALID_TOKENS_WINDOW, clock),
+            events: EventLimit::new(clock),
         }
     }
 
     /// Counts a request from an address, whoever sends it.
     pub(crate) fn take_request_from(&self, address: IpAddr) -> Result<(), Error> {
         self.requests_by_address.take(&AddressKey::of(address)).map_err(|wait| {
+            self.log_limit_of_address("address_requests_per_second", Some(address));
             limited("This address sends too many requests.", "Wait a moment, then send the request again.", wait)
         })
     }
@@ -52,6 +57,7 @@ impl Quotas {
     /// Counts a request of a principal, through whichever transport.
     pub(crate) fn take_request_of(&self, principal: &Principal) -> Result<(), Error> {
         self.requests_by_principal.take(principal).map_err(|wait| {
+            self.log_limit_of("requests_per_second", principal);
             limited(
                 "You send too many requests.",
                 "Wait a moment, then go on. To follow a channel, wait for messages (sync_messages) instead of polling.",
@@ -63,6 +69,7 @@ impl Quotas {
     /// Counts a channel that a principal is about to create.
     pub(crate) fn take_channel_of(&self, principal: &Principal) -> Result<(), Error> {
         self.channels.take(principal).map_err(|wait| {
+            self.log_limit_of("channels_per_day", principal);
             limited(
                 "You have created as many channels as the relay allows in a day.",
                 "Use a channel that you have (list_channels), or create the next one later.",
@@ -74,6 +81,14 @@ impl Quotas {
     /// Counts a post from a seat.
     pub(crate) fn take_post_from(&self, channel_id: ChannelId, seat: SlotId) -> Result<(), Error> {
         self.posts.take(&(channel_id, seat)).map_err(|wait| {
+            let limit = "posts_per_second";
+            if let Some(suppressed) = self.events.admit(limit, &format_args!("{channel_id} {seat}")) {
+                tracing::warn!(
+                    target: SECURITY,
+                    { security.event = "limit_reached", limit, %channel_id, slot_id = %seat, suppressed },
+                    "limit reached"
+                );
+            }
             limited(
                 format!("This seat posts too fast; the relay allows {} posts a second.", self.posts_per_second),
                 format!(
@@ -89,17 +104,49 @@ impl Quotas {
     pub(crate) fn check_invalid_tokens_from(&self, address: IpAddr) -> Result<(), Error> {
         match self.invalid_tokens.exhausted_for(&AddressKey::of(address)) {
             None => Ok(()),
-            Some(wait) => Err(limited(
-                "This address sent too many invalid tokens.",
-                "Check the token that you send; valid ones are accepted again in a minute.",
-                wait,
-            )),
+            Some(wait) => {
+                self.log_limit_of_address("invalid_tokens", Some(address));
+                Err(limited(
+                    "This address sent too many invalid tokens.",
+                    "Check the token that you send; valid ones are accepted again in a minute.",
+                    wait,
+                ))
+            }
         }
     }
 
     /// Counts a token that was found to be invalid.
     pub(crate) fn add_invalid_token_from(&self, address: IpAddr) {
         self.invalid_tokens.add(AddressKey::of(address), 1);
+    }
+
+    /// Limits log lines about events that a client can repeat: returns the number of events of this kind that were not logged
+    /// since the last line, or `None` if this one is not to be logged either.
+    pub(crate) fn admit_event(&self, event: &'static str, address: Option<IpAddr>) -> Option<u64> {
+        self.events.admit(event, &format_args!("{:?}", address.map(AddressKey::of)))
+    }
+
+    /// Logs that a client address has reached a limit.
+    pub(crate) fn log_limit_of_address(&self, limit: &'static str, address: Option<IpAddr>) {
+        if let Some(suppressed) = self.admit_event(limit, address) {
+            let client_address = address.map(tracing::field::display);
+            tracing::warn!(
+                target: SECURITY,
+                { security.event = "limit_reached", limit, client.address = client_address, suppressed },
+                "limit reached"
+            );
+        }
+    }
+
+    /// Logs that a principal has reached a limit.
+    fn log_limit_of(&self, limit: &'static str, principal: &Principal) {
+        if let Some(suppressed) = self.events.admit(limit, &principal.as_str()) {
+            tracing::warn!(
+                target: SECURITY,
+                { security.event = "limit_reached", limit, principal = principal.as_str(), suppressed },
+                "limit reached"
+            );
+        }
     }
 }
 

@@ -15,6 +15,7 @@ use crate::config::Access;
 use crate::net::client_address;
 use crate::problem::{problem, status};
 use crate::state::Relay;
+use crate::telemetry::SECURITY;
 use crate::web;
 
 /// Passes on a request with a valid token, with its [`Credential`] in the extensions. Browsers without one get the front page.
@@ -24,6 +25,15 @@ pub(super) async fn bearer(State(relay): State<Arc<Relay>>, mut request: Request
     }
     // URLs are logged, remembered and passed on (RFC 9700, section 4.3.2).
     if request.uri().query().is_some_and(contains_token) {
+        let address = client_address(request.extensions());
+        if let Some(suppressed) = relay.quotas.admit_event("token_in_url", address) {
+            let address = address.map(tracing::field::display);
+            tracing::warn!(
+                target: SECURITY,
+                { security.event = "token_in_url", client.address = address, suppressed },
+                "a token in a URL was refused"
+            );
+        }
         let error = Error::invalid(
             "A token in a URL is not accepted.",
             "Send it as 'Authorization: Bearer …', and replace this one: URLs are logged, so others may know it.",
@@ -103,6 +113,13 @@ async fn authenticate(
         && error.code == ErrorCode::Unauthenticated
     {
         relay.quotas.add_invalid_token_from(address);
+        if let Some(suppressed) = relay.quotas.admit_event("token_refused", Some(address)) {
+            tracing::warn!(
+                target: SECURITY,
+                { security.event = "token_refused", client.address = %address, suppressed },
+                "an invalid token was refused"
+            );
+        }
     }
     authenticated.map_err(|error| {
         let code = (error.code == ErrorCode::Unauthenticated).then_some("invalid_token");

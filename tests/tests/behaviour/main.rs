@@ -37,6 +37,7 @@ mod revocation;
 mod sandbox_minimum;
 mod seats;
 mod secrets_at_rest;
+mod security_events;
 mod slow_clients;
 mod subscriptions;
 mod timers;
