@@ -68,7 +68,7 @@ async fn find_revocable(
         Some(("grant_revoked", token.grant))
     } else {
         let grant = server.store.find_access_token(token_hash, server.clock.now()).await?;
-        grant.map(|grant| ("token_revoked", grant))
+        grant.map(|(grant, _)| ("token_revoked", grant))
     };
     Ok(found.filter(|(_, grant)| grant.client_id == client_id))
 }
