@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -83,10 +83,9 @@ impl Bots {
 
     /// Returns whether a workspace has a file of this name.
     pub(crate) fn has_file(&self, name: &str) -> bool {
-        let below = |path: &Path| fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()).collect::<Vec<_>>();
-        below(&self.directory().join(format!("relay-{}", std::process::id())))
-            .iter()
-            .any(|workspace| workspace.join(name).exists())
+        let workspaces = directories_of_relay(self.directory(), std::process::id());
+        let mut workspaces = workspaces.iter().flat_map(|directory| fs::read_dir(directory).into_iter().flatten());
+        workspaces.any(|workspace| workspace.unwrap().path().join(name).exists())
     }
 
     /// The process id of the live zygote, or of the process that waits for it.
@@ -110,6 +109,13 @@ impl Bots {
             |process: &Process| process.command.contains(directory) && process.command.contains("zygote --stage");
         processes().into_iter().filter(is_ours).collect()
     }
+}
+
+/// The directories in which a supervisor of this process keeps its workspaces.
+pub(crate) fn directories_of_relay(parent: &Path, pid: u32) -> Vec<PathBuf> {
+    let prefix = format!("relay-{pid}-");
+    let entries = fs::read_dir(parent).unwrap().map(Result::unwrap);
+    entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(&prefix)).map(|entry| entry.path()).collect()
 }
 
 /// Waits for something that happens outside of this process, and fails when it takes too long.

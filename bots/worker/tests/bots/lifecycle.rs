@@ -11,7 +11,7 @@ use mcp_multiplayer_bot_supervisor::{BotKey, FailureKind, InspectError, Supervis
 use mcp_multiplayer_tests::{Signal, send_signal};
 use serde_json::json;
 
-use crate::harness::{Bots, ReportExt, eventually, init_bot, on_init, program};
+use crate::harness::{Bots, ReportExt, directories_of_relay, eventually, init_bot, on_init, program};
 
 const HELLO: &str = "class Bot:\n    def on_init(self): self.ctx.post('bot', 'hello')";
 const LOOPS: &str = "class Bot:\n    def on_init(self):\n        while True: pass";
@@ -197,10 +197,10 @@ async fn workers_end_when_their_relay_is_killed() {
     eventually("death", || bots.pids().is_empty()).await;
 
     // A relay that starts removes the directories of one that was killed.
-    let left = bots.directory().join(format!("relay-{}", relay.id()));
-    assert!(left.exists());
+    let left = || directories_of_relay(bots.directory(), relay.id());
+    assert_eq!(left().len(), 1);
     Supervisor::new(SupervisorConfig::new("nothing", bots.directory())).unwrap();
-    assert!(!left.exists());
+    assert_eq!(left().len(), 0);
 }
 
 #[tokio::test]
