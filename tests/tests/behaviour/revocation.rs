@@ -35,7 +35,8 @@ async fn operator(relay: &RelayProcess, args: &[&str]) -> String {
 /// Revokes the only token, grant or access code that there is.
 async fn revoke_only(relay: &RelayProcess, noun: &str) {
     let listed = operator(relay, &[noun, "list"]).await;
-    assert_eq!(listed.lines().count(), 1, "{listed}");
+    assert_eq!(listed.lines().count(), 2, "a header and one line: {listed}");
+    let listed = listed.lines().last().unwrap();
     operator(relay, &[noun, "revoke", listed.split_whitespace().next().unwrap()]).await;
 }
 
