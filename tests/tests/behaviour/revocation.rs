@@ -70,7 +70,7 @@ fn assert_unauthenticated(answer: Result<Value, Failure>) {
     }
 }
 
-/// What a token opens: a WebSocket with a call that waits, another without, and two subscriptions.
+/// Connections that one token has open: a WebSocket with a call that waits, another without, and two subscriptions.
 struct Opened {
     waiting: WsClient,
     wait: u64,
