@@ -145,6 +145,10 @@ pub struct Envelope {
     pub kind: Kind,
     /// The only slot besides the sender's that may read the body; `null` for everyone.
     pub to_slot: Option<SlotId>,
+    /// For a bot's DM, the tenure that it is for: the id of the `member:join` entry that began it. The next holder of the
+    /// slot may not read it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to_tenure: Option<u64>,
     /// Id of the entry that triggered the hook which produced this entry.
     pub cause: Option<u64>,
     /// [`Content::hash`] of the body and its salt.

@@ -43,6 +43,8 @@ pub enum ErrorCode {
     Unauthenticated,
     /// The relay's disk is full; nothing was changed.
     StorageFull,
+    /// A bot protects a game in progress.
+    SeatsHeld,
     /// The relay failed; nothing was changed.
     InternalError,
 }

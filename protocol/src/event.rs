@@ -103,14 +103,32 @@ pub struct Contribution {
     pub entropy: Hash,
 }
 
-/// A timer that a hook set or, if `due` is absent, cancelled.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// A timer that a hook set or, if `after_ms` is absent, cancelled.
+///
+/// The log numbers timers instead of naming them, because a name that a hook for a DM chose may say what the DM said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TimerChange {
-    /// Name that is passed to `on_timer`.
-    pub name: String,
-    /// Time at which the timer fires.
+    /// Number of the timer: 1 for the first one that the bot sets, and one more for each further one.
+    pub n: u32,
+    /// Time from this `bot:ran` entry until the timer fires, in milliseconds; at least 1,000.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub due: Option<Timestamp>,
+    pub after_ms: Option<u64>,
+}
+
+/// Reason why a hook that was due did not run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SkipReason {
+    /// The entry is the last of a chain of bots' posts that answer one another.
+    Depth,
+    /// An earlier hook cancelled or replaced the timer after it had fired.
+    Stale,
+    /// The hook would exceed a budget of its channel.
+    Budget,
+    /// The hooks that were due when the channel was closed took too long.
+    Closing,
+    /// The relay cannot run the bot, and the channel is closing.
+    Unavailable,
 }
 
 /// A hook's network traffic, which is recorded only by hash.
@@ -235,16 +253,37 @@ pub enum SystemEvent {
         timers: Vec<TimerChange>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         exchanged: Option<NetworkExchange>,
+        /// Numbers of the hook's effects, counted from 0, that are DMs to a tenure that ended while the hook ran.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        undelivered: Vec<u32>,
     },
+    /// A hook that was due did not run.
+    #[serde(rename = "bot:skipped")]
+    BotSkipped { bot_id: BotId, trigger: u64, step: u32, hook: Hook, reason: SkipReason },
+    /// From now on, other software runs a bot's hooks, or another sandbox is around them.
+    #[serde(rename = "bot:runtime")]
+    BotRuntime {
+        bot_id: BotId,
+        runtime: Runtime,
+        sandbox: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        sandbox_report: Option<SandboxReport>,
+    },
+    /// A bot protects a game in progress: nobody is kicked, and no bot changed, until then.
+    #[serde(rename = "seats:held")]
+    SeatsHeld { bot_id: BotId, until: Timestamp },
+    /// A bot holds the seats no longer.
+    #[serde(rename = "seats:released")]
+    SeatsReleased { bot_id: BotId },
     /// These players' entropy is mixed into a bot's keystream from now on.
     #[serde(rename = "entropy:open")]
     EntropyOpened { bot_id: BotId, epoch: u32, contributions: Vec<Contribution> },
     /// A bot's seed is revealed, to be checked against its commitment; the next seed takes effect.
     #[serde(rename = "seed:reveal")]
-    SeedRevealed { bot_id: BotId, epoch: u32, seed: String, next_commitment: Hash },
-    /// A bot's timer fired.
+    SeedRevealed { bot_id: BotId, epoch: u32, began: u64, seed: String, next_commitment: Hash },
+    /// A bot's timer fired; `set_by` is the `bot:ran` entry that set it.
     #[serde(rename = "timer")]
-    Timer { bot_id: BotId, name: String },
+    Timer { bot_id: BotId, n: u32, set_by: u64 },
     /// A hook failed; the text is written for players.
     #[serde(rename = "bot:error")]
     BotError {
@@ -270,19 +309,69 @@ pub enum SystemEvent {
     /// An empty slot was closed and can no longer be filled.
     #[serde(rename = "close_slot_applied")]
     SlotClosed { slot_id: SlotId, by: Actor },
-    /// The channel was closed and accepts nothing new.
+    /// The channel accepts nothing new. The hooks that are due run, and then each bot's `on_close`.
+    #[serde(rename = "close_requested")]
+    CloseRequested { by: Actor },
+    /// The channel is closed; this is the last entry.
     #[serde(rename = "close_applied")]
-    Closed { by: Actor },
+    Closed {},
+    /// The operator of the relay ended the channel; this is the last entry. Hooks that were due do not run.
+    #[serde(rename = "operator:stopped")]
+    OperatorStopped {},
 }
 
 impl SystemEvent {
     /// Returns the label of an entry with this body.
     pub fn kind(&self) -> Kind {
         match self {
-            Self::BotRan { .. } | Self::Timer { .. } => Kind::TRACE,
+            Self::BotRan { .. } | Self::BotSkipped { .. } | Self::Timer { .. } => Kind::TRACE,
             Self::BotError { .. } => Kind::CONTROL,
             _ => Kind::SYSTEM,
         }
+    }
+
+    /// Returns `true` for what a member did or asked for. Timers that are due come before such an entry.
+    pub(crate) fn is_by_member(&self) -> bool {
+        match self {
+            Self::MemberJoin { .. }
+            | Self::MemberRejoin { .. }
+            | Self::MemberLeave { .. }
+            | Self::MemberKick { .. }
+            | Self::Renamed { .. }
+            | Self::AdminSet { .. }
+            | Self::SlotYielded { .. }
+            | Self::InviteIssued { .. }
+            | Self::SlotClosed { .. }
+            | Self::CloseRequested { .. }
+            | Self::BotAttach { by: Some(_), .. }
+            | Self::BotDetach { by: Some(_), .. } => true,
+            Self::ChannelCreated { .. }
+            | Self::BotsAnnounced { .. }
+            | Self::BotAttach { by: None, .. }
+            | Self::BotManifest { .. }
+            | Self::BotDetach { by: None, .. }
+            | Self::BotRan { .. }
+            | Self::BotSkipped { .. }
+            | Self::BotRuntime { .. }
+            | Self::BotError { .. }
+            | Self::EntropyOpened { .. }
+            | Self::SeedRevealed { .. }
+            | Self::Timer { .. }
+            | Self::SeatsHeld { .. }
+            | Self::SeatsReleased { .. }
+            | Self::Closed {}
+            | Self::OperatorStopped {} => false,
+        }
+    }
+
+    /// Returns the event; if it is a `bot:ran`, with these undelivered effects.
+    #[must_use]
+    pub fn with_undelivered(&self, effects: &[u32]) -> Self {
+        let mut event = self.clone();
+        if let Self::BotRan { undelivered, .. } = &mut event {
+            effects.clone_into(undelivered);
+        }
+        event
     }
 
     /// Returns the event as a body.

@@ -30,7 +30,7 @@ pub use entry::{Author, Content, Entry, Envelope, Salt, Sender};
 pub use error::{Error, ErrorCode};
 pub use event::{
     Actor, BotAnnouncement, Contribution, HookOutcome, KeystreamRange, NetworkExchange, Runtime, SandboxReport,
-    SlotSpec, SystemEvent, TimerChange,
+    SkipReason, SlotSpec, SystemEvent, TimerChange,
 };
 pub use hash::Hash;
 pub use id::{BotId, ChannelId, IdParseError, SlotId};

@@ -39,5 +39,9 @@ pub const JSON_DEPTH: usize = 32;
 pub const SAFE_INTEGER: i64 = (1 << 53) - 1;
 /// Most timers that a bot may have set at a time.
 pub const TIMERS: usize = 16;
+/// Shortest time that a timer may be set to, in milliseconds.
+pub const TIMER_MIN_MS: u64 = 1_000;
 /// Longest time that a timer may be set to, in seconds: 30 days.
 pub const TIMER_SECONDS: u64 = 30 * 24 * 60 * 60;
+/// Longest time that a bot may hold the seats without renewing it, in seconds: 24 hours.
+pub const HOLD_SECONDS: u64 = 24 * 60 * 60;

@@ -19,6 +19,12 @@ impl Timestamp {
         Self(millis.clamp(Self::MIN_MS, Self::MAX_MS))
     }
 
+    /// Returns the time this many milliseconds later, clamped like [`from_millis`](Self::from_millis).
+    #[must_use]
+    pub fn after_millis(self, millis: u64) -> Self {
+        Self::from_millis(self.0.saturating_add(i64::try_from(millis).unwrap_or(i64::MAX)))
+    }
+
     /// Returns milliseconds since 1970-01-01T00:00:00Z.
     pub const fn as_millis(self) -> i64 {
         self.0

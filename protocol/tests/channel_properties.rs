@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use mcp_multiplayer_protocol::channel::{
-    Bot, ChannelState, Composition, Draft, Head, Holder, Hook, HookCall, SlotKind, allowed, evolve, plan,
+    Bot, ChannelState, Composition, Draft, Head, Holder, Hook, HookCall, Slot, SlotKind, allowed, evolve, plan,
 };
 use mcp_multiplayer_protocol::{
     Actor, Body, ChannelId, Entry, Hash, Kind, Salt, Sender, SlotId, SystemEvent, Timestamp, limits,
@@ -15,7 +15,7 @@ use proptest::test_runner::{Config, TestRunner};
 #[path = "channel_properties/attempt.rs"]
 mod attempt;
 
-use attempt::{Attempt, attempts, opening, player};
+use attempt::{Attempt, attempts, due_timer, opening, player};
 
 /// One appended entry, with the states before and after it.
 struct Step {
@@ -49,6 +49,9 @@ fn play(mutable: bool, attempts: &[Attempt]) -> Vec<Step> {
     let first = opening(&state, mutable);
     append(&mut state, first);
     for attempt in attempts {
+        while let Some(timer) = due_timer(&state).filter(|_| attempt.fires_timers) {
+            append(&mut state, timer);
+        }
         let entry = attempt.propose(&state);
         append(&mut state, entry);
     }
@@ -111,6 +114,10 @@ proptest! {
                     prop_assert!(channel.bot(bot_id).is_some());
                     prop_assert!(envelope.cause.is_some_and(|cause| cause < entry.id()));
                     prop_assert_ne!(&envelope.kind, &Kind::TRACE);
+                    let tenure = envelope.to_slot.and_then(|to| channel.slot(to)).and_then(Slot::tenure_began);
+                    prop_assert_eq!(envelope.to_tenure, tenure);
+                    prop_assert_eq!(envelope.to_slot.is_some(), tenure.is_some());
+                    prop_assert!(tenure <= envelope.cause);
                 }
                 Sender::System => prop_assert!(envelope.to_slot.is_none()),
             }
@@ -130,24 +137,30 @@ proptest! {
                 SystemEvent::ChannelCreated { .. } => prop_assert_eq!(step.entry.id(), 1),
                 SystemEvent::MemberLeave { slot_id, by, .. } => prop_assert_eq!(by, Actor::Slot(slot_id)),
                 SystemEvent::SlotYielded { slot_id, by, .. } | SystemEvent::InviteIssued { slot_id, by, .. } => {
-                    let held = before.slot(slot_id).is_some_and(|slot| slot.tenure > 0);
-                    prop_assert!(is_admin(before, by) || held && by == Actor::Slot(slot_id));
+                    let gives_up = before.slot(slot_id).is_some_and(|slot| slot.given_up + 1 == step.entry.id());
+                    prop_assert!(is_admin(before, by) || gives_up && by == Actor::Slot(slot_id));
                 }
                 SystemEvent::MemberKick { by, .. }
                 | SystemEvent::Renamed { by, .. }
                 | SystemEvent::AdminSet { by, .. }
                 | SystemEvent::SlotClosed { by, .. }
-                | SystemEvent::Closed { by }
+                | SystemEvent::CloseRequested { by }
                 | SystemEvent::BotAttach { by: Some(by), .. }
                 | SystemEvent::BotDetach { by: Some(by), .. } => prop_assert!(is_admin(before, by)),
                 // Authorized by an invite code or rejoin token, which is not in the log, or caused by the bot's own on_init.
                 SystemEvent::MemberJoin { .. }
                 | SystemEvent::MemberRejoin { .. }
                 | SystemEvent::BotAttach { by: None, .. }
-                | SystemEvent::BotDetach { by: None, .. } => {}
+                | SystemEvent::BotDetach { by: None, .. }
+                | SystemEvent::BotRuntime { .. }
+                | SystemEvent::Closed {}
+                | SystemEvent::OperatorStopped {} => {}
                 SystemEvent::BotsAnnounced { .. }
                 | SystemEvent::BotManifest { .. }
                 | SystemEvent::BotRan { .. }
+                | SystemEvent::BotSkipped { .. }
+                | SystemEvent::SeatsHeld { .. }
+                | SystemEvent::SeatsReleased { .. }
                 | SystemEvent::BotError { .. }
                 | SystemEvent::EntropyOpened { .. }
                 | SystemEvent::SeedRevealed { .. }
@@ -177,7 +190,7 @@ proptest! {
             }
             let bots: BTreeMap<_, _> = channel.bots.iter().map(|bot| (bot.bot_id.clone(), bot.slot_id)).collect();
             prop_assert_eq!(bots, seated_bots);
-            prop_assert_eq!(channel.bots.len(), after.head.due.len());
+            prop_assert_eq!(channel.bots.len(), after.head.bots.len());
             prop_assert!(channel.slots.len() <= limits::SLOTS);
         }
     }
@@ -229,17 +242,22 @@ proptest! {
     }
 
     #[test]
-    fn after_the_close_only_pending_hooks_append_entries(mutable: bool, attempts in attempts()) {
+    fn after_the_request_to_close_only_hooks_append_entries_and_nothing_after_the_close(mutable: bool, attempts in attempts()) {
         for step in play(mutable, &attempts) {
-            let Some(closed) = step.before.composition.closed else { continue };
+            let before = &step.before.composition;
+            prop_assert!(before.closed.is_none(), "nothing follows the last entry");
+            let Some(request) = before.close_requested else { continue };
             let envelope = &step.entry.envelope;
-            prop_assert!(envelope.cause.is_some_and(|cause| cause < closed), "{:?}", step.entry);
             match step.event() {
+                Some(SystemEvent::Closed {} | SystemEvent::OperatorStopped {} | SystemEvent::BotRuntime { .. }) => continue,
                 None => prop_assert!(matches!(envelope.sender, Sender::Bot(_))),
-                Some(SystemEvent::BotRan { .. } | SystemEvent::BotError { .. } | SystemEvent::BotDetach { by: None, .. }) => {}
+                Some(SystemEvent::BotRan { .. } | SystemEvent::BotSkipped { .. } | SystemEvent::BotError { .. }
+                    | SystemEvent::SeatsHeld { .. } | SystemEvent::SeatsReleased { .. }
+                    | SystemEvent::BotDetach { by: None, .. }) => {}
                 Some(other) => prop_assert!(false, "{other:?}"),
             }
-            prop_assert!(step.after.head.due.iter().all(|due| *due < closed));
+            prop_assert!(envelope.cause.is_some_and(|cause| cause <= request), "{:?}", step.entry);
+            prop_assert!(step.after.head.bots.iter().all(|bot| bot.due <= request && bot.timers.is_empty()));
         }
     }
 
@@ -249,7 +267,8 @@ proptest! {
             let (before, after) = (&*step.before.composition, &*step.after.composition);
             let seated = before.slots.iter().filter(|slot| slot.tenure > 0).count();
             prop_assert_eq!(before.is_sealed(), !before.mutable && seated >= 2);
-            if !before.is_sealed() || before.bots == after.bots {
+            let ids = |channel: &Composition| channel.bots.iter().map(|bot| bot.bot_id.clone()).collect::<Vec<_>>();
+            if !before.is_sealed() || ids(before) == ids(after) {
                 continue;
             }
             let Some(SystemEvent::BotDetach { bot_id, by: None, .. }) = step.event() else {
@@ -263,11 +282,11 @@ proptest! {
     fn due_is_the_last_entry_that_starts_a_hook(mutable: bool, attempts in attempts()) {
         let steps = play(mutable, &attempts);
         let Some(Step { after: state, .. }) = steps.last() else { return Ok(()) };
-        let open = |entry: &&Entry| state.composition.closed.is_none_or(|closed| entry.id() < closed);
-        for (bot, due) in state.composition.bots.iter().zip(&state.head.due) {
+        let open = |entry: &&Entry| state.composition.close_requested.is_none_or(|request| entry.id() <= request);
+        for (bot, head) in state.bots() {
             let mut entries = steps.iter().map(|step| &step.entry).filter(open);
-            let last = entries.rfind(|entry| !plan(bot, entry, 0).is_empty());
-            prop_assert_eq!(*due, last.map_or(0, Entry::id));
+            let last = entries.rfind(|entry| !plan(bot, entry).is_empty());
+            prop_assert_eq!(head.due, last.map_or(0, Entry::id));
         }
     }
 
@@ -276,13 +295,12 @@ proptest! {
         let steps = play(mutable, &attempts);
         let Some(Step { after: state, .. }) = steps.last() else { return Ok(()) };
         for bot in &state.composition.bots {
-            let all = Bot { hooks: vec![Hook::OnInit, Hook::OnJoin, Hook::OnLeave, Hook::OnMessage, Hook::OnPrivateMessage, Hook::OnTimer], ..bot.clone() };
+            let all = Bot { hooks: vec![Hook::OnInit, Hook::OnJoin, Hook::OnLeave, Hook::OnMessage, Hook::OnPrivateMessage, Hook::OnTimer, Hook::OnClose], ..bot.clone() };
             let (mut inits, mut present) = (0, BTreeSet::new());
             for step in &steps {
-                let calls = plan(&all, &step.entry, 0);
+                let calls = plan(&all, &step.entry);
                 let defined: Vec<_> = calls.iter().copied().filter(|call| bot.hooks.contains(&call.hook())).collect();
-                prop_assert_eq!(plan(bot, &step.entry, 0), defined);
-                prop_assert!(plan(&all, &step.entry, limits::CASCADE_DEPTH).is_empty());
+                prop_assert_eq!(plan(bot, &step.entry), defined);
                 prop_assert!(calls.is_empty() || step.entry.id() >= bot.attached);
                 prop_assert!(calls.is_empty() || step.entry.envelope.sender != Sender::Bot(bot.bot_id.clone()));
                 for call in calls {
@@ -295,15 +313,59 @@ proptest! {
                             prop_assert_eq!(step.entry.envelope.to_slot, Some(bot.slot_id));
                             prop_assert_eq!(&step.entry.envelope.sender, &Sender::Slot(from));
                         }
-                        HookCall::Timer => {
-                            let fired = matches!(step.event(), Some(SystemEvent::Timer { .. }));
+                        HookCall::Timer(n) => {
+                            let fired = matches!(step.event(), Some(SystemEvent::Timer { n: fired, .. }) if fired == n);
                             prop_assert!(fired);
+                        }
+                        HookCall::Close => {
+                            let requested = matches!(step.event(), Some(SystemEvent::CloseRequested { .. }));
+                            prop_assert!(requested);
                         }
                     }
                 }
             }
             prop_assert_eq!(inits, 1);
             prop_assert_eq!(present, state.composition.seats().map(|(slot_id, ..)| slot_id).collect());
+        }
+    }
+
+    #[test]
+    fn a_timer_fires_once_when_it_is_due_and_before_members_act(mutable: bool, attempts in attempts()) {
+        for step in play(mutable, &attempts) {
+            let now = step.entry.envelope.ts;
+            let by_member = match (&step.entry.envelope.sender, step.event()) {
+                (Sender::Slot(_), _) => true,
+                (_, Some(event)) => matches!(event,
+                    SystemEvent::MemberJoin { .. } | SystemEvent::MemberKick { .. } | SystemEvent::CloseRequested { .. }),
+                _ => false,
+            };
+            if by_member {
+                prop_assert!(step.before.next_timer().is_none_or(|(_, timer)| timer.due > now));
+            }
+            if let Some(SystemEvent::Timer { bot_id, n, set_by }) = step.event() {
+                let running = |state: &ChannelState| state.bot_head(&bot_id).unwrap().timers.iter().find(|timer| timer.n == n).copied();
+                let timer = running(&step.before).expect("it was running");
+                prop_assert!(timer.due <= now && timer.set_by == set_by && running(&step.after).is_none());
+            }
+            for head in &step.after.head.bots {
+                prop_assert!(head.timers.len() <= limits::TIMERS && head.timers.iter().all(|timer| timer.n <= head.timers_set));
+            }
+        }
+    }
+
+    #[test]
+    fn while_seats_are_held_nobody_is_kicked_and_no_bot_changed(mutable: bool, attempts in attempts()) {
+        for step in play(mutable, &attempts) {
+            if step.before.seats_held_until(step.entry.envelope.ts).is_none() {
+                continue;
+            }
+            match step.event() {
+                Some(SystemEvent::MemberKick { .. } | SystemEvent::SlotYielded { .. } | SystemEvent::SlotClosed { .. }
+                    | SystemEvent::InviteIssued { .. } | SystemEvent::BotAttach { .. } | SystemEvent::BotDetach { by: Some(_), .. }) => {
+                    prop_assert!(false, "{:?}", step.entry);
+                }
+                _ => {}
+            }
         }
     }
 
@@ -382,7 +444,7 @@ fn attempts_reach_every_rule() {
     let mut runner = TestRunner::deterministic();
     let mut seen: BTreeMap<String, usize> = BTreeMap::new();
     let mut count = |what: &str| *seen.entry(what.to_owned()).or_default() += 1;
-    for case in 0..400 {
+    for case in 0..700 {
         let attempts = attempts().new_tree(&mut runner).expect("a sequence").current();
         for step in play(case % 2 == 0, &attempts) {
             match &step.entry.envelope.sender {
@@ -394,8 +456,8 @@ fn attempts_reach_every_rule() {
                 Sender::Slot(_) => count("a post"),
                 Sender::Bot(_) => count("a bot's post"),
             }
-            if step.before.composition.closed.is_some() {
-                count("after the close");
+            if step.before.composition.close_requested.is_some() {
+                count("after the request to close");
             }
             if step.before.composition.is_sealed() {
                 count("sealed");
@@ -407,5 +469,5 @@ fn attempts_reach_every_rule() {
     }
     let rare: Vec<_> = seen.iter().filter(|(_, times)| **times < 20).collect();
     assert!(rare.is_empty(), "{rare:?}");
-    assert_eq!(seen.len(), 17 + 6, "{seen:?}");
+    assert_eq!(seen.len(), 24 + 6, "{seen:?}");
 }

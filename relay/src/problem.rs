@@ -51,9 +51,11 @@ pub(crate) fn status(error: &Error) -> StatusCode {
         ErrorCode::Unauthenticated => StatusCode::UNAUTHORIZED,
         ErrorCode::NotMember | ErrorCode::NotAdmin => StatusCode::FORBIDDEN,
         ErrorCode::InviteInvalid | ErrorCode::RejoinTokenInvalid | ErrorCode::BotNotFound => StatusCode::NOT_FOUND,
-        ErrorCode::SlotAlreadyFilled | ErrorCode::SeatAmbiguous | ErrorCode::Conflict | ErrorCode::ChannelClosed => {
-            StatusCode::CONFLICT
-        }
+        ErrorCode::SlotAlreadyFilled
+        | ErrorCode::SeatAmbiguous
+        | ErrorCode::Conflict
+        | ErrorCode::ChannelClosed
+        | ErrorCode::SeatsHeld => StatusCode::CONFLICT,
         ErrorCode::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         ErrorCode::BotRejected | ErrorCode::BadOp => StatusCode::UNPROCESSABLE_ENTITY,
         ErrorCode::RateLimit => StatusCode::TOO_MANY_REQUESTS,

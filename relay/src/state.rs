@@ -3,8 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
-use mcp_multiplayer_bot_supervisor::{Sandbox, SandboxLevel, Supervisor, Unavailable};
-use mcp_multiplayer_protocol::SandboxReport;
+use mcp_multiplayer_bot_supervisor::{RuntimeInfo, Sandbox, SandboxLevel, Supervisor, Unavailable};
+use mcp_multiplayer_protocol::channel::runtime_hash;
+use mcp_multiplayer_protocol::{Hash, Runtime, SandboxReport};
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
@@ -37,6 +38,29 @@ pub struct Relay {
 pub(crate) struct SandboxStatus {
     sandbox: Sandbox,
     report: SandboxReport,
+    runtime: Runtime,
+}
+
+impl SandboxStatus {
+    /// Level of the sandbox: `full`, `kernel` or `process`.
+    pub(crate) fn level(&self) -> &'static str {
+        self.sandbox.level.name()
+    }
+
+    /// Active and missing layers, as every caller may see them.
+    pub(crate) fn report(&self) -> &SandboxReport {
+        &self.report
+    }
+
+    /// The software that runs in the sandbox.
+    pub(crate) fn runtime(&self) -> &Runtime {
+        &self.runtime
+    }
+
+    /// Hash of all three, which changes when something else runs bots.
+    pub(crate) fn runtime_hash(&self) -> Hash {
+        runtime_hash(&self.runtime, self.level(), Some(&self.report))
+    }
 }
 
 impl Relay {
@@ -46,19 +70,17 @@ impl Relay {
             .get_or_try_init(|| async {
                 let sandbox = self.supervisor.sandbox().await?;
                 report_to_operator(&sandbox, &self.config);
-                Ok(SandboxStatus { report: report(&sandbox), sandbox })
+                let RuntimeInfo { worker, python, lock_hash, .. } = sandbox.runtime.clone();
+                let lock_hash = lock_hash.parse().map_err(|_| Unavailable::Broken("it has no lock hash".to_owned()))?;
+                let runtime = Runtime { worker, python, lock_hash };
+                Ok(SandboxStatus { report: report(&sandbox), sandbox, runtime })
             })
             .await
     }
 
     /// Level of the sandbox: `full`, `kernel` or `process`.
     pub(crate) async fn sandbox_level(&self) -> Result<&str, Unavailable> {
-        Ok(self.sandbox_status().await?.sandbox.level.name())
-    }
-
-    /// Active and missing layers of the sandbox, as every caller may see them.
-    pub(crate) async fn sandbox_report(&self) -> Result<&SandboxReport, Unavailable> {
-        Ok(&self.sandbox_status().await?.report)
+        Ok(self.sandbox_status().await?.level())
     }
 
     /// Returns whether inline bots, whose code callers supply, may be attached and run.

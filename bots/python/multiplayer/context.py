@@ -9,14 +9,18 @@ from multiplayer.values import to_json
 _KIND = re.compile(r"[A-Za-z0-9_:.-]{1,64}")
 _COMMITMENT_FORMULA = "sha256(text + '|' + salt)"
 _MAX_TIMER_SECONDS = 30 * 24 * 60 * 60
+_MAX_HOLD_SECONDS = 24 * 60 * 60
 
 
 class Effects:
     """Records what a hook does: its effects as JSON texts, in order; its state; and its open commitments."""
 
-    def __init__(self, state, commitments, stream, limits):
-        self.state_before = self.state = state
-        self.commitments_before = self.commitments = commitments
+    def __init__(self, call, stream, limits):
+        self.state_before = self.state = call["state"]
+        self.seats_before = self.seats = call["seats"]
+        self.commitments_before = self.commitments = call["kept"]
+        self._seats = None
+        self._may_hold_seats = call["may_hold_seats"]
         self.stream = stream
         self.texts = []
         self._messages = 0
@@ -60,6 +64,36 @@ class Effects:
                 raise ValueError(f"seconds must be from 1 to {_MAX_TIMER_SECONDS} (30 days), or None to cancel the timer")
             after = max(1000, round(seconds * 1000))
         self.texts.append(json.dumps({"timer": {"name": name, "after_ms": after}}))
+
+    def seat(self, slot_id):
+        self._check_open()
+        if self._seats is None:
+            self._seats = json.loads(self.seats)
+        if not isinstance(slot_id, str) or slot_id not in self._seats:
+            raise ValueError(f"no player holds slot {slot_id!r}; slots with players: {', '.join(self._seats) or 'none'}")
+        return self._seats[slot_id]
+
+    def save_seats(self):
+        """Takes over the changes that the hook made to the dicts of `ctx.seat`."""
+        if self._seats is None:
+            return
+        text = to_json(self._seats, "seats")
+        if len(text.encode()) > self._limits["state_bytes"]:
+            raise ValueError(f"the dicts of ctx.seat are {len(text.encode())} bytes; at most {self._limits['state_bytes']}")
+        if json.loads(text) != json.loads(self.seats):
+            self.seats = text
+
+    def hold_seats(self, seconds):
+        self._check_open()
+        if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 < seconds <= _MAX_HOLD_SECONDS:
+            raise ValueError(f"seconds must be from 1 to {_MAX_HOLD_SECONDS} (24 hours)")
+        if not self._may_hold_seats:
+            raise RuntimeError("only a hook that a player's message or arrival started may hold the seats")
+        self.texts.append(json.dumps({"hold_seats": {"for_ms": max(1000, round(seconds * 1000))}}))
+
+    def release_seats(self):
+        self._check_open()
+        self.texts.append('{"release_seats":{}}')
 
     def start(self):
         self._check_open()
@@ -150,6 +184,22 @@ class Context:
         """Stores a dict as the state. Nothing else of a bot persists from one hook to the next."""
         self._effects.set_state(state)
 
+    def seat(self, slot_id):
+        """Returns a dict in which the bot keeps what concerns this player alone, such as a hidden hand.
+
+        Changes to it persist like the state. When the player's time in the seat ends, the dict is dropped after `on_leave`,
+        so that the next player in the seat never gets it.
+        """
+        return self._effects.seat(slot_id)
+
+    def hold_seats(self, seconds):
+        """Protects a game in progress: for so long nobody is kicked, and no bot is changed. Call it again to renew it."""
+        self._effects.hold_seats(seconds)
+
+    def release_seats(self):
+        """Ends the protection of `hold_seats`."""
+        self._effects.release_seats()
+
     def timer(self, name, seconds):
         """Calls `on_timer(name)` once, after `seconds`. Setting the name again replaces the timer; None cancels it."""
         self._effects.timer(name, seconds)
@@ -180,7 +230,7 @@ class Context:
 
     @property
     def players(self):
-        """The seated players: [{"slot_id": "s1", "label": "alice"}, ...]."""
+        """The seated players: [{"slot_id": "s1", "label": "alice", "tenure": 3}, ...]."""
         return [dict(player) for player in self._facts["players"]]
 
     @property

@@ -2,8 +2,8 @@
 
     {"id": 1, "request": {"load": {name, source, params, limits}}}    -> {"loaded": {}} | {"rejected": {message, line, hint}}
     {"id": 2, "request": {"inspect": {}}}                             -> {"inspected": {class_name, hooks}} | {"rejected": ...}
-    {"id": 3, "request": {"hook": {hook, channel_id, bot_id, now_ms, state, kept, players, slots, stream, env, args}}}
-        -> {"done": {effects, state, kept, drawn, log}} | {"failed": {exception, message, line, memory, log}}
+    {"id": 3, "request": {"hook": {hook, channel_id, bot_id, now_ms, state, seats, may_hold_seats, kept, players, slots, stream, env, args}}}
+        -> {"done": {effects, state, seats, kept, drawn, log}} | {"failed": {exception, message, line, memory, log}}
 
 During a hook, the worker may send requests for egress to the relay: {"id": 3, "ask": ...}, answered by
 {"id": 3, "answer": ...}.
@@ -87,7 +87,7 @@ class Worker:
         # Without the keys of the stream: a bot might be able to read anything that its ctx refers to.
         facts = {name: call[name] for name in _FACTS} | {"params": self._params, "workspace": self._workspace}
         keystream = stream.Stream(call["stream"])
-        effects = Effects(call["state"], call["kept"], keystream, self._limits)
+        effects = Effects(call, keystream, self._limits)
         clock.set_time(call["now_ms"], self._limits["hook_ms"])
         stream.use(keystream)
         self._log.take()
@@ -97,6 +97,7 @@ class Worker:
             hook = getattr(bot, call["hook"], None)
             if hook is not None:
                 hook(*call["args"])
+            effects.save_seats()
         except BaseException as error:
             effects.close()
             failed = {
@@ -111,9 +112,11 @@ class Worker:
             sockets.end()
         effects.close()
         state = None if effects.state == effects.state_before else effects.state
+        seats = None if effects.seats == effects.seats_before else effects.seats
         commitments = None if effects.commitments == effects.commitments_before else effects.commitments
         return (
             f'{{"done":{{"effects":[{",".join(effects.texts)}],"state":{json.dumps(state, ensure_ascii=False)},'
+            f'"seats":{json.dumps(seats, ensure_ascii=False)},'
             f'"kept":{json.dumps(commitments, ensure_ascii=False)},"drawn":{json.dumps(keystream.close())},'
             f'"log":{json.dumps(self._log.take())}}}}}'
         )

@@ -28,7 +28,10 @@ const MAX_TYPE_NAME: usize = 64;
 const MAX_TIMER_MS: u64 = protocol_limits::TIMER_SECONDS * 1000;
 
 /// Shortest delay of a timer: 1 second.
-const MIN_TIMER_MS: u64 = 1000;
+const MIN_TIMER_MS: u64 = protocol_limits::TIMER_MIN_MS;
+
+/// Longest time for which a bot holds the seats: 24 hours.
+const MAX_HOLD_MS: u64 = protocol_limits::HOLD_SECONDS * 1000;
 
 /// Turns a worker's reply into the report of a hook. A reply that breaks a limit becomes a failure of the kind
 /// `Refused`.
@@ -36,9 +39,15 @@ const MIN_TIMER_MS: u64 = 1000;
 /// `secrets` are the bot's own. A message that contains one is refused, and they are redacted in reasons and logs.
 pub(crate) fn report(reply: Reply, request: &HookRequest, limits: &Limits, secrets: &[String]) -> HookReport {
     match reply {
-        Reply::Done { effects, state, commitments, drawn, log } => {
-            let completion = completed(effects, state, request, limits, secrets).and_then(|completion| {
-                Ok(Completion { commitments: checked_commitments(commitments, limits)?, drawn, ..completion })
+        Reply::Done { effects, state, seats, commitments, drawn, log } => {
+            let completion = completed(effects, request, limits, secrets).and_then(|effects| {
+                Ok(Completion {
+                    effects,
+                    state: checked_object(state, "state", limits.state_bytes)?,
+                    seats: checked_object(seats, "the data of ctx.seat", limits.state_bytes)?,
+                    commitments: checked_object(commitments, "the record of ctx.commit", limits.commitment_bytes)?,
+                    drawn,
+                })
             });
             match completion {
                 Ok(completion) => HookReport {
@@ -75,14 +84,13 @@ fn refused(reason: String) -> HookReport {
 
 fn completed(
     sent: Vec<SentEffect>,
-    state: Option<String>,
     request: &HookRequest,
     limits: &Limits,
     secrets: &[String],
-) -> Result<Completion, String> {
+) -> Result<Vec<Effect>, String> {
     let messages = sent.iter().filter(|sent| matches!(sent, SentEffect::Post { .. } | SentEffect::Dm { .. })).count();
     if sent.len() - messages > MAX_OTHER_EFFECTS {
-        return Err(format!("a hook may set timers, start and reveal at most {MAX_OTHER_EFFECTS} times"));
+        return Err(format!("a hook may set timers, start, reveal and hold seats at most {MAX_OTHER_EFFECTS} times"));
     }
     if messages > limits.posts {
         return Err(format!("a hook may post at most {} messages", limits.posts));
@@ -108,29 +116,33 @@ fn completed(
             }
             SentEffect::Start {} => Effect::Start,
             SentEffect::Reveal {} => Effect::Reveal,
+            SentEffect::HoldSeats { for_ms } => {
+                if !request.may_hold_seats {
+                    return Err("only a hook that a player's entry started may hold the seats".to_owned());
+                }
+                if !(1..=MAX_HOLD_MS).contains(&for_ms) {
+                    return Err("seats are held for at most 24 hours".to_owned());
+                }
+                Effect::HoldSeats { for_ms }
+            }
+            SentEffect::ReleaseSeats {} => Effect::ReleaseSeats,
         });
     }
     if effects.iter().any(|effect| contains_secret(effect, secrets)) {
         return Err("a message contains one of the bot's secrets (ctx.env)".to_owned());
     }
-    if let Some(state) = &state {
-        if state.len() > limits.state_bytes {
-            return Err(format!("state is {} bytes; at most {}", state.len(), limits.state_bytes));
-        }
-        object(state, "state")?;
-    }
-    Ok(Completion { effects, state, ..Completion::default() })
+    Ok(effects)
 }
 
-fn checked_commitments(commitments: Option<String>, limits: &Limits) -> Result<Option<String>, String> {
-    if let Some(text) = &commitments {
-        if text.len() > limits.commitment_bytes {
-            let most = limits.commitment_bytes;
-            return Err(format!("the values of ctx.commit are {} bytes; at most {most}", text.len()));
+/// Checks the text of a JSON object of at most `max_bytes`, if there is one.
+fn checked_object(text: Option<String>, what: &str, max_bytes: usize) -> Result<Option<String>, String> {
+    if let Some(text) = &text {
+        if text.len() > max_bytes {
+            return Err(format!("{what} is {} bytes; at most {max_bytes}", text.len()));
         }
-        object(text, "the record of ctx.commit")?;
+        object(text, what)?;
     }
-    Ok(commitments)
+    Ok(text)
 }
 
 /// Returns whether an effect would publish a secret: in a text, a key or a name, verbatim.
@@ -156,7 +168,7 @@ fn contains_secret(effect: &Effect, secrets: &[String]) -> bool {
             in_text(kind, secrets) || in_fields(body, secrets)
         }
         Effect::Timer { name, .. } => in_text(name, secrets),
-        Effect::Start | Effect::Reveal => false,
+        Effect::Start | Effect::Reveal | Effect::HoldSeats { .. } | Effect::ReleaseSeats => false,
     }
 }
 
@@ -245,6 +257,8 @@ mod tests {
             bot_id: "bot_1".to_owned(),
             now_ms: 0,
             state: None,
+            seats: "{}".to_owned(),
+            may_hold_seats: false,
             commitments: None,
             stream: Stream {
                 epoch: 0,
@@ -258,7 +272,7 @@ mod tests {
                 next_start_key: None,
             },
             env: BTreeMap::new(),
-            players: vec![Player { slot_id: "s1".to_owned(), label: "alice".to_owned() }],
+            players: vec![Player { slot_id: "s1".to_owned(), label: "alice".to_owned(), tenure: 3 }],
             slots: Vec::new(),
             args: Vec::new(),
         }
@@ -277,7 +291,7 @@ mod tests {
     /// The outcome of a hook whose worker sends these effects and this state, as JSON texts.
     fn done(effects: &str, state: &str) -> Outcome {
         let reply = format!(
-            r#"{{"done": {{"effects": [{effects}], "state": {state}, "kept": null, "drawn": [], "log": []}}}}"#
+            r#"{{"done": {{"effects": [{effects}], "state": {state}, "seats": null, "kept": null, "drawn": [], "log": []}}}}"#
         );
         report(serde_json::from_str(&reply).expect("a well-formed reply"), &request(), &limits(), &[]).outcome
     }
@@ -309,6 +323,7 @@ mod tests {
             (r#"{"post": {"kind": "a b", "body": {}}}"#.to_owned(), "null", "invalid"),
             (r#"{"dm": {"slot_id": "s2", "kind": "bot", "body": {}}}"#.to_owned(), "null", "no player holds"),
             (String::new(), r#""{\"x\": \"yyyyyyyyyyyyyyy\"}""#, "state is"),
+            (r#"{"hold_seats": {"for_ms": 1000}}"#.to_owned(), "null", "only a hook that a player's entry started"),
             (String::new(), r#""[]""#, "state is not a JSON object"),
             (String::new(), r#""{""#, "state is not a JSON object"),
         ];

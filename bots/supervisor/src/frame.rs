@@ -95,6 +95,7 @@ pub(crate) enum Reply {
     Done {
         effects: Vec<SentEffect>,
         state: Option<String>,
+        seats: Option<String>,
         #[serde(rename = "kept")]
         commitments: Option<String>,
         drawn: Vec<KeystreamRange>,
@@ -118,6 +119,8 @@ pub(crate) enum SentEffect {
     Timer { name: String, after_ms: Option<u64> },
     Start {},
     Reveal {},
+    HoldSeats { for_ms: u64 },
+    ReleaseSeats {},
 }
 
 /// Reason why no message was read.

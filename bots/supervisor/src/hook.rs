@@ -20,6 +20,10 @@ pub struct HookRequest {
     pub now_ms: i64,
     /// The bot's state as JSON text, as its last successful hook left it; `None` if it has never set one.
     pub state: Option<String>,
+    /// What the bot keeps about each player, as JSON text: an object with an object for every slot that `ctx.seat` takes.
+    pub seats: String,
+    /// True if `ctx.hold_seats` is allowed, because a player's entry started the hook.
+    pub may_hold_seats: bool,
     /// Values that the bot has committed to with `ctx.commit`, as JSON text written by the worker.
     #[serde(rename = "kept")]
     pub commitments: Option<String>,
@@ -65,6 +69,8 @@ pub struct Player {
     pub slot_id: String,
     /// The slot's label.
     pub label: String,
+    /// The entry that began the player's time in the slot.
+    pub tenure: u64,
 }
 
 /// A slot as it appears in `ctx.slots`.

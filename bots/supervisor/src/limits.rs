@@ -23,7 +23,7 @@ pub struct Limits {
     pub body_bytes: usize,
     /// Total size of the bodies of a hook's posts and DMs as JSON: 1 MiB.
     pub post_bytes: usize,
-    /// Size of the state as JSON: 1 MiB.
+    /// Size of the state as JSON, and size of all that `ctx.seat` keeps: 1 MiB each.
     pub state_bytes: usize,
     /// Total size of the values behind `ctx.commit` as JSON: 256 KiB.
     pub commitment_bytes: usize,
@@ -57,7 +57,7 @@ impl Limits {
     pub(crate) fn reply_bytes(&self) -> usize {
         self.post_bytes
             + 256 * self.posts
-            + 2 * self.state_bytes
+            + 4 * self.state_bytes
             + 2 * self.commitment_bytes
             + 8 * self.log_bytes
             + (64 << 10)

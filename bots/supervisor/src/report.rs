@@ -85,6 +85,8 @@ pub struct Completion {
     pub effects: Vec<Effect>,
     /// The new state, as JSON text of an object; `None` if it is unchanged.
     pub state: Option<String>,
+    /// The new contents of `ctx.seat` by slot, as JSON text of an object; `None` if they are unchanged.
+    pub seats: Option<String>,
     /// The new values behind `ctx.commit`, as JSON text of an object; `None` if they are unchanged.
     pub commitments: Option<String>,
     /// Ranges drawn from the bot's keystream, one for each key that was in use during the hook.
@@ -137,4 +139,11 @@ pub enum Effect {
     Start,
     /// `ctx.reveal()`.
     Reveal,
+    /// `ctx.hold_seats(seconds)`.
+    HoldSeats {
+        /// Milliseconds after the time of the hook.
+        for_ms: u64,
+    },
+    /// `ctx.release_seats()`.
+    ReleaseSeats,
 }

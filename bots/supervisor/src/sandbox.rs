@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::report::RuntimeInfo;
+
 /// Degree to which bots are isolated, from the weakest to the strongest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -40,6 +42,8 @@ pub struct Sandbox {
     pub level: SandboxLevel,
     /// Its layers, active or not.
     pub layers: Vec<Layer>,
+    /// The software that runs in it.
+    pub runtime: RuntimeInfo,
     /// Results of the self-test; empty if it did not run because there are no layers, or if it failed without results.
     pub self_test: Vec<ForbiddenAction>,
     /// The reason why the self-test has no results although there are layers to test.
@@ -69,14 +73,11 @@ pub struct ForbiddenAction {
 }
 
 impl Sandbox {
-    /// Combines the level that a worker reports with the self-test: one action that was not blocked, or a test without
+    /// Combines what a worker reports with the self-test: one action that was not blocked, or a test without
     /// results, means that the layers cannot be relied on, so the level is `Process`.
-    pub(crate) fn from_self_test(
-        level: SandboxLevel,
-        layers: Vec<Layer>,
-        self_test: Result<Vec<ForbiddenAction>, String>,
-    ) -> Self {
-        let untested = Self { level: SandboxLevel::Process, layers, self_test: Vec::new(), failure: None };
+    pub(crate) fn from_self_test(runtime: RuntimeInfo, self_test: Result<Vec<ForbiddenAction>, String>) -> Self {
+        let (level, layers) = (runtime.sandbox, runtime.layers.clone());
+        let untested = Self { level: SandboxLevel::Process, layers, runtime, self_test: Vec::new(), failure: None };
         if untested.layers.is_empty() {
             return untested;
         }
@@ -127,10 +128,17 @@ mod tests {
         Layer { name: name.to_owned(), active, reason: (!active).then(|| "refused".to_owned()) }
     }
 
+    /// Reports of a worker with these layers.
+    fn runtime(sandbox: SandboxLevel, layers: Vec<Layer>) -> RuntimeInfo {
+        let text = String::new;
+        RuntimeInfo { worker: text(), python: text(), lock_hash: text(), sandbox, layers }
+    }
+
     #[test]
     fn one_action_that_is_not_blocked_lowers_the_level_to_process() {
         let action = |blocked| ForbiddenAction { name: "run a program".to_owned(), blocked };
-        let tested = |actions| Sandbox::from_self_test(SandboxLevel::Full, vec![layer("root", true)], Ok(actions));
+        let tested =
+            |actions| Sandbox::from_self_test(runtime(SandboxLevel::Full, vec![layer("root", true)]), Ok(actions));
         let sandbox = tested(vec![action(true)]);
         assert_eq!(sandbox.level, SandboxLevel::Full);
         assert_eq!(sandbox.verdict(), "passed");
@@ -141,7 +149,7 @@ mod tests {
 
     #[test]
     fn without_layers_the_level_is_process() {
-        let sandbox = Sandbox::from_self_test(SandboxLevel::Full, vec![], Ok(vec![]));
+        let sandbox = Sandbox::from_self_test(runtime(SandboxLevel::Full, vec![]), Ok(vec![]));
         assert_eq!((sandbox.level, sandbox.verdict().as_str()), (SandboxLevel::Process, "not tested"));
     }
 
@@ -149,7 +157,7 @@ mod tests {
     fn a_worker_must_have_every_active_layer() {
         let actions = vec![ForbiddenAction { name: "run a program".to_owned(), blocked: true }];
         let layers = vec![layer("root", true), layer("landlock", false), layer("seccomp", true)];
-        let sandbox = Sandbox::from_self_test(SandboxLevel::Kernel, layers.clone(), Ok(actions));
+        let sandbox = Sandbox::from_self_test(runtime(SandboxLevel::Kernel, layers.clone()), Ok(actions));
         assert_eq!(sandbox.missing_from(&layers), None);
         let more = [layer("root", true), layer("landlock", true), layer("seccomp", true)];
         assert_eq!(sandbox.missing_from(&more), None);

@@ -15,7 +15,7 @@ use crate::limits::Limits;
 use crate::pool::{WorkerPool, end_idle_workers};
 use crate::program::{BotKey, Program};
 use crate::record::{EGRESS_MARGIN, EgressRecorder};
-use crate::report::{FailureKind, HookReport, Inspected, Outcome, RuntimeInfo};
+use crate::report::{FailureKind, HookReport, Inspected, Outcome};
 use crate::sandbox::{ForbiddenAction, Sandbox};
 use crate::worker::{CallError, Worker};
 
@@ -184,10 +184,10 @@ impl Supervisor {
 
     async fn test_sandbox(&self) -> Result<Sandbox, Unavailable> {
         let mut worker = self.pool().start_worker().await?;
-        let RuntimeInfo { sandbox: level, layers, .. } = worker.runtime().clone();
-        let tested = if layers.is_empty() { Ok(Vec::new()) } else { self.run_self_test(&mut worker).await };
+        let runtime = worker.runtime().clone();
+        let tested = if runtime.layers.is_empty() { Ok(Vec::new()) } else { self.run_self_test(&mut worker).await };
         worker.kill().await;
-        Ok(Sandbox::from_self_test(level, layers, tested))
+        Ok(Sandbox::from_self_test(runtime, tested))
     }
 
     /// Runs the self-test in this worker. The error is the reason why there are no results, whatever it is: a sandbox

@@ -1,5 +1,5 @@
-use super::{ChannelState, Composition, Holder, Slot, SlotKind};
-use crate::{Actor, BotId, Entry, Error, ErrorCode, Kind, Sender, SlotId, SystemEvent, limits};
+use super::{BotHead, ChannelState, Composition, Holder, Slot, SlotKind};
+use crate::{Actor, BotId, Entry, Error, ErrorCode, Kind, Sender, SlotId, SystemEvent, TimerChange, Timestamp, limits};
 
 /// Checks that `entry` may follow `state`. The error is worded for the person whose request it was.
 ///
@@ -15,18 +15,33 @@ pub fn allowed(state: &ChannelState, entry: &Entry) -> Result<(), Error> {
     if !follows {
         return Err(broken("the entry does not follow the log's last one"));
     }
+    if envelope.to_tenure.is_some() && !matches!(envelope.sender, Sender::Bot(_)) {
+        return Err(broken("only a bot's DM is for a tenure"));
+    }
     match &envelope.sender {
-        Sender::Slot(slot_id) => by_player(composition, *slot_id, entry),
+        Sender::Slot(slot_id) => {
+            by_player(composition, *slot_id, entry)?;
+            no_timer_due(state, envelope.ts)
+        }
         Sender::Bot(bot_id) => by_bot(composition, bot_id, entry),
         Sender::System => by_relay(state, entry),
     }
+}
+
+/// Checks that all timers that were due at this time have fired. They come before whatever a member does, so that nobody
+/// gains time on a clock because the relay is busy.
+fn no_timer_due(state: &ChannelState, now: Timestamp) -> Result<(), Error> {
+    if state.next_timer().is_some_and(|(_, timer)| timer.due <= now) {
+        return Err(broken("a timer that is due fires before a member's next entry"));
+    }
+    Ok(())
 }
 
 fn by_player(composition: &Composition, slot_id: SlotId, entry: &Entry) -> Result<(), Error> {
     if !composition.slot(slot_id).is_some_and(Slot::has_player) {
         return Err(Error::not_member());
     }
-    if composition.closed.is_some() {
+    if composition.close_requested.is_some() {
         return Err(Error::closed());
     }
     if entry.envelope.cause.is_some() {
@@ -55,14 +70,17 @@ fn by_bot(composition: &Composition, bot_id: &BotId, entry: &Entry) -> Result<()
     let Some(cause) = entry.envelope.cause.filter(|cause| *cause < entry.id()) else {
         return Err(broken("the cause of a bot's entry is an earlier entry"));
     };
-    if composition.closed.is_some_and(|closed| cause >= closed) {
+    if composition.closed.is_some() || composition.close_requested.is_some_and(|requested| cause > requested) {
         return Err(Error::closed());
     }
-    match entry.envelope.to_slot {
-        Some(to_slot) if composition.slot(to_slot).is_none() => {
-            Err(broken("a private entry is addressed to an existing slot"))
+    match (entry.envelope.to_slot, entry.envelope.to_tenure) {
+        (None, None) => Ok(()),
+        (Some(to_slot), Some(tenure))
+            if tenure <= cause && composition.slot(to_slot).and_then(Slot::tenure_began) == Some(tenure) =>
+        {
+            Ok(())
         }
-        _ => Ok(()),
+        _ => Err(broken("a bot's DM is for the tenure that held the slot when its hook was triggered")),
     }
 }
 
@@ -79,8 +97,13 @@ fn by_relay(state: &ChannelState, entry: &Entry) -> Result<(), Error> {
     if created != (state.size() == 0) {
         return Err(broken("channel:created is the first entry of a log, and only the first"));
     }
-    if composition.closed.is_some_and(|closed| !may_follow_close(&event, entry.envelope.cause, closed)) {
+    if composition.closed.is_some()
+        || composition.close_requested.is_some_and(|request| !may_follow_request(&event, entry.envelope.cause, request))
+    {
         return Err(Error::closed());
+    }
+    if event.is_by_member() {
+        no_timer_due(state, entry.envelope.ts)?;
     }
     match event {
         SystemEvent::ChannelCreated { slots, .. } if slots.len() > limits::SLOTS => {
@@ -89,6 +112,7 @@ fn by_relay(state: &ChannelState, entry: &Entry) -> Result<(), Error> {
         SystemEvent::BotAttach { bot_id, slot_id, slot_label, name, by, .. } => {
             // `by` is absent for a bot that was created together with its channel; the owner asked for that one.
             may_change_bots(composition, by.unwrap_or(Actor::Owner))?;
+            no_seats_held(state, entry)?;
             let fits = match composition.slot(slot_id) {
                 Some(slot) => {
                     slot_label.is_none() && slot.kind == SlotKind::Bot && slot.holder.is_none() && !slot.closed
@@ -106,21 +130,35 @@ fn by_relay(state: &ChannelState, entry: &Entry) -> Result<(), Error> {
         SystemEvent::BotDetach { bot_id, slot_id, by, .. } => {
             let bot = composition.bot(&bot_id).filter(|bot| bot.slot_id == slot_id).ok_or_else(Error::bot_not_found)?;
             match by {
-                Some(by) => may_change_bots(composition, by),
+                Some(by) => {
+                    may_change_bots(composition, by)?;
+                    no_seats_held(state, entry)
+                }
                 None if entry.envelope.cause == Some(bot.attached) => Ok(()),
                 None => Err(broken("a bot that nobody removed is detached only after its own on_init failed")),
             }
         }
         SystemEvent::BotManifest { bot_id, .. }
-        | SystemEvent::BotRan { bot_id, .. }
+        | SystemEvent::BotRuntime { bot_id, .. }
+        | SystemEvent::BotSkipped { bot_id, .. }
         | SystemEvent::BotError { bot_id, .. }
         | SystemEvent::EntropyOpened { bot_id, .. }
         | SystemEvent::SeedRevealed { bot_id, .. }
-        | SystemEvent::Timer { bot_id, .. } => {
-            if composition.bot(&bot_id).is_some() {
+        | SystemEvent::SeatsReleased { bot_id } => require_bot(state, &bot_id).map(|_| ()),
+        SystemEvent::SeatsHeld { bot_id, until } => {
+            require_bot(state, &bot_id)?;
+            if until <= entry.envelope.ts.after_millis(limits::HOLD_SECONDS * 1_000) {
                 Ok(())
             } else {
-                Err(Error::bot_not_found())
+                Err(broken("a bot holds the seats for at most 24 hours"))
+            }
+        }
+        SystemEvent::BotRan { bot_id, timers, .. } => may_set(require_bot(state, &bot_id)?, &timers),
+        SystemEvent::Timer { bot_id, n, set_by } => {
+            let timer = require_bot(state, &bot_id)?.timers.iter().find(|timer| timer.n == n);
+            match timer {
+                Some(timer) if timer.due <= entry.envelope.ts && timer.set_by == set_by => Ok(()),
+                _ => Err(broken("a timer fires once, when it is due")),
             }
         }
         SystemEvent::MemberJoin { slot_id, .. } => may_join(open_seat(composition, slot_id)?),
@@ -132,9 +170,13 @@ fn by_relay(state: &ChannelState, entry: &Entry) -> Result<(), Error> {
         SystemEvent::MemberKick { slot_id, by, .. } => {
             require_player(composition, slot_id)?;
             require_admin(composition, by)?;
-            require_owner_for_owners_seat(composition, slot_id, by)
+            require_owner_for_owners_seat(composition, slot_id, by)?;
+            no_seats_held(state, entry)
         }
-        SystemEvent::Renamed { by, .. } | SystemEvent::Closed { by } => require_admin(composition, by),
+        SystemEvent::Renamed { by, .. } | SystemEvent::CloseRequested { by } => require_admin(composition, by),
+        SystemEvent::Closed {} if composition.close_requested.is_none() => {
+            Err(broken("a channel is closed only after close_requested"))
+        }
         SystemEvent::AdminSet { slot_id, by, .. } => {
             require_admin(composition, by)?;
             require_player(composition, slot_id)?;
@@ -147,16 +189,18 @@ fn by_relay(state: &ChannelState, entry: &Entry) -> Result<(), Error> {
                 return Err(slot_error(slot_id, "is still filled"));
             }
             require_empty(composition, slot_id)?;
-            if is_own_slot(composition, slot_id, by) { Ok(()) } else { require_admin(composition, by) }
+            no_seats_held(state, entry)?;
+            if gives_up(composition, slot_id, by, entry) { Ok(()) } else { require_admin(composition, by) }
         }
         SystemEvent::InviteIssued { slot_id, generation, by } => {
             let slot = open_seat(composition, slot_id)?;
-            if slot.holder.is_some() || !is_own_slot(composition, slot_id, by) {
+            if !gives_up(composition, slot_id, by, entry) {
                 require_admin(composition, by)?;
             }
             if slot.holder.is_some() {
                 return Err(slot_error(slot_id, "is filled; kick its player first"));
             }
+            no_seats_held(state, entry)?;
             if generation == slot.invite + 1 {
                 Ok(())
             } else {
@@ -165,25 +209,66 @@ fn by_relay(state: &ChannelState, entry: &Entry) -> Result<(), Error> {
         }
         SystemEvent::SlotClosed { slot_id, by } => {
             require_admin(composition, by)?;
-            require_empty(composition, slot_id)
+            require_empty(composition, slot_id)?;
+            no_seats_held(state, entry)
         }
-        SystemEvent::ChannelCreated { .. } | SystemEvent::BotsAnnounced { .. } => Ok(()),
+        SystemEvent::ChannelCreated { .. }
+        | SystemEvent::BotsAnnounced { .. }
+        | SystemEvent::Closed {}
+        | SystemEvent::OperatorStopped {} => Ok(()),
     }
 }
 
-/// Returns `true` for the entries that a relay may add to a closed channel.
-///
-/// Hooks that were due before the close still run to their end; nothing else may happen.
-fn may_follow_close(event: &SystemEvent, cause: Option<u64>, closed: u64) -> bool {
+/// Returns `true` for the entries that a relay may add after the request to close a channel: the effects of the hooks that
+/// were due then and of `on_close`, and the end.
+fn may_follow_request(event: &SystemEvent, cause: Option<u64>, request: u64) -> bool {
     match event {
         SystemEvent::BotRan { .. }
+        | SystemEvent::BotSkipped { .. }
         | SystemEvent::BotError { .. }
         | SystemEvent::EntropyOpened { .. }
-        | SystemEvent::BotDetach { by: None, .. } => cause.is_some_and(|cause| cause < closed),
-        // The close itself has one effect: a bot's seed may be revealed because of it.
-        SystemEvent::SeedRevealed { .. } => cause.is_some_and(|cause| cause <= closed),
+        | SystemEvent::SeedRevealed { .. }
+        | SystemEvent::SeatsHeld { .. }
+        | SystemEvent::SeatsReleased { .. }
+        | SystemEvent::BotDetach { by: None, .. } => cause.is_some_and(|cause| cause <= request),
+        SystemEvent::BotRuntime { .. } | SystemEvent::Closed {} | SystemEvent::OperatorStopped {} => true,
         _ => false,
     }
+}
+
+/// Checks the timers that a hook set: numbered without gaps, and not too many of them.
+fn may_set(head: &BotHead, timers: &[TimerChange]) -> Result<(), Error> {
+    let (mut last, mut running) = (head.timers_set, head.timers.clone());
+    for TimerChange { n, after_ms } in timers {
+        running.retain(|timer| timer.n != *n);
+        let Some(after) = after_ms else { continue };
+        if *n != last + 1 || !(limits::TIMER_MIN_MS..=limits::TIMER_SECONDS * 1_000).contains(after) {
+            return Err(broken("a bot's timers are numbered without gaps and run for 1 second to 30 days"));
+        }
+        last = *n;
+        running.push(super::Timer { n: *n, due: Timestamp::from_millis(0), set_by: 0 });
+    }
+    if running.len() > limits::TIMERS {
+        return Err(broken("a bot has at most 16 timers"));
+    }
+    Ok(())
+}
+
+/// Checks that no bot protects a game in progress.
+fn no_seats_held(state: &ChannelState, entry: &Entry) -> Result<(), Error> {
+    let now = entry.envelope.ts;
+    let Some(until) = state.seats_held_until(now) else { return Ok(()) };
+    let wait = u64::try_from(until.as_millis() - now.as_millis()).unwrap_or_default();
+    let error = Error::new(
+        ErrorCode::SeatsHeld,
+        format!("A bot protects the game in progress until {until}: seats and bots stay as they are."),
+        "Wait until the game has ended. You can still leave_channel, or end the channel with update_channel close.",
+    );
+    Err(error.retry_after(wait))
+}
+
+fn require_bot<'a>(state: &'a ChannelState, bot_id: &BotId) -> Result<&'a BotHead, Error> {
+    state.bot_head(bot_id).ok_or_else(Error::bot_not_found)
 }
 
 fn may_join(slot: &Slot) -> Result<(), Error> {
@@ -220,9 +305,11 @@ fn require_admin(composition: &Composition, by: Actor) -> Result<(), Error> {
     if admin { Ok(()) } else { Err(Error::not_admin()) }
 }
 
-/// Returns `true` if the request comes from this very slot and a player has held it.
-fn is_own_slot(composition: &Composition, slot_id: SlotId, by: Actor) -> bool {
-    by == Actor::Slot(slot_id) && composition.slot(slot_id).is_some_and(|slot| slot.tenure > 0)
+/// Returns `true` if `entry` is part of the request with which a player gives up this seat, so that it follows the
+/// player's leave directly. A right that a former player has at no later time.
+fn gives_up(composition: &Composition, slot_id: SlotId, by: Actor, entry: &Entry) -> bool {
+    by == Actor::Slot(slot_id)
+        && composition.slot(slot_id).is_some_and(|slot| slot.given_up > 0 && slot.given_up + 1 == entry.id())
 }
 
 /// Checks that nobody but the owner demotes or kicks the owner's seat.

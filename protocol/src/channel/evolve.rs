@@ -1,45 +1,103 @@
 use std::sync::Arc;
 
-use super::{Bot, ChannelState, Composition, Holder, Slot, SlotKind, wakes};
-use crate::{Entry, Hash, Kind, Sender, SystemEvent};
+use super::{Bot, BotHead, ChannelState, Composition, Holder, Slot, SlotKind, Timer, runtime_hash, wakes};
+use crate::{Actor, BotId, Entry, Hash, Kind, Sender, SystemEvent, TimerChange};
 
 /// The state that an [`allowed`](super::allowed) entry leads to.
 pub fn evolve(mut state: ChannelState, entry: &Entry) -> ChannelState {
     state.head.ts = entry.envelope.ts;
     state.head.frontier.push(entry.envelope.leaf_hash());
-    evolve_composition(&mut state.composition, &mut state.head.due, entry);
-    // Hooks that were due when the channel closed may still post; those posts start no further hooks.
-    if state.composition.closed.is_some() {
+    let event = system_event(entry);
+    if let Some(event) = &event {
+        apply_to_bots(&mut state, entry, event);
+    }
+    apply_to_composition(&mut state.composition, &mut state.head.bots, entry, event);
+    // Hooks that are due when the channel is being closed may still post; those posts start no further hooks.
+    if state.composition.close_requested.is_some_and(|requested| requested < entry.id()) {
         return state;
     }
-    for (bot, due) in state.composition.bots.iter().zip(&mut state.head.due) {
+    for (bot, head) in state.composition.bots.iter().zip(&mut state.head.bots) {
         if wakes(bot, entry) {
-            *due = entry.id();
+            head.due = entry.id();
         }
     }
     state
 }
 
-/// Applies the part of [`evolve`] that concerns slots, seats, bots and settings.
-///
-/// `due` has one element for each bot, as in [`Head`](super::Head). A bot's runner, which follows the
-/// log at its own pace, uses this alone.
-pub fn evolve_composition(composition: &mut Arc<Composition>, due: &mut Vec<u64>, entry: &Entry) {
-    if entry.envelope.sender == Sender::System
-        && entry.envelope.kind == Kind::SYSTEM
-        && let Some(event) = entry.body().and_then(|body| body.parse::<SystemEvent>().ok())
-    {
-        // These concern a bot's randomness alone. `revision` stays, or every reader would be sent the view again.
-        if matches!(event, SystemEvent::EntropyOpened { .. } | SystemEvent::SeedRevealed { .. }) {
-            return;
+fn system_event(entry: &Entry) -> Option<SystemEvent> {
+    if entry.envelope.sender == Sender::System { entry.body()?.parse().ok() } else { None }
+}
+
+/// Applies an event to timers and holds of the bots that are attached already.
+fn apply_to_bots(state: &mut ChannelState, entry: &Entry, event: &SystemEvent) {
+    let closing = state.composition.close_requested.is_some();
+    let place = |bot_id: &BotId| state.composition.bots.iter().position(|bot| bot.bot_id == *bot_id);
+    match event {
+        SystemEvent::BotRan { bot_id, timers, .. } => {
+            let Some(place) = place(bot_id) else { return };
+            let head = &mut state.head.bots[place];
+            for TimerChange { n, after_ms } in timers {
+                head.timers.retain(|timer| timer.n != *n);
+                let Some(after) = after_ms else { continue };
+                head.timers_set = *n;
+                if !closing {
+                    let due = entry.envelope.ts.after_millis(*after);
+                    head.timers.push(Timer { n: *n, due, set_by: entry.id() });
+                }
+            }
         }
-        let composition = Arc::make_mut(composition);
-        composition.revision = entry.id();
-        apply(composition, due, entry, event);
+        SystemEvent::Timer { bot_id, n, .. } => {
+            let Some(place) = place(bot_id) else { return };
+            state.head.bots[place].timers.retain(|timer| timer.n != *n);
+        }
+        SystemEvent::SeatsHeld { bot_id, until } => {
+            let Some(place) = place(bot_id) else { return };
+            state.head.bots[place].held_until = Some(*until);
+        }
+        SystemEvent::SeatsReleased { bot_id } => {
+            let Some(place) = place(bot_id) else { return };
+            state.head.bots[place].held_until = None;
+        }
+        SystemEvent::CloseRequested { .. } | SystemEvent::OperatorStopped {} => {
+            state.head.bots.iter_mut().for_each(|head| head.timers.clear());
+        }
+        _ => {}
     }
 }
 
-fn apply(composition: &mut Composition, due: &mut Vec<u64>, entry: &Entry, event: SystemEvent) {
+/// Applies the part of [`evolve`] that concerns slots, seats, bots and settings. A bot's runner, which follows the log at
+/// its own pace, uses this alone.
+pub fn evolve_composition(composition: &mut Arc<Composition>, entry: &Entry) {
+    if entry.envelope.kind == Kind::SYSTEM {
+        let mut heads = vec![BotHead::default(); composition.bots.len()];
+        apply_to_composition(composition, &mut heads, entry, system_event(entry));
+    }
+}
+
+fn apply_to_composition(
+    composition: &mut Arc<Composition>,
+    heads: &mut Vec<BotHead>,
+    entry: &Entry,
+    event: Option<SystemEvent>,
+) {
+    let Some(event) = event.filter(|event| event.kind() == Kind::SYSTEM) else { return };
+    // These concern a bot's randomness or are kept in its `BotHead`. `revision` stays, or every reader would be sent the
+    // view again.
+    if matches!(
+        event,
+        SystemEvent::EntropyOpened { .. }
+            | SystemEvent::SeedRevealed { .. }
+            | SystemEvent::SeatsHeld { .. }
+            | SystemEvent::SeatsReleased { .. }
+    ) {
+        return;
+    }
+    let composition = Arc::make_mut(composition);
+    composition.revision = entry.id();
+    apply(composition, heads, entry, event);
+}
+
+fn apply(composition: &mut Composition, heads: &mut Vec<BotHead>, entry: &Entry, event: SystemEvent) {
     let id = entry.id();
     match event {
         SystemEvent::ChannelCreated { name, slots, owner, mutable } => {
@@ -49,22 +107,49 @@ fn apply(composition: &mut Composition, due: &mut Vec<u64>, entry: &Entry, event
             composition.created_at = entry.envelope.ts;
             composition.slots = slots.into_iter().map(|slot| Slot::empty(slot.kind, slot.label)).collect();
         }
-        SystemEvent::BotAttach { bot_id, slot_id, slot_label, name, hooks, code_hash, manifest_hash, .. } => {
+        SystemEvent::BotAttach {
+            bot_id,
+            slot_id,
+            slot_label,
+            name,
+            hooks,
+            code_hash,
+            manifest_hash,
+            runtime,
+            sandbox,
+            sandbox_report,
+            ..
+        } => {
             if let Some(label) = slot_label {
                 composition.slots.push(Slot::empty(SlotKind::Bot, label));
             }
             composition.slots[slot_id.place()].holder = Some(Holder::Bot(bot_id.clone()));
             composition.bots_attached += 1;
             let present = composition.seats().map(|(slot_id, ..)| slot_id).collect();
-            let attached = id;
-            composition.bots.push(Bot { bot_id, slot_id, name, hooks, attached, present, code_hash, manifest_hash });
-            due.push(0);
+            let (attached, runtime_hash) = (id, runtime_hash(&runtime, &sandbox, sandbox_report.as_ref()));
+            composition.bots.push(Bot {
+                bot_id,
+                slot_id,
+                name,
+                hooks,
+                attached,
+                present,
+                code_hash,
+                manifest_hash,
+                runtime_hash,
+            });
+            heads.push(BotHead::default());
+        }
+        SystemEvent::BotRuntime { bot_id, runtime, sandbox, sandbox_report } => {
+            if let Some(bot) = composition.bots.iter_mut().find(|bot| bot.bot_id == bot_id) {
+                bot.runtime_hash = runtime_hash(&runtime, &sandbox, sandbox_report.as_ref());
+            }
         }
         SystemEvent::BotDetach { bot_id, slot_id, .. } => {
             composition.slots[slot_id.place()].holder = None;
             if let Some(place) = composition.bots.iter().position(|bot| bot.bot_id == bot_id) {
                 composition.bots.remove(place);
-                due.remove(place);
+                heads.remove(place);
             }
         }
         SystemEvent::MemberJoin { slot_id, player, entropy, .. } => {
@@ -84,24 +169,37 @@ fn apply(composition: &mut Composition, due: &mut Vec<u64>, entry: &Entry, event
                 *holder = player;
             }
         }
-        SystemEvent::MemberLeave { slot_id, .. } | SystemEvent::MemberKick { slot_id, .. } => {
+        SystemEvent::MemberLeave { slot_id, by, .. } | SystemEvent::MemberKick { slot_id, by, .. } => {
             let slot = &mut composition.slots[slot_id.place()];
             slot.holder = None;
             slot.admin = false;
+            slot.given_up = if by == Actor::Slot(slot_id) { id } else { 0 };
         }
         SystemEvent::Renamed { name, .. } => composition.name = name,
         SystemEvent::AdminSet { slot_id, admin, .. } => composition.slots[slot_id.place()].admin = admin,
-        SystemEvent::SlotYielded { slot_id, to, .. } => composition.slots[slot_id.place()].kind = to,
+        SystemEvent::SlotYielded { slot_id, to, by } => {
+            let slot = &mut composition.slots[slot_id.place()];
+            slot.kind = to;
+            slot.given_up = if by == Actor::Slot(slot_id) { id } else { 0 };
+        }
         SystemEvent::InviteIssued { slot_id, generation, .. } => {
             let slot = &mut composition.slots[slot_id.place()];
             slot.invite = generation;
             slot.invite_used = false;
         }
         SystemEvent::SlotClosed { slot_id, .. } => composition.slots[slot_id.place()].closed = true,
-        SystemEvent::Closed { .. } => composition.closed = Some(id),
+        SystemEvent::CloseRequested { .. } => composition.close_requested = Some(id),
+        SystemEvent::Closed {} => composition.closed = Some(id),
+        SystemEvent::OperatorStopped {} => {
+            composition.close_requested.get_or_insert(id);
+            composition.closed = Some(id);
+        }
         SystemEvent::BotsAnnounced { .. }
         | SystemEvent::BotManifest { .. }
         | SystemEvent::BotRan { .. }
+        | SystemEvent::BotSkipped { .. }
+        | SystemEvent::SeatsHeld { .. }
+        | SystemEvent::SeatsReleased { .. }
         | SystemEvent::EntropyOpened { .. }
         | SystemEvent::SeedRevealed { .. }
         | SystemEvent::Timer { .. }

@@ -16,7 +16,7 @@ pub use allowed::{allowed, may_change_bots};
 pub use cascade::{Cascade, cascade_depth};
 pub use evolve::{evolve, evolve_composition};
 pub use plan::{Hook, HookCall, plan};
-pub use state::{Bot, ChannelState, Composition, Head, Holder, Slot, SlotKind};
+pub use state::{Bot, BotHead, ChannelState, Composition, Head, Holder, Slot, SlotKind, Timer, runtime_hash};
 pub use step::{Draft, Salts, Step};
 
 pub(crate) use plan::wakes;

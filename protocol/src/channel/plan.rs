@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Bot;
-use crate::{Entry, Kind, Sender, SlotId, SystemEvent, limits};
+use crate::{Entry, Kind, Sender, SlotId, SystemEvent};
 
 /// A method of a bot that the relay calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
@@ -19,6 +19,8 @@ pub enum Hook {
     OnPrivateMessage,
     /// Called when one of the bot's timers fired.
     OnTimer,
+    /// Called when the channel is being closed, after all other hooks.
+    OnClose,
 }
 
 impl Hook {
@@ -31,6 +33,7 @@ impl Hook {
             Self::OnMessage => "on_message",
             Self::OnPrivateMessage => "on_private_message",
             Self::OnTimer => "on_timer",
+            Self::OnClose => "on_close",
         }
     }
 }
@@ -48,8 +51,10 @@ pub enum HookCall {
     Message,
     /// `on_private_message(slot_id, msg)`
     PrivateMessage(SlotId),
-    /// `on_timer(name)`
-    Timer,
+    /// `on_timer(name)`, for the timer of this number
+    Timer(u32),
+    /// `on_close()`
+    Close,
 }
 
 impl HookCall {
@@ -61,33 +66,29 @@ impl HookCall {
             Self::Leave(_) => Hook::OnLeave,
             Self::Message => Hook::OnMessage,
             Self::PrivateMessage(_) => Hook::OnPrivateMessage,
-            Self::Timer => Hook::OnTimer,
+            Self::Timer(_) => Hook::OnTimer,
+            Self::Close => Hook::OnClose,
         }
     }
 }
 
-/// The calls into `bot` that `entry` starts, in order; hooks that it does not define are left out.
+/// The calls into `bot` that `entry` makes due, in order; hooks that it does not define are left out.
 ///
-/// `depth` is the entry's [`cascade_depth`](super::cascade_depth). From [`limits::CASCADE_DEPTH`] on
-/// an entry starts no hooks, so that two bots cannot answer each other for ever.
-pub fn plan(bot: &Bot, entry: &Entry, depth: u32) -> Vec<HookCall> {
-    let mut calls = calls_at_any_depth(bot, entry);
-    if depth >= limits::CASCADE_DEPTH {
-        calls.clear();
-    }
+/// Each of them runs, or becomes a `bot:skipped`: if the entry's [`cascade_depth`](super::cascade_depth) is
+/// [`limits::CASCADE_DEPTH`](crate::limits::CASCADE_DEPTH), for instance, so that two bots cannot answer each other for
+/// ever.
+pub fn plan(bot: &Bot, entry: &Entry) -> Vec<HookCall> {
+    let mut calls = calls(bot, entry);
     calls.retain(|call| bot.hooks.contains(&call.hook()));
     calls
 }
 
-/// Returns `true` if the entry starts a hook of the bot at cascade depth 0.
-///
-/// The state does not know the depth, which takes older entries to compute. `Head::due` may therefore
-/// name an entry that turns out to start nothing; the bot's runner then passes over it.
+/// Returns `true` if the entry makes a hook of the bot due.
 pub(crate) fn wakes(bot: &Bot, entry: &Entry) -> bool {
-    calls_at_any_depth(bot, entry).iter().any(|call| bot.hooks.contains(&call.hook()))
+    !plan(bot, entry).is_empty()
 }
 
-fn calls_at_any_depth(bot: &Bot, entry: &Entry) -> Vec<HookCall> {
+fn calls(bot: &Bot, entry: &Entry) -> Vec<HookCall> {
     let envelope = &entry.envelope;
     if envelope.id <= bot.attached {
         let joins = bot.present.iter().map(|slot_id| HookCall::Join(*slot_id));
@@ -103,11 +104,12 @@ fn calls_at_any_depth(bot: &Bot, entry: &Entry) -> Vec<HookCall> {
             Some(SystemEvent::MemberLeave { slot_id, .. } | SystemEvent::MemberKick { slot_id, .. }) => {
                 vec![HookCall::Leave(slot_id)]
             }
+            Some(SystemEvent::CloseRequested { .. }) => vec![HookCall::Close],
             _ => vec![],
         },
         Sender::System if envelope.kind == Kind::TRACE && bot.hooks.contains(&Hook::OnTimer) => {
             match entry.body().and_then(|body| body.parse().ok()) {
-                Some(SystemEvent::Timer { bot_id, .. }) if bot_id == bot.bot_id => vec![HookCall::Timer],
+                Some(SystemEvent::Timer { bot_id, n, .. }) if bot_id == bot.bot_id => vec![HookCall::Timer(n)],
                 _ => vec![],
             }
         }

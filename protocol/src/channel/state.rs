@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Hook;
 use crate::merkle::Frontier;
-use crate::{BotId, ChannelId, Hash, Sender, SlotId, Timestamp};
+use crate::{BotId, ChannelId, Hash, Runtime, SandboxReport, Sender, SlotId, Timestamp};
 
 /// The state that a channel's log leads to: O(slots + bots + log n), no bodies, no secrets.
 ///
@@ -24,8 +24,40 @@ pub struct Head {
     pub ts: Timestamp,
     /// The Merkle tree so far; its size is the last entry's id.
     pub frontier: Frontier,
-    /// For each bot of the composition, in its order, the last entry that may start one of its hooks; 0 for none.
-    pub due: Vec<u64>,
+    /// For each bot of the composition, in its order, what changes while it runs.
+    pub bots: Vec<BotHead>,
+}
+
+/// The part of a bot's state that hooks change.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BotHead {
+    /// The last entry that may start one of its hooks; 0 for none.
+    pub due: u64,
+    /// Number of timers that it ever set, which is the number of the last one.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub timers_set: u32,
+    /// The timers that are running.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub timers: Vec<Timer>,
+    /// Until then it holds the seats; `None` if it never did or has released them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_until: Option<Timestamp>,
+}
+
+/// A timer that is running.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Timer {
+    /// Its number among the timers of its bot.
+    pub n: u32,
+    /// Time at which it fires.
+    pub due: Timestamp,
+    /// The `bot:ran` entry that set it.
+    pub set_by: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// Slots, seats, bots and settings of a channel.
@@ -43,7 +75,9 @@ pub struct Composition {
     pub owner: Hash,
     /// `true` if bots may be changed even after two seats were filled.
     pub mutable: bool,
-    /// The entry that closed the channel; `None` while it is open.
+    /// The entry after which the channel takes nothing new; `None` while it is open.
+    pub close_requested: Option<u64>,
+    /// The last entry of a closed channel; `None` before it.
     pub closed: Option<u64>,
     /// The slots, in the order of their ids.
     pub slots: Vec<Slot>,
@@ -82,6 +116,8 @@ pub struct Slot {
     pub invite: u32,
     /// `true` if that code was used.
     pub invite_used: bool,
+    /// The last entry of the request with which its last player gives it up, as far as it is in the log; 0 if nobody does.
+    pub given_up: u64,
 }
 
 /// The player or bot in a slot.
@@ -121,6 +157,14 @@ pub struct Bot {
     pub code_hash: Hash,
     /// SHA-256 of its manifest's canonical JSON.
     pub manifest_hash: Hash,
+    /// Hash of what runs its hooks, see [`runtime_hash`].
+    pub runtime_hash: Hash,
+}
+
+/// Hash of what runs a bot's hooks: the software, and the sandbox around it.
+pub fn runtime_hash(runtime: &Runtime, sandbox: &str, report: Option<&SandboxReport>) -> Hash {
+    let text = serde_json_canonicalizer::to_vec(&(runtime, sandbox, report)).expect("plain JSON");
+    Hash::of(&[&text])
 }
 
 impl ChannelState {
@@ -128,7 +172,7 @@ impl ChannelState {
     pub fn empty(channel_id: ChannelId) -> Self {
         let epoch = Timestamp::from_millis(0);
         Self {
-            head: Head { ts: epoch, frontier: Frontier::default(), due: Vec::new() },
+            head: Head { ts: epoch, frontier: Frontier::default(), bots: Vec::new() },
             composition: Arc::new(Composition {
                 revision: 0,
                 channel_id,
@@ -136,6 +180,7 @@ impl ChannelState {
                 created_at: epoch,
                 owner: Hash::from_bytes([0; 32]),
                 mutable: false,
+                close_requested: None,
                 closed: None,
                 slots: Vec::new(),
                 bots: Vec::new(),
@@ -147,6 +192,27 @@ impl ChannelState {
     /// Number of entries, which is the id of the last one.
     pub fn size(&self) -> u64 {
         self.head.frontier.size()
+    }
+
+    /// The bots with what changes while they run.
+    pub fn bots(&self) -> impl Iterator<Item = (&Bot, &BotHead)> {
+        self.composition.bots.iter().zip(&self.head.bots)
+    }
+
+    /// What changes while this bot runs; `None` if the bot is not attached.
+    pub fn bot_head(&self, bot_id: &BotId) -> Option<&BotHead> {
+        self.bots().find(|(bot, _)| bot.bot_id == *bot_id).map(|(_, head)| head)
+    }
+
+    /// The timer that fires first, with its bot.
+    pub fn next_timer(&self) -> Option<(&Bot, Timer)> {
+        let timers = self.bots().flat_map(|(bot, head)| head.timers.iter().map(move |timer| (bot, *timer)));
+        timers.min_by_key(|(bot, timer)| (timer.due, bot.attached, timer.n))
+    }
+
+    /// The time until which bots hold the seats, if they do at time `now`.
+    pub fn seats_held_until(&self, now: Timestamp) -> Option<Timestamp> {
+        self.head.bots.iter().filter_map(|bot| bot.held_until).max().filter(|until| *until > now)
     }
 }
 
@@ -198,7 +264,25 @@ impl Composition {
 impl Slot {
     /// An empty slot.
     pub fn empty(kind: SlotKind, label: String) -> Self {
-        Self { kind, label, holder: None, admin: false, closed: false, tenure: 0, invite: 0, invite_used: false }
+        Self {
+            kind,
+            label,
+            holder: None,
+            admin: false,
+            closed: false,
+            tenure: 0,
+            invite: 0,
+            invite_used: false,
+            given_up: 0,
+        }
+    }
+
+    /// The entry that began the tenure of the player who holds it; `None` if none does.
+    pub fn tenure_began(&self) -> Option<u64> {
+        match self.holder {
+            Some(Holder::Player { since, .. }) => Some(since),
+            _ => None,
+        }
     }
 
     /// Returns `true` if a player holds it.

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use super::{ChannelState, allowed, evolve};
+use super::{ChannelState, Slot, allowed, evolve};
 use crate::{Author, Body, Content, Entry, Envelope, Error, Kind, Salt, Sender, SlotId, SystemEvent, Timestamp};
 
 /// An entry before it has a place in a log: everything that its author or the relay chooses.
@@ -31,6 +31,10 @@ impl Draft {
     /// times having the same order, and a bot's timer never fires before the entry that set it.
     pub fn seal(self, state: &ChannelState, now: Timestamp, salt: Salt) -> Entry {
         let content = Content { salt, body: self.body };
+        let to_tenure = match (&self.sender, self.to_slot) {
+            (Sender::Bot(_), Some(to_slot)) => state.composition.slot(to_slot).and_then(Slot::tenure_began),
+            _ => None,
+        };
         let envelope = Envelope {
             v: 1,
             channel_id: state.composition.channel_id,
@@ -39,6 +43,7 @@ impl Draft {
             sender: self.sender,
             kind: self.kind,
             to_slot: self.to_slot,
+            to_tenure,
             cause: self.cause,
             body_hash: content.hash(),
             author: Author::RelayAttested,
@@ -91,10 +96,44 @@ impl<S: Salts> Step<S> {
         self.entries.is_empty()
     }
 
-    /// Adds an entry with a fresh salt. On an error the step is as it was.
+    /// Adds an entry with a fresh salt. Before an entry of a member, or one that a member asked for, the timers that are due
+    /// fire. On an error the step is as it was.
     pub fn push(&mut self, draft: Draft) -> Result<&Arc<Entry>, Error> {
-        let salt = self.salts.salt(self.state.size() + 1);
-        self.push_salted(draft, salt)
+        let is_by_member = match &draft.sender {
+            Sender::Slot(_) => true,
+            Sender::System => draft.body.parse::<SystemEvent>().is_ok_and(|event| event.is_by_member()),
+            Sender::Bot(_) => false,
+        };
+        if !is_by_member || !self.is_timer_due() {
+            let salt = self.salts.salt(self.state.size() + 1);
+            return self.push_salted(draft, salt);
+        }
+        let (state, entries) = (self.state.clone(), self.entries.len());
+        let pushed = self.fire_due_timers().and_then(|()| {
+            let salt = self.salts.salt(self.state.size() + 1);
+            self.push_salted(draft, salt).map(|_| ())
+        });
+        if let Err(error) = pushed {
+            self.state = state;
+            self.entries.truncate(entries);
+            return Err(error);
+        }
+        Ok(self.entries.last().expect("pushed just now"))
+    }
+
+    /// Adds a `timer` entry for every timer that is due, in the order in which they are.
+    pub fn fire_due_timers(&mut self) -> Result<(), Error> {
+        while let Some((bot, timer)) = self.state.next_timer().filter(|_| self.is_timer_due()) {
+            let event = SystemEvent::Timer { bot_id: bot.bot_id.clone(), n: timer.n, set_by: timer.set_by };
+            let salt = self.salts.salt(self.state.size() + 1);
+            self.push_salted(Draft::event(&event, None), salt)?;
+        }
+        Ok(())
+    }
+
+    fn is_timer_due(&self) -> bool {
+        let now = self.now.max(self.state.head.ts);
+        self.state.next_timer().is_some_and(|(_, timer)| timer.due <= now)
     }
 
     /// Adds an entry with a given salt, such as one that a bot's seed determines.

@@ -2,7 +2,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::channel::{Composition, Holder, SlotKind};
+use crate::channel::{ChannelState, Holder, SlotKind};
 use crate::{BotId, ChannelId, Hash, SlotId, Timestamp};
 
 /// A channel as shown to its members.
@@ -22,6 +22,9 @@ pub struct View {
     pub mutable: bool,
     /// True if the channel accepts nothing new.
     pub closed: bool,
+    /// Time until which a bot protects a game in progress: until then nobody can be kicked, and no bot changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seats_held_until: Option<Timestamp>,
 }
 
 /// A slot as shown to members.
@@ -63,7 +66,8 @@ pub struct BotView {
 
 impl View {
     /// Creates the view of a channel.
-    pub fn of(composition: &Composition) -> Self {
+    pub fn of(state: &ChannelState) -> Self {
+        let composition = &*state.composition;
         let slots = composition.slots().map(|(slot_id, slot)| SlotView {
             slot_id,
             kind: slot.kind,
@@ -82,7 +86,8 @@ impl View {
             slots: slots.collect(),
             owner: composition.owner_slot(),
             mutable: composition.mutable,
-            closed: composition.closed.is_some(),
+            closed: composition.close_requested.is_some(),
+            seats_held_until: state.seats_held_until(state.head.ts),
         }
     }
 }

@@ -6,7 +6,8 @@
 
 use mcp_multiplayer_protocol::channel::{ChannelState, Draft, Hook, SlotKind};
 use mcp_multiplayer_protocol::{
-    Actor, Body, BotId, Entry, Hash, HookOutcome, Kind, Runtime, Salt, Sender, SlotId, SlotSpec, SystemEvent, Timestamp,
+    Actor, Body, BotId, Entry, Hash, HookOutcome, Kind, Runtime, Salt, Sender, SkipReason, SlotId, SlotSpec,
+    SystemEvent, TimerChange, Timestamp,
 };
 use proptest::prelude::*;
 use serde_json::{Map, json};
@@ -14,7 +15,8 @@ use serde_json::{Map, json};
 /// Number of slots that attempts refer to. A channel made by [`opening`] has four of them.
 const SLOTS: usize = 6;
 const PEOPLE: u8 = 4;
-const HOOKS: [Hook; 5] = [Hook::OnInit, Hook::OnJoin, Hook::OnLeave, Hook::OnMessage, Hook::OnPrivateMessage];
+const HOOKS: [Hook; 7] =
+    [Hook::OnInit, Hook::OnJoin, Hook::OnLeave, Hook::OnMessage, Hook::OnPrivateMessage, Hook::OnTimer, Hook::OnClose];
 
 #[derive(Clone, Debug)]
 pub(super) struct Attempt {
@@ -23,6 +25,8 @@ pub(super) struct Attempt {
     /// Milliseconds by which the relay's clock moves, possibly backwards.
     elapsed: i16,
     fault: Fault,
+    /// `true` if the relay has fired the timers that are due, as it must before a member's entry.
+    pub(super) fires_timers: bool,
 }
 
 /// A mistake that a faulty relay might make in an entry.
@@ -48,7 +52,12 @@ enum Action {
     Rejoin { slot: SlotId, who: u8 },
     Leave { slot: SlotId, by: Option<Actor> },
     Kick { slot: SlotId, by: Actor },
-    Ran { bot: u8, trigger: u8, outcome: HookOutcome },
+    Ran { bot: u8, trigger: u8, outcome: HookOutcome, timers: Vec<(u32, Option<u16>)> },
+    Skip { bot: u8, trigger: u8 },
+    Runtime { bot: u8 },
+    Fire { bot: u8, skew: bool },
+    Hold { bot: u8, seconds: u32 },
+    Release { bot: u8 },
     Error { bot: u8 },
     Rename { by: Actor },
     SetAdmin { slot: SlotId, admin: bool, by: Actor },
@@ -56,6 +65,8 @@ enum Action {
     Invite { slot: SlotId, skew: u32, by: Actor },
     CloseSlot { slot: SlotId, by: Actor },
     Close { by: Actor },
+    Finish,
+    Stop,
 }
 
 fn slot() -> impl Strategy<Value = SlotId> {
@@ -80,10 +91,12 @@ fn action() -> impl Strategy<Value = Action> {
     let outcome =
         prop::sample::select(vec![HookOutcome::Ok, HookOutcome::Error, HookOutcome::Timeout, HookOutcome::Refused]);
     let hooks = prop::sample::subsequence(HOOKS.to_vec(), 0..=HOOKS.len());
+    let timer = (prop_oneof![9 => Just(1_u32), 1 => 0..3_u32], prop::option::weighted(0.9, 900..10_000_u16));
+    let timers = prop::collection::vec(timer, 1..3);
     let slot_kind = prop::sample::select(vec![SlotKind::Bot, SlotKind::Invite]);
     prop_oneof![
         6 => (slot(), kind(), optional_slot()).prop_map(|(slot, kind, to)| Action::Post { slot, kind, to }),
-        6 => (slot(), optional_slot()).prop_map(|(slot, to)| Action::Post { slot, kind: "private", to }),
+        9 => (slot(), optional_slot()).prop_map(|(slot, to)| Action::Post { slot, kind: "private", to }),
         4 => (0..3_u8, kind(), optional_slot()).prop_map(|(bot, kind, to)| Action::BotPost { bot, kind, to }),
         1 => any::<bool>().prop_map(|mutable| Action::Create { mutable }),
         1 => Just(Action::Announce),
@@ -96,7 +109,14 @@ fn action() -> impl Strategy<Value = Action> {
         2 => (slot(), 0..PEOPLE).prop_map(|(slot, who)| Action::Rejoin { slot, who }),
         3 => (slot(), prop::option::weighted(0.2, actor())).prop_map(|(slot, by)| Action::Leave { slot, by }),
         3 => (slot(), actor()).prop_map(|(slot, by)| Action::Kick { slot, by }),
-        3 => (0..3_u8, any::<u8>(), outcome).prop_map(|(bot, trigger, outcome)| Action::Ran { bot, trigger, outcome }),
+        3 => (0..3_u8, any::<u8>(), outcome, timers)
+            .prop_map(|(bot, trigger, outcome, timers)| Action::Ran { bot, trigger, outcome, timers }),
+        1 => (0..3_u8, any::<u8>()).prop_map(|(bot, trigger)| Action::Skip { bot, trigger }),
+        1 => (0..3_u8).prop_map(|bot| Action::Runtime { bot }),
+        4 => (0..3_u8, prop::bool::weighted(0.1)).prop_map(|(bot, skew)| Action::Fire { bot, skew }),
+        1 => (0..3_u8, prop_oneof![4 => 0..10_u32, 1 => 86_000..90_000_u32])
+            .prop_map(|(bot, seconds)| Action::Hold { bot, seconds }),
+        1 => (0..3_u8).prop_map(|bot| Action::Release { bot }),
         1 => (0..3_u8).prop_map(|bot| Action::Error { bot }),
         1 => actor().prop_map(|by| Action::Rename { by }),
         4 => (slot(), any::<bool>(), actor()).prop_map(|(slot, admin, by)| Action::SetAdmin { slot, admin, by }),
@@ -105,6 +125,7 @@ fn action() -> impl Strategy<Value = Action> {
             .prop_map(|(slot, skew, by)| Action::Invite { slot, skew, by }),
         1 => (slot(), actor()).prop_map(|(slot, by)| Action::CloseSlot { slot, by }),
         1 => actor().prop_map(|by| Action::Close { by }),
+        1 => prop_oneof![9 => Just(Action::Finish), 1 => Just(Action::Stop)],
     ]
 }
 
@@ -117,8 +138,10 @@ pub(super) fn attempts() -> impl Strategy<Value = Vec<Attempt>> {
         1 => Just(Fault::WrongBodyHash),
         1 => Just(Fault::WrongKind),
     ];
-    let attempt = (action(), prop::option::weighted(0.3, any::<u8>()), -50..500_i16, fault)
-        .prop_map(|(action, cause, elapsed, fault)| Attempt { action, cause, elapsed, fault });
+    let cause = prop::option::weighted(0.3, any::<u8>());
+    let attempt = (action(), cause, -50..500_i16, fault, prop::bool::weighted(0.8)).prop_map(
+        |(action, cause, elapsed, fault, fires_timers)| Attempt { action, cause, elapsed, fault, fires_timers },
+    );
     prop::collection::vec(attempt, 0..160)
 }
 
@@ -132,6 +155,14 @@ pub(super) fn opening(state: &ChannelState, mutable: bool) -> Entry {
 
 pub(super) fn player(who: u8) -> Hash {
     Hash::of(&[b"player", &[who]])
+}
+
+/// Returns the entry of the next timer that is due at the latest time of a following attempt.
+pub(super) fn due_timer(state: &ChannelState) -> Option<Entry> {
+    let (bot, timer) = state.next_timer()?;
+    let event = SystemEvent::Timer { bot_id: bot.bot_id.clone(), n: timer.n, set_by: timer.set_by };
+    let elapsed = timer.due.as_millis() - state.head.ts.as_millis();
+    (elapsed <= 500).then(|| entry(state, elapsed.max(0), Sender::System, event.kind(), None, None, event.to_body()))
 }
 
 fn entry(
@@ -173,13 +204,17 @@ impl Attempt {
             _ => {
                 let event = self.event(state);
                 let cause = match (&self.action, &event) {
-                    (Action::Ran { .. }, SystemEvent::BotRan { trigger, .. }) => Some(*trigger),
+                    (_, SystemEvent::BotRan { trigger, .. } | SystemEvent::BotSkipped { trigger, .. }) => {
+                        Some(*trigger)
+                    }
                     (Action::Detach { bot, by: None, .. }, _) if cause.is_none() => {
                         attached(*bot).map(|bot| bot.attached)
                     }
                     _ => cause,
                 };
-                entry(state, self.elapsed.into(), Sender::System, event.kind(), None, cause, event.to_body())
+                // By then every timer is due.
+                let elapsed = if matches!(self.action, Action::Fire { .. }) { 10_000 } else { self.elapsed.into() };
+                entry(state, elapsed, Sender::System, event.kind(), None, cause, event.to_body())
             }
         };
         let envelope = &mut entry.envelope;
@@ -200,6 +235,7 @@ impl Attempt {
             let bot = composition.bots.get(usize::from(bot));
             bot.map_or_else(|| (BotId::new("Nobody", 0), SlotId::at(0)), |bot| (bot.bot_id.clone(), bot.slot_id))
         };
+        let head = |bot: u8| state.head.bots.get(usize::from(bot)).cloned().unwrap_or_default();
         match self.action.clone() {
             Action::Post { .. } | Action::BotPost { .. } => unreachable!("posts are not system events"),
             Action::Create { mutable } => {
@@ -240,16 +276,46 @@ impl Attempt {
                 SystemEvent::MemberLeave { slot_id: slot, label, by: by.unwrap_or(Actor::Slot(slot)) }
             }
             Action::Kick { slot, by } => SystemEvent::MemberKick { slot_id: slot, label, by },
-            Action::Ran { bot: n, trigger, outcome } => SystemEvent::BotRan {
+            Action::Ran { bot: n, trigger, outcome, timers } => SystemEvent::BotRan {
                 bot_id: bot(n).0,
                 hook: Hook::OnMessage,
                 trigger: u64::from(trigger) % (state.size() + 1),
                 outcome,
                 state_hash: None,
                 drawn: vec![],
-                timers: vec![],
+                timers: {
+                    let mut last = head(n).timers_set;
+                    let change = |(skew, after): (u32, Option<u16>)| {
+                        last += skew;
+                        TimerChange { n: last, after_ms: after.map(u64::from) }
+                    };
+                    timers.into_iter().map(change).collect()
+                },
                 exchanged: None,
+                undelivered: vec![],
             },
+            Action::Skip { bot: n, trigger } => SystemEvent::BotSkipped {
+                bot_id: bot(n).0,
+                trigger: u64::from(trigger) % (state.size() + 1),
+                step: 0,
+                hook: Hook::OnMessage,
+                reason: SkipReason::Budget,
+            },
+            Action::Runtime { bot: n } => SystemEvent::BotRuntime {
+                bot_id: bot(n).0,
+                runtime: Runtime { worker: "2".to_owned(), python: String::new(), lock_hash: player(103) },
+                sandbox: "none".to_owned(),
+                sandbox_report: None,
+            },
+            Action::Fire { bot: n, skew } => {
+                let timer = head(n).timers.first().map_or((1, 1), |timer| (timer.n, timer.set_by));
+                SystemEvent::Timer { bot_id: bot(n).0, n: timer.0 + u32::from(skew), set_by: timer.1 }
+            }
+            Action::Hold { bot: n, seconds } => {
+                let until = state.head.ts.after_millis(u64::from(seconds) * 1_000);
+                SystemEvent::SeatsHeld { bot_id: bot(n).0, until }
+            }
+            Action::Release { bot: n } => SystemEvent::SeatsReleased { bot_id: bot(n).0 },
             Action::Error { bot: n } => SystemEvent::BotError {
                 bot_id: bot(n).0,
                 hook: Hook::OnMessage,
@@ -265,7 +331,9 @@ impl Attempt {
                 SystemEvent::InviteIssued { slot_id: slot, generation, by }
             }
             Action::CloseSlot { slot, by } => SystemEvent::SlotClosed { slot_id: slot, by },
-            Action::Close { by } => SystemEvent::Closed { by },
+            Action::Close { by } => SystemEvent::CloseRequested { by },
+            Action::Finish => SystemEvent::Closed {},
+            Action::Stop => SystemEvent::OperatorStopped {},
         }
     }
 }

@@ -4,7 +4,8 @@
 use mcp_multiplayer_protocol::channel::{ChannelState, Draft, Hook, SlotKind};
 use mcp_multiplayer_protocol::{
     Actor, Author, Body, BotAnnouncement, BotId, ChannelId, Contribution, Entry, Hash, HookOutcome, KeystreamRange,
-    Kind, NetworkExchange, Runtime, Salt, SandboxReport, Sender, SlotId, SlotSpec, SystemEvent, TimerChange, Timestamp,
+    Kind, NetworkExchange, Runtime, Salt, SandboxReport, Sender, SkipReason, SlotId, SlotSpec, SystemEvent,
+    TimerChange, Timestamp,
 };
 use serde_json::{Map, Value, json};
 
@@ -40,7 +41,7 @@ pub(super) fn entries_of_bots() -> Vec<(&'static str, Entry)> {
     log.system("channel created", None, &created);
     let mut attached = attach("GuessBot", 0, 0, None, None);
     if let SystemEvent::BotAttach { hooks, sandbox, sandbox_report, policy_off, .. } = &mut attached {
-        hooks.push(Hook::OnTimer);
+        hooks.extend([Hook::OnTimer, Hook::OnClose]);
         "kernel".clone_into(sandbox);
         *sandbox_report = Some(SandboxReport {
             active: vec!["seccomp".to_owned(), "landlock".to_owned()],
@@ -54,8 +55,6 @@ pub(super) fn entries_of_bots() -> Vec<(&'static str, Entry)> {
     let contribution = Contribution { slot_id: SlotId::at(1), entry: 3, entropy: Hash::of(&[b"four dice: 6 1 3 3"]) };
     let opened = SystemEvent::EntropyOpened { bot_id: referee(), epoch: 0, contributions: vec![contribution] };
     log.system("keystream opened", Some(3), &opened);
-    let due = Timestamp::from_millis(START + 60_000);
-    let set = |due| TimerChange { name: "turn".to_owned(), due };
     let ran = SystemEvent::BotRan {
         bot_id: referee(),
         hook: Hook::OnJoin,
@@ -66,18 +65,46 @@ pub(super) fn entries_of_bots() -> Vec<(&'static str, Entry)> {
             KeystreamRange { epoch: 0, open: false, from: 0, to: 8 },
             KeystreamRange { epoch: 0, open: true, from: 0, to: 40 },
         ],
-        timers: vec![set(Some(due)), set(None)],
+        timers: vec![
+            TimerChange { n: 1, after_ms: Some(60_000) },
+            TimerChange { n: 1, after_ms: None },
+            TimerChange { n: 2, after_ms: Some(1_000) },
+        ],
         exchanged: Some(NetworkExchange {
             record_hash: Hash::of(&[b"record"]),
             hosts: vec!["example.com:443".to_owned()],
             sealed: true,
         }),
+        undelivered: vec![1],
     };
     log.system("a hook ran that drew, set timers and asked the world", Some(3), &ran);
-    log.system("timer fired", None, &SystemEvent::Timer { bot_id: referee(), name: "turn".to_owned() });
+    let until = Timestamp::from_millis(START + 3_600_000);
+    log.system("seats held", Some(3), &SystemEvent::SeatsHeld { bot_id: referee(), until });
+    log.system("timer fired", None, &SystemEvent::Timer { bot_id: referee(), n: 2, set_by: 5 });
     let (seed, next_commitment) = ("00".repeat(32), Hash::of(&[b"next"]));
-    let revealed = SystemEvent::SeedRevealed { bot_id: referee(), epoch: 0, seed, next_commitment };
-    log.system("seed revealed", Some(6), &revealed);
+    let revealed = SystemEvent::SeedRevealed { bot_id: referee(), epoch: 0, began: 2, seed, next_commitment };
+    log.system("seed revealed", Some(7), &revealed);
+    log.system("seats released", Some(3), &SystemEvent::SeatsReleased { bot_id: referee() });
+    let skipped = SystemEvent::BotSkipped {
+        bot_id: referee(),
+        trigger: 7,
+        step: 0,
+        hook: Hook::OnTimer,
+        reason: SkipReason::Stale,
+    };
+    log.system("a hook was skipped", Some(7), &skipped);
+    let changed = SystemEvent::BotRuntime {
+        bot_id: referee(),
+        runtime: Runtime {
+            worker: "0.2.0".to_owned(),
+            python: "3.13.5".to_owned(),
+            lock_hash: Hash::of(&[b"requirements"]),
+        },
+        sandbox: "full".to_owned(),
+        sandbox_report: None,
+    };
+    log.system("other software runs a bot", None, &changed);
+    log.system("channel stopped by the operator", None, &SystemEvent::OperatorStopped {});
     log.entries
 }
 
@@ -204,9 +231,17 @@ fn append_changes(log: &mut Log) {
 fn append_ending(log: &mut Log) {
     let bot = Sender::Bot(referee());
     log.post("player's last word", Sender::Slot(SlotId::at(1)), "user", None, None, json!({ "text": "I concede" }));
-    log.system("channel closed", None, &SystemEvent::Closed { by: Actor::Owner });
-    log.post("bot's post after the close", bot, "bot", None, Some(33), json!({ "text": "37 it was", "target": 37 }));
-    log.hook_ran("a hook ran after the close", Hook::OnMessage, 33, HookOutcome::Ok, None);
+    log.system("close requested", None, &SystemEvent::CloseRequested { by: Actor::Owner });
+    log.post(
+        "bot's post while the channel is closing",
+        bot,
+        "bot",
+        None,
+        Some(33),
+        json!({ "text": "37 it was", "target": 37 }),
+    );
+    log.hook_ran("a hook ran while the channel is closing", Hook::OnMessage, 33, HookOutcome::Ok, None);
+    log.system("channel closed", None, &SystemEvent::Closed {});
 }
 
 fn referee() -> BotId {
@@ -267,6 +302,7 @@ impl Log {
             drawn: vec![],
             timers: vec![],
             exchanged: None,
+            undelivered: vec![],
         };
         self.system(name, Some(trigger), &event);
     }

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use mcp_multiplayer_bot_supervisor::referee::{Memory, Turn, Verdict};
 use mcp_multiplayer_protocol::channel::{Bot, HookCall};
-use mcp_multiplayer_protocol::{BotId, Entry, Error, SystemEvent};
+use mcp_multiplayer_protocol::{BotId, Entry, Error, SkipReason, SystemEvent};
 
 use super::backoff::Backoff;
 use super::runner::{RunError, Runner};
@@ -37,15 +37,8 @@ impl Runner {
         (call, trigger): (HookCall, &Entry),
         to: BotCursor,
     ) -> Result<bool, RunError> {
-        let turn = Turn {
-            bot,
-            call,
-            trigger,
-            step: self.cursor.step,
-            memory: &self.memory,
-            seeds: &self.seeds,
-            body_limit: relay.config.body_bytes,
-        };
+        self.announce_runtime(relay, channel, bot).await?;
+        let turn = self.turn(relay, bot, (call, trigger));
         failpoint::hit("bot.before_hook");
         let request = turn.request(self.env.clone()).expect("a relay has the seeds of its bots");
         let report = relay.supervisor.run(&self.key, &self.program, request).await?;
@@ -66,14 +59,67 @@ impl Runner {
             channel.set_start_failure(&bot.bot_id, failure);
         }
         let cursor = CursorMove { from: self.stored, to };
-        let committed = self.commit_verdict(relay, channel, &turn, turn.judge(report), cursor).await?;
+        let verdict = turn.judge(report);
+        let committed = self.commit_verdict(relay, channel, &turn, verdict, cursor).await?;
         failpoint::hit("bot.after_commit");
+        Ok(self.move_on(committed, to))
+    }
+
+    /// Appends that a call does not run, and why; the cursor is then at `to`. Returns `true` if the bot was detached.
+    pub(super) async fn skip_hook(
+        &mut self,
+        relay: &Relay,
+        channel: &Arc<LiveChannel>,
+        bot: &Bot,
+        (call, trigger): (HookCall, &Entry),
+        to: BotCursor,
+        reason: SkipReason,
+    ) -> Result<bool, RunError> {
+        let turn = self.turn(relay, bot, (call, trigger));
+        let cursor = CursorMove { from: self.stored, to };
+        let committed = self.commit_verdict(relay, channel, &turn, turn.skipped(reason), cursor).await?;
+        Ok(self.move_on(committed, to))
+    }
+
+    pub(super) fn turn<'a>(&'a self, relay: &Relay, bot: &'a Bot, (call, trigger): (HookCall, &'a Entry)) -> Turn<'a> {
+        Turn {
+            bot,
+            call,
+            trigger,
+            step: self.cursor.step,
+            memory: &self.memory,
+            seeds: &self.seeds,
+            body_limit: relay.config.body_bytes,
+        }
+    }
+
+    /// Takes over the result of a call, and the cursor that was stored with it. Returns `true` if the bot was detached.
+    fn move_on(&mut self, committed: Committed, to: BotCursor) -> bool {
         if let Some(memory) = committed.memory {
             self.memory = memory;
         }
         self.memory.mark_stored();
         (self.stored, self.cursor) = (to, to);
-        Ok(committed.detached)
+        committed.detached
+    }
+
+    /// Tells players if other software, or another sandbox, runs the bot than the log says so far.
+    async fn announce_runtime(&mut self, relay: &Relay, channel: &Arc<LiveChannel>, bot: &Bot) -> Result<(), RunError> {
+        if self.runtime_announced {
+            return Ok(());
+        }
+        let status = relay.sandbox_status().await?;
+        if bot.runtime_hash != status.runtime_hash() {
+            let event = SystemEvent::BotRuntime {
+                bot_id: bot.bot_id.clone(),
+                runtime: status.runtime().clone(),
+                sandbox: status.level().to_owned(),
+                sandbox_report: Some(status.report().clone()),
+            };
+            self.commit_memory(channel, &bot.bot_id, self.memory.clone(), Some((&event, None))).await?;
+        }
+        self.runtime_announced = true;
+        Ok(())
     }
 
     /// Appends the effects of a call.
@@ -177,12 +223,11 @@ fn propose(
 }
 
 /// The change that moves a bot's cursor, and stores its memory if that has changed.
-pub(super) fn advance(bot_id: BotId, cursor: CursorMove, memory: &Memory) -> BotChange {
+fn advance(bot_id: BotId, cursor: CursorMove, memory: &Memory) -> BotChange {
     BotChange::Advance {
         bot_id,
         from: cursor.from,
         to: cursor.to,
         state: memory.has_changed().then(|| memory.to_text()),
-        timer: memory.next_timer().map(|(_, due)| due),
     }
 }

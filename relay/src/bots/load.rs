@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use mcp_multiplayer_bot_supervisor::referee::Memory;
 use mcp_multiplayer_bot_supervisor::{BotKey, Program};
@@ -24,8 +25,9 @@ impl Runner {
         let Some(stored) = stored.filter(|stored| !stored.detached) else { return Ok(Loaded::Detached) };
         // Checked here although it was checked when the bot was attached: since then, the relay may have been restarted
         // with a higher minimum or on a platform with fewer layers.
-        if stored.bot.code_ref.is_none() && !relay.takes_inline_code().await? {
-            return Ok(Loaded::BelowMinimum);
+        let below_minimum = stored.bot.code_ref.is_none() && !relay.takes_inline_code().await?;
+        if below_minimum {
+            report_waiting_bot(relay, channel, bot_id).await;
         }
         let memory = stored.state.as_deref().and_then(Memory::parse).ok_or(RunError::Corrupt)?;
         let params = serde_json::from_str(&stored.bot.params).map_err(|_| RunError::Corrupt)?;
@@ -45,6 +47,23 @@ impl Runner {
             stored: stored.cursor,
             cursor: stored.cursor,
             memory,
+            below_minimum,
+            runtime_announced: false,
+            closing_time: Duration::ZERO,
         })))
     }
+}
+
+/// Tells the operator that an inline bot does not run. Its hooks stay due, so a relay that is started with a sandbox that
+/// reaches the minimum runs them.
+async fn report_waiting_bot(relay: &Relay, channel: &LiveChannel, bot_id: &BotId) {
+    let sandbox = relay.sandbox_level().await.unwrap_or("none");
+    tracing::warn!(
+        channel_id = %channel.channel_id(),
+        %bot_id,
+        sandbox,
+        minimum = relay.config.bot_sandbox_minimum.name(),
+        remedy = "restart the relay where the sandbox has the missing layers, lower bot_sandbox_minimum, or set bot_allow_unsandboxed",
+        "an inline bot does not run because the sandbox is below bot_sandbox_minimum; its hooks wait"
+    );
 }

@@ -1,14 +1,16 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
 
 use mcp_multiplayer_bot_supervisor::referee::{Memory, Seeds};
 use mcp_multiplayer_bot_supervisor::{BotKey, Program, Unavailable};
 use mcp_multiplayer_protocol::channel::{Bot, Cascade, HookCall, plan};
-use mcp_multiplayer_protocol::{BotId, Entry, Secret, Timestamp};
+use mcp_multiplayer_protocol::{BotId, Entry, Secret, SkipReason, Timestamp, limits};
 use thiserror::Error as ThisError;
 use tokio::time::sleep;
 
 use super::backoff::Backoff;
+use super::timers::{append_due_timers, next_timer};
 use crate::channel::{CommitError, LiveChannel};
 use crate::state::Relay;
 use crate::store::{BotCursor, StoreError};
@@ -30,6 +32,12 @@ pub(super) struct Runner {
     /// worth a write of their own.
     pub(super) cursor: BotCursor,
     pub(super) memory: Memory,
+    /// `true` if the bot is inline and the sandbox does not reach the operator's minimum: no hook runs.
+    pub(super) below_minimum: bool,
+    /// `true` once the log says what runs the bot now.
+    pub(super) runtime_announced: bool,
+    /// Time that the bot's hooks have run since the request to close the channel.
+    pub(super) closing_time: Duration,
 }
 
 /// Reasons why a runner could not go on. It tries again with the bot as the store has it.
@@ -52,16 +60,13 @@ pub(super) enum Loaded {
     Runner(Box<Runner>),
     /// The bot was detached meanwhile.
     Detached,
-    /// The bot is inline, and the sandbox does not reach the operator's minimum.
-    BelowMinimum,
 }
 
 /// State of a bot after all due hooks were run.
 enum CaughtUp {
     /// Nothing is due before the bot's next timer, if it has one.
     Waiting(Option<Timestamp>),
-    /// The bot will not run again while this relay runs: it was detached, its channel is closed and all its hooks have
-    /// run, or the sandbox is below the operator's minimum for it.
+    /// The bot will not run again: it was detached, or its channel is closed.
     Ended,
 }
 
@@ -131,38 +136,42 @@ async fn catch_up(
             return Ok(CaughtUp::Waiting(None));
         }
         let state = channel.durable();
-        let Some(place) = state.composition.bots.iter().position(|bot| bot.bot_id == *bot_id) else {
+        let found = state.bots().find(|(bot, _)| bot.bot_id == *bot_id);
+        let Some((bot, head)) = found.filter(|_| state.composition.closed.is_none()) else {
             if let Some(runner) = runner {
                 relay.supervisor.retire(&runner.key).await;
             }
+            channel.close_if_finished().await?;
             return Ok(CaughtUp::Ended);
         };
         if runner.is_none() {
             match Runner::load(relay, channel, bot_id).await? {
                 Loaded::Runner(loaded) => *runner = Some(*loaded),
                 Loaded::Detached => return Ok(CaughtUp::Ended),
-                Loaded::BelowMinimum => {
-                    report_waiting_bot(relay, channel, bot_id).await;
-                    return Ok(CaughtUp::Ended);
-                }
             }
         }
         let runner = runner.as_mut().expect("loaded above");
-        let (bot, due) = (&state.composition.bots[place], state.head.due[place]);
+        let closing = state.composition.close_requested;
         channel.set_bot_cursor(bot_id, runner.cursor);
-        if runner.cursor.entry > due {
-            let Some(closed) = state.composition.closed else {
-                if runner.append_due_timer(channel, bot_id).await? {
-                    continue;
-                }
-                return Ok(CaughtUp::Waiting(runner.memory.next_timer().map(|(_, due)| due)));
-            };
-            runner.finish_after_close(channel, bot_id, closed).await?;
-            relay.supervisor.retire(&runner.key).await;
-            return Ok(CaughtUp::Ended);
+        if runner.cursor.entry > head.due {
+            if let Some(request) = closing {
+                runner.finish(channel, bot_id, request).await?;
+                relay.supervisor.retire(&runner.key).await;
+                channel.close_if_finished().await?;
+                return Ok(CaughtUp::Ended);
+            }
+            let timer = next_timer(channel, bot_id);
+            if timer.is_some_and(|due| due <= channel.now()) {
+                append_due_timers(channel).await?;
+                continue;
+            }
+            return Ok(CaughtUp::Waiting(timer));
+        }
+        if runner.below_minimum && closing.is_none() {
+            return Ok(CaughtUp::Waiting(None));
         }
         for entry in channel.entries_after(runner.cursor.entry - 1).await? {
-            if entry.id() > due {
+            if entry.id() > head.due {
                 break;
             }
             // The bot's view of the channel follows the log entry by entry, and so do its hooks. The entry that
@@ -170,10 +179,11 @@ async fn catch_up(
             if entry.id() > bot.attached {
                 runner.memory.apply(&entry);
             }
-            let after_close = state.composition.closed.is_some_and(|closed| entry.id() > closed);
-            let calls = if after_close { vec![] } else { plan(bot, &entry, cascade_depth(channel, &entry).await?) };
+            let after_request = closing.is_some_and(|request| entry.id() > request);
+            let calls = if after_request { vec![] } else { plan(bot, &entry) };
             if runner.run_calls(relay, channel, bot, &entry, &calls).await? {
                 relay.supervisor.retire(&runner.key).await;
+                channel.close_if_finished().await?;
                 return Ok(CaughtUp::Ended);
             }
         }
@@ -201,7 +211,7 @@ impl Runner {
             };
             let is_last = step + 1 == calls.len();
             let to = if is_last { next_entry } else { BotCursor { step: self.cursor.step + 1, ..self.cursor } };
-            let detached = self.run_hook(relay, channel, bot, (*call, entry), to).await?;
+            let detached = self.run_or_skip(relay, channel, bot, (*call, entry), to).await?;
             channel.set_bot_cursor(&bot.bot_id, to);
             if detached {
                 return Ok(true);
@@ -209,20 +219,41 @@ impl Runner {
         }
         Ok(false)
     }
-}
 
-/// Tells the operator that an inline bot does not run. Its hooks stay due, so a relay that is started with a sandbox that
-/// reaches the minimum runs them.
-async fn report_waiting_bot(relay: &Relay, channel: &LiveChannel, bot_id: &BotId) {
-    let sandbox = relay.sandbox_level().await.unwrap_or("none");
-    tracing::warn!(
-        channel_id = %channel.channel_id(),
-        %bot_id,
-        sandbox,
-        minimum = relay.config.bot_sandbox_minimum.name(),
-        remedy = "restart the relay where the sandbox has the missing layers, lower bot_sandbox_minimum, or set bot_allow_unsandboxed",
-        "an inline bot does not run because the sandbox is below bot_sandbox_minimum; its hooks wait"
-    );
+    /// Runs a call, or appends why it does not run. Returns `true` if the bot was detached.
+    async fn run_or_skip(
+        &mut self,
+        relay: &Relay,
+        channel: &Arc<LiveChannel>,
+        bot: &Bot,
+        (call, entry): (HookCall, &Entry),
+        to: BotCursor,
+    ) -> Result<bool, RunError> {
+        let closing = channel.composition().close_requested.is_some();
+        let reason = if cascade_depth(channel, entry).await? >= limits::CASCADE_DEPTH {
+            Some(SkipReason::Depth)
+        } else if self.turn(relay, bot, (call, entry)).is_stale() {
+            Some(SkipReason::Stale)
+        } else if self.below_minimum {
+            Some(SkipReason::Unavailable)
+        } else {
+            closing.then(|| self.refuse_at_close(call)).flatten()
+        };
+        if let Some(reason) = reason {
+            return self.skip_hook(relay, channel, bot, (call, entry), to, reason).await;
+        }
+        let started = Instant::now();
+        let ran = self.run_hook(relay, channel, bot, (call, entry), to).await;
+        if closing {
+            self.closing_time += started.elapsed();
+        }
+        match ran {
+            Err(RunError::Worker(_)) if Self::is_close_overdue(channel).await? => {
+                self.skip_hook(relay, channel, bot, (call, entry), to, SkipReason::Unavailable).await
+            }
+            ran => ran,
+        }
+    }
 }
 
 /// Number of bot posts that led to an entry, itself included.

@@ -1,46 +1,18 @@
 use std::sync::Arc;
 
-use mcp_multiplayer_protocol::{BotId, SystemEvent};
+use mcp_multiplayer_protocol::{BotId, Timestamp};
 
-use super::hook::{CursorMove, advance};
-use super::runner::{RunError, Runner};
-use crate::channel::LiveChannel;
+use crate::channel::{CommitError, LiveChannel};
 
-impl Runner {
-    /// Appends the `timer` entry of the bot's next timer if it is due; that entry then starts `on_timer`.
-    ///
-    /// Returns `false` when no timer is due. `true` means that the bot may have a hook to run now.
-    pub(super) async fn append_due_timer(
-        &mut self,
-        channel: &Arc<LiveChannel>,
-        bot_id: &BotId,
-    ) -> Result<bool, RunError> {
-        let now = channel.now();
-        let Some(name) = self.memory.next_timer().filter(|(_, due)| *due <= now).map(|(name, _)| name.to_owned())
-        else {
-            return Ok(false);
-        };
-        let mut memory = self.memory.clone();
-        memory.remove_timer(&name);
-        let event = SystemEvent::Timer { bot_id: bot_id.clone(), name };
-        let cursor = CursorMove { from: self.stored, to: self.cursor };
-        let fired = channel
-            .commit(|proposal| {
-                // An entry may have arrived meanwhile whose hook cancels the timer or sets it again. Hooks
-                // run in the order of the log, so that one comes first, and the timer is looked at again after it.
-                let state = proposal.state();
-                let place = state.composition.bots.iter().position(|bot| bot.bot_id == *bot_id);
-                if place.is_none_or(|place| state.head.due[place] >= self.cursor.entry) {
-                    return Ok(false);
-                }
-                proposal.push_event(&event, None)?;
-                proposal.bots.push(advance(bot_id.clone(), cursor, &memory));
-                Ok(true)
-            })
-            .await?;
-        if fired {
-            self.set_stored(memory);
-        }
-        Ok(true)
-    }
+/// Appends the `timer` entries of all timers of the channel that are due; each then starts its bot's `on_timer`.
+///
+/// A member's entry does the same in its own batch. Neither waits for hooks that are due on earlier entries, so that a busy
+/// bot does not add to a player's time. If one of those hooks turns out to cancel the timer, `on_timer` is skipped.
+pub(super) async fn append_due_timers(channel: &Arc<LiveChannel>) -> Result<(), CommitError> {
+    channel.commit(|proposal| proposal.step().fire_due_timers()).await
+}
+
+/// Time at which the next timer of a bot fires.
+pub(super) fn next_timer(channel: &LiveChannel, bot_id: &BotId) -> Option<Timestamp> {
+    channel.durable().bot_head(bot_id)?.timers.iter().map(|timer| timer.due).min()
 }

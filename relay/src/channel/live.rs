@@ -1,4 +1,4 @@
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
@@ -49,6 +49,8 @@ pub(super) struct Tip {
     pub(super) recent: RecentEntries,
     pub(super) time: ChannelTime,
     cursors: HashMap<BotId, BotCursor>,
+    /// The bots that have done everything that they had to do before the channel is closed.
+    pub(super) finished: HashSet<BotId>,
     /// Failures of `on_init` with the exceptions' messages, which are not in the log.
     start_failures: VecDeque<(BotId, String)>,
 }
@@ -77,6 +79,7 @@ impl LiveChannel {
                 recent: RecentEntries::default(),
                 time,
                 cursors: HashMap::new(),
+                finished: HashSet::new(),
                 start_failures: VecDeque::new(),
             }),
             progress: watch::Sender::new(0),
@@ -173,20 +176,21 @@ impl LiveChannel {
     /// Returns `true` if a bot has yet to pass an entry up to `id` that may start one of its hooks.
     pub(crate) fn has_due_hooks(&self, id: u64) -> bool {
         let tip = self.tip();
-        tip.durable.composition.bots.iter().zip(&tip.durable.head.due).any(|(bot, due)| {
-            // Without a cursor the bot's runner has not started yet: all of the bot's hooks may be due.
-            let next = tip.cursors.get(&bot.bot_id).map_or(bot.attached, |cursor| cursor.entry);
-            next <= *due && next <= id
-        })
+        tip.durable.composition.closed.is_none()
+            && tip.durable.bots().any(|(bot, head)| {
+                // Without a cursor the bot's runner has not started yet: all of the bot's hooks may be due.
+                let next = tip.cursors.get(&bot.bot_id).map_or(bot.attached, |cursor| cursor.entry);
+                next <= head.due && next <= id
+            })
     }
 
     /// Returns `true` if a bot's `on_init` has run or it defines none; `None` if the bot is not attached.
     pub(crate) fn is_started(&self, bot_id: &BotId) -> Option<bool> {
         let tip = self.tip();
         let state = &tip.durable;
-        let place = state.composition.bots.iter().position(|bot| bot.bot_id == *bot_id)?;
-        let attached = state.composition.bots[place].attached;
-        let starts_no_hook = state.head.due[place] < attached;
+        let (bot, head) = state.bots().find(|(bot, _)| bot.bot_id == *bot_id)?;
+        let attached = bot.attached;
+        let starts_no_hook = head.due < attached;
         Some(starts_no_hook || tip.cursors.get(bot_id).is_some_and(|cursor| cursor.entry > attached || cursor.step > 0))
     }
 

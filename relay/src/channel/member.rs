@@ -1,7 +1,8 @@
-use mcp_multiplayer_protocol::channel::{Composition, Holder, may_change_bots};
+use mcp_multiplayer_protocol::channel::{Composition, Slot, may_change_bots};
 use mcp_multiplayer_protocol::{Actor, Error, ErrorCode, Hash, SlotId};
 
 use super::visibility::Visibility;
+use crate::store::Tenure;
 
 /// A member in the context of one request: the seat that it acts from, or the owner without a seat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,11 +61,13 @@ impl Member {
     pub(crate) fn visibility(self, composition: &Composition) -> Visibility {
         let seat = match self.actor {
             Actor::Owner => None,
-            Actor::Slot(slot_id) => match composition.slot(slot_id).and_then(|slot| slot.holder.as_ref()) {
-                Some(Holder::Player { since, .. }) => Some((slot_id, *since)),
-                _ => None,
-            },
+            Actor::Slot(slot_id) => composition.slot(slot_id).and_then(Slot::tenure_began).map(|began| Tenure {
+                slot_id,
+                number: self.tenure,
+                began,
+                ended: None,
+            }),
         };
-        Visibility::new(seat)
+        Visibility::of_member(seat)
     }
 }

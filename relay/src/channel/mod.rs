@@ -9,8 +9,10 @@
 //! - `sync`: the long-poll, and waiting for a change without missing one;
 //! - `member`, `visibility`: the seat that a principal acts from, and the entries that it may read;
 //! - `time`: the time of entries and timers, which does not go back when the clock does;
+//! - `closing`: the last entry of a channel that is being closed;
 //! - `registry`: the channels that are live in this process.
 
+mod closing;
 mod commit;
 mod live;
 mod member;
@@ -27,3 +29,4 @@ pub(crate) use member::Member;
 pub(crate) use proposal::Proposal;
 pub(crate) use registry::{Channels, StartRunner};
 pub(crate) use sync::{Page, wait_for_change};
+pub(crate) use visibility::Visibility;

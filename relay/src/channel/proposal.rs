@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use mcp_multiplayer_protocol::channel::{ChannelState, Draft, Salts, Step};
-use mcp_multiplayer_protocol::{Entry, Error, Salt, SystemEvent, Timestamp};
+use mcp_multiplayer_protocol::{Entry, Error, Salt, SlotId, SystemEvent, Timestamp};
 
 use crate::clock::Random;
 use crate::store::{BotChange, ChannelBatch, IdempotencyRecord, Membership};
@@ -13,6 +13,8 @@ pub(crate) struct Proposal {
     step: Step<Random>,
     /// The record that answers a repeat of the request.
     pub(crate) idempotency: Option<IdempotencyRecord>,
+    /// Slots whose holder gives them up or loses them, and the entry with which that happens.
+    ended: Vec<(SlotId, u64)>,
     /// Principals that become members of the channel.
     pub(crate) memberships: Vec<Membership>,
     /// Changes to bots.
@@ -27,7 +29,13 @@ impl Salts for Random {
 
 impl Proposal {
     pub(crate) fn new(state: ChannelState, now: Timestamp, random: Random) -> Self {
-        Self { step: Step::new(state, now, random), idempotency: None, memberships: Vec::new(), bots: Vec::new() }
+        Self {
+            step: Step::new(state, now, random),
+            idempotency: None,
+            ended: Vec::new(),
+            memberships: Vec::new(),
+            bots: Vec::new(),
+        }
     }
 
     /// The state after the entries proposed so far.
@@ -47,7 +55,14 @@ impl Proposal {
 
     /// Proposes an entry of the relay's own.
     pub(crate) fn push_event(&mut self, event: &SystemEvent, cause: Option<u64>) -> Result<&Arc<Entry>, Error> {
-        self.step.push_event(event, cause)
+        let entry = self.step.push_event(event, cause)?;
+        if let SystemEvent::MemberLeave { slot_id, .. }
+        | SystemEvent::MemberKick { slot_id, .. }
+        | SystemEvent::MemberRejoin { slot_id, .. } = event
+        {
+            self.ended.push((*slot_id, entry.id()));
+        }
+        Ok(entry)
     }
 
     /// The proposal as one batch; `None` when it changes nothing.
@@ -63,6 +78,7 @@ impl Proposal {
             entries,
             state,
             idempotency: self.idempotency,
+            ended: self.ended,
             memberships: self.memberships,
             bots: self.bots,
         })

@@ -14,6 +14,8 @@ use crate::error::store_failed;
 /// Longest time that a reader waits for the hooks that are due on the entries it is about to read, so
 /// that a move arrives together with the referee's response.
 const HOOK_GRACE: Duration = Duration::from_millis(250);
+/// Most entries that are looked at for one page. Somebody who may see few of them gets pages with few messages, or none.
+const PAGE_SCANNED: u64 = 20_000;
 /// Size of a message in JSON without its body and the names of its sender and kind, in bytes.
 const MESSAGE_BYTES: usize = 200;
 
@@ -74,7 +76,7 @@ impl LiveChannel {
             progress.mark_unchanged();
             let visibility = authorize(&self.composition())?;
             // Without a wait, no timer is started: it would round up to a millisecond.
-            if self.has_news(visibility, &mut scanned).await? || page.wait.is_zero() {
+            if self.has_news(&visibility, &mut scanned).await? || page.wait.is_zero() {
                 break;
             }
             if !wait_for_change(&mut progress, deadline, shutdown).await {
@@ -98,7 +100,7 @@ impl LiveChannel {
     /// Returns `true` if there is a visible entry after `scanned` that another member, a bot or the relay wrote.
     ///
     /// Moves `scanned` over the entries without news, so that they are not looked at again.
-    async fn has_news(&self, visibility: Visibility, scanned: &mut u64) -> Result<bool, Error> {
+    async fn has_news(&self, visibility: &Visibility, scanned: &mut u64) -> Result<bool, Error> {
         loop {
             let entries = self.entries_after(*scanned).await.map_err(store_failed)?;
             let Some(last) = entries.last() else { return Ok(false) };
@@ -119,7 +121,8 @@ impl LiveChannel {
         let composition = &*state.composition;
         let visibility = authorize(composition)?;
         let (mut messages, mut cursor, mut bytes, mut has_more) = (Vec::new(), page.cursor, 0, false);
-        'reading: while cursor < state.size() {
+        let end = state.size().min(page.cursor.saturating_add(PAGE_SCANNED));
+        'reading: while cursor < end {
             let entries = self.entries_after(cursor).await.map_err(store_failed)?;
             if entries.is_empty() {
                 break;
@@ -139,7 +142,9 @@ impl LiveChannel {
                 cursor = entry.id();
             }
         }
-        let view = (composition.revision > page.cursor).then(|| View::of(composition));
+        has_more |= cursor < state.size();
+        let is_view_due = visibility.is_member() && composition.revision > page.cursor;
+        let view = is_view_due.then(|| View::of(&state));
         Ok(Synced { messages, cursor, has_more, view })
     }
 }

@@ -1,37 +1,101 @@
-use mcp_multiplayer_protocol::{Entry, Kind, Sender, SlotId};
+use std::sync::Arc;
 
-/// The entries of a log that a member may read.
+use mcp_multiplayer_protocol::{Entry, Kind, Sender, SystemEvent};
+
+use crate::store::Tenure;
+
+/// The entries of a log that somebody may read.
 ///
 /// Public entries are visible to every member. A private entry is visible to its sender and its
 /// addressee, and only in the tenure in which it was written: whoever takes over a seat does not
 /// see the private entries of the player before.
-#[derive(Clone, Copy, Debug)]
+///
+/// Former members keep what they could read, as evidence. Of later entries they see only the end of the channel, and the
+/// seeds of draws that began before they left.
+#[derive(Clone, Debug)]
 pub(crate) struct Visibility {
-    /// The member's seat, and the entry that began its tenure; `None` for an owner without a seat.
-    seat: Option<(SlotId, u64)>,
-    /// `true` if the member asked for trace entries, which only a verifier needs.
+    reader: Reader,
+    /// `true` if the reader asked for trace entries, which only a verifier needs.
     pub(crate) include_trace: bool,
 }
 
+#[derive(Clone, Debug)]
+enum Reader {
+    /// A member in its seat; `None` for an owner without a seat.
+    Member(Option<Tenure>),
+    /// Somebody who held these seats, all of which have ended.
+    Former(Arc<[Tenure]>),
+}
+
 impl Visibility {
-    pub(super) fn new(seat: Option<(SlotId, u64)>) -> Self {
-        Self { seat, include_trace: false }
+    /// What the holder of a seat may read, or an owner without one.
+    pub(super) fn of_member(seat: Option<Tenure>) -> Self {
+        Self { reader: Reader::Member(seat), include_trace: false }
     }
 
-    /// Returns `true` if the member may read the entry.
-    pub(crate) fn includes(self, entry: &Entry) -> bool {
+    /// What somebody may read who held these seats and holds none now.
+    pub(crate) fn of_former_member(tenures: Arc<[Tenure]>) -> Self {
+        Self { reader: Reader::Former(tenures), include_trace: false }
+    }
+
+    /// Returns `true` for a present member, who is also shown the channel as it is now.
+    pub(super) fn is_member(&self) -> bool {
+        matches!(self.reader, Reader::Member(_))
+    }
+
+    /// Returns `true` if the reader may see the entry.
+    pub(crate) fn includes(&self, entry: &Entry) -> bool {
         let envelope = &entry.envelope;
-        if envelope.kind == Kind::TRACE {
-            return self.include_trace;
+        if envelope.kind == Kind::TRACE && !self.include_trace {
+            return false;
         }
-        let Some(to_slot) = envelope.to_slot else { return true };
-        self.seat.is_some_and(|(slot_id, since)| {
-            envelope.id > since && (to_slot == slot_id || envelope.sender == Sender::Slot(slot_id))
-        })
+        if envelope.to_slot.is_some() {
+            return self.tenures().iter().any(|tenure| is_private_to(entry, tenure));
+        }
+        match &self.reader {
+            Reader::Member(_) => true,
+            Reader::Former(tenures) => {
+                let left = tenures.iter().filter_map(|tenure| tenure.ended).max().unwrap_or(0);
+                entry.id() <= left || is_aftermath(entry, left)
+            }
+        }
     }
 
-    /// Returns `true` if the member wrote the entry, in this tenure.
-    pub(crate) fn is_own(self, entry: &Entry) -> bool {
-        self.seat.is_some_and(|(slot_id, since)| entry.id() > since && entry.envelope.sender == Sender::Slot(slot_id))
+    /// Returns `true` if the reader wrote the entry, in this tenure.
+    pub(crate) fn is_own(&self, entry: &Entry) -> bool {
+        self.tenures().iter().any(|tenure| is_written_by(entry, tenure))
+    }
+
+    fn tenures(&self) -> &[Tenure] {
+        match &self.reader {
+            Reader::Member(seat) => seat.as_slice(),
+            Reader::Former(tenures) => tenures,
+        }
+    }
+}
+
+fn is_private_to(entry: &Entry, tenure: &Tenure) -> bool {
+    is_during(entry, tenure)
+        && (entry.envelope.to_tenure == Some(tenure.began) && entry.envelope.to_slot == Some(tenure.slot_id)
+            || is_written_by(entry, tenure))
+}
+
+fn is_written_by(entry: &Entry, tenure: &Tenure) -> bool {
+    is_during(entry, tenure) && entry.envelope.sender == Sender::Slot(tenure.slot_id)
+}
+
+fn is_during(entry: &Entry, tenure: &Tenure) -> bool {
+    entry.id() > tenure.began && tenure.ended.is_none_or(|ended| entry.id() <= ended)
+}
+
+/// Returns `true` for an entry that proves how something ended that was under way when entry `left` was appended.
+fn is_aftermath(entry: &Entry, left: u64) -> bool {
+    if entry.envelope.sender != Sender::System || entry.envelope.kind != Kind::SYSTEM {
+        return false;
+    }
+    match entry.body().and_then(|body| body.parse().ok()) {
+        Some(SystemEvent::SeedRevealed { began, .. }) => began <= left,
+        Some(SystemEvent::CloseRequested { .. } | SystemEvent::Closed {} | SystemEvent::OperatorStopped {}) => true,
+        _ => false,
     }
 }

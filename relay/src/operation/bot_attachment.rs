@@ -77,8 +77,8 @@ impl Caller {
         }));
         // The bot's memory begins with the channel as it is now, so that a runner need not fold the log up to here.
         let start = BotCursor { entry, step: 0 };
-        let state = Some(Memory::new(Arc::clone(&proposal.state().composition)).to_text());
-        proposal.bots.push(BotChange::Advance { bot_id: bot_id.clone(), from: start, to: start, state, timer: None });
+        let state = Some(Memory::new(Arc::clone(&proposal.state().composition), entry).to_text());
+        proposal.bots.push(BotChange::Advance { bot_id: bot_id.clone(), from: start, to: start, state });
         Ok(AttachedBot { bot_id, slot_id, entry, code_hash, manifest_hash })
     }
 }

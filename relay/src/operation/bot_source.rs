@@ -10,7 +10,6 @@ use serde_json::{Map, Value, json};
 use super::Caller;
 use super::arguments::{checked_name, too_large};
 use super::bot_env::checked_env;
-use crate::error::internal;
 
 /// A bot whose source was inspected by a worker and found fit to be attached.
 #[derive(Clone, Debug)]
@@ -75,13 +74,11 @@ impl Caller {
         let env = checked_env(spec.env.unwrap_or_default())?;
         let policy = self.relay.config.bot_policy || code_ref.is_some();
         let program = Arc::new(Program { name: name.clone(), source: Arc::clone(&source), params, policy });
-        let Inspected { hooks, runtime, .. } = self.relay.supervisor.inspect(&program).await.map_err(rejected)?;
+        let Inspected { hooks, .. } = self.relay.supervisor.inspect(&program).await.map_err(rejected)?;
         manifest.entry("summary").or_insert_with(|| json!(summary));
         manifest.entry("hooks").or_insert_with(|| json!(hooks));
         let manifest_text = checked_text("manifest", &Value::Object(manifest.clone()))?;
-        let sandbox = self.relay.sandbox_level().await.map_err(worker_unavailable)?.to_owned();
-        let sandbox_report = self.relay.sandbox_report().await.map_err(worker_unavailable)?.clone();
-        let lock_hash = runtime.lock_hash.parse().map_err(|error| internal(&error))?;
+        let sandbox = self.relay.sandbox_status().await.map_err(worker_unavailable)?;
         Ok(AttachableBot {
             name,
             version,
@@ -92,9 +89,9 @@ impl Caller {
             manifest_text,
             params_text,
             hooks,
-            runtime: Runtime { worker: runtime.worker, python: runtime.python, lock_hash },
-            sandbox,
-            sandbox_report,
+            runtime: sandbox.runtime().clone(),
+            sandbox: sandbox.level().to_owned(),
+            sandbox_report: sandbox.report().clone(),
             env,
         })
     }

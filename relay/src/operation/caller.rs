@@ -8,6 +8,7 @@ use crate::auth::{Credential, Principal};
 use crate::channel::LiveChannel;
 use crate::error::store_failed;
 use crate::state::Relay;
+use crate::store::Tenure;
 
 /// A principal in the context of one request, and the relay that the request is made to.
 #[derive(Clone)]
@@ -40,6 +41,18 @@ impl Caller {
     pub(super) async fn channel(&self, channel_id: ChannelId) -> Result<(Arc<LiveChannel>, Hash), Error> {
         let channel = self.relay.channels.get(channel_id).await.map_err(store_failed)?;
         Ok((channel.ok_or_else(Error::not_member)?, self.pseudonym(channel_id)))
+    }
+
+    /// The caller's past tenures in a channel, or in one of its slots; an error if there is none.
+    pub(super) async fn former_tenures(
+        &self,
+        channel_id: ChannelId,
+        slot_id: Option<SlotId>,
+    ) -> Result<Vec<Tenure>, Error> {
+        let tenures = self.relay.store.list_tenures(self.principal.as_str().to_owned(), channel_id).await;
+        let mut tenures = tenures.map_err(store_failed)?;
+        tenures.retain(|tenure| tenure.ended.is_some() && slot_id.is_none_or(|slot_id| slot_id == tenure.slot_id));
+        if tenures.is_empty() { Err(Error::not_member()) } else { Ok(tenures) }
     }
 
     /// The caller's pseudonym in a channel.

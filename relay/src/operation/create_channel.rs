@@ -134,9 +134,10 @@ impl Caller {
         for error in &mut bot_errors {
             *error = error.chars().take(ERROR_CHARS).collect();
         }
-        let composition = channel.composition();
+        let state = channel.durable();
         let slot_id = outcome.seat.map(|seat| seat.slot_id);
-        let invites: Vec<Secret> = composition
+        let invites: Vec<Secret> = state
+            .composition
             .slots()
             .filter(|(place, slot)| slot.kind == SlotKind::Invite && Some(*place) != slot_id)
             .map(|(slot_id, _)| {
@@ -156,8 +157,8 @@ impl Caller {
             channel_id: outcome.channel_id,
             invite_links,
             invites,
-            view: View::of(&composition),
-            bots: self.bot_views(&composition).await?,
+            view: View::of(&state),
+            bots: self.bot_views(&state.composition).await?,
             bot_errors,
             slot_id,
             rejoin_token,

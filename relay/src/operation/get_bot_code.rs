@@ -13,11 +13,19 @@ use crate::store::NewBot;
 const MANIFESTS_BYTES: usize = 8_000;
 
 impl Caller {
-    /// Returns the exact code of a bot, attached or detached.
+    /// Returns the exact code of a bot, attached or detached. Former members get the code of bots that were attached before
+    /// they left.
     pub(super) async fn get_bot_code(&self, args: GetBotCode) -> Result<BotCode, Error> {
         let (channel, player) = self.channel(args.channel_id).await?;
-        seats_of_member(&channel.composition(), &player)?;
+        let latest = match seats_of_member(&channel.composition(), &player) {
+            Ok(_) => u64::MAX,
+            Err(_) => {
+                let tenures = self.former_tenures(args.channel_id, None).await?;
+                tenures.iter().filter_map(|tenure| tenure.ended).max().unwrap_or(0)
+            }
+        };
         let stored = self.relay.store.lookup_bot(args.channel_id, args.bot_id).await.map_err(store_failed)?;
+        let stored = stored.filter(|stored| stored.bot.attached <= latest);
         let bot = stored.ok_or_else(Error::bot_not_found)?.bot;
         let room = limits::PAGE_BYTES.saturating_sub(bot.manifest.len() + bot.params.len());
         let (part, next_offset) = source_part(&bot.source, args.offset.unwrap_or(0), room)?;

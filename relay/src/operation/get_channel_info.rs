@@ -8,9 +8,9 @@ impl Caller {
     /// Returns the channel's slots, members and bots.
     pub(super) async fn get_channel_info(&self, args: GetChannelInfo) -> Result<ChannelInfo, Error> {
         let (channel, player) = self.channel(args.channel_id).await?;
-        let composition = channel.composition();
-        let your_slots = seats_of_member(&composition, &player)?;
-        let bots = self.bot_views(&composition).await?;
-        Ok(ChannelInfo { view: View::of(&composition), bots, your_slots })
+        let state = channel.durable();
+        let your_slots = seats_of_member(&state.composition, &player)?;
+        let bots = self.bot_views(&state.composition).await?;
+        Ok(ChannelInfo { view: View::of(&state), bots, your_slots })
     }
 }

@@ -142,8 +142,8 @@ impl Caller {
         if let Some((channel_id, slot_id)) = seat {
             let tenures = self.relay.store.list_tenures(self.principal.as_str().to_owned(), channel_id).await;
             let tenures = tenures.map_err(store_failed)?;
-            let wanted = tenures.into_iter().filter(|(held, _)| slot_id.is_none_or(|slot_id| slot_id == *held));
-            scopes.extend(wanted.map(|(slot_id, tenure)| tenure_scope(channel_id, slot_id, tenure)));
+            let wanted = tenures.into_iter().filter(|held| slot_id.is_none_or(|slot_id| slot_id == held.slot_id));
+            scopes.extend(wanted.map(|held| tenure_scope(channel_id, held.slot_id, held.number)));
             scopes.push(format!("{channel_id} {}", self.principal_scope()));
         } else {
             scopes.push(self.principal_scope());

@@ -12,7 +12,7 @@ use super::idempotency::RequestKey;
 use crate::channel::{CommitError, LiveChannel, Member, Page, Proposal};
 use crate::error::store_failed;
 use crate::keys::SeatClaim;
-use crate::store::Membership;
+use crate::store::{Membership, Tenure};
 
 /// A seat that the caller holds. Part of what is stored for a repeat of the request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -116,7 +116,7 @@ impl Caller {
         let label = label(&proposal.state().composition, slot_id);
         proposal.push_event(&SystemEvent::MemberJoin { slot_id, label, player, entropy }, None)?;
         let tenure = proposal.state().composition.slots[slot_id.place()].tenure;
-        self.record_membership(proposal, slot_id, tenure);
+        self.record_membership(proposal, slot_id);
         Ok(tenure)
     }
 
@@ -126,19 +126,22 @@ impl Caller {
         if slot.tenure != claim.number {
             return Err(rejoin_token_invalid());
         }
-        if *holder != player && proposal.state().composition.closed.is_none() {
+        if *holder != player && proposal.state().composition.close_requested.is_none() {
             let label = slot.label.clone();
             proposal.push_event(&SystemEvent::MemberRejoin { slot_id: claim.slot_id, label, player }, None)?;
-            self.record_membership(proposal, claim.slot_id, slot.tenure);
+            self.record_membership(proposal, claim.slot_id);
         } else if *holder != player {
             return Err(Error::closed());
         }
         Ok(HeldSeat { channel_id: claim.channel_id, slot_id: claim.slot_id, tenure: slot.tenure })
     }
 
-    fn record_membership(&self, proposal: &mut Proposal, slot_id: SlotId, tenure: u32) {
-        let principal = self.principal.as_str().to_owned();
-        proposal.memberships.push(Membership { principal, seat: Some((slot_id, tenure)) });
+    /// Records that the caller now holds this seat.
+    fn record_membership(&self, proposal: &mut Proposal, slot_id: SlotId) {
+        let slot = &proposal.state().composition.slots[slot_id.place()];
+        let began = slot.tenure_began().expect("the seat is held from the proposal's last entry on");
+        let seat = Tenure { slot_id, number: slot.tenure, began, ended: None };
+        proposal.memberships.push(Membership { principal: self.principal.as_str().to_owned(), seat: Some(seat) });
     }
 
     /// The answer to a caller who has just got a seat. `more` is the size of what else the answer contains, in bytes.
@@ -150,18 +153,18 @@ impl Caller {
     ) -> Result<Joined, Error> {
         let player = self.pseudonym(seat.channel_id);
         let shutdown = &self.relay.shutdown;
-        let composition = channel.composition();
-        let (mut view, mut bots) = (View::of(&composition), self.bot_views(&composition).await?);
+        let state = channel.durable();
+        let (mut view, mut bots) = (View::of(&state), self.bot_views(&state.composition).await?);
         let room = limits::ANSWER_BYTES.saturating_sub(more + json_bytes(&view)? + json_bytes(&bots)?);
         let synced = channel
             .sync(Page::from_start(room.min(limits::PAGE_BYTES)), shutdown, |composition| {
                 Ok(Member::resolve(composition, &player, Some(seat.slot_id))?.visibility(composition))
             })
             .await?;
-        let now = channel.composition();
-        if now.revision != composition.revision {
+        let now = channel.durable();
+        if now.composition.revision != state.composition.revision {
             // The view must not be older than the messages, which may tell of the change.
-            (view, bots) = (View::of(&now), self.bot_views(&now).await?);
+            (view, bots) = (View::of(&now), self.bot_views(&now.composition).await?);
         }
         Ok(Joined {
             channel_id: seat.channel_id,

@@ -31,7 +31,7 @@ impl Caller {
                 name: composition.name.clone(),
                 message_count: state.size(),
                 bots: composition.bots.iter().map(|bot| bot.bot_id.clone()).collect(),
-                slots: View::of(composition).slots,
+                slots: View::of(&state).slots,
                 your_slots,
             };
             room = room.saturating_sub(json_bytes(&summary)?);

@@ -1,10 +1,10 @@
 use std::time::Duration;
 
 use mcp_multiplayer_protocol::operation::{SyncMessages, Synced};
-use mcp_multiplayer_protocol::{ChannelId, Error, SlotId, limits};
+use mcp_multiplayer_protocol::{ChannelId, Error, ErrorCode, SlotId, limits};
 
 use super::Caller;
-use crate::channel::{Member, Page};
+use crate::channel::{LiveChannel, Member, Page, Visibility};
 
 impl Caller {
     /// Returns new messages, and waits for some if there are none.
@@ -34,11 +34,19 @@ impl Caller {
         let (channel, player) = self.channel(channel_id).await?;
         // A cursor beyond the end of the log would hide entries that are still to come.
         page.cursor = page.cursor.min(channel.durable().size());
-        let synced = channel.sync(page, &self.relay.shutdown, |composition| {
-            let mut visibility = Member::resolve(composition, &player, slot_id)?.visibility(composition);
-            visibility.include_trace = include_trace;
-            Ok(visibility)
-        });
+        let synced = async {
+            let synced = channel.sync(page, &self.relay.shutdown, |composition| {
+                let mut visibility = Member::resolve(composition, &player, slot_id)?.visibility(composition);
+                visibility.include_trace = include_trace;
+                Ok(visibility)
+            });
+            match synced.await {
+                Err(error) if error.code == ErrorCode::NotMember => {
+                    self.sync_former_member(&channel, slot_id, page, include_trace).await
+                }
+                synced => synced,
+            }
+        };
         if page.wait.is_zero() {
             return synced.await;
         }
@@ -51,5 +59,25 @@ impl Caller {
             }
             error = self.wait_for_end_of_token() => Err(error),
         }
+    }
+
+    /// Reads what somebody may still see who has left the channel, or was kicked: up to the end of the time in the seat
+    /// that `slot_id` names, or in any seat.
+    ///
+    /// The error is for somebody who never held one, or who has read everything: it ends the loop of a client that waits
+    /// for more.
+    async fn sync_former_member(
+        &self,
+        channel: &LiveChannel,
+        slot_id: Option<SlotId>,
+        page: Page,
+        include_trace: bool,
+    ) -> Result<Synced, Error> {
+        let tenures = self.former_tenures(channel.channel_id(), slot_id).await?;
+        let mut visibility = Visibility::of_former_member(tenures.into());
+        visibility.include_trace = include_trace;
+        let page = Page { wait: Duration::ZERO, ..page };
+        let synced = channel.sync(page, &self.relay.shutdown, |_| Ok(visibility.clone())).await?;
+        if synced.messages.is_empty() && !synced.has_more { Err(Error::not_member()) } else { Ok(synced) }
     }
 }

@@ -42,13 +42,12 @@ impl Caller {
         for bot in &outcome.attached {
             self.wait_until_started(&channel, bot).await?;
         }
-        let composition = channel.composition();
         let code =
             |(slot_id, number)| self.relay.key.invite_code(SeatClaim { channel_id: args.channel_id, slot_id, number });
         let invites: Vec<Secret> = outcome.invites.into_iter().map(code).collect();
         Ok(ChannelUpdated {
             ok: true,
-            view: View::of(&composition),
+            view: View::of(&channel.durable()),
             invite_links: self.invite_links(&invites),
             invites,
         })
@@ -163,7 +162,11 @@ impl Caller {
                 proposal.push_event(&SystemEvent::SlotClosed { slot_id: *slot_id, by }, None)?;
             }
             UpdateOp::Close {} => {
-                proposal.push_event(&SystemEvent::Closed { by }, None)?;
+                proposal.push_event(&SystemEvent::CloseRequested { by }, None)?;
+                // With bots, their runners close the channel once they are done.
+                if composition.bots.is_empty() {
+                    proposal.push_event(&SystemEvent::Closed {}, None)?;
+                }
             }
         }
         Ok(())

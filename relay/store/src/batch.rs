@@ -16,7 +16,10 @@ pub struct ChannelBatch {
     pub state: ChannelState,
     /// The record that answers a repeat of the request.
     pub idempotency: Option<IdempotencyRecord>,
-    /// Principals that become members of the channel.
+    /// Slots whose holder gives them up or loses them, and the entry with which that happens. Whoever has held one up to now
+    /// was a member up to that entry.
+    pub ended: Vec<(SlotId, u64)>,
+    /// Principals that become members of the channel, after others ceased to be.
     pub memberships: Vec<Membership>,
     /// Changes to bots.
     pub bots: Vec<BotChange>,
@@ -63,8 +66,21 @@ pub struct IdempotencyRecord {
 pub struct Membership {
     /// The principal.
     pub principal: String,
-    /// The seat and its tenure; `None` for the channel's creator.
-    pub seat: Option<(SlotId, u32)>,
+    /// The time in a seat; `None` for the channel's creator.
+    pub seat: Option<Tenure>,
+}
+
+/// A principal's time in a seat: a tenure, or the part of one that was the principal's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tenure {
+    /// The slot.
+    pub slot_id: SlotId,
+    /// Number of the tenure among those of the slot, from 1.
+    pub number: u32,
+    /// The `member:join` entry that began the tenure.
+    pub began: u64,
+    /// The last entry of the principal's time in the seat; `None` while the principal holds it.
+    pub ended: Option<u64>,
 }
 
 /// A bot's place in the log.
@@ -95,8 +111,6 @@ pub enum BotChange {
         to: BotCursor,
         /// Its new state, as JSON text; `None` when it is unchanged.
         state: Option<String>,
-        /// Time at which its next timer fires; `None` when it has no timer.
-        timer: Option<Timestamp>,
     },
     /// A hook used the network.
     Exchanged(Exchange),

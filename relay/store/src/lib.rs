@@ -44,12 +44,12 @@ pub mod sqlite;
 
 use futures::future::BoxFuture;
 use mcp_multiplayer_protocol::channel::ChannelState;
-use mcp_multiplayer_protocol::{BotId, ChannelId, Entry, Hash, SlotId};
+use mcp_multiplayer_protocol::{BotId, ChannelId, Entry, Hash};
 use thiserror::Error;
 
 pub use batch::{
     BotChange, BotCursor, ChannelBatch, Checkpoint, Exchange, IdempotencyRecord, Membership, NewBot, NewToken,
-    StoredBot, Token,
+    StoredBot, Tenure, Token,
 };
 pub use oauth::{
     AccessCode, AuthorizationCode, Grant, NewAuthorizationCode, NewTokens, OAuthStore, RedemptionOutcome, RefreshToken,
@@ -88,11 +88,7 @@ pub trait Store: OAuthStore {
     ) -> BoxFuture<'_, Result<Option<IdempotencyRecord>, StoreError>>;
 
     /// Lists the tenures that a principal has ever held in a channel, by slot.
-    fn list_tenures(
-        &self,
-        principal: String,
-        channel_id: ChannelId,
-    ) -> BoxFuture<'_, Result<Vec<(SlotId, u32)>, StoreError>>;
+    fn list_tenures(&self, principal: String, channel_id: ChannelId) -> BoxFuture<'_, Result<Vec<Tenure>, StoreError>>;
 
     /// Lists the channels that a principal created or ever held a seat in, the newest first, at most `limit`.
     fn list_channels(&self, principal: String, limit: u32) -> BoxFuture<'_, Result<Vec<ChannelState>, StoreError>>;
@@ -106,7 +102,8 @@ pub trait Store: OAuthStore {
     /// Lists all bots that were ever attached to a channel, in the order in which they were.
     fn list_bots(&self, channel_id: ChannelId) -> BoxFuture<'_, Result<Vec<StoredBot>, StoreError>>;
 
-    /// Lists the channels in which a bot has a timer, or has yet to pass an entry that may start one of its hooks.
+    /// Lists the channels in which a bot has a timer, or has yet to pass an entry that may start one of its hooks, and those
+    /// that are being closed.
     fn list_channels_with_due_bots(&self) -> BoxFuture<'_, Result<Vec<ChannelId>, StoreError>>;
 
     /// Records a token that an operator made.

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::fixture::{TwoPlayerChannel, of_type, with, with_text};
+use crate::fixture::{TwoPlayerChannel, of_type, read_until, with, with_text};
 
 const QUIET: &str = "
 class Quiet:
@@ -59,7 +59,7 @@ async fn owners_without_a_seat_can_change_everything() {
         fixture.update(json!([op])).await.unwrap_or_else(|code| panic!("{op}: {code}"));
     }
     let log = fixture.alice_reads().await;
-    assert_eq!(of_type(&log, "close_applied")[0]["body"]["by"], "owner");
+    assert_eq!(of_type(&log, "close_requested")[0]["body"]["by"], "owner");
 }
 
 #[tokio::test]
@@ -231,6 +231,8 @@ async fn a_closed_channel_is_read_only() {
     let mut fixture = TwoPlayerChannel::create_with(&[], json!({ "bot_code": QUIET, "mutable": true })).await;
     let view = fixture.update(json!([{ "type": "close" }])).await.unwrap()["view"].clone();
     assert_eq!(view["closed"], true);
+    let at = fixture.channel_id.clone();
+    read_until(&mut fixture.bob, &at, "the end", |message| message["body"]["type"] == "close_applied").await;
     let size = fixture.size().await;
     for (op, args) in [
         ("post_message", json!({ "body": "wait" })),

@@ -145,20 +145,23 @@ async fn strangers_cannot_find_out_whether_a_channel_exists() {
 }
 
 #[tokio::test]
-async fn only_members_can_read_a_bots_code() {
-    let mut fixture = TwoPlayerChannel::with_bot(DM_BOT).await;
+async fn members_and_former_members_can_read_a_bots_code() {
+    let mut fixture = TwoPlayerChannel::create_with(&[], json!({ "bot_code": DM_BOT, "mutable": true })).await;
     for client in [&mut fixture.alice, &mut fixture.bob] {
         let args = json!({ "channel_id": fixture.channel_id, "bot_id": "bot_CustomBot_0" });
         assert_eq!(client.call("get_bot_code", args).await["inline_code"], DM_BOT);
     }
-    // A former member has no access.
+    // A former member keeps the code that refereed, as evidence, and nothing else.
     let args = fixture.args(json!({}));
     fixture.bob.call("leave_channel", args.clone()).await;
-    for op in ["get_channel_info", "sync_messages"] {
-        assert_eq!(fixture.bob.refusal(op, args.clone()).await, "NOT_MEMBER", "{op}");
-    }
+    assert_eq!(fixture.bob.refusal("get_channel_info", args).await, "NOT_MEMBER");
     let args = fixture.args(json!({ "bot_id": "bot_CustomBot_0" }));
-    assert_eq!(fixture.bob.refusal("get_bot_code", args).await, "NOT_MEMBER");
+    assert_eq!(fixture.bob.call("get_bot_code", args.clone()).await["inline_code"], DM_BOT);
+    assert_eq!(fixture.stranger().await.refusal("get_bot_code", args).await, "NOT_MEMBER");
+    let attach = fixture.args(json!({ "name": "Late", "inline_code": DM_BOT }));
+    fixture.alice.call("attach_bot", attach).await;
+    let args = fixture.args(json!({ "bot_id": "bot_Late_1" }));
+    assert_eq!(fixture.bob.refusal("get_bot_code", args).await, "BOT_NOT_FOUND", "it came later");
     assert_eq!(fixture.bob.call("list_channels", json!({})).await["total_channels"], 0);
 }
 

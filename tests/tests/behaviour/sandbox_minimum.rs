@@ -72,4 +72,28 @@ async fn inline_bots_wait_after_a_restart_below_the_minimum_and_presets_run() {
     for text in ["echo first", "echo second", "echo third"] {
         assert_eq!(with_text(&log, text).len(), 1, "{text}");
     }
+    // Players are told that another sandbox is around the bot, before the first hook that runs in it.
+    let changes = of_type(&log, "bot:runtime");
+    let [change] = changes[..] else { panic!("{changes:?}") };
+    assert_eq!((&change["body"]["sandbox"], &change["kind"]), (&json!("process"), &json!("system")));
+    assert!(change["id"].as_u64() < with_text(&log, "echo second")[0]["id"].as_u64());
+}
+
+#[tokio::test]
+async fn a_channel_whose_bot_cannot_run_is_closed_all_the_same() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("relay.toml");
+    configure(&file, "");
+    let relay = RelayProcess::start_with(&["--config", file.to_str().unwrap()]).await.unwrap();
+    let mut fixture = TwoPlayerChannel::create_on(relay, json!({ "bot_code": ECHO })).await;
+    configure(&file, "bot_sandbox_disable = ['zygote']");
+    fixture.relay.restart(None).await.unwrap();
+    fixture.bob = fixture.bob_ws().await;
+    fixture.alice = fixture.relay.connect().await.unwrap();
+    let post = fixture.bob_posts("unheard").await;
+    fixture.update(json!([{ "type": "close" }])).await.unwrap();
+    let closed = |message: &serde_json::Value| message["body"]["type"] == "close_applied";
+    let log = read_until(&mut fixture.bob, &fixture.channel_id, "the close", closed).await;
+    let skipped = of_type(&log, "bot:skipped");
+    assert_eq!((&skipped[0]["body"]["trigger"], &skipped[0]["body"]["reason"]), (&json!(post), &json!("unavailable")));
 }

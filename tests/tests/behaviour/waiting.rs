@@ -230,10 +230,10 @@ async fn a_kick_ends_the_wait() {
     let waiting = bob.send("sync_messages", wait).await.unwrap();
     assert!(bob.try_call("health_check", json!({})).await.is_ok(), "so the wait has started");
     fixture.update(json!([{ "type": "kick", "slot_id": "s2" }])).await.unwrap();
-    match in_time("the end of the wait", bob.answer(waiting)).await {
-        Err(Failure::Refused(error)) => assert_eq!(error["code"], "NOT_MEMBER"),
-        other => panic!("{other:?}"),
-    }
+    let last = in_time("the end of the wait", bob.answer(waiting)).await.unwrap();
+    assert_eq!(last["messages"][0]["body"]["type"], "member:kick");
+    let wait = fixture.args(json!({ "cursor": last["cursor"], "timeout_ms": LONG }));
+    assert_eq!(in_time("a refusal", bob.refusal("sync_messages", wait)).await, "NOT_MEMBER");
 }
 
 #[tokio::test]
@@ -247,7 +247,7 @@ async fn a_post_is_acknowledged_if_its_author_is_kicked_while_waiting() {
     fixture.update(json!([{ "type": "kick", "slot_id": "s2" }])).await.unwrap();
     let answer = in_time("the end of the wait", bob.answer(posting)).await.unwrap();
     assert_eq!(answer["msg_id"], received["messages"][0]["id"], "{answer}");
-    assert!(answer.get("messages").is_none(), "but it contains no messages");
+    assert_eq!(answer["messages"].as_array().unwrap().last().unwrap()["body"]["type"], "member:kick");
 }
 
 #[tokio::test]
@@ -258,10 +258,10 @@ async fn a_rejoin_by_another_ends_the_wait() {
     let waiting = bob.send("sync_messages", wait).await.unwrap();
     let mut carol = fixture.stranger().await;
     carol.call("join_channel", json!({ "invite_code": fixture.joined["rejoin_token"] })).await;
-    match in_time("the end of the wait", bob.answer(waiting)).await {
-        Err(failure) => assert_eq!(failure.code(), "NOT_MEMBER"),
-        Ok(answer) => panic!("{answer}"),
-    }
+    let last = in_time("the end of the wait", bob.answer(waiting)).await.unwrap();
+    assert_eq!(last["messages"][0]["body"]["type"], "member:rejoin");
+    let wait = fixture.args(json!({ "cursor": last["cursor"], "timeout_ms": LONG }));
+    assert_eq!(in_time("a refusal", bob.refusal("sync_messages", wait)).await, "NOT_MEMBER");
 }
 
 #[tokio::test]

@@ -65,7 +65,7 @@ pub(crate) async fn audit_logs(ledger: &[Channel], mut alice: Player, mut bob: P
         }
         for (seat, player) in channel.seats.iter().zip([&mut alice, &mut bob]) {
             let info = player.call("get_channel_info", json!({ "channel_id": channel.id })).await;
-            assert_eq!(info["view"], json!(View::of(&replay.state.composition)), "{}", channel.name);
+            assert_eq!(info["view"], json!(View::of(&replay.state)), "{}", channel.name);
             assert_eq!(info["your_slots"], json!([seat.slot_id]), "{}: {}", channel.name, seat.player);
         }
         summary.channels += 1;

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use mcp_multiplayer_protocol::channel::{ChannelState, Draft, Hook, plan};
 use mcp_multiplayer_protocol::operation::Message;
-use mcp_multiplayer_protocol::{BotId, Entry, HookOutcome, Salt, Sender, SystemEvent};
+use mcp_multiplayer_protocol::{BotId, Entry, HookOutcome, Salt, Sender, SkipReason, SystemEvent, limits};
 
 /// A call of a bot's hook: one that an entry triggers, or one that the log records.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,7 +19,7 @@ pub(crate) struct Replay {
     pub(crate) causes: Vec<Option<u64>>,
     /// Calls that the log's entries trigger, in order, for each bot.
     pub(crate) planned: BTreeMap<BotId, Vec<HookCall>>,
-    /// Calls that the log records as done, for each bot.
+    /// Calls that the log records as done, or as skipped because too many bots' posts led to them, for each bot.
     pub(crate) ran: BTreeMap<BotId, Vec<HookCall>>,
 }
 
@@ -58,21 +58,29 @@ impl Replay {
     }
 
     fn record_hooks(&mut self, log: &[Message], entry: &Entry) {
-        let depth = self.depth(log, entry);
         for bot in &self.state.composition.bots {
-            let calls = plan(bot, entry, depth).into_iter();
+            let calls = plan(bot, entry).into_iter();
             let calls = calls.map(|call| HookCall { trigger: entry.id(), hook: call.hook() });
             self.planned.entry(bot.bot_id.clone()).or_default().extend(calls);
         }
-        if let Some(SystemEvent::BotRan { bot_id, hook, trigger, outcome, .. }) = event(&log[index_of(entry.id())]) {
-            assert_eq!(outcome, HookOutcome::Ok, "{bot_id} on {trigger}");
-            self.ran.entry(bot_id).or_default().push(HookCall { trigger, hook });
+        match event(&log[index_of(entry.id())]) {
+            Some(SystemEvent::BotRan { bot_id, hook, trigger, outcome, .. }) => {
+                assert_eq!(outcome, HookOutcome::Ok, "{bot_id} on {trigger}");
+                assert!(self.depth(log, trigger) < limits::CASCADE_DEPTH, "{bot_id} on {trigger}");
+                self.ran.entry(bot_id).or_default().push(HookCall { trigger, hook });
+            }
+            Some(SystemEvent::BotSkipped { bot_id, hook, trigger, reason, .. }) => {
+                assert_eq!(reason, SkipReason::Depth, "{bot_id} on {trigger}");
+                assert_eq!(self.depth(log, trigger), limits::CASCADE_DEPTH, "{bot_id} on {trigger}");
+                self.ran.entry(bot_id).or_default().push(HookCall { trigger, hook });
+            }
+            _ => {}
         }
     }
 
     /// Number of bot posts in the chain of causes of an entry, itself included.
-    fn depth(&self, log: &[Message], entry: &Entry) -> u32 {
-        let (mut id, mut depth) = (entry.id(), 0);
+    fn depth(&self, log: &[Message], mut id: u64) -> u32 {
+        let mut depth = 0;
         while matches!(log[index_of(id)].sender, Sender::Bot(_)) {
             depth += 1;
             id = self.causes[index_of(id)].expect("a bot's entry has a cause");
@@ -87,7 +95,10 @@ fn causes(log: &[Message]) -> Vec<Option<u64>> {
     let mut call = None;
     for (message, cause) in log.iter().zip(&mut causes).rev() {
         match (&message.sender, event(message)) {
-            (_, Some(SystemEvent::BotRan { bot_id, trigger, .. })) => {
+            (
+                _,
+                Some(SystemEvent::BotRan { bot_id, trigger, .. } | SystemEvent::BotSkipped { bot_id, trigger, .. }),
+            ) => {
                 *cause = Some(trigger);
                 call = Some((bot_id, trigger));
             }

@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use mcp_multiplayer_protocol::channel::{Composition, Holder, SlotKind, evolve_composition};
-use mcp_multiplayer_protocol::{Contribution, Entry, Timestamp};
+use mcp_multiplayer_protocol::channel::{
+    Composition, Holder, HookCall, Slot as ChannelSlot, SlotKind, evolve_composition,
+};
+use mcp_multiplayer_protocol::{Contribution, Entry, SlotId};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -23,10 +25,16 @@ pub struct Memory {
     /// Values that the bot committed to with `ctx.commit`, as the worker keeps them.
     #[serde(default, rename = "kept", skip_serializing_if = "Option::is_none")]
     pub(crate) commitments: Option<Box<RawValue>>,
-    #[serde(default)]
-    pub(crate) stream: StreamState,
+    /// What the bot keeps about each player with `ctx.seat`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub(crate) timers: BTreeMap<String, Timestamp>,
+    seats: BTreeMap<SlotId, SeatData>,
+    pub(crate) stream: StreamState,
+    /// The numbers of the timers that are running or whose hook has not run yet, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) timers: BTreeMap<String, u32>,
+    /// Number of timers that the bot ever set.
+    #[serde(default)]
+    pub(crate) timers_set: u32,
     /// True if the seed was revealed because the channel closed.
     #[serde(default, rename = "concluded", skip_serializing_if = "std::ops::Not::not")]
     final_seed_revealed: bool,
@@ -35,25 +43,45 @@ pub struct Memory {
     pub(crate) changed: bool,
 }
 
+/// What a bot keeps about one player.
+///
+/// It is bound to the player's tenure, so that whoever takes the slot next inherits none of it, even if the bot does not
+/// define `on_leave` or fails in it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct SeatData {
+    tenure: u64,
+    data: Box<RawValue>,
+}
+
 /// Position in a bot's keystream.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct StreamState {
     pub(crate) epoch: u32,
+    /// The entry that began the epoch: it attached the bot, or started the hook that revealed the seed before.
+    pub(crate) began: u64,
     /// The players' entropy in it; `None` before `ctx.start()`.
     pub(crate) open: Option<Vec<Contribution>>,
     /// Number of bytes drawn since `ctx.start()`, or, before it, since the epoch began.
     pub(crate) position: u64,
 }
 
+impl StreamState {
+    fn begin(epoch: u32, began: u64) -> Self {
+        Self { epoch, began, open: None, position: 0 }
+    }
+}
+
 impl Memory {
-    /// Memory of a bot that has just been attached to a channel of this composition.
-    pub fn new(composition: Arc<Composition>) -> Self {
+    /// Memory of a bot that entry `attached` has attached to a channel of this composition.
+    pub fn new(composition: Arc<Composition>, attached: u64) -> Self {
         Self {
             composition,
             state: None,
             commitments: None,
-            stream: StreamState::default(),
+            seats: BTreeMap::new(),
+            stream: StreamState::begin(0, attached),
             timers: BTreeMap::new(),
+            timers_set: 0,
             final_seed_revealed: false,
             changed: true,
         }
@@ -71,8 +99,7 @@ impl Memory {
 
     /// Advances the composition by the next entry of the log.
     pub fn apply(&mut self, entry: &Entry) {
-        let mut due = vec![0; self.composition.bots.len()];
-        evolve_composition(&mut self.composition, &mut due, entry);
+        evolve_composition(&mut self.composition, entry);
         self.changed |= self.composition.revision == entry.id();
     }
 
@@ -101,9 +128,14 @@ impl Memory {
         self.stream.epoch
     }
 
-    /// Moves on to the next seed, after the current one was revealed.
-    pub fn next_epoch(&mut self) {
-        self.stream = StreamState { epoch: self.stream.epoch + 1, ..StreamState::default() };
+    /// The entry that began the epoch of the bot's current seed.
+    pub fn epoch_began(&self) -> u64 {
+        self.stream.began
+    }
+
+    /// Moves on to the next seed, after the current one was revealed because of entry `began`.
+    pub fn next_epoch(&mut self, began: u64) {
+        self.stream = StreamState::begin(self.stream.epoch + 1, began);
         self.changed = true;
     }
 
@@ -118,20 +150,54 @@ impl Memory {
         self.changed = true;
     }
 
-    /// The timer that fires first, and its time.
-    pub fn next_timer(&self) -> Option<(&str, Timestamp)> {
-        self.timers.iter().min_by_key(|(_, due)| **due).map(|(name, due)| (name.as_str(), *due))
+    /// Name of a timer; `None` if it was cancelled or replaced, also after it had fired.
+    pub fn timer_name(&self, n: u32) -> Option<&str> {
+        self.timers.iter().find(|(_, number)| **number == n).map(|(name, _)| name.as_str())
     }
 
-    /// Removes a timer.
-    pub fn remove_timer(&mut self, name: &str) {
-        self.changed |= self.timers.remove(name).is_some();
+    /// Forgets a timer whose hook has run.
+    pub(crate) fn forget_timer(&mut self, n: u32) {
+        self.timers.retain(|_, number| *number != n);
+        self.changed = true;
     }
 
-    /// Removes all timers.
-    pub fn clear_timers(&mut self) {
-        self.changed |= !self.timers.is_empty();
-        self.timers.clear();
+    /// The data of every seat that `ctx.seat` takes during a call, as JSON text.
+    ///
+    /// Those are the seats of the players, and in `on_leave` also the one that was left: that hook is the last to see what
+    /// the bot kept about the player.
+    pub(crate) fn seats_for(&self, call: HookCall) -> String {
+        let mut seats: BTreeMap<String, &RawValue> = BTreeMap::new();
+        let empty: &RawValue = serde_json::from_str("{}").expect("an empty object");
+        for (slot_id, slot) in self.composition.slots() {
+            let kept = self.seats.get(&slot_id);
+            let data = match slot.tenure_began() {
+                Some(tenure) => kept.filter(|kept| kept.tenure == tenure),
+                None if call == HookCall::Leave(slot_id) => kept,
+                None => continue,
+            };
+            seats.insert(slot_id.to_string(), data.map_or(empty, |kept| &kept.data));
+        }
+        serde_json::to_string(&seats).expect("JSON texts by name")
+    }
+
+    /// Takes over the data of the seats after a hook, if the hook changed them, and drops those of tenures that have ended.
+    pub(crate) fn set_seats(&mut self, seats: Option<&str>) {
+        if let Some(text) = seats {
+            let data: BTreeMap<SlotId, Box<RawValue>> = serde_json::from_str(text).unwrap_or_default();
+            let seats = data.into_iter().filter(|(_, data)| data.get() != "{}");
+            self.seats = seats
+                .filter_map(|(slot_id, data)| {
+                    let tenure = self.composition.slot(slot_id).and_then(ChannelSlot::tenure_began)?;
+                    Some((slot_id, SeatData { tenure, data }))
+                })
+                .collect();
+            self.changed = true;
+        }
+        let (composition, before) = (&self.composition, self.seats.len());
+        self.seats.retain(|slot_id, kept| {
+            composition.slot(*slot_id).and_then(ChannelSlot::tenure_began) == Some(kept.tenure)
+        });
+        self.changed |= self.seats.len() != before;
     }
 
     /// Entropy of the seated players who joined after the bot was attached.
@@ -149,19 +215,29 @@ impl Memory {
 
     /// The input of the state hash.
     pub(crate) fn hash_input(&self) -> Value {
-        json!({
+        let mut input = json!({
             "state": self.state,
             "kept": self.commitments,
             "epoch": self.stream.epoch,
             "open": self.stream.open.is_some(),
             "position": self.stream.position,
-        })
+        });
+        if !self.seats.is_empty() {
+            input["seats"] = json!(self.seats);
+        }
+        input
     }
 
     /// The seated players, for `ctx.players`.
     pub(crate) fn players(&self) -> Vec<Player> {
-        let seats = self.composition.seats();
-        seats.map(|(slot_id, slot, _)| Player { slot_id: slot_id.to_string(), label: slot.label.clone() }).collect()
+        let tenures =
+            self.composition.slots().filter_map(|(slot_id, slot)| Some((slot_id, slot, slot.tenure_began()?)));
+        let player = |(slot_id, slot, tenure): (SlotId, &ChannelSlot, u64)| Player {
+            slot_id: slot_id.to_string(),
+            label: slot.label.clone(),
+            tenure,
+        };
+        tenures.map(player).collect()
     }
 
     /// The slots that are not closed, for `ctx.slots`.

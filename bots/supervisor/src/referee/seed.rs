@@ -74,11 +74,11 @@ impl Seeds {
         Some(HEXLOWER.encode(&self.seed(epoch)?))
     }
 
-    /// The event that publishes the seed of an epoch; `None` if that seed or the
+    /// The event that publishes the seed of an epoch, which entry `began` began; `None` if that seed or the
     /// commitment to the next one is not known.
-    pub fn reveal_event(&self, bot_id: &BotId, epoch: u32) -> Option<SystemEvent> {
+    pub fn reveal_event(&self, bot_id: &BotId, epoch: u32, began: u64) -> Option<SystemEvent> {
         let (seed, next_commitment) = (self.reveal(epoch)?, self.commitment(epoch + 1)?);
-        Some(SystemEvent::SeedRevealed { bot_id: bot_id.clone(), epoch, seed, next_commitment })
+        Some(SystemEvent::SeedRevealed { bot_id: bot_id.clone(), epoch, began, seed, next_commitment })
     }
 
     /// The commitment to a seed, which is published while the seed is secret; `None` if it is not known.

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use mcp_multiplayer_protocol::channel::{Bot, HookCall};
+use mcp_multiplayer_protocol::channel::{Bot, HookCall, Slot as ChannelSlot};
 use mcp_multiplayer_protocol::operation::Message;
 use mcp_multiplayer_protocol::{
-    Body, Content, Contribution, Entry, Hash, HookOutcome, KeystreamRange, Kind, NetworkExchange, Salt, Secret, SlotId,
-    SystemEvent, TimerChange, Timestamp, canonical_text, limits,
+    Body, Content, Contribution, Entry, Hash, HookOutcome, KeystreamRange, Kind, NetworkExchange, Salt, Secret, Sender,
+    SkipReason, SlotId, SystemEvent, TimerChange, canonical_text, limits,
 };
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
@@ -41,10 +41,13 @@ pub struct Turn<'a> {
 pub struct Verdict {
     /// Outcome of the hook.
     pub outcome: HookOutcome,
-    /// Entries to append, in order, each with the trigger as its cause. `bot:ran` is the last.
+    /// Entries to append, in order, each with the trigger as its cause. The last is `bot:ran`, or `bot:skipped` if the hook
+    /// did not run.
     pub outputs: Vec<HookOutput>,
     /// The bot's memory after the call; `None` if it is unchanged.
     pub memory: Option<Memory>,
+    /// Names of the timers that the call set or cancelled, by number. The log does not have them.
+    pub timer_names: BTreeMap<u32, String>,
     /// Network exchanges of the hook.
     pub record: Option<EgressRecord>,
 }
@@ -75,14 +78,11 @@ impl Turn<'_> {
     pub fn request(&self, env: BTreeMap<String, Secret>) -> Option<HookRequest> {
         let (composition, entry) = (self.memory.composition(), self.trigger);
         let args = match self.call {
-            HookCall::Init => vec![],
+            HookCall::Init | HookCall::Close => vec![],
             HookCall::Join(slot_id) | HookCall::Leave(slot_id) => vec![json!(slot_id)],
-            HookCall::Message => vec![json!(Message::of(composition, entry))],
-            HookCall::PrivateMessage(slot_id) => vec![json!(slot_id), json!(entry.body())],
-            HookCall::Timer => match entry.body().and_then(|body| body.parse().ok()) {
-                Some(SystemEvent::Timer { name, .. }) => vec![json!(name)],
-                _ => vec![json!("")],
-            },
+            HookCall::Message => vec![self.with_tenure(json!(Message::of(composition, entry)))],
+            HookCall::PrivateMessage(slot_id) => vec![json!(slot_id), self.with_tenure(json!(entry.body()))],
+            HookCall::Timer(n) => vec![json!(self.memory.timer_name(n).unwrap_or_default())],
         };
         Some(HookRequest {
             hook: self.call.hook(),
@@ -90,6 +90,8 @@ impl Turn<'_> {
             bot_id: self.bot.bot_id.to_string(),
             now_ms: entry.envelope.ts.as_millis(),
             state: self.memory.state().map(str::to_owned),
+            seats: self.memory.seats_for(self.call),
+            may_hold_seats: self.is_started_by_player(),
             commitments: self.memory.commitments.as_deref().map(|text| text.get().to_owned()),
             players: self.memory.players(),
             slots: self.memory.slots(),
@@ -97,6 +99,45 @@ impl Turn<'_> {
             env,
             args,
         })
+    }
+
+    /// Returns `true` if the timer that fired was cancelled or replaced meanwhile, by the hook of an earlier entry.
+    pub fn is_stale(&self) -> bool {
+        matches!(self.call, HookCall::Timer(n) if self.memory.timer_name(n).is_none())
+    }
+
+    /// The verdict on a call that does not run: its only entry says why.
+    pub fn skipped(&self, reason: SkipReason) -> Verdict {
+        let (bot_id, trigger, hook) = (self.bot.bot_id.clone(), self.trigger.id(), self.call.hook());
+        let event = SystemEvent::BotSkipped { bot_id, trigger, step: self.step, hook, reason };
+        let outputs = vec![HookOutput::Event(Box::new(event))];
+        let (outcome, timer_names) = (HookOutcome::Refused, BTreeMap::new());
+        Verdict { outcome, outputs, memory: self.memory_without_effects(), timer_names, record: None }
+    }
+
+    /// The memory after a call without effects; `None` if it is unchanged.
+    fn memory_without_effects(&self) -> Option<Memory> {
+        let HookCall::Timer(n) = self.call else { return None };
+        let mut memory = self.memory.clone();
+        memory.forget_timer(n);
+        Some(memory)
+    }
+
+    /// A player's message, with the tenure in which it was written, so that a bot can tell a slot's holders apart.
+    fn with_tenure(&self, mut message: Value) -> Value {
+        let Sender::Slot(slot_id) = self.trigger.envelope.sender else { return message };
+        let tenure = self.memory.composition().slot(slot_id).and_then(ChannelSlot::tenure_began);
+        if let Value::Object(fields) = &mut message {
+            fields.insert("tenure".to_owned(), json!(tenure));
+        }
+        message
+    }
+
+    /// Returns `true` if a player wrote the trigger or took a seat with it. Only then may the bot hold the seats, so that it
+    /// cannot hold them for ever by itself.
+    fn is_started_by_player(&self) -> bool {
+        matches!(self.call, HookCall::Join(_) if self.trigger.id() > self.bot.attached)
+            || matches!(self.trigger.envelope.sender, Sender::Slot(_))
     }
 
     fn stream(&self) -> Option<Stream> {
@@ -138,8 +179,9 @@ impl Turn<'_> {
         match applied {
             Ok((mut outputs, memory, mut summary)) => {
                 summary.state_hash = self.state_hash(&memory);
+                let timer_names = std::mem::take(&mut summary.timer_names);
                 outputs.push(self.bot_ran(HookOutcome::Ok, summary, record.as_ref()));
-                Verdict { outcome: HookOutcome::Ok, outputs, memory: Some(memory), record }
+                Verdict { outcome: HookOutcome::Ok, outputs, memory: Some(memory), timer_names, record }
             }
             Err(reason) => self.failed(HookOutcome::Refused, &reason, None, record),
         }
@@ -153,7 +195,7 @@ impl Turn<'_> {
     fn failed(&self, outcome: HookOutcome, reason: &str, line: Option<u32>, record: Option<EgressRecord>) -> Verdict {
         let error = HookOutput::Event(Box::new(self.bot_error(reason, line)));
         let outputs = vec![error, self.bot_ran(outcome, HookSummary::default(), record.as_ref())];
-        Verdict { outcome, outputs, memory: None, record }
+        Verdict { outcome, outputs, memory: self.memory_without_effects(), timer_names: BTreeMap::new(), record }
     }
 
     /// The public entry about a failure. `reason` must not quote the bot's state, nor a private message.
@@ -185,12 +227,16 @@ impl Turn<'_> {
                 hosts: record.hosts().to_vec(),
                 sealed: record.is_sealed(),
             }),
+            undelivered: Vec::new(),
         }))
     }
 
     /// Applies the effects of a completed hook to the memory. The error is the reason why they are not allowed.
     fn apply(&self, completion: Completion) -> Result<(Vec<HookOutput>, Memory, HookSummary), String> {
         let mut memory = self.memory.clone();
+        if let HookCall::Timer(n) = self.call {
+            memory.forget_timer(n);
+        }
         let (mut outputs, mut summary) = (Vec::new(), HookSummary::default());
         let mut draws = completion.drawn.into_iter().peekable();
         record_draw(&mut memory.stream, &mut draws, &mut summary)?;
@@ -200,30 +246,34 @@ impl Turn<'_> {
                 Effect::Dm { slot_id, kind, body } => {
                     let to_slot =
                         slot_id.parse::<SlotId>().map_err(|_| "a DM went to a slot that does not exist".to_owned())?;
+                    if self.memory.composition().slot(to_slot).and_then(ChannelSlot::tenure_began).is_none() {
+                        return Err("a DM went to a slot that no player holds".to_owned());
+                    }
                     outputs.push(self.bot_output(outputs.len(), Some(to_slot), &kind, body)?);
                 }
                 Effect::Timer { name, after_ms } => {
-                    let now = self.trigger.envelope.ts.as_millis();
-                    let due = after_ms.map(|after| {
-                        Timestamp::from_millis(now.saturating_add(i64::try_from(after).unwrap_or(i64::MAX)))
-                    });
-                    match due {
-                        Some(due) => drop(memory.timers.insert(name.clone(), due)),
-                        None => drop(memory.timers.remove(&name)),
+                    if let Some(n) = memory.timers.remove(&name) {
+                        summary.timers.push(TimerChange { n, after_ms: None });
+                        summary.timer_names.insert(n, name.clone());
+                    }
+                    if after_ms.is_some() {
+                        memory.timers_set += 1;
+                        summary.timer_names.insert(memory.timers_set, name.clone());
+                        memory.timers.insert(name, memory.timers_set);
+                        summary.timers.push(TimerChange { n: memory.timers_set, after_ms });
                     }
                     if memory.timers.len() > limits::TIMERS {
                         return Err(format!("a bot may have at most {} timers", limits::TIMERS));
                     }
                     memory.changed = true;
-                    summary.timers.push(TimerChange { name, due });
                 }
                 Effect::Start => {
                     if memory.stream.open.is_some() {
                         continue;
                     }
                     let contributions = memory.contributions(self.bot.attached);
-                    let epoch = memory.stream.epoch;
-                    memory.stream = StreamState { epoch, open: Some(contributions.clone()), position: 0 };
+                    let StreamState { epoch, began, .. } = memory.stream;
+                    memory.stream = StreamState { epoch, began, open: Some(contributions.clone()), position: 0 };
                     let bot_id = self.bot.bot_id.clone();
                     outputs.push(HookOutput::Event(Box::new(SystemEvent::EntropyOpened {
                         bot_id,
@@ -235,10 +285,18 @@ impl Turn<'_> {
                 }
                 Effect::Reveal => {
                     let epoch = memory.stream.epoch;
-                    let event = self.seeds.reveal_event(&self.bot.bot_id, epoch);
+                    let event = self.seeds.reveal_event(&self.bot.bot_id, epoch, memory.epoch_began());
                     outputs.push(HookOutput::Event(Box::new(event.ok_or("the bot has no further seed to reveal")?)));
-                    memory.next_epoch();
+                    memory.next_epoch(self.trigger.id());
                     record_draw(&mut memory.stream, &mut draws, &mut summary)?;
+                }
+                Effect::HoldSeats { for_ms } => {
+                    let (bot_id, until) = (self.bot.bot_id.clone(), self.trigger.envelope.ts.after_millis(for_ms));
+                    outputs.push(HookOutput::Event(Box::new(SystemEvent::SeatsHeld { bot_id, until })));
+                }
+                Effect::ReleaseSeats => {
+                    let bot_id = self.bot.bot_id.clone();
+                    outputs.push(HookOutput::Event(Box::new(SystemEvent::SeatsReleased { bot_id })));
                 }
             }
         }
@@ -250,6 +308,7 @@ impl Turn<'_> {
             memory.state = RawValue::from_string(state).ok();
             memory.changed = true;
         }
+        memory.set_seats(completion.seats.as_deref());
         if let Some(commitments) = completion.commitments {
             memory.commitments = RawValue::from_string(commitments).ok();
             memory.changed = true;
@@ -300,6 +359,7 @@ struct HookSummary {
     state_hash: Option<Hash>,
     drawn: Vec<KeystreamRange>,
     timers: Vec<TimerChange>,
+    timer_names: BTreeMap<u32, String>,
 }
 
 /// Advances the stream by the next reported draw, if that draw is from this stream.

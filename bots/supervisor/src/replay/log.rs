@@ -22,7 +22,7 @@ pub(super) fn seeds(export: &Export, bot: &Bot, exported: &ExportedBot) -> Optio
     let mut latest = exported.seed.clone();
     let mut next = None;
     for entry in &export.entries {
-        if let Some(SystemEvent::SeedRevealed { bot_id, epoch, seed, next_commitment }) = event(entry)
+        if let Some(SystemEvent::SeedRevealed { bot_id, epoch, seed, next_commitment, .. }) = event(entry)
             && bot_id == bot.bot_id
             && latest.as_ref().is_none_or(|latest| latest.epoch <= epoch)
         {
@@ -39,14 +39,14 @@ pub(super) fn cascade_depth(export: &Export, entry: &Entry) -> u32 {
     channel::cascade_depth(entry, |id| export.entries.get(index(id)))
 }
 
-/// The id of the first `bot:ran` after entry `after` that belongs to a hook of the bot for this trigger.
-pub(super) fn find_ran(export: &Export, bot_id: &BotId, trigger: u64, after: u64) -> Option<u64> {
+/// The first `bot:ran` or `bot:skipped` after entry `after` that belongs to a hook of the bot for this trigger, with its id.
+pub(super) fn find_result(export: &Export, bot_id: &BotId, trigger: u64, after: u64) -> Option<(u64, SystemEvent)> {
     let later = export.entries.get(index(after + 1)..)?;
-    let ran = later.iter().find(|entry| {
-        entry.envelope.cause == Some(trigger)
-            && matches!(event(entry), Some(SystemEvent::BotRan { bot_id: of, .. }) if of == *bot_id)
-    })?;
-    Some(ran.id())
+    later.iter().filter(|entry| entry.envelope.cause == Some(trigger)).find_map(|entry| {
+        let event = event(entry)?;
+        let is_result = matches!(&event, SystemEvent::BotRan { bot_id: of, .. } | SystemEvent::BotSkipped { bot_id: of, .. } if of == bot_id);
+        is_result.then_some((entry.id(), event))
+    })
 }
 
 /// The logged effects of the hook whose `bot:ran` is entry `ran`, that one included.
@@ -67,6 +67,8 @@ pub(super) fn logged_effects<'a>(
                     Some(
                         SystemEvent::BotRan { bot_id: of, .. }
                         | SystemEvent::BotError { bot_id: of, .. }
+                        | SystemEvent::SeatsHeld { bot_id: of, .. }
+                        | SystemEvent::SeatsReleased { bot_id: of }
                         | SystemEvent::EntropyOpened { bot_id: of, .. }
                         | SystemEvent::SeedRevealed { bot_id: of, .. },
                     ) => of == *bot_id,
@@ -106,4 +108,13 @@ pub(super) fn logged_outcome(logged: &[&Entry]) -> Option<HookOutcome> {
         Some(SystemEvent::BotRan { outcome, .. }) => Some(outcome),
         _ => None,
     })
+}
+
+/// Numbers of the hook's effects that were DMs to a tenure that had ended, according to the log.
+pub(super) fn undelivered(logged: &[&Entry]) -> Vec<u32> {
+    let listed = logged.iter().find_map(|entry| match event(entry) {
+        Some(SystemEvent::BotRan { undelivered, .. }) => Some(undelivered),
+        _ => None,
+    });
+    listed.unwrap_or_default()
 }

@@ -11,10 +11,12 @@ use super::compare::{Mismatch, compare, failed_for_unknown_seed, inconclusive};
 use super::error::ReplayError;
 use super::export::{Export, ExportedBot};
 use super::log::{
-    cascade_depth, draws_unknown_seed, event, find_ran, index, logged_effects, logged_outcome, recorded_exchange, seeds,
+    cascade_depth, draws_unknown_seed, event, find_result, index, logged_effects, logged_outcome, recorded_exchange,
+    seeds, undelivered,
 };
 use super::recorded_egress::RecordedEgress;
 use super::report::{BotReplay, Difference, Replayed};
+use super::skip::judge_skip;
 use crate::config::SupervisorConfig;
 use crate::error::{InspectError, Unavailable};
 use crate::program::{BotKey, Program};
@@ -112,7 +114,8 @@ impl Replayer {
         let key = BotKey::new(&export.channel_id.to_string(), bot.bot_id.as_str());
         let replayed = ReplayedBot { export, exported, program, key };
         // A relay makes a bot's memory once the manifest, the entry after the attach, is in the log too.
-        let mut memory = Memory::new(Arc::clone(&compositions[index(bot.attached + 1).min(compositions.len() - 1)]));
+        let mut memory =
+            Memory::new(Arc::clone(&compositions[index(bot.attached + 1).min(compositions.len() - 1)]), bot.attached);
         let mut last_ran = bot.attached;
         for entry in &export.entries[index(bot.attached)..] {
             if let Some(SystemEvent::BotDetach { bot_id, .. }) = event(entry)
@@ -123,14 +126,16 @@ impl Replayer {
             if entry.id() > bot.attached {
                 memory.apply(entry);
             }
-            if let Some(SystemEvent::Timer { bot_id, name }) = event(entry)
+            if let Some(SystemEvent::BotRuntime { bot_id, runtime, .. }) = event(entry)
                 && bot_id == bot.bot_id
+                && let Some(reason) = runtime_difference(&runtime, &here)
             {
-                memory.remove_timer(&name);
+                result.add_unchecked(entry.id(), reason);
+                return Ok(result);
             }
-            for (step, call) in (0..).zip(plan(bot, entry, cascade_depth(export, entry))) {
+            for (step, call) in (0..).zip(plan(bot, entry)) {
                 // The log may end before all hooks have run.
-                let Some(ran) = find_ran(export, &bot.bot_id, entry.id(), last_ran) else {
+                let Some((ran, outcome)) = find_result(export, &bot.bot_id, entry.id(), last_ran) else {
                     return Ok(result);
                 };
                 let logged = logged_effects(export, &bot.bot_id, entry.id(), last_ran, ran);
@@ -144,7 +149,20 @@ impl Replayer {
                     seeds: &seeds,
                     body_limit: self.body_limit,
                 };
-                match self.replay_hook(&replayed, &turn, &logged, &mut result).await? {
+                let depth = cascade_depth(export, entry);
+                match judge_skip(&turn, depth, &outcome) {
+                    Ok(None) => {}
+                    Ok(Some(skipped)) => {
+                        memory = skipped.memory.unwrap_or(memory);
+                        continue;
+                    }
+                    Err(difference) => {
+                        result.differences.push(difference);
+                        return Ok(result);
+                    }
+                }
+                let before_result = &compositions[index(ran - 1)];
+                match self.replay_hook(&replayed, &turn, &logged, before_result, &mut result).await? {
                     Some(Verdict { memory: Some(after), .. }) => memory = after,
                     Some(_) => {}
                     None => return Ok(result),
@@ -161,6 +179,7 @@ impl Replayer {
         replayed: &ReplayedBot<'_>,
         turn: &Turn<'_>,
         logged: &[&Entry],
+        before_result: &Composition,
         result: &mut BotReplay,
     ) -> Result<Option<Verdict>, ReplayError> {
         let trigger = turn.trigger.id();
@@ -185,7 +204,7 @@ impl Replayer {
         }
         let report = self.supervisor.run(&replayed.key, &replayed.program, request).await?;
         let unknown_seed = failed_for_unknown_seed(&report.outcome);
-        let verdict = turn.judge(report);
+        let verdict = turn.judge(report).without_undelivered(turn, &undelivered(logged), before_result);
         let Err(Mismatch { log, replay }) = compare(&verdict, logged) else {
             result.identical += 1;
             return Ok(Some(verdict));

@@ -169,6 +169,8 @@ fn lint_request(source: &str) -> HookRequest {
         bot_id: String::new(),
         now_ms: START_MS,
         state: None,
+        seats: "{}".to_owned(),
+        may_hold_seats: false,
         commitments: None,
         players: Vec::new(),
         slots: Vec::new(),

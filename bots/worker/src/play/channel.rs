@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use mcp_multiplayer_protocol::channel::{ChannelState, Composition, Draft, Holder, Salts, SlotKind, Step};
+use mcp_multiplayer_protocol::channel::{ChannelState, Composition, Draft, Holder, Salts, SlotKind, Step, Timer};
 use mcp_multiplayer_protocol::{
-    Actor, Body, ChannelId, Entry, Error, Hash, Kind, Salt, Sender, SlotId, SlotSpec, SystemEvent, Timestamp, limits,
+    Actor, Body, BotId, ChannelId, Entry, Error, Hash, Kind, Salt, Sender, SlotId, SlotSpec, SystemEvent, Timestamp,
+    limits,
 };
 
 /// A log and the state that it leads to.
@@ -57,9 +58,19 @@ impl Channel {
         &self.state.composition
     }
 
-    /// For each bot, the last entry that may start one of its hooks.
-    pub(crate) fn due(&self) -> &[u64] {
-        &self.state.head.due
+    /// The last entry that may start one of the bot's hooks.
+    pub(crate) fn due(&self, bot_id: &BotId) -> Option<u64> {
+        self.state.bot_head(bot_id).map(|head| head.due)
+    }
+
+    /// The timer that fires first.
+    pub(crate) fn next_timer(&self) -> Option<Timer> {
+        self.state.next_timer().map(|(_, timer)| timer)
+    }
+
+    /// Returns whether the channel takes nothing new.
+    pub(crate) fn is_closing(&self) -> bool {
+        self.state.composition.close_requested.is_some()
     }
 
     pub(crate) fn entries(&self) -> &[Entry] {

@@ -10,10 +10,11 @@ pub(crate) const HELP: &str =
   alice> my secret                alice sends the bot a private message (dm_bot)
   join carol · leave bob          take a seat, give it up; --later carol adds a seat that starts empty
   timer · wait 90                 skip to the next timer; let 90 seconds pass
+  close                           close the channel; the bot's on_close is its last hook
   state · log · code              show the bot's state, the whole log, the bot's source
   save game.json                  write the channel to a file, for mcp-multiplayer-bot replay
   help · quit                     show this help; end the game
-Each message, join and leave takes one second of the channel's time.
+Each message, join, leave and close takes one second of the channel's time.
 ";
 
 /// A parsed line.
@@ -32,6 +33,7 @@ pub(crate) enum Command {
     Leave(String),
     Timer,
     Wait(u64),
+    Close,
     State,
     Log,
     Code,
@@ -69,6 +71,7 @@ pub(crate) fn parse(line: &str, is_player: impl Fn(&str) -> bool) -> Result<Comm
         ("save", "") => return Err("save needs the name of a file, for example: save game.json".to_owned()),
         ("save", file) => return Ok(Command::Save(file.to_owned())),
         ("timer", "") => return Ok(Command::Timer),
+        ("close", "") => return Ok(Command::Close),
         ("state", "") => return Ok(Command::State),
         ("log", "") => return Ok(Command::Log),
         ("code", "") => return Ok(Command::Code),

@@ -5,8 +5,8 @@ use std::io::{self, BufRead, BufReader, IsTerminal};
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result};
-use mcp_multiplayer_protocol::{Body, Timestamp};
+use anyhow::{Context as _, Result, anyhow};
+use mcp_multiplayer_protocol::{Actor, Body, SystemEvent, Timestamp};
 use serde_json::{Map, Value, json};
 use tokio::runtime::Runtime;
 
@@ -87,6 +87,7 @@ impl Game {
                 Ok(())
             }
             Command::Timer => self.next_timer(),
+            Command::Close => self.close(),
             Command::Wait(seconds) => self.wait(seconds),
             Command::Join(name) => self.join_or_leave(&name, true),
             Command::Leave(name) => self.join_or_leave(&name, false),
@@ -142,10 +143,23 @@ impl Game {
     }
 
     fn next_timer(&mut self) -> Result<()> {
-        let Some((_, due)) = self.session.memory().next_timer() else {
+        let Some((_, due)) = self.session.next_timer() else {
             return self.report_error("the bot has no pending timer");
         };
         self.pass_time(due)
+    }
+
+    /// Closes the channel: the bot's `on_close` is its last hook.
+    fn close(&mut self) -> Result<()> {
+        if self.session.channel.is_closing() {
+            return self.report_error("the channel is closed");
+        }
+        self.pass_second()?;
+        let requested = SystemEvent::CloseRequested { by: Actor::Owner };
+        self.session.channel.append_event(&requested).map_err(|error| anyhow!("{}", error.message))?;
+        self.run_due_hooks()?;
+        self.session.channel.append_event(&SystemEvent::Closed {}).map_err(|error| anyhow!("{}", error.message))?;
+        Ok(self.screen.item(Tone::Plain, "", "the channel is closed")?)
     }
 
     fn wait(&mut self, seconds: u64) -> Result<()> {
@@ -161,7 +175,7 @@ impl Game {
 
     /// Moves the channel's clock forward, and fires the timers that are due on the way, each at its time.
     fn pass_time(&mut self, until: Timestamp) -> Result<()> {
-        while let Some((_, due)) = self.session.memory().next_timer().filter(|(_, due)| *due <= until) {
+        while let Some((_, due)) = self.session.next_timer().filter(|(_, due)| *due <= until) {
             self.session.channel.pass_time(due);
             if !self.session.fire()? {
                 break;
@@ -195,7 +209,7 @@ impl Game {
     fn state(&mut self) -> Result<()> {
         let memory = self.session.memory();
         let state: Value = memory.state().map_or(Ok(json!({})), serde_json::from_str).unwrap_or_default();
-        let timer = memory.next_timer().map(|(name, due)| format!("{name}, at {}", clock(due)));
+        let timer = self.session.next_timer().map(|(name, due)| format!("{name}, at {}", clock(due)));
         let seated: Vec<String> =
             self.session.channel.players().map(|(slot_id, label)| format!("{label} ({slot_id})")).collect();
         self.screen.item(Tone::Plain, "time", &clock(self.session.channel.now()))?;

@@ -86,7 +86,7 @@ impl Screen {
         } else {
             let first = usize::try_from(ran.first).expect("an entry in memory") - 1;
             for entry in &entries[first..] {
-                had_no_effect &= !self.effect(entry, trigger.envelope.ts, session)?;
+                had_no_effect &= !self.effect(entry, ran, session)?;
             }
             for (place, line) in changes(ran.before.as_deref(), ran.after.as_deref()).iter().enumerate() {
                 self.item(Tone::Faint, if place == 0 { "state" } else { "" }, line)?;
@@ -102,7 +102,7 @@ impl Screen {
     }
 
     /// Shows an entry that a hook appended; returns whether there was something to show.
-    fn effect(&mut self, entry: &Entry, began: Timestamp, session: &Session) -> io::Result<bool> {
+    fn effect(&mut self, entry: &Entry, ran: &HookRun, session: &Session) -> io::Result<bool> {
         let body: Map<String, Value> = entry.body().and_then(|body| body.parse().ok()).unwrap_or_default();
         if entry.envelope.sender != Sender::System {
             let addressee =
@@ -121,7 +121,7 @@ impl Screen {
                 self.item(Tone::Plain, "reveal", &format!("the seed was {seed}"))?;
             }
             Ok(SystemEvent::BotRan { drawn, timers, .. }) => {
-                self.draws_and_timers(&drawn, &timers, began)?;
+                self.draws_and_timers(&drawn, &timers, (entry, ran))?;
                 return Ok(!drawn.is_empty() || !timers.is_empty());
             }
             _ => return Ok(false),
@@ -145,17 +145,20 @@ impl Screen {
         &mut self,
         drawn: &[KeystreamRange],
         timers: &[TimerChange],
-        began: Timestamp,
+        (entry, ran): (&Entry, &HookRun),
     ) -> io::Result<()> {
         for KeystreamRange { open, from, to, .. } in drawn {
             let source = if *open { "with the players' entropy" } else { "from the relay alone, before ctx.start()" };
             self.item(Tone::Faint, "drew", &format!("{} random bytes, {source}", to - from))?;
         }
-        for TimerChange { name, due } in timers {
-            let when = match due {
-                Some(due) => format!("fires at {}, in {}", clock(*due), seconds_between(began, *due)),
+        for TimerChange { n, after_ms } in timers {
+            let when = match after_ms {
+                Some(after) => {
+                    format!("fires at {}, in {}", clock(entry.envelope.ts.after_millis(*after)), seconds(*after))
+                }
                 None => "cancelled".to_owned(),
             };
+            let name = ran.timer_names.get(n).cloned().unwrap_or_else(|| n.to_string());
             self.item(Tone::Faint, "timer", &format!("{name}: {when}"))?;
         }
         Ok(())
@@ -188,17 +191,14 @@ fn call_text(ran: &HookRun, trigger: &Entry, session: &Session) -> String {
     let name = ran.call.hook().name();
     let label = |slot_id| session.channel.label(slot_id);
     match ran.call {
-        HookCall::Init => format!("{name}()"),
+        HookCall::Init | HookCall::Close => format!("{name}()"),
         HookCall::Join(slot_id) | HookCall::Leave(slot_id) => format!("{name}(\"{slot_id}\") for {}", label(slot_id)),
         HookCall::PrivateMessage(slot_id) => format!("{name}(\"{slot_id}\", msg) from {}", label(slot_id)),
         HookCall::Message => {
             let from = session.channel.composition().sender_label(&trigger.envelope.sender);
             format!("{name}(msg) from {}", from.unwrap_or_default())
         }
-        HookCall::Timer => match trigger.body().and_then(|body| body.parse().ok()) {
-            Some(SystemEvent::Timer { name: timer, .. }) => format!("{name}({timer:?})"),
-            _ => name.to_owned(),
-        },
+        HookCall::Timer(_) => format!("{name}({:?})", ran.timer.as_deref().unwrap_or_default()),
     }
 }
 
@@ -209,8 +209,7 @@ pub(crate) fn clock(moment: Timestamp) -> String {
     text.strip_suffix(".000").unwrap_or(text).replace('T', " ")
 }
 
-fn seconds_between(from: Timestamp, to: Timestamp) -> String {
-    let millis = to.as_millis() - from.as_millis();
+fn seconds(millis: u64) -> String {
     let mut text = format!("{}", millis / 1000);
     if millis % 1000 != 0 {
         write!(text, ".{:03}", millis % 1000).expect("writing to a String can't fail");

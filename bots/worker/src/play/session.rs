@@ -7,9 +7,9 @@ use anyhow::{Context as _, Result, anyhow};
 use mcp_multiplayer_bot_supervisor::referee::{HookOutput, Memory, Seeds, Turn, Verdict};
 use mcp_multiplayer_bot_supervisor::replay::{Export, ExportedBot, ExportedExchange, ExportedSeed, FORMAT};
 use mcp_multiplayer_bot_supervisor::{BotKey, Inspected, Outcome, Program, Supervisor};
-use mcp_multiplayer_protocol::channel::{Bot, HookCall, Step, cascade_depth, plan};
+use mcp_multiplayer_protocol::channel::{Bot, HookCall, Step, plan};
 use mcp_multiplayer_protocol::{
-    BotId, Entry, Error, Hash, HookOutcome, Runtime, Secret, SystemEvent, Timestamp, canonical_text, limits,
+    BotId, Entry, Error, Hash, HookOutcome, Runtime, Secret, SkipReason, SystemEvent, Timestamp, canonical_text, limits,
 };
 use serde_json::{Map, Value, json};
 
@@ -47,6 +47,10 @@ pub(crate) struct HookRun {
     pub(crate) printed: Vec<String>,
     /// Hosts to which it tried to connect, without success.
     pub(crate) hosts: Vec<String>,
+    /// Name of the timer that fired, for `on_timer`.
+    pub(crate) timer: Option<String>,
+    /// Names of the timers that it set or cancelled, by number.
+    pub(crate) timer_names: BTreeMap<u32, String>,
     /// The bot's state before the hook, as JSON text.
     pub(crate) before: Option<String>,
     /// The bot's state after the hook, as JSON text.
@@ -81,7 +85,7 @@ impl Session {
         let composition = Arc::new(channel.composition().clone());
         let bot = composition.bot(&bot_id).expect("attached just now").clone();
         let key = BotKey::new(&composition.channel_id.to_string(), bot_id.as_str());
-        let (memory, cursor) = (Memory::new(composition), (bot.attached, 0));
+        let (memory, cursor) = (Memory::new(composition, bot.attached), (bot.attached, 0));
         Ok(Self {
             channel,
             supervisor,
@@ -112,24 +116,27 @@ impl Session {
 
     /// Runs the next hook that is due; returns `None` if none is.
     pub(crate) async fn run_next(&mut self) -> Result<Option<HookRun>> {
-        while self.attached && self.channel.due().first().is_some_and(|due| self.cursor.0 <= *due) {
+        while self.attached && self.channel.due(&self.bot.bot_id).is_some_and(|due| self.cursor.0 <= due) {
             let (id, step) = self.cursor;
             let entry = self.channel.entry(id).expect("due, so appended").clone();
             if step == 0 && id > self.bot.attached {
                 self.memory.apply(&entry);
             }
-            let calls = plan(&self.bot, &entry, cascade_depth(&entry, |id| self.channel.entry(id)));
+            let calls = plan(&self.bot, &entry);
             let Some(call) = calls.get(step) else {
                 self.cursor = (id + 1, 0);
                 continue;
             };
             self.cursor = if step + 1 == calls.len() { (id + 1, 0) } else { (id, step + 1) };
-            return self.run(*call, &entry, step).await.map(Some);
+            if let Some(ran) = self.run(*call, &entry, step).await? {
+                return Ok(Some(ran));
+            }
         }
         Ok(None)
     }
 
-    async fn run(&mut self, call: HookCall, trigger: &Entry, step: usize) -> Result<HookRun> {
+    /// Runs a hook; `None` if it is skipped, because an earlier one cancelled the timer that fired.
+    async fn run(&mut self, call: HookCall, trigger: &Entry, step: usize) -> Result<Option<HookRun>> {
         let turn = Turn {
             bot: &self.bot,
             call,
@@ -138,6 +145,15 @@ impl Session {
             memory: &self.memory,
             seeds: &self.seeds,
             body_limit: limits::BODY_BYTES,
+        };
+        if turn.is_stale() {
+            let verdict = turn.skipped(SkipReason::Stale);
+            self.channel.append(|step| verdict.append_to(&turn, step)).map_err(|error| to_anyhow(&error))?;
+            return Ok(None);
+        }
+        let timer = match call {
+            HookCall::Timer(n) => self.memory.timer_name(n).map(str::to_owned),
+            _ => None,
         };
         let request = turn.request(self.env.clone()).expect("all seeds are known here");
         let report = self.supervisor.run(&self.key, &self.program, request).await?;
@@ -169,21 +185,21 @@ impl Session {
         }
         self.memory.mark_stored();
         let after = self.memory.state().map(str::to_owned);
-        Ok(HookRun { call, trigger: trigger.id(), first, failure, printed, hosts, before, after })
+        let (trigger, timer_names) = (trigger.id(), verdict.timer_names);
+        Ok(Some(HookRun { call, trigger, first, failure, printed, hosts, timer, timer_names, before, after }))
     }
 
-    /// Fires the bot's next timer if it is due; returns whether it did.
+    /// Name and time of the timer that fires first.
+    pub(crate) fn next_timer(&self) -> Option<(&str, Timestamp)> {
+        let timer = self.channel.next_timer()?;
+        Some((self.memory.timer_name(timer.n).unwrap_or_default(), timer.due))
+    }
+
+    /// Fires the timers that are due; returns whether there were any.
     pub(crate) fn fire(&mut self) -> Result<bool> {
-        let Some((name, due)) = self.memory.next_timer().map(|(name, due)| (name.to_owned(), due)) else {
-            return Ok(false);
-        };
-        if due > self.channel.now() || !self.attached {
-            return Ok(false);
-        }
-        let event = SystemEvent::Timer { bot_id: self.bot.bot_id.clone(), name: name.clone() };
-        self.channel.append_event(&event).map_err(|error| to_anyhow(&error))?;
-        self.memory.remove_timer(&name);
-        Ok(true)
+        let size = self.channel.entries().len();
+        self.channel.append(Step::fire_due_timers).map_err(|error| to_anyhow(&error))?;
+        Ok(self.channel.entries().len() > size)
     }
 
     /// Exports the channel in the format of a relay.

@@ -138,13 +138,15 @@ pub(crate) fn call(hook: Hook, args: Vec<Value>) -> HookRequest {
         bot_id: "bot_1".to_owned(),
         now_ms: 1_700_000_000_250,
         state: None,
+        seats: r#"{"s1":{},"s2":{}}"#.to_owned(),
+        may_hold_seats: true,
         commitments: None,
         stream: stream(0),
         env: BTreeMap::new(),
         players: ["alice", "bob"]
             .iter()
             .zip(["s1", "s2"])
-            .map(|(label, slot_id)| Player { slot_id: slot_id.to_owned(), label: (*label).to_owned() })
+            .map(|(label, slot_id)| Player { slot_id: slot_id.to_owned(), label: (*label).to_owned(), tenure: 3 })
             .collect(),
         slots: ["alice", "bob"]
             .iter()
@@ -238,7 +240,9 @@ impl ReportExt for HookReport {
     fn bodies(&self) -> Vec<Value> {
         let body = |effect: &Effect| match effect {
             Effect::Post { body, .. } | Effect::Dm { body, .. } => Some(Value::Object(body.clone())),
-            Effect::Timer { .. } | Effect::Start | Effect::Reveal => None,
+            Effect::Timer { .. } | Effect::Start | Effect::Reveal | Effect::HoldSeats { .. } | Effect::ReleaseSeats => {
+                None
+            }
         };
         self.effects().iter().filter_map(body).collect()
     }

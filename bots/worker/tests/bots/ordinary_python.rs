@@ -254,7 +254,10 @@ class Bot:
         out = [self.params, ctx.params, ctx.channel_id, ctx.bot_id, ctx.players, ctx.now, ctx.env, len(ctx.workspace) > 1]
         ctx.post('bot', {'out': out})
 ";
-    let players = json!([{"slot_id": "s1", "label": "alice"}, {"slot_id": "s2", "label": "bob"}]);
+    let players = json!([
+        {"slot_id": "s1", "label": "alice", "tenure": 3},
+        {"slot_id": "s2", "label": "bob", "tenure": 3},
+    ]);
     let expected = json!([{"limit": 3}, {"limit": 3}, "chn_1", "bot_1", players, 1_700_000_000.25, {}, true]);
     assert_posts(source, expected).await;
 }

@@ -9,7 +9,7 @@ use mcp_multiplayer_protocol::{
 };
 use serde_json::json;
 
-use crate::{BotChange, BotCursor, ChannelBatch, IdempotencyRecord, Membership, NewBot};
+use crate::{BotChange, BotCursor, ChannelBatch, IdempotencyRecord, Membership, NewBot, Tenure};
 
 /// A channel's log as a relay would write it. The entries since the last [`Log::batch`] are the next batch.
 #[derive(Clone, Debug)]
@@ -158,6 +158,7 @@ impl Log {
             drawn: vec![],
             timers: vec![],
             exchanged: None,
+            undelivered: vec![],
         })
     }
 
@@ -170,6 +171,7 @@ impl Log {
             entries: self.entries[usize::try_from(base).unwrap()..].to_vec(),
             state: self.state.clone(),
             idempotency: None,
+            ended: Vec::new(),
             memberships: Vec::new(),
             bots: Vec::new(),
         }
@@ -200,7 +202,8 @@ pub fn record(log: &Log, scope: &str, key: &str) -> IdempotencyRecord {
 
 /// A membership with a seat.
 pub fn seat(principal: &str, place: usize, tenure: u32) -> Membership {
-    Membership { principal: principal.to_owned(), seat: Some((SlotId::at(place), tenure)) }
+    let seat = Tenure { slot_id: SlotId::at(place), number: tenure, began: u64::from(tenure) * 10, ended: None };
+    Membership { principal: principal.to_owned(), seat: Some(seat) }
 }
 
 /// A move of a bot's cursor.
@@ -211,6 +214,5 @@ pub fn advance(bot_id: &BotId, from: (u64, u32), to: (u64, u32), state: Option<&
         from: cursor(from),
         to: cursor(to),
         state: state.map(ToOwned::to_owned),
-        timer: None,
     }
 }

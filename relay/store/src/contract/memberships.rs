@@ -16,12 +16,40 @@ pub async fn list_tenures_by_slot_without_duplicates(store: Subject) {
     log.join(1);
     store.append(ChannelBatch { memberships, ..log.batch() }).await.unwrap();
 
-    let tenures = async |principal: &str| store.list_tenures(principal.into(), log.channel_id()).await.unwrap();
+    let tenures = async |principal: &str| {
+        let tenures = store.list_tenures(principal.into(), log.channel_id()).await.unwrap();
+        tenures.into_iter().map(|tenure| (tenure.slot_id, tenure.number)).collect::<Vec<_>>()
+    };
     let (s1, s2) = (SlotId::at(1), SlotId::at(2));
     assert_eq!(tenures("alice").await, [(s1, 2), (s1, 11), (s2, 2)]);
     assert_eq!(tenures("bob").await, [(s2, 1)]);
     assert_eq!(tenures("nobody").await, []);
     assert_eq!(store.list_tenures("alice".into(), Log::new(2).channel_id()).await.unwrap(), []);
+}
+
+pub async fn end_memberships_of_a_slot(store: Subject) {
+    let mut log = Log::new(1);
+    log.join(1);
+    let memberships = vec![seat("alice", 1, 1), seat("carol", 2, 1)];
+    store.append(ChannelBatch { memberships, ..log.batch() }).await.unwrap();
+    let tenures = async |principal: &str| {
+        let tenures = store.list_tenures(principal.into(), Log::new(1).channel_id()).await.unwrap();
+        tenures.into_iter().map(|tenure| (tenure.slot_id, tenure.began, tenure.ended)).collect::<Vec<_>>()
+    };
+    let (s1, s2) = (SlotId::at(1), SlotId::at(2));
+
+    // The seat moves to bob, and back to alice.
+    log.post(1, "from my phone");
+    let ended = vec![(s1, 4)];
+    store.append(ChannelBatch { ended, memberships: vec![seat("bob", 1, 1)], ..log.batch() }).await.unwrap();
+    assert_eq!(tenures("alice").await, [(s1, 10, Some(4))]);
+    assert_eq!(tenures("bob").await, [(s1, 10, None)]);
+    log.post(1, "from my desk");
+    let ended = vec![(s1, 5)];
+    store.append(ChannelBatch { ended, memberships: vec![seat("alice", 1, 1)], ..log.batch() }).await.unwrap();
+    assert_eq!(tenures("alice").await, [(s1, 10, None)]);
+    assert_eq!(tenures("bob").await, [(s1, 10, Some(4 + 1))]);
+    assert_eq!(tenures("carol").await, [(s2, 10, None)]);
 }
 
 pub async fn list_channels_the_newest_first(store: Subject) {

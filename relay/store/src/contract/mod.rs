@@ -97,6 +97,7 @@ macro_rules! store_contract {
             }
             memberships {
                 list_tenures_by_slot_without_duplicates
+                end_memberships_of_a_slot
                 list_channels_the_newest_first
             }
             atomicity {

@@ -59,6 +59,9 @@ impl Append {
         for entry in &batch.entries {
             entry::insert(connection, channel, entry)?;
         }
+        for (slot_id, entry) in &batch.ended {
+            membership::end(connection, channel, *slot_id, *entry)?;
+        }
         for membership in &batch.memberships {
             membership::insert(connection, channel, membership)?;
         }
@@ -113,10 +116,14 @@ impl Append {
         Ok(Ok(cursors))
     }
 
-    /// Returns `true` if an attached bot has yet to pass an entry that may start one of its hooks.
+    /// Returns `true` if an attached bot has yet to pass an entry that may start one of its hooks, or if the channel is being
+    /// closed.
     fn hooks_due(&self, cursors: &Cursors) -> bool {
         let state = &self.batch.state;
-        let mut dues = state.composition.bots.iter().zip(&state.head.due);
-        dues.any(|(bot, due)| cursors.of(&bot.bot_id).is_some_and(|cursor| cursor.entry <= *due))
+        let composition = &state.composition;
+        if composition.close_requested.is_some() || composition.closed.is_some() {
+            return composition.closed.is_none();
+        }
+        state.bots().any(|(bot, head)| cursors.of(&bot.bot_id).is_some_and(|cursor| cursor.entry <= head.due))
     }
 }

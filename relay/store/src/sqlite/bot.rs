@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use mcp_multiplayer_protocol::{BotId, ChannelId, Timestamp};
+use mcp_multiplayer_protocol::{BotId, ChannelId};
 use rusqlite::{Connection, params};
 
 use super::exchange;
@@ -17,8 +17,7 @@ const INSERT: &str =
 
 const INSERT_CURSOR: &str = "INSERT INTO bot_cursor (channel, bot_id, entry, step, detached) VALUES (?1, ?2, ?3, 0, 0)";
 
-const MOVE_CURSOR: &str =
-    "UPDATE bot_cursor SET entry = ?3, step = ?4, next_timer = ?5 WHERE channel = ?1 AND bot_id = ?2";
+const MOVE_CURSOR: &str = "UPDATE bot_cursor SET entry = ?3, step = ?4 WHERE channel = ?1 AND bot_id = ?2";
 
 const WRITE_STATE: &str = "INSERT INTO bot_state (channel, bot_id, state) VALUES (?1, ?2, ?3)
     ON CONFLICT (channel, bot_id) DO UPDATE SET state = excluded.state";
@@ -97,11 +96,11 @@ pub(super) fn was_attached(connection: &Connection, channel: i64, bot_id: &BotId
 pub(super) fn write(connection: &Connection, channel: i64, change: &BotChange) -> Result<(), StoreError> {
     match change {
         BotChange::Attach(bot) => insert(connection, channel, bot),
-        BotChange::Advance { bot_id, to, state, timer, .. } => {
+        BotChange::Advance { bot_id, to, state, .. } => {
             let bot_id = bot_id.as_str();
             let mut statement = connection.prepare_cached(MOVE_CURSOR).map_err(failed("move a bot's cursor"))?;
             statement
-                .execute(params![channel, bot_id, integer(to.entry), to.step, timer.map(Timestamp::as_millis)])
+                .execute(params![channel, bot_id, integer(to.entry), to.step])
                 .map_err(failed("move a bot's cursor"))?;
             if let Some(state) = state {
                 let mut statement = connection.prepare_cached(WRITE_STATE).map_err(failed("write a bot's state"))?;

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use mcp_multiplayer_protocol::channel::{ChannelState, Composition, Head};
+use mcp_multiplayer_protocol::channel::{BotHead, ChannelState, Composition, Head};
 use mcp_multiplayer_protocol::merkle::Frontier;
 use mcp_multiplayer_protocol::{ChannelId, Hash, Timestamp};
 use rusqlite::{Connection, params};
@@ -11,40 +11,43 @@ use crate::{Checkpoint, StoreError};
 const FIND: &str = "SELECT no, size FROM channel WHERE id = ?1";
 
 const INSERT: &str =
-    "INSERT INTO channel (id, size, ts, root, peaks, due, hooks_due) VALUES (?1, 0, 0, x'', x'', x'', 0)";
+    "INSERT INTO channel (id, size, ts, root, peaks, bots, hooks_due) VALUES (?1, 0, 0, x'', x'', '[]', 0)";
 
-const MOVE_HEAD: &str = "UPDATE channel SET size = ?3, ts = ?4, root = ?5, peaks = ?6, due = ?7, hooks_due = ?8 WHERE no = ?1 AND size = ?2";
+const MOVE_HEAD: &str = "UPDATE channel SET size = ?3, ts = ?4, root = ?5, peaks = ?6, bots = ?7, next_timer = ?8,
+    hooks_due = ?9 WHERE no = ?1 AND size = ?2";
 
 const WRITE_COMPOSITION: &str = "INSERT INTO composition (channel, composition) VALUES (?1, ?2)
     ON CONFLICT (channel) DO UPDATE SET composition = excluded.composition";
 
-pub(super) const LOOKUP: &str = "SELECT id, size, ts, peaks, due, composition
+pub(super) const LOOKUP: &str = "SELECT id, size, ts, peaks, bots, composition
     FROM channel JOIN composition ON composition.channel = channel.no WHERE id = ?1";
 
 /// Channels are numbered in the order of their creation, so the newest has the greatest number.
-pub(super) const LIST: &str = "SELECT id, size, ts, peaks, due, composition
+pub(super) const LIST: &str = "SELECT id, size, ts, peaks, bots, composition
     FROM (SELECT DISTINCT channel AS no FROM membership WHERE principal = ?1 ORDER BY channel DESC LIMIT ?2) AS own
     JOIN channel ON channel.no = own.no JOIN composition ON composition.channel = own.no ORDER BY own.no DESC";
 
-pub(super) const LIST_WITH_HOOKS_DUE: &str = "SELECT id FROM channel WHERE hooks_due = 1
-    UNION SELECT channel.id FROM bot_cursor JOIN channel ON channel.no = bot_cursor.channel
-        WHERE bot_cursor.next_timer IS NOT NULL AND bot_cursor.detached = 0";
+pub(super) const LIST_WITH_HOOKS_DUE: &str =
+    "SELECT id FROM channel WHERE hooks_due = 1 UNION SELECT id FROM channel WHERE next_timer IS NOT NULL";
 
 /// The end of a log in the form of its columns.
 pub(super) struct HeadColumns {
     checkpoint: Checkpoint,
     ts: i64,
     peaks: Vec<u8>,
-    due: Vec<u8>,
+    bots: String,
+    next_timer: Option<i64>,
 }
 
 impl HeadColumns {
     pub(super) fn new(head: &Head) -> Self {
+        let timers = head.bots.iter().flat_map(|bot| &bot.timers);
         Self {
             checkpoint: Checkpoint { size: head.frontier.size(), root: head.frontier.root() },
             ts: head.ts.as_millis(),
             peaks: head.frontier.peaks().iter().flat_map(Hash::as_bytes).copied().collect(),
-            due: head.due.iter().flat_map(|entry| entry.to_be_bytes()).collect(),
+            bots: serde_json::to_string(&head.bots).expect("plain JSON"),
+            next_timer: timers.map(|timer| timer.due.as_millis()).min(),
         }
     }
 
@@ -82,8 +85,17 @@ pub(super) fn move_head(
     hooks_due: bool,
 ) -> Result<(), StoreError> {
     let Checkpoint { size, root } = &head.checkpoint;
-    let values =
-        params![channel, integer(base), integer(*size), head.ts, root.as_bytes(), head.peaks, head.due, hooks_due];
+    let values = params![
+        channel,
+        integer(base),
+        integer(*size),
+        head.ts,
+        root.as_bytes(),
+        head.peaks,
+        head.bots,
+        head.next_timer,
+        hooks_due
+    ];
     let mut statement = connection.prepare_cached(MOVE_HEAD).map_err(failed("move a channel's head"))?;
     match statement.execute(values) {
         Ok(1) => Ok(()),
@@ -141,9 +153,9 @@ fn read(row: &rusqlite::Row<'_>) -> Result<ChannelState, StoreError> {
     if composition.channel_id != channel_id {
         return Err(row.corrupt("composition"));
     }
-    let due = row.parse(4, "due", |due: Vec<u8>| {
-        let (due, []) = due.as_chunks() else { return None };
-        (due.len() == composition.bots.len()).then(|| due.iter().copied().map(u64::from_be_bytes).collect())
+    let bots = row.parse(4, "bots", |text: String| {
+        let bots = serde_json::from_str::<Vec<BotHead>>(&text).ok()?;
+        (bots.len() == composition.bots.len()).then_some(bots)
     })?;
-    Ok(ChannelState { head: Head { ts, frontier, due }, composition: Arc::new(composition) })
+    Ok(ChannelState { head: Head { ts, frontier, bots }, composition: Arc::new(composition) })
 }

@@ -5,11 +5,11 @@ use super::row::{Row, failed, integer, slot_at, slot_column};
 use crate::StoreError;
 
 const INSERT: &str =
-    "INSERT INTO entry (channel, id, v, ts, sender, kind, to_slot, cause, body_hash, author, salt, body)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
+    "INSERT INTO entry (channel, id, v, ts, sender, kind, to_slot, cause, body_hash, author, salt, body, to_tenure)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
 
-pub(super) const LIST: &str = "SELECT id, v, ts, sender, kind, to_slot, cause, body_hash, author, salt, body FROM entry
-    WHERE channel = (SELECT no FROM channel WHERE id = ?1) AND id > ?2 ORDER BY id LIMIT ?3";
+pub(super) const LIST: &str = "SELECT id, v, ts, sender, kind, to_slot, cause, body_hash, author, salt, body, to_tenure
+    FROM entry WHERE channel = (SELECT no FROM channel WHERE id = ?1) AND id > ?2 ORDER BY id LIMIT ?3";
 
 /// Inserts an entry of the channel with this number.
 pub(super) fn insert(connection: &Connection, channel: i64, entry: &Entry) -> Result<(), StoreError> {
@@ -31,6 +31,7 @@ pub(super) fn insert(connection: &Connection, channel: i64, entry: &Entry) -> Re
         author,
         entry.content.as_ref().map(|content| content.salt.0),
         entry.body().map(Body::as_str),
+        envelope.to_tenure.map(integer),
     ];
     let mut statement = connection.prepare_cached(INSERT).map_err(failed("insert an entry"))?;
     statement.execute(values).map_err(failed("insert an entry"))?;
@@ -76,7 +77,8 @@ fn read(channel_id: ChannelId, row: &rusqlite::Row<'_>) -> Result<Entry, StoreEr
             Some(place) => slot_at(place).map(Some),
             None => Some(None),
         })?,
-        cause: row.parse(6, "cause", |cause: Option<i64>| cause.map(u64::try_from).transpose().ok())?,
+        to_tenure: row.parse(11, "to_tenure", id_column)?,
+        cause: row.parse(6, "cause", id_column)?,
         body_hash: Hash::from_bytes(row.get(7, "body_hash")?),
         author: match row.get(8, "author")? {
             Some(hash) => Author::Statement(Hash::from_bytes(hash)),
@@ -93,4 +95,9 @@ fn read(channel_id: ChannelId, row: &rusqlite::Row<'_>) -> Result<Entry, StoreEr
         (None, Some(_)) => return Err(row.corrupt("salt")),
     };
     Ok(Entry { envelope, content })
+}
+
+/// Reads a column with the id of an entry, if there is one.
+fn id_column(id: Option<i64>) -> Option<Option<u64>> {
+    id.map(u64::try_from).transpose().ok()
 }

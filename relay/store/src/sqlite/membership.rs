@@ -1,23 +1,34 @@
 use mcp_multiplayer_protocol::{ChannelId, SlotId};
 use rusqlite::{Connection, params};
 
-use super::row::{Row, failed, slot_at, slot_column};
-use crate::{Membership, StoreError};
+use super::row::{Row, failed, integer, slot_at, slot_column};
+use crate::{Membership, StoreError, Tenure};
 
-const INSERT: &str =
-    "INSERT INTO membership (principal, channel, slot, tenure) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING";
+const INSERT: &str = "INSERT INTO membership (principal, channel, slot, tenure, began) VALUES (?1, ?2, ?3, ?4, ?5)
+    ON CONFLICT DO UPDATE SET ended = NULL";
 
-const LIST_TENURES: &str = "SELECT slot, tenure FROM membership
+const END: &str = "UPDATE membership SET ended = ?3 WHERE channel = ?1 AND slot = ?2 AND ended IS NULL";
+
+const LIST_TENURES: &str = "SELECT slot, tenure, began, ended FROM membership
     WHERE principal = ?1 AND channel = (SELECT no FROM channel WHERE id = ?2) AND slot >= 0 ORDER BY slot, tenure";
 
 /// Inserts a membership in the channel with this number, unless it is stored already.
 pub(super) fn insert(connection: &Connection, channel: i64, membership: &Membership) -> Result<(), StoreError> {
-    let (slot, tenure) = match membership.seat {
-        Some((slot_id, tenure)) => (slot_column(slot_id), tenure),
-        None => (-1, 0),
+    let (slot, tenure, began) = match membership.seat {
+        Some(Tenure { slot_id, number, began, .. }) => (slot_column(slot_id), number, began),
+        None => (-1, 0, 0),
     };
     let mut statement = connection.prepare_cached(INSERT).map_err(failed("insert a membership"))?;
-    statement.execute(params![membership.principal, channel, slot, tenure]).map_err(failed("insert a membership"))?;
+    statement
+        .execute(params![membership.principal, channel, slot, tenure, integer(began)])
+        .map_err(failed("insert a membership"))?;
+    Ok(())
+}
+
+/// Ends the present membership of a slot's holder with this entry.
+pub(super) fn end(connection: &Connection, channel: i64, slot_id: SlotId, entry: u64) -> Result<(), StoreError> {
+    let mut statement = connection.prepare_cached(END).map_err(failed("end a membership"))?;
+    statement.execute(params![channel, slot_column(slot_id), integer(entry)]).map_err(failed("end a membership"))?;
     Ok(())
 }
 
@@ -26,13 +37,18 @@ pub(super) fn list_tenures(
     connection: &Connection,
     principal: &str,
     channel_id: ChannelId,
-) -> Result<Vec<(SlotId, u32)>, StoreError> {
+) -> Result<Vec<Tenure>, StoreError> {
     let mut statement = connection.prepare_cached(LIST_TENURES).map_err(failed("list tenures"))?;
     let mut rows = statement.query(params![principal, channel_id.as_bytes()]).map_err(failed("list tenures"))?;
     let mut tenures = Vec::new();
     while let Some(row) = rows.next().map_err(failed("list tenures"))? {
         let row = Row::new("membership", &channel_id, row);
-        tenures.push((row.parse(0, "slot", slot_at)?, row.number(1, "tenure")?));
+        tenures.push(Tenure {
+            slot_id: row.parse(0, "slot", slot_at)?,
+            number: row.number(1, "tenure")?,
+            began: row.number(2, "began")?,
+            ended: row.get::<Option<i64>>(3, "ended")?.and_then(|entry| u64::try_from(entry).ok()),
+        });
     }
     Ok(tenures)
 }

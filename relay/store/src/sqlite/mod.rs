@@ -27,7 +27,7 @@ use std::path::Path;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use mcp_multiplayer_protocol::channel::ChannelState;
-use mcp_multiplayer_protocol::{BotId, ChannelId, Entry, Hash, SlotId};
+use mcp_multiplayer_protocol::{BotId, ChannelId, Entry, Hash};
 
 use self::append::Append;
 use self::reader::Readers;
@@ -35,7 +35,8 @@ use self::row::failed;
 use self::schema::OpenError;
 use self::writer::Writer;
 use super::{
-    AppendError, ChannelBatch, Checkpoint, Exchange, IdempotencyRecord, NewToken, Store, StoreError, StoredBot, Token,
+    AppendError, ChannelBatch, Checkpoint, Exchange, IdempotencyRecord, NewToken, Store, StoreError, StoredBot, Tenure,
+    Token,
 };
 
 /// A store in one SQLite file.
@@ -103,11 +104,7 @@ impl Store for SqliteStore {
         async move { self.readers.short(|connection| idempotency::find(connection, &scope, &key)) }.boxed()
     }
 
-    fn list_tenures(
-        &self,
-        principal: String,
-        channel_id: ChannelId,
-    ) -> BoxFuture<'_, Result<Vec<(SlotId, u32)>, StoreError>> {
+    fn list_tenures(&self, principal: String, channel_id: ChannelId) -> BoxFuture<'_, Result<Vec<Tenure>, StoreError>> {
         async move { self.readers.short(|connection| membership::list_tenures(connection, &principal, channel_id)) }
             .boxed()
     }

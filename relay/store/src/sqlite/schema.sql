@@ -9,13 +9,16 @@ CREATE TABLE channel (
     root      BLOB    NOT NULL,
     -- Hashes of the right edge of the Merkle tree, the largest subtree first.
     peaks     BLOB    NOT NULL,
-    -- 8 bytes, big-endian, for each bot of the composition: the last entry that may start one of its hooks.
-    due       BLOB    NOT NULL,
-    -- 1 if a bot has yet to pass its entry in `due`.
+    -- For each bot of the composition, as JSON: the last entry that may start one of its hooks, timers, held seats.
+    bots      TEXT    NOT NULL,
+    -- Time at which the next timer of a bot fires; null without one.
+    next_timer INTEGER,
+    -- 1 if a bot has yet to pass an entry that may start one of its hooks, or the channel is being closed.
     hooks_due INTEGER NOT NULL
 ) STRICT;
 
 CREATE INDEX channel_hooks_due ON channel (id) WHERE hooks_due = 1;
+CREATE INDEX channel_next_timer ON channel (id) WHERE next_timer IS NOT NULL;
 
 -- Slots, seats, bots and settings, as JSON. Rewritten only when an entry changes them.
 CREATE TABLE composition (
@@ -31,6 +34,7 @@ CREATE TABLE entry (
     sender    TEXT    NOT NULL,
     kind      TEXT    NOT NULL,
     to_slot   INTEGER,
+    to_tenure INTEGER,
     cause     INTEGER,
     body_hash BLOB    NOT NULL,
     -- Hash of the author's statement; null where only the relay attests the sender.
@@ -51,14 +55,20 @@ CREATE TABLE idempotency (
     PRIMARY KEY (key, scope)
 ) STRICT, WITHOUT ROWID;
 
--- The creator's own row has slot -1 and tenure 0.
+-- Rows stay when a tenure ends. The creator's own row has slot -1 and tenure 0.
 CREATE TABLE membership (
     principal TEXT    NOT NULL,
     channel   INTEGER NOT NULL REFERENCES channel (no),
     slot      INTEGER NOT NULL,
     tenure    INTEGER NOT NULL,
+    -- The entry that began the tenure; 0 for the creator.
+    began     INTEGER NOT NULL,
+    -- The last entry of the principal's time in the seat; null while the principal holds it.
+    ended     INTEGER,
     PRIMARY KEY (principal, channel, slot, tenure)
 ) STRICT, WITHOUT ROWID;
+
+CREATE INDEX membership_present ON membership (channel, slot) WHERE ended IS NULL;
 
 -- A bot as it was attached. Never rewritten, because its source may be large.
 CREATE TABLE bot (
@@ -84,12 +94,8 @@ CREATE TABLE bot_cursor (
     entry      INTEGER NOT NULL,
     step       INTEGER NOT NULL,
     detached   INTEGER NOT NULL,
-    -- Time at which the bot's next timer fires; null without one.
-    next_timer INTEGER,
     PRIMARY KEY (channel, bot_id)
 ) STRICT, WITHOUT ROWID;
-
-CREATE INDEX bot_cursor_next_timer ON bot_cursor (channel) WHERE next_timer IS NOT NULL AND detached = 0;
 
 CREATE TABLE bot_state (
     channel INTEGER NOT NULL REFERENCES channel (no),

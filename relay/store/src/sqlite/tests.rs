@@ -207,14 +207,12 @@ async fn corrupt_rows_are_reported_by_name() {
         named(store.list_entries(channel_id, 1, 10, 1_000).await.unwrap_err(), ("entry", column));
         let restore =
             "DELETE FROM entry WHERE id = 2; INSERT INTO entry SELECT channel, 2, v, ts, sender, kind, to_slot,
-            cause, body_hash, author, salt, body FROM entry WHERE id = 1";
+            to_tenure, cause, body_hash, author, salt, body FROM entry WHERE id = 1";
         beside.execute_batch(restore).unwrap();
     }
-    for (table, column, value) in [
-        ("channel", "peaks", "x'00'"),
-        ("channel", "due", "x'0000000000000001'"),
-        ("composition", "composition", "'{}'"),
-    ] {
+    for (table, column, value) in
+        [("channel", "peaks", "x'00'"), ("channel", "bots", "'[{\"due\": 1}]'"), ("composition", "composition", "'{}'")]
+    {
         beside.execute_batch(&format!("UPDATE {table} SET {column} = {value}")).unwrap();
         named(store.lookup_channel(channel_id).await.unwrap_err(), ("channel", column));
         beside.execute_batch("DELETE FROM composition; DELETE FROM entry; DELETE FROM channel").unwrap();
@@ -277,7 +275,7 @@ fn frequent_statements_use_an_index() {
         while let Some(step) = steps.next().unwrap() {
             let step: String = step.get(3).unwrap();
             // `own` is a page of channel numbers, which an index has already found.
-            let partial = ["channel_hooks_due", "bot_cursor_next_timer"].iter().any(|index| step.contains(index));
+            let partial = ["channel_hooks_due", "channel_next_timer"].iter().any(|index| step.contains(index));
             let scans_table = step.starts_with("SCAN") && !partial && step != "SCAN own";
             assert!(!scans_table, "{sql}: {step}");
         }

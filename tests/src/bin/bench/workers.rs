@@ -92,6 +92,8 @@ fn call() -> HookRequest {
         bot_id: "bot_1".to_owned(),
         now_ms: 1_700_000_000_000,
         state: Some(r#"{"n":41}"#.to_owned()),
+        seats: "{}".to_owned(),
+        may_hold_seats: false,
         commitments: None,
         players: vec![],
         slots: vec![],
