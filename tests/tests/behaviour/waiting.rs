@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use mcp_multiplayer_tests::{Failure, HttpClient, RelayProcess};
+use mcp_multiplayer_tests::{HttpClient, RelayProcess};
 use serde_json::{Value, json};
 
 use crate::fixture::{TwoPlayerChannel, in_time, read_until, with_text};
