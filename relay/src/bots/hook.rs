@@ -29,12 +29,15 @@ struct Committed {
 
 impl Runner {
     /// Runs one call and appends its effects; the cursor is then at `to`. Returns `true` if the bot was detached.
+    ///
+    /// `origin` is the entry whose budget the call uses.
     pub(super) async fn run_hook(
         &mut self,
         relay: &Relay,
         channel: &Arc<LiveChannel>,
         bot: &Bot,
         (call, trigger): (HookCall, &Entry),
+        origin: u64,
         to: BotCursor,
     ) -> Result<bool, RunError> {
         self.announce_runtime(relay, channel, bot).await?;
@@ -60,6 +63,9 @@ impl Runner {
         }
         let cursor = CursorMove { from: self.stored, to };
         let verdict = turn.judge(report);
+        let bytes = verdict.posted_bytes();
+        channel.add_hook_to_trigger(origin, bytes);
+        relay.quotas.add_hook_in(channel.channel_id(), bytes);
         let committed = self.commit_verdict(relay, channel, &turn, verdict, cursor).await?;
         failpoint::hit("bot.after_commit");
         Ok(self.move_on(committed, to))

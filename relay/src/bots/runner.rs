@@ -230,12 +230,15 @@ impl Runner {
         to: BotCursor,
     ) -> Result<bool, RunError> {
         let closing = channel.composition().close_requested.is_some();
-        let reason = if cascade_depth(channel, entry).await? >= limits::CASCADE_DEPTH {
+        let (depth, origin) = origin(channel, entry).await?;
+        let reason = if depth >= limits::CASCADE_DEPTH {
             Some(SkipReason::Depth)
         } else if self.turn(relay, bot, (call, entry)).is_stale() {
             Some(SkipReason::Stale)
         } else if self.below_minimum {
             Some(SkipReason::Unavailable)
+        } else if !may_run(relay, channel, origin) && call != HookCall::Close {
+            Some(SkipReason::Budget)
         } else {
             closing.then(|| self.refuse_at_close(call)).flatten()
         };
@@ -243,7 +246,7 @@ impl Runner {
             return self.skip_hook(relay, channel, bot, (call, entry), to, reason).await;
         }
         let started = Instant::now();
-        let ran = self.run_hook(relay, channel, bot, (call, entry), to).await;
+        let ran = self.run_hook(relay, channel, bot, (call, entry), origin, to).await;
         if closing {
             self.closing_time += started.elapsed();
         }
@@ -256,12 +259,21 @@ impl Runner {
     }
 }
 
-/// Number of bot posts that led to an entry, itself included.
-async fn cascade_depth(channel: &LiveChannel, entry: &Entry) -> Result<u32, StoreError> {
+/// Number of bot posts that led to an entry, itself included, and the entry that started the first of them.
+async fn origin(channel: &LiveChannel, entry: &Entry) -> Result<(u32, u64), StoreError> {
     let mut cascade = Cascade::default();
-    let mut next = cascade.count(entry);
+    let (mut origin, mut next) = (entry.id(), cascade.count(entry));
     while let Some(cause) = next {
+        origin = cause;
         next = channel.entry(cause).await?.and_then(|entry| cascade.count(&entry));
     }
-    Ok(cascade.depth())
+    Ok((cascade.depth(), origin))
+}
+
+/// Returns `true` if neither the trigger, with everything that follows from it, nor the channel has used up its budget.
+fn may_run(relay: &Relay, channel: &LiveChannel, trigger: u64) -> bool {
+    let used = channel.trigger_use(trigger);
+    used.hooks < relay.config.bot_trigger_hooks
+        && used.bytes < relay.config.bot_trigger_bytes
+        && relay.quotas.may_run_hook_in(channel.channel_id())
 }

@@ -9,6 +9,7 @@ use tokio::sync::watch;
 
 use super::recent::RecentEntries;
 use super::time::{ChannelTime, warn_if_behind};
+use super::trigger_use::{TriggerUse, TriggerUses};
 use crate::clock::{Clock, Random};
 use crate::store::{BotCursor, Store, StoreError};
 
@@ -48,6 +49,7 @@ pub(super) struct Tip {
     pub(super) stale: bool,
     pub(super) recent: RecentEntries,
     pub(super) time: ChannelTime,
+    trigger_uses: TriggerUses,
     cursors: HashMap<BotId, BotCursor>,
     /// The bots that have done everything that they had to do before the channel is closed.
     pub(super) finished: HashSet<BotId>,
@@ -78,6 +80,7 @@ impl LiveChannel {
                 stale: false,
                 recent: RecentEntries::default(),
                 time,
+                trigger_uses: TriggerUses::default(),
                 cursors: HashMap::new(),
                 finished: HashSet::new(),
                 start_failures: VecDeque::new(),
@@ -154,6 +157,16 @@ impl LiveChannel {
         if self.tip().cursors.insert(bot_id.clone(), cursor) != Some(cursor) {
             self.progress.send_modify(|count| *count += 1);
         }
+    }
+
+    /// The amount that the hooks which led back to an entry have used in this process.
+    pub(crate) fn trigger_use(&self, trigger: u64) -> TriggerUse {
+        self.tip().trigger_uses.of(trigger)
+    }
+
+    /// Adds a hook that led back to an entry, and posted this many bytes.
+    pub(crate) fn add_hook_to_trigger(&self, trigger: u64, bytes: u64) {
+        self.tip().trigger_uses.add_hook(trigger, bytes);
     }
 
     /// Keeps the reason why a bot's `on_init` failed, for the caller who attached it.

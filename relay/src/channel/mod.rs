@@ -10,7 +10,8 @@
 //! - `member`, `visibility`: the seat that a principal acts from, and the entries that it may read;
 //! - `time`: the time of entries and timers, which does not go back when the clock does;
 //! - `closing`: the last entry of a channel that is being closed;
-//! - `registry`: the channels that are live in this process.
+//! - `registry`: the channels that are live in this process;
+//! - `trigger_use`: the amount that the hooks which follow from one entry have used.
 
 mod closing;
 mod commit;
@@ -21,6 +22,7 @@ mod recent;
 mod registry;
 mod sync;
 mod time;
+mod trigger_use;
 mod visibility;
 
 pub(crate) use commit::CommitError;

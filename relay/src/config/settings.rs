@@ -118,6 +118,15 @@ settings! {
         bot_python: Option<PathBuf> = None, "FILE", default "the one that `bot_worker` was built with";
         /// Maximum run time of a hook, in milliseconds.
         bot_hook_ms: u64 = 5_000, "N";
+        /// Maximum number of hooks that may follow from one entry: its own, and those of the bots' posts that answer one
+        /// another. Further ones are skipped.
+        bot_trigger_hooks: u64 = 64, "N";
+        /// Maximum size of what the hooks that follow from one entry may post, in bytes. The hook that reaches it is the last.
+        bot_trigger_bytes: u64 = 4 * 1024 * 1024, "N";
+        /// Maximum number of hooks that the bots of a channel may run in an hour. Further ones are skipped.
+        bot_channel_hour_hooks: u64 = 20_000, "N";
+        /// Maximum size of what the bots of a channel may post in an hour, in bytes. The hook that reaches it is the last.
+        bot_channel_hour_bytes: u64 = 64 * 1024 * 1024, "N";
         /// Maximum memory of one bot process, in bytes. Not enforced on macOS.
         bot_memory_bytes: u64 = 256 * 1024 * 1024, "N";
         /// Maximum number of bot processes. Hooks wait while all of them are busy.

@@ -16,6 +16,7 @@ use crate::net::AddressKey;
 use crate::telemetry::SECURITY;
 
 const DAY: Duration = Duration::from_hours(24);
+const HOUR: Duration = Duration::from_hours(1);
 /// Invalid tokens that an address may send in [`INVALID_TOKENS_WINDOW`].
 const INVALID_TOKENS: u64 = 600;
 const INVALID_TOKENS_WINDOW: Duration = Duration::from_mins(1);
@@ -28,6 +29,8 @@ pub(crate) struct Quotas {
     posts: Limiter<(ChannelId, SlotId)>,
     posts_per_second: u32,
     invalid_tokens: WindowBudget<AddressKey>,
+    bot_hooks: WindowBudget<ChannelId>,
+    bot_bytes: WindowBudget<ChannelId>,
     events: EventLimit,
 }
 
@@ -42,8 +45,33 @@ impl Quotas {
             posts: Limiter::new(Rate::per_second(config.posts_per_second, config.posts_burst), clock),
             posts_per_second: config.posts_per_second,
             invalid_tokens: WindowBudget::new(INVALID_TOKENS, INVALID_TOKENS_WINDOW, clock),
+            bot_hooks: WindowBudget::new(config.bot_channel_hour_hooks, HOUR, clock),
+            bot_bytes: WindowBudget::new(config.bot_channel_hour_bytes, HOUR, clock),
             events: EventLimit::new(clock),
         }
+    }
+
+    /// Returns `true` if the bots of a channel may run another hook in the present hour. If not, the operator is told, once
+    /// in a while.
+    pub(crate) fn may_run_hook_in(&self, channel_id: ChannelId) -> bool {
+        let budgets = [("bot_channel_hour_hooks", &self.bot_hooks), ("bot_channel_hour_bytes", &self.bot_bytes)];
+        let Some((limit, _)) = budgets.into_iter().find(|(_, budget)| budget.left(&channel_id) == 0) else {
+            return true;
+        };
+        if let Some(suppressed) = self.events.admit(limit, &channel_id) {
+            tracing::warn!(
+                target: SECURITY,
+                { security.event = "limit_reached", limit, %channel_id, suppressed },
+                "limit reached"
+            );
+        }
+        false
+    }
+
+    /// Counts a hook of a channel's bots, and the bytes that it posted.
+    pub(crate) fn add_hook_in(&self, channel_id: ChannelId, bytes: u64) {
+        self.bot_hooks.add(channel_id, 1);
+        self.bot_bytes.add(channel_id, bytes);
     }
 
     /// Counts a request from an address, whoever sends it.

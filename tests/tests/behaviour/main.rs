@@ -14,6 +14,7 @@ mod bot_identity;
 mod bot_secrets;
 mod bots;
 mod browser;
+mod budgets;
 mod closing;
 mod configuration;
 mod egress;

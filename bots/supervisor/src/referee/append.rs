@@ -60,6 +60,15 @@ impl Verdict {
         self
     }
 
+    /// Size of the bodies of all posts and DMs, in bytes.
+    pub fn posted_bytes(&self) -> u64 {
+        let bytes = |output: &HookOutput| match output {
+            HookOutput::Post { content, .. } => content.body.as_str().len() as u64,
+            HookOutput::Event(_) => 0,
+        };
+        self.outputs.iter().map(bytes).sum()
+    }
+
     /// Returns `true` if the bot is detached because of this call: its `on_init` failed.
     pub fn detaches_bot(&self, turn: &Turn<'_>) -> bool {
         self.outcome != HookOutcome::Ok && turn.call == HookCall::Init
