@@ -7,9 +7,6 @@ import math
 MAX_INTEGER = 2**53 - 1
 MAX_DEPTH = 32
 
-# Canonical JSON writes smaller whole floats without an exponent, and they would be read back as integers.
-_EXPONENT_FROM = 1e21
-
 
 def to_json(value, where):
     """Returns the value as compact JSON; raises TypeError or ValueError with the path of the invalid part."""
@@ -31,8 +28,8 @@ def _check(value, path, depth):
     elif isinstance(value, float):
         if not math.isfinite(value):
             raise ValueError(f"{path}: {value!r} is not a number that JSON has")
-        if MAX_INTEGER < abs(value) < _EXPONENT_FROM:
-            raise ValueError(f"{path}: {value!r} would be read as an integer beyond ±(2^53-1); post it as a string")
+        if abs(value) > MAX_INTEGER:
+            raise ValueError(f"{path}: {value!r} is beyond ±(2^53-1); post it as a string")
     elif isinstance(value, dict):
         for key, item in value.items():
             if not isinstance(key, str):

@@ -203,7 +203,7 @@ fn object(text: &str, what: &str) -> Result<Map<String, Value>, String> {
     if object.values().all(|value| is_portable(value, 1)) {
         Ok(object)
     } else {
-        Err(format!("{what} has an integer beyond ±(2^53-1) or more than {MAX_DEPTH} levels"))
+        Err(format!("{what} has a number beyond ±(2^53-1) or more than {MAX_DEPTH} levels"))
     }
 }
 
@@ -221,9 +221,7 @@ fn is_portable(value: &Value, depth: usize) -> bool {
 fn is_exact(number: &Number) -> bool {
     match number.as_u64().or_else(|| number.as_i64().map(i64::unsigned_abs)) {
         Some(magnitude) => magnitude <= MAX_INTEGER,
-        // Canonical JSON writes a float from 2^53 up to 1e21 without fraction or exponent, so that it would be read as
-        // an integer, and not an exact one. From 1e21 on it has an exponent.
-        None => number.as_f64().is_some_and(|float| !(9_007_199_254_740_992.0..1e21).contains(&float.abs())),
+        None => number.as_f64().is_some_and(|float| float.abs() < 9_007_199_254_740_992.0),
     }
 }
 

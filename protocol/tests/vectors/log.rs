@@ -161,7 +161,7 @@ fn append_messages(log: &mut Log) {
     log.post("player's post", alice.clone(), "user", None, None, json!({ "text": "guess 42" }));
     let unusual = json!({
         "text": "tab\t, quote \", backslash \\, bell \u{7}, delete \u{7f}, é, \u{2028}, \u{1f600}",
-        "data": { "\u{fb33}": 1, "\u{1f600}": 2, "z": [-0.0, 0.1, 1e21, 1e-7, 123_456.75, 5e-324], "a": [true, false, null, {}] },
+        "data": { "\u{fb33}": 1, "\u{1f600}": 2, "z": [-0.0, 0.1, 1e-21, 1e-7, 123_456.75, 5e-324], "a": [true, false, null, {}] },
         "largest": 9_007_199_254_740_991_i64,
         "smallest": -9_007_199_254_740_991_i64,
     });

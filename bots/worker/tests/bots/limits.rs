@@ -43,10 +43,7 @@ async fn values_that_are_not_json_are_refused_with_their_path() {
             "self.ctx.set_state({'deep': [{'x': 1e999}]})",
             "ValueError: state.deep[0].x: inf is not a number that JSON has",
         ),
-        (
-            "self.ctx.post('bot', {'x': 1e20})",
-            "ValueError: body.x: 1e+20 would be read as an integer beyond ±(2^53-1); post it as a string",
-        ),
+        ("self.ctx.post('bot', {'x': 1e20})", "ValueError: body.x: 1e+20 is beyond ±(2^53-1); post it as a string"),
         ("self.ctx.post('trace', {})", "ValueError: kind 'trace' is reserved for the relay"),
         ("self.ctx.post('bot', 'x' * 40_000)", "ValueError: body is 40011 bytes; at most 32768"),
         ("self.ctx.set_state([])", "TypeError: state must be a dict, not list"),
@@ -68,7 +65,7 @@ class Level(enum.IntEnum):
     ONE = 1
 loop = []
 for _ in range(30): loop = [loop]
-out += [2**53 - 1, -(2**53 - 1), 0.1, 1e300, -0.0, True, None, Level.ONE, '\\0\\u2028\"\\\\', (1, [2])]
+out += [2**53 - 1, -(2**53 - 1), 0.1, 1e-300, -0.0, True, None, Level.ONE, '\\0\\u2028\"\\\\', (1, [2])]
 self.ctx.post('bot', {'deep': loop, '': 0})
 loop.append(loop)
 try:
@@ -80,7 +77,7 @@ except ValueError as error:
         9_007_199_254_740_991_i64,
         -9_007_199_254_740_991_i64,
         0.1,
-        1e300,
+        1e-300,
         -0.0,
         true,
         null,
