@@ -15,7 +15,8 @@ class Program:
     """A compiled bot. Without `builtins` it is plain Python, unrestricted by the policy."""
 
     def __init__(self, name, source, builtins):
-        self.filename = f"<bot:{name}>"
+        # The same for every bot: its name may come from the source, and so is not known yet when that is inspected.
+        self.filename = "<bot>"
         self._name = name
         self._builtins = builtins
         self._code = compile_plain(source, self.filename) if builtins is None else compile_bot(source, self.filename)

@@ -8,7 +8,8 @@ use serde_json::Value;
 /// A bot's source and the parameters that it was attached with.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Program {
-    /// The bot's name; a class of that name is the bot if the source defines several with hooks.
+    /// The bot's name; a class of that name is the bot if the source defines several with hooks, otherwise the last one.
+    /// Empty if it is to be that of the class.
     pub name: String,
     /// Python source, at most [`Limits::source_bytes`](crate::Limits::source_bytes).
     pub source: Arc<str>,
@@ -17,6 +18,18 @@ pub struct Program {
     /// True if the source must satisfy the policy; without it, it is plain Python that only the process sandbox
     /// confines.
     pub policy: bool,
+}
+
+impl Program {
+    /// The program, with the name of its bot class if it has no name.
+    #[must_use]
+    pub fn named(self: &Arc<Self>, class_name: &str) -> Arc<Self> {
+        if self.name.is_empty() {
+            Arc::new(Self { name: class_name.to_owned(), ..Self::clone(self) })
+        } else {
+            Arc::clone(self)
+        }
+    }
 }
 
 // Leaves out the source, which is long, and the params, which may be private.

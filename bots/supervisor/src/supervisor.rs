@@ -66,6 +66,7 @@ impl Supervisor {
         match reply {
             Ok(Reply::Inspected { class_name, hooks }) => {
                 let runtime = worker.runtime().clone();
+                worker.name_program(&class_name);
                 self.pool().store_inspected(worker);
                 Ok(Inspected { class_name, hooks, runtime })
             }

@@ -207,6 +207,11 @@ impl Worker {
         Ok(reply)
     }
 
+    /// Gives the loaded program the name of its bot class if it has no name. The worker chooses the same class either way.
+    pub(crate) fn name_program(&mut self, class_name: &str) {
+        self.program = self.program.take().map(|program| program.named(class_name));
+    }
+
     /// Sends a request and waits for its reply, for at most the time limit of a hook.
     ///
     /// Egress requests that arrive before the reply go through `recorder`; without one they are a protocol error.

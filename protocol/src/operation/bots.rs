@@ -11,7 +11,7 @@ use crate::{BotId, ChannelId, Hash, Secret, SlotId, limits};
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BotSpec {
-    /// The bot's name, up to 100 characters; by default the preset's, else 'CustomBot'.
+    /// The bot's name, up to 100 characters; by default the preset's, else the class's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// The bot's version, chosen by its author; '1.0' by default.

@@ -54,13 +54,12 @@ impl Caller {
             }
             (None, Some(source)) => {
                 self.check_inline_code_allowed().await?;
-                (None, Arc::from(source), "CustomBot", "1.0", "An inline bot.")
+                (None, Arc::from(source), "", "1.0", "An inline bot.")
             }
         };
         if source.len() > limits::SOURCE_BYTES {
             return Err(too_large("The bot's source", source.len(), limits::SOURCE_BYTES));
         }
-        let name = checked_name("name", spec.name.as_deref().unwrap_or(default_name))?;
         let version = checked_name("version", spec.version.as_deref().unwrap_or(default_version))?;
         let mut manifest = spec.manifest.unwrap_or_default();
         let mut params = match manifest.get("params") {
@@ -73,8 +72,13 @@ impl Caller {
 
         let env = checked_env(spec.env.unwrap_or_default())?;
         let policy = self.relay.config.bot_policy || code_ref.is_some();
-        let program = Arc::new(Program { name: name.clone(), source: Arc::clone(&source), params, policy });
-        let Inspected { hooks, .. } = self.relay.supervisor.inspect(&program).await.map_err(rejected)?;
+        let name = spec.name.as_deref().unwrap_or(default_name);
+        let name = if name.is_empty() && spec.name.is_none() { None } else { Some(checked_name("name", name)?) };
+        let program_name = name.clone().unwrap_or_default();
+        let program = Arc::new(Program { name: program_name, source: Arc::clone(&source), params, policy });
+        let Inspected { class_name, hooks, .. } = self.relay.supervisor.inspect(&program).await.map_err(rejected)?;
+        // Names of classes have no limit.
+        let name = name.unwrap_or_else(|| class_name.chars().take(limits::NAME_CHARS).collect());
         manifest.entry("summary").or_insert_with(|| json!(summary));
         manifest.entry("hooks").or_insert_with(|| json!(hooks));
         let manifest_text = checked_text("manifest", &Value::Object(manifest.clone()))?;

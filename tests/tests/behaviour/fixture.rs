@@ -51,7 +51,12 @@ impl TwoPlayerChannel {
         let mut alice = relay.connect().await.unwrap();
         let mut bob = WsClient::connect(relay.address(), &bob_token).await.unwrap();
         let slots = ["bot:referee", "invite:alice", "invite:bob", "invite:carol"];
-        let create = with(json!({ "name": "Game", "slots": slots, "join_as": "alice" }), more);
+        let mut create = with(json!({ "name": "Game", "slots": slots, "join_as": "alice" }), more);
+        // A fixed name, so that tests know the bot's id.
+        if let Some(source) = create.as_object_mut().and_then(|create| create.remove("bot_code")) {
+            let params = create.as_object_mut().and_then(|create| create.remove("bot_params"));
+            create["bots"] = json!([{ "inline_code": source, "name": "CustomBot", "params": params }]);
+        }
         let created = alice.call("create_channel", create).await;
         let joined = bob.call("join_channel", json!({ "invite_code": created["invites"][0] })).await;
         let channel_id = created["channel_id"].as_str().unwrap().to_owned();

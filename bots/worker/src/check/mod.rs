@@ -39,8 +39,8 @@ pub(crate) struct Check {
     /// The bot's parameters, as a JSON object
     #[arg(long, value_name = "JSON", default_value = "{}")]
     params: String,
-    /// The name of the bot in the channel
-    #[arg(long, default_value = "CustomBot")]
+    /// The name of the bot in the channel [default: that of its class]
+    #[arg(long, default_value = "", hide_default_value = true)]
     name: String,
     /// An environment variable to pass to the bot as a secret, in ctx.env (can be repeated)
     #[arg(long = "env", value_name = "NAME")]
@@ -100,7 +100,8 @@ fn check(arguments: &Check) -> Result<Checked> {
         let inspected = match supervisor.inspect(&program).await {
             Ok(inspected) => {
                 let program = Arc::clone(&program);
-                let bot = LoadedBot { program, inspected: inspected.clone(), env };
+                let bot =
+                    LoadedBot { program: program.named(&inspected.class_name), inspected: inspected.clone(), env };
                 findings.extend(try_on_init(&supervisor, bot).await?);
                 Some(inspected)
             }

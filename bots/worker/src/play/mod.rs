@@ -46,8 +46,8 @@ pub(crate) struct Play {
     /// A bot that ships with the product, such as GuessBot
     #[arg(long, value_name = "NAME")]
     preset: Option<String>,
-    /// The name of the bot in the channel
-    #[arg(long, default_value = "CustomBot", conflicts_with = "preset")]
+    /// The name of the bot in the channel [default: that of its class]
+    #[arg(long, default_value = "", hide_default_value = true, conflicts_with = "preset")]
     name: String,
     /// Names of the players who are seated from the start, in this order
     #[arg(long, value_name = "NAMES", value_delimiter = ',', default_value = "alice,bob")]
@@ -121,7 +121,7 @@ fn prepare(arguments: &Play) -> Result<Game> {
     screen.item(Tone::Plain, "network", "none: connections fail here; on a relay, the relay makes them")?;
     screen.item(Tone::Plain, "seed", &format!("{seed} (--seed {seed} repeats this game)"))?;
     let digest = Hash::of(&[b"mcp-multiplayer/play/v1", &seed.to_be_bytes()]);
-    let bot = LoadedBot { program, inspected, env };
+    let bot = LoadedBot { program: program.named(&inspected.class_name), inspected, env };
     let session = Session::create(supervisor, bot, &seats, Timestamp::from_millis(START_MS), digest)?;
     Ok(Game { session, screen, file, source, speaker: None, succeeded: true, runtime, _scratch: scratch })
 }

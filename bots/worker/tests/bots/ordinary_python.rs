@@ -209,7 +209,7 @@ class Bot:
         "b",
         "UserWarning: careful",
         "Traceback (most recent call last):",
-        "  File \"<bot:test>\", line 10, in on_init",
+        "  File \"<bot>\", line 10, in on_init",
         "ZeroDivisionError: division by zero",
     ];
     assert_eq!(report.log, expected);
