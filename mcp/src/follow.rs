@@ -86,6 +86,7 @@ struct SyncedMessage {
 #[derive(Deserialize)]
 struct InfoReply {
     your_slots: Vec<SlotId>,
+    message_count: u64,
 }
 
 impl FollowedChannel {
@@ -168,23 +169,32 @@ impl FollowedChannel {
 impl Position {
     /// Fetches the end of the log and, unless the URI names it, the caller's seat.
     async fn fetch(multiplayer: &dyn Multiplayer, channel: ChannelUri) -> Result<Self, Error> {
-        let head = head(multiplayer, channel).await?;
-        if let seat @ Some(_) = channel.slot_id {
-            return Ok(Self { head, seat });
-        }
-        let request = Request::from(GetChannelInfo { channel_id: channel.channel_id });
-        let reply = multiplayer.perform(request).await?;
-        let info: InfoReply = serde_json::from_str(reply.get()).map_err(|_| Error::internal())?;
-        // A caller with several seats must name one in the URI; otherwise `head` above has failed.
-        let seat = info.your_slots.first().copied();
+        let InfoReply { your_slots, message_count: head } = info(multiplayer, channel).await?;
+        let seat = match (channel.slot_id, your_slots.as_slice()) {
+            (Some(slot_id), own) if own.contains(&slot_id) => Some(slot_id),
+            (Some(_), _) => return Err(Error::not_member()),
+            (None, []) => None,
+            (None, [own]) => Some(*own),
+            (None, [first, ..]) => {
+                return Err(Error::new(
+                    ErrorCode::SeatAmbiguous,
+                    "You hold several seats in this channel.",
+                    format!("Name one in the URI: channel://{}?slot_id={first}.", channel.channel_id),
+                ));
+            }
+        };
         Ok(Self { head, seat })
     }
 }
 
 /// Returns the id of the last entry of a channel.
 pub(crate) async fn head(multiplayer: &dyn Multiplayer, channel: ChannelUri) -> Result<u64, Error> {
-    // The relay clamps a cursor beyond the end of the log to the last id.
-    Ok(sync(multiplayer, channel, u64::MAX, 0, 1).await?.cursor)
+    Ok(info(multiplayer, channel).await?.message_count)
+}
+
+async fn info(multiplayer: &dyn Multiplayer, channel: ChannelUri) -> Result<InfoReply, Error> {
+    let reply = multiplayer.perform(Request::from(GetChannelInfo { channel_id: channel.channel_id })).await?;
+    serde_json::from_str(reply.get()).map_err(|_| Error::internal())
 }
 
 async fn sync(

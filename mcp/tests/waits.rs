@@ -40,7 +40,13 @@ impl Multiplayer for Channel {
         Box::pin(async move {
             let reply = |reply: Value| Ok(serde_json::from_str(&reply.to_string()).expect("valid JSON"));
             let args = match request {
-                Request::GetChannelInfo(_) => return reply(json!({ "your_slots": ["s1"] })),
+                Request::GetChannelInfo(args) => {
+                    let size = *entries.borrow();
+                    if size == 0 || !CHANNEL.ends_with(&args.channel_id.to_string()) {
+                        return Err(Error::not_member());
+                    }
+                    return reply(json!({ "your_slots": ["s1"], "message_count": size }));
+                }
                 Request::SyncMessages(args) => args,
                 _ => return Err(Error::internal()),
             };

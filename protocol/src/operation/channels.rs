@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -47,6 +49,8 @@ pub struct ChannelCreated {
     pub invites: Vec<Secret>,
     /// The same codes as links.
     pub invite_links: Vec<Secret>,
+    /// The same codes by the labels of their slots.
+    pub invites_by_label: BTreeMap<String, Secret>,
     /// The channel.
     pub view: View,
     /// The attached bots.
@@ -142,6 +146,8 @@ pub struct ChannelInfo {
     pub bots: Vec<BotView>,
     /// The seats that the caller holds.
     pub your_slots: Vec<SlotId>,
+    /// Number of entries in its log, which is the cursor of a reader who has seen everything.
+    pub message_count: u64,
 }
 
 /// Arguments of `list_channels`: none.

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::{IdempotencyKey, View};
 use crate::channel::Composition;
-use crate::{Body, BotId, ChannelId, Entry, Kind, Sender, SlotId, Timestamp};
+use crate::{Body, BotId, ChannelId, Entry, Kind, Sender, SlotId, Timestamp, limits};
 
 /// Arguments of `post_message`.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -21,8 +21,9 @@ pub struct PostMessage {
     /// Fields for programs, stored beside the text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data: Option<Map<String, Value>>,
-    /// Also wait up to this many milliseconds (at most 45000) for what others say after cursor, and return it.
+    /// Also wait up to this many milliseconds for what others say after cursor, and return it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = limits::WAIT_MS))]
     pub wait_ms: Option<u64>,
     /// With wait_ms: the cursor of your last sync, so that nothing is missed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -56,9 +57,14 @@ pub struct DmBot {
     /// The bot, 'bot_…', as bots[] lists it.
     pub bot_id: BotId,
     /// The message's text, such as '!status'.
+    #[serde(default, alias = "body")]
     pub message: String,
-    /// Also wait up to this many milliseconds (at most 45000) for an answer, and return what is new after cursor.
+    /// Fields for programs, stored beside the text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data: Option<Map<String, Value>>,
+    /// Also wait up to this many milliseconds for an answer, and return what is new after cursor.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = limits::WAIT_MS))]
     pub wait_ms: Option<u64>,
     /// With wait_ms: the cursor of your last sync, so that nothing is missed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -96,11 +102,13 @@ pub struct SyncMessages {
     /// The cursor of your last answer; leave it out, or 0, to read from the start.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cursor: Option<u64>,
-    /// Maximum wait for something new, in milliseconds; 25000 by default, at most 45000, 0 for no wait.
+    /// Maximum wait for something new, in milliseconds; 25000 by default, 0 for no wait.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = limits::WAIT_MS))]
     pub timeout_ms: Option<u64>,
-    /// At most this many messages, up to 500; has_more says whether there are others.
+    /// At most this many messages; has_more says whether there are others.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = limits::PAGE_ENTRIES))]
     pub limit: Option<u32>,
     /// Also the entries that only a verifier needs.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -1,7 +1,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{BotSpec, IdempotencyKey, View};
+use super::{BotSpec, BotView, IdempotencyKey, View};
 use crate::channel::SlotKind;
 use crate::{ChannelId, Secret, SlotId, limits};
 
@@ -89,6 +89,8 @@ pub struct ChannelUpdated {
     pub ok: bool,
     /// The channel.
     pub view: View,
+    /// Its bots.
+    pub bots: Vec<BotView>,
     /// The new invite codes, in the order of the operations that created them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub invites: Vec<Secret>,

@@ -21,22 +21,22 @@ impl Member {
         if let Some(wanted) = slot_id {
             return match own.iter().find(|(slot_id, ..)| *slot_id == wanted) {
                 Some((slot_id, slot, _)) => of(*slot_id, slot.tenure),
-                None => Err(Error::not_member()),
+                None if own.is_empty() => Err(Error::not_member()),
+                None => Err(Error::invalid(
+                    format!("You do not hold {wanted} in this channel. You hold: {}.", names(&own)),
+                    "Leave slot_id out, or name a seat that you hold.",
+                )),
             };
         }
         match own.as_slice() {
             [(slot_id, slot, _)] => of(*slot_id, slot.tenure),
             [] if *player == composition.owner => Ok(Self { actor: Actor::Owner, tenure: 0 }),
             [] => Err(Error::not_member()),
-            [(first, ..), ..] => {
-                let seats: Vec<String> =
-                    own.iter().map(|(slot_id, slot, _)| format!("{slot_id} ({})", slot.label)).collect();
-                Err(Error::new(
-                    ErrorCode::SeatAmbiguous,
-                    format!("You hold several seats in this channel: {}.", seats.join(", ")),
-                    format!("Say which one you act from: add slot_id, for example \"slot_id\": \"{first}\"."),
-                ))
-            }
+            [(first, ..), ..] => Err(Error::new(
+                ErrorCode::SeatAmbiguous,
+                format!("You hold several seats in this channel: {}.", names(&own)),
+                format!("Say which one you act from: add slot_id, for example \"slot_id\": \"{first}\"."),
+            )),
         }
     }
 
@@ -70,4 +70,10 @@ impl Member {
         };
         Visibility::of_member(seat)
     }
+}
+
+/// Seats for a person to read: `s1 (alice), s2 (bob)`.
+fn names(seats: &[(SlotId, &Slot, &Hash)]) -> String {
+    let seats: Vec<String> = seats.iter().map(|(slot_id, slot, _)| format!("{slot_id} ({})", slot.label)).collect();
+    seats.join(", ")
 }

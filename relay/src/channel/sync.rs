@@ -71,6 +71,14 @@ impl LiveChannel {
         let deadline = Instant::now() + page.wait;
         let mut progress = self.progress();
         let mut scanned = page.cursor;
+        let size = self.durable().size();
+        if page.cursor > size {
+            authorize(&self.composition())?;
+            return Err(Error::invalid(
+                format!("Argument 'cursor' is {}, but the channel's last entry is {size}.", page.cursor),
+                "Pass the cursor of your last answer about this channel, or 0 to read from the start.",
+            ));
+        }
         // First, wait for an entry that somebody else wrote.
         loop {
             progress.mark_unchanged();

@@ -42,7 +42,7 @@ impl Caller {
         let mut prepared = vec![];
         let mut bot_errors = vec![];
         for spec in bots(&mut args)? {
-            let name = spec.name.clone().or_else(|| spec.code_ref.clone()).unwrap_or_else(|| "CustomBot".to_owned());
+            let name = spec.name.clone().or_else(|| spec.code_ref.clone()).unwrap_or_else(|| "The bot".to_owned());
             match self.prepare_bot(spec).await {
                 Ok(bot) => prepared.push(bot),
                 // The relay failed, and the bot may be fine: rather than create a channel without it, let the caller
@@ -136,18 +136,23 @@ impl Caller {
         }
         let state = channel.durable();
         let slot_id = outcome.seat.map(|seat| seat.slot_id);
-        let invites: Vec<Secret> = state
+        let invited: Vec<(String, Secret)> = state
             .composition
             .slots()
             .filter(|(place, slot)| slot.kind == SlotKind::Invite && Some(*place) != slot_id)
-            .map(|(slot_id, _)| {
-                self.relay.key.invite_code(SeatClaim { channel_id: outcome.channel_id, slot_id, number: 0 })
+            .map(|(slot_id, slot)| {
+                let claim = SeatClaim { channel_id: outcome.channel_id, slot_id, number: 0 };
+                (slot.label.clone(), self.relay.key.invite_code(claim))
             })
             .collect();
+        let invites: Vec<Secret> = invited.iter().map(|(_, code)| code.clone()).collect();
         let invite_links = self.invite_links(&invites);
         let (rejoin_token, messages, cursor) = match outcome.seat {
             Some(seat) => {
-                let more = json_bytes(&invites)? + json_bytes(&invite_links)? + json_bytes(&bot_errors)?;
+                let more = json_bytes(&invited)?
+                    + json_bytes(&invites)?
+                    + json_bytes(&invite_links)?
+                    + json_bytes(&bot_errors)?;
                 let joined = self.answer_joined(channel, seat, more).await?;
                 (Some(joined.rejoin_token), Some(joined.messages), Some(joined.cursor))
             }
@@ -157,6 +162,7 @@ impl Caller {
             channel_id: outcome.channel_id,
             invite_links,
             invites,
+            invites_by_label: invited.into_iter().collect(),
             view: View::of(&state),
             bots: self.bot_views(&state.composition).await?,
             bot_errors,

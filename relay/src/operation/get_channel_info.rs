@@ -11,6 +11,6 @@ impl Caller {
         let state = channel.durable();
         let your_slots = seats_of_member(&state.composition, &player)?;
         let bots = self.bot_views(&state.composition).await?;
-        Ok(ChannelInfo { view: View::of(&state), bots, your_slots })
+        Ok(ChannelInfo { view: View::of(&state), bots, your_slots, message_count: state.size() })
     }
 }

@@ -69,16 +69,19 @@ impl Caller {
     /// Reads an invite code, an invite link or a rejoin token.
     fn parse_credential(&self, text: &Secret) -> Result<SeatCredential, Error> {
         let text = text.expose().trim();
-        let code = text.rsplit_once('#').map_or(text, |(_, fragment)| fragment);
+        let code = text.rsplit_once('#').map_or(text, |(_, fragment)| fragment).to_ascii_lowercase();
         if code.starts_with("rejoin_") {
-            return self
-                .relay
-                .key
-                .verify_rejoin_token(code)
-                .map(SeatCredential::RejoinToken)
-                .ok_or_else(rejoin_token_invalid);
+            let claim = self.relay.key.verify_rejoin_token(&code);
+            return claim.map(SeatCredential::RejoinToken).ok_or_else(rejoin_token_invalid);
         }
-        self.relay.key.verify_invite_code(code).map(SeatCredential::Invite).ok_or_else(invite_invalid)
+        if !code.starts_with("inv_") {
+            return Err(Error::new(
+                ErrorCode::InviteInvalid,
+                "This text is neither an invite code nor a rejoin token.",
+                "An invite code starts with 'inv_' (an invite link contains one), a rejoin token with 'rejoin_'. Ask the person who invites you for it.",
+            ));
+        }
+        self.relay.key.verify_invite_code(&code).map(SeatCredential::Invite).ok_or_else(invite_invalid)
     }
 
     /// Proposes to take a seat with an invite code.
@@ -99,7 +102,13 @@ impl Caller {
             Some(Holder::Player { player: holder, .. }) if *holder == player && slot.invite_used => {
                 return Ok(seat(slot.tenure));
             }
-            None if slot.invite_used => return Err(invite_invalid()),
+            None if slot.invite_used => {
+                return Err(Error::new(
+                    ErrorCode::InviteInvalid,
+                    "This invite code was used, and its player has left the seat.",
+                    "A code fills a slot once, also for the same person. Ask the channel's owner for a new invite.",
+                ));
+            }
             _ => {}
         }
         self.take_seat(proposal, claim.slot_id, player, entropy).map(seat)

@@ -49,7 +49,7 @@ impl Caller {
             channel_id: args.channel_id,
             slot_id: args.slot_id,
             kind: Kind::PRIVATE,
-            body: self.body(Map::new(), args.message)?,
+            body: self.body(args.data.unwrap_or_default(), args.message)?,
             bot_id: Some(args.bot_id.clone()),
         };
         let posted = self.append_post(&post, request_key).await?;
@@ -59,6 +59,9 @@ impl Caller {
 
     /// The body of a post: `data`'s fields, and the text.
     fn body(&self, mut fields: Map<String, Value>, text: String) -> Result<Body, Error> {
+        if text.trim().is_empty() && fields.is_empty() {
+            return Err(Error::invalid("The message is empty.", "Send a text, or fields in data."));
+        }
         fields.insert("text".to_owned(), Value::String(text));
         let body = Body::new("body", fields).map_err(|error| {
             Error::invalid(format!("The message cannot be stored: {error}."), "Change that value and post again.")

@@ -9,6 +9,12 @@ use crate::channel::{LiveChannel, Member, Page, Visibility};
 impl Caller {
     /// Returns new messages, and waits for some if there are none.
     pub(super) async fn sync_messages(&self, args: SyncMessages) -> Result<Synced, Error> {
+        if let Some(limit) = args.limit.filter(|limit| !(1..=limits::PAGE_ENTRIES).contains(limit)) {
+            return Err(Error::invalid(
+                format!("Argument 'limit' is {limit}; it must be from 1 to {}.", limits::PAGE_ENTRIES),
+                "Leave it out for as many messages as fit.",
+            ));
+        }
         let page = self.page(args.cursor, args.timeout_ms.unwrap_or(limits::DEFAULT_WAIT_MS), args.limit);
         self.sync(args.channel_id, args.slot_id, page, args.include_trace.unwrap_or(false)).await
     }
@@ -18,7 +24,7 @@ impl Caller {
         Page {
             cursor: cursor.unwrap_or(0),
             wait: Duration::from_millis(wait_ms.min(self.relay.config.wait_ms)),
-            limit: limit.unwrap_or(limits::PAGE_ENTRIES).clamp(1, limits::PAGE_ENTRIES) as usize,
+            limit: limit.unwrap_or(limits::PAGE_ENTRIES) as usize,
             bytes: limits::PAGE_BYTES,
         }
     }
@@ -28,12 +34,10 @@ impl Caller {
         &self,
         channel_id: ChannelId,
         slot_id: Option<SlotId>,
-        mut page: Page,
+        page: Page,
         include_trace: bool,
     ) -> Result<Synced, Error> {
         let (channel, player) = self.channel(channel_id).await?;
-        // A cursor beyond the end of the log would hide entries that are still to come.
-        page.cursor = page.cursor.min(channel.durable().size());
         let synced = async {
             let synced = channel.sync(page, &self.relay.shutdown, |composition| {
                 let mut visibility = Member::resolve(composition, &player, slot_id)?.visibility(composition);
@@ -41,8 +45,9 @@ impl Caller {
                 Ok(visibility)
             });
             match synced.await {
-                Err(error) if error.code == ErrorCode::NotMember => {
-                    self.sync_former_member(&channel, slot_id, page, include_trace).await
+                Err(error) if matches!(error.code, ErrorCode::NotMember | ErrorCode::InvalidRequest) => {
+                    let former = self.sync_former_member(&channel, slot_id, page, include_trace).await;
+                    former.map_err(|refusal| if refusal.code == ErrorCode::NotMember { error } else { refusal })
                 }
                 synced => synced,
             }

@@ -45,9 +45,11 @@ impl Caller {
         let code =
             |(slot_id, number)| self.relay.key.invite_code(SeatClaim { channel_id: args.channel_id, slot_id, number });
         let invites: Vec<Secret> = outcome.invites.into_iter().map(code).collect();
+        let state = channel.durable();
         Ok(ChannelUpdated {
             ok: true,
-            view: View::of(&channel.durable()),
+            view: View::of(&state),
+            bots: self.bot_views(&state.composition).await?,
             invite_links: self.invite_links(&invites),
             invites,
         })

@@ -17,6 +17,7 @@ mod browser;
 mod budgets;
 mod closing;
 mod configuration;
+mod courtesies;
 mod egress;
 mod error_messages;
 mod fixture;
