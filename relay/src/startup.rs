@@ -53,6 +53,7 @@ pub async fn open(config: Config, clock: Clock, random: Random, shutdown: Cancel
         python: config.bot_python.clone(),
         limits: Limits {
             hook: Duration::from_millis(config.bot_hook_ms),
+            hook_wall: Duration::from_millis(config.bot_hook_wall_ms),
             memory_bytes: config.bot_memory_bytes,
             body_bytes: config.body_bytes,
             ..Limits::default()

@@ -75,7 +75,7 @@ impl std::fmt::Display for KillPoint {
 async fn acknowledged_operations_survive_kills_and_take_effect_once() {
     let (kills, seed) = (number_from_env("KILLS", 25), number_from_env("SEED", 1));
     let began = Instant::now();
-    let mut flags = vec!["--bot-hook-ms", "60000"];
+    let mut flags = vec!["--bot-hook-ms", "60000", "--bot-hook-wall-ms", "60000"];
     for flag in [
         "--posts-per-second",
         "--posts-burst",

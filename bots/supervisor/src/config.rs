@@ -1,5 +1,6 @@
 //! Settings of a supervisor.
 
+use std::num::NonZero;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,6 +22,9 @@ pub struct SupervisorConfig {
     pub limits: Limits,
     /// Maximum number of live workers: 64. Further hooks wait until one is free.
     pub max_workers: usize,
+    /// Maximum number of workers that run a hook or load a source at the same time: the number of cores. Further ones
+    /// take turns.
+    pub max_running: usize,
     /// Time after which a worker without a hook is ended: 10 minutes.
     pub idle_after: Duration,
     /// Sandbox layers to leave out, by name, as if the platform refused them: none. For tests of the other layers.
@@ -40,6 +44,7 @@ impl SupervisorConfig {
             workspaces: workspaces.into(),
             limits: Limits::default(),
             max_workers: 64,
+            max_running: std::thread::available_parallelism().map_or(1, NonZero::get),
             idle_after: Duration::from_mins(10),
             disabled_layers: Vec::new(),
             spares: 1,

@@ -6,7 +6,7 @@
 //! channel is.
 //!
 //! Modules import only those below them: `replay` → `supervisor` → `pool` → `launcher` → `worker` →
-//! `zygote` → `process`, `output` → `config` and the data types.
+//! `execution` → `schedule`, `zygote` → `process`, `output` → `config` and the data types.
 //!
 //! ```no_run
 //! # use std::sync::Arc;
@@ -19,7 +19,7 @@
 //!     params: serde_json::json!({}),
 //!     policy: true,
 //! });
-//! let inspected = supervisor.inspect(&program).await?;
+//! let inspected = supervisor.inspect(&Owner::new("alice"), &program).await?;
 //! assert_eq!(inspected.hooks, [Hook::OnInit]);
 //! let report = supervisor.run(&BotKey::new("chn_1", "bot_1"), &program, request).await?;
 //! # Ok(())
@@ -30,6 +30,7 @@ mod check;
 mod config;
 mod egress;
 mod error;
+mod execution;
 mod frame;
 mod hook;
 mod launcher;
@@ -44,6 +45,7 @@ pub mod referee;
 pub mod replay;
 mod report;
 mod sandbox;
+mod schedule;
 mod supervisor;
 mod worker;
 mod workspace;
@@ -58,7 +60,7 @@ pub use crate::error::{InspectError, Unavailable};
 pub use crate::hook::{HookRequest, Player, Slot, Stream};
 pub use crate::limits::Limits;
 pub use crate::preset::{Preset, find_preset, presets};
-pub use crate::program::{BotKey, Program};
+pub use crate::program::{BotKey, Owner, Program};
 pub use crate::record::{EgressExchange, EgressRecord};
 pub use crate::report::{Completion, Effect, FailureKind, HookReport, Inspected, Outcome, RuntimeInfo};
 pub use crate::sandbox::{ForbiddenAction, Layer, Sandbox, SandboxLevel};

@@ -8,9 +8,10 @@ use mcp_multiplayer_protocol::limits;
 /// exceed them.
 #[derive(Debug, Clone)]
 pub struct Limits {
-    /// Wall-clock time of a hook, and of compiling or inspecting a source: 5 s. The start of the process does not
-    /// count.
+    /// CPU time of a hook, and of compiling or inspecting a source: 5 s. The start of the process does not count.
     pub hook: Duration,
+    /// Wall-clock time of the same: 30 s. The time in which a hook waits for its turn to run does not count.
+    pub hook_wall: Duration,
     /// Time until a new worker must be ready: 10 s.
     pub startup: Duration,
     /// Private memory of the process, in bytes: 256 MiB. Not enforced on macOS.
@@ -37,6 +38,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             hook: Duration::from_secs(5),
+            hook_wall: Duration::from_secs(30),
             startup: Duration::from_secs(10),
             memory_bytes: 256 << 20,
             workspace_bytes: 100_000_000,
@@ -52,6 +54,11 @@ impl Default for Limits {
 }
 
 impl Limits {
+    /// The limit of wall-clock time that applies on this platform: where CPU time cannot be read, it is that of CPU time.
+    pub(crate) fn wall_clock(&self) -> Duration {
+        if cfg!(target_os = "linux") { self.hook_wall } else { self.hook }
+    }
+
     /// Size of the largest frame that a worker within its limits can send. State and commitments are JSON carried as
     /// JSON strings, which escaping at most doubles; a character of a log line takes up to six bytes.
     pub(crate) fn reply_bytes(&self) -> usize {

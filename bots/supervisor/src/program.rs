@@ -39,17 +39,39 @@ impl fmt::Debug for Program {
     }
 }
 
+/// The person whose bots share their turns at the processor: owners take turns, however many bots each of them has.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub struct Owner(Arc<str>);
+
+impl Owner {
+    /// An owner, from any text that identifies a person.
+    pub fn new(id: &str) -> Self {
+        Self(id.into())
+    }
+}
+
 /// Key of a bot's process: one bot of one channel.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct BotKey {
     channel_id: Arc<str>,
     bot_id: Arc<str>,
+    owner: Owner,
 }
 
 impl BotKey {
-    /// The key of a bot, from the ids of its channel and of the bot.
+    /// The key of a bot, from the ids of its channel and of the bot. The channel counts as the bot's owner.
     pub fn new(channel_id: &str, bot_id: &str) -> Self {
-        Self { channel_id: channel_id.into(), bot_id: bot_id.into() }
+        Self { channel_id: channel_id.into(), bot_id: bot_id.into(), owner: Owner::new(channel_id) }
+    }
+
+    /// The same bot with this owner.
+    #[must_use]
+    pub fn with_owner(self, owner: Owner) -> Self {
+        Self { owner, ..self }
+    }
+
+    pub(crate) fn owner(&self) -> &Owner {
+        &self.owner
     }
 }
 

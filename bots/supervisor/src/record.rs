@@ -1,13 +1,17 @@
 //! Records of the network exchanges of hooks, from which a replay answers the bot's requests.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
 
-use crate::egress::{EgressErrorKind, EgressRequest, EgressResponse, HookEgress};
+use crate::egress::{Egress, EgressErrorKind, EgressRequest, EgressResponse, HookEgress};
+use crate::hook::HookRequest;
+use crate::limits::Limits;
 
 /// Time before a hook's deadline at which egress must have finished, so that the bot can still report a failure.
-pub(crate) const EGRESS_MARGIN: Duration = Duration::from_millis(200);
+const EGRESS_MARGIN: Duration = Duration::from_millis(200);
 
 /// Maximum number of requests of a hook.
 const MAX_EXCHANGES: usize = 4096;
@@ -60,8 +64,10 @@ impl EgressRecord {
 
 /// Performs a hook's egress requests and records them.
 pub(crate) struct EgressRecorder<'a> {
-    egress: Option<Box<dyn HookEgress>>,
-    secrets: &'a [String],
+    egress: Option<&'a dyn Egress>,
+    request: &'a HookRequest,
+    secrets: &'a Arc<[String]>,
+    connections: Option<Box<dyn HookEgress>>,
     exchanges: Vec<String>,
     bytes: usize,
     hosts: Vec<String>,
@@ -70,8 +76,17 @@ pub(crate) struct EgressRecorder<'a> {
 
 impl<'a> EgressRecorder<'a> {
     /// Without `egress` every request is refused.
-    pub(crate) fn new(egress: Option<Box<dyn HookEgress>>, secrets: &'a [String]) -> Self {
-        Self { egress, secrets, exchanges: Vec::new(), bytes: 0, hosts: Vec::new(), sealed: false }
+    pub(crate) fn new(egress: Option<&'a dyn Egress>, request: &'a HookRequest, secrets: &'a Arc<[String]>) -> Self {
+        let (exchanges, hosts) = (Vec::new(), Vec::new());
+        Self { egress, request, secrets, connections: None, exchanges, bytes: 0, hosts, sealed: false }
+    }
+
+    /// Starts the egress of the hook, whose time begins now. Must be called before the first request.
+    pub(crate) fn start(&mut self, limits: &Limits) {
+        let HookRequest { channel_id, bot_id, .. } = self.request;
+        let deadline = Instant::now() + limits.wall_clock().saturating_sub(EGRESS_MARGIN);
+        let open = |egress: &dyn Egress| egress.open(channel_id, bot_id, deadline, Arc::clone(self.secrets));
+        self.connections = self.egress.map(open);
     }
 
     pub(crate) async fn perform(&mut self, request: EgressRequest) -> EgressResponse {
@@ -83,10 +98,10 @@ impl<'a> EgressRecorder<'a> {
         }
         self.sealed |= self.secrets.iter().any(|secret| request.contains(secret));
         let full = self.exchanges.len() >= MAX_EXCHANGES || self.bytes >= MAX_BYTES;
-        let response = match &mut self.egress {
+        let response = match &mut self.connections {
             None => failed(EgressErrorKind::Refused, "bots have no network on this relay"),
             Some(_) if full => failed(EgressErrorKind::Limit, "this hook has reached its limit of network traffic"),
-            Some(egress) => egress.ask(request.clone()).await,
+            Some(connections) => connections.ask(request.clone()).await,
         };
         self.sealed |= self.secrets.iter().any(|secret| response.contains(secret));
         if !full {

@@ -3,20 +3,21 @@
 use std::sync::Arc;
 
 use tokio::sync::OnceCell;
-use tokio::time::Instant;
 
 use crate::check;
 use crate::config::SupervisorConfig;
 use crate::error::{InspectError, Unavailable};
+use crate::execution::CallContext;
 use crate::frame::{Reply, Request};
 use crate::hook::HookRequest;
 use crate::launcher::Launcher;
 use crate::limits::Limits;
 use crate::pool::{WorkerPool, end_idle_workers};
-use crate::program::{BotKey, Program};
-use crate::record::{EGRESS_MARGIN, EgressRecorder};
+use crate::program::{BotKey, Owner, Program};
+use crate::record::EgressRecorder;
 use crate::report::{FailureKind, HookReport, Inspected, Outcome};
 use crate::sandbox::{ForbiddenAction, Sandbox};
+use crate::schedule::Scheduler;
 use crate::worker::{CallError, Worker};
 
 /// Runs bots. A cheap handle: dropping the last clone kills every worker.
@@ -29,6 +30,7 @@ pub struct Supervisor {
 struct Inner {
     config: Arc<SupervisorConfig>,
     pool: Arc<WorkerPool>,
+    scheduler: Scheduler,
     /// Result of the sandbox's self-test, once it has run.
     sandbox: OnceCell<Sandbox>,
 }
@@ -49,19 +51,20 @@ impl Supervisor {
         let launcher = Launcher::new(Arc::clone(&config))?;
         let pool = Arc::new(WorkerPool::new(&config, launcher));
         tokio::spawn(end_idle_workers(Arc::downgrade(&pool), config.idle_after));
-        Ok(Self { inner: Arc::new(Inner { config, pool, sandbox: OnceCell::new() }) })
+        let scheduler = Scheduler::new(config.max_running);
+        Ok(Self { inner: Arc::new(Inner { config, pool, scheduler, sandbox: OnceCell::new() }) })
     }
 
-    /// Compiles and loads a source under the policy, without running any hook.
-    pub async fn inspect(&self, program: &Arc<Program>) -> Result<Inspected, InspectError> {
-        let limits = self.limits();
+    /// Compiles and loads a source under the policy, without running any hook. The owner is the person who asks for it.
+    pub async fn inspect(&self, owner: &Owner, program: &Arc<Program>) -> Result<Inspected, InspectError> {
+        let (limits, context) = (self.limits(), self.context(owner));
         if let Some(message) = oversized(program, limits) {
             return Err(InspectError::Rejected { message, line: None, hint: None });
         }
         let mut worker = self.start_worker().await?;
-        let mut reply = worker.load(program, limits).await;
+        let mut reply = worker.load(program, context).await;
         if matches!(reply, Ok(Reply::Loaded {})) {
-            reply = worker.call(&Request::Inspect {}, limits, None).await;
+            reply = worker.call(&Request::Inspect {}, context, None).await;
         }
         match reply {
             Ok(Reply::Inspected { class_name, hooks }) => {
@@ -85,7 +88,7 @@ impl Supervisor {
     }
 
     /// Runs a hook in its bot's process. Hooks of one bot run one after another, in the order of the
-    /// calls; hooks of different bots run concurrently.
+    /// calls; hooks of different bots run concurrently, and their owners take turns when there are more than cores.
     ///
     /// Dropping the future kills the hook.
     pub async fn run(
@@ -108,19 +111,19 @@ impl Supervisor {
             // by the out-of-memory killer, with its zygote, or by its limit of CPU time, which covers all its hooks.
             // The hook then runs again in a new worker. Without a reply it has had no effect on the channel, although
             // its network requests may be repeated.
-            if let Attempt::Reported(report) = self.attempt(worker, &mut place, &request).await? {
+            if let Attempt::Reported(report) = self.attempt(worker, &mut place, key.owner(), &request).await? {
                 return Ok(report);
             }
         }
         let inspected = self.pool().take_inspected(program);
         let worker = match inspected.filter(|worker| self.missing_layers(worker).is_none()) {
             Some(worker) => worker,
-            None => match self.start_loaded(program).await? {
+            None => match self.start_loaded(key.owner(), program).await? {
                 Ok(worker) => worker,
                 Err(report) => return Ok(report),
             },
         };
-        match self.attempt(worker, &mut place, &request).await? {
+        match self.attempt(worker, &mut place, key.owner(), &request).await? {
             Attempt::Reported(report) => Ok(report),
             Attempt::Died => {
                 let reason = describe(&CallError::Closed, request.hook.name(), self.limits());
@@ -143,21 +146,22 @@ impl Supervisor {
         &self.inner.config.limits
     }
 
+    fn context<'a>(&'a self, owner: &'a Owner) -> CallContext<'a> {
+        CallContext { limits: self.limits(), scheduler: &self.inner.scheduler, owner }
+    }
+
     async fn attempt(
         &self,
         mut worker: Worker,
         place: &mut Option<Worker>,
+        owner: &Owner,
         request: &HookRequest,
     ) -> Result<Attempt, Unavailable> {
         worker.workspace().empty().await?;
         let limits = self.limits();
         let secrets: Arc<[String]> = request.env.values().map(|secret| secret.expose().to_owned()).collect();
-        let deadline = Instant::now() + limits.hook.saturating_sub(EGRESS_MARGIN);
-        let egress = self.inner.config.egress.as_ref();
-        let connections =
-            egress.map(|egress| egress.open(&request.channel_id, &request.bot_id, deadline, Arc::clone(&secrets)));
-        let mut recorder = EgressRecorder::new(connections, &secrets);
-        let reply = worker.call(&Request::Hook(request), limits, Some(&mut recorder)).await;
+        let mut recorder = EgressRecorder::new(self.inner.config.egress.as_deref(), request, &secrets);
+        let reply = worker.call(&Request::Hook(request), self.context(owner), Some(&mut recorder)).await;
         let mut report = match reply {
             Ok(reply) => check::report(reply, request, limits, &secrets),
             Err(CallError::Closed) => return Ok(Attempt::Died),
@@ -200,8 +204,12 @@ impl Supervisor {
             "it could not be prepared".to_owned()
         })?;
         // The time limit of a hook is the operator's choice for bots, and may be too short for a machine that is starting.
-        let limits = Limits { hook: self.limits().hook.max(self.limits().startup), ..self.limits().clone() };
-        let tested = worker.self_test(&canary, &limits).await;
+        let startup = self.limits().startup;
+        let (hook, hook_wall) = (self.limits().hook.max(startup), self.limits().hook_wall.max(startup));
+        let limits = Limits { hook, hook_wall, ..self.limits().clone() };
+        let owner = Owner::default();
+        let context = CallContext { limits: &limits, ..self.context(&owner) };
+        let tested = worker.self_test(&canary, context).await;
         tested.map_err(|error| describe(&error, "the self-test", &limits))
     }
 
@@ -223,9 +231,13 @@ impl Supervisor {
     }
 
     /// Starts a worker and loads the program. A program that does not load is reported as the hook's failure.
-    async fn start_loaded(&self, program: &Arc<Program>) -> Result<Result<Worker, HookReport>, Unavailable> {
+    async fn start_loaded(
+        &self,
+        owner: &Owner,
+        program: &Arc<Program>,
+    ) -> Result<Result<Worker, HookReport>, Unavailable> {
         let mut worker = self.start_worker().await?;
-        Ok(match worker.load(program, self.limits()).await {
+        Ok(match worker.load(program, self.context(owner)).await {
             Ok(Reply::Loaded {}) => Ok(worker),
             Ok(Reply::Rejected { message, line, .. }) => {
                 let outcome = Outcome::Failed { reason: message, message: None, line, kind: FailureKind::Error };
@@ -249,7 +261,7 @@ fn oversized(program: &Program, limits: &Limits) -> Option<String> {
 
 fn failure_kind(error: &CallError) -> FailureKind {
     match error {
-        CallError::Timeout => FailureKind::Timeout,
+        CallError::CpuTimeOver | CallError::WallTimeOver => FailureKind::Timeout,
         CallError::Closed => FailureKind::Died,
         CallError::WorkspaceFull | CallError::Protocol(_) => FailureKind::Refused,
     }
@@ -257,7 +269,8 @@ fn failure_kind(error: &CallError) -> FailureKind {
 
 fn describe(error: &CallError, action: &str, limits: &Limits) -> String {
     match error {
-        CallError::Timeout => format!("{action} took longer than {:?}", limits.hook),
+        CallError::CpuTimeOver => format!("{action} took longer than {:?} of CPU time", limits.hook),
+        CallError::WallTimeOver => format!("{action} took longer than {:?}", limits.wall_clock()),
         CallError::Closed => format!("the bot's process ended during {action}"),
         CallError::WorkspaceFull => format!("the bot's files grew over {} bytes", limits.workspace_bytes),
         CallError::Protocol(sent) => format!("the bot's process sent {sent} during {action}"),

@@ -11,12 +11,12 @@ use std::time::Duration;
 use tokio::net::UnixStream;
 use tokio::process::Command;
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::config::SupervisorConfig;
 use crate::error::Unavailable;
+use crate::execution::{CallContext, Execution, WallTimeOver, cpu_time_over};
 use crate::frame::{self, LoadLimits, ReadError, Reply, Request, WorkerMessage};
-use crate::limits::Limits;
 use crate::output::{collect_stderr, exit_reason};
 #[cfg(target_os = "linux")]
 use crate::process::ForkedProcess;
@@ -50,12 +50,20 @@ pub(crate) struct Worker {
 /// Reason why a worker's reply is missing.
 #[derive(Debug)]
 pub(crate) enum CallError {
-    Timeout,
+    /// It used up its CPU time.
+    CpuTimeOver,
+    WallTimeOver,
     /// The worker closed its socket, so it has ended.
     Closed,
     WorkspaceFull,
     /// The worker sent something that it must not send; a noun phrase.
     Protocol(&'static str),
+}
+
+impl From<WallTimeOver> for CallError {
+    fn from(_: WallTimeOver) -> Self {
+        Self::WallTimeOver
+    }
 }
 
 impl From<ReadError> for CallError {
@@ -175,16 +183,17 @@ impl Worker {
     pub(crate) async fn self_test(
         &mut self,
         canary: &Path,
-        limits: &Limits,
+        context: CallContext<'_>,
     ) -> Result<Vec<ForbiddenAction>, CallError> {
-        match self.call(&Request::SelfTest { canary }, limits, None).await? {
+        match self.call(&Request::SelfTest { canary }, context, None).await? {
             Reply::SelfTested { actions } => Ok(actions),
             _ => Err(CallError::Protocol("an unexpected reply")),
         }
     }
 
     /// Has the worker compile a program. Replies with `Loaded` or `Rejected`.
-    pub(crate) async fn load(&mut self, program: &Arc<Program>, limits: &Limits) -> Result<Reply, CallError> {
+    pub(crate) async fn load(&mut self, program: &Arc<Program>, context: CallContext<'_>) -> Result<Reply, CallError> {
+        let limits = context.limits;
         let request = Request::Load {
             name: &program.name,
             source: &program.source,
@@ -200,7 +209,7 @@ impl Worker {
                 hook_ms: limits.hook.as_millis(),
             },
         };
-        let reply = self.call(&request, limits, None).await?;
+        let reply = self.call(&request, context, None).await?;
         if matches!(reply, Reply::Loaded {}) {
             self.program = Some(Arc::clone(program));
         }
@@ -212,29 +221,41 @@ impl Worker {
         self.program = self.program.take().map(|program| program.named(class_name));
     }
 
-    /// Sends a request and waits for its reply, for at most the time limit of a hook.
+    /// Sends a request when it is its turn to run, and waits for the reply, within the time limits of a hook.
     ///
     /// Egress requests that arrive before the reply go through `recorder`; without one they are a protocol error.
     pub(crate) async fn call(
         &mut self,
         request: &Request<'_>,
-        limits: &Limits,
+        context: CallContext<'_>,
         mut recorder: Option<&mut EgressRecorder<'_>>,
     ) -> Result<Reply, CallError> {
         self.last_id += 1;
         let id = self.last_id;
-        let Self { socket, buffer, workspace, .. } = self;
+        let limits = context.limits;
+        let Self { process, socket, buffer, workspace, .. } = self;
+        let mut execution = Execution::start(context, process).await;
+        if let Some(recorder) = &mut recorder {
+            recorder.start(limits);
+        }
         let exchange = async {
-            frame::write(socket, id, request).await.map_err(|_| CallError::Closed)?;
+            let first = async {
+                frame::write(socket, id, request).await.map_err(|_| CallError::Closed)?;
+                Ok::<_, CallError>(frame::read(socket, id, limits.reply_bytes(), buffer).await?)
+            };
+            let mut message = execution.run(first).await??;
             loop {
-                match frame::read(socket, id, limits.reply_bytes(), buffer).await? {
-                    WorkerMessage::Reply(reply) => return Ok(reply),
-                    WorkerMessage::Egress(request) => {
-                        let recorder = recorder.as_deref_mut().ok_or(CallError::Protocol("an egress request"))?;
-                        let response = recorder.perform(request).await;
-                        frame::respond(socket, id, &response).await.map_err(|_| CallError::Closed)?;
-                    }
-                }
+                let request = match message {
+                    WorkerMessage::Reply(reply) => return Ok::<_, CallError>(reply),
+                    WorkerMessage::Egress(request) => request,
+                };
+                let recorder = recorder.as_deref_mut().ok_or(CallError::Protocol("an egress request"))?;
+                let response = execution.wait(recorder.perform(request)).await?;
+                let next = async {
+                    frame::respond(socket, id, &response).await.map_err(|_| CallError::Closed)?;
+                    Ok::<_, CallError>(frame::read(socket, id, limits.reply_bytes(), buffer).await?)
+                };
+                message = execution.run(next).await??;
             }
         };
         let quota = async {
@@ -245,12 +266,13 @@ impl Worker {
                 }
             }
         };
-        let deadline = Instant::now() + limits.hook;
         let reply = tokio::select! {
             biased;
-            reply = timeout_at(deadline, exchange) => reply.unwrap_or(Err(CallError::Timeout))?,
+            reply = exchange => reply?,
             full = quota => return Err(full),
+            () = cpu_time_over(process, limits.hook) => return Err(CallError::CpuTimeOver),
         };
+        drop(execution);
         if self.workspace.bytes().await > limits.workspace_bytes {
             return Err(CallError::WorkspaceFull);
         }

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mcp_multiplayer_bot_supervisor::referee::Memory;
-use mcp_multiplayer_bot_supervisor::{BotKey, Program};
+use mcp_multiplayer_bot_supervisor::{BotKey, Owner, Program};
 use mcp_multiplayer_protocol::BotId;
 use serde::Deserialize;
 
@@ -38,9 +38,10 @@ impl Runner {
             Some(sealed) => relay.key.open_env(channel.channel_id(), bot_id, sealed).ok_or(RunError::Sealed)?,
             None => BTreeMap::new(),
         };
+        let owner = Owner::new(&channel.durable().composition.owner.to_string());
         Ok(Loaded::Runner(Box::new(Self {
             program,
-            key: BotKey::new(&channel.channel_id().to_string(), bot_id.as_str()),
+            key: BotKey::new(&channel.channel_id().to_string(), bot_id.as_str()).with_owner(owner),
             seeds: relay.key.bot_seeds(channel.channel_id(), bot_id),
             env,
             reveals_on_close: options.reveal_on_close,

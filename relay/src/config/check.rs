@@ -48,6 +48,7 @@ pub(super) fn check(config: &Config) -> Result<()> {
     ] {
         ensure!(!is_zero, "{name} must be at least 1");
     }
+    ensure!(config.bot_hook_wall_ms >= config.bot_hook_ms, "bot_hook_wall_ms must be at least bot_hook_ms");
     check_tls(config)
 }
 

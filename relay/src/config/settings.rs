@@ -116,8 +116,11 @@ settings! {
             default "`mcp-multiplayer-bot` in the directory of the relay's program";
         /// Python interpreter whose packages bots can import.
         bot_python: Option<PathBuf> = None, "FILE", default "the one that `bot_worker` was built with";
-        /// Maximum run time of a hook, in milliseconds.
+        /// Maximum CPU time of a hook, in milliseconds. On macOS it limits the elapsed time instead.
         bot_hook_ms: u64 = 5_000, "N";
+        /// Maximum elapsed time of a hook, in milliseconds. Ends hooks that wait, for instance for the network. The time in
+        /// which a hook waits for its turn to run does not count.
+        bot_hook_wall_ms: u64 = 30_000, "N";
         /// Maximum number of hooks that may follow from one entry: its own, and those of the bots' posts that answer one
         /// another. Further ones are skipped.
         bot_trigger_hooks: u64 = 64, "N";

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use mcp_multiplayer_bot_supervisor::{InspectError, Inspected, Program, Unavailable, find_preset, presets};
+use mcp_multiplayer_bot_supervisor::{InspectError, Inspected, Owner, Program, Unavailable, find_preset, presets};
 use mcp_multiplayer_protocol::channel::Hook;
 use mcp_multiplayer_protocol::operation::BotSpec;
 use mcp_multiplayer_protocol::{Error, ErrorCode, Runtime, SandboxReport, Secret, canonical_text, limits};
@@ -76,7 +76,9 @@ impl Caller {
         let name = if name.is_empty() && spec.name.is_none() { None } else { Some(checked_name("name", name)?) };
         let program_name = name.clone().unwrap_or_default();
         let program = Arc::new(Program { name: program_name, source: Arc::clone(&source), params, policy });
-        let Inspected { class_name, hooks, .. } = self.relay.supervisor.inspect(&program).await.map_err(rejected)?;
+        let owner = Owner::new(self.principal.as_str());
+        let inspected = self.relay.supervisor.inspect(&owner, &program).await.map_err(rejected)?;
+        let Inspected { class_name, hooks, .. } = inspected;
         // Names of classes have no limit.
         let name = name.unwrap_or_else(|| class_name.chars().take(limits::NAME_CHARS).collect());
         manifest.entry("summary").or_insert_with(|| json!(summary));

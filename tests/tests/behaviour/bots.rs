@@ -287,6 +287,34 @@ class Slow:
     assert!(of_type(&log, "bot:ran").iter().filter(|m| m["body"]["outcome"] == "timeout").count() == 5);
 }
 
+/// Creates a channel with a bot that loops for ever when somebody posts, and posts to it.
+async fn start_looping_bot(client: &mut WsClient) -> String {
+    let source = "class Loops:\n    def on_message(self, msg):\n        while True: pass\n";
+    let create = json!({ "name": "Loop", "slots": ["bot:r", "invite:a"], "join_as": "a", "bot_code": source });
+    let channel_id = client.call("create_channel", create).await["channel_id"].as_str().unwrap().to_owned();
+    client.call("post_message", json!({ "channel_id": channel_id, "body": "loop", "wait_ms": 0 })).await;
+    channel_id
+}
+
+#[tokio::test]
+async fn many_looping_bots_delay_neither_other_bots_nor_new_channels() {
+    let mut fixture = TwoPlayerChannel::with_bot(ECHO).await;
+    let mut looping = vec![];
+    for _ in 0..16 {
+        looping.push(start_looping_bot(&mut fixture.alice).await);
+    }
+    let create = json!({ "name": "Other", "slots": ["bot:r", "invite:a"], "join_as": "a", "bot_code": ECHO });
+    let created = fixture.bob.call("create_channel", create).await;
+    assert!(created["bot_errors"].is_null(), "{created}");
+    fixture.bob_posts("hi").await;
+    read_until(&mut fixture.bob, &fixture.channel_id, "the echo", |m| m["body"]["text"] == "echo hi").await;
+    // All that happened while the hooks of the looping bots were running: none has reached its limit.
+    for channel_id in &looping {
+        let log = read(&mut fixture.alice, channel_id).await;
+        assert!(of_type(&log, "bot:error").is_empty(), "{log:?}");
+    }
+}
+
 #[tokio::test]
 async fn bots_receive_the_posts_of_other_bots() {
     let listener = "

@@ -19,7 +19,7 @@ use super::report::{BotReplay, Difference, Replayed};
 use super::skip::judge_skip;
 use crate::config::SupervisorConfig;
 use crate::error::{InspectError, Unavailable};
-use crate::program::{BotKey, Program};
+use crate::program::{BotKey, Owner, Program};
 use crate::referee::{Memory, Turn, Verdict};
 use crate::report::RuntimeInfo;
 use crate::supervisor::Supervisor;
@@ -95,7 +95,7 @@ impl Replayer {
             params: Value::Object(exported.params.clone()),
             policy,
         });
-        let here = match self.supervisor.inspect(&program).await {
+        let here = match self.supervisor.inspect(&Owner::default(), &program).await {
             Ok(inspected) => inspected.runtime,
             Err(InspectError::Unavailable(error)) => return Err(error.into()),
             Err(InspectError::Rejected { message, .. }) => {

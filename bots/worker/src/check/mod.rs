@@ -12,8 +12,8 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use mcp_multiplayer_bot_supervisor::{
-    BotKey, Hook, HookRequest, InspectError, Inspected, Limits, Outcome, Program, RuntimeInfo, Stream, Supervisor,
-    SupervisorConfig,
+    BotKey, Hook, HookRequest, InspectError, Inspected, Limits, Outcome, Owner, Program, RuntimeInfo, Stream,
+    Supervisor, SupervisorConfig,
 };
 use mcp_multiplayer_protocol::{Hash, Secret, Timestamp, printable, printable_json};
 use serde::{Deserialize, Serialize};
@@ -97,7 +97,7 @@ fn check(arguments: &Check) -> Result<Checked> {
     let (findings, inspected) = runtime.block_on(async {
         let supervisor = Supervisor::new(SupervisorConfig::new(std::env::current_exe()?, scratch.path()))?;
         let mut findings = lint(&supervisor, &source).await?;
-        let inspected = match supervisor.inspect(&program).await {
+        let inspected = match supervisor.inspect(&Owner::default(), &program).await {
             Ok(inspected) => {
                 let program = Arc::clone(&program);
                 let bot =

@@ -19,7 +19,9 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use clap::Args;
-use mcp_multiplayer_bot_supervisor::{InspectError, Program, Supervisor, SupervisorConfig, find_preset, presets};
+use mcp_multiplayer_bot_supervisor::{
+    InspectError, Owner, Program, Supervisor, SupervisorConfig, find_preset, presets,
+};
 use mcp_multiplayer_protocol::{Hash, Timestamp, printable};
 use serde_json::Value;
 
@@ -104,7 +106,7 @@ fn prepare(arguments: &Play) -> Result<Game> {
     let program = Arc::new(Program { name, source: Arc::clone(&source), params: Value::Object(params), policy: true });
     let (inspected, supervisor) = runtime.block_on(async {
         let supervisor = Supervisor::new(SupervisorConfig::new(std::env::current_exe()?, scratch.path()))?;
-        match supervisor.inspect(&program).await {
+        match supervisor.inspect(&Owner::default(), &program).await {
             Ok(inspected) => Ok((inspected, supervisor)),
             Err(InspectError::Rejected { message, line, .. }) => {
                 let place = line.map(|line| format!(":{line}")).unwrap_or_default();

@@ -43,7 +43,7 @@ async fn endless_work_is_killed() {
     ];
     for lines in cases {
         let reason = assert_fails(&bots, &bot_that(lines), FailureKind::Timeout).await;
-        assert_eq!(reason, format!("on_init took longer than {SHORT:?}"), "{lines}");
+        assert_eq!(reason, format!("on_init took longer than {SHORT:?} of CPU time"), "{lines}");
     }
 }
 
@@ -79,7 +79,7 @@ async fn endless_loading_is_rejected() {
     let bots = Bots::impatient();
     let source = "while True: pass\nclass Bot:\n    def on_init(self): pass";
     let (message, _, hint) = bots.rejection(source).await;
-    assert_eq!(message, format!("loading the source took longer than {SHORT:?}"));
+    assert_eq!(message, format!("loading the source took longer than {SHORT:?} of CPU time"));
     assert!(hint.is_some());
     assert_eq!(bots.run(source, on_init()).await.failure().2, FailureKind::Timeout);
     assert!(bots.inspect("class Bot:\n    def on_init(self): pass").await.is_ok());

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mcp_multiplayer_bot_supervisor::{
-    BotKey, Effect, FailureKind, Hook, HookReport, HookRequest, InspectError, Inspected, Limits, Outcome, Player,
-    Program, Slot, Stream, Supervisor, SupervisorConfig,
+    BotKey, Effect, FailureKind, Hook, HookReport, HookRequest, InspectError, Inspected, Limits, Outcome, Owner,
+    Player, Program, Slot, Stream, Supervisor, SupervisorConfig,
 };
 use mcp_multiplayer_protocol::Secret;
 use mcp_multiplayer_tests::{Process, processes};
@@ -54,7 +54,7 @@ impl Bots {
     }
 
     pub(crate) async fn inspect(&self, source: &str) -> Result<Inspected, InspectError> {
-        self.supervisor.inspect(&program(source)).await
+        self.supervisor.inspect(&Owner::default(), &program(source)).await
     }
 
     /// Runs a hook of bot `bot_1`.

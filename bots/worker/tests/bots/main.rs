@@ -4,6 +4,7 @@
 mod harness;
 
 mod evasion;
+mod fairness;
 mod freshness;
 mod lifecycle;
 mod limits;

@@ -7,7 +7,7 @@ use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 
-use mcp_multiplayer_bot_supervisor::{BotKey, InspectError, Sandbox, SandboxLevel, Unavailable};
+use mcp_multiplayer_bot_supervisor::{BotKey, InspectError, Owner, Sandbox, SandboxLevel, Unavailable};
 use mcp_multiplayer_tests::{Signal, processes, send_signal};
 use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, apply_filter};
 use serde_json::json;
@@ -97,7 +97,7 @@ async fn a_worker_with_fewer_layers_than_the_tested_sandbox_is_refused() {
         let error = runtime.block_on(supervisor.run(&key, &hello, on_init())).unwrap_err();
         assert!(matches!(error, Unavailable::Sandbox { .. }), "{error:?}");
         assert!(error.to_string().contains("landlock (the kernel has no Landlock)"), "{error}");
-        let inspected = runtime.block_on(supervisor.inspect(&hello));
+        let inspected = runtime.block_on(supervisor.inspect(&Owner::default(), &hello));
         assert!(matches!(inspected, Err(InspectError::Unavailable(Unavailable::Sandbox { .. }))), "{inspected:?}");
     });
     tokio::task::spawn_blocking(|| thread.join().unwrap()).await.unwrap();
@@ -125,7 +125,7 @@ async fn a_sandbox_whose_self_test_gives_no_result_has_level_process() {
             // Executes the program for each worker.
             config.disabled_layers = vec!["zygote".to_owned()];
             config.limits.startup = Duration::from_secs(3);
-            config.limits.hook = Duration::from_secs(1);
+            config.limits.hook_wall = Duration::from_secs(1);
         });
         let sandbox = bots.supervisor.sandbox().await.unwrap();
         assert_eq!(sandbox.level, SandboxLevel::Process, "{behaviour}: {sandbox:?}");

@@ -1,0 +1,127 @@
+//! The execution of one call into a worker: its core, and its limits of time.
+
+use std::pin::pin;
+use std::time::Duration;
+
+use tokio::select;
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::limits::Limits;
+use crate::process::Process;
+use crate::program::Owner;
+use crate::schedule::{Core, Scheduler};
+
+/// Number of times that the wall-clock limit starts again for a process that is waiting for a core when the limit is
+/// reached. Such a process was given too little CPU time by the machine, which is not the bot's fault.
+const EXTENSIONS: u32 = 3;
+
+/// Minimum time between readings of the CPU time, and before the first one. Most calls have ended by then, so they cost no
+/// reading. What a process used before the first reading does not count.
+const CPU_READING: Duration = Duration::from_millis(10);
+
+/// What a call is subject to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct CallContext<'a> {
+    pub(crate) limits: &'a Limits,
+    pub(crate) scheduler: &'a Scheduler,
+    pub(crate) owner: &'a Owner,
+}
+
+/// The call has taken longer than its limit of wall-clock time.
+#[derive(Debug)]
+pub(crate) struct WallTimeOver;
+
+/// A call that has begun. While it has no core its process is stopped, and that time counts against no limit.
+pub(crate) struct Execution<'a> {
+    context: CallContext<'a>,
+    process: &'a Process,
+    /// `None` only while it waits for one.
+    core: Option<Core>,
+    /// Wall-clock time that is left.
+    remaining: Duration,
+    extensions: u32,
+}
+
+impl<'a> Execution<'a> {
+    /// Waits for a core.
+    pub(crate) async fn start(context: CallContext<'a>, process: &'a Process) -> Self {
+        let core = Some(context.scheduler.acquire(context.owner).await);
+        Self { context, process, core, remaining: context.limits.wall_clock(), extensions: EXTENSIONS }
+    }
+
+    /// Awaits work of the process. Whenever its time slice is over and other calls wait, they come first.
+    pub(crate) async fn run<T>(&mut self, work: impl Future<Output = T>) -> Result<T, WallTimeOver> {
+        let mut work = pin!(work);
+        loop {
+            let core = self.core.take().expect("an execution has a core unless it waits for one");
+            let started = Instant::now();
+            select! {
+                biased;
+                output = &mut work => {
+                    self.count(started.elapsed());
+                    self.core = Some(core);
+                    return Ok(output);
+                }
+                () = core.slice_over() => {
+                    self.count(started.elapsed());
+                    self.process.stop();
+                    self.core = Some(core.requeue(self.context.owner).await);
+                    self.process.resume();
+                }
+                () = sleep(self.remaining) => {
+                    if self.extensions == 0 || !self.process.is_runnable() {
+                        return Err(WallTimeOver);
+                    }
+                    self.extensions -= 1;
+                    self.remaining = self.context.limits.wall_clock();
+                    self.core = Some(core);
+                }
+            }
+        }
+    }
+
+    /// Awaits something that the process waits for, and leaves its core to others meanwhile.
+    pub(crate) async fn wait<T>(&mut self, event: impl Future<Output = T>) -> Result<T, WallTimeOver> {
+        let core = self.core.take().expect("an execution has a core unless it waits for one");
+        let started = Instant::now();
+        let remaining = self.remaining;
+        let mut event = pin!(async { (timeout(remaining, event).await, started.elapsed()) });
+        let (output, elapsed) = select! {
+            biased;
+            output = &mut event => {
+                self.core = Some(core);
+                output
+            }
+            () = core.wanted() => {
+                // It may be working nevertheless.
+                self.process.stop();
+                drop(core);
+                let output = event.await;
+                self.core = Some(self.context.scheduler.acquire(self.context.owner).await);
+                self.process.resume();
+                output
+            }
+        };
+        self.count(elapsed);
+        output.map_err(|_| WallTimeOver)
+    }
+
+    fn count(&mut self, elapsed: Duration) {
+        self.remaining = self.remaining.saturating_sub(elapsed);
+    }
+}
+
+/// Returns when a process has used this much CPU time; never, where CPU time cannot be read.
+pub(crate) async fn cpu_time_over(process: &Process, limit: Duration) {
+    sleep(CPU_READING).await;
+    let Some(before) = process.cpu_time() else { return std::future::pending().await };
+    loop {
+        // A process that has ended is noticed by its closed socket.
+        let Some(now) = process.cpu_time() else { return std::future::pending().await };
+        let Some(remaining) = limit.checked_sub(now.saturating_sub(before)).filter(|left| !left.is_zero()) else {
+            return;
+        };
+        // A process of one thread cannot use more in this time, and bots cannot start threads.
+        sleep(remaining.max(CPU_READING)).await;
+    }
+}
