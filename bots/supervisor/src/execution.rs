@@ -80,7 +80,9 @@ impl<'a> Execution<'a> {
         }
     }
 
-    /// Awaits something that the process waits for, and leaves its core to others meanwhile.
+    /// Awaits something that the process waits for. When its time slice is over, it leaves its core to others meanwhile.
+    ///
+    /// Not earlier: a hook with many short requests would otherwise queue after each of them.
     pub(crate) async fn wait<T>(&mut self, event: impl Future<Output = T>) -> Result<T, WallTimeOver> {
         let core = self.core.take().expect("an execution has a core unless it waits for one");
         let started = Instant::now();
@@ -92,7 +94,7 @@ impl<'a> Execution<'a> {
                 self.core = Some(core);
                 output
             }
-            () = core.wanted() => {
+            () = core.slice_over() => {
                 // It may be working nevertheless.
                 self.process.stop();
                 drop(core);

@@ -137,16 +137,11 @@ impl Core {
         Self { shared: Arc::clone(shared), since: Instant::now() }
     }
 
-    /// Returns as soon as another call waits for a core.
-    pub(crate) async fn wanted(&self) {
-        // Fails only without a sender, and this core refers to it.
-        let _ = self.shared.contended.subscribe().wait_for(|contended| *contended).await;
-    }
-
     /// Returns when the time slice is over and another call waits for a core.
     pub(crate) async fn slice_over(&self) {
         loop {
-            self.wanted().await;
+            // Fails only without a sender, and this core refers to it.
+            let _ = self.shared.contended.subscribe().wait_for(|contended| *contended).await;
             sleep_until(self.since + SLICE).await;
             if *self.shared.contended.borrow() {
                 return;
@@ -310,6 +305,6 @@ mod tests {
         let running = scheduler.acquire(&alice).await;
         assert!(poll(&mut Box::pin(scheduler.acquire(&bob))).is_none());
         let running = timeout(Duration::ZERO, running.requeue(&alice)).await.expect("nobody else waits");
-        assert!(timeout(Duration::from_hours(1), running.wanted()).await.is_err());
+        assert!(timeout(Duration::from_hours(1), running.slice_over()).await.is_err());
     }
 }

@@ -51,8 +51,9 @@ impl HostileRelay {
         let canary = |of: &str| format!("canary-{of}-{mark}");
         let canaries: Vec<String> = ["file", "variable", "vault", "message"].map(canary).to_vec();
         let policy_flag = if policy == Policy::On { "true" } else { "false" };
-        let flags = ["--bot-hook-ms", "4000", "--bot-worker", processes.program(), "--bot-policy", policy_flag];
-        let flags = [&flags, more].concat();
+        let limits = ["--bot-hook-ms", "4000", "--bot-hook-wall-ms", "4000"];
+        let flags = ["--bot-worker", processes.program(), "--bot-policy", policy_flag];
+        let flags = [&limits, &flags, more].concat();
         let relay = RelayProcess::start_with_env(&flags, &[("HOSTILE_CANARY", &canaries[1])]).await.unwrap();
         std::fs::write(relay.data_dir().join("canary"), &canaries[0]).unwrap();
         let bystander = Bystander::create(&relay, &canaries[2], &canaries[3]).await;
