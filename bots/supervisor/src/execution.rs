@@ -127,3 +127,40 @@ pub(crate) async fn cpu_time_over(process: &Process, limit: Duration) {
         sleep(remaining.max(CPU_READING)).await;
     }
 }
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use std::future::pending;
+
+    use tokio::process::Command;
+
+    use super::*;
+
+    fn shell(script: &str) -> Process {
+        let spawned = Command::new("sh").args(["-c", script]).kill_on_drop(true).spawn();
+        Process::Executed(spawned.expect("a shell"))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_process_that_still_needs_the_cpu_at_its_limit_of_elapsed_time_gets_more_of_it_three_times() {
+        let (limits, scheduler, owner) = (Limits::default(), Scheduler::new(1), Owner::default());
+        let process = shell("while :; do :; done");
+        let context = CallContext { limits: &limits, scheduler: &scheduler, owner: &owner };
+        let mut execution = Execution::start(context, &process).await;
+        execution.run(sleep(limits.hook_wall * 7 / 2)).await.expect("more time");
+        execution.run(pending::<()>()).await.expect_err("no more time");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_process_that_sleeps_ends_at_its_limit_of_elapsed_time() {
+        let (limits, scheduler, owner) = (Limits::default(), Scheduler::new(1), Owner::default());
+        let process = shell("exec sleep 1000");
+        while process.is_runnable() {
+            std::thread::yield_now();
+        }
+        let context = CallContext { limits: &limits, scheduler: &scheduler, owner: &owner };
+        let mut execution = Execution::start(context, &process).await;
+        execution.run(sleep(limits.hook_wall * 9 / 10)).await.expect("the limit is not reached");
+        execution.wait(sleep(limits.hook_wall * 2 / 10)).await.expect_err("waiting for the network counts");
+    }
+}

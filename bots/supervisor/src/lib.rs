@@ -46,6 +46,7 @@ pub mod replay;
 mod report;
 mod sandbox;
 mod schedule;
+mod share;
 mod supervisor;
 mod worker;
 mod workspace;

@@ -18,6 +18,7 @@ use crate::record::EgressRecorder;
 use crate::report::{FailureKind, HookReport, Inspected, Outcome};
 use crate::sandbox::{ForbiddenAction, Sandbox};
 use crate::schedule::Scheduler;
+use crate::share::Shares;
 use crate::worker::{CallError, Worker};
 
 /// Runs bots. A cheap handle: dropping the last clone kills every worker.
@@ -31,6 +32,7 @@ struct Inner {
     config: Arc<SupervisorConfig>,
     pool: Arc<WorkerPool>,
     scheduler: Scheduler,
+    shares: Shares,
     /// Result of the sandbox's self-test, once it has run.
     sandbox: OnceCell<Sandbox>,
 }
@@ -51,8 +53,8 @@ impl Supervisor {
         let launcher = Launcher::new(Arc::clone(&config))?;
         let pool = Arc::new(WorkerPool::new(&config, launcher));
         tokio::spawn(end_idle_workers(Arc::downgrade(&pool), config.idle_after));
-        let scheduler = Scheduler::new(config.max_running);
-        Ok(Self { inner: Arc::new(Inner { config, pool, scheduler, sandbox: OnceCell::new() }) })
+        let (scheduler, shares) = (Scheduler::new(config.max_running), Shares::new(config.max_workers));
+        Ok(Self { inner: Arc::new(Inner { config, pool, scheduler, shares, sandbox: OnceCell::new() }) })
     }
 
     /// Compiles and loads a source under the policy, without running any hook. The owner is the person who asks for it.
@@ -61,6 +63,7 @@ impl Supervisor {
         if let Some(message) = oversized(program, limits) {
             return Err(InspectError::Rejected { message, line: None, hint: None });
         }
+        let _share = self.inner.shares.acquire(owner).await;
         let mut worker = self.start_worker().await?;
         let mut reply = worker.load(program, context).await;
         if matches!(reply, Ok(Reply::Loaded {})) {
@@ -100,6 +103,8 @@ impl Supervisor {
         if let Some(message) = oversized(program, self.limits()) {
             return Ok(check::failed(message, FailureKind::Refused));
         }
+        // Before the place is locked: the idle worker of a locked place cannot be ended in favour of another bot.
+        let _share = self.inner.shares.acquire(key.owner()).await;
         let place = self.pool().place_of(key);
         let mut place = place.lock().await;
         // A worker that is left from an earlier hook is used again only if it has loaded this very program and its

@@ -132,7 +132,8 @@ settings! {
         bot_channel_hour_bytes: u64 = 64 * 1024 * 1024, "N";
         /// Maximum memory of one bot process, in bytes. Not enforced on macOS.
         bot_memory_bytes: u64 = 256 * 1024 * 1024, "N";
-        /// Maximum number of bot processes. Hooks wait while all of them are busy.
+        /// Maximum number of bot processes. Hooks wait while all of them are busy. One person's bots use at most a quarter of
+        /// them at the same time.
         bot_workers: usize = 64, "N";
         /// Maximum memory of all bot processes together, in bytes. Lowers the number of processes to as many as it has room
         /// for with `bot_memory_bytes` each, at least one. Files in their workspaces, up to 100 MB each, come on top.

@@ -51,7 +51,7 @@ impl HostileRelay {
         let canary = |of: &str| format!("canary-{of}-{mark}");
         let canaries: Vec<String> = ["file", "variable", "vault", "message"].map(canary).to_vec();
         let policy_flag = if policy == Policy::On { "true" } else { "false" };
-        let limits = ["--bot-hook-ms", "4000", "--bot-hook-wall-ms", "4000"];
+        let limits = ["--bot-hook-ms", "1000", "--bot-hook-wall-ms", "4000"];
         let flags = ["--bot-worker", processes.program(), "--bot-policy", policy_flag];
         let flags = [&limits, &flags, more].concat();
         let relay = RelayProcess::start_with_env(&flags, &[("HOSTILE_CANARY", &canaries[1])]).await.unwrap();
