@@ -6,6 +6,7 @@
 mod bare;
 mod bots;
 mod channels;
+mod connections;
 mod http;
 mod load;
 mod stdio;
@@ -46,6 +47,9 @@ async fn main() -> Result<()> {
     }
     if std::env::args().nth(1).as_deref() == Some("workers") {
         return workers::measure().await;
+    }
+    if std::env::args().nth(1).as_deref() == Some("connections") {
+        return connections::measure().await;
     }
     let seconds: f64 = std::env::var("BENCH_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(3.0);
     println!("each load runs {seconds} s (BENCH_SECONDS); latencies in µs; targets in brackets\n");
@@ -91,7 +95,9 @@ async fn main() -> Result<()> {
     drop(relay);
     workers::measure().await?;
     println!();
-    channels::measure().await
+    channels::measure().await?;
+    println!();
+    connections::measure().await
 }
 
 fn ratio(label: &str, value: f64, target: &str) {
