@@ -2,6 +2,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use mcp_multiplayer_protocol::Hash;
+use tokio::sync::{Mutex, MutexGuard};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::Principal;
@@ -19,6 +21,9 @@ struct Inner {
     principal: Principal,
     /// Cancelled when the token was found to be invalid. It never becomes valid again.
     ended: CancellationToken,
+    /// Time of the last validation by those who wait for the token's end. One of them holds the lock, and validates the
+    /// token for all.
+    last_check: Mutex<Instant>,
 }
 
 /// Kind of a token.
@@ -34,7 +39,8 @@ pub(super) enum TokenKind {
 
 impl Credential {
     pub(super) fn new(kind: TokenKind, token_hash: Hash, principal: Principal) -> Self {
-        Self(Arc::new(Inner { kind, token_hash, principal, ended: CancellationToken::new() }))
+        let (ended, last_check) = (CancellationToken::new(), Mutex::new(Instant::now()));
+        Self(Arc::new(Inner { kind, token_hash, principal, ended, last_check }))
     }
 
     /// The token's principal.
@@ -62,6 +68,11 @@ impl Credential {
     /// Waits until the token was found to be invalid.
     pub(super) async fn ended(&self) {
         self.0.ended.cancelled().await;
+    }
+
+    /// Waits until nobody else validates the token at intervals, and returns the time of the last such validation.
+    pub(super) async fn lock_last_check(&self) -> MutexGuard<'_, Instant> {
+        self.0.last_check.lock().await
     }
 }
 

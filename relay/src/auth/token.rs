@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use mcp_multiplayer_protocol::{ChannelId, Error, ErrorCode, Hash, Timestamp};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
 use super::credential::{Credential, TokenKind};
 use super::{Principal, has_access, resource};
@@ -107,9 +107,15 @@ impl Tokens {
         if credential.kind() == TokenKind::Local {
             return pending().await;
         }
+        // Thousands may wait with one token. One of them validates it for all, until its own wait ends.
+        let mut last_check = tokio::select! {
+            last_check = credential.lock_last_check() => last_check,
+            () = credential.ended() => return self.refusal(credential.kind()),
+        };
         loop {
             // Returns earlier if another request with this token was refused meanwhile.
-            let _ = timeout(RECHECK_INTERVAL, credential.ended()).await;
+            let _ = timeout_at(*last_check + RECHECK_INTERVAL, credential.ended()).await;
+            *last_check = Instant::now();
             // An error of the store is no reason to end anything. It is logged, and the next check may succeed.
             if let Err(error) = self.check(credential).await
                 && error.code == ErrorCode::Unauthenticated
@@ -262,4 +268,43 @@ pub(super) fn generate_secret(prefix: &str, random: &Random) -> String {
 /// a plain hash without a salt is enough.
 pub(crate) fn token_hash(token: &str) -> Hash {
     Hash::of(&[b"mcp-multiplayer/token/v1", token.as_bytes()])
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use futures::future::join_all;
+    use mcp_multiplayer_protocol::Timestamp;
+    use tokio::time::timeout;
+
+    use super::{RECHECK_INTERVAL, Tokens, create};
+    use crate::clock::{Clock, Random};
+    use crate::config::Config;
+    use crate::database::{Purpose, open_database};
+
+    #[tokio::test(start_paused = true)]
+    async fn a_token_is_validated_once_for_all_who_wait_for_its_end() {
+        let directory = tempfile::tempdir().unwrap();
+        let config = Config { data_dir: directory.path().to_owned(), ..Config::default() };
+        let store = open_database(&config, Purpose::Serve).unwrap();
+        let validations = Arc::new(AtomicU32::new(0));
+        let counted = Arc::clone(&validations);
+        // Each validation reads the clock once.
+        let clock = Clock::new(move || {
+            counted.fetch_add(1, Ordering::Relaxed);
+            Timestamp::from_millis(1_800_000_000_000)
+        });
+        let (_, token) = create(&*store, &clock, &Random::system(), "tests").await.unwrap();
+        let tokens = Tokens::new(store, clock, config, None);
+        let credential = tokens.authenticate(&token).await.unwrap();
+
+        let mut waits = Box::pin(join_all((0..100).map(|_| tokens.wait_for_end(&credential))));
+        let before = validations.load(Ordering::Relaxed);
+        assert!(timeout(RECHECK_INTERVAL * 21 / 2, &mut waits).await.is_err(), "the token is valid");
+        assert_eq!(validations.load(Ordering::Relaxed) - before, 10);
+        credential.end();
+        assert_eq!(waits.await.len(), 100, "all end at once");
+    }
 }
