@@ -1,9 +1,12 @@
 //! Assembles a relay from its configuration, and resumes the hooks that the last run left unfinished.
 
+use std::path::PathBuf;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+#[cfg(target_os = "linux")]
+use mcp_multiplayer_bot_supervisor::create_bots_group;
 use mcp_multiplayer_bot_supervisor::{Egress, Limits, Supervisor, SupervisorConfig};
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
@@ -28,8 +31,19 @@ pub fn check_addresses(config: &Config) -> Result<()> {
     egress::check_rules(config)
 }
 
-/// Maximum number of bot processes. Tells the operator if memory allows fewer than `bot_workers`.
-fn max_bot_workers(config: &Config) -> usize {
+/// Limits the memory of all bot processes together: by a control group where the system delegates one to the relay, else
+/// by their number. Returns the directory of the group, and the maximum number of processes.
+fn limit_bot_memory(config: &Config) -> (Option<PathBuf>, usize) {
+    #[cfg(target_os = "linux")]
+    if let Some(memory_bytes) = config.bot_total_memory() {
+        match create_bots_group(memory_bytes, config.bot_workers) {
+            Ok(group) => {
+                tracing::info!(group = %group.display(), memory_bytes, "a control group limits the memory of all bots");
+                return (Some(group), config.bot_workers);
+            }
+            Err(reason) => tracing::info!(%reason, "bots run without a control group"),
+        }
+    }
     let workers = config.max_bot_workers();
     if workers < config.bot_workers {
         tracing::info!(
@@ -38,7 +52,7 @@ fn max_bot_workers(config: &Config) -> usize {
             "bot_total_memory_bytes limits the number of bot processes"
         );
     }
-    workers
+    (None, workers)
 }
 
 /// Opens the database and the keys, and starts the bots that have hooks to run since the last run ended.
@@ -48,6 +62,7 @@ pub async fn open(config: Config, clock: Clock, random: Random, shutdown: Cancel
     let local = config.local_token.then(|| open_local_token(&config.local_token_file(), &random));
     let local = local.transpose().context("cannot open the local token")?;
     let network = Network::open(&config, &clock)?.map(|network| Arc::new(network) as Arc<dyn Egress>);
+    let (control_group, max_workers) = limit_bot_memory(&config);
     let supervisor = Supervisor::new(SupervisorConfig {
         egress: network,
         python: config.bot_python.clone(),
@@ -58,7 +73,8 @@ pub async fn open(config: Config, clock: Clock, random: Random, shutdown: Cancel
             body_bytes: config.body_bytes,
             ..Limits::default()
         },
-        max_workers: max_bot_workers(&config),
+        max_workers,
+        control_group,
         disabled_layers: config.bot_sandbox_disable.clone(),
         idle_after: Duration::from_secs(config.bot_idle_seconds),
         ..SupervisorConfig::new(config.worker(), config.data_dir.join("workspaces"))

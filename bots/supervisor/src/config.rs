@@ -32,6 +32,8 @@ pub struct SupervisorConfig {
     pub disabled_layers: Vec<String>,
     /// Number of workers that are kept ready for new bots: 1.
     pub spares: usize,
+    /// Directory of the control group for the zygote and its workers; `None`: they stay in this process's group.
+    pub control_group: Option<PathBuf>,
     /// Makes the bots' outgoing connections; `None`: bots have no network.
     pub egress: Option<Arc<dyn Egress>>,
 }
@@ -49,6 +51,7 @@ impl SupervisorConfig {
             idle_after: Duration::from_mins(10),
             disabled_layers: Vec::new(),
             spares: 1,
+            control_group: None,
             egress: None,
         }
     }

@@ -6,7 +6,7 @@
 //! channel is.
 //!
 //! Modules import only those below them: `replay` → `supervisor` → `pool` → `launcher` → `worker` →
-//! `execution` → `schedule`, `zygote` → `process`, `output` → `config` and the data types.
+//! `execution` → `schedule`, `zygote` → `process`, `output`, `cgroup` → `config` and the data types.
 //!
 //! ```no_run
 //! # use std::sync::Arc;
@@ -26,6 +26,8 @@
 //! # }
 //! ```
 
+#[cfg(target_os = "linux")]
+mod cgroup;
 mod check;
 mod config;
 mod egress;
@@ -55,6 +57,8 @@ mod zygote;
 
 pub use mcp_multiplayer_protocol::channel::Hook;
 
+#[cfg(target_os = "linux")]
+pub use crate::cgroup::{NoControlGroup, create_bots_group};
 pub use crate::config::SupervisorConfig;
 pub use crate::egress::{BoxFuture, Bytes, Egress, EgressErrorKind, EgressRequest, EgressResponse, HookEgress};
 pub use crate::error::{InspectError, Unavailable};

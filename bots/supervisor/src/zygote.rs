@@ -66,6 +66,9 @@ impl Zygote {
         if let Some(python) = &config.python {
             command.arg("--python").arg(python);
         }
+        if let Some(group) = &config.control_group {
+            command.arg("--control-group").arg(group);
+        }
         if !config.disabled_layers.is_empty() {
             command.arg("--disable-layers").arg(config.disabled_layers.join(","));
         }

@@ -48,6 +48,10 @@ pub(crate) struct Zygote {
     #[arg(long)]
     file_bytes: u64,
 
+    /// Directory of the control group to run in.
+    #[arg(long)]
+    control_group: Option<PathBuf>,
+
     /// The Python executable whose environment has the bots' packages.
     #[arg(long, default_value = env!("MCP_MULTIPLAYER_BOT_PYTHON"))]
     python: PathBuf,
@@ -116,6 +120,11 @@ fn start(arguments: &Zygote) -> Result<Template> {
         file_bytes: arguments.file_bytes,
         disabled_layers: arguments.disable_layers.clone(),
     };
+    if let Some(group) = &arguments.control_group {
+        // Before anything is forked: children start in the group of their parent.
+        let group = group.join("cgroup.procs");
+        std::fs::write(&group, "0").with_context(|| format!("cannot write {}", group.display()))?;
+    }
     sandbox::oom::end_first();
     let readable = interpreter::library_paths(&arguments.python);
     // Before Python starts: isolating the zygote forks, and goes on in the child.

@@ -135,8 +135,9 @@ settings! {
         /// Maximum number of bot processes. Hooks wait while all of them are busy. One person's bots use at most a quarter of
         /// them at the same time.
         bot_workers: usize = 64, "N";
-        /// Maximum memory of all bot processes together, in bytes. Lowers the number of processes to as many as it has room
-        /// for with `bot_memory_bytes` each, at least one. Files in their workspaces, up to 100 MB each, come on top.
+        /// Maximum memory of all bot processes together, in bytes, files in their workspaces included. The relay needs a
+        /// control group for this, see "Memory of bots". Without one, it lowers the number of processes to as many as there
+        /// is room for with `bot_memory_bytes` each, at least one, and files, up to 100 MB each, come on top.
         bot_total_memory_bytes: Option<u64> = None, "N",
             default "half of the memory of the machine or of the relay's control group";
         /// Time after which an idle bot process is ended, in seconds. The bot keeps its state and gets a new process when it
@@ -209,10 +210,15 @@ impl Config {
         self.bot_worker.clone().or_else(beside_this_program).unwrap_or_else(|| PathBuf::from("mcp-multiplayer-bot"))
     }
 
-    /// Maximum number of bot processes: `bot_workers`, or as many as `bot_total_memory_bytes` has room for.
+    /// Maximum memory of all bot processes together; `None` if neither the setting nor the machine has a value.
+    pub(crate) fn bot_total_memory(&self) -> Option<u64> {
+        self.bot_total_memory_bytes.or_else(|| machine::memory_bytes().map(|bytes| bytes / 2))
+    }
+
+    /// Maximum number of bot processes without a control group: `bot_workers`, or as many as `bot_total_memory_bytes` has
+    /// room for.
     pub(crate) fn max_bot_workers(&self) -> usize {
-        let total = self.bot_total_memory_bytes.or_else(|| machine::memory_bytes().map(|bytes| bytes / 2));
-        let room = total.map_or(u64::MAX, |total| total / self.bot_memory_bytes.max(1));
+        let room = self.bot_total_memory().map_or(u64::MAX, |total| total / self.bot_memory_bytes.max(1));
         self.bot_workers.min(usize::try_from(room).unwrap_or(usize::MAX)).max(1)
     }
 
