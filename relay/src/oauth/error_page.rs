@@ -15,11 +15,22 @@ pub(super) struct ErrorPage {
     title: &'static str,
     text: String,
     hint: &'static str,
+    link: Link,
+}
+
+/// The way on from an error page.
+#[derive(Debug)]
+enum Link {
+    Home,
+    /// The instructions for each client, on the landing page.
+    SetUp,
+    /// The address that led to this page.
+    TryAgain,
 }
 
 impl ErrorPage {
-    fn new(relay: &Relay, title: &'static str, text: &str, hint: &'static str) -> Self {
-        Self { site: Site::of(&relay.config), title, text: text.to_owned(), hint }
+    fn new(relay: &Relay, title: &'static str, text: &str, hint: &'static str, link: Link) -> Self {
+        Self { site: Site::of(&relay.config), title, text: text.to_owned(), hint, link }
     }
 
     /// The link that led to the relay is invalid; `text` says why.
@@ -29,6 +40,7 @@ impl ErrorPage {
             "This link does not work",
             text,
             "No program was given access. Go back to the program that sent you here and connect again. If you did not start this yourself, close this page.",
+            Link::Home,
         )
     }
 
@@ -39,6 +51,7 @@ impl ErrorPage {
             "This page has expired",
             "It was opened more than ten minutes ago, or in another browser.",
             "No program was given access. Go back to the program that sent you here and connect again. Your browser must allow cookies for this relay.",
+            Link::Home,
         )
     }
 
@@ -49,6 +62,7 @@ impl ErrorPage {
             "This relay is closed",
             "Programs cannot connect to this relay through the browser.",
             "Ask the relay’s operator for a token and enter it in your program’s settings.",
+            Link::SetUp,
         )
     }
 
@@ -58,7 +72,8 @@ impl ErrorPage {
             relay,
             "Please try again in a minute",
             "Too many programs are connecting at the moment.",
-            "Wait a minute, then go back to the program that sent you here and connect again.",
+            "Wait a minute, then try again. If it still fails, go back to the program that sent you here and connect again.",
+            Link::TryAgain,
         )
     }
 
@@ -68,7 +83,8 @@ impl ErrorPage {
             relay,
             "Something went wrong",
             "The relay had an internal error. You did nothing wrong.",
-            "Wait a minute, then go back to the program that sent you here and connect again.",
+            "Wait a minute, then try again. If it still fails, go back to the program that sent you here and connect again.",
+            Link::TryAgain,
         )
     }
 

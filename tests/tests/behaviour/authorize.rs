@@ -33,6 +33,7 @@ async fn create_access_code(relay: &RelayProcess, name: &str) -> String {
 fn assert_error_page(page: &Page, status: u16) {
     assert_eq!((page.status, page.header("location")), (status, ""), "{page:?}");
     assert!(page.text.contains("<h1>") && !page.text.contains("name=\"request\""), "{page:?}");
+    assert!(page.text.contains("<a class=\"button\""), "the page leads on: {page:?}");
     assert_page_headers(page);
 }
 
