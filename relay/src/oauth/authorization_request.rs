@@ -70,7 +70,9 @@ impl VerifiedClient {
                 ));
             }
             Err(ClientError::InvalidMetadata(reason)) => {
-                return Err(invalid(&format!("The program that sent you here cannot be identified: {reason}.")));
+                return Err(
+                    ErrorPage::unidentified_client(server, client_id, &reason).response(StatusCode::BAD_REQUEST)
+                );
             }
             Err(ClientError::TooManyFetches(seconds)) => {
                 let page = ErrorPage::busy(server).response(StatusCode::TOO_MANY_REQUESTS);

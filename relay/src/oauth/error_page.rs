@@ -3,6 +3,7 @@
 use askama::Template;
 use axum::http::StatusCode;
 use axum::response::Response;
+use url::Url;
 
 use crate::state::Relay;
 use crate::web::{Site, private_page};
@@ -41,6 +42,20 @@ impl ErrorPage {
             text,
             "No program was given access. Go back to the program that sent you here and connect again. If you did not start this yourself, close this page.",
             Link::Home,
+        )
+    }
+
+    /// The client's metadata document cannot be used; `reason` says why. Without it, no redirect URI is verified, so the
+    /// client gets no response and keeps waiting.
+    pub(super) fn unidentified_client(relay: &Relay, client_id: &str, reason: &str) -> Self {
+        let url = Url::parse(client_id).ok();
+        let host = url.as_ref().and_then(Url::host_str).unwrap_or("its own address");
+        Self::new(
+            relay,
+            "This program cannot sign in here",
+            &format!("The program that sent you here identifies itself by a document at {host}, but {reason}."),
+            "No program was given access, and the program is still waiting: cancel the sign-in there. Then clear the sign-in data that it has stored for this relay, and connect again. If it sends you to this page again, let it use a token instead of signing in; the set-up instructions show how.",
+            Link::SetUp,
         )
     }
 

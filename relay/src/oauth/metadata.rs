@@ -17,6 +17,7 @@ use super::scope;
 use super::server::AuthorizationServer;
 use crate::config::{Access, Config};
 use crate::problem::problem;
+use crate::web::Site;
 
 /// Routes of the well-known paths, including the variants that clients try for a server at `/mcp`.
 pub(super) fn router() -> Router<Arc<AuthorizationServer>> {
@@ -94,7 +95,9 @@ fn server_metadata(config: &Config) -> Option<Value> {
         "revocation_endpoint_auth_methods_supported": ClientAuthMethod::ALL,
         "code_challenge_methods_supported": ["S256"],
         "authorization_response_iss_parameter_supported": true,
-        "client_id_metadata_document_supported": true,
+        // A client that sees this sends the URL of its document instead of registering. A relay on loopback often has no
+        // internet access, or the document is on a loopback address, which the relay does not fetch from.
+        "client_id_metadata_document_supported": !Site::of(config).is_local,
         "protected_resources": [issuer, format!("{issuer}/mcp")],
         "service_documentation": format!("{issuer}/"),
     }))
@@ -153,6 +156,19 @@ mod tests {
         assert_eq!((grants(Access::Open), grants(Access::Invite), grants(Access::Closed)), (Some(3), Some(2), None));
         let closed = resource_metadata(&config(Access::Closed, "https://relay.example.org"), "x");
         assert!(closed.get("authorization_servers").is_none());
+    }
+
+    #[test]
+    fn metadata_documents_are_advertised_only_where_they_can_be_fetched() {
+        for (public_url, advertised) in [
+            ("https://relay.example.org", true),
+            ("http://127.0.0.1:8100", false),
+            ("http://localhost:8100", false),
+            ("http://[::1]:8100", false),
+        ] {
+            let metadata = server_metadata(&config(Access::Open, public_url)).unwrap();
+            assert_eq!(metadata["client_id_metadata_document_supported"], advertised, "{public_url}");
+        }
     }
 
     #[test]

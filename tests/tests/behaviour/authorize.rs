@@ -216,6 +216,18 @@ async fn unregistered_redirect_uris_are_refused_without_a_redirect() {
     redeem(&relay, &single, APP, &page.parameter("code").unwrap()).await;
 }
 
+/// The client cannot be told, because its redirect URI is unknown without the document. Only the page can help.
+#[tokio::test]
+async fn the_page_for_an_unreadable_metadata_document_says_how_to_connect_instead() {
+    let relay = RelayProcess::start().await.unwrap();
+    let query = authorization_query("https://127.0.0.1/client.json", LOCAL);
+    let page = Browser::new(&relay).get(&format!("/oauth/authorize?{query}")).await;
+    assert_error_page(&page, 400);
+    for text in ["127.0.0.1", "still waiting", "token", "href=\"/#set-up\""] {
+        assert!(page.text.contains(text), "{text} {}", page.text);
+    }
+}
+
 #[tokio::test]
 async fn other_errors_are_returned_to_the_client() {
     let relay = RelayProcess::start().await.unwrap();
