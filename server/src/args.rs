@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use mcp_multiplayer_protocol::Secret;
 
-use crate::{Dialer, RelayUrl, TokenSource, data_dir};
+use crate::{Dialer, RelayUrlError, TokenSource, data_dir};
 
 /// Environment variable that contains a token. There is no flag for it, because other users of a machine can see
 /// command line arguments.
@@ -22,7 +22,7 @@ pub(crate) const TOKEN_VARIABLE: &str = "MCP_MULTIPLAYER_TOKEN";
 pub struct Args {
     /// Address of the relay, starting with ws://, wss://, http:// or https://.
     #[arg(long, value_name = "URL", env = "MCP_MULTIPLAYER_RELAY", default_value = "ws://127.0.0.1:8100/ws")]
-    pub relay: RelayUrl,
+    pub relay: String,
     /// File that contains the token for the relay.
     #[arg(long, value_name = "PATH", env = "MCP_MULTIPLAYER_TOKEN_FILE")]
     pub token_file: Option<PathBuf>,
@@ -33,13 +33,17 @@ pub struct Args {
 
 impl Args {
     /// Creates a dialer for the relay, with the token source that these arguments select.
-    pub fn into_dialer(self) -> Dialer {
+    ///
+    /// An invalid address is not an error of the command line: a program that ends at once is shown to the user as
+    /// "Connection closed", without the reason.
+    pub fn into_dialer(self) -> Result<Dialer, RelayUrlError> {
+        let relay = self.relay.parse()?;
         let from_environment = || std::env::var(TOKEN_VARIABLE).ok().filter(|token| !token.trim().is_empty());
         let token = match (self.token_file, from_environment()) {
             (Some(path), _) => TokenSource::File(path),
             (None, Some(token)) => TokenSource::Environment(Secret::new(token)),
             (None, None) => TokenSource::Local(data_dir().map(|dir| dir.join("local-token"))),
         };
-        Dialer::new(self.relay, token, self.insecure)
+        Ok(Dialer::new(relay, token, self.insecure))
     }
 }

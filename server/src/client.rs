@@ -17,9 +17,9 @@ const MAX_REQUEST_BYTES: usize = 1 << 20;
 
 /// Client of a relay, acting for one principal over one WebSocket connection.
 ///
-/// The connection is opened at the first operation and reopened when it is lost. Up to 32 operations run concurrently;
-/// further ones wait for one of them to finish. An operation whose answer was lost with a connection is sent again on the
-/// next one. Its idempotency key ensures that it takes effect only once.
+/// The connection is opened at once, and opened again by the first operation after it was lost. Up to 32 operations run
+/// concurrently; further ones wait for one of them to finish. An operation whose answer was lost with a connection is sent
+/// again on the next one. Its idempotency key ensures that it takes effect only once.
 #[derive(Debug)]
 pub struct RelayClient {
     commands: mpsc::UnboundedSender<Command>,
@@ -44,7 +44,7 @@ impl Drop for CancelOnDrop<'_> {
 }
 
 impl RelayClient {
-    /// Creates a client, which connects when it is first used. Must be called within a Tokio runtime.
+    /// Creates a client, which connects at once, and logs it if that fails. Must be called within a Tokio runtime.
     pub fn new(dialer: Dialer) -> Self {
         // The permits bound this channel: each caller has at most one submission and one cancellation in it.
         let (commands, received) = mpsc::unbounded_channel();

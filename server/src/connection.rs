@@ -76,6 +76,9 @@ pub(crate) struct Connection {
     commands: mpsc::UnboundedReceiver<Command>,
     pending: BTreeMap<u64, PendingRequest>,
     backoff: Backoff,
+    /// True until the first attempt to connect has ended. It does not wait for a request, so that the log reports a relay
+    /// that is down even if the client shows this server as healthy and no tool is called.
+    starting: bool,
     /// True once a connection has succeeded.
     has_connected: bool,
     /// True if the last attempt to connect found that nothing listens at the address.
@@ -91,6 +94,7 @@ impl Connection {
             commands,
             pending: BTreeMap::new(),
             backoff: Backoff::default(),
+            starting: true,
             has_connected: false,
             no_listener: false,
             last_error: None,
@@ -100,7 +104,7 @@ impl Connection {
     /// Runs until the handle is dropped.
     pub(crate) async fn run(mut self) {
         loop {
-            if self.pending.is_empty() {
+            if self.is_idle() {
                 let Some(command) = self.commands.recv().await else { return };
                 self.handle_command(command);
                 continue;
@@ -115,6 +119,11 @@ impl Connection {
                 Err(Interruption::Dropped) => return,
             }
         }
+    }
+
+    /// Returns whether there is no reason to connect.
+    fn is_idle(&self) -> bool {
+        self.pending.is_empty() && !self.starting
     }
 
     /// Handles a command. Returns true if it cancelled a request that was sent to the relay.
@@ -133,7 +142,7 @@ impl Connection {
 
     /// Tries to connect until it succeeds or no request is waiting for a connection.
     async fn connect(&mut self) -> Result<(Socket, Secret), Interruption> {
-        loop {
+        'connecting: while !self.is_idle() {
             let (dialer, delay) = (self.dialer.clone(), self.backoff.delay());
             let dial = async move {
                 tokio::time::sleep(delay).await;
@@ -150,28 +159,30 @@ impl Connection {
                     }
                     () = sleep_until(deadline) => self.fail_expired_requests(),
                 }
-                if self.pending.is_empty() {
-                    self.backoff.reset();
-                    return Err(Interruption::Idle);
+                if self.is_idle() {
+                    break 'connecting;
                 }
             };
+            if let (true, Err(DialError::Permanent(error) | DialError::Transient { error, .. })) =
+                (std::mem::take(&mut self.starting), &outcome)
+            {
+                tracing::warn!("{error}");
+            }
             match outcome {
                 Ok(connected) => {
                     tracing::debug!("connected to the relay");
                     (self.has_connected, self.no_listener, self.last_error) = (true, false, None);
                     return Ok(connected);
                 }
-                Err(DialError::Permanent(error)) => {
-                    self.fail_all(&error);
-                    self.backoff.reset();
-                    return Err(Interruption::Idle);
-                }
+                Err(DialError::Permanent(error)) => self.fail_all(&error),
                 Err(DialError::Transient { error, connection_refused }) => {
                     tracing::debug!(%error, "cannot connect to the relay");
                     (self.no_listener, self.last_error) = (connection_refused, Some(error));
                 }
             }
         }
+        self.backoff.reset();
+        Err(Interruption::Idle)
     }
 
     /// Returns the maximum time for which a request currently waits for a connection.

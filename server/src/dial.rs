@@ -74,8 +74,8 @@ impl Dialer {
     /// Creates a `RELAY_UNREACHABLE` error that states the reason and suggests what to do.
     pub(crate) fn unreachable(&self, reason: &str) -> Error {
         let hint = if self.relay.is_loopback() {
-            "Start a relay on this machine with `make relay`, or set --relay (MCP_MULTIPLAYER_RELAY) to the address of \
-             another one; then call again."
+            "Start a relay on this machine with `mcp-multiplayer-relay` (in a copy of the source: `make relay`), or set \
+             --relay (MCP_MULTIPLAYER_RELAY) to the address of another one; then call again."
         } else {
             "Check --relay (MCP_MULTIPLAYER_RELAY) and your network connection, or ask the relay's operator; then call \
              again."

@@ -13,6 +13,7 @@ mod backoff;
 mod client;
 mod connection;
 mod dial;
+mod no_relay;
 mod relay_url;
 mod seats;
 pub mod stdio;
@@ -24,28 +25,30 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mcp_multiplayer_mcp::{McpServer, StdioService};
+use mcp_multiplayer_protocol::Multiplayer;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::CancellationToken;
 
 pub use client::RelayClient;
 pub use dial::Dialer;
+pub use no_relay::NoRelay;
 pub use relay_url::{RelayUrl, RelayUrlError};
 pub use token::{TokenSource, data_dir};
 
 /// Time for unfinished calls to complete after the client has closed standard input.
 const SHUTDOWN_GRACE: Duration = Duration::from_millis(250);
 
-/// Serves one MCP client until it closes `reader` or `shutdown` resolves.
+/// Serves one MCP client, whose operations `relay` performs, until it closes `reader` or `shutdown` resolves.
 ///
 /// Calls that are still waiting are abandoned, because a client that has closed the pipe does not read their results.
-pub async fn serve<R, W>(reader: R, writer: W, dialer: Dialer, shutdown: impl Future<Output = ()>)
+pub async fn serve<R, W>(reader: R, writer: W, relay: Arc<dyn Multiplayer>, shutdown: impl Future<Output = ()>)
 where
     R: AsyncRead + Send + Unpin + 'static,
     W: AsyncWrite + Send + Unpin + 'static,
 {
     let end_of_input = CancellationToken::new();
     let transport = stdio::LineTransport::new(reader, writer, end_of_input.clone());
-    let server = McpServer::for_stdio(Arc::new(RelayClient::new(dialer)));
+    let server = McpServer::for_stdio(relay);
     // The handshake of rmcp stops the server if a notification arrives before `initialize`. `serve_directly` skips it, so
     // that `initialize` and `server/discover` are ordinary requests, accepted in any order.
     let service = rmcp::service::serve_directly(StdioService::new(server), transport, None);

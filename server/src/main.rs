@@ -2,9 +2,12 @@
 #![deny(clippy::print_stdout)]
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::Parser as _;
 use mcp_multiplayer::args::Args;
+use mcp_multiplayer::{NoRelay, RelayClient};
+use mcp_multiplayer_protocol::Multiplayer;
 use tracing::{Level, Metadata};
 use tracing_subscriber::filter::{EnvFilter, filter_fn};
 use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
@@ -22,7 +25,11 @@ fn main() -> ExitCode {
     };
     runtime.block_on(async {
         let (reader, writer) = rmcp::transport::io::stdio_pipes();
-        mcp_multiplayer::serve(reader, writer, args.into_dialer(), shutdown_signal()).await;
+        let relay: Arc<dyn Multiplayer> = match args.into_dialer() {
+            Ok(dialer) => Arc::new(RelayClient::new(dialer)),
+            Err(error) => Arc::new(NoRelay::new(&error)),
+        };
+        mcp_multiplayer::serve(reader, writer, relay, shutdown_signal()).await;
     });
     // A thread may still be blocked reading standard input, so the runtime must not wait for it.
     runtime.shutdown_background();

@@ -135,6 +135,8 @@ async fn a_cancelled_call_is_cancelled_at_the_relay() {
 async fn errors_name_the_source_of_a_refused_token_which_is_read_again() {
     let (dir, relay) = (data_dir("lt_old"), FakeRelay::listen().await);
     let mut server = StdioServer::launch(&relay.url(), dir.path(), &[("RUST_LOG", "trace")]);
+    relay.refuse(StatusCode::UNAUTHORIZED).await;
+    let started = server.logged_until(" WARN ").await;
     server.call("health_check", json!({})).await;
     relay.refuse(StatusCode::UNAUTHORIZED).await;
     let error = server.tool_error().await;
@@ -148,7 +150,7 @@ async fn errors_name_the_source_of_a_refused_token_which_is_read_again() {
     let request = peer.next().await;
     peer.answer(&request, "{}").await;
     server.tool_result().await;
-    let (_, stderr) = server.close().await;
+    let stderr = started + &server.close().await.1;
     assert!(!stderr.contains("lt_old") && !stderr.contains("lt_new"), "{stderr}");
     assert!(!error.to_string().contains("lt_old"));
 }
@@ -181,6 +183,8 @@ async fn token_sources_are_the_file_then_the_environment_then_the_local_relay() 
 async fn a_server_that_is_not_a_relay_is_reported() {
     let (dir, relay) = (data_dir("lt_0"), FakeRelay::listen().await);
     let mut server = StdioServer::launch(&relay.url(), dir.path(), &[]);
+    relay.refuse(StatusCode::NOT_FOUND).await;
+    assert!(server.logged_until(" WARN ").await.contains("HTTP 404"));
     server.call("health_check", json!({})).await;
     relay.refuse(StatusCode::NOT_FOUND).await;
     let error = server.tool_error().await;

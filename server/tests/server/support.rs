@@ -99,6 +99,16 @@ impl StdioServer {
         serde_json::from_str::<Value>(&text).unwrap()["error"].take()
     }
 
+    /// Reads standard error up to a line that contains `text`, and returns what was read.
+    pub(crate) async fn logged_until(&mut self, text: &str) -> String {
+        let stderr = self.child.stderr.as_mut().unwrap();
+        let mut read = String::new();
+        while !(read.contains(text) && read.ends_with('\n')) {
+            read.push(within_timeout("a line on standard error", stderr.read_u8()).await.unwrap().into());
+        }
+        read
+    }
+
     pub(crate) fn pid(&self) -> Pid {
         Pid::from_raw(self.child.id().unwrap().try_into().unwrap()).unwrap()
     }
