@@ -8,6 +8,7 @@
 
 mod channel_uri;
 mod follow;
+mod methods;
 mod progress;
 mod prompts;
 mod resources;

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use mcp_multiplayer_protocol::{Error, Multiplayer, Request};
 use rmcp::model::{
-    CacheScope, CallToolRequestParams, CallToolResponse, ErrorData, Extensions, GetPromptRequestParams,
-    GetPromptResponse, Implementation, InitializeRequestParams, InitializeResult, ListPromptsResult,
-    ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, PaginatedRequestParams,
+    CacheScope, CallToolRequestParams, CallToolResponse, CustomRequest, CustomResult, ErrorData, Extensions,
+    GetPromptRequestParams, GetPromptResponse, Implementation, InitializeRequestParams, InitializeResult,
+    ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, PaginatedRequestParams,
     ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities, ServerConfig, SubscribeRequestParams,
     SubscriptionFilter, Tool, UnsubscribeRequestParams,
 };
@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::follow::{FollowedChannel, WaitLimiter};
 use crate::subscriptions::{self, Subscriptions};
-use crate::{progress, prompts, resources, result, tools};
+use crate::{methods, progress, prompts, resources, result, tools};
 
 /// Instructions that a model reads before its first call. Clients truncate them at 2,048 characters.
 const INSTRUCTIONS: &str = include_str!("instructions.md");
@@ -256,6 +256,15 @@ impl ServerHandler for McpServer {
             contents = contents.with_ttl_ms(LIST_TTL_MS).with_cache_scope(CacheScope::Public);
         }
         Ok(contents.into())
+    }
+
+    /// rmcp passes a request here if the method is unknown, and also if the params do not fit a known method.
+    async fn on_custom_request(
+        &self,
+        request: CustomRequest,
+        context: RequestContext<RoleServer>,
+    ) -> Result<CustomResult, ErrorData> {
+        Err(methods::refuse(&request.method, !supports_cache_hints(&context)))
     }
 
     fn accepted_subscription_filter(&self, _: &SubscriptionFilter) -> Option<SubscriptionFilter> {

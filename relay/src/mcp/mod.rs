@@ -1,16 +1,17 @@
 //! The MCP endpoint: streamable HTTP for every protocol era, without sessions.
 
 mod handler;
+mod refusal;
 
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::Request;
+use axum::http::HeaderValue;
 use axum::http::header::ACCEPT;
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, StatusCode};
-use axum::response::{IntoResponse as _, Response};
+use axum::response::Response;
 use mcp_multiplayer_mcp::McpServer;
 use mcp_multiplayer_protocol::{Error, Multiplayer};
 use rmcp::model::{Extensions, SubscriptionFilter};
@@ -24,6 +25,7 @@ pub use handler::Handler;
 
 use crate::auth::Credential;
 use crate::config::Config;
+use crate::net::is_json;
 use crate::operation::Caller;
 use crate::state::Relay;
 
@@ -98,6 +100,7 @@ impl<H: Handler> McpEndpoint<H> {
             stream: self.mcp(self.handler.clone(), false),
             endpoint: self.clone(),
         });
+        let max_body_bytes = self.config.max_request_body_bytes;
         service_fn(move |mut request: Request| {
             // The endpoint alone decides the form of the response, and rmcp refuses requests that do not accept both. Yet
             // curl sends `*/*`, and some clients name only one of the two types that the specification requires.
@@ -107,17 +110,24 @@ impl<H: Handler> McpEndpoint<H> {
             let is_listen = modern && header("mcp-method").is_some_and(|method| method == "subscriptions/listen");
             let services = Arc::clone(&services);
             async move {
+                let (parts, body) = request.into_parts();
+                let Ok(body) = to_bytes(body, max_body_bytes).await else {
+                    return Ok(refusal::too_large(max_body_bytes));
+                };
                 if is_listen {
-                    return Ok(Box::pin(services.endpoint.clone().listen(request)).await);
+                    return Ok(Box::pin(services.endpoint.clone().listen(parts, body)).await);
                 }
                 let mcp = if modern || json_for_all { &services.json } else { &services.stream };
-                mcp.clone().oneshot(request).await.map(|response| response.map(Body::new))
+                let claims_json = is_json(&parts.headers);
+                let request = Request::from_parts(parts, Body::from(body.clone()));
+                let response = mcp.clone().oneshot(request).await?.map(Body::new);
+                Ok(refusal::as_json_rpc(response, &body, claims_json).await)
             }
         })
     }
 
     /// Responds to `subscriptions/listen`. The handler decides which subscriptions it admits before rmcp acknowledges them.
-    async fn listen(self, request: Request) -> Response {
+    async fn listen(self, parts: Parts, body: Bytes) -> Response {
         #[derive(Default, Deserialize)]
         struct Message {
             params: Params,
@@ -126,18 +136,15 @@ impl<H: Handler> McpEndpoint<H> {
         struct Params {
             notifications: SubscriptionFilter,
         }
-        let (parts, body) = request.into_parts();
-        let Ok(body) = to_bytes(body, self.config.max_request_body_bytes).await else {
-            return StatusCode::PAYLOAD_TOO_LARGE.into_response();
-        };
         // A malformed message is refused by rmcp.
         let Message { params } = serde_json::from_slice(&body).unwrap_or_default();
         let mut extensions = Extensions::new();
         extensions.insert(parts.clone());
         let handler = self.handler.admitting(&extensions, &params.notifications).await;
-        let request = Request::from_parts(parts, Body::from(body));
+        let claims_json = is_json(&parts.headers);
+        let request = Request::from_parts(parts, Body::from(body.clone()));
         let Ok(response) = self.mcp(handler, true).oneshot(request).await;
-        response.map(Body::new)
+        refusal::as_json_rpc(response.map(Body::new), &body, claims_json).await
     }
 
     fn mcp(&self, handler: H, json: bool) -> Mcp<H> {

@@ -3,13 +3,14 @@
 use axum::body::{Body, Bytes};
 use axum::extract::Request;
 use axum::http::StatusCode;
-use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use axum::http::header::CONTENT_LENGTH;
 use axum::http::request::Parts;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use mcp_multiplayer_protocol::{Error, ErrorCode, Request as Operation};
 use serde_json::{Map, Value};
 use url::form_urlencoded;
 
+use crate::net::is_json;
 use crate::problem;
 
 /// An error with its status, which may be more specific than the one of its code.
@@ -26,7 +27,7 @@ pub(super) async fn from_body(name: &str, request: Request, limit: usize) -> Res
     if bytes.is_empty() {
         return parse(name, Value::Null);
     }
-    if !is_json(&parts) {
+    if !is_json(&parts.headers) {
         let error = Error::invalid(
             "The body must be JSON.",
             "Send the arguments as one JSON object, with the header 'Content-Type: application/json'.",
@@ -53,12 +54,6 @@ async fn read(parts: &Parts, body: Body, limit: usize) -> Result<Bytes, Refusal>
         Err(error) if error.is::<LengthLimitError>() => Err(too_large(limit)),
         Err(_) => Err(invalid("The body ended before it was complete.")),
     }
-}
-
-fn is_json(parts: &Parts) -> bool {
-    let Some(Ok(kind)) = parts.headers.get(CONTENT_TYPE).map(|kind| kind.to_str()) else { return false };
-    let essence = kind.split(';').next().unwrap_or_default().trim();
-    essence.eq_ignore_ascii_case("application/json")
 }
 
 /// Parses the operation called `name` with the arguments in a query (`application/x-www-form-urlencoded`).

@@ -2,7 +2,7 @@
 
 use askama::Template;
 use axum::extract::Request;
-use axum::http::header::{ACCEPT, AUTHORIZATION, VARY};
+use axum::http::header::{AUTHORIZATION, VARY};
 use axum::http::{HeaderValue, Method};
 use axum::response::Response;
 use data_encoding::BASE64;
@@ -11,6 +11,7 @@ use url::form_urlencoded::byte_serialize;
 
 use super::page::{Site, public_page};
 use crate::config::Access;
+use crate::net::accepts_html;
 use crate::state::Relay;
 
 #[derive(Debug, Template)]
@@ -61,15 +62,9 @@ pub(crate) fn landing_page(relay: &Relay, request: &Request) -> Option<Response>
 }
 
 fn is_browser(request: &Request) -> bool {
-    let headers = request.headers();
-    let accepts_html = headers.get_all(ACCEPT).iter().any(|accept| {
-        accept.to_str().is_ok_and(|accept| {
-            accept
-                .split(',')
-                .any(|range| range.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("text/html")))
-        })
-    });
-    matches!(*request.method(), Method::GET | Method::HEAD) && accepts_html && !headers.contains_key(AUTHORIZATION)
+    matches!(*request.method(), Method::GET | Method::HEAD)
+        && accepts_html(request.headers())
+        && !request.headers().contains_key(AUTHORIZATION)
 }
 
 #[cfg(test)]

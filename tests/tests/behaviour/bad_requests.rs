@@ -57,7 +57,12 @@ async fn bodies_that_are_not_requests_are_refused() {
                 let shown = String::from_utf8_lossy(&body[..body.len().min(60)]).into_owned();
                 let response = in_time(&shown, http.post(path, headers, body.clone().into())).await.unwrap();
                 assert!(response.status().is_client_error(), "{path} {headers:?} {shown}: {}", response.status());
-                assert!(!response.body().is_empty() && response.body().len() < 1_000, "{path} {shown}");
+                assert!(response.body().len() < 1_000, "{path} {shown}");
+                let answer: Value = serde_json::from_slice(response.body()).unwrap();
+                let is_json = serde_json::from_slice::<Value>(body).is_ok();
+                let expected = if is_json { -32_600 } else { -32_700 };
+                assert_eq!(answer["error"]["code"], expected, "{path} {headers:?} {shown}: {answer}");
+                assert_eq!(response.headers()["content-type"], "application/json");
             }
         }
     }
@@ -72,7 +77,15 @@ async fn unknown_methods_and_versions_are_refused() {
         let mut http = fixture.bob_http().await;
         let body = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/explode" }).to_string();
         let response = http.post(path, &[], body.into()).await.unwrap();
-        assert!(String::from_utf8_lossy(response.body()).contains("-32601"), "{path}: {response:?}");
+        let answer = String::from_utf8_lossy(response.body());
+        for text in ["-32601", "There is no method 'tools/explode'", "tools/list"] {
+            assert!(answer.contains(text), "{path}: {answer}");
+        }
+        // The method exists, but not with these arguments.
+        let body = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": { "nom": "health_check" } });
+        let response = http.post(path, &[], body.to_string().into()).await.unwrap();
+        let answer = String::from_utf8_lossy(response.body());
+        assert!(answer.contains("-32602") && answer.contains("tools/call"), "{path}: {answer}");
         for version in ["1999-01-01", "tomorrow", "2027-01-01"] {
             let response = http.post(path, &[("mcp-protocol-version", version)], INITIALIZE.into()).await.unwrap();
             assert!(!response.status().is_server_error(), "{path} {version}: {response:?}");
@@ -84,6 +97,9 @@ async fn unknown_methods_and_versions_are_refused() {
             .header("accept", "application/json, text/event-stream");
         let response = http.send(text.body(Full::from(INITIALIZE)).unwrap()).await.unwrap();
         assert_eq!(response.status(), StatusCode::UNSUPPORTED_MEDIA_TYPE, "{path}");
+        let answer: Value = serde_json::from_slice(response.body()).unwrap();
+        assert_eq!(answer["error"]["code"], -32_600);
+        assert!(answer["error"]["message"].as_str().unwrap().contains("application/json"), "{answer}");
         for method in ["GET", "DELETE", "PUT", "PATCH"] {
             let request = Request::builder().method(method).uri(path).header("host", "127.0.0.1");
             let request = request.header("authorization", format!("Bearer {}", fixture.bob_token));
@@ -105,6 +121,7 @@ async fn a_request_that_is_too_large_is_refused() {
             "params": { "name": "post_message", "arguments": post } });
         let response = in_time("413", http.post(path, &[], body.to_string().into())).await.unwrap();
         assert_eq!(response.status(), StatusCode::PAYLOAD_TOO_LARGE, "{path}");
+        assert!(String::from_utf8_lossy(response.body()).contains("bytes"), "{path}: {response:?}");
     }
     assert_unaffected(&mut fixture, size).await;
 }
