@@ -4,8 +4,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::Result;
+use axum::body::{Body, HttpBody as _};
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::{StatusCode, Version};
+use axum::http::header::CONTENT_LENGTH;
+use axum::http::{HeaderValue, Method, StatusCode, Version};
 use axum::middleware::Next;
 use axum::response::Response;
 use mcp_multiplayer_protocol::Error;
@@ -58,9 +60,24 @@ pub(super) async fn check(State(checks): State<Arc<RequestChecks>>, mut request:
         Some(refusal) => refusal,
         None => next.run(request).await,
     };
-    let response = checks.body_limits.run(request, handle).await;
+    let is_head = request.method() == Method::HEAD;
+    let mut response = checks.body_limits.run(request, handle).await;
+    if is_head {
+        response = without_body(response);
+    }
     match watchdog {
         Some(watchdog) => response.map(|body| watchdog.watch(body, checks.body_limits.stall)),
         None => response,
     }
+}
+
+/// Returns the response to `HEAD` (RFC 9110, section 9.3.2). axum drops the body only of its own routes, and a body that is
+/// sent all the same breaks the stream in HTTP/2.
+fn without_body(response: Response) -> Response {
+    let length = response.body().size_hint().exact();
+    let (mut parts, _) = response.into_parts();
+    if let Some(length) = length.filter(|_| !parts.headers.contains_key(CONTENT_LENGTH)) {
+        parts.headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+    }
+    Response::from_parts(parts, Body::empty())
 }

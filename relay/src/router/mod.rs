@@ -38,7 +38,6 @@ pub(crate) fn router(relay: &Arc<Relay>, connections: &TaskTracker, cut_off: &Ca
         .merge(rest::description(relay))
         .merge(oauth::router(relay)?)
         .merge(web::router(relay))
-        // Last, so that its fallback serves all unknown paths: without a token, they are refused like those that exist.
         .merge(authenticated);
     // Around the router as a whole: a layer clones its inner service for each request, and a router is cheaper to clone than
     // a route with all its layers.

@@ -2,6 +2,7 @@
 
 mod join;
 mod landing;
+mod not_found;
 mod page;
 
 use std::sync::Arc;
@@ -14,11 +15,14 @@ use crate::state::Relay;
 pub(crate) use landing::landing_page;
 pub(crate) use page::{Site, private_page};
 
-/// Routes of the public pages and their assets.
+/// Routes of the public pages and their assets, and the fallback for paths that do not exist.
 pub(crate) fn router(relay: &Arc<Relay>) -> Router {
     Router::new()
         .route("/join", get(join::join))
+        .fallback(not_found::not_found)
         .with_state(Arc::clone(relay))
-        .route("/join.js", get(|| async { page::asset("text/javascript; charset=utf-8", include_str!("join.js")) }))
-        .route("/style.css", get(|| async { page::asset("text/css; charset=utf-8", include_str!("style.css")) }))
+        .route("/join.js", get(|| async { page::asset("text/javascript; charset=utf-8", include_bytes!("join.js")) }))
+        .route("/icon.svg", get(|| async { page::asset("image/svg+xml", include_bytes!("icon.svg")) }))
+        .route("/icon.png", get(|| async { page::asset("image/png", include_bytes!("icon.png")) }))
+        .route("/style.css", get(|| async { page::asset("text/css; charset=utf-8", include_bytes!("style.css")) }))
 }

@@ -66,11 +66,11 @@ pub(super) fn public_page(template: &impl Template, scripts: bool) -> Response {
     render(StatusCode::OK, template, policy, "no-referrer", PUBLIC_CACHE)
 }
 
-/// Returns a style sheet or a script.
-pub(super) fn asset(content_type: &'static str, text: &'static str) -> Response {
+/// Returns a style sheet, a script or an image.
+pub(super) fn asset(content_type: &'static str, content: &'static [u8]) -> Response {
     let headers: [(HeaderName, &str); 3] =
         [(CONTENT_TYPE, content_type), (X_CONTENT_TYPE_OPTIONS, "nosniff"), (CACHE_CONTROL, PUBLIC_CACHE)];
-    (headers, text).into_response()
+    (headers, content).into_response()
 }
 
 fn render(

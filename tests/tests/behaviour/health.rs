@@ -21,10 +21,10 @@ async fn healthz_and_readyz_need_no_token() {
     let mut anon = HttpClient::connect(relay.address(), "").await.unwrap();
     assert_eq!(get(&mut anon, "/healthz").await, (StatusCode::OK, "ok\n".to_owned()));
     assert_eq!(get(&mut anon, "/readyz").await, (StatusCode::OK, "ready\n".to_owned()));
-    // Without a token every other path answers alike, whether it exists or not.
-    for path in ["/health", "/healthz/", "/favicon.ico", "/..", "/%00", "/mcp"] {
-        assert_eq!(get(&mut anon, path).await.0, StatusCode::UNAUTHORIZED, "{path}");
+    for path in ["/health", "/healthz/", "/favicon.ico", "/..", "/%00"] {
+        assert_eq!(get(&mut anon, path).await.0, StatusCode::NOT_FOUND, "{path}");
     }
+    assert_eq!(get(&mut anon, "/mcp").await.0, StatusCode::UNAUTHORIZED);
 }
 
 #[tokio::test]

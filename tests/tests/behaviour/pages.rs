@@ -1,7 +1,12 @@
-//! Public pages: the front page with the set-up of clients, and the join page.
+//! Public pages: the front page with the set-up of clients, the join page, and the page for unknown paths.
 
-use hyper::Method;
+use http_body_util::{BodyExt as _, Empty};
+use hyper::body::Bytes;
+use hyper::client::conn::http2;
+use hyper::{Method, Request};
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use mcp_multiplayer_tests::RelayProcess;
+use tokio::net::TcpStream;
 
 use crate::browser::Browser;
 
@@ -90,5 +95,47 @@ async fn links_work_if_the_public_url_has_a_path() {
     let page = Browser::new(&relay).get("/join").await;
     for link in ["\"/relay/style.css\"", "\"/relay/join.js\"", "\"/relay/#set-up\""] {
         assert!(page.text.contains(link), "{link}");
+    }
+}
+
+#[tokio::test]
+async fn unknown_paths_have_a_page_for_browsers_and_a_problem_for_programs() {
+    let relay = RelayProcess::start_with(&["--public-url", "https://relay.example/games"]).await.unwrap();
+    let mut anyone = Browser::new(&relay);
+    let page = anyone.get("/joni").await;
+    assert_eq!((page.status, page.header("content-type")), (404, "text/html; charset=utf-8"));
+    assert!(page.text.contains("no such page") && page.text.contains("href=\"/games/\""), "{}", page.text);
+    assert!(page.header("content-security-policy").starts_with("default-src 'none'"));
+    for method in [Method::GET, Method::POST] {
+        let problem = anyone.send(method, "/sse", &[("accept", "application/json")], String::new()).await;
+        assert_eq!((problem.status, problem.header("content-type")), (404, "application/problem+json"));
+        assert!(problem.text.contains("/mcp"), "{}", problem.text);
+    }
+    // Paths that need a token are refused without one, as before.
+    assert_eq!(anyone.get("/list_channels").await.status, 401);
+}
+
+/// A body that followed the headers would be an error of the protocol in HTTP/2.
+#[tokio::test]
+async fn head_is_answered_like_get_over_every_version_of_http() {
+    let relay = RelayProcess::start().await.unwrap();
+    let stream = TcpStream::connect(relay.address()).await.unwrap();
+    let (mut sender, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+    tokio::spawn(connection);
+    for (path, accept) in
+        [("/", "text/html"), ("/", "*/*"), ("/mcp", "*/*"), ("/join", "*/*"), ("/nowhere", "text/html")]
+    {
+        let request = |method: Method| {
+            let uri = format!("http://{}{path}", relay.address());
+            Request::builder().method(method).uri(uri).header("accept", accept).body(Empty::<Bytes>::new()).unwrap()
+        };
+        let (got, got_body) = sender.send_request(request(Method::GET)).await.unwrap().into_parts();
+        let length = got_body.collect().await.unwrap().to_bytes().len().to_string();
+        let (head, body) = sender.send_request(request(Method::HEAD)).await.unwrap().into_parts();
+        assert!(body.collect().await.unwrap().to_bytes().is_empty(), "{path}");
+        assert_eq!((head.status, &head.headers["content-type"]), (got.status, &got.headers["content-type"]), "{path}");
+        assert_eq!(head.headers["content-length"], *length, "{path}");
+        let older = Browser::new(&relay).send(Method::HEAD, path, &[("accept", accept)], String::new()).await;
+        assert_eq!((older.status, older.header("content-length")), (got.status.as_u16(), length.as_str()), "{path}");
     }
 }
