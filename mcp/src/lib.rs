@@ -7,6 +7,7 @@
 #![warn(missing_docs)]
 
 mod channel_uri;
+mod completion;
 mod follow;
 mod methods;
 mod progress;
@@ -19,5 +20,6 @@ mod service;
 mod subscriptions;
 mod tools;
 
+pub use prompts::PRESETS;
 pub use server::McpServer;
 pub use service::StdioService;

@@ -3,7 +3,11 @@
 use rmcp::model::{ErrorData, GetPromptResult, JsonObject, Prompt, PromptArgument, PromptMessage, Role};
 use serde_json::json;
 
-const HOST_GAME: &str = "host_game";
+/// Names of the bots that ship with a relay. The relay, which has the bots, tests that the list is complete.
+pub const PRESETS: [&str; 7] =
+    ["GuessBot", "BlackjackBot", "PriceBot", "ContractBot", "TlsBot", "MemoryBot", "TicTacToeBot"];
+
+pub(crate) const HOST_GAME: &str = "host_game";
 const JOIN_GAME: &str = "join_game";
 
 /// Returns all prompts.
@@ -62,11 +66,17 @@ fn host_game(game: &str, players: &str) -> String {
         .chain(players.iter().map(|player| format!("invite:{player}")))
         .collect();
     let (slots, join_as) = (json!(slots), json!(players[0]));
+    let referee = if PRESETS.contains(&game) {
+        format!("The referee is bot_preset \"{game}\"; doc://quick-start says what it does.")
+    } else {
+        "Choose the referee. For number guessing it is bot_preset \"GuessBot\". For any other game read doc://quick-start, \
+         write the referee as bot_code, and tell me its rules before you go on."
+            .to_owned()
+    };
     format!(
         "Host {game} with the multiplayer tools, and play in it for me.\n\
          \n\
-         1. Choose the referee. For number guessing it is bot_preset \"GuessBot\". For any other game read \
-         doc://quick-start, write the referee as bot_code, and tell me its rules before you go on.\n\
+         1. {referee}\n\
          2. Call create_channel with a fitting name, slots {slots}, join_as {join_as} and the referee. If bot_errors is \
          in the answer, mend the bot and create a new channel.\n\
          3. Save rejoin_token where our next session finds it, and remember cursor.\n\
@@ -125,6 +135,7 @@ mod tests {
     fn prompt_texts_match_the_snapshots() {
         insta::assert_snapshot!("host_game", text("host_game", &json!({ "game": "chess", "players": "alice, bob" })));
         insta::assert_snapshot!("join_game", text("join_game", &json!({ "invite_code": "inv_0123" })));
+        assert!(text("host_game", &json!({ "game": "MemoryBot" })).contains("The referee is bot_preset \"MemoryBot\""));
         assert!(text("host_game", &json!({})).contains(r#"["bot:referee","invite:host","invite:guest"]"#));
     }
 

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use mcp_multiplayer_protocol::operation::{ListChannels, SyncMessages};
-use mcp_multiplayer_protocol::{ChannelId, Error, Multiplayer, Reply, Request};
+use mcp_multiplayer_protocol::operation::{ListChannels, SyncMessages, UpdateOp};
+use mcp_multiplayer_protocol::{ChannelId, Error, Multiplayer, Reply, Request, SlotId};
 use rmcp::model::{ErrorData, ReadResourceResult, Resource, ResourceContents, ResourceTemplate};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -62,26 +62,42 @@ pub(crate) fn documents() -> Vec<Resource> {
     DOCUMENTS.iter().map(resource).collect()
 }
 
-/// Returns the caller's own channels as resources; none if the relay does not answer in time.
-pub(crate) async fn channels(multiplayer: &dyn Multiplayer) -> Vec<Resource> {
+/// A channel of the caller's, as `list_channels` describes it.
+#[derive(Deserialize)]
+pub(crate) struct OwnChannel {
+    pub(crate) channel_id: ChannelId,
+    pub(crate) name: String,
+    pub(crate) your_slots: Vec<SlotId>,
+}
+
+/// Returns the caller's own channels, the newest first; none if the relay does not answer in time.
+pub(crate) async fn own_channels(multiplayer: &dyn Multiplayer) -> Vec<OwnChannel> {
     #[derive(Deserialize)]
     struct List {
-        channels: Vec<Channel>,
-    }
-    #[derive(Deserialize)]
-    struct Channel {
-        channel_id: ChannelId,
-        name: String,
+        channels: Vec<OwnChannel>,
     }
     let listed = timeout(LIST_TIMEOUT, multiplayer.perform(Request::from(ListChannels {}))).await;
     let Ok(Ok(reply)) = listed else { return vec![] };
-    let Ok(List { channels }) = serde_json::from_str(reply.get()) else { return vec![] };
-    let resource = |channel: Channel| {
-        Resource::new(ChannelUri::for_channel(channel.channel_id), channel.channel_id.to_string())
-            .with_title(channel.name)
-            .with_mime_type(JSON)
+    serde_json::from_str(reply.get()).map_or_else(|_| vec![], |List { channels }| channels)
+}
+
+/// Returns the caller's own channels as resources.
+pub(crate) async fn channels(multiplayer: &dyn Multiplayer) -> Vec<Resource> {
+    // Clients show the name, so it must say which channel it is, and two channels may have the same one.
+    let resource = |channel: OwnChannel| {
+        let name = format!("{} ({})", channel.name, channel.channel_id);
+        Resource::new(ChannelUri::for_channel(channel.channel_id), name).with_title(channel.name).with_mime_type(JSON)
     };
-    channels.into_iter().take(MAX_CHANNELS).map(resource).collect()
+    own_channels(multiplayer).await.into_iter().take(MAX_CHANNELS).map(resource).collect()
+}
+
+/// Returns whether an operation, if it succeeds, may change the list of the caller's channels or the name of one.
+pub(crate) fn may_change_list(request: &Request) -> bool {
+    match request {
+        Request::CreateChannel(_) | Request::JoinChannel(_) | Request::LeaveChannel(_) => true,
+        Request::UpdateChannel(args) => args.ops.iter().any(|op| matches!(op, UpdateOp::Rename { .. })),
+        _ => false,
+    }
 }
 
 /// Returns the resource template of channels.

@@ -4,24 +4,27 @@ use std::time::Duration;
 
 use mcp_multiplayer_protocol::{Error, Multiplayer, Request};
 use rmcp::model::{
-    CacheScope, CallToolRequestParams, CallToolResponse, CustomRequest, CustomResult, ErrorData, Extensions,
-    GetPromptRequestParams, GetPromptResponse, Implementation, InitializeRequestParams, InitializeResult,
-    ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, PaginatedRequestParams,
-    ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities, ServerConfig, SubscribeRequestParams,
-    SubscriptionFilter, Tool, UnsubscribeRequestParams,
+    CacheScope, CallToolRequestParams, CallToolResponse, CompleteRequestParams, CompleteResult, CustomRequest,
+    CustomResult, ErrorData, Extensions, GetPromptRequestParams, GetPromptResponse, Icon, Implementation,
+    InitializeRequestParams, InitializeResult, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult,
+    ListToolsResult, PaginatedRequestParams, ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities,
+    ServerConfig, SubscribeRequestParams, SubscriptionFilter, Tool, UnsubscribeRequestParams,
 };
 use rmcp::service::{RequestContext, SubscriptionContext};
 use rmcp::{RoleServer, ServerHandler};
 use serde_json::{Map, Value, json};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::follow::{FollowedChannel, WaitLimiter};
 use crate::subscriptions::{self, Subscriptions};
-use crate::{methods, progress, prompts, resources, result, tools};
+use crate::{completion, methods, progress, prompts, resources, result, tools};
 
 /// Instructions that a model reads before its first call. Clients truncate them at 2,048 characters.
 const INSTRUCTIONS: &str = include_str!("instructions.md");
+
+/// The icon of the stdio server, which has no website: `icon.svg` of the relay.
+const ICON: &str = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 96 96'%3E%3Crect y='18' width='96' height='60' rx='30' fill='%231d2024'/%3E%3Cpath d='M30 18h18v60H30a30 30 0 0 1 0-60z' fill='%2317695a'/%3E%3C/svg%3E";
 
 /// Time for which clients may cache lists that change only with a new version of the program, in milliseconds.
 const LIST_TTL_MS: u64 = 300_000;
@@ -48,8 +51,13 @@ pub struct McpServer {
     limiter: Arc<WaitLimiter>,
     /// Channels accepted for the `subscriptions/listen` request that this clone answers; else empty.
     accepted: Arc<[FollowedChannel]>,
-    /// Subscriptions of an older client. `None` over HTTP, where older clients have no stream for notifications.
+    /// Changes to the list of resources, for the `subscriptions/listen` request that this clone answers on stdio.
+    list_changes: Option<watch::Receiver<()>>,
+    /// Subscriptions of the client on standard input and output. `None` over HTTP, where older clients have no stream for
+    /// notifications.
     subscriptions: Option<Arc<Subscriptions>>,
+    /// Address of the website; `None` in the stdio server.
+    public_url: Option<Arc<str>>,
 }
 
 impl fmt::Debug for McpServer {
@@ -69,7 +77,9 @@ impl McpServer {
             shutdown: Arc::default(),
             limiter: Arc::new(WaitLimiter::new(Semaphore::MAX_PERMITS)),
             accepted: Arc::default(),
+            list_changes: None,
             subscriptions: None,
+            public_url: None,
         }
     }
 
@@ -77,6 +87,12 @@ impl McpServer {
     pub fn for_stdio(multiplayer: Arc<dyn Multiplayer>) -> Self {
         let server = Self::new(move |_| Ok(Arc::clone(&multiplayer)));
         Self { limiter: Arc::new(WaitLimiter::new(STDIO_WAITS)), subscriptions: Some(Arc::default()), ..server }
+    }
+
+    /// Shows clients the website at this URL, without a trailing slash, and its `icon.png` and `icon.svg`.
+    #[must_use]
+    pub fn with_public_url(self, url: &str) -> Self {
+        Self { public_url: Some(url.into()), ..self }
     }
 
     /// Ends subscriptions with a regular result when `shutdown` is cancelled.
@@ -94,7 +110,28 @@ impl McpServer {
             Ok(multiplayer) => subscriptions::accept(&*multiplayer, requested).await,
             Err(_) => vec![],
         };
-        Self { accepted: accepted.into(), ..self.clone() }
+        // The receiver is created before the client learns that it is subscribed, so that no change is missed.
+        let list_changes = self.subscriptions.as_ref().map(|subscriptions| subscriptions.list_changes());
+        Self { accepted: accepted.into(), list_changes, ..self.clone() }
+    }
+
+    /// Describes the program to clients, which show this in their lists of servers.
+    fn implementation(&self) -> Implementation {
+        let mut about = Implementation::new("mcp-multiplayer", env!("CARGO_PKG_VERSION"))
+            .with_title("Multiplayer channels")
+            .with_description(
+                "Channels in which the AI assistants of different people play and negotiate, with a referee whose code \
+                 everybody can read.",
+            );
+        about = match &self.public_url {
+            Some(url) => about.with_website_url(format!("{url}/")).with_icons(vec![
+                Icon::new(format!("{url}/icon.png")).with_mime_type("image/png").with_sizes(vec!["96x96".to_owned()]),
+                Icon::new(format!("{url}/icon.svg")).with_mime_type("image/svg+xml").with_sizes(vec!["any".to_owned()]),
+            ]),
+            None => about
+                .with_icons(vec![Icon::new(ICON).with_mime_type("image/svg+xml").with_sizes(vec!["any".to_owned()])]),
+        };
+        about
     }
 
     async fn perform(
@@ -106,6 +143,7 @@ impl McpServer {
         let multiplayer = (self.resolve)(&context.extensions)?;
         let request = Request::parse(name, arguments.map_or(Value::Null, Value::Object))?;
         let carries_messages = result::carries_messages(&request);
+        let changes_list = resources::may_change_list(&request);
         let wait = progress::max_wait(&request);
         let reply = tokio::select! {
             reply = multiplayer.perform(request) => reply,
@@ -115,6 +153,12 @@ impl McpServer {
             }
             never = progress::report(context, wait, PROGRESS_INTERVAL) => match never {},
         };
+        if changes_list
+            && reply.is_ok()
+            && let Some(subscriptions) = &self.subscriptions
+        {
+            subscriptions.list_changed(&context.peer).await;
+        }
         reply.map(|reply| if carries_messages { result::mark_messages(reply) } else { result::text(reply) })
     }
 }
@@ -126,17 +170,19 @@ fn supports_cache_hints(context: &RequestContext<RoleServer>) -> bool {
 
 impl ServerHandler for McpServer {
     fn get_info(&self) -> ServerConfig {
-        let capabilities = ServerCapabilities::builder()
+        let mut capabilities = ServerCapabilities::builder()
             .enable_tools()
             .enable_prompts()
             .enable_resources()
             .enable_resources_subscribe()
+            .enable_completions()
             .build();
-        ServerConfig::new(capabilities)
-            .with_server_info(
-                Implementation::new("mcp-multiplayer", env!("CARGO_PKG_VERSION")).with_title("Multiplayer channels"),
-            )
-            .with_instructions(INSTRUCTIONS)
+        if let (Some(resources), Some(_)) = (&mut capabilities.resources, &self.subscriptions) {
+            // Over HTTP, other connections of the same principal change the list, too. Clients ask again each time instead:
+            // the list says that it may not be cached.
+            resources.list_changed = Some(true);
+        }
+        ServerConfig::new(capabilities).with_server_info(self.implementation()).with_instructions(INSTRUCTIONS)
     }
 
     async fn initialize(
@@ -185,6 +231,16 @@ impl ServerHandler for McpServer {
         }
         let outcome = self.perform(&call.name, call.arguments, &context).await;
         Ok(result::from_outcome(outcome).into())
+    }
+
+    async fn complete(
+        &self,
+        request: CompleteRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<CompleteResult, ErrorData> {
+        let multiplayer =
+            (self.resolve)(&context.extensions).map_err(|error| ErrorData::internal_error(error.message, None))?;
+        Ok(CompleteResult::new(completion::complete(&*multiplayer, &request).await))
     }
 
     async fn list_prompts(
@@ -269,14 +325,27 @@ impl ServerHandler for McpServer {
 
     fn accepted_subscription_filter(&self, _: &SubscriptionFilter) -> Option<SubscriptionFilter> {
         let uris = self.accepted.iter().map(|followed| followed.uri.clone());
-        Some(SubscriptionFilter::builder().resource_subscriptions(uris).build())
+        // rmcp reduces the filter to what was requested and to the advertised capabilities.
+        Some(SubscriptionFilter::builder().resource_subscriptions(uris).resources_list_changed().build())
     }
 
     async fn listen(&self, context: SubscriptionContext) -> Result<(), ErrorData> {
         let request = context.request_context();
         let multiplayer =
             (self.resolve)(&request.extensions).map_err(|error| ErrorData::internal_error(error.message, None))?;
+        let requests_resources =
+            context.requested().resource_subscriptions.as_ref().is_some_and(|uris| !uris.is_empty());
+        if requests_resources && *context.accepted() == SubscriptionFilter::default() {
+            return Err(nothing_accepted());
+        }
+        let list_changes = async {
+            match &self.list_changes {
+                Some(changes) => subscriptions::notify_list_changes(&context, changes.clone()).await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
+            () = list_changes => Ok(()),
             ended = subscriptions::notify(&context, &self.accepted, &multiplayer, &self.limiter) => {
                 ended.map_err(unauthenticated)
             }
@@ -305,6 +374,13 @@ impl ServerHandler for McpServer {
         self.subscriptions.as_ref().ok_or_else(no_session_error)?.unsubscribe(&request.uri);
         Ok(())
     }
+}
+
+/// Creates the error for a listener that would hear nothing. It is the same for channels that do not exist.
+fn nothing_accepted() -> ErrorData {
+    let error = Error::not_member();
+    let message = format!("None of these resources can be subscribed to. {} {}", error.message, error.hint);
+    ErrorData::resource_not_found(message, serde_json::to_value(error).ok())
 }
 
 /// Creates the error that ends a stream whose listener's token is no longer valid.

@@ -9,6 +9,7 @@ use mcp_multiplayer_protocol::{Error, Multiplayer};
 use rmcp::RoleServer;
 use rmcp::model::{ErrorData, ResourceUpdatedNotificationParam, SubscriptionFilter};
 use rmcp::service::{Peer, SubscriptionContext};
+use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::follow::{FollowedChannel, WaitLimiter};
@@ -65,11 +66,38 @@ pub(crate) async fn notify(
     Ok(())
 }
 
-/// Subscriptions of an older client on standard input and output. Dropping this value ends them.
+/// Notifies a listener of changes to the list of resources, until it is gone.
+pub(crate) async fn notify_list_changes(context: &SubscriptionContext, mut changes: watch::Receiver<()>) {
+    while changes.changed().await.is_ok() && context.sink().notify_resource_list_changed().await.is_ok() {}
+    context.cancelled().await;
+}
+
+/// Subscriptions of the client on standard input and output. Dropping this value ends them.
 #[derive(Debug, Default)]
-pub(crate) struct Subscriptions(Mutex<HashMap<String, AbortOnDropHandle<()>>>);
+pub(crate) struct Subscriptions {
+    /// Resources to which an older client subscribed.
+    resources: Mutex<HashMap<String, AbortOnDropHandle<()>>>,
+    /// Changes when a call of the client has changed the list of its channels.
+    list_changes: watch::Sender<()>,
+}
 
 impl Subscriptions {
+    /// Tells the client that a call of its own has changed the list of resources: an older client directly, others by
+    /// their subscription.
+    pub(crate) async fn list_changed(&self, peer: &Peer<RoleServer>) {
+        self.list_changes.send_replace(());
+        let is_older = peer.peer_info().is_some_and(|info| info.protocol_version.has_initialize());
+        if is_older {
+            // Fails only if the client is gone.
+            let _ = peer.notify_resource_list_changed().await;
+        }
+    }
+
+    /// Returns a receiver of later changes to the list of resources.
+    pub(crate) fn list_changes(&self) -> watch::Receiver<()> {
+        self.list_changes.subscribe()
+    }
+
     pub(crate) async fn subscribe(
         &self,
         uri: &str,
@@ -79,7 +107,7 @@ impl Subscriptions {
     ) -> Result<(), ErrorData> {
         let refused = |error: Error| ErrorData::resource_not_found(format!("{} {}", error.message, error.hint), None);
         let followed = FollowedChannel::lookup(&*multiplayer, uri).await.map_err(refused)?;
-        let mut subscribed = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut subscribed = self.resources.lock().unwrap_or_else(PoisonError::into_inner);
         subscribed.retain(|_, task| !task.is_finished());
         if subscribed.contains_key(uri) {
             return Ok(());
@@ -103,6 +131,6 @@ impl Subscriptions {
     }
 
     pub(crate) fn unsubscribe(&self, uri: &str) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(uri);
+        self.resources.lock().unwrap_or_else(PoisonError::into_inner).remove(uri);
     }
 }

@@ -55,7 +55,9 @@ impl McpEndpoint<McpServer> {
             let caller: Arc<dyn Multiplayer> = Arc::new(Caller::new(Arc::clone(&relay_for_calls), credential));
             Ok(caller)
         });
-        Self::with_handler(server.with_shutdown(relay.shutdown.clone()), &relay.config, cut_off)
+        let public_url = relay.config.public_url.trim_end_matches('/');
+        let server = server.with_public_url(public_url).with_shutdown(relay.shutdown.clone());
+        Self::with_handler(server, &relay.config, cut_off)
     }
 }
 
@@ -150,5 +152,14 @@ impl<H: Handler> McpEndpoint<H> {
     fn mcp(&self, handler: H, json: bool) -> Mcp<H> {
         let config = self.config.clone().with_json_response(json);
         StreamableHttpService::new(move || Ok(handler.clone()), Arc::default(), config)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn all_presets_complete_an_argument() {
+        let presets: Vec<&str> = mcp_multiplayer_bot_supervisor::presets().iter().map(|preset| preset.name).collect();
+        assert_eq!(mcp_multiplayer_mcp::PRESETS[..], presets[..]);
     }
 }

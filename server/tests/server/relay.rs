@@ -285,3 +285,51 @@ async fn calls_are_repeated_with_a_token_that_replaced_an_ended_one() {
     peer.answer(&again, "{}").await;
     assert_eq!(server.tool_result().await.0, call);
 }
+
+#[tokio::test]
+async fn a_call_that_changes_the_list_of_channels_is_followed_by_a_notification() {
+    let (dir, relay) = (data_dir("lt_0"), FakeRelay::listen().await);
+    let mut server = StdioServer::launch(&relay.url(), dir.path(), &[]);
+    let initialize = json!({ "protocolVersion": "2025-11-25", "capabilities": {},
+        "clientInfo": { "name": "alice", "version": "1" } });
+    let initialized = server.request_result("initialize", initialize).await;
+    assert_eq!(initialized["capabilities"]["resources"]["listChanged"], true);
+    let (mut peer, _) = relay.accept().await;
+    for (tool, arguments, changes) in [
+        ("leave_channel", json!({ "channel_id": CHANNEL }), true),
+        ("post_message", json!({ "channel_id": CHANNEL, "body": "hi" }), false),
+    ] {
+        let id = server.call(tool, arguments).await;
+        let request = peer.next().await;
+        peer.answer(&request, "{}").await;
+        if changes {
+            assert_eq!(server.next().await["method"], "notifications/resources/list_changed");
+        }
+        assert_eq!(server.tool_result().await.0, id);
+    }
+}
+
+#[tokio::test]
+async fn a_listener_is_notified_of_changes_to_the_list_of_channels() {
+    let (dir, relay) = (data_dir("lt_0"), FakeRelay::listen().await);
+    let mut server = StdioServer::launch(&relay.url(), dir.path(), &[]);
+    let meta = json!({
+        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientInfo": { "name": "alice", "version": "1" },
+        "io.modelcontextprotocol/clientCapabilities": {},
+    });
+    let listen = json!({ "_meta": meta, "notifications": { "resourcesListChanged": true } });
+    server.request("subscriptions/listen", listen).await;
+    let acknowledged = server.next().await;
+    assert_eq!(acknowledged["params"]["notifications"]["resourcesListChanged"], true, "{acknowledged}");
+    let (mut peer, _) = relay.accept().await;
+    let leave = json!({ "_meta": meta, "name": "leave_channel", "arguments": { "channel_id": CHANNEL } });
+    let call = server.request("tools/call", leave).await;
+    let request = peer.next().await;
+    peer.answer(&request, "{}").await;
+    // The notification and the result are sent by different tasks.
+    let messages = [server.next().await, server.next().await];
+    assert!(messages.iter().any(|message| message["id"] == call), "{messages:?}");
+    let changed = messages.iter().find(|message| message["method"] == "notifications/resources/list_changed");
+    assert!(changed.is_some(), "{messages:?}");
+}

@@ -23,6 +23,7 @@ mod error_messages;
 mod fixture;
 mod health;
 mod idempotency;
+mod introduction;
 mod limits;
 mod oauth;
 mod operating;

@@ -166,8 +166,27 @@ async fn a_kick_ends_the_subscription() {
     assert_ends(&mut stream).await;
     fixture.alice_posts("he is gone").await;
     assert!(read(&fixture, &channel).await.is_err());
-    let (_, accepted) = listen(&fixture, &fixture.bob_token, &[channel]).await;
+    assert_refused(&fixture, &channel).await;
+}
+
+/// Checks that a listener of this resource alone is told that it would hear nothing.
+async fn assert_refused(fixture: &TwoPlayerChannel, channel: &str) -> Value {
+    let (mut stream, accepted) = listen(fixture, &fixture.bob_token, &[channel.to_owned()]).await;
     assert!(accepted.is_empty());
+    let mut message = in_time("the error", stream.next()).await.unwrap().expect("an error");
+    assert!(message["error"]["message"].as_str().unwrap().contains("no seat"), "{message}");
+    assert_eq!(message["error"]["data"]["code"], "NOT_MEMBER", "{message}");
+    assert!(in_time("the end", stream.next()).await.unwrap().is_none());
+    message["error"].take()
+}
+
+#[tokio::test]
+async fn listeners_of_foreign_channels_are_told_that_they_hear_nothing() {
+    let mut fixture = TwoPlayerChannel::create().await;
+    let foreign = fixture.alice.call("create_channel", json!({ "name": "Other", "slots": ["invite:alice"] })).await;
+    let foreign = uri(foreign["channel_id"].as_str().unwrap());
+    let missing = uri("chn_0000000000000000");
+    assert_eq!(assert_refused(&fixture, &foreign).await, assert_refused(&fixture, &missing).await);
 }
 
 #[tokio::test]
