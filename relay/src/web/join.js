@@ -15,17 +15,12 @@ function show() {
   }
 }
 
-copy.addEventListener("click", async () => {
-  try {
-    await navigator.clipboard.writeText(sentence.value);
-    copy.textContent = "Copied";
-  } catch {
-    // Pages without TLS have no access to the clipboard API.
-    sentence.focus();
-    sentence.select();
-    copy.textContent = document.execCommand("copy") ? "Copied" : "Press Ctrl+C";
-  }
-});
+const select = () => {
+  sentence.focus();
+  sentence.select();
+};
+// copyText is in copy.js, which the page loads first.
+copy.addEventListener("click", () => copyText(sentence.value, select, copy));
 
 sentence.addEventListener("focus", () => sentence.select());
 window.addEventListener("hashchange", show);

@@ -2,7 +2,7 @@
 
 use askama::Template;
 use axum::extract::Request;
-use axum::http::header::{AUTHORIZATION, VARY};
+use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, VARY};
 use axum::http::{HeaderValue, Method};
 use axum::response::Response;
 use data_encoding::BASE64;
@@ -11,7 +11,7 @@ use url::form_urlencoded::byte_serialize;
 
 use super::page::{Site, public_page};
 use crate::config::Access;
-use crate::net::accepts_html;
+use crate::net::{accepts_html, client_address};
 use crate::state::Relay;
 
 #[derive(Debug, Template)]
@@ -25,10 +25,12 @@ struct LandingPage {
     cursor_link: String,
     /// Link that adds this relay to VS Code.
     vscode_link: String,
+    /// Path of the file with the relay's own token, quoted for a shell. Only for somebody on the relay's own machine.
+    token_file: Option<String>,
 }
 
 impl LandingPage {
-    fn new(relay: &Relay) -> Self {
+    fn new(relay: &Relay, token_file: Option<String>) -> Self {
         let site = Site::of(&relay.config);
         let mcp = format!("{}/mcp", site.url);
         let cursor = BASE64.encode(json!({ "url": mcp }).to_string().as_bytes());
@@ -41,9 +43,26 @@ impl LandingPage {
                 query_encode(&cursor)
             ),
             vscode_link: format!("vscode:mcp/install?{}", query_encode(&vscode)),
+            token_file,
             site,
         }
     }
+}
+
+/// Returns the path of the relay's own token, if the visitor is on the relay's machine.
+///
+/// A loopback address alone does not prove that, because a proxy or a tunnel on this machine has one, too. But a relay that
+/// others reach through it has a public URL with another address.
+fn token_file(relay: &Relay, request: &Request) -> Option<String> {
+    let is_own_machine = Site::of(&relay.config).is_local
+        && client_address(request.extensions()).is_some_and(|address| address.is_loopback());
+    let path = std::path::absolute(relay.config.local_token_file()).ok()?;
+    is_own_machine.then(|| quote_for_shell(&path.to_string_lossy()))
+}
+
+fn quote_for_shell(text: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+=@%".contains(&byte);
+    if text.bytes().all(is_plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
 }
 
 /// Encodes a value for the query of a link. The values here contain no spaces, which this encoding would turn into `+`.
@@ -56,8 +75,13 @@ pub(crate) fn landing_page(relay: &Relay, request: &Request) -> Option<Response>
     if request.uri().path() != "/" || !is_browser(request) {
         return None;
     }
-    let mut response = public_page(&LandingPage::new(relay), false);
+    let token_file = token_file(relay, request);
+    let is_for_everybody = token_file.is_none();
+    let mut response = public_page(&LandingPage::new(relay, token_file), true);
     response.headers_mut().insert(VARY, HeaderValue::from_static("accept, authorization"));
+    if !is_for_everybody {
+        response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+    }
     Some(response)
 }
 
@@ -72,7 +96,7 @@ mod tests {
     use axum::body::Body;
     use axum::extract::Request;
 
-    use super::is_browser;
+    use super::{is_browser, quote_for_shell};
 
     fn request(method: &str, headers: &[(&str, &str)]) -> Request {
         let mut request = Request::builder().method(method).uri("/");
@@ -80,6 +104,12 @@ mod tests {
             request = request.header(*name, *value);
         }
         request.body(Body::empty()).unwrap()
+    }
+
+    #[test]
+    fn paths_are_quoted_for_a_shell() {
+        assert_eq!(quote_for_shell("/var/lib/relay/local-token"), "/var/lib/relay/local-token");
+        assert_eq!(quote_for_shell("/Application Support/it's"), r"'/Application Support/it'\''s'");
     }
 
     #[test]

@@ -21,6 +21,7 @@ pub(crate) fn router(relay: &Arc<Relay>) -> Router {
         .route("/join", get(join::join))
         .fallback(not_found::not_found)
         .with_state(Arc::clone(relay))
+        .route("/copy.js", get(|| async { page::asset("text/javascript; charset=utf-8", include_bytes!("copy.js")) }))
         .route("/join.js", get(|| async { page::asset("text/javascript; charset=utf-8", include_bytes!("join.js")) }))
         .route("/icon.svg", get(|| async { page::asset("image/svg+xml", include_bytes!("icon.svg")) }))
         .route("/icon.png", get(|| async { page::asset("image/png", include_bytes!("icon.png")) }))

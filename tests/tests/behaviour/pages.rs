@@ -20,7 +20,9 @@ async fn the_front_page_sets_up_clients_for_this_relay() {
     assert!(page.header("cache-control").contains("max-age") && page.header("vary").contains("accept"), "{page:?}");
     let policy = page.header("content-security-policy");
     assert!(policy.starts_with("default-src 'none'") && policy.contains("frame-ancestors 'none'"), "{policy}");
-    assert!(!policy.contains("script") && !page.text.contains("<script"), "{policy}");
+    assert!(policy.contains("script-src 'self'") && !policy.contains("connect-src"), "{policy}");
+    assert_eq!(page.text.matches("<script").count(), 1, "only the copy buttons need a script");
+    assert!(page.text.find("Host a guessing game") < page.text.find("id=\"set-up\""), "playing comes first");
     for text in [
         "https://relay.example/mcp",
         "wss://relay.example",
@@ -30,10 +32,17 @@ async fn the_front_page_sets_up_clients_for_this_relay() {
         // {"url":"https://relay.example/mcp"}
         "cursor://anysphere.cursor-deeplink/mcp/install?name=multiplayer&#38;config=eyJ1cmwiOiJodHRwczovL3JlbGF5LmV4YW1wbGUvbWNwIn0%3D",
         "vscode:mcp/install?%7B%22",
+        "codex mcp add multiplayer --url https://relay.example/mcp",
+        "gemini mcp add --transport http multiplayer https://relay.example/mcp",
+        "opencode mcp auth multiplayer",
+        "mcporter config add multiplayer https://relay.example/mcp",
+        "\"mcp-remote\", \"https://relay.example/mcp\"",
+        "<details name=\"client\">",
     ] {
         assert!(page.text.contains(text), "{text}\n{}", page.text);
     }
     assert!(!page.text.contains(relay.address()), "the public URL is never guessed from Host");
+    assert!(!page.text.contains("local-token"), "the visitor may be far away, behind a proxy");
     assert_eq!(anyone.cookie, None, "no cookie is set");
 
     // Other requests to this path need a token as before.
@@ -58,6 +67,9 @@ async fn the_front_page_depends_on_the_access_policy() {
     let relay = RelayProcess::start().await.unwrap();
     let page = Browser::new(&relay).get("/").await;
     assert!(page.text.contains("Only programs on this computer") && !page.text.contains("Developer mode"));
+    let token_file = relay.data_dir().join("local-token");
+    assert!(page.text.contains(&format!("TOKEN=$(cat {})", token_file.display())), "{}", page.text);
+    assert!(page.header("cache-control").starts_with("private"), "the path is for this machine only");
 }
 
 #[tokio::test]
@@ -75,15 +87,17 @@ async fn the_join_page_cannot_send_the_invite_anywhere() {
         "default-src 'none'; style-src 'self'; script-src 'self'; form-action 'none'; frame-ancestors 'none'; base-uri 'none'"
     );
     assert!(page.text.contains("Copy the <em>whole</em> link"), "it works without a script");
-    let script = anyone.get("/join.js").await;
-    assert_eq!(script.header("content-type"), "text/javascript; charset=utf-8");
-    for forbidden in ["innerHTML", "fetch", "XMLHttp", "eval", "document.write", "localStorage"] {
-        assert!(!script.text.contains(forbidden), "{forbidden}");
+    let (script, copy) = (anyone.get("/join.js").await, anyone.get("/copy.js").await);
+    for script in [&script, &copy] {
+        assert_eq!(script.header("content-type"), "text/javascript; charset=utf-8");
+        for forbidden in ["innerHTML", "fetch", "XMLHttp", "eval", "document.write", "localStorage"] {
+            assert!(!script.text.contains(forbidden), "{forbidden}");
+        }
     }
     let style = anyone.get("/style.css").await;
     assert_eq!(style.header("content-type"), "text/css; charset=utf-8");
     assert!(!style.text.contains("url(") && !style.text.contains("@import"));
-    for asset in [script, style] {
+    for asset in [script, copy, style] {
         assert_eq!((asset.status, asset.header("x-content-type-options")), (200, "nosniff"));
         assert!(asset.header("cache-control").contains("max-age"));
     }
