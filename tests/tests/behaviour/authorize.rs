@@ -56,6 +56,20 @@ fn assert_page_headers(page: &Page) {
     }
 }
 
+/// Checks that a person on a small screen sees the problem: the field has the focus, and comes before all explanations.
+#[track_caller]
+fn assert_problem_is_shown_at_the_field(page: &Page) {
+    let position = |text: &str| page.text.find(text).unwrap_or_else(|| panic!("{text} is missing: {page:?}"));
+    let (problem, field, target) =
+        (position("id=\"problem\""), position("name=\"access_code\""), position("You will be sent to"));
+    assert!(problem < field && field < target, "{page:?}");
+    let input = page.text[..field].rfind("<input").map(|start| &page.text[start..]).unwrap();
+    let input = &input[..input.find('>').unwrap()];
+    for attribute in ["autofocus", "aria-invalid=\"true\"", "aria-describedby=\"problem"] {
+        assert!(input.contains(attribute), "{attribute}: {input}");
+    }
+}
+
 #[track_caller]
 fn assert_redirect_error(page: &Page, redirect_uri: &str, error: &str) {
     assert!([302, 303].contains(&page.status), "{page:?}");
@@ -314,6 +328,7 @@ async fn access_codes_are_entered_once() {
         let page = alice.decide(&authorization_query(&client, APP), &[ALLOW, ("access_code", wrong)]).await;
         assert!(page.status == 403 && page.header("location").is_empty(), "{wrong} {page:?}");
         assert!(page.text.contains("role=\"alert\"") && (wrong.is_empty() || !page.text.contains(wrong)));
+        assert_problem_is_shown_at_the_field(&page);
         assert_page_headers(&page);
     }
     // A code in a link is ignored.
