@@ -93,7 +93,7 @@ impl Caller {
         player: Hash,
         entropy: Option<String>,
     ) -> Result<HeldSeat, Error> {
-        if slot.invite != claim.number || slot.closed {
+        if !is_valid(slot, claim) {
             return Err(invite_invalid());
         }
         let seat = |tenure| HeldSeat { channel_id: claim.channel_id, slot_id: claim.slot_id, tenure };
@@ -208,7 +208,17 @@ impl SeatCredential {
     }
 }
 
-fn invite_invalid() -> Error {
+/// Returns whether an invite is the slot's current one.
+fn is_valid(slot: &Slot, claim: SeatClaim) -> bool {
+    slot.invite == claim.number && !slot.closed
+}
+
+/// Returns whether an invite can still be used.
+pub(super) fn is_redeemable(slot: &Slot, claim: SeatClaim) -> bool {
+    is_valid(slot, claim) && !slot.invite_used
+}
+
+pub(super) fn invite_invalid() -> Error {
     Error::new(
         ErrorCode::InviteInvalid,
         "This invite code is not valid: it was mistyped, already used, replaced, or comes from another relay.",

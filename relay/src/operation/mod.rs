@@ -1,6 +1,6 @@
 //! The operations, one file each: `protocol::Multiplayer` as a relay implements it.
 //!
-//! Transports use [`Caller`] and nothing else of this module. An operation turns secrets and principals
+//! Transports use [`Caller`], the join page uses `InvitePreview`, and nothing else of this module is used outside. An operation turns secrets and principals
 //! into slots, proposes changes to a channel, and answers from what is durable.
 //!
 //! Besides the operations:
@@ -28,7 +28,10 @@ mod join_channel;
 mod leave_channel;
 mod list_channels;
 mod post_message;
+mod preview_invite;
 mod sync_messages;
 mod update_channel;
+
+pub(crate) use preview_invite::InvitePreview;
 
 pub use caller::Caller;

@@ -77,7 +77,7 @@ pub(crate) fn landing_page(relay: &Relay, request: &Request) -> Option<Response>
     }
     let token_file = token_file(relay, request);
     let is_for_everybody = token_file.is_none();
-    let mut response = public_page(&LandingPage::new(relay, token_file), true);
+    let mut response = public_page(&LandingPage::new(relay, token_file), "script-src 'self'");
     response.headers_mut().insert(VARY, HeaderValue::from_static("accept, authorization"));
     if !is_for_everybody {
         response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));

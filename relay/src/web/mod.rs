@@ -8,7 +8,7 @@ mod page;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::get;
+use axum::routing::{get, post};
 
 use crate::state::Relay;
 
@@ -19,6 +19,7 @@ pub(crate) use page::{Site, private_page};
 pub(crate) fn router(relay: &Arc<Relay>) -> Router {
     Router::new()
         .route("/join", get(join::join))
+        .route("/join/preview", post(join::preview))
         .fallback(not_found::not_found)
         .with_state(Arc::clone(relay))
         .route("/copy.js", get(|| async { page::asset("text/javascript; charset=utf-8", include_bytes!("copy.js")) }))

@@ -56,14 +56,10 @@ pub(crate) fn private_page(status: StatusCode, template: &impl Template, form_ac
     render(status, template, &policy, "same-origin", "no-store")
 }
 
-/// Renders a page that is the same for everybody.
-pub(super) fn public_page(template: &impl Template, scripts: bool) -> Response {
-    let policy = if scripts {
-        "style-src 'self'; script-src 'self'; form-action 'none'"
-    } else {
-        "style-src 'self'; form-action 'none'"
-    };
-    render(StatusCode::OK, template, policy, "no-referrer", PUBLIC_CACHE)
+/// Renders a page that is the same for everybody. `scripts` are the CSP directives that its scripts need.
+pub(super) fn public_page(template: &impl Template, scripts: &str) -> Response {
+    let policy = format!("style-src 'self'; {scripts}; form-action 'none'");
+    render(StatusCode::OK, template, &policy, "no-referrer", PUBLIC_CACHE)
 }
 
 /// Returns a style sheet, a script or an image.

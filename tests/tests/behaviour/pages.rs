@@ -6,9 +6,11 @@ use hyper::client::conn::http2;
 use hyper::{Method, Request};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use mcp_multiplayer_tests::RelayProcess;
+use serde_json::{Value, json};
 use tokio::net::TcpStream;
 
 use crate::browser::Browser;
+use crate::fixture::TwoPlayerChannel;
 
 #[tokio::test]
 async fn the_front_page_sets_up_clients_for_this_relay() {
@@ -73,7 +75,7 @@ async fn the_front_page_depends_on_the_access_policy() {
 }
 
 #[tokio::test]
-async fn the_join_page_cannot_send_the_invite_anywhere() {
+async fn the_join_page_can_send_the_invite_to_the_relay_only() {
     let relay = RelayProcess::start().await.unwrap();
     let mut anyone = Browser::new(&relay);
     let page = anyone.get("/join").await;
@@ -81,16 +83,16 @@ async fn the_join_page_cannot_send_the_invite_anywhere() {
     assert!(page.header("x-robots-tag").contains("noindex") && page.text.contains("content=\"noindex\""));
     assert_eq!(page.header("referrer-policy"), "no-referrer");
     let policy = page.header("content-security-policy");
-    // The script cannot send anything: there is no connect-src, img-src or form-action that would allow it.
+    // There is no img-src or form-action, and connect-src allows this relay alone.
     assert_eq!(
         policy,
-        "default-src 'none'; style-src 'self'; script-src 'self'; form-action 'none'; frame-ancestors 'none'; base-uri 'none'"
+        "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; form-action 'none'; frame-ancestors 'none'; base-uri 'none'"
     );
     assert!(page.text.contains("Copy the <em>whole</em> link"), "it works without a script");
     let (script, copy) = (anyone.get("/join.js").await, anyone.get("/copy.js").await);
     for script in [&script, &copy] {
         assert_eq!(script.header("content-type"), "text/javascript; charset=utf-8");
-        for forbidden in ["innerHTML", "fetch", "XMLHttp", "eval", "document.write", "localStorage"] {
+        for forbidden in ["innerHTML", "XMLHttp", "eval", "document.write", "localStorage"] {
             assert!(!script.text.contains(forbidden), "{forbidden}");
         }
     }
@@ -101,6 +103,35 @@ async fn the_join_page_cannot_send_the_invite_anywhere() {
         assert_eq!((asset.status, asset.header("x-content-type-options")), (200, "nosniff"));
         assert!(asset.header("cache-control").contains("max-age"));
     }
+}
+
+#[tokio::test]
+async fn an_invite_can_be_previewed_without_being_used() {
+    let mut fixture = TwoPlayerChannel::create_with(&[], json!({ "bot_preset": "GuessBot" })).await;
+    let invites = fixture.created["invites"].clone();
+    let mut anyone = Browser::new(&fixture.relay);
+    let mut preview = async |code: &Value| {
+        let body = json!({ "invite_code": code }).to_string();
+        let page = anyone.send(Method::POST, "/join/preview", &[("content-type", "application/json")], body).await;
+        assert_eq!(page.header("cache-control"), "no-store");
+        (page.status, serde_json::from_str::<Value>(&page.text).unwrap())
+    };
+    let expected = json!({ "channel_name": "Game", "host": "alice", "seat": "carol", "bots": ["GuessBot"] });
+    for _ in 0..2 {
+        assert_eq!(preview(&invites[1]).await, (200, expected.clone()));
+    }
+    // Bob's invite is used, and the others are no invites.
+    let guess = json!("inv_0123456789abcdefghjkmnpqrstvwxyz");
+    for code in [&invites[0], &fixture.created["rejoin_token"], &guess, &json!(""), &json!(7)] {
+        let (status, problem) = preview(code).await;
+        let expected = if code.is_string() { (404, "INVITE_INVALID") } else { (400, "INVALID_REQUEST") };
+        assert_eq!((status, problem["code"].as_str().unwrap()), expected, "{problem}");
+    }
+    let joined = fixture.stranger().await.call("join_channel", json!({ "invite_code": invites[1] })).await;
+    assert_eq!(joined["slot_id"], "s3");
+    assert_eq!(preview(&invites[1]).await.0, 404);
+    fixture.update(json!([{ "type": "kick", "slot_id": "s3" }])).await.unwrap();
+    assert_eq!(preview(&invites[1]).await.0, 404);
 }
 
 #[tokio::test]
