@@ -29,7 +29,7 @@ impl InvitePreview {
         let channel = relay.channels.get(claim.channel_id).await.map_err(store_failed)?.ok_or_else(invite_invalid)?;
         let composition = channel.composition();
         let slot = composition.slot(claim.slot_id).ok_or_else(invite_invalid)?;
-        if composition.closed.is_some() || slot.holder.is_some() || !is_redeemable(slot, claim) {
+        if composition.close_requested.is_some() || slot.holder.is_some() || !is_redeemable(slot, claim) {
             return Err(invite_invalid());
         }
         let owners = composition

@@ -52,7 +52,8 @@ fn forged_exports_do_not_control_the_terminal() {
     let result = replay(&forged, &["--json"]);
     assert_escaped(&result, r"\\u001b[31m\u009b32m\u202etxt");
     let found: Value = serde_json::from_str(&result.out).unwrap();
-    let line = found["bots"]["bot_CustomBot_0"]["differences"][0]["log"][0].as_str().unwrap();
+    let (_, bot) = found["bots"].as_object().unwrap().iter().next().unwrap();
+    let line = bot["differences"][0]["log"][0].as_str().unwrap();
     assert!(line.contains("\u{9b}32m\u{202e}txt"), "{found}");
 
     // The id of a bot, a seat's label, the format.
