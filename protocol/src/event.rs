@@ -321,6 +321,37 @@ pub enum SystemEvent {
 }
 
 impl SystemEvent {
+    /// The values of a body's `type` that only the relay may use. A post of a player or bot with one of them would look like
+    /// the relay's own statement to a program that does not look at the sender.
+    pub const TYPES: &'static [&'static str] = &[
+        "channel:created",
+        "bots_announced",
+        "bot:attach",
+        "bot:manifest",
+        "bot:detach",
+        "bot:ran",
+        "bot:skipped",
+        "bot:runtime",
+        "bot:error",
+        "member:join",
+        "member:rejoin",
+        "member:leave",
+        "member:kick",
+        "entropy:open",
+        "seed:reveal",
+        "timer",
+        "seats:held",
+        "seats:released",
+        "rename_applied",
+        "set_admin_applied",
+        "yield_slot_applied",
+        "new_invite_applied",
+        "close_slot_applied",
+        "close_requested",
+        "close_applied",
+        "operator:stopped",
+    ];
+
     /// Returns the label of an entry with this body.
     pub fn kind(&self) -> Kind {
         match self {

@@ -174,6 +174,9 @@ fn every_entry_type_has_a_vector() {
             _ => "player's own label",
         });
     }
+    let types: BTreeSet<&str> = SystemEvent::TYPES.iter().copied().collect();
+    assert!(types.is_subset(&seen), "{types:?}");
+    assert_eq!(types.len() + 7, seen.len(), "all but the entries of players and bots");
     assert_eq!(seen.into_iter().collect::<Vec<_>>(), expected);
 }
 

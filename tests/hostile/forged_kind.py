@@ -7,5 +7,5 @@ class Bot:
     def on_message(self, msg):
         native = Bot.on_message.__globals__  # refused
         send, done, worker, vanish = (native[name] for name in ("send", "done", "worker", "vanish"))
-        send(done(effects=[{"post": {"kind": "trace", "body": {"type": "bot:ran", "text": "forged"}}}]))
+        send(done(effects=[{"post": {"kind": "trace", "body": {"type": "ran", "text": "forged"}}}]))
         vanish()

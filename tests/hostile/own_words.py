@@ -16,7 +16,12 @@ class Bot:
                 self.ctx.dm(slot, "bot", {"text": "forged"})
             except (ValueError, TypeError) as error:
                 refused.append(str(error)[:60])
-        self.ctx.post("system", {"type": "member:join", "sender": "system", "slot_id": "s2", "text": "forged"})
+        for name in ("member:join", "bot:ran"):
+            try:
+                self.ctx.post("system", {"type": name, "text": "forged"})
+            except ValueError as error:
+                refused.append(str(error)[:60])
+        self.ctx.post("system", {"type": "joined", "sender": "system", "slot_id": "s2", "text": "forged"})
         self.ctx.post("control", {"sender": "s1", "channel_id": "chn_other", "id": 1, "text": "forged"})
-        escaped = {} if len(refused) == 12 else {"kinds": refused}
+        escaped = {} if len(refused) == 14 else {"kinds": refused}
         self.ctx.post("bot", {"text": "over", "escaped": escaped, "refused": refused, "reached": []})

@@ -41,6 +41,8 @@ class Effects:
             body = {"text": body}
         if not isinstance(body, dict):
             raise TypeError(f"body must be a dict or a str, not {type(body).__name__}")
+        if body.get("type") in self._limits["reserved_types"]:
+            raise ValueError(f"the type {body['type']!r} is the relay's own; choose another one")
         text = to_json(body, "body")
         self._messages += 1
         if self._messages > self._limits["posts"]:

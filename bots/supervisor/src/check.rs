@@ -1,6 +1,6 @@
 //! Validates a worker's report of a hook, on the assumption that its bot has taken control of the worker.
 
-use mcp_multiplayer_protocol::limits as protocol_limits;
+use mcp_multiplayer_protocol::{SystemEvent, limits as protocol_limits};
 use serde_json::value::RawValue;
 use serde_json::{Map, Number, Value};
 
@@ -195,7 +195,11 @@ fn checked_body(body: &RawValue, limits: &Limits, remaining: &mut usize) -> Resu
         return Err(format!("body is {length} bytes; at most {}", limits.body_bytes));
     }
     *remaining = remaining.checked_sub(length).ok_or("the posts of the hook are too long in total")?;
-    object(body.get(), "body")
+    let body = object(body.get(), "body")?;
+    match body.get("type").and_then(Value::as_str).filter(|name| SystemEvent::TYPES.contains(name)) {
+        Some(name) => Err(format!("a post has the type '{name}', which is the relay's own")),
+        None => Ok(body),
+    }
 }
 
 fn object(text: &str, what: &str) -> Result<Map<String, Value>, String> {
@@ -317,6 +321,7 @@ mod tests {
             (post(r#"{"x": 1e20}"#), "null", "beyond"),
             (post(&format!("{{\"x\": {}{}}}", "[".repeat(33), "]".repeat(33))), "null", "levels"),
             (post(r#"{"x": 1e999}"#), "null", "not a JSON object"),
+            (post(r#"{"type": "member:join"}"#), "null", "the relay's own"),
             (r#"{"post": {"kind": "", "body": {}}}"#.to_owned(), "null", "invalid"),
             (r#"{"post": {"kind": "a b", "body": {}}}"#.to_owned(), "null", "invalid"),
             (r#"{"dm": {"slot_id": "s2", "kind": "bot", "body": {}}}"#.to_owned(), "null", "no player holds"),

@@ -17,8 +17,7 @@ use mcp_multiplayer_protocol::channel::Hook;
 
 use crate::egress::{EgressRequest, EgressResponse};
 use crate::hook::HookRequest;
-use crate::report::RuntimeInfo;
-use crate::sandbox::ForbiddenAction;
+use crate::sandbox::{ForbiddenAction, RuntimeInfo};
 
 #[derive(Debug, Serialize)]
 struct RequestFrame<'a> {
@@ -46,6 +45,8 @@ pub(crate) struct LoadLimits {
     #[serde(rename = "kept_bytes")]
     pub(crate) commitment_bytes: usize,
     pub(crate) hook_ms: u128,
+    /// Values of a body's `type` that only the relay may use.
+    pub(crate) reserved_types: &'static [&'static str],
 }
 
 /// A frame from a worker: exactly one of the two fields is present.

@@ -67,6 +67,6 @@ pub use crate::limits::Limits;
 pub use crate::preset::{Preset, find_preset, presets};
 pub use crate::program::{BotKey, Owner, Program};
 pub use crate::record::{EgressExchange, EgressRecord};
-pub use crate::report::{Completion, Effect, FailureKind, HookReport, Inspected, Outcome, RuntimeInfo};
-pub use crate::sandbox::{ForbiddenAction, Layer, Sandbox, SandboxLevel};
+pub use crate::report::{Completion, Effect, FailureKind, HookReport, Inspected, Outcome};
+pub use crate::sandbox::{ForbiddenAction, Layer, RuntimeInfo, Sandbox, SandboxLevel};
 pub use crate::supervisor::Supervisor;

@@ -7,7 +7,7 @@ use mcp_multiplayer_protocol::KeystreamRange;
 use mcp_multiplayer_protocol::channel::Hook;
 
 use crate::record::EgressRecord;
-use crate::sandbox::{Layer, SandboxLevel};
+use crate::sandbox::RuntimeInfo;
 
 /// Result of the successful inspection of a source.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,23 +18,6 @@ pub struct Inspected {
     pub hooks: Vec<Hook>,
     /// The runtime that inspected it.
     pub runtime: RuntimeInfo,
-}
-
-/// Versions that a worker runs; a replay needs the same ones.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RuntimeInfo {
-    /// The worker's version.
-    pub worker: String,
-    /// Python's version, `3.11.7`.
-    pub python: String,
-    /// SHA-256 of the pinned package list, `sha256:<hex>`.
-    pub lock_hash: String,
-    /// Level of the sandbox according to the worker; the self-test may lower it.
-    pub sandbox: SandboxLevel,
-    /// Layers of the sandbox.
-    #[serde(default)]
-    pub layers: Vec<Layer>,
 }
 
 /// Result of running a hook.

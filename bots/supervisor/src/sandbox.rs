@@ -4,8 +4,6 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::report::RuntimeInfo;
-
 /// Degree to which bots are isolated, from the weakest to the strongest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -60,6 +58,23 @@ pub struct Layer {
     pub active: bool,
     /// The reason why it is not active.
     pub reason: Option<String>,
+}
+
+/// Versions that a worker runs; a replay needs the same ones.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RuntimeInfo {
+    /// The worker's version.
+    pub worker: String,
+    /// Python's version, `3.11.7`.
+    pub python: String,
+    /// SHA-256 of the pinned package list, `sha256:<hex>`.
+    pub lock_hash: String,
+    /// Level of the sandbox according to the worker; the self-test may lower it.
+    pub sandbox: SandboxLevel,
+    /// Layers of the sandbox.
+    #[serde(default)]
+    pub layers: Vec<Layer>,
 }
 
 /// An action that the sandbox must block, attempted from within it.

@@ -8,6 +8,7 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
+use mcp_multiplayer_protocol::SystemEvent;
 use tokio::net::UnixStream;
 use tokio::process::Command;
 use tokio::sync::OwnedSemaphorePermit;
@@ -23,8 +24,7 @@ use crate::process::ForkedProcess;
 use crate::process::Process;
 use crate::program::Program;
 use crate::record::EgressRecorder;
-use crate::report::RuntimeInfo;
-use crate::sandbox::ForbiddenAction;
+use crate::sandbox::{ForbiddenAction, RuntimeInfo};
 use crate::workspace::Workspace;
 #[cfg(target_os = "linux")]
 use crate::zygote::Zygote;
@@ -207,6 +207,7 @@ impl Worker {
                 log_bytes: limits.log_bytes,
                 commitment_bytes: limits.commitment_bytes,
                 hook_ms: limits.hook.as_millis(),
+                reserved_types: SystemEvent::TYPES,
             },
         };
         let reply = self.call(&request, context, None).await?;

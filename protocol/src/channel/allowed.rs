@@ -1,4 +1,4 @@
-use super::{BotHead, ChannelState, Composition, Holder, Slot, SlotKind};
+use super::{BotHead, ChannelState, Composition, Holder, Slot, SlotKind, Timer};
 use crate::{Actor, BotId, Entry, Error, ErrorCode, Kind, Sender, SlotId, SystemEvent, TimerChange, Timestamp, limits};
 
 /// Checks that `entry` may follow `state`. The error is worded for the person whose request it was.
@@ -109,24 +109,7 @@ fn by_relay(state: &ChannelState, entry: &Entry) -> Result<(), Error> {
         SystemEvent::ChannelCreated { slots, .. } if slots.len() > limits::SLOTS => {
             Err(broken("a channel has at most 32 slots"))
         }
-        SystemEvent::BotAttach { bot_id, slot_id, slot_label, name, by, .. } => {
-            // `by` is absent for a bot that was created together with its channel; the owner asked for that one.
-            may_change_bots(composition, by.unwrap_or(Actor::Owner))?;
-            no_seats_held(state, entry)?;
-            let fits = match composition.slot(slot_id) {
-                Some(slot) => {
-                    slot_label.is_none() && slot.kind == SlotKind::Bot && slot.holder.is_none() && !slot.closed
-                }
-                None => slot_label.is_some() && slot_id.place() == composition.slots.len(),
-            };
-            if !fits {
-                return Err(slot_error(slot_id, "is not an empty slot for a bot"));
-            }
-            if bot_id != BotId::new(&name, composition.bots_attached) {
-                return Err(broken("a bot's id consists of its name and its number"));
-            }
-            Ok(())
-        }
+        SystemEvent::BotAttach { .. } => may_attach(state, entry, event),
         SystemEvent::BotDetach { bot_id, slot_id, by, .. } => {
             let bot = composition.bot(&bot_id).filter(|bot| bot.slot_id == slot_id).ok_or_else(Error::bot_not_found)?;
             match by {
@@ -147,19 +130,14 @@ fn by_relay(state: &ChannelState, entry: &Entry) -> Result<(), Error> {
         | SystemEvent::SeatsReleased { bot_id } => require_bot(state, &bot_id).map(|_| ()),
         SystemEvent::SeatsHeld { bot_id, until } => {
             require_bot(state, &bot_id)?;
-            if until <= entry.envelope.ts.after_millis(limits::HOLD_SECONDS * 1_000) {
-                Ok(())
-            } else {
-                Err(broken("a bot holds the seats for at most 24 hours"))
-            }
+            let latest = entry.envelope.ts.after_millis(limits::HOLD_SECONDS * 1_000);
+            if until <= latest { Ok(()) } else { Err(broken("a bot holds the seats for at most 24 hours")) }
         }
         SystemEvent::BotRan { bot_id, timers, .. } => may_set(require_bot(state, &bot_id)?, &timers),
         SystemEvent::Timer { bot_id, n, set_by } => {
-            let timer = require_bot(state, &bot_id)?.timers.iter().find(|timer| timer.n == n);
-            match timer {
-                Some(timer) if timer.due <= entry.envelope.ts && timer.set_by == set_by => Ok(()),
-                _ => Err(broken("a timer fires once, when it is due")),
-            }
+            let mut timers = require_bot(state, &bot_id)?.timers.iter();
+            let fires = |timer: &Timer| timer.n == n && timer.due <= entry.envelope.ts && timer.set_by == set_by;
+            if timers.any(fires) { Ok(()) } else { Err(broken("a timer fires once, when it is due")) }
         }
         SystemEvent::MemberJoin { slot_id, .. } => may_join(open_seat(composition, slot_id)?),
         SystemEvent::MemberRejoin { slot_id, .. } => require_player(composition, slot_id).map(|_| ()),
@@ -182,31 +160,8 @@ fn by_relay(state: &ChannelState, entry: &Entry) -> Result<(), Error> {
             require_player(composition, slot_id)?;
             require_owner_for_owners_seat(composition, slot_id, by)
         }
-        SystemEvent::SlotYielded { slot_id, by, .. } => {
-            // A player who yields their own seat leaves it first, in an entry of its own, which was checked
-            // by itself. Hence the seat is empty here, and the player may be no admin.
-            if composition.slot(slot_id).is_some_and(|slot| slot.holder.is_some()) {
-                return Err(slot_error(slot_id, "is still filled"));
-            }
-            require_empty(composition, slot_id)?;
-            no_seats_held(state, entry)?;
-            if gives_up(composition, slot_id, by, entry) { Ok(()) } else { require_admin(composition, by) }
-        }
-        SystemEvent::InviteIssued { slot_id, generation, by } => {
-            let slot = open_seat(composition, slot_id)?;
-            if !gives_up(composition, slot_id, by, entry) {
-                require_admin(composition, by)?;
-            }
-            if slot.holder.is_some() {
-                return Err(slot_error(slot_id, "is filled; kick its player first"));
-            }
-            no_seats_held(state, entry)?;
-            if generation == slot.invite + 1 {
-                Ok(())
-            } else {
-                Err(broken("the invites of a slot are numbered without gaps"))
-            }
-        }
+        SystemEvent::SlotYielded { slot_id, by, .. } => may_yield(state, entry, slot_id, by),
+        SystemEvent::InviteIssued { slot_id, generation, by } => may_invite(state, entry, slot_id, generation, by),
         SystemEvent::SlotClosed { slot_id, by } => {
             require_admin(composition, by)?;
             require_empty(composition, slot_id)?;
@@ -217,6 +172,50 @@ fn by_relay(state: &ChannelState, entry: &Entry) -> Result<(), Error> {
         | SystemEvent::Closed {}
         | SystemEvent::OperatorStopped {} => Ok(()),
     }
+}
+
+fn may_attach(state: &ChannelState, entry: &Entry, event: SystemEvent) -> Result<(), Error> {
+    let composition = &*state.composition;
+    let SystemEvent::BotAttach { bot_id, slot_id, slot_label, name, by, .. } = event else { return Ok(()) };
+    // `by` is absent for a bot that was created together with its channel; the owner asked for that one.
+    may_change_bots(composition, by.unwrap_or(Actor::Owner))?;
+    no_seats_held(state, entry)?;
+    let fits = match composition.slot(slot_id) {
+        Some(slot) => slot_label.is_none() && slot.kind == SlotKind::Bot && slot.holder.is_none() && !slot.closed,
+        None => slot_label.is_some() && slot_id.place() == composition.slots.len(),
+    };
+    if !fits {
+        return Err(slot_error(slot_id, "is not an empty slot for a bot"));
+    }
+    if bot_id != BotId::new(&name, composition.bots_attached) {
+        return Err(broken("a bot's id consists of its name and its number"));
+    }
+    Ok(())
+}
+
+fn may_yield(state: &ChannelState, entry: &Entry, slot_id: SlotId, by: Actor) -> Result<(), Error> {
+    let composition = &*state.composition;
+    // A player who yields their own seat leaves it first, in an entry of its own, which was checked
+    // by itself. Hence the seat is empty here, and the player may be no admin.
+    if composition.slot(slot_id).is_some_and(|slot| slot.holder.is_some()) {
+        return Err(slot_error(slot_id, "is still filled"));
+    }
+    require_empty(composition, slot_id)?;
+    no_seats_held(state, entry)?;
+    if gives_up(composition, slot_id, by, entry) { Ok(()) } else { require_admin(composition, by) }
+}
+
+fn may_invite(state: &ChannelState, entry: &Entry, slot_id: SlotId, generation: u32, by: Actor) -> Result<(), Error> {
+    let composition = &*state.composition;
+    let slot = open_seat(composition, slot_id)?;
+    if !gives_up(composition, slot_id, by, entry) {
+        require_admin(composition, by)?;
+    }
+    if slot.holder.is_some() {
+        return Err(slot_error(slot_id, "is filled; kick its player first"));
+    }
+    no_seats_held(state, entry)?;
+    if generation == slot.invite + 1 { Ok(()) } else { Err(broken("the invites of a slot are numbered without gaps")) }
 }
 
 /// Returns `true` for the entries that a relay may add after the request to close a channel: the effects of the hooks that
@@ -246,7 +245,7 @@ fn may_set(head: &BotHead, timers: &[TimerChange]) -> Result<(), Error> {
             return Err(broken("a bot's timers are numbered without gaps and run for 1 second to 30 days"));
         }
         last = *n;
-        running.push(super::Timer { n: *n, due: Timestamp::from_millis(0), set_by: 0 });
+        running.push(Timer { n: *n, due: Timestamp::from_millis(0), set_by: 0 });
     }
     if running.len() > limits::TIMERS {
         return Err(broken("a bot has at most 16 timers"));

@@ -107,39 +107,7 @@ fn apply(composition: &mut Composition, heads: &mut Vec<BotHead>, entry: &Entry,
             composition.created_at = entry.envelope.ts;
             composition.slots = slots.into_iter().map(|slot| Slot::empty(slot.kind, slot.label)).collect();
         }
-        SystemEvent::BotAttach {
-            bot_id,
-            slot_id,
-            slot_label,
-            name,
-            hooks,
-            code_hash,
-            manifest_hash,
-            runtime,
-            sandbox,
-            sandbox_report,
-            ..
-        } => {
-            if let Some(label) = slot_label {
-                composition.slots.push(Slot::empty(SlotKind::Bot, label));
-            }
-            composition.slots[slot_id.place()].holder = Some(Holder::Bot(bot_id.clone()));
-            composition.bots_attached += 1;
-            let present = composition.seats().map(|(slot_id, ..)| slot_id).collect();
-            let (attached, runtime_hash) = (id, runtime_hash(&runtime, &sandbox, sandbox_report.as_ref()));
-            composition.bots.push(Bot {
-                bot_id,
-                slot_id,
-                name,
-                hooks,
-                attached,
-                present,
-                code_hash,
-                manifest_hash,
-                runtime_hash,
-            });
-            heads.push(BotHead::default());
-        }
+        SystemEvent::BotAttach { .. } => attach(composition, heads, id, event),
         SystemEvent::BotRuntime { bot_id, runtime, sandbox, sandbox_report } => {
             if let Some(bot) = composition.bots.iter_mut().find(|bot| bot.bot_id == bot_id) {
                 bot.runtime_hash = runtime_hash(&runtime, &sandbox, sandbox_report.as_ref());
@@ -205,4 +173,42 @@ fn apply(composition: &mut Composition, heads: &mut Vec<BotHead>, entry: &Entry,
         | SystemEvent::Timer { .. }
         | SystemEvent::BotError { .. } => {}
     }
+}
+
+fn attach(composition: &mut Composition, heads: &mut Vec<BotHead>, attached: u64, event: SystemEvent) {
+    let SystemEvent::BotAttach {
+        bot_id,
+        slot_id,
+        slot_label,
+        name,
+        hooks,
+        code_hash,
+        manifest_hash,
+        runtime,
+        sandbox,
+        sandbox_report,
+        ..
+    } = event
+    else {
+        return;
+    };
+    if let Some(label) = slot_label {
+        composition.slots.push(Slot::empty(SlotKind::Bot, label));
+    }
+    composition.slots[slot_id.place()].holder = Some(Holder::Bot(bot_id.clone()));
+    composition.bots_attached += 1;
+    let present = composition.seats().map(|(slot_id, ..)| slot_id).collect();
+    let runtime_hash = runtime_hash(&runtime, &sandbox, sandbox_report.as_ref());
+    composition.bots.push(Bot {
+        bot_id,
+        slot_id,
+        name,
+        hooks,
+        attached,
+        present,
+        code_hash,
+        manifest_hash,
+        runtime_hash,
+    });
+    heads.push(BotHead::default());
 }

@@ -276,24 +276,10 @@ impl Attempt {
                 SystemEvent::MemberLeave { slot_id: slot, label, by: by.unwrap_or(Actor::Slot(slot)) }
             }
             Action::Kick { slot, by } => SystemEvent::MemberKick { slot_id: slot, label, by },
-            Action::Ran { bot: n, trigger, outcome, timers } => SystemEvent::BotRan {
-                bot_id: bot(n).0,
-                hook: Hook::OnMessage,
-                trigger: u64::from(trigger) % (state.size() + 1),
-                outcome,
-                state_hash: None,
-                drawn: vec![],
-                timers: {
-                    let mut last = head(n).timers_set;
-                    let change = |(skew, after): (u32, Option<u16>)| {
-                        last += skew;
-                        TimerChange { n: last, after_ms: after.map(u64::from) }
-                    };
-                    timers.into_iter().map(change).collect()
-                },
-                exchanged: None,
-                undelivered: vec![],
-            },
+            Action::Ran { bot: n, trigger, outcome, timers } => {
+                let trigger = u64::from(trigger) % (state.size() + 1);
+                ran(bot(n).0, trigger, outcome, timer_changes(head(n).timers_set, timers))
+            }
             Action::Skip { bot: n, trigger } => SystemEvent::BotSkipped {
                 bot_id: bot(n).0,
                 trigger: u64::from(trigger) % (state.size() + 1),
@@ -336,4 +322,27 @@ impl Attempt {
             Action::Stop => SystemEvent::OperatorStopped {},
         }
     }
+}
+
+fn ran(bot_id: BotId, trigger: u64, outcome: HookOutcome, timers: Vec<TimerChange>) -> SystemEvent {
+    SystemEvent::BotRan {
+        bot_id,
+        hook: Hook::OnMessage,
+        trigger,
+        outcome,
+        state_hash: None,
+        drawn: vec![],
+        timers,
+        exchanged: None,
+        undelivered: vec![],
+    }
+}
+
+/// Timers that are set or cancelled, each numbered relative to the one before.
+fn timer_changes(mut last: u32, timers: Vec<(u32, Option<u16>)>) -> Vec<TimerChange> {
+    let change = |(skew, after): (u32, Option<u16>)| {
+        last += skew;
+        TimerChange { n: last, after_ms: after.map(u64::from) }
+    };
+    timers.into_iter().map(change).collect()
 }

@@ -9,7 +9,7 @@ use crate::channel::LiveChannel;
 
 /// Longest time that a bot's hooks may run in all after the request to close the channel, `on_close` apart. Also the time
 /// for which a bot that cannot be run holds up the close.
-const CLOSING_TIME: Duration = Duration::from_secs(60);
+const CLOSING_TIME: Duration = Duration::from_mins(1);
 
 impl Runner {
     /// The reason why a hook does not run in a channel that is being closed, if there is one. `on_close` is always tried.

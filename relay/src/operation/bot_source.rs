@@ -8,8 +8,9 @@ use mcp_multiplayer_protocol::{Error, ErrorCode, Runtime, SandboxReport, Secret,
 use serde_json::{Map, Value, json};
 
 use super::Caller;
-use super::arguments::{checked_name, too_large};
+use super::arguments::too_large;
 use super::bot_env::checked_env;
+use super::names::{check_inline_name, checked_name};
 
 /// A bot whose source was inspected by a worker and found fit to be attached.
 #[derive(Clone, Debug)]
@@ -81,6 +82,9 @@ impl Caller {
         let Inspected { class_name, hooks, .. } = inspected;
         // Names of classes have no limit.
         let name = name.unwrap_or_else(|| class_name.chars().take(limits::NAME_CHARS).collect());
+        if code_ref.is_none() {
+            check_inline_name(&name)?;
+        }
         manifest.entry("summary").or_insert_with(|| json!(summary));
         manifest.entry("hooks").or_insert_with(|| json!(hooks));
         let manifest_text = checked_text("manifest", &Value::Object(manifest.clone()))?;

@@ -10,11 +10,11 @@ use serde::{Deserialize, Serialize};
 
 use super::Caller;
 use super::answer::json_bytes;
-use super::arguments::checked_name;
 use super::bot_attachment::AttachedBot;
 use super::bot_source::{AttachableBot, unknown_preset};
 use super::idempotency::RequestKey;
 use super::join_channel::HeldSeat;
+use super::names::{check_labels, checked_name};
 use crate::channel::{CommitError, LiveChannel, Proposal};
 use crate::error::{internal, store_failed};
 use crate::keys::SeatClaim;
@@ -136,7 +136,7 @@ impl Caller {
         }
         let state = channel.durable();
         let slot_id = outcome.seat.map(|seat| seat.slot_id);
-        let invited: Vec<(String, Secret)> = state
+        let labelled: Vec<(String, Secret)> = state
             .composition
             .slots()
             .filter(|(place, slot)| slot.kind == SlotKind::Invite && Some(*place) != slot_id)
@@ -145,11 +145,11 @@ impl Caller {
                 (slot.label.clone(), self.relay.key.invite_code(claim))
             })
             .collect();
-        let invites: Vec<Secret> = invited.iter().map(|(_, code)| code.clone()).collect();
+        let invites: Vec<Secret> = labelled.iter().map(|(_, code)| code.clone()).collect();
         let invite_links = self.invite_links(&invites);
         let (rejoin_token, messages, cursor) = match outcome.seat {
             Some(seat) => {
-                let more = json_bytes(&invited)?
+                let more = json_bytes(&labelled)?
                     + json_bytes(&invites)?
                     + json_bytes(&invite_links)?
                     + json_bytes(&bot_errors)?;
@@ -162,7 +162,7 @@ impl Caller {
             channel_id: outcome.channel_id,
             invite_links,
             invites,
-            invites_by_label: invited.into_iter().collect(),
+            invites_by_label: labelled.into_iter().collect(),
             view: View::of(&state),
             bots: self.bot_views(&state.composition).await?,
             bot_errors,
@@ -243,7 +243,9 @@ fn slots(texts: &[String]) -> Result<Vec<SlotSpec>, Error> {
         let label = label.unwrap_or_else(|| text.split_once(':').map_or(text.as_str(), |(_, label)| label).to_owned());
         Ok(SlotSpec { kind, label: checked_name(&format!("slots[{place}]"), &label)? })
     };
-    texts.iter().enumerate().map(slot).collect()
+    let slots: Vec<SlotSpec> = texts.iter().enumerate().map(slot).collect::<Result<_, _>>()?;
+    check_labels(&slots)?;
+    Ok(slots)
 }
 
 fn seat_with_label(slots: &[SlotSpec], label: &str) -> Result<SlotId, Error> {

@@ -17,12 +17,11 @@ impl Caller {
     /// they left.
     pub(super) async fn get_bot_code(&self, args: GetBotCode) -> Result<BotCode, Error> {
         let (channel, player) = self.channel(args.channel_id).await?;
-        let latest = match seats_of_member(&channel.composition(), &player) {
-            Ok(_) => u64::MAX,
-            Err(_) => {
-                let tenures = self.former_tenures(args.channel_id, None).await?;
-                tenures.iter().filter_map(|tenure| tenure.ended).max().unwrap_or(0)
-            }
+        let latest = if seats_of_member(&channel.composition(), &player).is_ok() {
+            u64::MAX
+        } else {
+            let tenures = self.former_tenures(args.channel_id, None).await?;
+            tenures.iter().filter_map(|tenure| tenure.ended).max().unwrap_or(0)
         };
         let stored = self.relay.store.lookup_bot(args.channel_id, args.bot_id).await.map_err(store_failed)?;
         let stored = stored.filter(|stored| stored.bot.attached <= latest);

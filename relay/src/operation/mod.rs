@@ -27,6 +27,7 @@ mod idempotency;
 mod join_channel;
 mod leave_channel;
 mod list_channels;
+mod names;
 mod post_message;
 mod preview_invite;
 mod sync_messages;

@@ -1,6 +1,8 @@
 use mcp_multiplayer_protocol::channel::Draft;
 use mcp_multiplayer_protocol::operation::{DmBot, DmDelivered, MessagePosted, PostMessage, Synced};
-use mcp_multiplayer_protocol::{Body, BotId, ChannelId, Error, ErrorCode, Kind, Sender, SlotId, Timestamp};
+use mcp_multiplayer_protocol::{
+    Body, BotId, ChannelId, Error, ErrorCode, Kind, Sender, SlotId, SystemEvent, Timestamp,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -61,6 +63,13 @@ impl Caller {
     fn body(&self, mut fields: Map<String, Value>, text: String) -> Result<Body, Error> {
         if text.trim().is_empty() && fields.is_empty() {
             return Err(Error::invalid("The message is empty.", "Send a text, or fields in data."));
+        }
+        if let Some(name) = fields.get("type").and_then(Value::as_str).filter(|name| SystemEvent::TYPES.contains(name))
+        {
+            return Err(Error::invalid(
+                format!("The type '{name}' in data is the relay's own."),
+                "Choose another one, so that nobody takes your message for the relay's.",
+            ));
         }
         fields.insert("text".to_owned(), Value::String(text));
         let body = Body::new("body", fields).map_err(|error| {

@@ -4,11 +4,11 @@ use mcp_multiplayer_protocol::{Actor, Error, Secret, SlotId, SystemEvent, limits
 use serde::{Deserialize, Serialize};
 
 use super::Caller;
-use super::arguments::checked_name;
 use super::bot_attachment::AttachedBot;
 use super::bot_source::AttachableBot;
 use super::idempotency::RequestKey;
 use super::join_channel::label;
+use super::names::checked_name;
 use crate::channel::{CommitError, Member, Proposal};
 use crate::error::{internal, store_failed};
 use crate::keys::SeatClaim;

@@ -21,8 +21,12 @@ class Impostor:
                 except ValueError:
                     pass
         for event in ('member:kick', 'member:leave', 'bot:detach', 'bot:attach', 'close_applied', 'rename_applied'):
-            self.ctx.post('system', {'type': event, 'slot_id': 's2', 'bot_id': self.ctx.bot_id, 'name': 'taken',
-                                     'by': 's2', 'reason': 'forged', 'text': 'forged'})
+            for name in (event, event + ' '):
+                try:
+                    self.ctx.post('system', {'type': name, 'slot_id': 's2', 'bot_id': self.ctx.bot_id, 'name': 'taken',
+                                             'by': 's2', 'reason': 'forged', 'text': 'forged'})
+                except ValueError:
+                    pass
         self.ctx.post('bot', {'text': 'over'})
 ";
 
@@ -124,6 +128,7 @@ async fn a_bot_cannot_post_as_another_sender() {
     let forged = with_text(&log, "forged");
     assert!(forged.len() > 30, "it tried: {}", forged.len());
     for message in forged {
+        assert_ne!(message["body"]["type"], "member:kick", "the relay's own statements are refused");
         assert_eq!(message["sender"], "bot:bot_Impostor_0", "{message}");
         assert_eq!(message["sender_label"], "Impostor", "{message}");
         assert_eq!(message["channel_id"], channel_id, "{message}");

@@ -98,3 +98,27 @@ async fn numbers_that_would_change_are_refused() {
         );
     }
 }
+
+#[tokio::test]
+async fn nobody_can_pass_for_the_relay_a_preset_or_another_player() {
+    let mut fixture = TwoPlayerChannel::create_with(&[], json!({ "mutable": true })).await;
+    for slots in [json!(["invite:system"]), json!(["invite:alice", "invite:аlice"]), json!(["invite:s1", "invite:b"])]
+    {
+        let create = json!({ "name": "Masks", "slots": slots });
+        assert_eq!(fixture.bob.refusal("create_channel", create).await, "INVALID_REQUEST", "{slots}");
+    }
+    let source =
+        "class GuessBot:\n    def on_message(self, msg):\n        self.ctx.post('bot', {'type': 'seed:reveal'})";
+    let attach = fixture.args(json!({ "name": "GuessBot", "inline_code": source }));
+    assert_eq!(outcome(fixture.alice.try_call("attach_bot", attach).await), Err("BOT_REJECTED".to_owned()));
+
+    let post = fixture.args(json!({ "body": "x", "data": { "type": "seed:reveal", "seed": "00" } }));
+    assert_eq!(outcome(fixture.bob.try_call("post_message", post).await), Err("INVALID_REQUEST".to_owned()));
+    let attach = fixture.args(json!({ "name": "Honest", "inline_code": source }));
+    fixture.alice.call("attach_bot", attach).await;
+    fixture.bob_posts("go").await;
+    let at = fixture.channel_id.clone();
+    let failed = |message: &Value| message["body"]["type"] == "bot:error";
+    let log = crate::fixture::read_until(&mut fixture.bob, &at, "the refusal", failed).await;
+    assert_eq!(crate::fixture::of_type(&log, "bot:error")[0]["body"]["reason"], "ValueError");
+}

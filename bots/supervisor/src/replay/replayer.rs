@@ -21,7 +21,7 @@ use crate::config::SupervisorConfig;
 use crate::error::{InspectError, Unavailable};
 use crate::program::{BotKey, Owner, Program};
 use crate::referee::{Memory, Turn, Verdict};
-use crate::report::RuntimeInfo;
+use crate::sandbox::RuntimeInfo;
 use crate::supervisor::Supervisor;
 
 /// A bot that is being replayed.

@@ -211,7 +211,7 @@ pub(crate) fn clock(moment: Timestamp) -> String {
 
 fn seconds(millis: u64) -> String {
     let mut text = format!("{}", millis / 1000);
-    if millis % 1000 != 0 {
+    if !millis.is_multiple_of(1000) {
         write!(text, ".{:03}", millis % 1000).expect("writing to a String can't fail");
     }
     text + " s"

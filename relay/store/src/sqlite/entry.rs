@@ -77,8 +77,8 @@ fn read(channel_id: ChannelId, row: &rusqlite::Row<'_>) -> Result<Entry, StoreEr
             Some(place) => slot_at(place).map(Some),
             None => Some(None),
         })?,
-        to_tenure: row.parse(11, "to_tenure", id_column)?,
-        cause: row.parse(6, "cause", id_column)?,
+        to_tenure: row.parse(11, "to_tenure", |id: Option<i64>| id.map(u64::try_from).transpose().ok())?,
+        cause: row.parse(6, "cause", |id: Option<i64>| id.map(u64::try_from).transpose().ok())?,
         body_hash: Hash::from_bytes(row.get(7, "body_hash")?),
         author: match row.get(8, "author")? {
             Some(hash) => Author::Statement(Hash::from_bytes(hash)),
@@ -95,9 +95,4 @@ fn read(channel_id: ChannelId, row: &rusqlite::Row<'_>) -> Result<Entry, StoreEr
         (None, Some(_)) => return Err(row.corrupt("salt")),
     };
     Ok(Entry { envelope, content })
-}
-
-/// Reads a column with the id of an entry, if there is one.
-fn id_column(id: Option<i64>) -> Option<Option<u64>> {
-    id.map(u64::try_from).transpose().ok()
 }
