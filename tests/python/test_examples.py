@@ -37,7 +37,7 @@ class ExamplesTest(unittest.TestCase):
         self.assert_example_runs("tls/cert.py", "NOT verified", "commonName=tls.example", checks=2)
 
     def test_contract_is_settled_by_rules_and_by_a_model(self):
-        self.assert_example_runs("contract/agree.py", "deliver is fulfilled: the claim holds; nobody objected in time",
+        self.assert_example_runs("contract/agree.py", "deliver is fulfilled: the claim is valid; nobody objected in time",
                                  "breached: prompt and answer are in the log, the key is not", checks=3)
 
     def test_a_running_relay_needs_a_token_for_each_player(self):

@@ -58,7 +58,7 @@ class OpenApiTest(unittest.IsolatedAsyncioTestCase):
         jsonschema.validate(value, schema | {"components": self.document["components"]}, jsonschema.Draft202012Validator)
 
     async def test_every_reply_matches_its_schema(self):
-        created = self.call("/create_channel", {"name": "Game", "slots": ["bot:it", "invite:alice", "invite:bob"],
+        created = self.call("/create_channel", {"name": "Game", "slots": ["bot:it", "invite:alice", "invite:bob", "invite:carol"],
                                                "bot_preset": "GuessBot", "join_as": "alice", "mutable": True})
         self.call("/create_channel", {"name": "Broken", "slots": ["bot:it"], "bot_code": "import os"})
         channel = {"channel_id": created["channel_id"]}

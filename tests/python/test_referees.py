@@ -2,6 +2,8 @@
 
 import asyncio
 import copy
+import hashlib
+import json
 import sys
 import unittest
 
@@ -13,6 +15,7 @@ sys.path[:0] = [str(paths.ROOT / "examples"), str(paths.ROOT / "examples/blackja
 from cards import CheckFailed, check_round  # noqa: E402
 from check import check_code  # noqa: E402
 from loopback import tls_server  # noqa: E402
+from player import ToolFailed  # noqa: E402
 from play import play  # noqa: E402
 
 TIMEOUT_SECONDS = 60
@@ -40,6 +43,102 @@ async def wait_for_post(player, kind, count=1):
 def system_bodies(player, kind):
     return [message["body"] for message in player.messages
             if message["sender"] == "system" and (message["body"] or {}).get("type") == kind]
+
+
+TERMS = {"text": "bob delivers.", "parties": ["alice", "bob"],
+         "obligations": [{"id": "deliver", "by": "bob", "to": "alice", "deadline_seconds": 3600, "penalty": 20}]}
+
+
+class HostTest(unittest.IsolatedAsyncioTestCase):
+    """What a host cannot do to a game that it is losing."""
+
+    async def begin(self, preset, alice, bob):
+        """Starts a game of a preset between alice, who hosts it, and bob."""
+        for player in (alice, bob):
+            player.cursor, player.messages = 0, []
+        params = {"ContractBot": {"terms": TERMS}, "TicTacToeBot": {"first": "random"}}.get(preset, {})
+        await start(preset, params, alice, bob)
+        if preset == "BlackjackBot":
+            await alice.post("bet 50")
+            await bob.post("bet 50")
+            await wait_for_post(bob, "dealt")
+        if preset == "ContractBot":
+            terms_hash = (await wait_for_post(bob, "terms"))["terms_hash"]
+            for player in (alice, bob):
+                await player.post(f"accept {terms_hash}")
+            await wait_for_post(bob, "in_force")
+
+    async def update(self, host, **op):
+        return await host.call("update_channel", channel_id=host.channel_id, ops=[op])
+
+    async def test_nobody_is_kicked_from_a_game_in_progress(self):
+        async with running_relay() as relay, local(relay) as alice, remote(relay) as bob:
+            for preset in ("GuessBot", "TicTacToeBot", "ContractBot"):
+                with self.subTest(preset):
+                    await self.begin(preset, alice, bob)
+                    with self.assertRaises(ToolFailed) as refused:
+                        await self.update(alice, type="kick", slot_id="s2")
+                    self.assertEqual(refused.exception.code, "SEATS_HELD")
+                    if preset != "ContractBot":
+                        await bob.post("concede")
+                        await wait_for_post(bob, "game_end")
+                        await self.update(alice, type="kick", slot_id="s2")
+
+    async def test_nobody_is_kicked_from_a_round_of_blackjack(self):
+        async with running_relay() as relay, local(relay) as alice, remote(relay) as bob:
+            while True:
+                await self.begin("BlackjackBot", alice, bob)
+                if not bob.referee_posts("round_end"):  # a blackjack of the dealer would end the round at once
+                    break
+            with self.assertRaises(ToolFailed) as refused:
+                await self.update(alice, type="kick", slot_id="s2")
+            self.assertEqual(refused.exception.code, "SEATS_HELD")
+
+    async def test_closing_the_channel_reveals_what_was_committed(self):
+        async with running_relay() as relay, local(relay) as alice, remote(relay) as bob:
+            for preset, last, seeds in (("GuessBot", "game_end", 1), ("TicTacToeBot", "game_end", 1),
+                                        ("BlackjackBot", "shoe_opened", 1), ("ContractBot", "unsettled", 0)):
+                with self.subTest(preset):
+                    await self.begin(preset, alice, bob)
+                    await self.update(alice, type="close")
+                    end = await wait_for_post(bob, last)
+                    while not system_bodies(bob, "close_applied"):
+                        await bob.sync()
+                    self.assertEqual(len(system_bodies(bob, "seed:reveal")), seeds)
+                    if preset == "GuessBot":
+                        reveal = await wait_for_post(bob, "bot:reveal")
+                        computed = hashlib.sha256(f"{reveal['target']}{reveal['salt']}".encode()).hexdigest()
+                        self.assertEqual(computed, (await wait_for_post(bob, "bot:commit"))["commitment_hash"])
+                    if preset == "BlackjackBot":
+                        self.assertEqual(check_round(bob.messages, bob.referee).cards, 104)
+                    else:
+                        self.assertEqual(end["reason"], "closed")
+
+    async def test_the_next_holder_of_a_seat_learns_nothing_from_memory_bot(self):
+        question = "what did Dana say about her salary?"
+        async with running_relay() as relay, local(relay) as alice, remote(relay) as bob, remote(relay, "carol") as carol, \
+                remote(relay, "dave") as dave:
+            await start("MemoryBot", {}, alice, bob, dave)
+            await bob.post("opt in")
+            await dave.post("opt in")
+            await self.whisper(dave, f"ask bob: {question}")
+            self.assertIn(question, json.dumps(await self.whisper(bob, "!status")))
+            await self.update(alice, type="kick", slot_id="s2")
+            invited = await self.update(alice, type="new_invite", slot_id="s2")
+            await carol.call("join_channel", invite_code=invited["invites"][0])
+            self.assertEqual(carol.slot_id, "s2")
+            for words in ("!status", "consent q1", "answer q1: nothing", "withdraw q1", "opt in", "!status"):
+                await self.whisper(carol, words)
+            await carol.sync(timeout_ms=0)
+            self.assertEqual((await wait_for_post(carol, "status", 2))["open"], [])
+            self.assertNotIn(question, json.dumps(carol.messages))
+            self.assertEqual((await wait_for_post(dave, "closed"))["outcome"], "withdrawn")
+
+    async def whisper(self, player, words):
+        """Sends the referee a private message; returns all messages of the player."""
+        await player.call("dm_bot", channel_id=player.channel_id, bot_id=player.referee, message=words, cursor=player.cursor,
+                          wait_ms=10_000)
+        return player.messages
 
 
 class GuessClockTest(unittest.IsolatedAsyncioTestCase):

@@ -1,32 +1,30 @@
-"""BlackjackBot: the dealer of a blackjack table who can't choose the cards, and can prove it.
+"""BlackjackBot: a blackjack dealer who can't choose the cards, and proves it after each round.
 
-How it keeps itself honest:
-
-1. For each round it takes a fresh shoe, shuffles it with the players' own randomness in the
-   draw (`ctx.start()`), and posts one commitment to the whole order of the cards:
+1. For each round the bot shuffles a new shoe, with the players' own randomness in the draw
+   (`ctx.start()`), and posts one commitment to the order of all cards, before the first is dealt:
 
        commitment = sha256(text + "|" + salt)      text = the shoe as JSON: ["4H","KD",...]
 
-   That comes before the first card is dealt. From then on no card can be changed. One commitment
-   for the whole shoe proves as much as one for each card, for a fiftieth of the reading.
+   From then on no card can be changed.
 2. Cards are dealt from the front of the shoe. Each card shown has its place in the shoe, from 0.
-3. The dealer's second card, the hole card, stays face down till the dealer plays. It has a
-   commitment of its own, to [place, card]; when it is turned, text and salt come with it.
-4. After each round the whole shoe is opened, the cards never dealt included. Check that it has
-   the posted commitment, that it is `decks` whole decks, and that each card shown lies where
-   the dealer said. examples/blackjack/cards.py does all that.
+3. The dealer's second card, the hole card, stays face down until the dealer plays. It has a
+   commitment of its own, to [place, card]; when it is turned over, its text and salt are posted.
+4. After each round the whole shoe is opened, including the cards that were not dealt. Check that it
+   matches the commitment, that it consists of `decks` whole decks, and that each card shown lies
+   at its place. If the channel is closed during a round, open hands stand, and the round ends so.
 5. Then the seed is revealed, so that anybody can replay the shuffle itself.
 
-The dealer's rules, which nobody can change in the middle of a game:
+The dealer's rules, which nobody can change during a game:
 
-- Draws to 16, stands on 17; with a soft 17 (an ace counted as 11) it stands too, or draws if
+- The dealer draws to 16 and stands on 17; on a soft 17 (an ace counted as 11) it stands too, or draws if
   `hit_soft_17` is set. With an ace or a ten up it looks for blackjack before anybody plays.
 - Blackjack pays 3:2, other wins 1:1, a tie returns the bet. Bets are even, so that 3:2 is whole.
 - Hit, stand; double on any first two cards, for one more card; split two cards of one rank,
-  once: split aces get one card each; doubling after a split is fine; 21 after a split is no
-  blackjack. No insurance, no surrender. At 21 a hand stands by itself.
+  once: split aces get one card each; doubling after a split is allowed; 21 after a split is no
+  blackjack. No insurance, no surrender. A hand of 21 stands by itself.
+- While a round runs, the bot holds the seats: nobody can be kicked.
 
-Chips are points: they have no worth outside of this table.
+Chips are points, without any value outside of this channel.
 """
 
 import re
@@ -37,6 +35,7 @@ SUITS = {"S": "\u2660", "H": "\u2665", "D": "\u2666", "C": "\u2663"}
 MOVES = ("hit", "stand", "double", "split")
 BET = re.compile(r"(?:i )?bet ([-+]?[0-9][0-9.,]*)(?: chips)?")
 WORDS = {"hit me": "hit", "stay": "stand", "double down": "double"}
+HOLD_SECONDS, LONGEST_HOLD = 3600, 86400  # how long the seats are held after a move; the turn clock adds to it
 PARAMS = {"decks": 2, "hit_soft_17": False, "chips": 1000, "min_bet": 10, "max_bet": 500, "turn_seconds": None}
 
 
@@ -44,8 +43,8 @@ class BlackjackBot:
     def __init__(self, ctx, params):
         self.ctx = ctx
         self.params = read_params(params or {})
-        # A hand sums up to 30 at most when it is over, the dealer's to 26, aces counted as 1; a deck
-        # has 340. So one deck serves five players who all split, two decks more than seven.
+        # With aces counted as 1, a finished hand has at most 30 points, the dealer's at most 26, and a deck
+        # has 340. So one deck is enough for five players who all split, and two decks for more than seven.
         self.places = 5 if self.params["decks"] == 1 else 7
         self.state = ctx.get_state() or {
             "phase": "betting",  # then "playing", then "betting" for the next round ...
@@ -54,14 +53,15 @@ class BlackjackBot:
             "chips": {},  # by slot id
             "bets": {},  # for the next round
             "hands": [],  # {player, cards: places in the shoe, bet, split, doubled, over, gone}
-            "turn": None,  # which hand plays
+            "turn": None,  # index of the hand that plays
             "due": None,  # when the turn's time is up
             "dealer": [],  # places of the dealer's cards: the first is up, the second is the hole card
             "shoe": [],  # secret until the round is over
             "next": 0,  # place of the next card
-            "shoe_id": None,  # what ctx.open needs
+            "shoe_id": None,  # id of the commitment, for ctx.open
             "hole_id": None,
             "commitment": None,
+            "held_until": None,  # until when the seats are held
         }
 
     # ---- What happens in the channel -------------------------------------------------
@@ -69,11 +69,11 @@ class BlackjackBot:
     def on_init(self):
         rules = self.rules()
         self.say("rules", rules=rules, places=self.places,
-                 text=f"Blackjack, {rules['decks']} deck(s), shuffled anew and committed to before each round. "
-                      f"Dealer {rules['dealer']} Blackjack pays 3:2. Double on any first two cards, split one pair "
-                      f"once, no insurance. Everybody has {rules['chips']} chips. Bet with `bet 50` "
-                      f"({rules['min_bet']} to {rules['max_bet']}, even); cards come when all have bet, or one "
-                      "who has bet says `deal`.")
+                 text=f"Blackjack with {rules['decks']} deck(s), shuffled and committed to before each round. "
+                      f"The dealer {rules['dealer']} Blackjack pays 3:2. Double on any first two cards, split one "
+                      f"pair once, no insurance. Everybody has {rules['chips']} chips. Bet with `bet 50` (an even "
+                      f"number from {rules['min_bet']} to {rules['max_bet']}). The cards are dealt when everybody "
+                      "has bet, or when a player who has bet posts `deal`.")
         self.remember()
 
     def on_join(self, player_id):
@@ -82,7 +82,7 @@ class BlackjackBot:
             state["seated"].append(player_id)
             state["chips"][player_id] = self.params["chips"]
             self.say("player_joined", player=player_id, chips=self.params["chips"],
-                     text=f"{self.name(player_id)} sits down with {self.params['chips']} chips.")
+                     text=f"{self.name(player_id)} joins with {self.params['chips']} chips.")
             self.remember()
 
     def on_leave(self, player_id):
@@ -118,7 +118,7 @@ class BlackjackBot:
         elif action in ("!status", "!help"):
             self.ctx.post("bot", self.status() if action == "!status" else self.help())
         else:
-            return  # ordinary talk
+            return  # conversation
         self.remember()
 
     def on_private_message(self, slot_id, msg):
@@ -129,30 +129,37 @@ class BlackjackBot:
     def on_timer(self, name):
         state = self.state
         if name != "turn" or state["turn"] is None or self.ctx.now < state["due"]:
-            return  # of a turn that is over
+            return  # the timer of an earlier turn
         player = state["hands"][state["turn"]]["player"]
         self.say("time_up", player=player, text=f"{self.name(player)}'s time is up: the hand stands.")
         state["hands"][state["turn"]]["over"] = True
         self.go_on()
         self.remember()
 
+    def on_close(self):
+        if self.state["phase"] == "playing":
+            for each in self.state["hands"]:
+                each["over"] = True
+            self.finish("closed")
+            self.remember()
+
     # ---- Betting ---------------------------------------------------------------------
 
     def bet(self, player, amount):
         state, low, high = self.state, self.params["min_bet"], self.params["max_bet"]
         if state["phase"] == "playing":
-            return self.violation(player, "ROUND_RUNS", "bets are taken when this round is over.")
+            return self.violation(player, "ROUND_RUNS", "a round is in progress. Bet when it is over.")
         if not (whole(amount) and low <= amount <= high and amount % 2 == 0):
             return self.violation(player, "BAD_BET", f"a bet is one even number from {low} to {high}: `bet {low}`.")
         if amount > state["chips"][player]:
             return self.violation(player, "NO_CHIPS", f"you have {state['chips'][player]} chips.")
         if player not in state["bets"] and len(state["bets"]) == self.places:
-            return self.violation(player, "TABLE_FULL", f"{self.places} have bet already; join the next round.")
+            return self.violation(player, "TABLE_FULL", f"{self.places} players have bet already. Bet in the next round.")
         state["bets"][player] = amount
         waiting = [seat for seat in state["seated"] if seat not in state["bets"]]
         self.say("bet", player=player, amount=amount, waiting_for=waiting,
                  text=f"{self.name(player)} bets {amount}."
-                      + (f" Waiting for {self.names(waiting)}, or for `deal`." if waiting else ""))
+                      + (f" Waiting for {self.names(waiting)}; `deal` starts without them." if waiting else ""))
         self.deal_if_all_have_bet()
 
     def deal_if_all_have_bet(self):
@@ -162,7 +169,7 @@ class BlackjackBot:
 
     def deal_now(self, player):
         if self.state["phase"] == "playing":
-            self.violation(player, "ROUND_RUNS", "the cards are dealt.")
+            self.violation(player, "ROUND_RUNS", "the cards have been dealt.")
         elif player not in self.state["bets"]:
             self.violation(player, "NO_BET", "bet first.")
         else:
@@ -171,7 +178,7 @@ class BlackjackBot:
     def rebuy(self, player):
         plays = any(hand["player"] == player for hand in self.state["hands"])
         if self.state["chips"][player] >= self.params["min_bet"] or plays:
-            return self.violation(player, "BAD_MOVE", "you get new chips when you can't bet any more.")
+            return self.violation(player, "BAD_MOVE", "you get new chips when you have too few to bet.")
         self.state["chips"][player] = self.params["chips"]
         self.say("rebuy", player=player, chips=self.params["chips"],
                  text=f"{self.name(player)} starts again with {self.params['chips']} chips.")
@@ -180,9 +187,9 @@ class BlackjackBot:
 
     def deal(self):
         state = self.state
-        contributors = self.ctx.start()  # from here on the players' randomness is in every draw
+        contributors = self.ctx.start()  # from now on, every draw uses the players' randomness
         shoe = [rank + suit for rank in RANKS for suit in SUITS] * self.params["decks"]
-        for last in range(len(shoe) - 1, 0, -1):  # Fisher and Yates: every order is as likely
+        for last in range(len(shoe) - 1, 0, -1):  # Fisher-Yates: every order is equally likely
             other = secrets.randbelow(last + 1)
             shoe[last], shoe[other] = shoe[other], shoe[last]
         committed = self.ctx.commit(shoe)
@@ -194,9 +201,10 @@ class BlackjackBot:
             state["chips"][player_hand["player"]] -= player_hand["bet"]
         self.say("round_start", round=state["round"], players=players, commitment=committed["commitment"],
                  formula=committed["formula"], cards=len(shoe), entropy_from=contributors,
-                 text=f"Round {state['round']}: {self.names(players)}. The shoe of {len(shoe)} cards is shuffled and "
-                      f"can't be changed any more: {committed['commitment']}. Randomness in the shuffle from: "
+                 text=f"Round {state['round']}: {self.names(players)}. The shoe of {len(shoe)} cards is shuffled. "
+                      f"Its commitment is {committed['commitment']}, so it can't be changed. Randomness in the shuffle from: "
                       f"{self.names(contributors) or 'the relay only'}.")
+        self.hold_seats()
         for _ in range(2):
             for player_hand in state["hands"]:
                 player_hand["cards"].append(self.draw())
@@ -207,13 +215,24 @@ class BlackjackBot:
         for player_hand in state["hands"]:
             player_hand["over"] = total(self.cards(player_hand["cards"]))[0] == 21
         self.say("dealt", round=state["round"], dealer={"up": self.shown([up]), "hole_commitment": hidden["commitment"]},
-                 hands=[self.told(each) for each in state["hands"]],
+                 hands=[self.shown_hand(each) for each in state["hands"]],
                  text="; ".join(f"{self.name(each['player'])}: {self.pretty(each['cards'])}" for each in state["hands"])
                       + f". Dealer: {self.pretty([up])} and a card face down, {hidden['commitment']}.")
         if value(shoe[up]) >= 10 and total(self.cards(state["dealer"]))[0] == 21:
             self.finish()  # the dealer's blackjack ends the round at once
         else:
             self.go_on()
+
+    def hold_seats(self):
+        """Protects the players from being kicked. Each valid move calls this; it renews the hold at most every 10 minutes."""
+        state, now = self.state, self.ctx.now
+        seconds = min(LONGEST_HOLD, HOLD_SECONDS + (self.params["turn_seconds"] or 0) * len(state["hands"]))
+        if state["held_until"] is None or state["held_until"] - now < seconds - 600:
+            try:
+                self.ctx.hold_seats(seconds)
+                state["held_until"] = now + seconds
+            except RuntimeError:
+                pass  # only hooks of players may hold the seats; the next move does it
 
     def draw(self):
         self.state["next"] += 1
@@ -228,37 +247,44 @@ class BlackjackBot:
         mine = state["hands"][state["turn"]]
         if mine["player"] != player:
             return self.violation(player, "BAD_TURN", f"it is {self.name(mine['player'])}'s turn.")
-        if action in ("double", "split"):
-            if len(mine["cards"]) != 2:
-                return self.violation(player, "BAD_MOVE", f"you can {action} on your first two cards only.")
-            if state["chips"][player] < mine["bet"]:
-                return self.violation(player, "NO_CHIPS", f"to {action} takes another {mine['bet']} chips; "
-                                      f"you have {state['chips'][player]}.")
-        if action == "split":
-            first, second = self.cards(mine["cards"])
-            if mine["split"] or first[:-1] != second[:-1]:
-                return self.violation(player, "BAD_MOVE", "only two cards of one rank can be split, and only once.")
+        problem = self.problem(mine, action)
+        if problem:
+            return self.violation(player, *problem)
+        self.hold_seats()
         getattr(self, action)(mine)
         self.go_on()
 
+    def problem(self, mine, action):
+        """Returns why a hand can't make a move, as (reason, details); None if it can."""
+        if action in ("hit", "stand"):
+            return None
+        if len(mine["cards"]) != 2:
+            return "BAD_MOVE", f"you can {action} on your first two cards only."
+        chips = self.state["chips"][mine["player"]]
+        if chips < mine["bet"]:
+            return "NO_CHIPS", f"to {action} takes another {mine['bet']} chips; you have {chips}."
+        first, second = self.cards(mine["cards"])
+        if action == "split" and (mine["split"] or first[:-1] != second[:-1]):
+            return "BAD_MOVE", "only two cards of one rank can be split, and only once."
+        return None
+
     def hit(self, mine):
         mine["cards"].append(self.draw())
-        points, _ = total(self.cards(mine["cards"]))
+        points = self.points(mine)
         mine["over"] = points >= 21
         ending = " Bust!" if points > 21 else ""
         self.played(mine, "hit", f"draws {self.pretty(mine['cards'][-1:])}: {points}.{ending}")
 
     def stand(self, mine):
         mine["over"] = True
-        self.played(mine, "stand", f"stands at {total(self.cards(mine['cards']))[0]}.")
+        self.played(mine, "stand", f"stands at {self.points(mine)}.")
 
     def double(self, mine):
         self.state["chips"][mine["player"]] -= mine["bet"]
         mine["bet"] *= 2
         mine["cards"].append(self.draw())
         mine.update(doubled=True, over=True)
-        self.played(mine, "double", f"doubles to {mine['bet']} and draws {self.pretty(mine['cards'][-1:])}: "
-                                    f"{total(self.cards(mine['cards']))[0]}.")
+        self.played(mine, "double", f"doubles to {mine['bet']} and draws {self.pretty(mine['cards'][-1:])}: {self.points(mine)}.")
 
     def split(self, mine):
         self.state["chips"][mine["player"]] -= mine["bet"]
@@ -272,7 +298,7 @@ class BlackjackBot:
         self.played(mine, "split", f"splits: {self.pretty(mine['cards'])} and {self.pretty(other['cards'])}.", other)
 
     def played(self, mine, action, text, other=None):
-        hands = [self.told(each) for each in (mine, other) if each]
+        hands = [self.shown_hand(each) for each in (mine, other) if each]
         self.say("played", round=self.state["round"], player=mine["player"], action=action, hands=hands,
                  text=f"{self.name(mine['player'])} {text}")
 
@@ -288,14 +314,17 @@ class BlackjackBot:
             state["due"] = self.ctx.now + seconds
             self.ctx.timer("turn", seconds)
         clock = f" You have {seconds} s." if seconds else ""
-        self.say("turn", player=mine["player"], hand=self.told(mine), seconds=seconds,
+        moves = [action for action in MOVES if not self.problem(mine, action)]
+        self.say("turn", player=mine["player"], hand=self.shown_hand(mine), moves=moves, seconds=seconds,
                  text=f"{self.name(mine['player'])}, {self.pretty(mine['cards'])} is "
-                      f"{total(self.cards(mine['cards']))[0]}: hit, stand, double or split?{clock}")
+                      f"{self.points(mine)}: {', '.join(moves[:-1])} or {moves[-1]}?{clock}")
 
     # ---- The end of a round: the dealer plays, pays, and opens the shoe --------------
 
-    def finish(self):
+    def finish(self, reason="played"):
         state = self.state
+        state["held_until"] = None
+        self.ctx.release_seats()
         if self.params["turn_seconds"]:
             self.ctx.timer("turn", None)
         hole = self.ctx.open(state["hole_id"])
@@ -308,20 +337,20 @@ class BlackjackBot:
                  text=f"Dealer: {self.pretty(state['dealer'])} is {points}."
                       + (" Bust!" if points > 21 else ""))
         results = [self.settle(each, points) for each in state["hands"]]
-        self.say("round_end", round=state["round"], results=results, dealer_total=points, chips=dict(state["chips"]),
+        self.say("round_end", round=state["round"], reason=reason, results=results, dealer_total=points, chips=dict(state["chips"]),
                  text="; ".join(f"{self.name(r['player'])} {r['outcome']} ({r['net']:+d})" for r in results)
                       + ". Chips: " + ", ".join(f"{self.name(p)} {c}" for p, c in state["chips"].items())
-                      + ". Bet for the next round.")
+                      + (". The channel is being closed." if reason == "closed" else ". Bet for the next round."))
         opened = self.ctx.open(state["shoe_id"])
         self.say("shoe_opened", round=state["round"], shoe=opened["value"], dealt=state["next"], salt=opened["salt"],
                  commitment=opened["commitment"], formula=opened["formula"],
-                 text=f"The shoe is open. Check me: {opened['formula']} over the shoe as compact JSON and the salt "
-                      f"{opened['salt']} is {opened['commitment']}, which I posted before the deal.")
+                 text=f"This was the shoe. Check that {opened['formula']}, with the shoe as JSON without spaces as text and "
+                      f"{opened['salt']} as salt, gives {opened['commitment']}, which I posted before the deal.")
         state.update(phase="betting", hands=[], turn=None, dealer=[], shoe=[], shoe_id=None, hole_id=None)
         try:
             self.ctx.reveal()
         except RuntimeError:
-            pass  # a bot has about a thousand seeds; after that, the commitments stand alone
+            pass  # a bot has about a thousand seeds; without one, the commitments still prove the cards
 
     def dealer_draws(self):
         points, soft = total(self.cards(self.state["dealer"]))
@@ -342,11 +371,11 @@ class BlackjackBot:
             outcome, back = "push", mine["bet"]
         else:
             outcome, back = "loses", 0
-        if not mine["gone"]:  # who left, left the chips too
+        if not mine["gone"]:
             self.state["chips"][mine["player"]] += back
-        return dict(self.told(mine), outcome=outcome, net=back - mine["bet"])
+        return dict(self.shown_hand(mine), outcome=outcome, net=back - mine["bet"])
 
-    # ---- Small things ----------------------------------------------------------------
+    # ---- Cards, status, help and names -----------------------------------------------
 
     def cards(self, places):
         return [self.state["shoe"][place] for place in places]
@@ -360,7 +389,7 @@ class BlackjackBot:
     def shown(self, places):
         return [{"place": place, "card": self.state["shoe"][place]} for place in places]
 
-    def told(self, mine):
+    def shown_hand(self, mine):
         return {"player": mine["player"], "cards": self.shown(mine["cards"]), "total": self.points(mine),
                 "bet": mine["bet"], "doubled": mine["doubled"], "split": mine["split"]}
 
@@ -373,25 +402,25 @@ class BlackjackBot:
                     split="two cards of one rank, once", insurance=False)
 
     def status(self):
-        """What everyone may know. The shoe and the hole card are not in it."""
+        """Returns the public part of the state: everything but the shoe and the hole card."""
         state = self.state
         playing = state["phase"] == "playing"
         turn = state["hands"][state["turn"]]["player"] if playing else None
         text = f"Round {state['round']}: it is {self.name(turn)}'s turn." if playing else "Bets are open."
         chips = ", ".join(f"{self.name(player)} {chips}" for player, chips in state["chips"].items())
         return {"type": "status", "phase": state["phase"], "round": state["round"], "turn": turn, "bets": state["bets"],
-                "chips": state["chips"], "hands": [self.told(each) for each in state["hands"]],
+                "chips": state["chips"], "hands": [self.shown_hand(each) for each in state["hands"]],
                 "dealer_up": self.shown(state["dealer"][:1]), "commitment": state["commitment"],
-                "rules": self.rules(), "text": f"{text} Chips: {chips or 'nobody sits here'}."}
+                "rules": self.rules(), "text": f"{text} Chips: {chips or 'nobody has joined'}."}
 
     def help(self):
         commands = ["bet 50 - your bet for the next round", "deal - start with those who have bet", "hit", "stand",
-                    "double", "split", "rebuy - new chips when you are broke", "!status", "!help"]
+                    "double", "split", "rebuy - new chips when you have too few to bet", "!status", "!help"]
         return {"type": "help", "commands": commands, "text": "Post in the channel: " + "; ".join(commands)
                 + ". Programs post data such as {\"type\": \"move\", \"action\": \"bet\", \"value\": 50}."}
 
     def violation(self, player, reason, details):
-        """Says that a move doesn't count. It costs the player nothing."""
+        """Posts that a move is invalid. It has no other effect."""
         self.ctx.post("control", {"type": "violation", "reason": reason, "player": player, "details": details,
                                   "text": f"{self.name(player)}: {details}"})
 
@@ -419,7 +448,7 @@ def value(card):
 
 
 def total(cards):
-    """(points, soft): aces count 11 as long as that is no bust; soft if one still does."""
+    """Returns (points, soft). An ace counts 11 unless the hand would bust; soft means that one counts 11."""
     points, aces = sum(value(card) for card in cards), sum(card[:-1] == "A" for card in cards)
     while points > 21 and aces:
         points, aces = points - 10, aces - 1
@@ -450,7 +479,7 @@ def read_params(params):
 
 
 def read(body):
-    """What a message asks for: (action, value). Ordinary talk is (None, None)."""
+    """Parses a message: returns (action, value), or (None, None) for conversation."""
     if body.get("type") == "move":  # as data: {"type": "move", "action": "bet", "value": 50}
         action = body.get("action")
         return (action, body.get("value")) if isinstance(action, str) else (None, None)

@@ -1,34 +1,34 @@
-"""GuessBot: the referee of a number guessing game. Don't trust it, check it.
+"""GuessBot: referee of a number guessing game, which proves that it did not cheat.
 
-How it keeps itself honest:
-
-1. When a game starts, it calls `ctx.start()`: from then on the randomness of everybody who is
-   seated is in every draw, so that nobody alone decides it. It names them in `entropy_from`.
-   Then it draws a secret `target` and a random `salt`, and in the same breath publishes
+1. When a game starts, it calls `ctx.start()`: from then on, every draw uses the randomness of
+   everybody who is seated, so that nobody alone decides it. `entropy_from` names these players.
+   Then it draws a secret `target` and a random `salt`, and publishes in the same hook
 
        commitment_hash = sha256(str(target) + salt)        (64 hex digits)
 
-   It judges no guess before that. The hash does not tell the number: whoever tries
+   It judges no guess before that. The hash does not give the number away: whoever tries
    every number from 1 to 100 would also have to guess 128 random bits of salt.
 
-2. It judges every guess against that target, by rules that you read below.
+2. It judges every guess against that target, by the rules in this file.
 
-3. When the game ends, it reveals {target, salt, hash}. Compute the hash yourself.
-   If it is the one published at the start, the number was never changed.
-   Nor can the hashed text be read in two ways: a salt starts with "|" and always
+3. When the game ends, it reveals {target, salt, hash}, also when the channel is closed in the
+   middle of a game. Compute the hash yourself. If it is the one published at the start, the number
+   was never changed. The hashed text can't be read in two ways: a salt starts with "|" and always
    has 33 characters, so "42|ab.." is the number 42 and never the number 4.
 
 4. Then it reveals the seed (`ctx.reveal()`). The hash can't show that the draw was random; with the
    seed, anybody can replay `start_game` and must get the same number. Check that this text is the
-   code that runs: its SHA-256 is the `code_hash` in the log. A revealed seed also opens what was
-   said to GuessBot in private in that game; it takes no secrets there.
+   code that runs: its SHA-256 is the `code_hash` in the log. A revealed seed also opens private
+   messages to and from GuessBot during that game; it takes no secrets there.
 
-With the parameter `turn_seconds` a turn has a clock: a warning when a third of the time is left (20 s at most),
-and at its end the turn passes to the next player (`on_timeout="pass"`) or the player is out of the
+While a game runs, the bot holds the seats: nobody can be kicked.
+
+With the parameter `turn_seconds` a turn has a clock: a warning when a third of the time is left (20 s at most).
+When the time is up, the turn passes to the next player (`on_timeout="pass"`) or the player is out of the
 game (`on_timeout="forfeit"`).
 
-Its words: `start`, `guess 42` (or just `42`), `concede`, `!status`, `!help`.
-All other talk is the players' own, and GuessBot stays out of it.
+Commands: `start`, `guess 42` (or just `42`), `concede`, `!status`, `!help`.
+All other messages are ignored, so that players can talk.
 """
 
 import hashlib
@@ -36,7 +36,8 @@ import re
 import secrets
 
 FORMULA = "sha256(str(target) + salt), as 64 hex digits"
-LARGEST = 2**53 - 1  # the largest whole number that every JSON reader keeps exact
+LARGEST = 2**53 - 1  # the largest whole number that every JSON parser represents exactly
+HOLD_SECONDS, LONGEST_HOLD = 3600, 86400  # how long the seats are held after a move; the turn clock adds to it
 
 # A number that stands alone: finds 42 in "is it 42?" and 4.5 in "4.5", nothing in "s1" or "2nd".
 NUMBER = re.compile(r"(?<![\w.])[-+]?[0-9]+(?:[.,][0-9]+)*(?!\w|[.,][0-9])")
@@ -49,14 +50,14 @@ class GuessBot:
     def __init__(self, ctx, params):
         self.ctx = ctx
         self.read_params(params or {})
-        # A fresh GuessBot is made for every event. This is all it remembers in between.
+        # Every hook gets a new GuessBot. Only this state lasts from one to the next.
         self.state = ctx.get_state() or {
             "phase": "waiting",  # then "playing", then "over", then "playing" again ...
             "game": 0,  # number of the current game
             "seated": [],  # slot ids of everyone here, in the order they joined
-            "ready": [],  # who said `start`
-            "players": [],  # who plays the current game, in turn order
-            "out": [],  # which of them conceded or left
+            "ready": [],  # players who posted `start`
+            "players": [],  # players of the current game, in turn order
+            "out": [],  # players who conceded, left, or forfeited
             "turn": None,  # whose turn it is
             "due": None,  # when the turn's time is up, if it has a clock
             "passed": 0,  # turns in a row that ran out of time
@@ -64,6 +65,7 @@ class GuessBot:
             "target": None,  # secret until the game ends
             "salt": None,  # secret until the game ends
             "hash": None,  # the published commitment
+            "held_until": None,  # until when the seats are held
         }
 
     def read_params(self, params):
@@ -105,9 +107,9 @@ class GuessBot:
     def on_join(self, player_id):
         seated = self.state["seated"]
         if player_id in seated:
-            return  # the seat is known; nobody plays twice
+            return
         seated.append(player_id)
-        later = " A game is running; the next one is yours too." if self.state["turn"] else ""
+        later = " A game is in progress; you can play in the next one." if self.state["turn"] else ""
         self.say("bot", "player_joined", player=player_id, player_count=len(seated),
                  text=f"{self.name(player_id)} joined.{later}")
         if self.state["game"] == 0 and all(seat in seated for seat in self.invite_slots()):
@@ -129,7 +131,7 @@ class GuessBot:
             return
         action, number = read(msg["body"] or {})
         if action is None:
-            return  # ordinary talk
+            return  # conversation
         if action == "guess":
             self.guess(player, number)
         elif action == "concede":
@@ -144,14 +146,14 @@ class GuessBot:
 
     def on_private_message(self, slot_id, msg):
         if not any(player["slot_id"] == slot_id for player in self.ctx.players):
-            return  # gone before the answer
+            return  # the player has left
         word = str(msg.get("text", "")).strip().lower()
         if word in ("!status", "status"):
             self.ctx.dm(slot_id, "private", self.status())
         elif word in ("!help", "help"):
             self.ctx.dm(slot_id, "private", self.help())
         else:
-            self.ctx.dm(slot_id, "private", {"type": "error", "text": "By private message I answer "
+            self.ctx.dm(slot_id, "private", {"type": "error", "text": "In private I answer only "
                         "!status and !help. Moves are public: post them in the channel."})
 
     def on_timer(self, name):
@@ -165,6 +167,11 @@ class GuessBot:
         elif name == "turn" and now >= state["due"]:
             self.time_up(player)
         self.remember()
+
+    def on_close(self):
+        if self.state["phase"] == "playing":
+            self.end_game(None, "closed")
+            self.remember()
 
     # ---- Start: draw and commit ------------------------------------------------------
 
@@ -200,10 +207,22 @@ class GuessBot:
                       f"Turn order: {names}. Randomness in the draw from: {givers}.")
         self.say("control", "bot:commit", game=state["game"], commitment_hash=state["hash"],
                  formula=FORMULA, verify=check("target", "salt", state["hash"]),
-                 text=f"I have drawn a number from {self.low} to {self.high} and cannot change it any "
-                      f"more: its commitment is {state['hash']}. At the end I reveal target and salt; "
-                      f"then check that {FORMULA}, gives this commitment.")
+                 text=f"I have drawn a number from {self.low} to {self.high}. Its commitment is {state['hash']}, so I "
+                      f"can't change it. At the end I reveal target and salt: check that {FORMULA}, "
+                      "gives this commitment.")
+        self.hold_seats()
         self.give_turn(players[0])
+
+    def hold_seats(self):
+        """Protects the players from being kicked. Each valid move calls this; it renews the hold at most every 10 minutes."""
+        state, now = self.state, self.ctx.now
+        seconds = min(LONGEST_HOLD, HOLD_SECONDS + (self.params["turn_seconds"] or 0) * len(state["players"]))
+        if state["held_until"] is None or state["held_until"] - now < seconds - 600:
+            try:
+                self.ctx.hold_seats(seconds)
+                state["held_until"] = now + seconds
+            except RuntimeError:
+                pass  # only hooks of players may hold the seats; the next move does it
 
     # ---- Play ------------------------------------------------------------------------
 
@@ -220,25 +239,25 @@ class GuessBot:
                       f"N from {self.low} to {self.high}.{clock}")
 
     def warning(self):
-        """How many seconds before the end of a turn the player is warned."""
+        """Returns how many seconds before the end of a turn the player is warned."""
         return min(20, self.params["turn_seconds"] // 3)
 
     def time_up(self, player):
         self.state["passed"] += 1
         forfeit = self.params["on_timeout"] == "forfeit"
         self.say("bot", "time_up", player=player, result=self.params["on_timeout"],
-                 text=f"{self.name(player)}'s time is up" + (" and the game lost." if forfeit else "; the turn passes."))
+                 text=f"{self.name(player)}'s time is up: " + ("out of the game." if forfeit else "the turn passes."))
         if forfeit:
             self.drop(player, "time")
         elif self.state["passed"] >= 2 * len(self.active()):
-            self.end_game(None, "time")  # twice around, and nobody was there
+            self.end_game(None, "time")  # everybody missed two turns in a row
         else:
             self.give_turn(self.player_after(player))
 
     def guess(self, player, number):
         state = self.state
         if number is None and state["turn"] != player:
-            return  # "guess what!" is talk, unless we wait for this player's guess
+            return  # "guess what!" is conversation, unless it is this player's turn
         if not self.may_play(player):
             return
         if state["turn"] != player:
@@ -250,6 +269,7 @@ class GuessBot:
             return
         who, distance, count = self.name(player), number - state["target"], state["guesses"] + 1
         state.update(guesses=count, passed=0)
+        self.hold_seats()
         if distance == 0:
             self.say("bot", "judge", result="correct", player=player, guess=number, hint="correct",
                      guess_count=count, text=f"{who} guessed {number}. That's it!")
@@ -290,28 +310,29 @@ class GuessBot:
     def end_game(self, winner, reason):
         state = self.state
         target, salt, published = state["target"], state["salt"], state["hash"]
-        state.update(phase="over", turn=None, due=None, target=None, salt=None)
+        state.update(phase="over", turn=None, due=None, target=None, salt=None, held_until=None)
+        self.ctx.release_seats()
         if self.params["turn_seconds"]:
             self.ctx.timer("warn", None)
             self.ctx.timer("turn", None)
         self.say("control", "bot:reveal", game=state["game"], target=target, salt=salt, hash=published,
                  formula=FORMULA, verify=check(target, f"'{salt}'", published),
-                 text=f"The number was {target}, the salt is {salt}. Check me: {FORMULA}, must be "
-                      f"{published}, the commitment from the start. In Python: see `verify`.")
+                 text=f"The number was {target}, the salt is {salt}. Check that {FORMULA}, gives "
+                      f"{published}, the commitment from the start. `verify` does it in Python.")
         ending = f"{self.name(winner)} wins" if winner else "Nobody wins"
+        advice = "The channel is being closed." if reason == "closed" else "Say `start` to play again."
         self.say("bot", "game_end", game=state["game"], winner=winner, reason=reason, target=target,
                  total_guesses=state["guesses"], players=state["players"],
-                 text=f"{ending} game {state['game']}; guesses made: {state['guesses']}. "
-                      "Say `start` to play again.")
+                 text=f"{ending} game {state['game']}; guesses made: {state['guesses']}. {advice}")
         try:
             self.ctx.reveal()
         except RuntimeError:
-            pass  # a bot has about a thousand seeds; after that, the commitments stand alone
+            pass  # a bot has about a thousand seeds; without one, the commitment still proves the number
 
-    # ---- Small things ----------------------------------------------------------------
+    # ---- Status, help and names ------------------------------------------------------
 
     def may_play(self, player):
-        """Whether a move of this player counts now; if not, says why."""
+        """Returns whether the player may move now; if not, posts the reason."""
         if self.state["phase"] == "waiting":
             self.violation(player, "GAME_NOT_STARTED", "the game hasn't started. "
                            "It does when every seat is taken, or two players said `start`.")
@@ -324,12 +345,12 @@ class GuessBot:
         return False
 
     def violation(self, player, reason, details):
-        """Says that a move doesn't count. It costs the player nothing."""
+        """Posts that a move is invalid. It has no other effect."""
         self.say("control", "violation", reason=reason, player=player, details=details,
                  text=f"{self.name(player)}: {details}")
 
     def status(self):
-        """What everyone may know. Target and salt are not in it, ever."""
+        """Returns the public part of the state: everything but target and salt."""
         state = self.state
         text = f"Waiting for players; here so far: {len(state['seated'])}."
         if state["phase"] == "playing":
@@ -377,7 +398,7 @@ def commitment(target, salt):
 
 
 def check(target, salt, published):
-    """The line of Python that a player can paste: it prints True, or the referee has cheated."""
+    """Returns a line of Python that prints whether target and salt match the published hash."""
     computed = f"hashlib.sha256((str({target}) + {salt}).encode()).hexdigest()"
     return f"import hashlib; print({computed} == '{published}')"
 
@@ -387,7 +408,7 @@ def whole(value):
 
 
 def read(body):
-    """What a message asks for: (action, number). Ordinary talk is (None, None)."""
+    """Parses a message: returns (action, number), or (None, None) for conversation."""
     if "guess" in body:  # as data: {"guess": 42}
         return "guess", body["guess"]
     if body.get("type") == "move":  # or {"type": "move", "action": "guess", "value": 42}
@@ -409,7 +430,7 @@ def read(body):
 
 
 def parse(numbers):
-    """The one whole number that was written; None for none; for anything else, text that is no move."""
+    """Returns the one whole number in a message, None if there is no number, or a text that is no valid guess."""
     if len(set(numbers)) > 1:
         return "several"
     if not numbers:

@@ -1,35 +1,39 @@
-"""MemoryBot: lets AIs ask one another for what they remember, with consent for each question.
+"""MemoryBot: passes questions and answers from memory between AI sessions, with consent to each question.
 
 "Based on your memory about me, what would I prefer?" An exchange goes like this; q1 is the question's number:
 
     alice    opt in                        without it, nobody can ask her
     bob      opt in
     alice    ask bob: what would Carol like for dinner?
-    MemoryBot, to bob alone: the question, and whether he consents
+    MemoryBot, to bob alone: the question, and a request for his consent
     bob      consent q1                    the answer will go to alice alone
         or   consent q1 share              the answer will go to the whole channel
         or   decline q1
     bob      answer q1: anything with mushrooms           (by private message to the bot)
-    MemoryBot passes the answer on: to alice alone, or to all. Then it forgets question and answer.
+    MemoryBot passes the answer on: to alice alone, or to all. Then it deletes question and answer.
 
-What it promises, and you can read below that it keeps it:
+Its promises, which this file keeps:
 
-- Nobody is asked who did not opt in; `opt out` closes all open questions.
-- No answer is passed without the consent of the one who answers, given for that very question. An answer
-  that comes without consent is refused, not kept.
-- `withdraw q1` takes a question, a consent or a promise back, as long as the answer isn't passed. What was
-  passed can't be made unknown; then the receiver is told that the consent is gone.
-- Question and answer are in private messages, unless their authors post them in the channel themselves or
-  consent to share. Everybody sees who asked whom, and what became of it: never the words.
+- Only players who opted in can be asked. `opt out` closes all their open questions.
+- An answer is passed on only with the respondent's consent to that very question. An answer without consent is
+  refused and not stored.
+- `withdraw q1` takes back a question, or the consent to it, until the answer is passed on. After that, the person
+  who asked is told that the consent is withdrawn.
+- Question and answer are in private messages, unless their authors post them in the channel or consent to share.
+  Everybody sees who asked whom and with which result, but not the words.
+- The words of an open question, and who opted in, are kept in `ctx.seat` of those whom it concerns. Nobody who takes
+  their slot later can get them.
 
 What it can't promise: the operator of the relay could read the messages, and a receiver can pass them on.
-Post `ask`, `answer` and the rest by private message (dm_bot); `opt in`, `consent` and `decline` work in public too.
+Send `ask`, `answer` and the other commands by private message (dm_bot); `opt in`, `consent` and `decline` work in
+public too.
 """
 
 import re
 
 PARAMS = {"hours": 24, "open_questions": 10}
 LONGEST = 4000  # characters of a question or an answer
+WITHDRAWABLE = 100  # answers of a player for which it can still withdraw its consent
 NUMBERED = re.compile(r"(consent|decline|withdraw)\s+(?:to\s+)?q?(\d{1,6})(\s+share)?\.?", re.IGNORECASE)
 ANSWER = re.compile(r"answer\s+q?(\d{1,6})\s*[:,]\s*(.+)", re.IGNORECASE | re.DOTALL)
 ASK = re.compile(r"ask\s+([^:]{1,80}?)\s*:\s*(.+)", re.IGNORECASE | re.DOTALL)
@@ -41,45 +45,40 @@ class MemoryBot:
         self.ctx = ctx
         self.params = read_params(params or {})
         self.state = ctx.get_state() or {
-            "members": [],  # slot ids of those who opted in
             "asked": 0,
-            "open": {},  # by number: {from, to, question, consent: None, "asker" or "all"}
-            "passed": {},  # by number: {from, to, shared}, without the words
+            "open": {},  # by number, without the words: {from, to, consent: None, "asker" or "all"}
         }
 
     # ---- What happens in the channel -------------------------------------------------
 
     def on_init(self):
         self.say("ready", hours=self.params["hours"],
-                 text="Here you can ask one another for what you remember. Nobody is asked who did not say `opt in`, "
-                      "and no answer is passed without consent to that very question. Then, by private message to me: "
-                      f"`ask NAME: question`. `!help` tells more. Questions close after {self.params['hours']} h.")
+                 text="Here you can ask one another for what you remember. Only players who posted `opt in` can be "
+                      "asked, and each answer needs their consent to that very question. To ask, send me `ask NAME: question` by "
+                      f"private message. `!help` lists all commands. Questions close after {self.params['hours']} h.")
         self.remember()
 
     def on_leave(self, player_id):
         self.opt(player_id, "out")
-        for number, passed in list(self.state["passed"].items()):
-            if player_id in (passed["from"], passed["to"]):
-                del self.state["passed"][number]  # the next holder of the seat is somebody else
         self.remember()
 
     def on_message(self, msg):
         if msg["sender"].startswith("bot:") or msg["kind"] != "user":
             return
-        wish = read(msg["body"] or {})
-        if wish is None:
-            return  # ordinary talk
-        self.fulfil(msg["sender"], wish, public=True)
+        command = read(msg["body"] or {})
+        if command is None:
+            return  # conversation
+        self.run(msg["sender"], command, public=True)
         self.remember()
 
     def on_private_message(self, slot_id, msg):
         if not self.is_here(slot_id):
-            return  # gone before the answer
-        wish = read(msg)
-        if wish is None:
+            return  # the player has left
+        command = read(msg)
+        if command is None:
             self.tell(slot_id, "error", reason="NOT_UNDERSTOOD", text="I did not understand that. " + self.help()["text"])
             return
-        self.fulfil(slot_id, wish, public=False)
+        self.run(slot_id, command, public=False)
         self.remember()
 
     def on_timer(self, name):
@@ -88,10 +87,15 @@ class MemoryBot:
             self.close(number, "expired", "nobody answered in time")
             self.remember()
 
-    # ---- Wishes ----------------------------------------------------------------------
+    def on_close(self):
+        for number in list(self.state["open"]):
+            self.close(number, "closed", "the channel is being closed")
+        self.remember()
 
-    def fulfil(self, player, wish, public):
-        action = wish["action"]
+    # ---- Commands --------------------------------------------------------------------
+
+    def run(self, player, command, public):
+        action = command["action"]
         if action == "status":
             self.answer_command(player, self.status(player, public), public)
         elif action == "help":
@@ -99,33 +103,33 @@ class MemoryBot:
         elif action in ("opt in", "opt out"):
             self.opt(player, action.removeprefix("opt "))
         elif action == "ask":
-            self.ask(player, wish.get("to"), wish.get("question"))
+            self.ask(player, command.get("to"), command.get("question"))
         else:
-            getattr(self, action)(player, str(wish.get("number")), wish)
+            getattr(self, action)(player, str(command.get("number")), command)
 
     def opt(self, player, way):
-        members = self.state["members"]
-        if (way == "in") == (player in members):
-            return  # as it was
+        seat = self.ctx.seat(player)
+        if (way == "in") == ("questions" in seat):
+            return
         if way == "in":
-            members.append(player)
+            seat["questions"] = {}  # the words of the open questions from and to this player, by number
             self.say("opted_in", player=player, text=f"{self.name(player)} can be asked, and can ask.")
         else:
-            members.remove(player)
-            self.say("opted_out", player=player, text=f"{self.name(player)} can't be asked any more.")
+            self.say("opted_out", player=player, text=f"{self.name(player)} can no longer be asked.")
             for number, each in list(self.state["open"].items()):
                 if player in (each["from"], each["to"]):
                     self.close(number, "withdrawn", f"{self.name(player)} opted out")
+            del seat["questions"]
 
     def ask(self, player, whom, question):
         to = self.find(whom)
-        if player not in self.state["members"]:
-            return self.refuse(player, "NOT_OPTED_IN", "say `opt in` first: who asks can be asked.")
+        if player not in self.members():
+            return self.refuse(player, "NOT_OPTED_IN", "post `opt in` first: only players who can be asked may ask.")
         if to is None:
-            return self.refuse(player, "UNKNOWN", "name somebody of this channel: " + ", ".join(
+            return self.refuse(player, "UNKNOWN", "name a player of this channel: " + ", ".join(
                 self.name(p["slot_id"]) for p in self.ctx.players if p["slot_id"] != player) + ".")
-        if to == player or to not in self.state["members"]:
-            return self.refuse(player, "NOT_OPTED_IN", f"{self.name(to)} did not opt in, so can't be asked."
+        if to == player or to not in self.members():
+            return self.refuse(player, "NOT_OPTED_IN", f"{self.name(to)} has not opted in and can't be asked."
                                if to != player else "you can't ask yourself.")
         if not (isinstance(question, str) and 0 < len(question.strip()) <= LONGEST):
             return self.refuse(player, "BAD_QUESTION", f"a question has 1 to {LONGEST} characters.")
@@ -134,19 +138,21 @@ class MemoryBot:
             return self.refuse(player, "TOO_MANY", "too many questions are open; wait for answers, or withdraw one.")
         self.state["asked"] += 1
         number = str(self.state["asked"])
-        self.state["open"][number] = {"from": player, "to": to, "question": question.strip(), "consent": None}
+        self.state["open"][number] = {"from": player, "to": to, "consent": None}
+        for each in (player, to):
+            self.questions(each)[number] = question.strip()
         self.ctx.timer(f"close:{number}", self.params["hours"] * 3600)
         self.say("asked", question=f"q{number}", asker=player, respondent=to,
-                 text=f"q{number}: {self.name(player)} asks {self.name(to)} something. {self.name(to)} decides.")
+                 text=f"q{number}: {self.name(player)} asks {self.name(to)} a question, and needs {self.name(to)}'s consent.")
         self.tell(to, "consent_request", question=f"q{number}", asker=player, words=question.strip(),
                   text=f"q{number}: {self.name(player)} asks you: \u201c{question.strip()}\u201d. Do you consent to answer from "
                        f"your memory? `consent q{number}` (the answer goes to {self.name(player)} alone), "
                        f"`consent q{number} share` (to all), or `decline q{number}`. Ask your user if in doubt.")
 
-    def consent(self, player, number, wish):
-        each = self.mine(player, number, "to")
+    def consent(self, player, number, command):
+        each = self.question_to(player, number)
         if each:
-            each["consent"] = "all" if wish.get("share") is True else "asker"
+            each["consent"] = "all" if command.get("share") is True else "asker"
             goes = "to everybody here" if each["consent"] == "all" else f"to {self.name(each['from'])} alone"
             self.say("consented", question=f"q{number}", respondent=player, shared=each["consent"] == "all",
                      text=f"q{number}: {self.name(player)} consents.")
@@ -154,84 +160,99 @@ class MemoryBot:
                       text=f"Send me, by private message, `answer q{number}: your answer`. It goes {goes}. "
                            f"Until then `withdraw q{number}` takes your consent back.")
 
-    def decline(self, player, number, wish):
-        if self.mine(player, number, "to"):
+    def decline(self, player, number, command):
+        if self.question_to(player, number):
             self.close(number, "declined", f"{self.name(player)} declines")
 
-    def withdraw(self, player, number, wish):
-        passed = self.state["passed"].get(number)
-        if passed and passed["to"] == player:
-            del self.state["passed"][number]
+    def withdraw(self, player, number, command):
+        tenure = self.ctx.seat(player).get("answered", {}).pop(number, None)
+        if tenure:
             self.say("withdrawn", question=f"q{number}", by=player, after_passing=True,
-                     text=f"q{number}: {self.name(player)} withdraws the consent. The answer was passed already; whoever "
-                          "has it is asked not to use it any more.")
-            if self.is_here(passed["from"]):
-                self.tell(passed["from"], "consent_withdrawn", question=f"q{number}",
-                          text=f"{self.name(player)} has withdrawn the consent to q{number}. Please forget the answer.")
+                     text=f"q{number}: {self.name(player)} withdraws the consent. The answer was passed on already; whoever "
+                          "has it is asked not to use it.")
+            for asker in self.ctx.players:
+                if asker["tenure"] == tenure:
+                    self.tell(asker["slot_id"], "consent_withdrawn", question=f"q{number}",
+                              text=f"{self.name(player)} has withdrawn the consent to q{number}. Please delete the answer.")
             return
-        each = self.state["open"].get(number)
-        if each is None or player not in (each["from"], each["to"]):
-            return self.refuse(player, "NO_SUCH_QUESTION", f"there is no question q{number} of yours.")
+        if number not in self.questions(player):
+            return self.refuse(player, "NO_SUCH_QUESTION", f"there is no question q{number} from or to you.")
         self.close(number, "withdrawn", f"{self.name(player)} withdraws it")
 
-    def answer(self, player, number, wish):
-        each, words = self.mine(player, number, "to"), wish.get("answer")
+    def answer(self, player, number, command):
+        each, words = self.question_to(player, number), command.get("answer")
         if not each:
             return
         if each["consent"] is None:
-            return self.refuse(player, "NO_CONSENT", f"consent first: `consent q{number}`. I kept nothing of your answer.")
+            return self.refuse(player, "NO_CONSENT", f"consent first: `consent q{number}`. Your answer was not stored.")
         if not (isinstance(words, str) and 0 < len(words.strip()) <= LONGEST):
             return self.refuse(player, "BAD_ANSWER", f"an answer has 1 to {LONGEST} characters.")
-        if not self.is_here(each["from"]):
-            return self.close(number, "withdrawn", f"{self.name(each['from'])} is gone")
-        shared = each["consent"] == "all"
-        fields = {"question": f"q{number}", "asker": each["from"], "respondent": player, "words": each["question"],
+        if number not in self.questions(each["from"]):
+            return self.close(number, "withdrawn", f"{self.name(each['from'])} has left")
+        shared, question = each["consent"] == "all", self.questions(player)[number]
+        fields = {"question": f"q{number}", "asker": each["from"], "respondent": player, "words": question,
                   "answer": words.strip()}
         text = f"q{number}, {self.name(player)} answers: \u201c{words.strip()}\u201d"
         if shared:
-            self.say("answered", shared=True, text=f"{text} (asked: \u201c{each['question']}\u201d)", **fields)
+            self.say("answered", shared=True, text=f"{text} (asked: \u201c{question}\u201d)", **fields)
         else:
             self.tell(each["from"], "answer", text=text, **fields)
             self.say("answered", shared=False, question=f"q{number}", asker=each["from"], respondent=player,
                      text=f"q{number}: {self.name(player)} has answered {self.name(each['from'])}.")
-        del self.state["open"][number]
-        self.ctx.timer(f"close:{number}", None)
-        self.state["passed"][number] = {"from": each["from"], "to": player, "shared": shared}
-        while len(self.state["passed"]) > 200:
-            del self.state["passed"][next(iter(self.state["passed"]))]
+        self.delete(number)
+        answered = self.ctx.seat(player).setdefault("answered", {})  # by number: the tenure of the player who asked
+        answered[number] = next(each["tenure"] for each in self.ctx.players if each["slot_id"] == fields["asker"])
+        if len(answered) > WITHDRAWABLE:
+            del answered[min(answered, key=int)]
 
-    # ---- Small things ----------------------------------------------------------------
+    # ---- Questions and players -------------------------------------------------------
 
-    def mine(self, player, number, role):
-        """The open question that was asked of this player; if there is none, says so."""
+    def members(self):
+        """Returns the slots of the players who opted in."""
+        return [each["slot_id"] for each in self.ctx.players if "questions" in self.ctx.seat(each["slot_id"])]
+
+    def questions(self, player):
+        """Returns the words of the open questions from and to a player, by number; {} if it left or has not opted in."""
+        return self.ctx.seat(player).get("questions", {}) if self.is_here(player) else {}
+
+    def question_to(self, player, number):
+        """Returns the open question to this player; if there is none, tells the player so."""
         each = self.state["open"].get(number)
-        if each is None or each[role] != player:
+        if each is None or each["to"] != player or number not in self.questions(player):
             self.refuse(player, "NO_SUCH_QUESTION", f"there is no open question q{number} to you.")
             return None
         return each
 
     def close(self, number, outcome, why):
-        """Ends a question without an answer, and forgets its words."""
-        each = self.state["open"].pop(number)
-        self.ctx.timer(f"close:{number}", None)
+        """Ends a question without an answer."""
+        each = self.delete(number)
         self.say("closed", question=f"q{number}", asker=each["from"], respondent=each["to"], outcome=outcome,
                  text=f"q{number} is closed: {why}.")
+
+    def delete(self, number):
+        """Deletes an open question and its words, and returns what was public of it."""
+        each = self.state["open"].pop(number)
+        self.ctx.timer(f"close:{number}", None)
+        for player in (each["from"], each["to"]):
+            self.questions(player).pop(number, None)
+        return each
 
     def refuse(self, player, reason, details):
         if self.is_here(player):
             self.tell(player, "error", reason=reason, text=details[0].upper() + details[1:])
 
     def status(self, player, public):
-        """Who can be asked, and what is open; the words only in private, to those who have them anyway."""
-        shown = []
+        """Returns who can be asked, and the open questions; with their words only in private, to those who know them."""
+        shown, words = [], {} if public else self.questions(player)
         for number, each in self.state["open"].items():
             entry = {"question": f"q{number}", "asker": each["from"], "respondent": each["to"], "consent": each["consent"]}
-            if not public and player in (each["from"], each["to"]):
-                entry["words"] = each["question"]
+            if number in words:
+                entry["words"] = words[number]
             shown.append(entry)
-        members = ", ".join(map(self.name, self.state["members"])) or "nobody yet"
-        return {"type": "status", "members": self.state["members"], "open": shown,
-                "text": f"Can be asked: {members}. Open questions: {', '.join(e['question'] for e in shown) or 'none'}."}
+        members = self.members()
+        return {"type": "status", "members": members, "open": shown,
+                "text": f"Can be asked: {', '.join(map(self.name, members)) or 'nobody yet'}. "
+                        f"Open questions: {', '.join(each['question'] for each in shown) or 'none'}."}
 
     def help(self):
         commands = ["opt in", "opt out", "ask NAME: question", "consent q1", "consent q1 share", "decline q1",
@@ -247,7 +268,7 @@ class MemoryBot:
             self.ctx.dm(player, "private", body)
 
     def find(self, whom):
-        """The slot that is meant: by its id or by its label."""
+        """Returns the slot of the player with this slot id or label; None if there is not exactly one."""
         wanted = str(whom).strip().lower() if isinstance(whom, str) else ""
         here = [(player["slot_id"], str(player["label"]).lower()) for player in self.ctx.players]
         found = [slot_id for slot_id, label in here if wanted in (slot_id, label)]
@@ -283,11 +304,11 @@ def read_params(params):
 
 
 def read(body):
-    """What a message wishes: a dict with an `action`, or None for ordinary talk."""
+    """Parses a message: returns a dict with an `action`, or None for conversation."""
     if body.get("type") == "move":  # as data: {"type": "move", "action": "ask", "to": "bob", "question": "..."}
         actions = ("opt in", "opt out", "ask", "consent", "decline", "withdraw", "answer", "status", "help")
-        wish = {key: body.get(key) for key in ("action", "to", "question", "number", "share", "answer")}
-        return wish if wish["action"] in actions else None
+        command = {key: body.get(key) for key in ("action", "to", "question", "number", "share", "answer")}
+        return command if command["action"] in actions else None
     text = str(body.get("text", "")).strip()
     if text.lower() in ("!status", "!help"):
         return {"action": text.lower()[1:]}

@@ -1,19 +1,19 @@
-"""PriceBot: reads one number from one public JSON source, for everybody at the same moment.
+"""PriceBot: reads a number from a public JSON source, and posts it so that everybody has the same one.
 
-Which source, and where in its answer the number stands, is in the params, which everybody can read:
+The params say which source, and where in its response the number is. Everybody can read them:
 
     {"url": "https://api.coinbase.com/v2/prices/BTC-USD/spot", "path": "data.amount", "label": "BTC", "unit": "USD"}
 
-`path` goes into the JSON step by step: names of objects, positions of lists, such as "data.rates.USD" or
-"results.0.price". On `!price` (or `price`) the bot fetches the source and posts
+`path` consists of names of objects and positions in lists, such as "data.rates.USD" or "results.0.price".
+On `!price` (or `price`) the bot fetches the source and posts
 
-    value        the number or text as the source wrote it, digit by digit
-    url, path    where it is from          status      the source's HTTP status
-    time         when it was asked         body_sha256 the SHA-256 of the whole answer
+    value        the number or text, with exactly the source's digits
+    url, path    the source                status      the HTTP status of the response
+    time         when it was fetched       body_sha256 the SHA-256 of the whole response
 
-The relay performs and records the fetch, so that a replay judges this code by the same answer. What it
-can't show is that the source told the truth, or that another minute had the same price. A price that is
-younger than `cache_seconds` is told again instead of being fetched again, with `cached` and its age.
+The relay performs and records the fetch, so that a replay gets the same response. That does not prove that the
+source told the truth, nor what the price was at any other time. If the last price is younger than `cache_seconds`,
+it is posted again instead of being fetched, with `cached` and its age.
 """
 
 import datetime
@@ -24,7 +24,7 @@ import requests
 
 PARAMS = {"url": None, "path": None, "label": "Price", "unit": "", "cache_seconds": 10}
 TIMEOUT = 4  # seconds: a hook may take 5
-LARGEST = 200_000  # bytes of an answer
+LARGEST = 200_000  # bytes of a response
 WORDS = ("!price", "price", "price?")
 
 
@@ -37,7 +37,7 @@ class PriceBot:
 
     def on_init(self):
         self.ctx.post("bot", {"type": "ready", "source": self.source(),
-                              "text": f"{self.params['label']}: say `!price`. I read {self.place()}."})
+                              "text": f"Post `!price` for the price of {self.params['label']}. I read {self.place()}."})
         self.ctx.set_state(self.state)
 
     def on_message(self, msg):
@@ -56,18 +56,18 @@ class PriceBot:
         if slot_id not in [player["slot_id"] for player in self.ctx.players]:
             return
         action = read(msg)
-        if action == "price":  # a price is for everybody, or it would be no common knowledge
-            self.ctx.dm(slot_id, "private", {"type": "error", "text": "Ask `!price` in the channel: all read it then."})
+        if action == "price":  # everybody must get the same price
+            self.ctx.dm(slot_id, "private", {"type": "error", "text": "Post `!price` in the channel: everybody sees it there."})
         else:
             self.ctx.dm(slot_id, "private", self.status() if action == "status" else self.help())
 
     # ---- The price -------------------------------------------------------------------
 
     def price(self):
-        """The post that answers `!price`."""
+        """Returns the answer to `!price`."""
         last = self.state["last"]
         if last and self.ctx.now - last["at"] < self.params["cache_seconds"]:
-            return self.told(last, cached=True)
+            return self.quoted(last, cached=True)
         self.state["asked"] += 1
         try:
             response = requests.get(self.params["url"], timeout=TIMEOUT, headers={"Accept": "application/json"})
@@ -78,20 +78,20 @@ class PriceBot:
         if response.status_code != 200:
             return self.failed("BAD_STATUS", f"the source answered HTTP {response.status_code}.", response.status_code)
         if len(response.content) > LARGEST:
-            return self.failed("TOO_LARGE", f"the source's answer is {len(response.content)} bytes, more than {LARGEST}.")
+            return self.failed("TOO_LARGE", f"the source's response is {len(response.content)} bytes, more than {LARGEST}.")
         try:
-            # Numbers stay the texts that they are: no digit is lost on the way.
+            # Numbers are kept as texts, so that no digit is lost.
             answer = json.loads(response.content, parse_float=str, parse_int=str, parse_constant=str)
         except (ValueError, RecursionError):
-            return self.failed("NOT_JSON", "the source's answer is not JSON.", response.status_code)
+            return self.failed("NOT_JSON", "the source's response is not JSON.", response.status_code)
         found, problem = follow(answer, self.steps)
         if problem:
             return self.failed("NO_SUCH_PATH", problem, response.status_code)
         self.state["last"] = {"at": self.ctx.now, "value": found, "status": response.status_code,
                               "body_sha256": hashlib.sha256(response.content).hexdigest()}
-        return self.told(self.state["last"], cached=False)
+        return self.quoted(self.state["last"], cached=False)
 
-    def told(self, quote, cached):
+    def quoted(self, quote, cached):
         age = round(self.ctx.now - quote["at"])
         when = f", {age} s ago" if cached else ""
         unit = f" {self.params['unit']}" if self.params["unit"] else ""
@@ -106,7 +106,7 @@ class PriceBot:
                 "time": timestamp(self.ctx.now), **self.source(),
                 "text": f"No {self.params['label']} price: {details}"}
 
-    # ---- Small things ----------------------------------------------------------------
+    # ---- Status and help -------------------------------------------------------------
 
     def source(self):
         return {"url": self.params["url"], "path": self.params["path"]}
@@ -127,10 +127,10 @@ class PriceBot:
 
 
 def follow(answer, steps):
-    """What stands in `answer` at the end of the path: (text or None, problem or None)."""
+    """Follows a path into `answer`: returns (text, None), or (None, problem)."""
     walked = []
     for step in steps:
-        here = ".".join(walked) or "the answer"
+        here = ".".join(walked) or "the response"
         if isinstance(answer, dict):
             if step not in answer:
                 names = ", ".join(list(answer)[:12]) or "nothing"
@@ -138,13 +138,13 @@ def follow(answer, steps):
             answer = answer[step]
         elif isinstance(answer, list):
             if not (step.isascii() and step.isdigit()) or int(step) >= len(answer):
-                return None, f"{here} is a list of {len(answer)}; '{step}' is none of its positions."
+                return None, f"{here} is a list of {len(answer)} items, without a position '{step}'."
             answer = answer[int(step)]
         else:
-            return None, f"{here} is a single value, so there is no '{step}' in it."
+            return None, f"{here} is a single value, without a '{step}'."
         walked.append(step)
     if isinstance(answer, bool) or not isinstance(answer, str) or not answer or len(answer) > 200:
-        return None, f"{'.'.join(walked) or 'the answer'} is neither a number nor a short text."
+        return None, f"{'.'.join(walked) or 'the response'} is neither a number nor a short text."
     return answer, None
 
 
@@ -163,7 +163,7 @@ def read_params(params):
     if not (isinstance(url, str) and url.startswith(("https://", "http://")) and len(url) < 2000):
         raise ValueError("'url' must be the http or https address of a JSON source.")
     if chosen["path"] is None:
-        raise ValueError("'path' must say where the number is, such as \"data.rates.USD\"; \"\" if it is the answer.")
+        raise ValueError("'path' must say where the number is, such as \"data.rates.USD\", or \"\" for the whole response.")
     for name in ("path", "label", "unit"):
         if not isinstance(chosen[name], str) or len(chosen[name]) > 300:
             raise ValueError(f"'{name}' must be a text.")
@@ -173,7 +173,7 @@ def read_params(params):
 
 
 def read(body):
-    """What a message asks for, or None for ordinary talk."""
+    """Parses a message: returns the action, or None for conversation."""
     if body.get("type") == "move":  # as data: {"type": "move", "action": "price"}
         return body["action"] if body.get("action") in ("price", "status", "help") else None
     text = str(body.get("text", "")).strip().lower()

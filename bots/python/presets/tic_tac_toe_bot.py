@@ -1,18 +1,19 @@
-"""TicTacToeBot: keeps the board, the turns and the rules of tic-tac-toe.
+"""TicTacToeBot: referee of tic-tac-toe, which keeps the board, the turns and the rules.
 
-The first two who sit down play; others watch. Three in a row win, a full board is a draw. There is
-nothing secret here: the log shows every move. Who begins is the first who sat down (`first="join"`),
-or is drawn with the players' own randomness (`first="random"`, by `ctx.start()`; the seed is revealed
-after the game, so that anybody can replay the draw). In a rematch the other one begins.
+The first two players who join play; others watch. Three in a row win, a full board is a draw. Nothing is
+secret: the log shows every move. The player who joined first begins (`first="join"`), or the beginner is
+drawn with the players' own randomness (`first="random"`, by `ctx.start()`; the seed is revealed after the
+game, so that anybody can replay the draw). In a rematch the other player begins. While a game runs, the bot
+holds the seats: nobody can be kicked. If the channel is closed during a game, nobody wins it.
 
-Cells are numbered 1 to 9 as they are read, or a1 (top left) to c3 (bottom right), the letter for the column:
+Cells are numbered 1 to 9 in reading order, or a1 (top left) to c3 (bottom right), the letter for the column:
 
     1 2 3        a1 b1 c1
     4 5 6        a2 b2 c2
     7 8 9        a3 b3 c3
 
-Its words: `5` or `b2`, `concede`, `rematch`, `!status`, `!help`. Data: {"cell": 5}, or
-{"type": "move", "action": "place", "value": 5}. All other talk is the players' own.
+Commands: `5` or `b2`, `concede`, `rematch`, `!status`, `!help`. Data: {"cell": 5}, or
+{"type": "move", "action": "place", "value": 5}. All other messages are ignored, so that players can talk.
 """
 
 import re
@@ -21,6 +22,7 @@ import secrets
 LINES = ((0, 1, 2), (3, 4, 5), (6, 7, 8), (0, 3, 6), (1, 4, 7), (2, 5, 8), (0, 4, 8), (2, 4, 6))
 MARKS = ("X", "O")
 CELL = re.compile(r"(?:(?:i )?(?:play|place|take|move|mark|put) (?:[xo] (?:on|at|in) )?(?:cell )?)?([1-9]|[abc][123])")
+HOLD_SECONDS, LONGEST_HOLD = 3600, 86400  # how long the seats are held after a move; the turn clock adds to it
 PARAMS = {"first": "join", "turn_seconds": None}
 
 
@@ -32,11 +34,12 @@ class TicTacToeBot:
             "phase": "waiting",  # then "playing", then "over", then "playing" again ...
             "game": 0,
             "seated": [],  # slot ids of everyone here, in the order they joined
-            "players": [],  # who plays: the first has X
-            "ready": [],  # who said `rematch`
+            "players": [],  # the two players; the first has X
+            "ready": [],  # players who posted `rematch`
             "board": [""] * 9,
             "turn": None,
             "due": None,  # when the turn's time is up
+            "held_until": None,  # until when the seats are held
         }
 
     # ---- What happens in the channel -------------------------------------------------
@@ -45,7 +48,7 @@ class TicTacToeBot:
         clock = self.params["turn_seconds"]
         self.say("bot", "prompt", first=self.params["first"], turn_seconds=clock,
                  text="Tic-tac-toe: the game starts when two are here. Post a cell, 1 to 9 or a1 to c3."
-                      + (f" A turn takes {clock} s at most; who lets it pass, loses." if clock else ""))
+                      + (f" A turn has {clock} s; a player who misses it loses." if clock else ""))
         self.remember()
 
     def on_join(self, player_id):
@@ -81,7 +84,7 @@ class TicTacToeBot:
         elif action in ("!status", "!help"):
             self.ctx.post("bot", self.status() if action == "!status" else self.help())
         else:
-            return  # ordinary talk
+            return  # conversation
         self.remember()
 
     def on_private_message(self, slot_id, msg):
@@ -91,10 +94,15 @@ class TicTacToeBot:
     def on_timer(self, name):
         state = self.state
         if name != "turn" or state["phase"] != "playing" or self.ctx.now < state["due"]:
-            return  # of a turn that is over
+            return  # the timer of an earlier turn
         late = state["turn"]
         self.end_game(self.other(late), "time", f"{self.name(late)}'s time is up.")
         self.remember()
+
+    def on_close(self):
+        if self.state["phase"] == "playing":
+            self.end_game(None, "closed", "The channel is being closed.")
+            self.remember()
 
     # ---- The game --------------------------------------------------------------------
 
@@ -111,7 +119,19 @@ class TicTacToeBot:
                  entropy_from=contributors,
                  text=f"Game {self.state['game']}: {self.name(players[0])} has X and begins, "
                       f"{self.name(players[1])} has O.{drawn}")
+        self.hold_seats()
         self.give_turn(players[0])
+
+    def hold_seats(self):
+        """Protects the players from being kicked. Each valid move calls this; it renews the hold at most every 10 minutes."""
+        state, now = self.state, self.ctx.now
+        seconds = min(LONGEST_HOLD, HOLD_SECONDS + 2 * (self.params["turn_seconds"] or 0))
+        if state["held_until"] is None or state["held_until"] - now < seconds - 600:
+            try:
+                self.ctx.hold_seats(seconds)
+                state["held_until"] = now + seconds
+            except RuntimeError:
+                pass  # only hooks of players may hold the seats; the next move does it
 
     def give_turn(self, player):
         seconds = self.params["turn_seconds"]
@@ -130,6 +150,7 @@ class TicTacToeBot:
             return self.violation(player, "BAD_TURN", f"it is {self.name(state['turn'])}'s turn.")
         if cell not in self.free():
             return self.violation(player, "BAD_MOVE", "choose a free cell: " + ", ".join(map(str, self.free())) + ".")
+        self.hold_seats()
         mark = MARKS[state["players"].index(player)]
         state["board"][cell - 1] = mark
         self.say("bot", "placed", player=player, mark=mark, cell=cell, board=state["board"],
@@ -144,13 +165,15 @@ class TicTacToeBot:
 
     def end_game(self, winner, reason, why, line=None):
         state = self.state
-        state.update(phase="over", turn=None)
+        state.update(phase="over", turn=None, held_until=None)
+        self.ctx.release_seats()
         if self.params["turn_seconds"]:
             self.ctx.timer("turn", None)
-        ending = f"{self.name(winner)} wins" if winner else "A draw"
+        ending = f"{self.name(winner)} wins" if winner else "Nobody wins" if reason == "closed" else "A draw"
+        advice = "" if reason == "closed" else "\nSay `rematch` to play again."
         self.say("bot", "game_end", game=state["game"], winner=winner, reason=reason, line=line, board=state["board"],
                  players=state["players"],
-                 text=f"{why} {ending}.\n{self.drawing()}\nSay `rematch` to play again.")
+                 text=f"{why} {ending}.\n{self.drawing()}{advice}")
         if self.params["first"] == "random" and state["game"] == 1:
             self.ctx.reveal()
 
@@ -170,9 +193,10 @@ class TicTacToeBot:
             self.say("bot", "start_vote", ready=state["ready"],
                      text=f"{self.name(player)} wants to play again. One more has to say `rematch`.")
 
-    # ---- Small things ----------------------------------------------------------------
+    # ---- Status, help and names ------------------------------------------------------
 
     def may_play(self, player):
+        """Returns whether the player may move now; if not, posts the reason."""
         state = self.state
         if state["phase"] == "waiting":
             self.violation(player, "GAME_NOT_STARTED", "the game starts when two are here.")
@@ -185,7 +209,7 @@ class TicTacToeBot:
         return False
 
     def violation(self, player, reason, details):
-        """Says that a move doesn't count. It costs the player nothing."""
+        """Posts that a move is invalid. It has no other effect."""
         self.say("control", "violation", reason=reason, player=player, details=details,
                  text=f"{self.name(player)}: {details}")
 
@@ -241,7 +265,7 @@ def read_params(params):
 
 
 def read(body):
-    """What a message asks for: (action, cell). Ordinary talk is (None, None)."""
+    """Parses a message: returns (action, cell), or (None, None) for conversation."""
     if "cell" in body:  # as data: {"cell": 5} or {"cell": "b2"}
         return "place", cell(body["cell"])
     if body.get("type") == "move":  # or {"type": "move", "action": "place", "value": 5}
@@ -260,7 +284,7 @@ def read(body):
 
 
 def cell(value):
-    """The number of a cell that was named as 5, "5" or "b2"; None if there is no such cell."""
+    """Returns the number of the cell that 5, "5" or "b2" names; None if there is no such cell."""
     if whole(value):
         return value if 1 <= value <= 9 else None
     if not isinstance(value, str):

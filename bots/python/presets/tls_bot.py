@@ -1,15 +1,15 @@
-"""TlsBot: shows the certificate of a web server, to everybody in the channel at the same moment.
+"""TlsBot: posts the certificate of a web server, so that everybody in the channel sees the same one.
 
     !cert example.com          !cert example.com:8443
 
-It connects to the server, asks for its certificate, and posts subject, issuer, validity, names, serial number
-and the SHA-256 fingerprint (of the certificate as DER, as browsers show it); and whether the certificate holds:
+It connects to the server, requests its certificate, and posts subject, issuer, validity, names, serial number
+and the SHA-256 fingerprint (of the certificate as DER, as browsers show it), and whether the certificate is valid:
 
-    verified: true     it is valid now, is for this host, and was issued by an authority that the relay trusts
-    verified: false    it isn't; `problem` says why. What the certificate says of itself is then a mere claim.
+    verified: true     it has not expired, is for this host, and was issued by an authority that the relay trusts
+    verified: false    it is not valid; `problem` says why. Nobody has confirmed what such a certificate contains
 
-The relay performs and records the connection, so that a replay judges this code by the same bytes. That
-the server answered the relay is not to say that it answers everybody alike.
+The relay makes and records the connection, so that a replay gets the same bytes. That does not prove that the
+server presents the same certificate to everybody.
 """
 
 import base64
@@ -36,7 +36,7 @@ class TlsBot:
         self.state = ctx.get_state() or {"looked": 0, "last": None}
 
     def on_init(self):
-        self.ctx.post("bot", {"type": "ready", "text": "Say `!cert example.com` to see a server's TLS certificate."})
+        self.ctx.post("bot", {"type": "ready", "text": "Post `!cert example.com` to see a server's TLS certificate."})
 
     def on_message(self, msg):
         if msg["sender"].startswith("bot:") or msg["kind"] != "user":
@@ -56,7 +56,7 @@ class TlsBot:
     # ---- The certificate -------------------------------------------------------------
 
     def look(self, host, port):
-        """The post that answers `!cert`."""
+        """Returns the answer to `!cert`."""
         if not (isinstance(host, str) and HOST.fullmatch(host.lower())):
             return self.failed("BAD_HOST", "name a host such as example.com, or example.com:8443.", None, None)
         if not (isinstance(port, int) and not isinstance(port, bool) and 1 <= port <= 65535):
@@ -76,7 +76,7 @@ class TlsBot:
         except TimeoutError:
             return self.failed("TIMEOUT", f"{host}:{port} did not answer in time.", host, port)
         except ssl.SSLError as error:
-            return self.failed("TLS", f"{host}:{port} does not speak TLS with me: {error}"[:500], host, port)
+            return self.failed("TLS", f"{host}:{port} did not complete the TLS handshake: {error}"[:500], host, port)
         except OSError as error:
             return self.failed("UNREACHABLE", f"{host}:{port} can't be reached: {error}"[:500], host, port)
         try:
@@ -111,17 +111,17 @@ class TlsBot:
 
 
 def fetch(host, port, context):
-    """The server's certificate as DER, and the version of TLS that was spoken."""
+    """Returns the server's certificate as DER, and the negotiated TLS version."""
     with socket.create_connection((host, port), timeout=TIMEOUT) as plain:
         with context.wrap_socket(plain, server_hostname=host) as secured:
             return secured.getpeercert(binary_form=True), secured.version()
 
 
-# ---- What a certificate says: DER (X.690), X.509 (RFC 5280) --------------------------
+# ---- Parsing of certificates: DER (X.690), X.509 (RFC 5280) --------------------------
 
 
 def parts(der):
-    """The elements of a DER sequence: [(tag, content), ...]."""
+    """Returns the elements of a DER sequence: [(tag, content), ...]."""
     found, at = [], 0
     while at < len(der):
         tag, length, at = der[at], der[at + 1], at + 2
@@ -136,9 +136,9 @@ def parts(der):
 
 
 def certificate(der):
-    """Subject, issuer, validity, serial number and names of a certificate."""
+    """Returns subject, issuer, validity, serial number and names of a certificate."""
     fields = parts(parts(parts(der)[0][1])[0][1])
-    if fields[0][0] == 0xA0:  # the version, which need not be there
+    if fields[0][0] == 0xA0:  # the version, which is optional
         fields = fields[1:]
     serial, _, issuer, validity, subject = [content for _, content in fields[:5]]
     not_before, not_after = [time(*each) for each in parts(validity)]
@@ -154,7 +154,7 @@ def certificate(der):
 
 
 def distinguished(der):
-    """[["commonName", "example.com"], ...] in the certificate's order."""
+    """Returns a distinguished name as [["commonName", "example.com"], ...], in the certificate's order."""
     found = []
     for _, relative in parts(der):
         for _, pair in parts(relative):
@@ -165,7 +165,7 @@ def distinguished(der):
 
 
 def identifier(der):
-    """An object identifier, such as 2.5.4.3."""
+    """Returns an object identifier, such as 2.5.4.3."""
     numbers, value = [], 0
     for byte in der:
         value = value << 7 | byte & 0x7F
@@ -176,9 +176,9 @@ def identifier(der):
 
 
 def time(tag, content):
-    """A UTCTime or GeneralizedTime, as 2026-01-31T12:00:00Z."""
+    """Returns a UTCTime or GeneralizedTime as 2026-01-31T12:00:00Z."""
     text = content.decode("ascii")
-    if tag == 0x17:  # two digits for the year: up to 49 it is 20xx
+    if tag == 0x17:  # two digits for the year; 00 to 49 mean 20xx
         text = ("20" if int(text[:2]) < 50 else "19") + text
     if not (len(text) == 15 and text[:14].isdigit() and text[14] == "Z"):
         raise ValueError("the certificate's validity can't be read")
@@ -186,7 +186,7 @@ def time(tag, content):
 
 
 def name(tag, content):
-    """One of the names that a certificate is for."""
+    """Returns one of the names that a certificate is for."""
     if tag == 0x87:
         if len(content) == 4:
             return "IP:" + ".".join(map(str, content))
@@ -211,7 +211,7 @@ def written(pairs):
 
 
 def read(body):
-    """What a message asks for: (action, host, port). Ordinary talk is (None, None, None)."""
+    """Parses a message: returns (action, host, port), or (None, None, None) for conversation."""
     if body.get("type") == "move":  # as data: {"type": "move", "action": "cert", "host": "example.com"}
         action = body.get("action")
         return (action if action in ("cert", "status", "help") else None), body.get("host"), body.get("port", 443)

@@ -13,6 +13,8 @@ import secrets
 PRESETS = pathlib.Path(__file__).parent.parent / "presets"
 FORMULA = "sha256(text + '|' + salt)"
 MAX_TIMERS = 16
+MAX_HOLD_SECONDS = 24 * 3600
+HOOKS_OF_PLAYERS = ("on_join", "on_message", "on_private_message")
 
 
 def load(name):
@@ -26,14 +28,15 @@ def load(name):
 class Context:
     """The `ctx` of one hook; collects its effects."""
 
-    def __init__(self, persisted, slots, now=1_700_000_000.0, env=None, params=None, contributors=None):
-        self.persisted = json.loads(json.dumps(persisted))  # state, commitments, timers and stream
-        self.slots = slots
+    def __init__(self, persisted, slots, now=1_700_000_000.0, env=None, params=None, contributors=None, may_hold_seats=True):
+        self.persisted = json.loads(json.dumps(persisted))  # state, seats, commitments, timers and stream
+        self.may_hold_seats = may_hold_seats
+        self.slots = [{key: value for key, value in slot.items() if key != "tenure"} for slot in slots]
         self.now = now
         self.env = dict(env or {})
         self.params = params or {}
         self.channel_id, self.bot_id, self.workspace = "chn_1", "bot_it_0", "/nowhere"
-        self.players = [{"slot_id": s["slot_id"], "label": s["label"]}
+        self.players = [{"slot_id": s["slot_id"], "label": s["label"], "tenure": s["tenure"]}
                         for s in slots if s["kind"] == "invite" and s["filled"]]
         self.contributors = [p["slot_id"] for p in self.players] if contributors is None else contributors
         self.effects = []
@@ -51,6 +54,20 @@ class Context:
         if slot_id not in [player["slot_id"] for player in self.players]:
             raise ValueError(f"no player holds slot {slot_id!r}")
         self.effects.append({"kind": kind, "to": slot_id, "body": checked_body(body)})
+
+    def seat(self, slot_id):
+        if slot_id not in self.persisted["seats"]:
+            raise ValueError(f"no player holds slot {slot_id!r}")
+        return self.persisted["seats"][slot_id]
+
+    def hold_seats(self, seconds):
+        assert 0 < seconds <= MAX_HOLD_SECONDS, "at most 24 hours"
+        if not self.may_hold_seats:
+            raise RuntimeError("only a hook that a player's message or arrival started may hold the seats")
+        self.persisted["held_until"] = self.now + seconds
+
+    def release_seats(self):
+        self.persisted["held_until"] = None
 
     def timer(self, name, seconds):
         timers = self.persisted["timers"]
@@ -106,9 +123,11 @@ class FakeChannel:
         self.contributors = contributors
         self.now = 1_700_000_000.0
         self.slots = [{"slot_id": "s0", "label": "referee", "kind": "bot", "filled": True}]
-        self.slots += [{"slot_id": f"s{n}", "label": label, "kind": "invite", "filled": False}
+        self.slots += [{"slot_id": f"s{n}", "label": label, "kind": "invite", "filled": False, "tenure": None}
                        for n, label in enumerate(labels, 1)]
-        self.persisted = {"state": "{}", "timers": {}, "commitments": {}, "committed": 0, "stream": None}
+        self.persisted = {"state": "{}", "seats": {}, "timers": {}, "commitments": {}, "committed": 0, "stream": None,
+                          "held_until": None}
+        self.tenures = 0
         self.log = []
         self.run_hook("on_init")
 
@@ -125,9 +144,15 @@ class FakeChannel:
         """The running timers, with their remaining seconds."""
         return {name: due - self.now for name, due in self.persisted["timers"].items()}
 
+    @property
+    def held_seconds(self):
+        """The time for which the bot still holds the seats."""
+        return max(0, (self.persisted["held_until"] or 0) - self.now)
+
     def run_hook(self, hook, *args):
         """Runs one hook; returns the bodies that it posted."""
-        ctx = Context(self.persisted, json.loads(json.dumps(self.slots)), self.now, self.env, self.params, self.contributors)
+        ctx = Context(self.persisted, json.loads(json.dumps(self.slots)), self.now, self.env, self.params, self.contributors,
+                      hook in HOOKS_OF_PLAYERS)
         bot = self.bot_class(ctx, json.loads(json.dumps(self.params)))
         method = getattr(bot, hook, None)
         if method is not None:
@@ -139,23 +164,38 @@ class FakeChannel:
     def join(self, *seats):
         posted = []
         for seat in seats:
-            self.slots[int(seat[1:])]["filled"] = True
+            slot = self.slots[int(seat[1:])]
+            if not slot["filled"]:
+                self.tenures += 1
+                slot.update(filled=True, tenure=self.tenures)
+                self.persisted["seats"][seat] = {}
             posted += self.run_hook("on_join", seat)
         return posted
 
-    def leave(self, seat):
-        self.slots[int(seat[1:])]["filled"] = False
-        return self.run_hook("on_leave", seat)
+    def leave(self, seat, hook_fails=False):
+        """A player leaves or is kicked. The seat's dict is dropped even if the hook fails."""
+        self.slots[int(seat[1:])].update(filled=False, tenure=None)
+        posted = [] if hook_fails else self.run_hook("on_leave", seat)
+        del self.persisted["seats"][seat]
+        return posted
+
+    def close(self):
+        return self.run_hook("on_close")
+
+    def tenure_of(self, sender):
+        return next((slot.get("tenure") for slot in self.slots if slot["slot_id"] == sender), None)
 
     def post(self, seat, text=None, kind="user", **data):
         body = dict(data) if text is None else dict(data, text=text)
-        return self.run_hook("on_message", {"id": 1, "channel_id": "chn_1", "sender": seat, "kind": kind,
-                                        "body": body, "ts": "2026-01-01T00:00:00.000Z", "to_slot": None})
+        msg = {"id": 1, "channel_id": "chn_1", "sender": seat, "kind": kind, "body": body,
+               "ts": "2026-01-01T00:00:00.000Z", "to_slot": None}
+        tenure = self.tenure_of(seat)
+        return self.run_hook("on_message", msg if tenure is None else msg | {"tenure": tenure})
 
     def dm_effects(self, seat, text):
         """Sends a private message to the bot; returns its effects, each with its addressee as `to`."""
         before = len(self.log)
-        self.run_hook("on_private_message", seat, {"text": text})
+        self.run_hook("on_private_message", seat, {"text": text, "tenure": self.tenure_of(seat)})
         return self.log[before:]
 
     def dm(self, seat, text):

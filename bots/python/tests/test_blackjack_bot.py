@@ -108,7 +108,8 @@ class Proof(unittest.TestCase):
         self.assertIsNone(channel.persisted["stream"], "the seed is revealed after the round")
 
     def test_one_deck_is_enough_for_five_players(self):
-        channel = FakeChannel(blackjack.BlackjackBot, *"abcdef", decks=1)
+        bot = type("BlackjackBot", (Stacked,), {"first": ("2S", "3S", "4S", "5S", "6S", "9H")})  # no blackjack ends the round
+        channel = FakeChannel(bot, *"abcdef", decks=1)
         channel.join("s1", "s2", "s3", "s4", "s5", "s6")
         for n in range(1, 6):
             posted = channel.post(f"s{n}", "bet 10")
@@ -279,6 +280,73 @@ class Leaving(unittest.TestCase):
     def test_joining_twice_changes_nothing(self):
         channel = channel_with_cards("2S", "9H", "5S", "8H")
         self.assertEqual(channel.join("s1"), [])
+
+
+class Offers(unittest.TestCase):
+    def offered(self, *cards, move=None, **params):
+        channel = channel_with_cards(*cards, **params)
+        if move:
+            channel.post("s1", move)
+        turn = channel.last("turn")
+        for action in ("double", "split"):
+            self.assertEqual(action in turn["text"], action in turn["moves"], turn["text"])
+        for action in {"hit", "stand", "double", "split"} - set(turn["moves"]):
+            self.assertEqual(types(channel.post("s1", action)), ["violation"])
+        return turn["moves"]
+
+    def test_only_moves_that_are_accepted_are_offered(self):
+        self.assertEqual(self.offered("3S", "9H", "9S", "8H"), ["hit", "stand", "double"])
+        self.assertEqual(self.offered("3S", "9H", "3D", "8H"), ["hit", "stand", "double", "split"])
+        self.assertEqual(self.offered("3S", "9H", "9S", "8H", "2D", move="hit"), ["hit", "stand"])
+        self.assertEqual(self.offered("3S", "9H", "3D", "8H", "3C", "2D", move="split"), ["hit", "stand", "double"])
+        self.assertEqual(self.offered("3S", "9H", "3D", "8H", chips=60), ["hit", "stand"])
+
+    def test_the_dealer_refers_to_nothing_that_players_cannot_get(self):
+        self.assertNotIn("examples/", pathlib.Path(blackjack.__file__).read_text())
+
+
+class Closing(unittest.TestCase):
+    def test_open_hands_stand_and_everything_is_opened(self):
+        channel = channel_with_cards("2S", "3S", "9H", "5S", "6S", "8H", players=2, turn_seconds=30)
+        self.assertEqual(types(channel.close()), ["dealer", "round_end", "shoe_opened"])
+        end, opened = channel.last("round_end"), channel.last("shoe_opened")
+        self.assertEqual((end["reason"], [result["outcome"] for result in end["results"]]), ("closed", ["loses", "loses"]))
+        self.assertNotIn("next round", end["text"])
+        text = json.dumps(opened["shoe"], separators=(",", ":"))
+        self.assertEqual("sha256:" + hashlib.sha256(f"{text}|{opened['salt']}".encode()).hexdigest(),
+                         channel.last("round_start")["commitment"])
+        self.assertEqual(channel.persisted["commitments"], {})
+        self.assertIsNone(channel.persisted["stream"], "the seed is revealed too")
+        self.assertEqual((channel.timers, channel.held_seconds), ({}, 0))
+
+    def test_between_rounds_there_is_nothing_to_open(self):
+        channel = FakeChannel(blackjack.BlackjackBot, "alice", "bob")
+        channel.join("s1", "s2")
+        channel.post("s1", "bet 50")
+        self.assertEqual(channel.close(), [])
+
+
+class HeldSeats(unittest.TestCase):
+    def test_a_round_holds_the_seats_until_it_ends(self):
+        channel = channel_with_cards("2S", "9H", "5S", "8H", "2D")
+        self.assertEqual(channel.held_seconds, 3600)
+        channel.advance(3000)
+        channel.post("s1", "split")
+        self.assertEqual(channel.held_seconds, 600, "a move that is refused renews nothing")
+        channel.post("s1", "hit")
+        self.assertEqual(channel.held_seconds, 3600)
+        channel.post("s1", "stand")
+        self.assertEqual((channel.last("round_end")["reason"], channel.held_seconds), ("played", 0))
+
+    def test_a_round_that_a_leaver_started_holds_the_seats_at_the_first_move(self):
+        bot = type("BlackjackBot", (Stacked,), {"first": ("2S", "9H", "5S", "8H", "2D")})
+        channel = FakeChannel(bot, "alice", "bob")
+        channel.join("s1", "s2")
+        channel.post("s1", "bet 10")
+        self.assertIn("turn", types(channel.leave("s2")))
+        self.assertEqual(channel.held_seconds, 0)
+        channel.post("s1", "hit")
+        self.assertEqual(channel.held_seconds, 3600)
 
 
 class Clock(unittest.TestCase):

@@ -84,6 +84,21 @@ class Acceptance(unittest.TestCase):
         self.assertEqual(types(channel.post("s2", f"accept {channel.last('terms')['terms_hash']}")), ["accepted"])
         self.assertEqual(types(claim(channel)), ["claimed"])
 
+    def test_an_acceptance_never_passes_to_the_next_holder_of_a_seat(self):
+        channel = in_force()
+        channel.leave("s2", hook_fails=True)
+        channel.join("s2")
+        self.assertEqual(claim(channel)[0]["reason"], "NOT_IN_FORCE")
+        self.assertEqual(types(channel.post("s2", f"accept {channel.last('terms')['terms_hash']}")), ["accepted"])
+
+    def test_the_acceptance_of_a_former_holder_does_not_bring_the_contract_into_force(self):
+        channel = offered()
+        right = channel.last("terms")["terms_hash"]
+        channel.post("s2", f"accept {right}")
+        channel.leave("s2", hook_fails=True)
+        channel.join("s2")
+        self.assertEqual(channel.post("s1", f"accept {right}")[0]["missing"], ["bob"])
+
     def test_different_terms_have_different_hashes(self):
         hashes = {offered(**change).last("terms")["terms_hash"]
                   for change in ({}, {"amount": 101}, {"text": "x"}, {"judge": JUDGE}, {"evidence": {}})}
@@ -178,6 +193,51 @@ class Rulings(unittest.TestCase):
         claim(channel)
         channel.advance(1000)
         self.assertEqual(channel.last("settled")["net"], {"alice": -150, "bob": 150})
+
+
+class HeldSeats(unittest.TestCase):
+    def test_a_contract_in_force_holds_the_seats_until_it_is_settled(self):
+        channel = offered()
+        right = channel.last("terms")["terms_hash"]
+        channel.post("s1", f"accept {right}")
+        self.assertEqual(channel.held_seconds, 0)
+        channel.post("s2", f"accept {right}")
+        self.assertEqual(channel.held_seconds, 86_400)
+        channel.advance(1000)
+        self.assertEqual((channel.log[-1]["body"]["type"], channel.held_seconds), ("settled", 0))
+
+    def test_commands_of_the_parties_renew_the_hold(self):
+        channel = in_force(deadline_seconds=100_000)
+        channel.advance(80_000)
+        for seat, text in (("s3", "!status"), ("s1", "hello")):
+            channel.post(seat, text)
+            channel.dm("s3", text)
+        self.assertEqual(channel.held_seconds, 6400)
+        channel.dm("s2", "!status")
+        self.assertEqual(channel.held_seconds, 86_400)
+        channel.advance(10_000)
+        claim(channel, {})
+        self.assertEqual(channel.held_seconds, 86_400)
+
+
+class Closing(unittest.TestCase):
+    def test_a_contract_in_force_ends_with_what_was_ruled_and_what_was_not(self):
+        terms = copy.deepcopy(TERMS)
+        terms["obligations"].append(dict(terms["obligations"][0], id="pay", by="alice", to="bob", amount=0, penalty=50,
+                                         evidence={}, objection_seconds=0))
+        channel = offered(terms)
+        for seat in ("s1", "s2"):
+            channel.post(seat, f"accept {channel.last('terms')['terms_hash']}")
+        channel.post("s1", "claim pay")
+        claim(channel)
+        [end] = channel.close()
+        self.assertEqual((end["type"], end["reason"]), ("unsettled", "closed"))
+        self.assertEqual(end["outcomes"], {"deliver": "claimed", "pay": "fulfilled"})
+        self.assertEqual((end["net"], channel.held_seconds), ({"alice": 0, "bob": 0}, 0))
+        self.assertEqual(channel.close(), [])
+
+    def test_a_contract_that_is_not_in_force_ends_without_a_word(self):
+        self.assertEqual(offered().close(), [])
 
 
 class Judge(unittest.TestCase):

@@ -6,6 +6,7 @@ import pathlib
 import subprocess
 import sys
 import unittest
+from unittest import mock
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
@@ -374,6 +375,67 @@ class Leaving(unittest.TestCase):
         self.channel.leave("s2")
         self.assertEqual(self.channel.run_hook("on_leave", "s2"), [])
         self.assertEqual(self.channel.run_hook("on_leave", "s9"), [])
+
+
+class Closing(unittest.TestCase):
+    def test_a_game_in_progress_is_revealed(self):
+        channel = GuessChannel("alice", "bob", turn_seconds=60)
+        channel.join("s1", "s2")
+        channel.post("s1", guess=channel.wrong_guess())
+        target = channel.secret
+        self.assertEqual(types(channel.close()), ["bot:reveal", "game_end"])
+        reveal, end = channel.last("bot:reveal"), channel.last("game_end")
+        self.assertEqual(hashlib.sha256(f"{target}{reveal['salt']}".encode()).hexdigest(),
+                         channel.last("bot:commit")["commitment_hash"])
+        self.assertEqual((end["winner"], end["reason"], end["target"]), (None, "closed", target))
+        self.assertNotIn("play again", end["text"])
+        self.assertIsNone(channel.persisted["stream"], "the seed is revealed too")
+        self.assertEqual((channel.timers, channel.held_seconds), ({}, 0))
+
+    def test_without_a_game_there_is_nothing_to_reveal(self):
+        channel = GuessChannel("alice", "bob")
+        self.assertEqual(channel.close(), [])
+        channel.join("s1", "s2")
+        channel.post("s1", "concede")
+        self.assertEqual(channel.close(), [])
+
+
+class HeldSeats(unittest.TestCase):
+    def test_a_game_holds_the_seats_until_it_ends(self):
+        channel = GuessChannel("alice", "bob")
+        channel.join("s1")
+        self.assertEqual(channel.held_seconds, 0)
+        channel.join("s2")
+        self.assertEqual(channel.held_seconds, 3600)
+        channel.post("s1", "concede")
+        self.assertEqual(channel.held_seconds, 0)
+
+    def test_moves_renew_the_hold_but_messages_do_not(self):
+        channel = GuessChannel("alice", "bob", range=[1, 1000])
+        channel.join("s1", "s2")
+        channel.advance(60)
+        channel.post("s1", guess=channel.wrong_guess())
+        self.assertEqual(channel.held_seconds, 3540, "a hold that was just renewed is not renewed again")
+        channel.advance(3000)
+        for seat, text in (("s1", "!status"), ("s1", "guess 1"), ("s2", "guess 5000"), ("s2", "hello")):
+            channel.post(seat, text)
+        self.assertEqual(channel.held_seconds, 540)
+        channel.post("s2", guess=channel.wrong_guess())
+        self.assertEqual(channel.held_seconds, 3600)
+
+    def test_slow_clocks_lengthen_the_hold(self):
+        for seconds, expected in ((60, 3720), (3600, 10_800), (86_400, 86_400)):
+            channel = GuessChannel("alice", "bob", turn_seconds=seconds)
+            channel.join("s1", "s2")
+            self.assertEqual(channel.held_seconds, expected)
+
+    def test_a_game_that_may_not_hold_the_seats_starts_and_holds_them_at_the_first_move(self):
+        channel = GuessChannel("alice", "bob")
+        with mock.patch.object(fake_channel, "HOOKS_OF_PLAYERS", ()):  # as when the bot is attached to seated players
+            self.assertIn("game_start", types(channel.join("s1", "s2")))
+        self.assertEqual(channel.held_seconds, 0)
+        channel.post("s1", guess=channel.wrong_guess())
+        self.assertEqual(channel.held_seconds, 3600)
 
 
 class Commands(unittest.TestCase):

@@ -45,8 +45,8 @@ class Exchange(unittest.TestCase):
         self.assertNotIn(QUESTION, self.seen_by("s3"))
         self.assertNotIn(ANSWER, self.seen_by("s3"))
         self.assertEqual(channel.timers, {})
-        self.assertNotIn(QUESTION, channel.persisted["state"], "texts are deleted once they are delivered")
-        self.assertNotIn(ANSWER, channel.persisted["state"])
+        self.assertNotIn(QUESTION, json.dumps(channel.persisted), "texts are deleted once they are delivered")
+        self.assertNotIn(ANSWER, json.dumps(channel.persisted))
 
     def test_a_shared_answer_is_public(self):
         channel = self.asked_question()
@@ -59,7 +59,7 @@ class Exchange(unittest.TestCase):
         channel = self.asked_question()
         [effects] = channel.dm_effects("s2", f"answer q1: {ANSWER}")
         self.assertEqual((effects["to"], effects["body"]["reason"]), ("s2", "NO_CONSENT"))
-        self.assertNotIn(ANSWER, channel.persisted["state"])
+        self.assertNotIn(ANSWER, json.dumps(channel.persisted))
         for other in ("s1", "s3"):
             self.assertEqual(channel.dm_effects(other, "consent q1")[0]["body"]["reason"], "NO_SUCH_QUESTION")
             self.assertEqual(channel.dm_effects(other, f"answer q1: {ANSWER}")[0]["body"]["reason"], "NO_SUCH_QUESTION")
@@ -83,7 +83,7 @@ class Exchange(unittest.TestCase):
         channel = self.asked_question()
         self.assertEqual(channel.post("s2", "decline q1")[0]["outcome"], "declined")
         self.assertEqual(channel.dm_effects("s2", "consent q1")[0]["body"]["reason"], "NO_SUCH_QUESTION")
-        self.assertNotIn(QUESTION, channel.persisted["state"])
+        self.assertNotIn(QUESTION, json.dumps(channel.persisted))
 
     def test_withdrawing_before_the_answer_closes_the_question(self):
         for who in ("s1", "s2"):
@@ -110,7 +110,7 @@ class Exchange(unittest.TestCase):
         self.assertEqual(channel.post("s2", "opt out"), [])
         channel = self.asked_question()
         self.assertEqual(types(channel.leave("s1")), ["opted_out", "closed"])
-        self.assertEqual(channel.state["members"], ["s2"])
+        self.assertEqual(channel.post("s3", "!status")[0]["members"], ["s2"])
         channel.join("s1")
         self.assertEqual(channel.dm("s1", "ask bob: x")[0]["reason"], "NOT_OPTED_IN", "the next holder is somebody else")
 
@@ -127,7 +127,7 @@ class Exchange(unittest.TestCase):
         self.assertEqual(channel.dm("s1", "ask bob: one more?")[0]["reason"], "TOO_MANY")
         for n in range(5):
             channel.dm_effects("s2", f"ask s1: {n}?")
-        self.assertEqual(len(channel.state["open"]), 10)
+        self.assertEqual(len(channel.post("s3", "!status")[0]["open"]), 10)
         self.assertEqual(len(channel.timers), 10)
         self.assertEqual(channel.dm("s2", "ask alice: " + "x" * 4001)[0]["reason"], "BAD_QUESTION")
 
@@ -159,6 +159,56 @@ class Exchange(unittest.TestCase):
         self.assertIn(QUESTION, json.dumps(channel.dm("s2", "!status")))
         self.assertNotIn(QUESTION, json.dumps(channel.dm("s3", "!status")))
         self.assertEqual(types(channel.dm("s3", "!help") + channel.post("s3", "!help")), ["help", "help"])
+
+    def test_the_words_of_a_question_are_kept_in_the_seats_of_those_who_know_them(self):
+        channel = self.asked_question()
+        self.assertNotIn(QUESTION, channel.persisted["state"])
+        self.assertIn(QUESTION, json.dumps(channel.persisted["seats"]["s1"]))
+        self.assertIn(QUESTION, json.dumps(channel.persisted["seats"]["s2"]))
+        self.assertEqual(channel.persisted["seats"]["s3"], {})
+
+    def test_the_next_holder_of_a_seat_gets_nothing_of_its_predecessor(self):
+        for seat in ("s1", "s2"):
+            for hook_fails in (False, True):
+                with self.subTest(seat=seat, hook_fails=hook_fails):
+                    self.setUp()
+                    channel = self.asked_question()
+                    if seat == "s2":
+                        channel.dm_effects("s2", "consent q1")
+                    channel.leave(seat, hook_fails=hook_fails)
+                    before = len(channel.log)
+                    channel.join(seat)
+                    self.assertNotIn(QUESTION, json.dumps(channel.dm(seat, "!status")))
+                    self.assertEqual(channel.dm(seat, f"answer q1: {ANSWER}")[0]["reason"], "NO_SUCH_QUESTION")
+                    self.assertEqual(channel.dm(seat, "withdraw q1")[0]["reason"], "NO_SUCH_QUESTION")
+                    self.assertEqual(channel.dm(seat, "ask carol: what?")[0]["reason"], "NOT_OPTED_IN")
+                    other = "s2" if seat == "s1" else "s1"
+                    self.assertEqual(channel.dm(other, f"ask {seat}: what?")[0]["reason"], "NOT_OPTED_IN")
+                    if seat == "s1":  # the answer is for the asker, who is gone
+                        channel.dm_effects("s2", "consent q1")
+                        channel.dm_effects("s2", f"answer q1: {ANSWER}")
+                    to_seat = [effect["body"] for effect in channel.log[before:] if effect["to"] == seat]
+                    self.assertNotIn(ANSWER, json.dumps(to_seat))
+                    self.assertNotIn(QUESTION, json.dumps(to_seat))
+
+    def test_an_answer_cannot_be_withdrawn_by_the_next_holder_nor_is_the_next_holder_notified(self):
+        for seat in ("s1", "s2"):
+            self.setUp()
+            channel = self.asked_question()
+            channel.dm_effects("s2", "consent q1")
+            channel.dm_effects("s2", f"answer q1: {ANSWER}")
+            channel.leave(seat, hook_fails=True)
+            channel.join(seat)
+            effects = channel.dm_effects("s2", "withdraw q1")
+            expected = ["withdrawn"] if seat == "s1" else ["error"]
+            self.assertEqual(types([effect["body"] for effect in effects]), expected)
+
+    def test_closing_the_channel_closes_open_questions_without_their_words(self):
+        channel = self.asked_question()
+        [closed] = channel.close()
+        self.assertEqual((closed["question"], closed["outcome"], channel.timers), ("q1", "closed", {}))
+        self.assertNotIn(QUESTION, json.dumps(closed))
+        self.assertNotIn(QUESTION, json.dumps(channel.persisted))
 
     def test_invalid_params_are_refused(self):
         for params, word in (({"x": 1}, "no parameter"), ({"hours": 0}, "'hours'"), ({"open_questions": 17}, "'open_questions'")):

@@ -72,7 +72,7 @@ class PriceTest(unittest.TestCase):
             self.assertEqual(self.channel(answer, path).post("s1", "price")[0]["value"], value)
         self.assertEqual(self.channel(b"42", "").post("s1", "price")[0]["value"], "42")
         for path, word in (("data.rate", "data has no 'rate'; it has: rates, list, flag"), ("data.list.1", "a list of 1"),
-                           ("data.list.x", "none of its positions"), ("data.rates.USD.x", "a single value"),
+                           ("data.list.x", "without a position"), ("data.rates.USD.x", "a single value"),
                            ("data", "neither a number"), ("data.flag", "neither a number")):
             [posted] = self.channel(answer, path).post("s1", "price")
             self.assertEqual((posted["type"], posted["reason"]), ("price_error", "NO_SUCH_PATH"))

@@ -83,6 +83,30 @@ class Play(unittest.TestCase):
         self.assertEqual(channel.dm("s3", "what?"), channel.post("s2", "!help"))
 
 
+class ClosingAndHolding(unittest.TestCase):
+    def test_closing_in_mid_game_ends_it_and_reveals_the_draw(self):
+        channel = begun(first="random", turn_seconds=60)
+        played(channel, 5)
+        [end] = channel.close()
+        self.assertEqual((end["type"], end["winner"], end["reason"]), ("game_end", None, "closed"))
+        self.assertNotIn("rematch", end["text"])
+        self.assertNotIn("draw", end["text"])
+        self.assertIsNone(channel.persisted["stream"])
+        self.assertEqual((channel.timers, channel.held_seconds), ({}, 0))
+        self.assertEqual(channel.close(), [])
+
+    def test_a_game_holds_the_seats_and_moves_renew_it(self):
+        channel = begun()
+        self.assertEqual(channel.held_seconds, 3600)
+        channel.advance(3000)
+        channel.post("s2", "5")
+        self.assertEqual(channel.held_seconds, 600, "an invalid move renews nothing")
+        channel.post("s1", "5")
+        self.assertEqual(channel.held_seconds, 3600)
+        channel.post("s2", "concede")
+        self.assertEqual(channel.held_seconds, 0)
+
+
 class BetweenGames(unittest.TestCase):
     def test_conceding_and_leaving_end_the_game_and_a_rematch_starts_one(self):
         channel = begun()

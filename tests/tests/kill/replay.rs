@@ -107,9 +107,18 @@ fn causes(log: &[Message]) -> Vec<Option<u64>> {
                 assert_eq!(sender, bot_id, "the effects of a hook and its bot:ran are one batch: {message:?}");
                 *cause = Some(*trigger);
             }
-            // The relay's own entries for a bot that opens its stream or reveals its seed are among the hook's effects.
-            (_, Some(SystemEvent::EntropyOpened { bot_id: of, .. } | SystemEvent::SeedRevealed { bot_id: of, .. })) => {
-                let (bot_id, trigger) = call.as_ref().expect("a stream's change is followed by its bot:ran");
+            // The relay's own entries for a bot that opens its stream, reveals its seed, or holds or releases the seats are
+            // among the hook's effects.
+            (
+                _,
+                Some(
+                    SystemEvent::EntropyOpened { bot_id: of, .. }
+                    | SystemEvent::SeedRevealed { bot_id: of, .. }
+                    | SystemEvent::SeatsHeld { bot_id: of, .. }
+                    | SystemEvent::SeatsReleased { bot_id: of },
+                ),
+            ) => {
+                let (bot_id, trigger) = call.as_ref().expect("an effect of a hook is followed by its bot:ran");
                 assert_eq!(&of, bot_id, "the effects of a hook and its bot:ran are one batch: {message:?}");
                 *cause = Some(*trigger);
             }
