@@ -1,7 +1,8 @@
 """Channels that an earlier build exported replay without any difference.
 
 `tests/exports` contains one channel for each preset, written by `examples/... --keep tests/exports`, and by the demo's
-players for GuessBot. They are never regenerated: a build that replays them differently has changed the behaviour of bots.
+players for GuessBot, whose second game ends when the channel is closed. They are recorded again only if the format of the
+log changes: otherwise a build that replays them differently has changed the behaviour of bots.
 """
 
 import copy
