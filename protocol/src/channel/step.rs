@@ -104,6 +104,10 @@ impl<S: Salts> Step<S> {
             Sender::System => draft.body.parse::<SystemEvent>().is_ok_and(|event| event.is_by_member()),
             Sender::Bot(_) => false,
         };
+        self.push_after_timers(draft, is_by_member)
+    }
+
+    fn push_after_timers(&mut self, draft: Draft, is_by_member: bool) -> Result<&Arc<Entry>, Error> {
         if !is_by_member || !self.is_timer_due() {
             let salt = self.salts.salt(self.state.size() + 1);
             return self.push_salted(draft, salt);
@@ -146,7 +150,7 @@ impl<S: Salts> Step<S> {
 
     /// Adds a public entry of the relay's own.
     pub fn push_event(&mut self, event: &SystemEvent, cause: Option<u64>) -> Result<&Arc<Entry>, Error> {
-        self.push(Draft::event(event, cause))
+        self.push_after_timers(Draft::event(event, cause), event.is_by_member())
     }
 
     /// The state that the step leads to, and its entries.
