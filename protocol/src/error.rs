@@ -33,6 +33,8 @@ pub enum ErrorCode {
     Conflict,
     /// Too many requests; `retry_after_ms` is the time to wait.
     RateLimit,
+    /// The channel, or its owner over all channels, has used up the storage that the relay allows.
+    QuotaExceeded,
     /// The request, or a part of it, is larger than allowed.
     TooLarge,
     /// The channel is closed and accepts nothing new.
@@ -41,7 +43,7 @@ pub enum ErrorCode {
     RelayUnreachable,
     /// The request had no token, or its token is not valid.
     Unauthenticated,
-    /// The relay's disk is full; nothing was changed.
+    /// The relay's disk is full, or nearly so; nothing was changed.
     StorageFull,
     /// A bot protects a game in progress.
     SeatsHeld,
@@ -143,7 +145,7 @@ impl Error {
     pub fn storage_full() -> Self {
         Self::new(
             ErrorCode::StorageFull,
-            "The relay's disk is full; nothing was changed.",
+            "The relay's disk has no room for anything new; nothing was changed.",
             "Tell the relay's operator, who has to free some space, then try again.",
         )
         .retry_after(10_000)

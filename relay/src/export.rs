@@ -26,8 +26,8 @@ pub async fn export(
     channel_id: ChannelId,
     public: bool,
 ) -> Result<Export> {
-    let state = store.lookup_channel(channel_id).await?;
-    let state = state.with_context(|| format!("there is no channel {channel_id}"))?;
+    let stored = store.lookup_channel(channel_id).await?;
+    let state = stored.with_context(|| format!("there is no channel {channel_id}"))?.state;
     let mut entries = Vec::new();
     while (entries.len() as u64) < state.size() {
         let page = store.list_entries(channel_id, entries.len() as u64, PAGE, PAGE_BYTES).await?;

@@ -49,7 +49,7 @@ pub(crate) fn status(error: &Error) -> StatusCode {
     match error.code {
         ErrorCode::InvalidRequest => StatusCode::BAD_REQUEST,
         ErrorCode::Unauthenticated => StatusCode::UNAUTHORIZED,
-        ErrorCode::NotMember | ErrorCode::NotAdmin => StatusCode::FORBIDDEN,
+        ErrorCode::NotMember | ErrorCode::NotAdmin | ErrorCode::QuotaExceeded => StatusCode::FORBIDDEN,
         ErrorCode::InviteInvalid | ErrorCode::RejoinTokenInvalid | ErrorCode::BotNotFound => StatusCode::NOT_FOUND,
         ErrorCode::SlotAlreadyFilled
         | ErrorCode::SeatAmbiguous

@@ -16,11 +16,11 @@ use crate::bots;
 use crate::channel::{Channels, StartRunner};
 use crate::clock::{Clock, Random};
 use crate::config::Config;
-use crate::database::{Purpose, open_database};
+use crate::database::{Purpose, database_path, open_database};
 use crate::egress::{self, Network};
 use crate::keys::RelayKey;
 use crate::net::TrustedProxies;
-use crate::quota::Quotas;
+use crate::quota::{FreeDisk, Quotas, watch_free_disk};
 use crate::retention::delete_expired_hourly;
 use crate::state::Relay;
 
@@ -80,7 +80,9 @@ pub async fn open(config: Config, clock: Clock, random: Random, shutdown: Cancel
         ..SupervisorConfig::new(config.worker(), config.data_dir.join("workspaces"))
     })?;
     let tokens = Tokens::new(Arc::clone(&store), clock.clone(), config.clone(), local.as_deref());
-    let quotas = Quotas::new(&config, &clock);
+    let disk = Arc::new(FreeDisk::new(database_path(&config), config.disk_free_bytes));
+    tokio::spawn(watch_free_disk(Arc::downgrade(&disk), shutdown.clone()));
+    let quotas = Quotas::new(&config, &clock, disk);
     let capacity = config.live_channels;
     let relay = Arc::new_cyclic(|relay: &Weak<Relay>| {
         let relay = relay.clone();

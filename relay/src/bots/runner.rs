@@ -270,10 +270,11 @@ async fn origin(channel: &LiveChannel, entry: &Entry) -> Result<(u32, u64), Stor
     Ok((cascade.depth(), origin))
 }
 
-/// Returns `true` if neither the trigger, with everything that follows from it, nor the channel has used up its budget.
+/// Returns `true` if neither the trigger, with everything that follows from it, nor the channel has used up a budget.
 fn may_run(relay: &Relay, channel: &LiveChannel, trigger: u64) -> bool {
     let used = channel.trigger_use(trigger);
     used.hooks < relay.config.bot_trigger_hooks
         && used.bytes < relay.config.bot_trigger_bytes
         && relay.quotas.may_run_hook_in(channel.channel_id())
+        && channel.check_storage(&relay.quotas).is_ok()
 }

@@ -11,7 +11,7 @@ use thiserror::Error as ThisError;
 use super::live::{InFlight, LiveChannel};
 use super::proposal::Proposal;
 use super::time::ChannelTime;
-use crate::store::{AppendError, Checkpoint, IdempotencyRecord, StoreError};
+use crate::store::{AppendError, Appended, IdempotencyRecord, StoreError};
 
 /// Maximum attempts at appending a proposal, after as many conflicts with a log that had grown.
 const ATTEMPTS: usize = 64;
@@ -39,7 +39,7 @@ pub(crate) enum CommitError {
 /// Result of making a proposal.
 enum Attempt<T> {
     /// The batch is on its way to the store. The log will have this size when it arrives.
-    Submitted(T, BoxFuture<'static, Result<Checkpoint, AppendError>>, u64),
+    Submitted(T, BoxFuture<'static, Result<Appended, AppendError>>, u64),
     /// The proposal changes nothing.
     Unchanged(T),
     /// A rule forbids it.
@@ -74,7 +74,7 @@ impl LiveChannel {
             let channel = Arc::clone(self);
             let settled = tokio::spawn(async move {
                 let result = append.await;
-                channel.settle(size, result.is_ok());
+                channel.settle(size, result.as_ref().ok());
                 result
             });
             match settled.await.unwrap_or(Err(StoreError::Closed.into())) {
@@ -121,11 +121,13 @@ impl LiveChannel {
     ///
     /// The store appends in order, but the tasks that wait for its answers may run in any order. If a
     /// batch is durable, so are all batches before it; hence `durable` moves over all of them.
-    fn settle(&self, size: u64, appended: bool) {
+    fn settle(&self, size: u64, appended: Option<&Appended>) {
         let mut guard = self.tip();
         let tip = &mut *guard;
         tip.outstanding -= 1;
-        if appended {
+        if let Some(appended) = appended {
+            tip.bytes += appended.growth;
+            self.owner.add(appended.growth);
             while tip.in_flight.front().is_some_and(|batch| batch.state.size() <= size) {
                 let batch = tip.in_flight.pop_front().expect("checked just now");
                 tip.durable = batch.state;
@@ -155,9 +157,15 @@ impl LiveChannel {
         if !self.tip().stale {
             return Ok(());
         }
-        let state = self.store.lookup_channel(self.channel_id()).await?;
+        let stored = self.store.lookup_channel(self.channel_id()).await?;
+        let (state, bytes) = match stored {
+            Some(stored) => (stored.state, i64::try_from(stored.bytes).unwrap_or(i64::MAX)),
+            None => (ChannelState::empty(self.channel_id()), 0),
+        };
         let mut tip = self.tip();
-        tip.durable = state.unwrap_or_else(|| ChannelState::empty(self.channel_id()));
+        self.owner.add(bytes - tip.bytes);
+        tip.bytes = bytes;
+        tip.durable = state;
         tip.proposed = tip.durable.clone();
         tip.in_flight.clear();
         tip.recent.clear();

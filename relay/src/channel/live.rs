@@ -4,13 +4,16 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use mcp_multiplayer_protocol::channel::{ChannelState, Composition};
-use mcp_multiplayer_protocol::{BotId, ChannelId, Entry, Timestamp};
+use mcp_multiplayer_protocol::{BotId, ChannelId, Entry, Error, Timestamp};
 use tokio::sync::watch;
 
+use super::owner::Owner;
 use super::recent::RecentEntries;
 use super::time::{ChannelTime, warn_if_behind};
 use super::trigger_use::{TriggerUse, TriggerUses};
+use crate::auth::Principal;
 use crate::clock::{Clock, Random};
+use crate::quota::Quotas;
 use crate::store::{BotCursor, Store, StoreError};
 
 /// Most entries that are read from the store at a time.
@@ -30,6 +33,7 @@ pub(crate) struct LiveChannel {
     pub(super) store: Arc<dyn Store>,
     clock: Clock,
     pub(super) random: Random,
+    pub(super) owner: Arc<Owner>,
     tip: Mutex<Tip>,
     /// Counts the changes that readers and runners wait for: entries that became durable, hooks that ran.
     pub(super) progress: watch::Sender<u64>,
@@ -49,6 +53,8 @@ pub(super) struct Tip {
     pub(super) stale: bool,
     pub(super) recent: RecentEntries,
     pub(super) time: ChannelTime,
+    /// Number of bytes that are stored for the channel.
+    pub(super) bytes: i64,
     trigger_uses: TriggerUses,
     cursors: HashMap<BotId, BotCursor>,
     /// The bots that have done everything that they had to do before the channel is closed.
@@ -65,13 +71,21 @@ pub(super) struct InFlight {
 }
 
 impl LiveChannel {
-    pub(super) fn new(store: Arc<dyn Store>, clock: Clock, random: Random, state: ChannelState) -> Self {
+    pub(super) fn new(
+        store: Arc<dyn Store>,
+        clock: Clock,
+        random: Random,
+        owner: Arc<Owner>,
+        state: ChannelState,
+        bytes: i64,
+    ) -> Self {
         let time = ChannelTime::new(state.head.ts, Instant::now());
         Self {
             channel_id: state.composition.channel_id,
             store,
             clock,
             random,
+            owner,
             tip: Mutex::new(Tip {
                 durable: state.clone(),
                 proposed: state,
@@ -80,6 +94,7 @@ impl LiveChannel {
                 stale: false,
                 recent: RecentEntries::default(),
                 time,
+                bytes,
                 trigger_uses: TriggerUses::default(),
                 cursors: HashMap::new(),
                 finished: HashSet::new(),
@@ -92,6 +107,19 @@ impl LiveChannel {
 
     pub(crate) fn channel_id(&self) -> ChannelId {
         self.channel_id
+    }
+
+    /// The principal that created the channel.
+    pub(crate) fn owner(&self) -> &Principal {
+        self.owner.principal()
+    }
+
+    /// Fails if the channel or its owner has used up a budget of stored bytes, or if the disk is almost full. Whatever adds
+    /// to a channel at length asks this first; leaving, kicking and closing do not.
+    pub(crate) fn check_storage(&self, quotas: &Quotas) -> Result<(), Error> {
+        quotas.check_disk()?;
+        quotas.check_stored_in(self.channel_id, u64::try_from(self.tip().bytes).unwrap_or(0))?;
+        quotas.check_stored_by(self.owner(), self.owner.stored_bytes())
     }
 
     /// Current time of the channel's entries and timers.
@@ -225,12 +253,14 @@ impl fmt::Debug for LiveChannel {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
     use std::time::Duration;
 
     use mcp_multiplayer_protocol::channel::ChannelState;
     use mcp_multiplayer_protocol::{ChannelId, Timestamp};
 
-    use super::LiveChannel;
+    use super::{LiveChannel, Owner};
+    use crate::auth::Principal;
     use crate::clock::{Clock, Random};
     use crate::config::Config;
     use crate::database::{Purpose, open_database};
@@ -245,7 +275,8 @@ mod tests {
         let clock = Clock::new(move || Timestamp::from_millis(last.as_millis() - 3_600_000));
         let mut state = ChannelState::empty("chn_0123456789abcdef".parse::<ChannelId>().unwrap());
         state.head.ts = last;
-        let channel = LiveChannel::new(store, clock, Random::system(), state);
+        let owner = Arc::new(Owner::new(Principal::local(), 0));
+        let channel = LiveChannel::new(store, clock, Random::system(), owner, state, 0);
         assert!(channel.now() >= last);
         assert!(channel.duration_until(Timestamp::from_millis(last.as_millis() + 5_000)) <= Duration::from_secs(5));
     }

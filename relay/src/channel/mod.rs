@@ -11,12 +11,14 @@
 //! - `time`: the time of entries and timers, which does not go back when the clock does;
 //! - `closing`: the last entry of a channel that is being closed;
 //! - `registry`: the channels that are live in this process;
+//! - `owner`: their creators, with the bytes that are stored for each;
 //! - `trigger_use`: the amount that the hooks which follow from one entry have used.
 
 mod closing;
 mod commit;
 mod live;
 mod member;
+mod owner;
 mod proposal;
 mod recent;
 mod registry;

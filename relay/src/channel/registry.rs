@@ -7,9 +7,11 @@ use mcp_multiplayer_protocol::{BotId, ChannelId};
 
 use super::commit::CommitError;
 use super::live::LiveChannel;
+use super::owner::{Owner, Owners};
 use super::proposal::Proposal;
+use crate::auth::Principal;
 use crate::clock::{Clock, Random};
-use crate::store::{AppendError, Store, StoreError};
+use crate::store::{AppendError, Membership, Store, StoreError};
 
 /// Starts a task that runs a bot's hooks for as long as its channel is live.
 pub(crate) type StartRunner = Box<dyn Fn(Weak<LiveChannel>, BotId) + Send + Sync>;
@@ -28,6 +30,7 @@ pub(crate) struct Channels {
     random: Random,
     capacity: usize,
     start_runner: StartRunner,
+    owners: Owners,
     live: Mutex<HashMap<ChannelId, Arc<LiveChannel>>>,
 }
 
@@ -40,7 +43,8 @@ impl Channels {
         capacity: usize,
         start_runner: StartRunner,
     ) -> Self {
-        Self { store, clock, random, capacity, start_runner, live: Mutex::default() }
+        let owners = Owners::new(Arc::clone(&store), capacity);
+        Self { store, clock, random, capacity, start_runner, owners, live: Mutex::default() }
     }
 
     /// The channel with this id; `None` when there is none.
@@ -48,22 +52,34 @@ impl Channels {
         if let Some(channel) = self.live().get(&channel_id) {
             return Ok(Some(Arc::clone(channel)));
         }
-        let state = self.store.lookup_channel(channel_id).await?;
-        Ok(state.map(|state| self.insert(state)))
+        let Some(stored) = self.store.lookup_channel(channel_id).await? else { return Ok(None) };
+        let owner = self.owner(&Principal::stored(&stored.owner)).await?;
+        let bytes = i64::try_from(stored.bytes).unwrap_or(i64::MAX);
+        Ok(Some(self.insert(owner, stored.state, bytes)))
+    }
+
+    /// A principal as the owner of channels.
+    pub(crate) async fn owner(&self, principal: &Principal) -> Result<Arc<Owner>, StoreError> {
+        self.owners.get(principal).await
     }
 
     /// Creates a channel with its first entries, and returns it once they are durable.
     pub(crate) async fn create(
         &self,
         channel_id: ChannelId,
+        owner: Arc<Owner>,
         propose: impl FnOnce(&mut Proposal) -> Result<(), mcp_multiplayer_protocol::Error>,
     ) -> Result<Arc<LiveChannel>, CommitError> {
         let mut proposal = Proposal::new(ChannelState::empty(channel_id), self.clock.now(), self.random.clone());
+        proposal.memberships.push(Membership { principal: owner.principal().as_str().to_owned(), seat: None });
         propose(&mut proposal)?;
         let batch = proposal.into_batch().expect("a new channel has entries");
         let state = batch.state.clone();
         match self.store.append(batch).await {
-            Ok(_) => Ok(self.insert(state)),
+            Ok(appended) => {
+                owner.add(appended.growth);
+                Ok(self.insert(owner, state, appended.growth))
+            }
             Err(AppendError::Repeated(record)) => Err(CommitError::Repeated(record)),
             Err(AppendError::Store(error)) => Err(error.into()),
             Err(AppendError::Conflict { .. } | AppendError::BotMoved(_)) => Err(CommitError::Contended),
@@ -76,7 +92,7 @@ impl Channels {
     }
 
     /// Makes a channel live and starts its bots' runners, unless another call did so meanwhile.
-    fn insert(&self, state: ChannelState) -> Arc<LiveChannel> {
+    fn insert(&self, owner: Arc<Owner>, state: ChannelState, bytes: i64) -> Arc<LiveChannel> {
         let mut live = self.live();
         let channel_id = state.composition.channel_id;
         if let Some(channel) = live.get(&channel_id) {
@@ -87,8 +103,8 @@ impl Channels {
             live.retain(|_, channel| Arc::strong_count(channel) > 1 || !channel.is_idle());
         }
         let bots: Vec<BotId> = state.composition.bots.iter().map(|bot| bot.bot_id.clone()).collect();
-        let channel =
-            Arc::new(LiveChannel::new(Arc::clone(&self.store), self.clock.clone(), self.random.clone(), state));
+        let (store, clock, random) = (Arc::clone(&self.store), self.clock.clone(), self.random.clone());
+        let channel = Arc::new(LiveChannel::new(store, clock, random, owner, state, bytes));
         live.insert(channel_id, Arc::clone(&channel));
         drop(live);
         for bot_id in bots {

@@ -72,6 +72,14 @@ settings! {
         database: Database = Database::Sqlite("relay.db".into()), "BACKEND:PATH";
         /// Number of channels to keep in memory while nobody uses them.
         live_channels: usize = 1_000, "N";
+        /// Maximum number of bytes that are stored for one channel: messages, and its bots' sources, states and network
+        /// traffic. A channel that reaches it accepts no messages and no bots, and hooks are skipped.
+        channel_stored_bytes: u64 = 256 * 1024 * 1024, "N";
+        /// Maximum number of bytes that are stored for all channels that one principal created. When it is reached, the same
+        /// applies to all of them, and the principal can create no others.
+        principal_stored_bytes: u64 = 1024 * 1024 * 1024, "N";
+        /// Free space on the disk of the database below which the relay accepts no messages, bots and new channels, in bytes.
+        disk_free_bytes: u64 = 512 * 1024 * 1024, "N";
     }
 
     "Limits" {

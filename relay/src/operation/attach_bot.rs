@@ -44,6 +44,7 @@ impl Caller {
         // because the channel may have changed while the worker inspected the source.
         let composition = channel.composition();
         Member::resolve(&composition, &player, args.slot_id)?.may_change_bots(&composition)?;
+        channel.check_storage(&self.relay.quotas)?;
         let bot = self.prepare_bot(spec).await?;
         let (caller, request_key) = (self.clone(), request_key.cloned());
         let (channel_id, slot_id) = (args.channel_id, args.slot_id);

@@ -18,7 +18,6 @@ use super::names::{check_labels, checked_name};
 use crate::channel::{CommitError, LiveChannel, Proposal};
 use crate::error::{internal, store_failed};
 use crate::keys::SeatClaim;
-use crate::store::Membership;
 
 /// Longest message about a bot that does not run, in characters.
 const ERROR_CHARS: usize = 600;
@@ -72,13 +71,16 @@ impl Caller {
         plan: ChannelPlan,
         request_key: Option<RequestKey>,
     ) -> Result<(Arc<LiveChannel>, Outcome), Error> {
+        let owner = self.relay.channels.owner(&self.principal).await.map_err(store_failed)?;
         if !self.is_repeat(request_key.as_ref()).await? {
+            self.relay.quotas.check_disk()?;
+            self.relay.quotas.check_stored_by(&self.principal, owner.stored_bytes())?;
             self.relay.quotas.take_channel_of(&self.principal)?;
         }
         let channel_id = ChannelId::from_bytes(self.relay.random.bytes());
         let bot_errors = plan.bot_errors.clone();
         let mut outcome = Outcome { channel_id, seat: None, bot_errors, attached: vec![] };
-        let created = self.relay.channels.create(channel_id, |proposal| {
+        let created = self.relay.channels.create(channel_id, owner, |proposal| {
             self.propose_channel(proposal, &plan, &mut outcome)?;
             proposal.idempotency = request_key
                 .as_ref()
@@ -101,7 +103,6 @@ impl Caller {
         let owner = self.pseudonym(outcome.channel_id);
         let (name, slots, mutable) = (plan.name.clone(), plan.slots.clone(), plan.mutable);
         proposal.push_event(&SystemEvent::ChannelCreated { name, slots, owner, mutable }, None)?;
-        proposal.memberships.push(Membership { principal: self.principal.as_str().to_owned(), seat: None });
         if !plan.bots.is_empty() {
             // The bots are announced with their slots before they are attached, so the slots have to be found first.
             let slot_ids = self.bot_slots(proposal, &plan.bots)?;

@@ -94,6 +94,7 @@ impl Caller {
         // seat's rate once, however often it is proposed. Below, from the state that the post will
         // follow: the player may have left or been kicked by an entry that is not durable yet.
         let seat = Member::resolve(&channel.composition(), &player, post.slot_id)?.seat()?;
+        channel.check_storage(&self.relay.quotas)?;
         self.relay.quotas.take_post_from(post.channel_id, seat)?;
         channel
             .commit(|proposal| {

@@ -64,6 +64,9 @@ impl Caller {
         let composition = channel.composition();
         let member = Member::resolve(&composition, &player, args.slot_id)?;
         let mut prepared = vec![];
+        if args.ops.iter().any(needs_storage) {
+            channel.check_storage(&self.relay.quotas)?;
+        }
         for op in &args.ops {
             // Checked before a worker is started, which is expensive, and again when the change is proposed.
             if let UpdateOp::SetBot { bot, .. } = op {
@@ -172,6 +175,21 @@ impl Caller {
             }
         }
         Ok(())
+    }
+}
+
+/// Returns `true` for an operation that is refused in a full channel. Those with which a channel and its members come to an
+/// end are not.
+fn needs_storage(op: &UpdateOp) -> bool {
+    match op {
+        UpdateOp::SetBot { .. } | UpdateOp::SetAdmin { .. } | UpdateOp::Rename { .. } | UpdateOp::NewInvite { .. } => {
+            true
+        }
+        UpdateOp::RemoveBot { .. }
+        | UpdateOp::YieldSlot { .. }
+        | UpdateOp::Kick { .. }
+        | UpdateOp::CloseSlot { .. }
+        | UpdateOp::Close {} => false,
     }
 }
 

@@ -1,11 +1,13 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use mcp_multiplayer_protocol::{ChannelId, Error, ErrorCode, SlotId};
 
 use super::event_limit::EventLimit;
+use super::free_disk::FreeDisk;
 use super::limiter::Limiter;
 use super::rate::Rate;
 use super::window_budget::WindowBudget;
@@ -31,11 +33,14 @@ pub(crate) struct Quotas {
     invalid_tokens: WindowBudget<AddressKey>,
     bot_hooks: WindowBudget<ChannelId>,
     bot_bytes: WindowBudget<ChannelId>,
+    channel_stored_bytes: u64,
+    principal_stored_bytes: u64,
+    disk: Arc<FreeDisk>,
     events: EventLimit,
 }
 
 impl Quotas {
-    pub(crate) fn new(config: &Config, clock: &Clock) -> Self {
+    pub(crate) fn new(config: &Config, clock: &Clock, disk: Arc<FreeDisk>) -> Self {
         let by_address = Rate::per_second(config.address_requests_per_second, config.address_requests_burst);
         let by_principal = Rate::per_second(config.requests_per_second, config.requests_burst);
         Self {
@@ -47,6 +52,9 @@ impl Quotas {
             invalid_tokens: WindowBudget::new(INVALID_TOKENS, INVALID_TOKENS_WINDOW, clock),
             bot_hooks: WindowBudget::new(config.bot_channel_hour_hooks, HOUR, clock),
             bot_bytes: WindowBudget::new(config.bot_channel_hour_bytes, HOUR, clock),
+            channel_stored_bytes: config.channel_stored_bytes,
+            principal_stored_bytes: config.principal_stored_bytes,
+            disk,
             events: EventLimit::new(clock),
         }
     }
@@ -58,14 +66,41 @@ impl Quotas {
         let Some((limit, _)) = budgets.into_iter().find(|(_, budget)| budget.left(&channel_id) == 0) else {
             return true;
         };
-        if let Some(suppressed) = self.events.admit(limit, &channel_id) {
-            tracing::warn!(
-                target: SECURITY,
-                { security.event = "limit_reached", limit, %channel_id, suppressed },
-                "limit reached"
-            );
-        }
+        self.log_limit_in(limit, channel_id);
         false
+    }
+
+    /// Fails with `STORAGE_FULL` if less disk space is free than the operator's floor.
+    pub(crate) fn check_disk(&self) -> Result<(), Error> {
+        if self.disk.is_low() { Err(Error::storage_full()) } else { Ok(()) }
+    }
+
+    /// Fails if a channel, for which this many bytes are stored, has used up its budget.
+    pub(crate) fn check_stored_in(&self, channel_id: ChannelId, bytes: u64) -> Result<(), Error> {
+        let limit = self.channel_stored_bytes;
+        if bytes < limit {
+            return Ok(());
+        }
+        self.log_limit_in("channel_stored_bytes", channel_id);
+        Err(Error::new(
+            ErrorCode::QuotaExceeded,
+            format!("This channel is full: the relay stores at most {limit} bytes for a channel."),
+            "You can still read it. To go on, create a new channel with create_channel; an admin can close this one with update_channel close.",
+        ))
+    }
+
+    /// Fails if the creator of channels, for all of which this many bytes are stored, has used up its budget.
+    pub(crate) fn check_stored_by(&self, owner: &Principal, bytes: u64) -> Result<(), Error> {
+        let limit = self.principal_stored_bytes;
+        if bytes < limit {
+            return Ok(());
+        }
+        self.log_limit_of("principal_stored_bytes", owner);
+        Err(Error::new(
+            ErrorCode::QuotaExceeded,
+            format!("The relay stores at most {limit} bytes for all channels of one owner, and they are used up."),
+            "Reading and closing channels still work. Ask the relay's operator to delete channels of this owner that nobody needs any more.",
+        ))
     }
 
     /// Counts a hook of a channel's bots, and the bytes that it posted.
@@ -166,6 +201,17 @@ impl Quotas {
         }
     }
 
+    /// Logs that a channel has reached a limit.
+    fn log_limit_in(&self, limit: &'static str, channel_id: ChannelId) {
+        if let Some(suppressed) = self.events.admit(limit, &channel_id) {
+            tracing::warn!(
+                target: SECURITY,
+                { security.event = "limit_reached", limit, %channel_id, suppressed },
+                "limit reached"
+            );
+        }
+    }
+
     /// Logs that a principal has reached a limit.
     fn log_limit_of(&self, limit: &'static str, principal: &Principal) {
         if let Some(suppressed) = self.events.admit(limit, &principal.as_str()) {
@@ -196,11 +242,12 @@ fn millis(wait: Duration) -> u64 {
 #[cfg(test)]
 mod tests {
     use std::net::IpAddr;
+    use std::sync::Arc;
     use std::time::Duration;
 
-    use mcp_multiplayer_protocol::SlotId;
+    use mcp_multiplayer_protocol::{ErrorCode, SlotId};
 
-    use super::{INVALID_TOKENS, Quotas};
+    use super::{FreeDisk, INVALID_TOKENS, Quotas};
     use crate::auth::Principal;
     use crate::config::Config;
     use crate::quota::settable_clock::{SettableTime, settable_clock};
@@ -214,10 +261,12 @@ mod tests {
             channels_per_day: 2,
             posts_per_second: 20,
             posts_burst: 3,
+            channel_stored_bytes: 1_000,
+            principal_stored_bytes: 3_000,
             ..Config::default()
         };
         let (time, clock) = settable_clock();
-        (time, Quotas::new(&config, &clock))
+        (time, Quotas::new(&config, &clock, Arc::new(FreeDisk::new("/".into(), 0))))
     }
 
     fn address(text: &str) -> IpAddr {
@@ -274,6 +323,20 @@ mod tests {
         assert_eq!(post(one, 1).unwrap_err().retry_after_ms, Some(1));
         time.advance(Duration::from_millis(1));
         post(one, 1).unwrap();
+    }
+
+    #[test]
+    fn stored_bytes_are_limited_by_channel_and_owner() {
+        let (_, quotas) = quotas();
+        let (channel_id, alice) = ("chn_0123456789abcdef".parse().unwrap(), Principal::person("alice"));
+        quotas.check_stored_in(channel_id, 999).unwrap();
+        quotas.check_stored_by(&alice, 2_999).unwrap();
+        let refusals = [quotas.check_stored_in(channel_id, 1_000), quotas.check_stored_by(&alice, 3_000)];
+        for (refusal, limit) in refusals.into_iter().zip(["1000 bytes", "3000 bytes"]) {
+            let error = refusal.unwrap_err();
+            assert_eq!((error.code, error.retry_after_ms), (ErrorCode::QuotaExceeded, None));
+            assert!(error.message.contains(limit), "{error}");
+        }
     }
 
     #[test]

@@ -39,6 +39,7 @@ async fn ready(State((relay, readiness)): HealthState) -> (StatusCode, &'static 
     if relay.shutdown.is_cancelled() {
         return (StatusCode::SERVICE_UNAVAILABLE, "shutting down\n");
     }
+    let is_disk_low = relay.quotas.check_disk().is_err();
     let clock = relay.clock.clone();
     let check = async move || match relay.store.check().await {
         Ok(()) => true,
@@ -47,10 +48,12 @@ async fn ready(State((relay, readiness)): HealthState) -> (StatusCode, &'static 
             false
         }
     };
-    if readiness.get(clock, check).await {
-        (StatusCode::OK, "ready\n")
-    } else {
+    if !readiness.get(clock, check).await {
         (StatusCode::SERVICE_UNAVAILABLE, "the store does not respond\n")
+    } else if is_disk_low {
+        (StatusCode::SERVICE_UNAVAILABLE, "the disk is almost full\n")
+    } else {
+        (StatusCode::OK, "ready\n")
     }
 }
 

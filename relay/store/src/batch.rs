@@ -25,8 +25,25 @@ pub struct ChannelBatch {
     pub bots: Vec<BotChange>,
 }
 
+/// Size that an entry is counted with in addition to its body, in bytes: its envelope, and the rows that are written with it.
+const ENTRY_BYTES: usize = 256;
+
 impl ChannelBatch {
-    /// Returns `true` if the entries follow `base` one by one and `state` ends with the last of them.
+    /// The principal that creates the channel with this batch.
+    pub fn creator(&self) -> Option<&str> {
+        let creator = self.memberships.iter().find(|membership| membership.seat.is_none());
+        creator.map(|membership| membership.principal.as_str())
+    }
+
+    /// Size of everything that the batch stores, in bytes. The states that it replaces are not subtracted.
+    pub fn bytes(&self) -> u64 {
+        let entries = self.entries.iter().map(|entry| ENTRY_BYTES + entry.body().map_or(0, |body| body.as_str().len()));
+        let bytes = entries.chain(self.bots.iter().map(BotChange::bytes)).sum::<usize>();
+        bytes as u64
+    }
+
+    /// Returns `true` if the entries follow `base` one by one and `state` ends with the last of them, and if a new channel,
+    /// and no other, has a creator.
     pub fn is_consistent(&self) -> bool {
         let ids = self.base + 1..;
         let follow = |(entry, id): (&Arc<Entry>, u64)| entry.id() == id && entry.envelope.channel_id == self.channel_id;
@@ -34,7 +51,28 @@ impl ChannelBatch {
             && self.state.size() == self.base + self.entries.len() as u64
             && self.state.size() > 0
             && self.state.composition.channel_id == self.channel_id
+            && (self.base == 0) == self.creator().is_some()
     }
+}
+
+/// Result of an append.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Appended {
+    /// The end of the log.
+    pub checkpoint: Checkpoint,
+    /// Change of the number of bytes that are stored for the channel. Negative if a bot's state has become smaller.
+    pub growth: i64,
+}
+
+/// A channel as it is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredChannel {
+    /// The state that its log leads to.
+    pub state: ChannelState,
+    /// The principal that created it.
+    pub owner: String,
+    /// Number of bytes that are stored for it: entries, and its bots' sources, manifests, states and network traffic.
+    pub bytes: u64,
 }
 
 /// The durable end of a log.
@@ -124,6 +162,19 @@ impl BotChange {
         match self {
             Self::Attach(bot) => &bot.bot_id,
             Self::Advance { bot_id, .. } | Self::Detach(bot_id) | Self::Exchanged(Exchange { bot_id, .. }) => bot_id,
+        }
+    }
+
+    /// Size of what the change stores, in bytes.
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Attach(bot) => {
+                let env = bot.env.as_ref().map_or(0, Vec::len);
+                bot.source.len() + bot.manifest.len() + bot.params.len() + env
+            }
+            Self::Advance { state, .. } => state.as_ref().map_or(0, String::len),
+            Self::Exchanged(exchange) => exchange.record.as_ref().map_or(0, String::len),
+            Self::Detach(_) => 0,
         }
     }
 }

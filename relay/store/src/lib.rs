@@ -21,7 +21,7 @@
 //!    its last commit in one transaction, and so with one wait for the disk (group commit). A refused batch
 //!    leaves no trace in it; if the transaction fails, its batches are tried one by one, so that only the
 //!    faulty one fails.
-//! 5. The future resolves to a [`Checkpoint`] once the transaction is on disk. Only then may anybody see the entries.
+//! 5. The future resolves to an [`Appended`] once the transaction is on disk. Only then may anybody see the entries.
 //!
 //! # Another backend
 //!
@@ -48,8 +48,8 @@ use mcp_multiplayer_protocol::{BotId, ChannelId, Entry, Hash};
 use thiserror::Error;
 
 pub use batch::{
-    BotChange, BotCursor, ChannelBatch, Checkpoint, Exchange, IdempotencyRecord, Membership, NewBot, NewToken,
-    StoredBot, Tenure, Token,
+    Appended, BotChange, BotCursor, ChannelBatch, Checkpoint, Exchange, IdempotencyRecord, Membership, NewBot,
+    NewToken, StoredBot, StoredChannel, Tenure, Token,
 };
 pub use oauth::{
     AccessCode, AuthorizationCode, Grant, NewAuthorizationCode, NewTokens, OAuthStore, RedemptionOutcome, RefreshToken,
@@ -65,10 +65,13 @@ pub trait Store: OAuthStore {
     ///
     /// # Panics
     /// If the batch contradicts itself, see [`ChannelBatch::is_consistent`].
-    fn append(&self, batch: ChannelBatch) -> BoxFuture<'static, Result<Checkpoint, AppendError>>;
+    fn append(&self, batch: ChannelBatch) -> BoxFuture<'static, Result<Appended, AppendError>>;
 
-    /// Looks up the state that a channel's log leads to; `None` when there is no such channel.
-    fn lookup_channel(&self, channel_id: ChannelId) -> BoxFuture<'_, Result<Option<ChannelState>, StoreError>>;
+    /// Looks up a channel, with the state that its log leads to; `None` when there is no such channel.
+    fn lookup_channel(&self, channel_id: ChannelId) -> BoxFuture<'_, Result<Option<StoredChannel>, StoreError>>;
+
+    /// Number of bytes that are stored for all channels that a principal created.
+    fn stored_bytes_of(&self, owner: String) -> BoxFuture<'_, Result<u64, StoreError>>;
 
     /// Lists entries after `after`, in order: at most `limit` of them, with bodies of at most `max_bytes`
     /// together. The first one is returned even if it is larger.

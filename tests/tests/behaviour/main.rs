@@ -43,6 +43,7 @@ mod seats;
 mod secrets_at_rest;
 mod security_events;
 mod slow_clients;
+mod storage;
 mod subscriptions;
 mod tenures;
 mod timers;

@@ -1,7 +1,7 @@
 use futures::future::join_all;
 
 use super::Subject;
-use super::log::{Log, advance, record, seat};
+use super::log::{Log, advance, creator, record, seat};
 use crate::{AppendError, BotChange, ChannelBatch};
 
 pub async fn a_batch_with_a_moved_bot_leaves_no_trace(store: Subject) {
@@ -38,7 +38,7 @@ pub async fn a_batch_with_a_moved_bot_leaves_no_trace(store: Subject) {
     assert!(outcomes.iter().all(Result::is_ok));
 
     let channel_id = before.channel_id();
-    assert_eq!(store.lookup_channel(channel_id).await.unwrap(), Some(before.state));
+    assert_eq!(store.state_of(channel_id).await, Some(before.state));
     assert_eq!(store.list_entries(channel_id, 3, 10, 10_000).await.unwrap(), []);
     assert_eq!(store.find_idempotency("s2".into(), "key".into()).await.unwrap(), None);
     assert_eq!(store.list_tenures("bob".into(), channel_id).await.unwrap(), []);
@@ -47,7 +47,7 @@ pub async fn a_batch_with_a_moved_bot_leaves_no_trace(store: Subject) {
     assert_eq!((stored.cursor.entry, stored.state, stored.detached), (3, None, false));
     assert_eq!(store.list_channels_with_due_bots().await.unwrap(), [channel_id]);
     for neighbour in neighbours {
-        assert_eq!(store.lookup_channel(neighbour.channel_id()).await.unwrap(), Some(neighbour.state));
+        assert_eq!(store.state_of(neighbour.channel_id()).await, Some(neighbour.state));
     }
 }
 
@@ -55,11 +55,11 @@ pub async fn a_refused_new_channel_leaves_no_trace(store: Subject) {
     let mut log = Log::new(1);
     let bot = log.attach();
     let bots = vec![BotChange::Attach(bot.clone()), advance(&bot.bot_id, (7, 0), (8, 0), None)];
-    let batch = ChannelBatch { memberships: vec![seat("alice", 1, 1)], ..log.batch_of_bots(bots) };
+    let batch = ChannelBatch { memberships: vec![creator("alice")], ..log.batch_of_bots(bots) };
     assert!(matches!(store.append(batch).await, Err(AppendError::BotMoved(_))));
 
     let store = store.reopen().await;
-    assert_eq!(store.lookup_channel(log.channel_id()).await.unwrap(), None);
+    assert_eq!(store.state_of(log.channel_id()).await, None);
     assert_eq!(store.list_entries(log.channel_id(), 0, 10, 10_000).await.unwrap(), []);
     assert_eq!(store.lookup_bot(log.channel_id(), bot.bot_id).await.unwrap(), None);
     assert_eq!(store.list_channels("alice".into(), 10).await.unwrap(), []);

@@ -77,7 +77,7 @@ pub async fn move_only_from_their_stored_cursor(store: Subject) {
     assert!(is_bot_moved(refused, &stranger));
     let refused = store.append(log.clone().batch_of_bots(vec![BotChange::Attach(bot.clone())])).await;
     assert!(is_bot_moved(refused, bot_id));
-    assert_eq!(store.lookup_channel(log.channel_id()).await.unwrap(), Some(before));
+    assert_eq!(store.state_of(log.channel_id()).await, Some(before));
     let stored = lookup(&store, &log, bot_id).await;
     assert_eq!((stored.cursor, stored.state), (BotCursor { entry: 3, step: 0 }, None));
 
@@ -175,9 +175,9 @@ pub async fn are_due_until_they_have_passed_their_last_trigger(store: Subject) {
 pub async fn may_move_without_an_entry(store: Subject) {
     let (mut log, bot) = with_bot(&store, 1).await;
     let passed = advance(&bot.bot_id, (3, 0), (4, 0), None);
-    let checkpoint = store.append(log.batch_of_bots(vec![passed.clone()])).await.unwrap();
-    assert_eq!(checkpoint.size, 3);
+    let appended = store.append(log.batch_of_bots(vec![passed.clone()])).await.unwrap();
+    assert_eq!(appended.checkpoint.size, 3);
     assert_eq!(store.list_channels_with_due_bots().await.unwrap(), []);
-    assert_eq!(store.lookup_channel(log.channel_id()).await.unwrap().as_ref(), Some(&log.state));
+    assert_eq!(store.state_of(log.channel_id()).await.as_ref(), Some(&log.state));
     assert!(is_bot_moved(store.append(log.batch_of_bots(vec![passed])).await, &bot.bot_id));
 }

@@ -3,12 +3,12 @@ use mcp_multiplayer_protocol::ChannelId;
 use mcp_multiplayer_protocol::merkle::Frontier;
 
 use super::Subject;
-use super::log::{Log, record, seat};
+use super::log::{Log, creator, record, seat};
 use crate::{AppendError, ChannelBatch, Checkpoint};
 
 pub async fn are_unknown_until_created(store: Subject) {
     let channel_id = ChannelId::from_bytes([9; 10]);
-    assert_eq!(store.lookup_channel(channel_id).await.unwrap(), None);
+    assert_eq!(store.state_of(channel_id).await, None);
     assert_eq!(store.list_entries(channel_id, 0, 10, 1_000).await.unwrap(), []);
     assert_eq!(store.list_tenures("alice".into(), channel_id).await.unwrap(), []);
     assert_eq!(store.list_channels("alice".into(), 10).await.unwrap(), []);
@@ -17,19 +17,19 @@ pub async fn are_unknown_until_created(store: Subject) {
 
 pub async fn are_looked_up_as_last_appended(store: Subject) {
     let mut log = Log::new(1);
-    let checkpoint = store.append(log.batch()).await.unwrap();
-    assert_eq!(checkpoint, Checkpoint { size: 1, root: log.state.head.frontier.root() });
-    assert_eq!(store.lookup_channel(log.channel_id()).await.unwrap().as_ref(), Some(&log.state));
+    let appended = store.append(log.batch()).await.unwrap();
+    assert_eq!(appended.checkpoint, Checkpoint { size: 1, root: log.state.head.frontier.root() });
+    assert_eq!(store.state_of(log.channel_id()).await.as_ref(), Some(&log.state));
 
     // An entry that changes the composition, then entries that only move the head.
     log.join(1);
     store.append(log.batch()).await.unwrap();
-    assert_eq!(store.lookup_channel(log.channel_id()).await.unwrap().as_ref(), Some(&log.state));
+    assert_eq!(store.state_of(log.channel_id()).await.as_ref(), Some(&log.state));
     for n in 0..20 {
         log.post(1, &format!("message {n}"));
-        let checkpoint = store.append(log.batch()).await.unwrap();
-        assert_eq!(checkpoint, Checkpoint { size: n + 3, root: log.state.head.frontier.root() });
-        assert_eq!(store.lookup_channel(log.channel_id()).await.unwrap().as_ref(), Some(&log.state));
+        let appended = store.append(log.batch()).await.unwrap();
+        assert_eq!(appended.checkpoint, Checkpoint { size: n + 3, root: log.state.head.frontier.root() });
+        assert_eq!(store.state_of(log.channel_id()).await.as_ref(), Some(&log.state));
     }
 }
 
@@ -38,7 +38,7 @@ pub async fn cannot_be_created_twice(store: Subject) {
     let batch = log.batch();
     store.append(batch.clone()).await.unwrap();
     assert!(matches!(store.append(batch).await, Err(AppendError::Conflict { size: 1 })));
-    assert_eq!(store.lookup_channel(log.channel_id()).await.unwrap(), Some(log.state));
+    assert_eq!(store.state_of(log.channel_id()).await, Some(log.state));
 }
 
 pub async fn grow_at_their_end_only(store: Subject) {
@@ -60,8 +60,8 @@ pub async fn grow_at_their_end_only(store: Subject) {
     elsewhere.join(1);
     assert!(matches!(store.append(elsewhere.batch()).await, Err(AppendError::Conflict { size: 0 })));
 
-    assert_eq!(store.lookup_channel(log.channel_id()).await.unwrap().as_ref(), Some(&log.state));
-    assert_eq!(store.lookup_channel(elsewhere.channel_id()).await.unwrap(), None);
+    assert_eq!(store.state_of(log.channel_id()).await.as_ref(), Some(&log.state));
+    assert_eq!(store.state_of(elsewhere.channel_id()).await, None);
     assert_eq!(store.list_entries(log.channel_id(), 0, 10, 100_000).await.unwrap().len(), 2);
 }
 
@@ -80,7 +80,7 @@ pub async fn let_one_of_several_writers_win(store: Subject) {
         let conflicts = outcomes.iter().filter(|o| matches!(o, Err(AppendError::Conflict { size }) if *size == round));
         assert_eq!((winners.len(), conflicts.count()), (1, 15));
         log = logs.swap_remove(winners[0]);
-        assert_eq!(store.lookup_channel(log.channel_id()).await.unwrap().as_ref(), Some(&log.state));
+        assert_eq!(store.state_of(log.channel_id()).await.as_ref(), Some(&log.state));
         let entries = store.list_entries(log.channel_id(), round - 1, 10, 10_000).await.unwrap();
         assert_eq!(entries, [(**log.entries.last().unwrap()).clone()]);
     }
@@ -103,7 +103,7 @@ pub async fn take_batches_in_the_order_of_the_calls(store: Subject) {
         appended.unwrap();
     }
     for log in logs {
-        assert_eq!(store.lookup_channel(log.channel_id()).await.unwrap(), Some(log.state));
+        assert_eq!(store.state_of(log.channel_id()).await, Some(log.state));
     }
 }
 
@@ -116,14 +116,14 @@ pub async fn append_even_if_the_future_is_dropped(store: Subject) {
     drop(store.append(log.batch()));
 
     let store = store.reopen().await;
-    assert_eq!(store.lookup_channel(log.channel_id()).await.unwrap(), Some(log.state));
+    assert_eq!(store.state_of(log.channel_id()).await, Some(log.state));
 }
 
 pub async fn survive_a_reopen(store: Subject) {
     let mut log = Log::new(1);
     log.join(1);
     log.join(2);
-    let memberships = vec![seat("alice", 1, 1), seat("bob", 2, 1)];
+    let memberships = vec![creator("host"), seat("alice", 1, 1), seat("bob", 2, 1)];
     let idempotency = Some(record(&log, "alice", "make"));
     store.append(ChannelBatch { idempotency, memberships, ..log.batch() }).await.unwrap();
     for n in 0..50 {
@@ -132,7 +132,7 @@ pub async fn survive_a_reopen(store: Subject) {
     }
 
     let store = store.reopen().await;
-    let state = store.lookup_channel(log.channel_id()).await.unwrap().unwrap();
+    let state = store.state_of(log.channel_id()).await.unwrap();
     assert_eq!(state, log.state);
     let mut frontier = Frontier::default();
     for entry in store.list_entries(log.channel_id(), 0, 1_000, 1_000_000).await.unwrap() {
@@ -144,8 +144,8 @@ pub async fn survive_a_reopen(store: Subject) {
     assert!(store.find_idempotency("alice".into(), "make".into()).await.unwrap().is_some());
 
     log.post(1, "and on it goes");
-    let checkpoint = store.append(log.batch()).await.unwrap();
-    assert_eq!(checkpoint, Checkpoint { size: 54, root: log.state.head.frontier.root() });
+    let appended = store.append(log.batch()).await.unwrap();
+    assert_eq!(appended.checkpoint, Checkpoint { size: 54, root: log.state.head.frontier.root() });
 }
 
 pub async fn pass_a_check(store: Subject) {

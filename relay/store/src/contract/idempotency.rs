@@ -32,7 +32,7 @@ pub async fn refuses_the_whole_batch_of_a_repeat(store: Subject) {
     let batch = ChannelBatch { idempotency: Some(again), memberships, ..log.batch() };
     assert_eq!(repeated(store.append(batch).await), first);
 
-    assert_eq!(store.lookup_channel(log.channel_id()).await.unwrap(), Some(before));
+    assert_eq!(store.state_of(log.channel_id()).await, Some(before));
     assert_eq!(store.list_entries(log.channel_id(), 2, 10, 1_000).await.unwrap(), []);
     assert_eq!(store.list_tenures("bob".into(), log.channel_id()).await.unwrap(), []);
     assert_eq!(store.find_idempotency("s1".into(), "key".into()).await.unwrap(), Some(first));
@@ -78,5 +78,5 @@ pub async fn lets_one_of_two_new_channels_use_a_key(store: Subject) {
     let (made, refused) = futures::join!(store.append(batch), store.append(repeat));
     made.unwrap();
     assert_eq!(repeated(refused), first);
-    assert_eq!(store.lookup_channel(two.channel_id()).await.unwrap(), None);
+    assert_eq!(store.state_of(two.channel_id()).await, None);
 }

@@ -172,7 +172,7 @@ impl Log {
             state: self.state.clone(),
             idempotency: None,
             ended: Vec::new(),
-            memberships: Vec::new(),
+            memberships: if base == 0 { vec![creator("host")] } else { Vec::new() },
             bots: Vec::new(),
         }
     }
@@ -198,6 +198,11 @@ pub fn record(log: &Log, scope: &str, key: &str) -> IdempotencyRecord {
         channel_id: log.channel_id(),
         outcome: format!(r#"{{"msg_id":{}}}"#, log.state.size()),
     }
+}
+
+/// The membership of a channel's creator.
+pub fn creator(principal: &str) -> Membership {
+    Membership { principal: principal.to_owned(), seat: None }
 }
 
 /// A membership with a seat.

@@ -1,13 +1,12 @@
 use mcp_multiplayer_protocol::SlotId;
 
 use super::Subject;
-use super::log::{Log, seat};
-use crate::{ChannelBatch, Membership};
+use super::log::{Log, creator, seat};
+use crate::ChannelBatch;
 
 pub async fn list_tenures_by_slot_without_duplicates(store: Subject) {
     let mut log = Log::new(1);
-    let owner = Membership { principal: "alice".into(), seat: None };
-    store.append(ChannelBatch { memberships: vec![owner], ..log.batch() }).await.unwrap();
+    store.append(ChannelBatch { memberships: vec![creator("alice")], ..log.batch() }).await.unwrap();
     assert_eq!(store.list_tenures("alice".into(), log.channel_id()).await.unwrap(), []);
 
     log.join(2);
@@ -30,7 +29,7 @@ pub async fn list_tenures_by_slot_without_duplicates(store: Subject) {
 pub async fn end_memberships_of_a_slot(store: Subject) {
     let mut log = Log::new(1);
     log.join(1);
-    let memberships = vec![seat("alice", 1, 1), seat("carol", 2, 1)];
+    let memberships = vec![creator("host"), seat("alice", 1, 1), seat("carol", 2, 1)];
     store.append(ChannelBatch { memberships, ..log.batch() }).await.unwrap();
     let tenures = async |principal: &str| {
         let tenures = store.list_tenures(principal.into(), Log::new(1).channel_id()).await.unwrap();
@@ -58,8 +57,7 @@ pub async fn list_channels_the_newest_first(store: Subject) {
     for log in &mut logs {
         log.join(1);
         log.join(2);
-        let owner = Membership { principal: "alice".into(), seat: None };
-        let memberships = vec![owner, seat("alice", 1, 1), seat("alice", 2, 1)];
+        let memberships = vec![creator("alice"), seat("alice", 1, 1), seat("alice", 2, 1)];
         store.append(ChannelBatch { memberships, ..log.batch() }).await.unwrap();
     }
     let first = &mut logs[0];

@@ -20,11 +20,14 @@ pub mod oauth_expiry;
 pub mod oauth_grants;
 pub mod oauth_refresh_tokens;
 pub mod relay_key;
+pub mod stored_bytes;
 pub mod tokens;
 
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
+use mcp_multiplayer_protocol::ChannelId;
+use mcp_multiplayer_protocol::channel::ChannelState;
 
 use crate::Store;
 
@@ -45,6 +48,11 @@ impl Subject {
     async fn reopen(self) -> Self {
         drop(self.store);
         Self { store: (self.open)().await, open: self.open }
+    }
+
+    /// The state of a channel.
+    async fn state_of(&self, channel_id: ChannelId) -> Option<ChannelState> {
+        self.store.lookup_channel(channel_id).await.unwrap().map(|stored| stored.state)
     }
 }
 
@@ -99,6 +107,10 @@ macro_rules! store_contract {
                 list_tenures_by_slot_without_duplicates
                 end_memberships_of_a_slot
                 list_channels_the_newest_first
+            }
+            stored_bytes {
+                are_counted_with_every_append
+                are_summed_up_by_owner
             }
             atomicity {
                 a_batch_with_a_moved_bot_leaves_no_trace

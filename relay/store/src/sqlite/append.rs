@@ -3,9 +3,9 @@ use rusqlite::Connection;
 
 use super::bot::Cursors;
 use super::channel::HeadColumns;
-use super::row::failed;
+use super::row::{failed, integer};
 use super::{bot, channel, entry, idempotency, membership};
-use crate::{AppendError, BotChange, ChannelBatch, Checkpoint, StoreError, failpoint};
+use crate::{AppendError, Appended, BotChange, ChannelBatch, StoreError, failpoint};
 
 /// A batch, with everything computed that does not need the database, so that the writer thread has less to do.
 pub(super) struct Append {
@@ -13,6 +13,7 @@ pub(super) struct Append {
     head: HeadColumns,
     /// The new composition; `None` when the entries did not change it.
     composition: Option<String>,
+    bytes: u64,
 }
 
 impl Append {
@@ -20,7 +21,8 @@ impl Append {
         assert!(batch.is_consistent(), "the state of a batch is the one that its entries lead to");
         let composition = &batch.state.composition;
         let composition = (composition.revision > batch.base).then(|| channel::composition_column(composition));
-        Self { head: HeadColumns::new(&batch.state.head), composition, batch }
+        let (head, bytes) = (HeadColumns::new(&batch.state.head), batch.bytes());
+        Self { head, composition, bytes, batch }
     }
 
     /// Writes the batch, or returns why it was refused.
@@ -28,7 +30,7 @@ impl Append {
     /// A refused batch must leave no trace, because other batches share the transaction. So all
     /// checks come first. The last of them is the insert of the idempotency record, which writes
     /// nothing if the key is in use. An `Err` of the outer result fails the whole transaction.
-    pub(super) fn run(&self, connection: &Connection) -> Result<Result<Checkpoint, AppendError>, StoreError> {
+    pub(super) fn run(&self, connection: &Connection) -> Result<Result<Appended, AppendError>, StoreError> {
         let batch = &self.batch;
         assert!(!failpoint::fails("store.append_panics"), "a failpoint was reached");
         let is_of_hook = |change: &BotChange| matches!(change, BotChange::Advance { from, to, .. } if from != to);
@@ -54,7 +56,10 @@ impl Append {
         // Nothing below refuses the batch. If the database fails, the whole transaction does.
         let channel = match stored {
             Some((channel, _)) => channel,
-            None => channel::insert(connection, batch.channel_id)?,
+            None => {
+                let creator = batch.creator().expect("a batch that creates a channel names its creator");
+                channel::insert(connection, batch.channel_id, creator)?
+            }
         };
         for entry in &batch.entries {
             entry::insert(connection, channel, entry)?;
@@ -65,14 +70,16 @@ impl Append {
         for membership in &batch.memberships {
             membership::insert(connection, channel, membership)?;
         }
+        let mut replaced = 0;
         for change in &batch.bots {
-            bot::write(connection, channel, change)?;
+            replaced += bot::write(connection, channel, change)?;
         }
         if let Some(composition) = &self.composition {
             channel::write_composition(connection, channel, composition)?;
         }
-        channel::move_head(connection, channel, batch.base, &self.head, self.hooks_due(&cursors))?;
-        Ok(Ok(self.head.checkpoint()))
+        let growth = integer(self.bytes) - integer(replaced);
+        channel::move_head(connection, channel, batch.base, &self.head, self.hooks_due(&cursors), growth)?;
+        Ok(Ok(Appended { checkpoint: self.head.checkpoint(), growth }))
     }
 
     /// Returns the refusal, or `Repeated` if the batch is a repeat.
@@ -83,7 +90,7 @@ impl Append {
         &self,
         connection: &Connection,
         refusal: AppendError,
-    ) -> Result<Result<Checkpoint, AppendError>, StoreError> {
+    ) -> Result<Result<Appended, AppendError>, StoreError> {
         let first = match &self.batch.idempotency {
             Some(record) => idempotency::find(connection, &record.scope, &record.key)?,
             None => None,

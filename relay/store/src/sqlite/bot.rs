@@ -19,6 +19,8 @@ const INSERT_CURSOR: &str = "INSERT INTO bot_cursor (channel, bot_id, entry, ste
 
 const MOVE_CURSOR: &str = "UPDATE bot_cursor SET entry = ?3, step = ?4 WHERE channel = ?1 AND bot_id = ?2";
 
+const STATE_BYTES: &str = "SELECT octet_length(state) FROM bot_state WHERE channel = ?1 AND bot_id = ?2";
+
 const WRITE_STATE: &str = "INSERT INTO bot_state (channel, bot_id, state) VALUES (?1, ?2, ?3)
     ON CONFLICT (channel, bot_id) DO UPDATE SET state = excluded.state";
 
@@ -92,10 +94,10 @@ pub(super) fn was_attached(connection: &Connection, channel: i64, bot_id: &BotId
     statement.exists(params![channel, bot_id.as_str()]).map_err(failed("find a bot"))
 }
 
-/// Writes a change that was checked by [`Cursors::apply`].
-pub(super) fn write(connection: &Connection, channel: i64, change: &BotChange) -> Result<(), StoreError> {
+/// Writes a change that was checked by [`Cursors::apply`]. Returns the size of the state that it replaced, in bytes.
+pub(super) fn write(connection: &Connection, channel: i64, change: &BotChange) -> Result<u64, StoreError> {
     match change {
-        BotChange::Attach(bot) => insert(connection, channel, bot),
+        BotChange::Attach(bot) => insert(connection, channel, bot)?,
         BotChange::Advance { bot_id, to, state, .. } => {
             let bot_id = bot_id.as_str();
             let mut statement = connection.prepare_cached(MOVE_CURSOR).map_err(failed("move a bot's cursor"))?;
@@ -103,18 +105,27 @@ pub(super) fn write(connection: &Connection, channel: i64, change: &BotChange) -
                 .execute(params![channel, bot_id, integer(to.entry), to.step])
                 .map_err(failed("move a bot's cursor"))?;
             if let Some(state) = state {
+                let replaced = state_bytes(connection, channel, bot_id)?;
                 let mut statement = connection.prepare_cached(WRITE_STATE).map_err(failed("write a bot's state"))?;
                 statement.execute(params![channel, bot_id, state]).map_err(failed("write a bot's state"))?;
+                return Ok(replaced);
             }
-            Ok(())
         }
         BotChange::Detach(bot_id) => {
             let mut statement = connection.prepare_cached(DETACH).map_err(failed("detach a bot"))?;
             statement.execute(params![channel, bot_id.as_str()]).map_err(failed("detach a bot"))?;
-            Ok(())
         }
-        BotChange::Exchanged(exchange) => exchange::insert(connection, channel, exchange),
+        BotChange::Exchanged(exchange) => exchange::insert(connection, channel, exchange)?,
     }
+    Ok(0)
+}
+
+/// Size of a bot's stored state, in bytes; 0 if there is none. SQLite finds it without reading the state.
+fn state_bytes(connection: &Connection, channel: i64, bot_id: &str) -> Result<u64, StoreError> {
+    let mut statement = connection.prepare_cached(STATE_BYTES).map_err(failed("measure a bot's state"))?;
+    let mut rows = statement.query(params![channel, bot_id]).map_err(failed("measure a bot's state"))?;
+    let Some(row) = rows.next().map_err(failed("measure a bot's state"))? else { return Ok(0) };
+    Row::new("bot_state", &bot_id, row).number(0, "state")
 }
 
 fn insert(connection: &Connection, channel: i64, bot: &NewBot) -> Result<(), StoreError> {

@@ -6,26 +6,28 @@ use mcp_multiplayer_protocol::{ChannelId, Hash, Timestamp};
 use rusqlite::{Connection, params};
 
 use super::row::{Row, failed, integer};
-use crate::{Checkpoint, StoreError};
+use crate::{Checkpoint, StoreError, StoredChannel};
 
 const FIND: &str = "SELECT no, size FROM channel WHERE id = ?1";
 
-const INSERT: &str =
-    "INSERT INTO channel (id, size, ts, root, peaks, bots, hooks_due) VALUES (?1, 0, 0, x'', x'', '[]', 0)";
+const INSERT: &str = "INSERT INTO channel (id, owner, bytes, size, ts, root, peaks, bots, hooks_due)
+    VALUES (?1, ?2, 0, 0, 0, x'', x'', '[]', 0)";
 
 const MOVE_HEAD: &str = "UPDATE channel SET size = ?3, ts = ?4, root = ?5, peaks = ?6, bots = ?7, next_timer = ?8,
-    hooks_due = ?9 WHERE no = ?1 AND size = ?2";
+    hooks_due = ?9, bytes = bytes + ?10 WHERE no = ?1 AND size = ?2";
 
 const WRITE_COMPOSITION: &str = "INSERT INTO composition (channel, composition) VALUES (?1, ?2)
     ON CONFLICT (channel) DO UPDATE SET composition = excluded.composition";
 
-pub(super) const LOOKUP: &str = "SELECT id, size, ts, peaks, bots, composition
+pub(super) const LOOKUP: &str = "SELECT id, size, ts, peaks, bots, composition, owner, bytes
     FROM channel JOIN composition ON composition.channel = channel.no WHERE id = ?1";
 
 /// Channels are numbered in the order of their creation, so the newest has the greatest number.
 pub(super) const LIST: &str = "SELECT id, size, ts, peaks, bots, composition
     FROM (SELECT DISTINCT channel AS no FROM membership WHERE principal = ?1 ORDER BY channel DESC LIMIT ?2) AS own
     JOIN channel ON channel.no = own.no JOIN composition ON composition.channel = own.no ORDER BY own.no DESC";
+
+pub(super) const STORED_BYTES_OF: &str = "SELECT coalesce(sum(bytes), 0) FROM channel WHERE owner = ?1";
 
 pub(super) const LIST_WITH_HOOKS_DUE: &str =
     "SELECT id FROM channel WHERE hooks_due = 1 UNION SELECT id FROM channel WHERE next_timer IS NOT NULL";
@@ -71,18 +73,19 @@ pub(super) fn find(connection: &Connection, channel_id: ChannelId) -> Result<Opt
 }
 
 /// Inserts a channel without entries, and returns its number.
-pub(super) fn insert(connection: &Connection, channel_id: ChannelId) -> Result<i64, StoreError> {
+pub(super) fn insert(connection: &Connection, channel_id: ChannelId, owner: &str) -> Result<i64, StoreError> {
     let mut statement = connection.prepare_cached(INSERT).map_err(failed("insert a channel"))?;
-    statement.insert([channel_id.as_bytes()]).map_err(failed("insert a channel"))
+    statement.insert(params![channel_id.as_bytes(), owner]).map_err(failed("insert a channel"))
 }
 
-/// Moves the end of the log from `base` to `head`.
+/// Moves the end of the log from `base` to `head`, and adds `growth` to the stored bytes.
 pub(super) fn move_head(
     connection: &Connection,
     channel: i64,
     base: u64,
     head: &HeadColumns,
     hooks_due: bool,
+    growth: i64,
 ) -> Result<(), StoreError> {
     let Checkpoint { size, root } = &head.checkpoint;
     let values = params![
@@ -94,7 +97,8 @@ pub(super) fn move_head(
         head.peaks,
         head.bots,
         head.next_timer,
-        hooks_due
+        hooks_due,
+        growth
     ];
     let mut statement = connection.prepare_cached(MOVE_HEAD).map_err(failed("move a channel's head"))?;
     match statement.execute(values) {
@@ -111,11 +115,19 @@ pub(super) fn write_composition(connection: &Connection, channel: i64, compositi
     Ok(())
 }
 
-/// Looks up the state of a channel.
-pub(super) fn lookup(connection: &Connection, channel_id: ChannelId) -> Result<Option<ChannelState>, StoreError> {
+/// Looks up a channel.
+pub(super) fn lookup(connection: &Connection, channel_id: ChannelId) -> Result<Option<StoredChannel>, StoreError> {
     let mut statement = connection.prepare_cached(LOOKUP).map_err(failed("look up a channel"))?;
     let mut rows = statement.query([channel_id.as_bytes()]).map_err(failed("look up a channel"))?;
-    rows.next().map_err(failed("look up a channel"))?.map(read).transpose()
+    rows.next().map_err(failed("look up a channel"))?.map(read_stored).transpose()
+}
+
+/// Sums up the stored bytes of the channels that a principal created.
+pub(super) fn stored_bytes_of(connection: &Connection, owner: &str) -> Result<u64, StoreError> {
+    let mut statement = connection.prepare_cached(STORED_BYTES_OF).map_err(failed("sum up stored bytes"))?;
+    let mut rows = statement.query([owner]).map_err(failed("sum up stored bytes"))?;
+    let Some(row) = rows.next().map_err(failed("sum up stored bytes"))? else { return Ok(0) };
+    Row::new("channel", &owner, row).number(0, "bytes")
 }
 
 /// Lists the channels that a principal is or was a member of, the newest first.
@@ -138,6 +150,13 @@ pub(super) fn list_with_hooks_due(connection: &Connection) -> Result<Vec<Channel
         channels.push(ChannelId::from_bytes(Row::new("channel", &"a due one", row).get(0, "id")?));
     }
     Ok(channels)
+}
+
+fn read_stored(row: &rusqlite::Row<'_>) -> Result<StoredChannel, StoreError> {
+    let state = read(row)?;
+    let row = Row::new("channel", &state.composition.channel_id, row);
+    let (owner, bytes) = (row.get(6, "owner")?, row.number(7, "bytes")?);
+    Ok(StoredChannel { state, owner, bytes })
 }
 
 fn read(row: &rusqlite::Row<'_>) -> Result<ChannelState, StoreError> {

@@ -35,8 +35,8 @@ use self::row::failed;
 use self::schema::OpenError;
 use self::writer::Writer;
 use super::{
-    AppendError, ChannelBatch, Checkpoint, Exchange, IdempotencyRecord, NewToken, Store, StoreError, StoredBot, Tenure,
-    Token,
+    AppendError, Appended, ChannelBatch, Exchange, IdempotencyRecord, NewToken, Store, StoreError, StoredBot,
+    StoredChannel, Tenure, Token,
 };
 
 /// A store in one SQLite file.
@@ -76,14 +76,18 @@ fn not_opened(source: OpenError) -> StoreError {
 }
 
 impl Store for SqliteStore {
-    fn append(&self, batch: ChannelBatch) -> BoxFuture<'static, Result<Checkpoint, AppendError>> {
+    fn append(&self, batch: ChannelBatch) -> BoxFuture<'static, Result<Appended, AppendError>> {
         let append = Append::new(batch);
         let queued = self.writer.queue(move |connection| append.run(connection));
         async move { queued.await? }.boxed()
     }
 
-    fn lookup_channel(&self, channel_id: ChannelId) -> BoxFuture<'_, Result<Option<ChannelState>, StoreError>> {
+    fn lookup_channel(&self, channel_id: ChannelId) -> BoxFuture<'_, Result<Option<StoredChannel>, StoreError>> {
         async move { self.readers.short(|connection| channel::lookup(connection, channel_id)) }.boxed()
+    }
+
+    fn stored_bytes_of(&self, owner: String) -> BoxFuture<'_, Result<u64, StoreError>> {
+        self.readers.long(move |connection| channel::stored_bytes_of(connection, &owner)).boxed()
     }
 
     fn list_entries(

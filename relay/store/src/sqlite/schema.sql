@@ -4,6 +4,10 @@
 CREATE TABLE channel (
     no        INTEGER PRIMARY KEY,
     id        BLOB    NOT NULL UNIQUE,
+    -- The principal that created it.
+    owner     TEXT    NOT NULL,
+    -- Number of bytes that are stored for it.
+    bytes     INTEGER NOT NULL,
     size      INTEGER NOT NULL,
     ts        INTEGER NOT NULL,
     root      BLOB    NOT NULL,
@@ -17,6 +21,7 @@ CREATE TABLE channel (
     hooks_due INTEGER NOT NULL
 ) STRICT;
 
+CREATE INDEX channel_owner ON channel (owner);
 CREATE INDEX channel_hooks_due ON channel (id) WHERE hooks_due = 1;
 CREATE INDEX channel_next_timer ON channel (id) WHERE next_timer IS NOT NULL;
 
