@@ -311,7 +311,11 @@ pub enum SystemEvent {
     SlotClosed { slot_id: SlotId, by: Actor },
     /// The channel accepts nothing new. The hooks that are due run, and then each bot's `on_close`.
     #[serde(rename = "close_requested")]
-    CloseRequested { by: Actor },
+    CloseRequested {
+        /// Absent if the relay's operator asked for it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<Actor>,
+    },
     /// The channel is closed; this is the last entry.
     #[serde(rename = "close_applied")]
     Closed {},
@@ -361,7 +365,7 @@ impl SystemEvent {
         }
     }
 
-    /// Returns `true` for what a member did or asked for. Timers that are due come before such an entry.
+    /// Returns `true` for what a member did or asked for, or the operator in a member's place. Timers that are due come before such an entry.
     pub(crate) fn is_by_member(&self) -> bool {
         match self {
             Self::MemberJoin { .. }

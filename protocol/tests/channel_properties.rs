@@ -144,15 +144,16 @@ proptest! {
                 | SystemEvent::Renamed { by, .. }
                 | SystemEvent::AdminSet { by, .. }
                 | SystemEvent::SlotClosed { by, .. }
-                | SystemEvent::CloseRequested { by }
+                | SystemEvent::CloseRequested { by: Some(by) }
                 | SystemEvent::BotAttach { by: Some(by), .. }
                 | SystemEvent::BotDetach { by: Some(by), .. } => prop_assert!(is_admin(before, by)),
-                // Authorized by an invite code or rejoin token, which is not in the log, or caused by the bot's own on_init.
+                // Authorized by an invite code or rejoin token, which is not in the log, by the operator, or caused by the bot's own on_init.
                 SystemEvent::MemberJoin { .. }
                 | SystemEvent::MemberRejoin { .. }
                 | SystemEvent::BotAttach { by: None, .. }
                 | SystemEvent::BotDetach { by: None, .. }
                 | SystemEvent::BotRuntime { .. }
+                | SystemEvent::CloseRequested { by: None }
                 | SystemEvent::Closed {}
                 | SystemEvent::OperatorStopped {} => {}
                 SystemEvent::BotsAnnounced { .. }

@@ -5,6 +5,7 @@
 
 pub mod auth;
 mod bots;
+mod changes;
 mod channel;
 pub mod clock;
 pub mod config;
@@ -18,6 +19,7 @@ mod mcp;
 mod net;
 mod oauth;
 mod operation;
+pub mod operator;
 mod pace;
 mod problem;
 mod quota;

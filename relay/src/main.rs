@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use self::admin::{AccessCodeCommand, ExportCommand, GrantCommand, TokenCommand};
+use self::admin::{AccessCodeCommand, ChannelCommand, ExportCommand, GrantCommand, TokenCommand};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -51,6 +51,11 @@ enum Subcommands {
     Grant {
         #[command(subcommand)]
         command: GrantCommand,
+    },
+    /// List, show, stop, close and delete channels
+    Channel {
+        #[command(subcommand)]
+        command: ChannelCommand,
     },
     /// Write a channel to a file, from which 'mcp-multiplayer-bot replay' can run its bots again
     Export(ExportCommand),
@@ -94,6 +99,7 @@ async fn main() -> Result<()> {
         Subcommands::Token { command } => admin::token(&loaded.config, command).await,
         Subcommands::AccessCode { command } => admin::access_code(&loaded.config, command).await,
         Subcommands::Grant { command } => admin::grant(&loaded.config, command).await,
+        Subcommands::Channel { command } => admin::channel(&loaded.config, command).await,
         Subcommands::Export(command) => admin::export(&loaded.config, command).await,
         Subcommands::Serve => run(loaded.config).await,
     }

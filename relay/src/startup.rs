@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::auth::{Tokens, open_local_token};
 use crate::bots;
+use crate::changes::follow_other_processes;
 use crate::channel::{Channels, StartRunner};
 use crate::clock::{Clock, Random};
 use crate::config::Config;
@@ -110,6 +111,7 @@ pub async fn open(config: Config, clock: Clock, random: Random, shutdown: Cancel
         }
     });
     tokio::spawn(delete_expired_hourly(Arc::downgrade(&relay.store), relay.clock.clone(), relay.shutdown.clone()));
+    tokio::spawn(follow_other_processes(Arc::downgrade(&relay)));
     let due = relay.store.list_channels_with_due_bots().await?;
     tracing::info!(channels = due.len(), "resuming due hooks");
     for channel_id in due {

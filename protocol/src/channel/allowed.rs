@@ -151,7 +151,9 @@ fn by_relay(state: &ChannelState, entry: &Entry) -> Result<(), Error> {
             require_owner_for_owners_seat(composition, slot_id, by)?;
             no_seats_held(state, entry)
         }
-        SystemEvent::Renamed { by, .. } | SystemEvent::CloseRequested { by } => require_admin(composition, by),
+        SystemEvent::Renamed { by, .. } | SystemEvent::CloseRequested { by: Some(by) } => {
+            require_admin(composition, by)
+        }
         SystemEvent::Closed {} if composition.close_requested.is_none() => {
             Err(broken("a channel is closed only after close_requested"))
         }
@@ -169,6 +171,7 @@ fn by_relay(state: &ChannelState, entry: &Entry) -> Result<(), Error> {
         }
         SystemEvent::ChannelCreated { .. }
         | SystemEvent::BotsAnnounced { .. }
+        | SystemEvent::CloseRequested { by: None }
         | SystemEvent::Closed {}
         | SystemEvent::OperatorStopped {} => Ok(()),
     }

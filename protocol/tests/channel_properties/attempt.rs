@@ -317,7 +317,7 @@ impl Attempt {
                 SystemEvent::InviteIssued { slot_id: slot, generation, by }
             }
             Action::CloseSlot { slot, by } => SystemEvent::SlotClosed { slot_id: slot, by },
-            Action::Close { by } => SystemEvent::CloseRequested { by },
+            Action::Close { by } => SystemEvent::CloseRequested { by: Some(by) },
             Action::Finish => SystemEvent::Closed {},
             Action::Stop => SystemEvent::OperatorStopped {},
         }

@@ -231,7 +231,7 @@ fn append_changes(log: &mut Log) {
 fn append_ending(log: &mut Log) {
     let bot = Sender::Bot(referee());
     log.post("player's last word", Sender::Slot(SlotId::at(1)), "user", None, None, json!({ "text": "I concede" }));
-    log.system("close requested", None, &SystemEvent::CloseRequested { by: Actor::Owner });
+    log.system("close requested", None, &SystemEvent::CloseRequested { by: Some(Actor::Owner) });
     log.post(
         "bot's post while the channel is closing",
         bot,

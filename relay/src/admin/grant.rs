@@ -3,13 +3,12 @@ use std::collections::HashMap;
 use anyhow::{Result, bail};
 use clap::Subcommand;
 use mcp_multiplayer_protocol::printable;
-use mcp_multiplayer_relay::auth::Principal;
 use mcp_multiplayer_relay::config::Config;
 use mcp_multiplayer_relay::store::Grant;
 use mcp_multiplayer_relay::telemetry::SECURITY;
 
 use super::terminal::table;
-use super::{REVOCATION_NOTE, open};
+use super::{REVOCATION_NOTE, open, principal_names};
 
 #[derive(Subcommand)]
 pub(crate) enum GrantCommand {
@@ -28,9 +27,8 @@ pub(crate) async fn run(config: &Config, command: GrantCommand) -> Result<()> {
     let store = open(config)?;
     match command {
         GrantCommand::List => {
-            let codes = store.list_access_codes().await?;
-            let names = codes.into_iter().map(|code| (Principal::person(&code.id).as_str().to_owned(), code.name));
-            print!("{}", list(store.list_grants().await?, &names.collect()));
+            let names = principal_names(&*store).await?;
+            print!("{}", list(store.list_grants().await?, &names));
         }
         GrantCommand::Revoke { id } => {
             if !store.revoke_grant(id.clone()).await? {

@@ -193,7 +193,7 @@ async fn catch_up(
 impl Runner {
     /// Runs those calls of an entry that are not done yet, and moves the cursor to the next entry.
     ///
-    /// Returns `true` if the bot was detached by one of them.
+    /// Returns `true` if one of them was the bot's last one.
     async fn run_calls(
         &mut self,
         relay: &Relay,
@@ -211,16 +211,17 @@ impl Runner {
             };
             let is_last = step + 1 == calls.len();
             let to = if is_last { next_entry } else { BotCursor { step: self.cursor.step + 1, ..self.cursor } };
-            let detached = self.run_or_skip(relay, channel, bot, (*call, entry), to).await?;
+            let is_over = self.run_or_skip(relay, channel, bot, (*call, entry), to).await?;
             channel.set_bot_cursor(&bot.bot_id, to);
-            if detached {
+            if is_over {
                 return Ok(true);
             }
         }
         Ok(false)
     }
 
-    /// Runs a call, or appends why it does not run. Returns `true` if the bot was detached.
+    /// Runs a call, or appends why it does not run. Returns `true` if it was the bot's last one: the bot was detached, or the
+    /// channel was stopped.
     async fn run_or_skip(
         &mut self,
         relay: &Relay,
@@ -246,7 +247,12 @@ impl Runner {
             return self.skip_hook(relay, channel, bot, (call, entry), to, reason).await;
         }
         let started = Instant::now();
-        let ran = self.run_hook(relay, channel, bot, (call, entry), origin, to).await;
+        let ran = tokio::select! {
+            ran = self.run_hook(relay, channel, bot, (call, entry), origin, to) => ran,
+            // The operator has stopped the channel: nobody else closes it while one of its bots has a hook to run. Dropping
+            // the call kills the hook.
+            () = channel.wait_until_closed() => return Ok(true),
+        };
         if closing {
             self.closing_time += started.elapsed();
         }

@@ -144,6 +144,12 @@ impl LiveChannel {
         self.progress.send_modify(|count| *count += 1);
     }
 
+    /// Reads the state from the store again, because another process has changed the channel. Wakes readers and runners.
+    pub(super) async fn reload(&self) -> Result<(), StoreError> {
+        self.tip().stale = true;
+        self.reload_if_stale().await
+    }
+
     /// Reads the state from the store again after a failed append.
     ///
     /// All appends under way are waited for first: their batches might still become durable after the state was read.

@@ -158,6 +158,18 @@ impl LiveChannel {
         self.progress.subscribe()
     }
 
+    /// Waits until the channel is closed.
+    pub(crate) async fn wait_until_closed(&self) {
+        let mut progress = self.progress();
+        loop {
+            progress.mark_unchanged();
+            // The channel itself holds the sender, so waiting does not fail.
+            if self.composition().closed.is_some() || progress.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
     /// Some of the durable entries after `after`, in order; none only if there are none.
     pub(crate) async fn entries_after(&self, after: u64) -> Result<Vec<Arc<Entry>>, StoreError> {
         let size = {

@@ -68,6 +68,17 @@ impl Owners {
         Ok(owner)
     }
 
+    /// Reads the sums again, because another process has changed the store. What is appended meanwhile may be counted twice.
+    pub(super) async fn refresh(&self) -> Result<(), StoreError> {
+        let owners: Vec<_> = self.by_principal().values().filter_map(Weak::upgrade).collect();
+        for owner in owners {
+            let before = owner.bytes.load(Ordering::Relaxed);
+            let bytes = self.store.stored_bytes_of(owner.principal.as_str().to_owned()).await?;
+            owner.add(i64::try_from(bytes).unwrap_or(i64::MAX) - before);
+        }
+        Ok(())
+    }
+
     fn by_principal(&self) -> MutexGuard<'_, HashMap<Principal, Weak<Owner>>> {
         self.by_principal.lock().expect("no code panics while it holds this lock")
     }

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use mcp_multiplayer_protocol::channel::{ChannelState, Draft, Salts, Step};
-use mcp_multiplayer_protocol::{Entry, Error, Salt, SlotId, SystemEvent, Timestamp};
+use mcp_multiplayer_protocol::{Actor, Entry, Error, Salt, SlotId, SystemEvent, Timestamp};
 
 use crate::clock::Random;
 use crate::store::{BotChange, ChannelBatch, IdempotencyRecord, Membership};
@@ -63,6 +63,16 @@ impl Proposal {
             self.ended.push((*slot_id, entry.id()));
         }
         Ok(entry)
+    }
+
+    /// Proposes to close the channel. With bots, their runners do so once they are done; without any, it is closed at once.
+    /// `by` is `None` for the operator.
+    pub(crate) fn push_close(&mut self, by: Option<Actor>) -> Result<(), Error> {
+        self.push_event(&SystemEvent::CloseRequested { by }, None)?;
+        if self.state().composition.bots.is_empty() {
+            self.push_event(&SystemEvent::Closed {}, None)?;
+        }
+        Ok(())
     }
 
     /// The proposal as one batch; `None` when it changes nothing.

@@ -86,6 +86,26 @@ impl Channels {
         }
     }
 
+    /// Takes over what another process has changed in the store: reads the live channels again whose logs have grown, forgets
+    /// those that were deleted, and makes those live whose bots have hooks to run.
+    pub(crate) async fn take_over_changes(&self) -> Result<(), StoreError> {
+        let live: Vec<_> = self.live().values().cloned().collect();
+        let sizes = self.store.channel_sizes(live.iter().map(|channel| channel.channel_id()).collect()).await?;
+        for (channel, size) in live.iter().zip(sizes) {
+            if size == 0 {
+                self.live().remove(&channel.channel_id());
+            }
+            if size != channel.durable().size() {
+                channel.reload().await?;
+            }
+        }
+        self.owners.refresh().await?;
+        for channel_id in self.store.list_channels_with_due_bots().await? {
+            self.get(channel_id).await?;
+        }
+        Ok(())
+    }
+
     /// Starts the runner of a bot that was just attached to a live channel.
     pub(crate) fn start_runner(&self, channel: &Arc<LiveChannel>, bot_id: BotId) {
         (self.start_runner)(Arc::downgrade(channel), bot_id);

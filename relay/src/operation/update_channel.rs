@@ -166,13 +166,7 @@ impl Caller {
             UpdateOp::CloseSlot { slot_id } => {
                 proposal.push_event(&SystemEvent::SlotClosed { slot_id: *slot_id, by }, None)?;
             }
-            UpdateOp::Close {} => {
-                proposal.push_event(&SystemEvent::CloseRequested { by }, None)?;
-                // With bots, their runners close the channel once they are done.
-                if composition.bots.is_empty() {
-                    proposal.push_event(&SystemEvent::Closed {}, None)?;
-                }
-            }
+            UpdateOp::Close {} => proposal.push_close(Some(by))?,
         }
         Ok(())
     }

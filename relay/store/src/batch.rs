@@ -75,6 +75,20 @@ pub struct StoredChannel {
     pub bytes: u64,
 }
 
+/// Number of bytes that are stored for a channel, by what they are. Together somewhat more or less than
+/// [`StoredChannel::bytes`], where each entry counts with an estimate.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BytesByKind {
+    /// Bodies of entries.
+    pub bodies: u64,
+    /// Sources, manifests, params and secrets of bots.
+    pub bots: u64,
+    /// States of bots.
+    pub states: u64,
+    /// Network traffic of bots.
+    pub exchanges: u64,
+}
+
 /// The durable end of a log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Checkpoint {

@@ -48,8 +48,8 @@ use mcp_multiplayer_protocol::{BotId, ChannelId, Entry, Hash};
 use thiserror::Error;
 
 pub use batch::{
-    Appended, BotChange, BotCursor, ChannelBatch, Checkpoint, Exchange, IdempotencyRecord, Membership, NewBot,
-    NewToken, StoredBot, StoredChannel, Tenure, Token,
+    Appended, BotChange, BotCursor, BytesByKind, ChannelBatch, Checkpoint, Exchange, IdempotencyRecord, Membership,
+    NewBot, NewToken, StoredBot, StoredChannel, Tenure, Token,
 };
 pub use oauth::{
     AccessCode, AuthorizationCode, Grant, NewAuthorizationCode, NewTokens, OAuthStore, RedemptionOutcome, RefreshToken,
@@ -72,6 +72,25 @@ pub trait Store: OAuthStore {
 
     /// Number of bytes that are stored for all channels that a principal created.
     fn stored_bytes_of(&self, owner: String) -> BoxFuture<'_, Result<u64, StoreError>>;
+
+    /// Lists all channels, the largest first.
+    fn list_all_channels(&self) -> BoxFuture<'_, Result<Vec<StoredChannel>, StoreError>>;
+
+    /// Number of entries of each of these channels; 0 when there is no such channel.
+    fn channel_sizes(&self, channel_ids: Vec<ChannelId>) -> BoxFuture<'_, Result<Vec<u64>, StoreError>>;
+
+    /// Adds up what is stored for a channel. Reads all of it.
+    fn measure_channel(&self, channel_id: ChannelId) -> BoxFuture<'_, Result<BytesByKind, StoreError>>;
+
+    /// Lists the memberships of a channel, past ones included, by slot.
+    fn list_memberships(&self, channel_id: ChannelId) -> BoxFuture<'_, Result<Vec<Membership>, StoreError>>;
+
+    /// Deletes a channel with everything that is stored for it; `false` when there is no such channel. Only for a closed one,
+    /// to which nothing is appended any more.
+    fn delete_channel(&self, channel_id: ChannelId) -> BoxFuture<'_, Result<bool, StoreError>>;
+
+    /// Returns `true` if another process has changed the store since the last call, or since it was opened.
+    fn changed_elsewhere(&self) -> BoxFuture<'_, Result<bool, StoreError>>;
 
     /// Lists entries after `after`, in order: at most `limit` of them, with bodies of at most `max_bytes`
     /// together. The first one is returned even if it is larger.

@@ -27,6 +27,7 @@ mod introduction;
 mod limits;
 mod oauth;
 mod operating;
+mod operator_channels;
 mod pages;
 mod paging;
 mod permissions;

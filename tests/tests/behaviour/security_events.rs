@@ -160,6 +160,21 @@ async fn sign_in_and_revocation_are_logged_without_secrets() {
 }
 
 #[tokio::test]
+async fn what_the_operator_does_to_a_channel_is_logged() {
+    let relay = RelayProcess::start().await.unwrap();
+    let mut alice = relay.connect().await.unwrap();
+    for (end, event) in [("stop", "channel_stopped"), ("close", "channel_closed")] {
+        let created = alice.call("create_channel", json!({ "name": "Game", "slots": ["invite:alice"] })).await;
+        let channel_id = text(&created["channel_id"]);
+        for (command, event) in [(end, event), ("delete", "channel_deleted")] {
+            let (_, log) = operator(&relay, &["channel", command, &channel_id]).await;
+            let expected = format!("security.event=\"{event}\" channel_id={channel_id}");
+            assert!(log.contains(&expected), "{command}: {log}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn refusals_and_limits_are_logged_at_a_bounded_rate_without_secrets() {
     let flags = ["--log-format", "json", "--channels-per-day", "1"];
     let relay = RelayProcess::start_verbose(&flags).await.unwrap();

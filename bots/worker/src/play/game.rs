@@ -155,7 +155,7 @@ impl Game {
             return self.report_error("the channel is closed");
         }
         self.pass_second()?;
-        let requested = SystemEvent::CloseRequested { by: Actor::Owner };
+        let requested = SystemEvent::CloseRequested { by: Some(Actor::Owner) };
         self.session.channel.append_event(&requested).map_err(|error| anyhow!("{}", error.message))?;
         self.run_due_hooks()?;
         self.session.channel.append_event(&SystemEvent::Closed {}).map_err(|error| anyhow!("{}", error.message))?;

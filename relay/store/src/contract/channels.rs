@@ -148,6 +148,22 @@ pub async fn survive_a_reopen(store: Subject) {
     assert_eq!(appended.checkpoint, Checkpoint { size: 54, root: log.state.head.frontier.root() });
 }
 
+pub async fn are_listed_the_largest_first(store: Subject) {
+    let mut logs = [Log::new(1), Log::new(2), Log::new(3)];
+    for (log, length) in logs.iter_mut().zip([10, 1_000, 100]) {
+        log.join(1);
+        log.post(1, &"x".repeat(length));
+        store.append(log.batch()).await.unwrap();
+    }
+    let listed = store.list_all_channels().await.unwrap();
+    let ids: Vec<_> = listed.iter().map(|channel| channel.state.composition.channel_id).collect();
+    assert_eq!(ids, [&logs[1], &logs[2], &logs[0]].map(Log::channel_id));
+    assert_eq!(listed[0], store.lookup_channel(ids[0]).await.unwrap().unwrap());
+    let unknown = Log::new(9).channel_id();
+    assert_eq!(store.channel_sizes(vec![ids[0], unknown, ids[1]]).await.unwrap(), [3, 0, 3]);
+    assert!(store.channel_sizes(vec![]).await.unwrap().is_empty());
+}
+
 pub async fn pass_a_check(store: Subject) {
     store.check().await.unwrap();
     store.append(Log::new(1).batch()).await.unwrap();

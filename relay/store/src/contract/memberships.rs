@@ -26,6 +26,16 @@ pub async fn list_tenures_by_slot_without_duplicates(store: Subject) {
     assert_eq!(store.list_tenures("alice".into(), Log::new(2).channel_id()).await.unwrap(), []);
 }
 
+pub async fn are_listed_by_channel(store: Subject) {
+    let mut log = Log::new(1);
+    log.join(1);
+    let memberships = vec![creator("host"), seat("alice", 1, 1)];
+    store.append(ChannelBatch { memberships: memberships.clone(), ..log.batch() }).await.unwrap();
+    store.append(Log::new(2).batch()).await.unwrap();
+    assert_eq!(store.list_memberships(log.channel_id()).await.unwrap(), memberships);
+    assert_eq!(store.list_memberships(Log::new(3).channel_id()).await.unwrap(), []);
+}
+
 pub async fn end_memberships_of_a_slot(store: Subject) {
     let mut log = Log::new(1);
     log.join(1);

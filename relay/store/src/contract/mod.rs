@@ -8,6 +8,7 @@ pub mod access_codes;
 pub mod atomicity;
 pub mod bots;
 pub mod channels;
+pub mod deletion;
 pub mod entries;
 pub mod idempotency;
 pub mod log;
@@ -79,6 +80,7 @@ macro_rules! store_contract {
                 take_batches_in_the_order_of_the_calls
                 append_even_if_the_future_is_dropped
                 survive_a_reopen
+                are_listed_the_largest_first
                 pass_a_check
             }
             entries {
@@ -105,12 +107,16 @@ macro_rules! store_contract {
             }
             memberships {
                 list_tenures_by_slot_without_duplicates
+                are_listed_by_channel
                 end_memberships_of_a_slot
                 list_channels_the_newest_first
             }
             stored_bytes {
                 are_counted_with_every_append
                 are_summed_up_by_owner
+            }
+            deletion {
+                leaves_no_trace_of_a_channel
             }
             atomicity {
                 a_batch_with_a_moved_bot_leaves_no_trace

@@ -34,6 +34,11 @@ pub async fn are_counted_with_every_append(store: Subject) {
     let record = Some("x".repeat(1_000));
     let exchanged = BotChange::Exchanged(Exchange { bot_id: bot_id.clone(), trigger: 3, step: 0, record });
     change(&mut log, vec![exchanged], 0).await;
+    let measured = store.measure_channel(log.channel_id()).await.unwrap();
+    let of_bot = (bot.source.len() + bot.manifest.len() + bot.params.len() + bot.env.as_ref().unwrap().len()) as u64;
+    assert_eq!((measured.bots, measured.states, measured.exchanges), (of_bot, small.len() as u64, 1_000));
+    let bodies = log.entries.iter().map(|entry| entry.body().unwrap().as_str().len() as u64).sum::<u64>();
+    assert_eq!(measured.bodies, bodies);
     // What a detached bot leaves behind still counts.
     let detach = log.detach(bot_id);
     change(&mut log, vec![detach], 0).await;

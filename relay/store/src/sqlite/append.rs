@@ -22,7 +22,7 @@ impl Append {
         let composition = &batch.state.composition;
         let composition = (composition.revision > batch.base).then(|| channel::composition_column(composition));
         let (head, bytes) = (HeadColumns::new(&batch.state.head), batch.bytes());
-        Self { head, composition, bytes, batch }
+        Self { batch, head, composition, bytes }
     }
 
     /// Writes the batch, or returns why it was refused.
@@ -54,12 +54,11 @@ impl Append {
             return Ok(Err(AppendError::Repeated(Box::new(first))));
         }
         // Nothing below refuses the batch. If the database fails, the whole transaction does.
-        let channel = match stored {
-            Some((channel, _)) => channel,
-            None => {
-                let creator = batch.creator().expect("a batch that creates a channel names its creator");
-                channel::insert(connection, batch.channel_id, creator)?
-            }
+        let channel = if let Some((channel, _)) = stored {
+            channel
+        } else {
+            let creator = batch.creator().expect("a batch that creates a channel names its creator");
+            channel::insert(connection, batch.channel_id, creator)?
         };
         for entry in &batch.entries {
             entry::insert(connection, channel, entry)?;

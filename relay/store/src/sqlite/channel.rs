@@ -6,7 +6,7 @@ use mcp_multiplayer_protocol::{ChannelId, Hash, Timestamp};
 use rusqlite::{Connection, params};
 
 use super::row::{Row, failed, integer};
-use crate::{Checkpoint, StoreError, StoredChannel};
+use crate::{BytesByKind, Checkpoint, StoreError, StoredChannel};
 
 const FIND: &str = "SELECT no, size FROM channel WHERE id = ?1";
 
@@ -26,6 +26,16 @@ pub(super) const LOOKUP: &str = "SELECT id, size, ts, peaks, bots, composition, 
 pub(super) const LIST: &str = "SELECT id, size, ts, peaks, bots, composition
     FROM (SELECT DISTINCT channel AS no FROM membership WHERE principal = ?1 ORDER BY channel DESC LIMIT ?2) AS own
     JOIN channel ON channel.no = own.no JOIN composition ON composition.channel = own.no ORDER BY own.no DESC";
+
+const LIST_ALL: &str = "SELECT id, size, ts, peaks, bots, composition, owner, bytes
+    FROM channel JOIN composition ON composition.channel = channel.no ORDER BY bytes DESC, no";
+
+const MEASURE: &str = "SELECT (SELECT coalesce(sum(octet_length(body)), 0) FROM entry WHERE channel = no),
+    (SELECT coalesce(sum(octet_length(source) + octet_length(manifest) + octet_length(params)
+        + coalesce(octet_length(env), 0)), 0) FROM bot WHERE channel = no),
+    (SELECT coalesce(sum(octet_length(state)), 0) FROM bot_state WHERE channel = no),
+    (SELECT coalesce(sum(octet_length(record)), 0) FROM exchange WHERE channel = no)
+    FROM channel WHERE id = ?1";
 
 pub(super) const STORED_BYTES_OF: &str = "SELECT coalesce(sum(bytes), 0) FROM channel WHERE owner = ?1";
 
@@ -120,6 +130,36 @@ pub(super) fn lookup(connection: &Connection, channel_id: ChannelId) -> Result<O
     let mut statement = connection.prepare_cached(LOOKUP).map_err(failed("look up a channel"))?;
     let mut rows = statement.query([channel_id.as_bytes()]).map_err(failed("look up a channel"))?;
     rows.next().map_err(failed("look up a channel"))?.map(read_stored).transpose()
+}
+
+/// Lists all channels, the largest first.
+pub(super) fn list_all(connection: &Connection) -> Result<Vec<StoredChannel>, StoreError> {
+    let mut statement = connection.prepare_cached(LIST_ALL).map_err(failed("list all channels"))?;
+    let mut rows = statement.query([]).map_err(failed("list all channels"))?;
+    let mut channels = Vec::new();
+    while let Some(row) = rows.next().map_err(failed("list all channels"))? {
+        channels.push(read_stored(row)?);
+    }
+    Ok(channels)
+}
+
+/// Returns the number of entries of each of these channels; 0 when there is no such channel.
+pub(super) fn sizes(connection: &Connection, channel_ids: &[ChannelId]) -> Result<Vec<u64>, StoreError> {
+    channel_ids.iter().map(|channel_id| Ok(find(connection, *channel_id)?.map_or(0, |(_, size)| size))).collect()
+}
+
+/// Adds up what is stored for a channel.
+pub(super) fn measure(connection: &Connection, channel_id: ChannelId) -> Result<BytesByKind, StoreError> {
+    let mut statement = connection.prepare_cached(MEASURE).map_err(failed("measure a channel"))?;
+    let mut rows = statement.query([channel_id.as_bytes()]).map_err(failed("measure a channel"))?;
+    let Some(row) = rows.next().map_err(failed("measure a channel"))? else { return Ok(BytesByKind::default()) };
+    let row = Row::new("channel", &channel_id, row);
+    Ok(BytesByKind {
+        bodies: row.number(0, "bodies")?,
+        bots: row.number(1, "bots")?,
+        states: row.number(2, "states")?,
+        exchanges: row.number(3, "exchanges")?,
+    })
 }
 
 /// Sums up the stored bytes of the channels that a principal created.

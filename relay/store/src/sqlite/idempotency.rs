@@ -10,6 +10,8 @@ const INSERT: &str =
 
 const FIND: &str = "SELECT request_hash, channel_id, outcome FROM idempotency WHERE scope = ?1 AND key = ?2";
 
+const LIST_KEYS: &str = "SELECT key, scope FROM idempotency WHERE channel_id = ?1";
+
 /// Inserts a record. Returns `false`, and inserts nothing, if the key was used before.
 pub(super) fn insert(connection: &Connection, record: &IdempotencyRecord) -> Result<bool, StoreError> {
     let IdempotencyRecord { scope, key, request_hash, channel_id, outcome } = record;
@@ -32,4 +34,11 @@ pub(super) fn find(connection: &Connection, scope: &str, key: &str) -> Result<Op
         channel_id: ChannelId::from_bytes(row.get(1, "channel_id")?),
         outcome: row.get(2, "outcome")?,
     }))
+}
+
+/// Lists key and scope of all records of a channel. Reads the whole table.
+pub(super) fn list_keys(connection: &Connection, channel_id: ChannelId) -> Result<Vec<(String, String)>, StoreError> {
+    let mut statement = connection.prepare_cached(LIST_KEYS).map_err(failed("list idempotency keys"))?;
+    let rows = statement.query_map([channel_id.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?)));
+    rows.and_then(Iterator::collect).map_err(failed("list idempotency keys"))
 }

@@ -12,6 +12,9 @@ const END: &str = "UPDATE membership SET ended = ?3 WHERE channel = ?1 AND slot 
 const LIST_TENURES: &str = "SELECT slot, tenure, began, ended FROM membership
     WHERE principal = ?1 AND channel = (SELECT no FROM channel WHERE id = ?2) AND slot >= 0 ORDER BY slot, tenure";
 
+const LIST: &str = "SELECT principal, slot, tenure, began, ended FROM membership
+    WHERE channel = (SELECT no FROM channel WHERE id = ?1) ORDER BY slot, tenure, principal";
+
 /// Inserts a membership in the channel with this number, unless it is stored already.
 pub(super) fn insert(connection: &Connection, channel: i64, membership: &Membership) -> Result<(), StoreError> {
     let (slot, tenure, began) = match membership.seat {
@@ -43,12 +46,31 @@ pub(super) fn list_tenures(
     let mut tenures = Vec::new();
     while let Some(row) = rows.next().map_err(failed("list tenures"))? {
         let row = Row::new("membership", &channel_id, row);
-        tenures.push(Tenure {
-            slot_id: row.parse(0, "slot", slot_at)?,
-            number: row.number(1, "tenure")?,
-            began: row.number(2, "began")?,
-            ended: row.get::<Option<i64>>(3, "ended")?.and_then(|entry| u64::try_from(entry).ok()),
-        });
+        tenures.push(tenure(&row, 0)?);
     }
     Ok(tenures)
+}
+
+/// Lists the memberships of a channel, past ones included.
+pub(super) fn list(connection: &Connection, channel_id: ChannelId) -> Result<Vec<Membership>, StoreError> {
+    let mut statement = connection.prepare_cached(LIST).map_err(failed("list memberships"))?;
+    let mut rows = statement.query([channel_id.as_bytes()]).map_err(failed("list memberships"))?;
+    let mut memberships = Vec::new();
+    while let Some(row) = rows.next().map_err(failed("list memberships"))? {
+        let row = Row::new("membership", &channel_id, row);
+        let is_creator = row.get::<i64>(1, "slot")? < 0;
+        let seat = if is_creator { None } else { Some(tenure(&row, 1)?) };
+        memberships.push(Membership { principal: row.get(0, "principal")?, seat });
+    }
+    Ok(memberships)
+}
+
+/// Reads a tenure from the columns that begin at `first`.
+fn tenure(row: &Row<'_>, first: usize) -> Result<Tenure, StoreError> {
+    Ok(Tenure {
+        slot_id: row.parse(first, "slot", slot_at)?,
+        number: row.number(first + 1, "tenure")?,
+        began: row.number(first + 2, "began")?,
+        ended: row.get::<Option<i64>>(first + 3, "ended")?.and_then(|entry| u64::try_from(entry).ok()),
+    })
 }

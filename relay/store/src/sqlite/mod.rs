@@ -7,6 +7,7 @@
 mod append;
 mod bot;
 mod channel;
+mod delete;
 mod entry;
 mod exchange;
 mod idempotency;
@@ -23,6 +24,7 @@ mod writer;
 
 use std::fs::File;
 use std::path::Path;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -35,8 +37,8 @@ use self::row::failed;
 use self::schema::OpenError;
 use self::writer::Writer;
 use super::{
-    AppendError, Appended, ChannelBatch, Exchange, IdempotencyRecord, NewToken, Store, StoreError, StoredBot,
-    StoredChannel, Tenure, Token,
+    AppendError, Appended, BytesByKind, ChannelBatch, Exchange, IdempotencyRecord, Membership, NewToken, Store,
+    StoreError, StoredBot, StoredChannel, Tenure, Token,
 };
 
 /// A store in one SQLite file.
@@ -47,6 +49,8 @@ pub struct SqliteStore {
     // Fields are dropped in this order, so the lock is released last.
     writer: Writer,
     readers: Readers,
+    /// The writer's `data_version` at the last look, which changes when another connection writes.
+    data_version: AtomicI64,
     _lock: Option<File>,
 }
 
@@ -67,7 +71,9 @@ impl SqliteStore {
     fn start(path: &Path, lock: Option<File>) -> Result<Self, StoreError> {
         let connection = schema::connect_writer(path).map_err(not_opened)?;
         let failed = |source| not_opened(OpenError::File { path: path.to_owned(), source });
-        Ok(Self { writer: Writer::start(connection).map_err(failed)?, readers: Readers::new(path), _lock: lock })
+        let data_version = AtomicI64::new(schema::data_version(&connection)?);
+        let writer = Writer::start(connection).map_err(failed)?;
+        Ok(Self { writer, readers: Readers::new(path), data_version, _lock: lock })
     }
 }
 
@@ -88,6 +94,41 @@ impl Store for SqliteStore {
 
     fn stored_bytes_of(&self, owner: String) -> BoxFuture<'_, Result<u64, StoreError>> {
         self.readers.long(move |connection| channel::stored_bytes_of(connection, &owner)).boxed()
+    }
+
+    fn list_all_channels(&self) -> BoxFuture<'_, Result<Vec<StoredChannel>, StoreError>> {
+        self.readers.long(channel::list_all).boxed()
+    }
+
+    fn channel_sizes(&self, channel_ids: Vec<ChannelId>) -> BoxFuture<'_, Result<Vec<u64>, StoreError>> {
+        self.readers.long(move |connection| channel::sizes(connection, &channel_ids)).boxed()
+    }
+
+    fn measure_channel(&self, channel_id: ChannelId) -> BoxFuture<'_, Result<BytesByKind, StoreError>> {
+        self.readers.long(move |connection| channel::measure(connection, channel_id)).boxed()
+    }
+
+    fn list_memberships(&self, channel_id: ChannelId) -> BoxFuture<'_, Result<Vec<Membership>, StoreError>> {
+        self.readers.long(move |connection| membership::list(connection, channel_id)).boxed()
+    }
+
+    fn delete_channel(&self, channel_id: ChannelId) -> BoxFuture<'_, Result<bool, StoreError>> {
+        async move {
+            // Found before the transaction, which keeps a relay from writing: this reads the whole table.
+            let records = self.readers.long(move |connection| idempotency::list_keys(connection, channel_id)).await?;
+            self.writer.queue(move |connection| delete::channel(connection, channel_id, &records)).await
+        }
+        .boxed()
+    }
+
+    fn changed_elsewhere(&self) -> BoxFuture<'_, Result<bool, StoreError>> {
+        // Asked on the writer's connection, for which everything that this process writes is its own.
+        let version = self.writer.queue(schema::data_version);
+        async move {
+            let version = version.await?;
+            Ok(self.data_version.swap(version, Ordering::SeqCst) != version)
+        }
+        .boxed()
     }
 
     fn list_entries(

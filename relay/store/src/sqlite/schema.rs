@@ -160,6 +160,12 @@ fn create_tables(connection: &mut Connection) -> rusqlite::Result<()> {
     transaction.commit()
 }
 
+/// Returns a number that changes when another connection has written to the database.
+pub(super) fn data_version(connection: &Connection) -> Result<i64, crate::StoreError> {
+    let version = connection.query_row("PRAGMA data_version", [], |row| row.get(0));
+    version.map_err(super::row::failed("look for changes"))
+}
+
 /// Checks that a transaction can become durable, by one that changes nothing.
 pub(super) fn rewrite_version(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "user_version", VERSION)

@@ -57,6 +57,21 @@ async fn a_command_can_write_while_a_relay_has_the_file() {
 }
 
 #[tokio::test]
+async fn changes_of_another_process_are_noticed_once() {
+    let (store, folder, _) = store_and_connection();
+    store.append(Log::new(1).batch()).await.unwrap();
+    store.check().await.unwrap();
+    assert!(!store.changed_elsewhere().await.unwrap(), "this process made these changes");
+    let command = SqliteStore::open_shared(&folder.path().join("relay.db")).unwrap();
+    command.append(Log::new(2).batch()).await.unwrap();
+    assert!(store.changed_elsewhere().await.unwrap());
+    assert!(!store.changed_elsewhere().await.unwrap());
+    store.append(Log::new(3).batch()).await.unwrap();
+    assert!(!store.changed_elsewhere().await.unwrap());
+    assert!(command.changed_elsewhere().await.unwrap());
+}
+
+#[tokio::test]
 async fn a_full_disk_is_an_error_of_its_own_and_later_writes_succeed() {
     let (store, _folder, _) = store_and_connection();
     // SQLite gives the same error for a full disk as for a database that has reached this size.
