@@ -38,7 +38,7 @@ impl Runner {
             Some(sealed) => relay.key.open_env(channel.channel_id(), bot_id, sealed).ok_or(RunError::Sealed)?,
             None => BTreeMap::new(),
         };
-        let owner = Owner::new(&channel.durable().composition.owner.to_string());
+        let owner = Owner::new(channel.owner().as_str());
         Ok(Loaded::Runner(Box::new(Self {
             program,
             key: BotKey::new(&channel.channel_id().to_string(), bot_id.as_str()).with_owner(owner),
