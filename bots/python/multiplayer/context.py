@@ -82,7 +82,8 @@ class Effects:
         text = to_json(self._seats, "seats")
         if len(text.encode()) > self._limits["state_bytes"]:
             raise ValueError(f"the dicts of ctx.seat are {len(text.encode())} bytes; at most {self._limits['state_bytes']}")
-        if json.loads(text) != json.loads(self.seats):
+        # Compared as texts: in Python, 1 == True.
+        if text != to_json(json.loads(self.seats), "seats"):
             self.seats = text
 
     def hold_seats(self, seconds):

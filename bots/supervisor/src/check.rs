@@ -1,5 +1,7 @@
 //! Validates a worker's report of a hook, on the assumption that its bot has taken control of the worker.
 
+use std::time::Duration;
+
 use mcp_multiplayer_protocol::{SystemEvent, limits as protocol_limits};
 use serde_json::value::RawValue;
 use serde_json::{Map, Number, Value};
@@ -54,6 +56,7 @@ pub(crate) fn report(reply: Reply, request: &HookRequest, limits: &Limits, secre
                     outcome: Outcome::Completed(Box::new(completion)),
                     log: bounded(log, limits, secrets),
                     record: None,
+                    ran: Duration::ZERO,
                 },
                 Err(reason) => refused(reason),
             }
@@ -68,6 +71,7 @@ pub(crate) fn report(reply: Reply, request: &HookRequest, limits: &Limits, secre
             },
             log: bounded(log, limits, secrets),
             record: None,
+            ran: Duration::ZERO,
         },
         _ => refused("the bot's process sent an unexpected reply".to_owned()),
     }
@@ -75,7 +79,12 @@ pub(crate) fn report(reply: Reply, request: &HookRequest, limits: &Limits, secre
 
 /// A report of a failure with no output of the hook.
 pub(crate) fn failed(reason: String, kind: FailureKind) -> HookReport {
-    HookReport { outcome: Outcome::Failed { reason, message: None, line: None, kind }, log: Vec::new(), record: None }
+    HookReport {
+        outcome: Outcome::Failed { reason, message: None, line: None, kind },
+        log: Vec::new(),
+        record: None,
+        ran: Duration::ZERO,
+    }
 }
 
 fn refused(reason: String) -> HookReport {

@@ -20,8 +20,8 @@ pub struct SupervisorConfig {
     pub workspaces: PathBuf,
     /// Limits of every hook.
     pub limits: Limits,
-    /// Maximum number of live workers: 64. Further hooks wait until one is free. The bots of one owner use at most a quarter
-    /// of them at the same time.
+    /// Maximum number of live workers: 64. Further hooks wait until one is free. The bots of one owner use at most half of
+    /// them at the same time.
     pub max_workers: usize,
     /// Maximum number of workers that run a hook or load a source at the same time: the number of cores. Further ones
     /// take turns.

@@ -39,14 +39,17 @@ pub(crate) struct Execution<'a> {
     core: Option<Core>,
     /// Wall-clock time that is left.
     remaining: Duration,
+    /// Time that it has had a core, or has waited for what the process waits for.
+    spent: &'a mut Duration,
     extensions: u32,
 }
 
 impl<'a> Execution<'a> {
     /// Waits for a core.
-    pub(crate) async fn start(context: CallContext<'a>, process: &'a Process) -> Self {
+    pub(crate) async fn start(context: CallContext<'a>, process: &'a Process, spent: &'a mut Duration) -> Self {
         let core = Some(context.scheduler.acquire(context.owner).await);
-        Self { context, process, core, remaining: context.limits.wall_clock(), extensions: EXTENSIONS }
+        *spent = Duration::ZERO;
+        Self { context, process, core, remaining: context.limits.wall_clock(), spent, extensions: EXTENSIONS }
     }
 
     /// Awaits work of the process. Whenever its time slice is over and other calls wait, they come first.
@@ -69,6 +72,7 @@ impl<'a> Execution<'a> {
                     self.process.resume();
                 }
                 () = sleep(self.remaining) => {
+                    *self.spent += self.remaining;
                     if self.extensions == 0 || !self.process.is_runnable() {
                         return Err(WallTimeOver);
                     }
@@ -110,6 +114,7 @@ impl<'a> Execution<'a> {
 
     fn count(&mut self, elapsed: Duration) {
         self.remaining = self.remaining.saturating_sub(elapsed);
+        *self.spent += elapsed;
     }
 }
 
@@ -146,7 +151,8 @@ mod tests {
         let (limits, scheduler, owner) = (Limits::default(), Scheduler::new(1), Owner::default());
         let process = shell("while :; do :; done");
         let context = CallContext { limits: &limits, scheduler: &scheduler, owner: &owner };
-        let mut execution = Execution::start(context, &process).await;
+        let mut spent = Duration::ZERO;
+        let mut execution = Execution::start(context, &process, &mut spent).await;
         execution.run(sleep(limits.hook_wall * 7 / 2)).await.expect("more time");
         execution.run(pending::<()>()).await.expect_err("no more time");
     }
@@ -159,7 +165,8 @@ mod tests {
             std::thread::yield_now();
         }
         let context = CallContext { limits: &limits, scheduler: &scheduler, owner: &owner };
-        let mut execution = Execution::start(context, &process).await;
+        let mut spent = Duration::ZERO;
+        let mut execution = Execution::start(context, &process, &mut spent).await;
         execution.run(sleep(limits.hook_wall * 9 / 10)).await.expect("the limit is not reached");
         execution.wait(sleep(limits.hook_wall * 2 / 10)).await.expect_err("waiting for the network counts");
     }

@@ -1,5 +1,7 @@
 //! Results of inspecting a source and of running a hook.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -29,6 +31,8 @@ pub struct HookReport {
     pub log: Vec<String>,
     /// Its network exchanges, if any.
     pub record: Option<EgressRecord>,
+    /// Time that it took, without the time in which it waited for its turn.
+    pub ran: Duration,
 }
 
 /// Outcome of a hook.

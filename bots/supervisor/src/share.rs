@@ -10,8 +10,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::program::Owner;
 
-/// Part of the workers that one owner's calls may use: a quarter.
-const PART: usize = 4;
+/// Part of the workers that one owner's calls may use: a half.
+const PART: usize = 2;
 
 /// The owners who have calls.
 #[derive(Debug)]
@@ -78,8 +78,8 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn one_owner_uses_a_quarter_of_the_workers() {
-        let (shares, alice, bob) = (Shares::new(8), Owner::new("alice"), Owner::new("bob"));
+    async fn one_owner_uses_half_of_the_workers() {
+        let (shares, alice, bob) = (Shares::new(4), Owner::new("alice"), Owner::new("bob"));
         let first = shares.acquire(&alice).await;
         let _second = shares.acquire(&alice).await;
         assert!(timeout(Duration::from_hours(1), shares.acquire(&alice)).await.is_err());
@@ -90,7 +90,7 @@ mod tests {
 
     #[tokio::test]
     async fn owners_without_calls_are_forgotten() {
-        let (shares, alice) = (Shares::new(4), Owner::new("alice"));
+        let (shares, alice) = (Shares::new(2), Owner::new("alice"));
         let first = shares.acquire(&alice).await;
         assert!(timeout(Duration::ZERO, shares.acquire(&alice)).await.is_err());
         drop(first);

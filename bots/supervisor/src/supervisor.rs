@@ -1,6 +1,7 @@
 //! The handle that a relay uses: inspects sources and runs hooks.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::OnceCell;
 
@@ -173,6 +174,7 @@ impl Supervisor {
             Err(error) => check::failed(describe(&error, request.hook.name(), limits), failure_kind(&error)),
         };
         report.record = recorder.finish();
+        report.ran = worker.ran();
         match report.outcome {
             // A worker whose workspace is a directory on disk may keep a file open. Once that file is removed it still
             // takes space on the disk but is not counted any more, so such a worker is not used again.
@@ -246,7 +248,7 @@ impl Supervisor {
             Ok(Reply::Loaded {}) => Ok(worker),
             Ok(Reply::Rejected { message, line, .. }) => {
                 let outcome = Outcome::Failed { reason: message, message: None, line, kind: FailureKind::Error };
-                Err(HookReport { outcome, log: Vec::new(), record: None })
+                Err(HookReport { outcome, log: Vec::new(), record: None, ran: Duration::ZERO })
             }
             Ok(_) => Err(check::failed(UNEXPECTED_REPLY.to_owned(), FailureKind::Refused)),
             Err(error) => {

@@ -44,6 +44,8 @@ pub(crate) struct Worker {
     /// The program that the worker has loaded, if any.
     program: Option<Arc<Program>>,
     last_used: Instant,
+    /// Time that the last call took, without the time in which it waited for its turn.
+    ran: Duration,
     _permit: Option<OwnedSemaphorePermit>,
 }
 
@@ -162,6 +164,7 @@ impl Worker {
                     runtime,
                     program,
                     last_used,
+                    ran: Duration::ZERO,
                     _permit: None,
                 });
             }
@@ -234,8 +237,8 @@ impl Worker {
         self.last_id += 1;
         let id = self.last_id;
         let limits = context.limits;
-        let Self { process, socket, buffer, workspace, .. } = self;
-        let mut execution = Execution::start(context, process).await;
+        let Self { process, socket, buffer, workspace, ran, .. } = self;
+        let mut execution = Execution::start(context, process, ran).await;
         if let Some(recorder) = &mut recorder {
             recorder.start(limits);
         }
@@ -299,6 +302,11 @@ impl Worker {
 
     pub(crate) fn runtime(&self) -> &RuntimeInfo {
         &self.runtime
+    }
+
+    /// Time that the last call took, without the time in which it waited for its turn.
+    pub(crate) fn ran(&self) -> Duration {
+        self.ran
     }
 
     pub(crate) fn last_used(&self) -> Instant {

@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use super::{ChannelState, Slot, allowed, evolve};
+use crate::merkle::Frontier;
 use crate::{Author, Body, Content, Entry, Envelope, Error, Kind, Salt, Sender, SlotId, SystemEvent, Timestamp};
 
 /// An entry before it has a place in a log: everything that its author or the relay chooses.
@@ -68,7 +69,7 @@ pub trait Salts {
 /// made it appends its entries, or drops it.
 #[derive(Clone, Debug)]
 pub struct Step<S> {
-    base: u64,
+    base: Frontier,
     state: ChannelState,
     now: Timestamp,
     salts: S,
@@ -78,12 +79,12 @@ pub struct Step<S> {
 impl<S: Salts> Step<S> {
     /// An empty step after `state`. All its entries are taken in at `now`.
     pub fn new(state: ChannelState, now: Timestamp, salts: S) -> Self {
-        Self { base: state.size(), state, now, salts, entries: Vec::new() }
+        Self { base: state.head.frontier.clone(), state, now, salts, entries: Vec::new() }
     }
 
-    /// The size of the log that the step was begun on.
-    pub fn base(&self) -> u64 {
-        self.base
+    /// The Merkle tree of the log that the step was begun on.
+    pub fn base(&self) -> &Frontier {
+        &self.base
     }
 
     /// The state after the entries so far.
@@ -207,7 +208,7 @@ mod tests {
         let salted = step.push_salted(Draft::event(&renamed, None), Salt([9; 32])).unwrap();
         assert_eq!((salted.id(), salted.content.as_ref().unwrap().salt), (2, Salt([9; 32])));
         assert_eq!(step.state().composition.name, "Finals");
-        let base = step.base();
+        let base = step.base().size();
         let (state, entries) = step.into_parts();
         assert_eq!((base, entries.len()), (0, 2));
         assert_eq!(entries[0].content.as_ref().unwrap().salt, Salt([1; 32]));

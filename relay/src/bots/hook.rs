@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use mcp_multiplayer_bot_supervisor::referee::{Memory, Turn, Verdict};
 use mcp_multiplayer_protocol::channel::{Bot, HookCall};
-use mcp_multiplayer_protocol::{BotId, Entry, Error, SkipReason, SystemEvent};
+use mcp_multiplayer_protocol::{BotId, Entry, Error, SkipReason, SlotId, SystemEvent};
 
 use super::backoff::Backoff;
 use super::runner::{RunError, Runner};
@@ -30,14 +30,14 @@ struct Committed {
 impl Runner {
     /// Runs one call and appends its effects; the cursor is then at `to`. Returns `true` if the bot was detached.
     ///
-    /// `origin` is the entry whose budget the call uses.
+    /// `origin` is the entry whose budget the call uses, with the seat of the player who wrote it.
     pub(super) async fn run_hook(
         &mut self,
         relay: &Relay,
         channel: &Arc<LiveChannel>,
         bot: &Bot,
         (call, trigger): (HookCall, &Entry),
-        origin: u64,
+        (origin, seat): (u64, Option<SlotId>),
         to: BotCursor,
     ) -> Result<bool, RunError> {
         self.announce_runtime(relay, channel, bot).await?;
@@ -46,6 +46,7 @@ impl Runner {
         let request = turn.request(self.env.clone()).expect("a relay has the seeds of its bots");
         let report = relay.supervisor.run(&self.key, &self.program, request).await?;
         failpoint::hit("bot.after_hook");
+        let ran = report.ran;
         let failure = report.outcome.failure_text();
         // Output of a hook for a private message may quote the message, so it is not logged. Neither is what its
         // exception says.
@@ -65,9 +66,12 @@ impl Runner {
         let verdict = turn.judge(report);
         let bytes = verdict.posted_bytes();
         channel.add_hook_to_trigger(origin, bytes);
-        relay.quotas.add_hook_in(channel.channel_id(), bytes);
+        relay.quotas.add_hook_in(channel.channel_id(), seat, bytes);
         let committed = self.commit_verdict(relay, channel, &turn, verdict, cursor).await?;
         failpoint::hit("bot.after_commit");
+        if channel.composition().close_requested.is_some() {
+            self.closing_time += ran;
+        }
         Ok(self.move_on(committed, to))
     }
 

@@ -25,7 +25,13 @@ impl Runner {
         let Some(stored) = stored.filter(|stored| !stored.detached) else { return Ok(Loaded::Detached) };
         // Checked here although it was checked when the bot was attached: since then, the relay may have been restarted
         // with a higher minimum or on a platform with fewer layers.
-        let below_minimum = stored.bot.code_ref.is_none() && !relay.takes_inline_code().await?;
+        let below_minimum = match relay.takes_inline_code().await {
+            _ if stored.bot.code_ref.is_some() => false,
+            Ok(taken) => !taken,
+            // The close does not wait for ever for a relay that cannot run bots: the hooks are skipped.
+            Err(_) if Self::is_close_overdue(channel).await? => true,
+            Err(error) => return Err(error.into()),
+        };
         if below_minimum {
             report_waiting_bot(relay, channel, bot_id).await;
         }

@@ -1,11 +1,11 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use mcp_multiplayer_bot_supervisor::referee::{Memory, Seeds};
 use mcp_multiplayer_bot_supervisor::{BotKey, Program, Unavailable};
 use mcp_multiplayer_protocol::channel::{Bot, Cascade, HookCall, plan};
-use mcp_multiplayer_protocol::{BotId, Entry, Secret, SkipReason, Timestamp, limits};
+use mcp_multiplayer_protocol::{BotId, Entry, Secret, Sender, SkipReason, SlotId, Timestamp, limits};
 use thiserror::Error as ThisError;
 use tokio::time::sleep;
 
@@ -14,6 +14,9 @@ use super::timers::{append_due_timers, next_timer};
 use crate::channel::{CommitError, LiveChannel};
 use crate::state::Relay;
 use crate::store::{BotCursor, StoreError};
+
+/// Interval at which hooks that wait for space on the disk look again.
+const DISK_CHECK: Duration = Duration::from_secs(1);
 
 /// A bot whose hooks are being run.
 pub(super) struct Runner {
@@ -145,9 +148,16 @@ async fn catch_up(
             return Ok(CaughtUp::Ended);
         };
         if runner.is_none() {
-            match Runner::load(relay, channel, bot_id).await? {
-                Loaded::Runner(loaded) => *runner = Some(*loaded),
-                Loaded::Detached => return Ok(CaughtUp::Ended),
+            match Runner::load(relay, channel, bot_id).await {
+                Ok(Loaded::Runner(loaded)) => *runner = Some(*loaded),
+                Ok(Loaded::Detached) => return Ok(CaughtUp::Ended),
+                Err(error @ (RunError::Corrupt | RunError::Sealed)) if Runner::is_close_overdue(channel).await? => {
+                    tracing::error!(channel_id = %channel.channel_id(), %bot_id, error.cause = %error, "closing a channel without one of its bots");
+                    channel.set_finished(bot_id);
+                    channel.close_if_finished().await?;
+                    return Ok(CaughtUp::Ended);
+                }
+                Err(error) => return Err(error),
             }
         }
         let runner = runner.as_mut().expect("loaded above");
@@ -177,7 +187,7 @@ async fn catch_up(
             // The bot's view of the channel follows the log entry by entry, and so do its hooks. The entry that
             // attached the bot is in that view from the start; it is also the only one that starts several calls.
             if entry.id() > bot.attached {
-                runner.memory.apply(&entry);
+                runner.memory.apply(bot, &entry);
             }
             let after_request = closing.is_some_and(|request| entry.id() > request);
             let calls = if after_request { vec![] } else { plan(bot, &entry) };
@@ -220,6 +230,18 @@ impl Runner {
         Ok(false)
     }
 
+    /// Waits while the relay's disk is almost full: that is no fault of the bot's channel, so no hook is lost by it. A channel
+    /// that is being closed does not wait, because its end frees more than it takes.
+    async fn wait_for_disk(&self, relay: &Relay, channel: &LiveChannel) -> Result<(), RunError> {
+        while relay.quotas.check_disk().is_err() && channel.composition().close_requested.is_none() {
+            tokio::select! {
+                () = sleep(DISK_CHECK) => {}
+                () = relay.shutdown.cancelled() => return Err(StoreError::Closed.into()),
+            }
+        }
+        Ok(())
+    }
+
     /// Runs a call, or appends why it does not run. Returns `true` if it was the bot's last one: the bot was detached, or the
     /// channel was stopped.
     async fn run_or_skip(
@@ -231,14 +253,15 @@ impl Runner {
         to: BotCursor,
     ) -> Result<bool, RunError> {
         let closing = channel.composition().close_requested.is_some();
-        let (depth, origin) = origin(channel, entry).await?;
+        self.wait_for_disk(relay, channel).await?;
+        let (depth, origin, seat) = origin(channel, entry).await?;
         let reason = if depth >= limits::CASCADE_DEPTH {
             Some(SkipReason::Depth)
         } else if self.turn(relay, bot, (call, entry)).is_stale() {
             Some(SkipReason::Stale)
         } else if self.below_minimum {
             Some(SkipReason::Unavailable)
-        } else if !may_run(relay, channel, origin) && call != HookCall::Close {
+        } else if !may_run(relay, channel, origin) && !matches!(call, HookCall::Init | HookCall::Close) {
             Some(SkipReason::Budget)
         } else {
             closing.then(|| self.refuse_at_close(call)).flatten()
@@ -246,16 +269,12 @@ impl Runner {
         if let Some(reason) = reason {
             return self.skip_hook(relay, channel, bot, (call, entry), to, reason).await;
         }
-        let started = Instant::now();
         let ran = tokio::select! {
-            ran = self.run_hook(relay, channel, bot, (call, entry), origin, to) => ran,
+            ran = self.run_hook(relay, channel, bot, (call, entry), (origin, seat), to) => ran,
             // The operator has stopped the channel: nobody else closes it while one of its bots has a hook to run. Dropping
             // the call kills the hook.
             () = channel.wait_until_closed() => return Ok(true),
         };
-        if closing {
-            self.closing_time += started.elapsed();
-        }
         match ran {
             Err(RunError::Worker(_)) if Self::is_close_overdue(channel).await? => {
                 self.skip_hook(relay, channel, bot, (call, entry), to, SkipReason::Unavailable).await
@@ -265,15 +284,20 @@ impl Runner {
     }
 }
 
-/// Number of bot posts that led to an entry, itself included, and the entry that started the first of them.
-async fn origin(channel: &LiveChannel, entry: &Entry) -> Result<(u32, u64), StoreError> {
+/// Number of bot posts that led to an entry, itself included; the entry that started the first of them, and the seat of the
+/// player who wrote it, if one did.
+async fn origin(channel: &LiveChannel, entry: &Entry) -> Result<(u32, u64, Option<SlotId>), StoreError> {
+    let seat = |entry: &Entry| match entry.envelope.sender {
+        Sender::Slot(slot_id) => Some(slot_id),
+        _ => None,
+    };
     let mut cascade = Cascade::default();
-    let (mut origin, mut next) = (entry.id(), cascade.count(entry));
+    let (mut origin, mut by, mut next) = (entry.id(), seat(entry), cascade.count(entry));
     while let Some(cause) = next {
-        origin = cause;
-        next = channel.entry(cause).await?.and_then(|entry| cascade.count(&entry));
+        let Some(entry) = channel.entry(cause).await? else { break };
+        (origin, by, next) = (cause, seat(&entry), cascade.count(&entry));
     }
-    Ok((cascade.depth(), origin))
+    Ok((cascade.depth(), origin, by))
 }
 
 /// Returns `true` if neither the trigger, with everything that follows from it, nor the channel has used up a budget.
@@ -282,5 +306,5 @@ fn may_run(relay: &Relay, channel: &LiveChannel, trigger: u64) -> bool {
     used.hooks < relay.config.bot_trigger_hooks
         && used.bytes < relay.config.bot_trigger_bytes
         && relay.quotas.may_run_hook_in(channel.channel_id())
-        && channel.check_storage(&relay.quotas).is_ok()
+        && channel.check_stored(&relay.quotas).is_ok()
 }

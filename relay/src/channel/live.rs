@@ -118,6 +118,11 @@ impl LiveChannel {
     /// to a channel at length asks this first; leaving, kicking and closing do not.
     pub(crate) fn check_storage(&self, quotas: &Quotas) -> Result<(), Error> {
         quotas.check_disk()?;
+        self.check_stored(quotas)
+    }
+
+    /// Fails if the channel or its owner has used up a budget of stored bytes.
+    pub(crate) fn check_stored(&self, quotas: &Quotas) -> Result<(), Error> {
         quotas.check_stored_in(self.channel_id, u64::try_from(self.tip().bytes).unwrap_or(0))?;
         quotas.check_stored_by(self.owner(), self.owner.stored_bytes())
     }

@@ -80,7 +80,7 @@ impl Proposal {
         if self.step.is_empty() && self.bots.is_empty() {
             return None;
         }
-        let base = self.step.base();
+        let base = self.step.base().clone();
         let (state, entries) = self.step.into_parts();
         Some(ChannelBatch {
             channel_id: state.composition.channel_id,

@@ -135,7 +135,8 @@ impl LiveChannel {
             if entries.is_empty() {
                 break;
             }
-            for entry in entries {
+            // What became durable after `state` is for a later page: the reader may not be a member any more.
+            for entry in entries.into_iter().filter(|entry| entry.id() <= state.size()) {
                 if visibility.includes(&entry) {
                     let message = Message::of(composition, &entry);
                     let size = approximate_size(&message);

@@ -1,6 +1,6 @@
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
-/// Number of triggers that are remembered. Those that are older have long had their hooks, unless the relay is overloaded.
+/// Number of triggers that are remembered: those that had a hook last.
 const REMEMBERED: usize = 256;
 
 /// The amount that the hooks which led back to one entry have used: the hooks of that entry, and those of the bots' posts
@@ -15,21 +15,29 @@ pub(crate) struct TriggerUse {
 
 /// The use of the latest triggers of a channel.
 #[derive(Debug, Default)]
-pub(super) struct TriggerUses(BTreeMap<u64, TriggerUse>);
+pub(super) struct TriggerUses {
+    /// Each with the number of the hook that used it last.
+    by_trigger: HashMap<u64, (TriggerUse, u64)>,
+    hooks: u64,
+}
 
 impl TriggerUses {
     /// The use of a trigger, which is the entry at the start of a chain of causes.
     pub(super) fn of(&self, trigger: u64) -> TriggerUse {
-        self.0.get(&trigger).copied().unwrap_or_default()
+        self.by_trigger.get(&trigger).map(|(used, _)| *used).unwrap_or_default()
     }
 
     /// Adds a hook that posted this many bytes.
     pub(super) fn add_hook(&mut self, trigger: u64, bytes: u64) {
-        let used = self.0.entry(trigger).or_default();
+        self.hooks += 1;
+        let (used, last) = self.by_trigger.entry(trigger).or_default();
         used.hooks += 1;
         used.bytes += bytes;
-        if self.0.len() > REMEMBERED {
-            self.0.pop_first();
+        *last = self.hooks;
+        if self.by_trigger.len() > REMEMBERED
+            && let Some(oldest) = self.by_trigger.iter().min_by_key(|(_, (_, last))| *last).map(|(trigger, _)| *trigger)
+        {
+            self.by_trigger.remove(&oldest);
         }
     }
 }
@@ -39,14 +47,17 @@ mod tests {
     use super::{REMEMBERED, TriggerUse, TriggerUses};
 
     #[test]
-    fn hooks_add_up_and_old_triggers_are_forgotten() {
+    fn hooks_add_up_and_triggers_without_hooks_are_forgotten() {
         let mut uses = TriggerUses::default();
         uses.add_hook(1, 10);
         uses.add_hook(1, 5);
         assert_eq!(uses.of(1), TriggerUse { hooks: 2, bytes: 15 });
-        for trigger in 2..=REMEMBERED as u64 + 1 {
+        for trigger in 2..=REMEMBERED as u64 {
             uses.add_hook(trigger, 1);
         }
-        assert_eq!((uses.of(1), uses.of(2)), (TriggerUse::default(), TriggerUse { hooks: 1, bytes: 1 }));
+        uses.add_hook(1, 1);
+        uses.add_hook(1_000, 1);
+        assert_eq!(uses.of(1), TriggerUse { hooks: 3, bytes: 16 }, "it was used last");
+        assert_eq!(uses.of(2), TriggerUse::default());
     }
 }

@@ -140,8 +140,8 @@ settings! {
         bot_channel_hour_bytes: u64 = 64 * 1024 * 1024, "N";
         /// Maximum memory of one bot process, in bytes. Not enforced on macOS.
         bot_memory_bytes: u64 = 256 * 1024 * 1024, "N";
-        /// Maximum number of bot processes. Hooks wait while all of them are busy. One person's bots use at most a quarter of
-        /// them at the same time.
+        /// Maximum number of bot processes. Hooks wait while all of them are busy. One person's bots use at most half of them
+        /// at the same time.
         bot_workers: usize = 64, "N";
         /// Maximum memory of all bot processes together, in bytes, files in their workspaces included. The relay needs a
         /// control group for this, see "Memory of bots". Without one, it lowers the number of processes to as many as there

@@ -96,6 +96,8 @@ impl Caller {
         let seat = Member::resolve(&channel.composition(), &player, post.slot_id)?.seat()?;
         channel.check_storage(&self.relay.quotas)?;
         self.relay.quotas.take_post_from(post.channel_id, seat)?;
+        let seats = channel.composition().seats().count();
+        self.relay.quotas.check_hooks_of(post.channel_id, seat, seats)?;
         channel
             .commit(|proposal| {
                 let composition = &proposal.state().composition;

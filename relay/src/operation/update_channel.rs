@@ -172,18 +172,16 @@ impl Caller {
     }
 }
 
-/// Returns `true` for an operation that is refused in a full channel. Those with which a channel and its members come to an
-/// end are not.
+/// Returns `true` for an operation that is refused in a full channel, because it could be repeated for ever. Those with which
+/// a channel and its members come to an end are not.
 fn needs_storage(op: &UpdateOp) -> bool {
     match op {
-        UpdateOp::SetBot { .. } | UpdateOp::SetAdmin { .. } | UpdateOp::Rename { .. } | UpdateOp::NewInvite { .. } => {
-            true
-        }
-        UpdateOp::RemoveBot { .. }
-        | UpdateOp::YieldSlot { .. }
-        | UpdateOp::Kick { .. }
-        | UpdateOp::CloseSlot { .. }
-        | UpdateOp::Close {} => false,
+        UpdateOp::SetBot { .. }
+        | UpdateOp::SetAdmin { .. }
+        | UpdateOp::Rename { .. }
+        | UpdateOp::NewInvite { .. }
+        | UpdateOp::YieldSlot { .. } => true,
+        UpdateOp::RemoveBot { .. } | UpdateOp::Kick { .. } | UpdateOp::CloseSlot { .. } | UpdateOp::Close {} => false,
     }
 }
 

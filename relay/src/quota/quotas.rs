@@ -31,6 +31,8 @@ pub(crate) struct Quotas {
     posts: Limiter<(ChannelId, SlotId)>,
     posts_per_second: u32,
     invalid_tokens: WindowBudget<AddressKey>,
+    seat_hooks: WindowBudget<(ChannelId, SlotId)>,
+    seat_bytes: WindowBudget<(ChannelId, SlotId)>,
     bot_hooks: WindowBudget<ChannelId>,
     bot_bytes: WindowBudget<ChannelId>,
     channel_stored_bytes: u64,
@@ -50,6 +52,8 @@ impl Quotas {
             posts: Limiter::new(Rate::per_second(config.posts_per_second, config.posts_burst), clock),
             posts_per_second: config.posts_per_second,
             invalid_tokens: WindowBudget::new(INVALID_TOKENS, INVALID_TOKENS_WINDOW, clock),
+            seat_hooks: WindowBudget::new(config.bot_channel_hour_hooks, HOUR, clock),
+            seat_bytes: WindowBudget::new(config.bot_channel_hour_bytes, HOUR, clock),
             bot_hooks: WindowBudget::new(config.bot_channel_hour_hooks, HOUR, clock),
             bot_bytes: WindowBudget::new(config.bot_channel_hour_bytes, HOUR, clock),
             channel_stored_bytes: config.channel_stored_bytes,
@@ -103,10 +107,33 @@ impl Quotas {
         ))
     }
 
-    /// Counts a hook of a channel's bots, and the bytes that it posted.
-    pub(crate) fn add_hook_in(&self, channel_id: ChannelId, bytes: u64) {
+    /// Counts a hook of a channel's bots, and the bytes that it posted. `seat` is that of the player whose entry led to it.
+    pub(crate) fn add_hook_in(&self, channel_id: ChannelId, seat: Option<SlotId>, bytes: u64) {
+        if let Some(seat) = seat {
+            self.seat_hooks.add((channel_id, seat), 1);
+            self.seat_bytes.add((channel_id, seat), bytes);
+        }
         self.bot_hooks.add(channel_id, 1);
         self.bot_bytes.add(channel_id, bytes);
+    }
+
+    /// Fails if the posts of a seat have led to more hooks in the present hour than its share. `seats` is the number of seats
+    /// that are filled.
+    ///
+    /// The players of a channel share half of its budget; the other half is for timers, arrivals and departures. So a player
+    /// who floods the channel is refused, instead of using up the hooks that the others' moves and clocks need.
+    pub(crate) fn check_hooks_of(&self, channel_id: ChannelId, seat: SlotId, seats: usize) -> Result<(), Error> {
+        let key = (channel_id, seat);
+        let share = |budget: &WindowBudget<_>| budget.limit() / (2 * seats.max(1) as u64);
+        let is_used_up = |budget: &WindowBudget<_>| budget.limit() - budget.left(&key) >= share(budget).max(1);
+        let budgets = [("bot_channel_hour_hooks", &self.seat_hooks), ("bot_channel_hour_bytes", &self.seat_bytes)];
+        let Some((limit, budget)) = budgets.into_iter().find(|(_, budget)| is_used_up(budget)) else { return Ok(()) };
+        self.log_limit_in(limit, channel_id);
+        Err(limited(
+            "Your messages have led to as much work of the channel's bots as the relay allows a player in an hour.",
+            "Post less often. Reading, leaving and the other players' moves go on.",
+            budget.ends_in(&key).unwrap_or(HOUR),
+        ))
     }
 
     /// Counts a request from an address, whoever sends it.

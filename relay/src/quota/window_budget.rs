@@ -60,6 +60,16 @@ impl<K: Hash + Eq> WindowBudget<K> {
         (window.used >= self.limit).then(|| self.length.saturating_sub(now.saturating_sub(window.began)))
     }
 
+    /// The time until the key's window ends; `None` if it has none.
+    pub(crate) fn ends_in<Q: Hash + Eq + ?Sized>(&self, key: &Q) -> Option<Duration>
+    where
+        K: Borrow<Q>,
+    {
+        let now = self.clock.elapsed();
+        let window = self.current(&self.windows(), key)?;
+        Some(self.length.saturating_sub(now.saturating_sub(window.began)))
+    }
+
     /// Adds an amount to what the key has used.
     pub(crate) fn add(&self, key: K, amount: u64) {
         self.add_to(&mut self.windows(), key, amount);

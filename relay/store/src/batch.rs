@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use mcp_multiplayer_protocol::channel::ChannelState;
+use mcp_multiplayer_protocol::merkle::Frontier;
 use mcp_multiplayer_protocol::{BotId, ChannelId, Entry, Hash, SlotId, Timestamp};
 
 /// Everything that one request or hook changes in a channel, appended together or not at all.
@@ -8,8 +9,10 @@ use mcp_multiplayer_protocol::{BotId, ChannelId, Entry, Hash, SlotId, Timestamp}
 pub struct ChannelBatch {
     /// The channel.
     pub channel_id: ChannelId,
-    /// The size of the log that the batch was prepared against; 0 for the batch that creates the channel.
-    pub base: u64,
+    /// The Merkle tree of the log that the batch was prepared against; empty for the batch that creates the channel.
+    ///
+    /// Not only its size: another process may have appended as many entries as an earlier batch of this one that was refused.
+    pub base: Frontier,
     /// The new entries; none when only a bot's cursor moves.
     pub entries: Vec<Arc<Entry>>,
     /// The state after the entries.
@@ -45,13 +48,13 @@ impl ChannelBatch {
     /// Returns `true` if the entries follow `base` one by one and `state` ends with the last of them, and if a new channel,
     /// and no other, has a creator.
     pub fn is_consistent(&self) -> bool {
-        let ids = self.base + 1..;
+        let ids = self.base.size() + 1..;
         let follow = |(entry, id): (&Arc<Entry>, u64)| entry.id() == id && entry.envelope.channel_id == self.channel_id;
         self.entries.iter().zip(ids).all(follow)
-            && self.state.size() == self.base + self.entries.len() as u64
+            && self.state.size() == self.base.size() + self.entries.len() as u64
             && self.state.size() > 0
             && self.state.composition.channel_id == self.channel_id
-            && (self.base == 0) == self.creator().is_some()
+            && (self.base.size() == 0) == self.creator().is_some()
     }
 }
 

@@ -113,6 +113,8 @@ class Dealer:
     for text in ["reveal", "next", "reveal"] {
         fixture.alice_posts(text).await;
     }
+    let second = |message: &Value| message["body"]["type"] == "seed:reveal" && message["body"]["epoch"] == 1;
+    read_until(&mut fixture.alice, &at, "the second reveal", second).await;
     fixture.update(json!([{ "type": "close" }])).await.unwrap();
     read_until(&mut fixture.alice, &at, "the close", |message| message["body"]["type"] == "close_applied").await;
 

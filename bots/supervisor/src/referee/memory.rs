@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use mcp_multiplayer_protocol::channel::{
-    Composition, Holder, HookCall, Slot as ChannelSlot, SlotKind, evolve_composition,
+    Bot, Composition, Holder, Hook, HookCall, Slot as ChannelSlot, SlotKind, evolve_composition,
 };
-use mcp_multiplayer_protocol::{Contribution, Entry, SlotId};
+use mcp_multiplayer_protocol::{Contribution, Entry, Kind, SlotId, SystemEvent};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -97,10 +97,26 @@ impl Memory {
         serde_json::from_str(text).ok()
     }
 
-    /// Advances the composition by the next entry of the log.
-    pub fn apply(&mut self, entry: &Entry) {
+    /// Advances the memory of a bot by the next entry of the log.
+    pub fn apply(&mut self, bot: &Bot, entry: &Entry) {
         evolve_composition(&mut self.composition, entry);
-        self.changed |= self.composition.revision == entry.id();
+        if self.composition.revision == entry.id() {
+            self.changed = true;
+            // The data of a tenure that ended is kept for `on_leave`, but no longer than until the next one begins.
+            let composition = &self.composition;
+            self.seats.retain(|slot_id, kept| {
+                let tenure = composition.slot(*slot_id).and_then(ChannelSlot::tenure_began);
+                tenure.is_none_or(|tenure| tenure == kept.tenure)
+            });
+        }
+        // No hook will run for it.
+        if entry.envelope.kind == Kind::TRACE
+            && !bot.hooks.contains(&Hook::OnTimer)
+            && let Some(SystemEvent::Timer { bot_id, n, .. }) = entry.body().and_then(|body| body.parse().ok())
+            && bot_id == bot.bot_id
+        {
+            self.forget_timer(n);
+        }
     }
 
     /// Returns whether it differs from the stored memory.

@@ -118,3 +118,14 @@ pub(super) fn undelivered(logged: &[&Entry]) -> Vec<u32> {
     });
     listed.unwrap_or_default()
 }
+
+/// Returns `true` if the log has a result of another hook of the bot after entry `after`, or has ended with a close, so that no
+/// hook that was due before can still be without a result.
+pub(super) fn has_later_result(export: &Export, bot_id: &BotId, after: u64) -> bool {
+    let later = export.entries.get(index(after + 1)..).unwrap_or_default();
+    later.iter().filter_map(event).any(|event| match event {
+        SystemEvent::BotRan { bot_id: of, .. } | SystemEvent::BotSkipped { bot_id: of, .. } => of == *bot_id,
+        SystemEvent::Closed {} => true,
+        _ => false,
+    })
+}

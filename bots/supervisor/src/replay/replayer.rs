@@ -11,8 +11,8 @@ use super::compare::{Mismatch, compare, failed_for_unknown_seed, inconclusive};
 use super::error::ReplayError;
 use super::export::{Export, ExportedBot};
 use super::log::{
-    cascade_depth, draws_unknown_seed, event, find_result, index, logged_effects, logged_outcome, recorded_exchange,
-    seeds, undelivered,
+    cascade_depth, draws_unknown_seed, event, find_result, has_later_result, index, logged_effects, logged_outcome,
+    recorded_exchange, seeds, undelivered,
 };
 use super::recorded_egress::RecordedEgress;
 use super::report::{BotReplay, Difference, Replayed};
@@ -124,7 +124,7 @@ impl Replayer {
                 break;
             }
             if entry.id() > bot.attached {
-                memory.apply(entry);
+                memory.apply(bot, entry);
             }
             if let Some(SystemEvent::BotRuntime { bot_id, runtime, .. }) = event(entry)
                 && bot_id == bot.bot_id
@@ -133,9 +133,17 @@ impl Replayer {
                 result.add_unchecked(entry.id(), reason);
                 return Ok(result);
             }
-            for (step, call) in (0..).zip(plan(bot, entry)) {
-                // The log may end before all hooks have run.
+            // After the request to close the channel, posts start no hooks.
+            let request = compositions[index(entry.id())].close_requested;
+            let calls = if request.is_some_and(|request| entry.id() > request) { vec![] } else { plan(bot, entry) };
+            for (step, call) in (0..).zip(calls) {
                 let Some((ran, outcome)) = find_result(export, &bot.bot_id, entry.id(), last_ran) else {
+                    // The log may end before all hooks have run, but hooks run in order, and a close waits for them.
+                    if has_later_result(export, &bot.bot_id, last_ran) {
+                        let (log, replay) = (vec![], vec!["a result of the hook, which is missing".to_owned()]);
+                        let (trigger, hook) = (entry.id(), call.hook().name());
+                        result.differences.push(Difference { trigger, hook, log, replay });
+                    }
                     return Ok(result);
                 };
                 let logged = logged_effects(export, &bot.bot_id, entry.id(), last_ran, ran);
@@ -150,10 +158,13 @@ impl Replayer {
                     body_limit: self.body_limit,
                 };
                 let depth = cascade_depth(export, entry);
-                match judge_skip(&turn, depth, &outcome) {
+                let before_result = &compositions[index(ran - 1)];
+                let closing = before_result.close_requested.is_some();
+                match judge_skip(&turn, depth, (&outcome, &logged), closing) {
                     Ok(None) => {}
                     Ok(Some(skipped)) => {
                         memory = skipped.memory.unwrap_or(memory);
+                        result.skipped += 1;
                         continue;
                     }
                     Err(difference) => {
@@ -161,7 +172,6 @@ impl Replayer {
                         return Ok(result);
                     }
                 }
-                let before_result = &compositions[index(ran - 1)];
                 match self.replay_hook(&replayed, &turn, &logged, before_result, &mut result).await? {
                     Some(Verdict { memory: Some(after), .. }) => memory = after,
                     Some(_) => {}

@@ -18,6 +18,8 @@ pub struct Replayed {
 pub struct BotReplay {
     /// Number of hooks that reproduced the log exactly.
     pub identical: u64,
+    /// Number of hooks that did not run, according to the log. That some of them could not run is the relay's word.
+    pub skipped: u64,
     /// Hooks that did not reproduce the log.
     pub differences: Vec<Difference>,
     /// Hooks that could not be checked.
@@ -80,6 +82,9 @@ impl fmt::Display for Replayed {
             match bot.identical {
                 1 => writeln!(f, "{bot_id}: 1 hook reproduced the log exactly")?,
                 hooks => writeln!(f, "{bot_id}: {all}{hooks} hooks reproduced the log exactly")?,
+            }
+            if bot.skipped > 0 {
+                writeln!(f, "  {} did not run, according to the log", bot.skipped)?;
             }
             for Difference { trigger, hook, log, replay } in &bot.differences {
                 writeln!(f, "  DIFFERENT: {hook}, started by entry {trigger}")?;

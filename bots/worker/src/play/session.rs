@@ -120,7 +120,7 @@ impl Session {
             let (id, step) = self.cursor;
             let entry = self.channel.entry(id).expect("due, so appended").clone();
             if step == 0 && id > self.bot.attached {
-                self.memory.apply(&entry);
+                self.memory.apply(&self.bot, &entry);
             }
             let calls = plan(&self.bot, &entry);
             let Some(call) = calls.get(step) else {

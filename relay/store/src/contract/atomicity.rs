@@ -4,6 +4,26 @@ use super::Subject;
 use super::log::{Log, advance, creator, record, seat};
 use crate::{AppendError, BotChange, ChannelBatch};
 
+pub async fn a_batch_that_was_prepared_against_a_refused_one_is_refused(store: Subject) {
+    let mut log = Log::new(1);
+    log.join(1);
+    store.append(log.batch()).await.unwrap();
+    // Another process appends as many entries as the first of two batches that were prepared one after the other.
+    let mut other = log.clone();
+    other.post(1, "from elsewhere");
+    log.post(1, "first");
+    let first = log.batch();
+    log.post(1, "second");
+    let second = log.batch();
+    store.append(other.batch()).await.unwrap();
+    for batch in [first, second] {
+        let refused = store.append(batch).await;
+        assert!(matches!(refused, Err(AppendError::Conflict { .. })), "{refused:?}");
+    }
+    let stored = store.lookup_channel(other.channel_id()).await.unwrap().unwrap();
+    assert_eq!(stored.state, other.state);
+}
+
 pub async fn a_batch_with_a_moved_bot_leaves_no_trace(store: Subject) {
     let mut log = Log::new(1);
     log.join(1);

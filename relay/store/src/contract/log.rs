@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use mcp_multiplayer_protocol::channel::{ChannelState, Draft, Hook, Salts, SlotKind, Step, evolve};
+use mcp_multiplayer_protocol::merkle::Frontier;
 use mcp_multiplayer_protocol::{
     Actor, Body, BotId, ChannelId, Entry, Hash, HookOutcome, Kind, Runtime, Salt, Sender, SlotId, SlotSpec,
     SystemEvent, Timestamp,
@@ -18,7 +19,7 @@ pub struct Log {
     pub state: ChannelState,
     /// All entries so far, in order.
     pub entries: Vec<Arc<Entry>>,
-    base: u64,
+    base: Frontier,
 }
 
 /// Salts that depend on the entry's id alone.
@@ -34,7 +35,7 @@ impl Log {
     /// The log of a new channel with a slot for a bot and three for players. `number` is part of its id.
     pub fn new(number: u8) -> Self {
         let state = ChannelState::empty(ChannelId::from_bytes([number; 10]));
-        let mut log = Self { state, entries: Vec::new(), base: 0 };
+        let mut log = Self { state, entries: Vec::new(), base: Frontier::default() };
         let slot = |kind, label: &str| SlotSpec { kind, label: label.to_owned() };
         let slots = vec![
             slot(SlotKind::Bot, "referee"),
@@ -164,15 +165,16 @@ impl Log {
 
     /// The entries since the last batch, as a batch.
     pub fn batch(&mut self) -> ChannelBatch {
-        let base = std::mem::replace(&mut self.base, self.state.size());
+        let base = std::mem::replace(&mut self.base, self.state.head.frontier.clone());
+        let start = base.size();
         ChannelBatch {
             channel_id: self.channel_id(),
             base,
-            entries: self.entries[usize::try_from(base).unwrap()..].to_vec(),
+            entries: self.entries[usize::try_from(start).unwrap()..].to_vec(),
             state: self.state.clone(),
             idempotency: None,
             ended: Vec::new(),
-            memberships: if base == 0 { vec![creator("host")] } else { Vec::new() },
+            memberships: if start == 0 { vec![creator("host")] } else { Vec::new() },
             bots: Vec::new(),
         }
     }

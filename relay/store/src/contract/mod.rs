@@ -119,6 +119,7 @@ macro_rules! store_contract {
                 leaves_no_trace_of_a_channel
             }
             atomicity {
+                a_batch_that_was_prepared_against_a_refused_one_is_refused
                 a_batch_with_a_moved_bot_leaves_no_trace
                 a_refused_new_channel_leaves_no_trace
             }

@@ -20,7 +20,7 @@ impl Append {
     pub(super) fn new(batch: ChannelBatch) -> Self {
         assert!(batch.is_consistent(), "the state of a batch is the one that its entries lead to");
         let composition = &batch.state.composition;
-        let composition = (composition.revision > batch.base).then(|| channel::composition_column(composition));
+        let composition = (composition.revision > batch.base.size()).then(|| channel::composition_column(composition));
         let (head, bytes) = (HeadColumns::new(&batch.state.head), batch.bytes());
         Self { batch, head, composition, bytes }
     }
@@ -38,11 +38,13 @@ impl Append {
             return Err(StoreError::Database { operation: "append", source: "a failpoint was reached".into() });
         }
         let stored = channel::find(connection, batch.channel_id)?;
-        let size = stored.map_or(0, |(_, size)| size);
-        if size != batch.base {
+        let follows = stored.as_ref().map_or(batch.base.size() == 0, |stored| stored.is(&batch.base));
+        if !follows {
+            let size = stored.map_or(0, |stored| stored.size);
             return self.refuse(connection, AppendError::Conflict { size });
         }
-        let cursors = match self.moved_cursors(connection, stored.map(|(channel, _)| channel))? {
+        let stored = stored.map(|stored| stored.no);
+        let cursors = match self.moved_cursors(connection, stored)? {
             Ok(cursors) => cursors,
             Err(bot_id) => return self.refuse(connection, AppendError::BotMoved(bot_id)),
         };
@@ -54,7 +56,7 @@ impl Append {
             return Ok(Err(AppendError::Repeated(Box::new(first))));
         }
         // Nothing below refuses the batch. If the database fails, the whole transaction does.
-        let channel = if let Some((channel, _)) = stored {
+        let channel = if let Some(channel) = stored {
             channel
         } else {
             let creator = batch.creator().expect("a batch that creates a channel names its creator");
@@ -77,7 +79,7 @@ impl Append {
             channel::write_composition(connection, channel, composition)?;
         }
         let growth = integer(self.bytes) - integer(replaced);
-        channel::move_head(connection, channel, batch.base, &self.head, self.hooks_due(&cursors), growth)?;
+        channel::move_head(connection, channel, batch.base.size(), &self.head, self.hooks_due(&cursors), growth)?;
         Ok(Ok(Appended { checkpoint: self.head.checkpoint(), growth }))
     }
 

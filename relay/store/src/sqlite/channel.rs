@@ -8,7 +8,7 @@ use rusqlite::{Connection, params};
 use super::row::{Row, failed, integer};
 use crate::{BytesByKind, Checkpoint, StoreError, StoredChannel};
 
-const FIND: &str = "SELECT no, size FROM channel WHERE id = ?1";
+const FIND: &str = "SELECT no, size, peaks FROM channel WHERE id = ?1";
 
 const INSERT: &str = "INSERT INTO channel (id, owner, bytes, size, ts, root, peaks, bots, hooks_due)
     VALUES (?1, ?2, 0, 0, 0, x'', x'', '[]', 0)";
@@ -42,6 +42,20 @@ pub(super) const STORED_BYTES_OF: &str = "SELECT coalesce(sum(bytes), 0) FROM ch
 pub(super) const LIST_WITH_HOOKS_DUE: &str =
     "SELECT id FROM channel WHERE hooks_due = 1 UNION SELECT id FROM channel WHERE next_timer IS NOT NULL";
 
+/// A channel's number and the Merkle tree of its log.
+pub(super) struct Found {
+    pub(super) no: i64,
+    pub(super) size: u64,
+    peaks: Vec<u8>,
+}
+
+impl Found {
+    /// Returns `true` if the log has this Merkle tree.
+    pub(super) fn is(&self, frontier: &Frontier) -> bool {
+        self.size == frontier.size() && self.peaks == peaks_column(frontier)
+    }
+}
+
 /// The end of a log in the form of its columns.
 pub(super) struct HeadColumns {
     checkpoint: Checkpoint,
@@ -57,7 +71,7 @@ impl HeadColumns {
         Self {
             checkpoint: Checkpoint { size: head.frontier.size(), root: head.frontier.root() },
             ts: head.ts.as_millis(),
-            peaks: head.frontier.peaks().iter().flat_map(Hash::as_bytes).copied().collect(),
+            peaks: peaks_column(&head.frontier),
             bots: serde_json::to_string(&head.bots).expect("plain JSON"),
             next_timer: timers.map(|timer| timer.due.as_millis()).min(),
         }
@@ -68,18 +82,23 @@ impl HeadColumns {
     }
 }
 
+/// The peaks of a Merkle tree in the form of their column.
+pub(super) fn peaks_column(frontier: &Frontier) -> Vec<u8> {
+    frontier.peaks().iter().flat_map(Hash::as_bytes).copied().collect()
+}
+
 /// A composition in the form of its column.
 pub(super) fn composition_column(composition: &Composition) -> String {
     serde_json::to_string(composition).expect("a composition is plain JSON")
 }
 
-/// Finds a channel's number and size.
-pub(super) fn find(connection: &Connection, channel_id: ChannelId) -> Result<Option<(i64, u64)>, StoreError> {
+/// Finds a channel's number and the Merkle tree of its log.
+pub(super) fn find(connection: &Connection, channel_id: ChannelId) -> Result<Option<Found>, StoreError> {
     let mut statement = connection.prepare_cached(FIND).map_err(failed("find a channel"))?;
     let mut rows = statement.query([channel_id.as_bytes()]).map_err(failed("find a channel"))?;
     let Some(row) = rows.next().map_err(failed("find a channel"))? else { return Ok(None) };
     let row = Row::new("channel", &channel_id, row);
-    Ok(Some((row.get(0, "no")?, row.number(1, "size")?)))
+    Ok(Some(Found { no: row.get(0, "no")?, size: row.number(1, "size")?, peaks: row.get(2, "peaks")? }))
 }
 
 /// Inserts a channel without entries, and returns its number.
@@ -145,7 +164,7 @@ pub(super) fn list_all(connection: &Connection) -> Result<Vec<StoredChannel>, St
 
 /// Returns the number of entries of each of these channels; 0 when there is no such channel.
 pub(super) fn sizes(connection: &Connection, channel_ids: &[ChannelId]) -> Result<Vec<u64>, StoreError> {
-    channel_ids.iter().map(|channel_id| Ok(find(connection, *channel_id)?.map_or(0, |(_, size)| size))).collect()
+    channel_ids.iter().map(|channel_id| Ok(find(connection, *channel_id)?.map_or(0, |found| found.size))).collect()
 }
 
 /// Adds up what is stored for a channel.

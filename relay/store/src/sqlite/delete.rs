@@ -26,7 +26,7 @@ pub(super) fn channel(
     channel_id: ChannelId,
     records: &[(String, String)],
 ) -> Result<bool, StoreError> {
-    let Some((channel, _)) = channel::find(connection, channel_id)? else { return Ok(false) };
+    let Some(channel::Found { no: channel, .. }) = channel::find(connection, channel_id)? else { return Ok(false) };
     for (key, scope) in records {
         let mut statement = connection.prepare_cached(DELETE_RECORD).map_err(failed("delete a channel"))?;
         statement.execute(params![key, scope]).map_err(failed("delete a channel"))?;
