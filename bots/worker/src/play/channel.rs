@@ -114,6 +114,13 @@ impl Channel {
         named.next().map(|(slot_id, _)| slot_id)
     }
 
+    /// The labels and ids of all players' seats.
+    pub(crate) fn seat_names(&self) -> Vec<String> {
+        let seats = || self.composition().slots().filter(|(_, slot)| slot.kind == SlotKind::Invite);
+        let labels = seats().map(|(_, slot)| slot.label.clone());
+        labels.chain(seats().map(|(slot_id, _)| slot_id.to_string())).collect()
+    }
+
     pub(crate) fn label(&self, slot_id: SlotId) -> &str {
         self.composition().slot(slot_id).map_or("", |slot| &slot.label)
     }

@@ -6,43 +6,71 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, anyhow};
-use mcp_multiplayer_protocol::{Actor, Body, SystemEvent, Timestamp};
+use mcp_multiplayer_protocol::{Actor, Body, Sender, SlotId, SystemEvent, Timestamp};
 use serde_json::{Map, Value, json};
 use tokio::runtime::Runtime;
 
 use super::command::{self, Command};
 use super::screen::{Screen, Tone, clock};
 use super::session::Session;
+use super::setup::{LoadedSource, Setup};
 use crate::scratch::Scratch;
 
 /// A running game.
 pub(super) struct Game {
-    pub(super) session: Session,
-    pub(super) screen: Screen,
-    pub(super) file: String,
-    pub(super) source: Arc<str>,
+    session: Session,
+    setup: Setup,
+    screen: Screen,
+    file: String,
+    source: Arc<str>,
     /// Name of the last speaker.
-    pub(super) speaker: Option<String>,
+    speaker: Option<String>,
+    /// Number of the line that is executed, for a script.
+    line: Option<usize>,
+    /// The lines that `reload` executes again.
+    repeated: Vec<String>,
+    /// The bot's posts and private messages since the last command that did something in the channel.
+    replies: Vec<(Option<SlotId>, Body)>,
     /// True if no hook and no command has failed so far.
-    pub(super) succeeded: bool,
-    /// Declared after the session, so that it is dropped later: it owns the tasks that watch the bot's process.
-    pub(super) runtime: Runtime,
+    succeeded: bool,
+    /// Declared after the session and the setup, so that it is dropped later: it owns the tasks that watch the bot's
+    /// process.
+    runtime: Runtime,
     /// Last, because it contains the bot's workspace.
-    pub(super) _scratch: Scratch,
+    _scratch: Scratch,
 }
 
 impl Game {
+    /// A game before its first hook.
+    pub(super) fn new(
+        setup: Setup,
+        loaded: LoadedSource,
+        screen: Screen,
+        runtime: Runtime,
+        scratch: Scratch,
+    ) -> Result<Self> {
+        let LoadedSource { file, source, bot } = loaded;
+        Ok(Self {
+            session: setup.session(bot)?,
+            setup,
+            screen,
+            file,
+            source,
+            speaker: None,
+            line: None,
+            repeated: Vec::new(),
+            replies: Vec::new(),
+            succeeded: true,
+            runtime,
+            _scratch: scratch,
+        })
+    }
+
     /// Plays to the end. Returns whether no hook and no command failed; always true for a game at a terminal.
-    pub(super) fn play(&mut self, players: &[String], script: Option<&Path>) -> Result<bool> {
-        self.run_due_hooks()?;
-        if !self.session.is_attached() {
-            self.screen.line(Tone::Alarm, "on_init failed; a relay would detach the bot")?;
+    pub(super) fn play(&mut self, script: Option<&Path>) -> Result<bool> {
+        if !self.open()? {
             return Ok(false);
         }
-        for name in players {
-            self.execute(Command::Join(name.clone()))?;
-        }
-        self.speaker = players.first().cloned();
         let (lines, prompts): (Box<dyn BufRead>, bool) = match script {
             Some(path) => {
                 let script = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
@@ -55,16 +83,20 @@ impl Game {
             self.help()?;
             self.screen.prompt(self.speaker.as_deref().unwrap_or("nobody"))?;
         }
-        for line in lines.lines() {
+        for (line, number) in lines.lines().zip(1..) {
             let line = line?;
-            if !prompts && !line.trim().is_empty() {
-                self.screen.line(Tone::Plain, "")?;
-                self.screen.line(Tone::Strong, format_args!("> {}", line.trim()))?;
+            self.line = (!prompts).then_some(number);
+            if !prompts {
+                self.echo(&line)?;
             }
-            let channel = &self.session.channel;
-            match command::parse(&line, |name| channel.seat(name).is_some()) {
+            match command::parse(&line, &self.session.channel.seat_names()) {
                 Ok(Command::Quit) => break,
-                Ok(command) => self.execute(command)?,
+                Ok(command) => {
+                    if command.is_repeated() {
+                        self.repeated.push(line);
+                    }
+                    self.execute(command)?;
+                }
                 Err(reason) => self.report_error(&reason)?,
             }
             if prompts {
@@ -74,7 +106,58 @@ impl Game {
         Ok(self.succeeded || prompts)
     }
 
+    /// Runs `on_init` and seats the players; returns whether the bot stayed attached.
+    fn open(&mut self) -> Result<bool> {
+        self.run_due_hooks()?;
+        if !self.session.is_attached() {
+            self.screen.line(Tone::Alarm, "on_init failed; a relay would detach the bot")?;
+            return Ok(false);
+        }
+        for name in self.setup.players.clone() {
+            self.execute(Command::Join(name))?;
+        }
+        self.speaker = self.setup.players.first().cloned();
+        Ok(true)
+    }
+
+    /// Reads the source again and repeats the game so far. If a relay would reject the source, the game goes on as it is.
+    fn reload(&mut self) -> Result<()> {
+        let LoadedSource { file, source, bot } = match self.runtime.block_on(self.setup.load()) {
+            Ok(loaded) => loaded,
+            Err(error) => return self.report_error(&format!("{error:#}\nThe game goes on with the source as it was.")),
+        };
+        self.session = self.setup.session(bot)?;
+        (self.file, self.source, self.speaker) = (file, source, None);
+        if !self.open()? {
+            return self.report_error("mend the source, then enter: reload");
+        }
+        for line in self.repeated.clone() {
+            self.echo(&line)?;
+            match command::parse(&line, &self.session.channel.seat_names()) {
+                Ok(command) => self.execute(command)?,
+                Err(reason) => self.report_error(&reason)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Shows a line that nobody has typed just now.
+    fn echo(&mut self, line: &str) -> Result<()> {
+        if !line.trim().is_empty() {
+            self.screen.line(Tone::Plain, "")?;
+            self.screen.line(Tone::Strong, format_args!("> {}", line.trim()))?;
+        }
+        Ok(())
+    }
+
     fn execute(&mut self, command: Command) -> Result<()> {
+        if command.acts() {
+            if !self.session.is_attached() {
+                return self
+                    .report_error("the bot is not attached, because on_init failed; mend it, then enter: reload");
+            }
+            self.replies.clear();
+        }
         match command {
             Command::Nothing | Command::Quit => Ok(()),
             Command::Help => self.help(),
@@ -91,8 +174,31 @@ impl Game {
             Command::Wait(seconds) => self.wait(seconds),
             Command::Join(name) => self.join_or_leave(&name, true),
             Command::Leave(name) => self.join_or_leave(&name, false),
-            Command::Say { player, private, text, data } => self.say(player, private, text, data),
+            Command::Say { player, private, text, data, unknown } => {
+                if let (Some(word), Some(speaker)) = (unknown, &self.speaker) {
+                    let note = format!("no player is called {word}, so {speaker} posts the whole line");
+                    self.screen.item(Tone::Faint, "", &note)?;
+                }
+                self.say(player, private, text, data)
+            }
+            Command::Expect { player, text } => self.expect(player.as_deref(), &text),
+            Command::Reload => self.reload(),
         }
+    }
+
+    /// Checks that one of the bot's latest posts, or of its private messages to a player, contains a text.
+    fn expect(&mut self, player: Option<&str>, text: &str) -> Result<()> {
+        let to = player.and_then(|name| self.session.channel.seat(name));
+        let contains = |body: &Body| {
+            let said: Map<String, Value> = body.parse().unwrap_or_default();
+            said.get("text").and_then(Value::as_str).is_some_and(|said| said.contains(text))
+                || body.as_str().contains(text)
+        };
+        if self.replies.iter().any(|(to_slot, body)| *to_slot == to && contains(body)) {
+            return Ok(());
+        }
+        let messages = player.map_or("post".to_owned(), |name| format!("private message to {name}"));
+        self.report_error(&format!("no {messages} contains: {text}"))
     }
 
     fn say(&mut self, player: Option<String>, private: bool, text: String, mut data: Map<String, Value>) -> Result<()> {
@@ -193,6 +299,11 @@ impl Game {
         let mut hooks = 0;
         while let Some(ran) = self.runtime.block_on(self.session.run_next())? {
             self.succeeded &= ran.failure.is_none();
+            let first = usize::try_from(ran.first).expect("an entry in memory") - 1;
+            let posts = self.session.channel.entries()[first..]
+                .iter()
+                .filter(|entry| matches!(entry.envelope.sender, Sender::Bot(_)));
+            self.replies.extend(posts.filter_map(|post| Some((post.envelope.to_slot, post.body()?.clone()))));
             self.screen.hook(&ran, &self.session, &self.file, &self.source)?;
             hooks += 1;
         }
@@ -236,6 +347,7 @@ impl Game {
 
     fn report_error(&mut self, reason: &str) -> Result<()> {
         self.succeeded = false;
-        Ok(self.screen.item(Tone::Alarm, "?", reason)?)
+        let place = self.line.map(|line| format!("line {line}: ")).unwrap_or_default();
+        Ok(self.screen.item(Tone::Alarm, "?", &format!("{place}{reason}"))?)
     }
 }

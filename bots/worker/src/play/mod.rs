@@ -10,24 +10,21 @@ mod command;
 mod game;
 mod screen;
 pub(crate) mod session;
+mod setup;
 
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Result, ensure};
 use clap::Args;
-use mcp_multiplayer_bot_supervisor::{
-    InspectError, Owner, Program, Supervisor, SupervisorConfig, find_preset, presets,
-};
-use mcp_multiplayer_protocol::{Hash, Timestamp, printable};
-use serde_json::Value;
+use mcp_multiplayer_bot_supervisor::{Supervisor, SupervisorConfig};
+use mcp_multiplayer_protocol::{Hash, printable};
 
 use self::game::Game;
 use self::screen::{Screen, Tone};
-use self::session::{LoadedBot, Session};
+use self::setup::{Origin, Setup};
 use crate::arguments;
 use crate::scratch::Scratch;
 
@@ -69,11 +66,14 @@ pub(crate) struct Play {
     /// The number from which all randomness derives; the same number gives the same game
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
+    /// Show the time that each hook took, also if the output is not a terminal
+    #[arg(long)]
+    times: bool,
 }
 
 /// Exits with 0; with 2 if the game cannot start; and, in a script, with 1 if a hook or a command failed.
 pub(crate) fn run(arguments: &Play) -> ExitCode {
-    let outcome = prepare(arguments).and_then(|mut game| game.play(&arguments.players, arguments.script.as_deref()));
+    let outcome = prepare(arguments).and_then(|mut game| game.play(arguments.script.as_deref()));
     match outcome {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(1),
@@ -91,62 +91,53 @@ pub(crate) fn run(arguments: &Play) -> ExitCode {
 }
 
 fn prepare(arguments: &Play) -> Result<Game> {
-    let (file, name, source) = source(arguments)?;
-    let params = arguments::parse_params(&arguments.params)?;
-    let env = arguments::read_secrets(&arguments.env)?;
+    let origin = match (&arguments.preset, &arguments.file) {
+        (Some(name), _) => Origin::Preset(name.clone()),
+        (None, path) => Origin::File(path.clone().expect("required without a preset")),
+    };
     let seed = match arguments.seed {
         Some(seed) => seed,
         // 24 random bits: few enough digits to be typed.
         None => RandomState::new().build_hasher().finish() >> 40,
     };
-    let seats =
-        Seats { bot: "referee".to_owned(), players: seat_names(arguments.players.iter().chain(&arguments.later))? };
     let scratch = Scratch::new()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let program = Arc::new(Program { name, source: Arc::clone(&source), params: Value::Object(params), policy: true });
-    let (inspected, supervisor) = runtime.block_on(async {
-        let supervisor = Supervisor::new(SupervisorConfig::new(std::env::current_exe()?, scratch.path()))?;
-        match supervisor.inspect(&Owner::default(), &program).await {
-            Ok(inspected) => Ok((inspected, supervisor)),
-            Err(InspectError::Rejected { message, line, .. }) => {
-                let place = line.map(|line| format!(":{line}")).unwrap_or_default();
-                bail!("{file}{place}: {message}\nRun `mcp-multiplayer-bot check {file}` to see all problems.")
-            }
-            Err(error) => Err(error.into()),
-        }
-    })?;
-    let mut screen = Screen::new();
-    screen.line(Tone::Strong, format_args!("{} from {file}", inspected.class_name))?;
+    let config = SupervisorConfig::new(std::env::current_exe()?, scratch.path());
+    let setup = Setup {
+        origin,
+        name: arguments.name.clone(),
+        params: arguments::parse_params(&arguments.params)?,
+        env: arguments::read_secrets(&arguments.env)?,
+        seats: Seats {
+            bot: "referee".to_owned(),
+            players: seat_names(arguments.players.iter().chain(&arguments.later))?,
+        },
+        players: arguments.players.clone(),
+        seed,
+        supervisor: runtime.block_on(async { Supervisor::new(config) })?,
+    };
+    let loaded = runtime.block_on(setup.load())?;
+    let mut screen = Screen::new(arguments.times);
+    let inspected = &loaded.bot.inspected;
+    screen.line(Tone::Strong, format_args!("{} from {}", inspected.class_name, loaded.file))?;
     screen.item(Tone::Plain, "hooks", &arguments::hook_names(&inspected.hooks))?;
-    screen.item(Tone::Plain, "code", &Hash::of(&[source.as_bytes()]).to_string())?;
+    screen.item(Tone::Plain, "code", &Hash::of(&[loaded.source.as_bytes()]).to_string())?;
     screen.item(Tone::Plain, "sandbox", inspected.runtime.sandbox.name())?;
     screen.item(Tone::Plain, "network", "none: connections fail here; on a relay, the relay makes them")?;
     screen.item(Tone::Plain, "seed", &format!("{seed} (--seed {seed} repeats this game)"))?;
-    let digest = Hash::of(&[b"mcp-multiplayer/play/v1", &seed.to_be_bytes()]);
-    let bot = LoadedBot { program: program.named(&inspected.class_name), inspected, env };
-    let session = Session::create(supervisor, bot, &seats, Timestamp::from_millis(START_MS), digest)?;
-    Ok(Game { session, screen, file, source, speaker: None, succeeded: true, runtime, _scratch: scratch })
+    Game::new(setup, loaded, screen, runtime, scratch)
 }
 
-/// The bot's file for messages, its name, and its source.
-fn source(arguments: &Play) -> Result<(String, String, Arc<str>)> {
-    if let Some(wanted) = &arguments.preset {
-        let found = find_preset(wanted).with_context(|| {
-            let names: Vec<&str> = presets().iter().map(|preset| preset.name).collect();
-            format!("there is no preset {wanted}; the presets are {}", names.join(", "))
-        })?;
-        return Ok((found.code_ref(), found.name.to_owned(), found.source()));
-    }
-    let path = arguments.file.as_ref().expect("required without a preset");
-    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-    Ok((path.display().to_string(), arguments.name.clone(), text.into()))
+/// Returns whether players' names may contain this character.
+fn is_name_character(character: char) -> bool {
+    character.is_alphanumeric() || "-_".contains(character)
 }
 
 /// Verifies that the names are valid and different.
 fn seat_names<'a>(names: impl Iterator<Item = &'a String>) -> Result<Vec<String>> {
     let mut seats = Vec::new();
     for name in names {
-        let plain = name.chars().all(|c| c.is_alphanumeric() || "-_".contains(c));
+        let plain = name.chars().all(is_name_character);
         ensure!(
             plain && (1..=NAME_CHARACTERS).contains(&name.chars().count()),
             "'{name}' is not a valid player name: use 1 to {NAME_CHARACTERS} letters, digits, '-' or '_'"

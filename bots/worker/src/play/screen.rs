@@ -18,6 +18,8 @@ const MAX_DATA: usize = 400;
 pub(crate) struct Screen {
     out: io::Stdout,
     colours: bool,
+    /// True if the times that hooks took are shown. They differ from game to game.
+    times: bool,
 }
 
 /// Style of a line.
@@ -30,10 +32,11 @@ pub(crate) enum Tone {
 }
 
 impl Screen {
-    pub(crate) fn new() -> Self {
+    /// A screen that shows the times of hooks at a terminal, or anywhere if `times` is set.
+    pub(crate) fn new(times: bool) -> Self {
         let out = io::stdout();
         let colours = out.is_terminal() && std::env::var_os("NO_COLOR").is_none();
-        Self { out, colours }
+        Self { times: times || out.is_terminal(), out, colours }
     }
 
     pub(crate) fn line(&mut self, tone: Tone, text: impl Display) -> io::Result<()> {
@@ -97,6 +100,9 @@ impl Screen {
         }
         if had_no_effect && ran.failure.is_none() {
             self.item(Tone::Faint, "", "no effect")?;
+        }
+        if self.times {
+            self.item(Tone::Faint, "took", &format!("{} ms", ran.elapsed.as_millis()))?;
         }
         Ok(())
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow};
 use mcp_multiplayer_bot_supervisor::referee::{HookOutput, Memory, Seeds, Turn, Verdict};
@@ -47,6 +48,8 @@ pub(crate) struct HookRun {
     pub(crate) printed: Vec<String>,
     /// Hosts to which it tried to connect, without success.
     pub(crate) hosts: Vec<String>,
+    /// Time that it took.
+    pub(crate) elapsed: Duration,
     /// Name of the timer that fired, for `on_timer`.
     pub(crate) timer: Option<String>,
     /// Names of the timers that it set or cancelled, by number.
@@ -157,7 +160,7 @@ impl Session {
         };
         let request = turn.request(self.env.clone()).expect("all seeds are known here");
         let report = self.supervisor.run(&self.key, &self.program, request).await?;
-        let printed = report.log.clone();
+        let (printed, elapsed) = (report.log.clone(), report.ran);
         let hosts = report.record.as_ref().map(|record| record.hosts().to_vec()).unwrap_or_default();
         let line = match &report.outcome {
             Outcome::Completed(_) => None,
@@ -186,7 +189,7 @@ impl Session {
         self.memory.mark_stored();
         let after = self.memory.state().map(str::to_owned);
         let (trigger, timer_names) = (trigger.id(), verdict.timer_names);
-        Ok(Some(HookRun { call, trigger, first, failure, printed, hosts, timer, timer_names, before, after }))
+        Ok(Some(HookRun { call, trigger, first, failure, printed, hosts, elapsed, timer, timer_names, before, after }))
     }
 
     /// Name and time of the timer that fires first.

@@ -1,5 +1,8 @@
 //! `play`: games with bots and simulated players.
 
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::process::{Command, Stdio};
+
 use super::{CommandResult, SourceDirectory, bot, bot_with, presets};
 
 /// The number that GuessBot drew, as the state shows it.
@@ -101,6 +104,131 @@ fn timers_fire_when_time_passes() {
     assert!(result.out.contains("  timer     t3600: cancelled\n"), "{}", result.out);
 }
 
+/// A bot that repeats public messages to everybody, and private ones to their sender.
+const ECHO: &str = "\
+class EchoBot:
+    def on_message(self, msg):
+        self.ctx.post('bot', {'text': 'Echo: ' + msg['body']['text'], 'n': 7})
+
+    def on_private_message(self, slot_id, msg):
+        self.ctx.dm(slot_id, 'private', 'Psst: ' + msg['text'])
+";
+
+#[test]
+fn misspelt_players_are_reported_and_other_texts_are_posted() {
+    let sources = SourceDirectory::new();
+    let file = sources.write("echo.py", ECHO);
+    let result = bot_with(&["play", &file], "alcie: guess 5\ncarol> secret\n", &[]);
+    assert_eq!(result.code, 1);
+    for words in
+        ["line 1: no player is called alcie; did you mean alice?", "line 2: no player is called carol; the seats are"]
+    {
+        assert!(result.out.contains(words), "{}", result.out);
+    }
+    assert!(!result.out.contains("Echo: "), "{}", result.out);
+
+    let result = bot_with(&["play", &file], "bob: hi\nnote: 3 > 2\nalice: alcie: guess 5\n", &[]);
+    assert_eq!(result.code, 0, "{}", result.out);
+    for words in ["no player is called note, so bob posts the whole line", "Echo: note: 3 > 2", "Echo: alcie: guess 5"]
+    {
+        assert!(result.out.contains(words), "{words}: {}", result.out);
+    }
+}
+
+#[test]
+fn unmet_expectations_fail_with_their_line() {
+    let sources = SourceDirectory::new();
+    let file = sources.write("echo.py", ECHO);
+    let met = "alice: hi\nexpect Echo: hi\nexpect \"n\":7\nbob> sh\nexpect bob> Psst: sh\nexpect s2> Psst\n";
+    let result = bot_with(&["play", &file], met, &[]);
+    assert_eq!(result.code, 0, "{}", result.out);
+    let unmet = "alice: hi\nexpect Ho\nexpect alice> Echo\nbob> sh\nexpect Psst\nexpect alice> Psst\nexpect Echo: hi\n";
+    let result = bot_with(&["play", &file], unmet, &[]);
+    assert_eq!(result.code, 1);
+    let reported: Vec<&str> = result.out.lines().filter_map(|line| line.strip_prefix("  ?         ")).collect();
+    assert_eq!(
+        reported,
+        [
+            "line 2: no post contains: Ho",
+            "line 3: no private message to alice contains: Echo",
+            "line 5: no post contains: Psst",
+            "line 6: no private message to alice contains: Psst",
+            "line 7: no post contains: Echo: hi",
+        ]
+    );
+}
+
+#[test]
+fn the_times_of_hooks_are_shown_on_request() {
+    let sources = SourceDirectory::new();
+    let file = sources.write("echo.py", ECHO);
+    let took = |result: &CommandResult| result.out.lines().filter(|line| line.starts_with("  took      ")).count();
+    let result = bot_with(&["play", &file, "--times"], "hi\n", &[]);
+    assert_eq!(took(&result), 1, "{}", result.out);
+    assert!(result.out.ends_with(" ms\n"), "{}", result.out);
+    assert_eq!(took(&bot_with(&["play", &file], "hi\n", &[])), 0);
+}
+
+#[test]
+fn a_reload_repeats_the_game_with_the_new_source() {
+    let sources = SourceDirectory::new();
+    let file = sources.write("echo.py", ECHO);
+    let mut play = Command::new(env!("CARGO_BIN_EXE_mcp-multiplayer-bot"))
+        .args(["play", &file, "--later", "carol"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut input = play.stdin.take().unwrap();
+    let mut lines = BufReader::new(play.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let mut read_until = |words: &str| -> String {
+        let mut read = String::new();
+        for line in lines.by_ref() {
+            read.extend([line.as_str(), "\n"]);
+            if line.contains(words) {
+                return read;
+            }
+        }
+        panic!("{words}: {read}");
+    };
+    input.write_all(b"bob: one\njoin carol\ncarol: two\nexpect Echo: two\nsave /dev/null\n").unwrap();
+    read_until("saved");
+
+    sources.write("echo.py", "class EchoBot(:\n");
+    input.write_all(b"reload\nbob: three\n").unwrap();
+    let rejected = read_until("Echo: three");
+    assert!(rejected.contains("echo.py:1: "), "{rejected}");
+    assert!(rejected.contains("The game goes on with the source as it was."), "{rejected}");
+
+    sources.write("echo.py", ECHO.replace("'Echo: '", "'Reply: '"));
+    input.write_all(b"reload\nalice: four\nsave /dev/null\n").unwrap();
+    let repeated = read_until("saved");
+    let shown: Vec<&str> = repeated
+        .lines()
+        .filter(|line| line.starts_with("> ") || line.contains(" posted ") || line.contains('?'))
+        .collect();
+    assert_eq!(
+        shown,
+        [
+            "> reload",
+            "> bob: one",
+            "  posted    [bot] Reply: one",
+            "> join carol",
+            "> carol: two",
+            "  posted    [bot] Reply: two",
+            "> expect Echo: two",
+            "  ?         line 8: no post contains: Echo: two",
+            "> bob: three",
+            "  posted    [bot] Reply: three",
+            "> alice: four",
+            "  posted    [bot] Reply: four",
+            "> save /dev/null",
+        ]
+    );
+    drop(input);
+    assert_eq!(play.wait().unwrap().code(), Some(1));
+}
+
 #[test]
 fn private_messages_data_joins_and_leaves_work() {
     let sources = SourceDirectory::new();
@@ -119,8 +247,8 @@ fn private_messages_data_joins_and_leaves_work() {
         "the bot has no on_message, so nothing happens",
         "[user]  {\"a\":1,\"text\":\"hi\"}",
         "posted    [bot] bye s2",
-        "  ?         bob: You hold no seat in this channel.",
-        "  ?         bob is already seated",
+        "  ?         line 5: bob: You hold no seat in this channel.",
+        "  ?         line 7: bob is already seated",
         "carol takes s3",
         "dave has no seat in this channel: the seats of a channel are fixed when it is created; restart with --later dave",
         "  seated    alice (s1), bob (s2), carol (s3)\n",
