@@ -148,7 +148,7 @@ class GuideToolsTest(unittest.TestCase):
         defaults = {name: shared.get(value.removeprefix("limits::"), value) for name, value in defaults.items()}
         guide = BOTS.read_text()
         for name, value, words in [
-            ("hook", "Duration::from_secs(5)", "| 5 s, both wall clock and CPU |"), ("memory_bytes", "256 << 20", "| memory | 256 MiB |"),
+            ("hook", "Duration::from_secs(5)", "for loading a source | 5 s |"), ("memory_bytes", "256 << 20", "| memory | 256 MiB |"),
             ("workspace_bytes", "100_000_000", "| workspace, all files together | 100 MB |"), ("posts", "100", "| 100, together 1 MiB |"),
             ("body_bytes", "32 * 1024", "| one post or DM | 32 KiB of JSON |"), ("post_bytes", "1 << 20", "| 100, together 1 MiB |"),
             ("state_bytes", "1 << 20", "| state | 1 MiB of JSON |"), ("commitment_bytes", "256 << 10", "| 256 KiB of JSON, all values together |"),
