@@ -15,7 +15,19 @@ from multiplayer.policy import Policy
 
 # Hooks and their arguments after self.
 ARGUMENTS = {"on_init": (), "on_join": ("player_id",), "on_leave": ("player_id",), "on_message": ("msg",),
-             "on_private_message": ("slot_id", "msg"), "on_timer": ("name",)}
+             "on_private_message": ("slot_id", "msg"), "on_timer": ("name",), "on_close": ()}
+
+# The keys of the message that on_message gets.
+MESSAGE_KEYS = ("id", "channel_id", "sender", "sender_label", "kind", "body", "ts", "to_slot", "tenure")
+
+# Keys that authors use by mistake for one of these, and the right one.
+OTHER_KEYS = {
+    **dict.fromkeys(("player", "player_id", "slot", "slot_id", "seat", "user", "user_id", "from", "author", "sender_id"), "sender"),
+    **dict.fromkeys(("name", "label", "player_name", "sender_name", "username"), "sender_label"),
+    **dict.fromkeys(("time", "timestamp", "date", "created_at"), "ts"),
+    **dict.fromkeys(("channel", "chn"), "channel_id"), **dict.fromkeys(("entry", "entry_id", "message_id", "msg_id"), "id"),
+    **dict.fromkeys(("data", "content", "payload"), "body"),
+}
 
 # Names that authors use by mistake for a hook, and the right one.
 OTHER_NAMES = {
@@ -127,6 +139,13 @@ class Source:
     def is_called(self, name):
         return any(isinstance(node, ast.Call) and last_name(node.func) == name for node in ast.walk(self.tree))
 
+    def may_be_used(self, name):
+        """Returns whether a method may be called by the bot itself, also by way of a variable or of a name made up at run time."""
+        return any((isinstance(node, ast.Attribute) and node.attr == name)
+                   or (isinstance(node, ast.Constant) and node.value == name)
+                   or (isinstance(node, ast.Call) and last_name(node.func) == "getattr" and node.args and is_self(node.args[0]))
+                   for node in ast.walk(self.tree))
+
     def is_mentioned(self, name):
         return any(isinstance(node, ast.Name) and node.id == name for node in ast.walk(self.tree))
 
@@ -200,9 +219,15 @@ class BotClass:
 
     def signature(self, name, method):
         hook = intended_hook(name)
-        if hook and hook not in self.methods and not self.source.is_called(name):
-            yield ("warning", "misspelt-hook", method.lineno, f"{name} is not a hook, so it is never called",
-                   f"did you mean {hook}({', '.join(('self', *ARGUMENTS[hook]))})?")
+        is_meant = name.startswith("on_") or (hook is not None and hook not in self.methods)
+        if is_meant and name not in ARGUMENTS and not self.source.may_be_used(name):
+            if hook is None:
+                hint = "the hooks are " + ", ".join(ARGUMENTS)
+            elif hook in self.methods:
+                hint = f"the class has {hook} as well: move the code there, or give the method a name that does not look like a hook"
+            else:
+                hint = f"did you mean {hook}({', '.join(('self', *ARGUMENTS[hook]))})?"
+            yield ("warning", "misspelt-hook", method.lineno, f"{name} is not a hook, so it is never called", hint)
         expected = ("ctx", "params") if name == "__init__" else ARGUMENTS.get(name)
         if expected is None:
             return
@@ -283,24 +308,35 @@ class BotClass:
                    "set one with ctx.timer(name, seconds)")
 
     def shapes(self):
-        for name, place, wrong, why in (
-            ("on_message", 1, ("text",), "in on_message, the text is msg[\"body\"][\"text\"]"),
-            ("on_private_message", 2, ("body", "sender", "sender_label", "kind"),
-             "in on_private_message, msg is the body itself: the text is msg[\"text\"], and slot_id is the sender"),
-        ):
-            method = self.methods.get(name)
-            arguments = [argument.arg for argument in method.args.args] if method else []
-            if len(arguments) <= place:
-                continue
-            for node in ast.walk(method):
-                key = None
-                if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant) and isinstance(node.ctx, ast.Load):
-                    owner, key = node.value, node.slice.value
-                elif (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "get"
-                      and len(node.args) == 1 and isinstance(node.args[0], ast.Constant)):
-                    owner, key = node.func.value, node.args[0].value
-                if key in wrong and isinstance(owner, ast.Name) and owner.id == arguments[place]:
-                    yield ("warning", "message-shape", node.lineno, f"{arguments[place]} has no {key!r} here", why)
+        for line, name, key in self.keys_read("on_message", 1):
+            if key == "text":
+                yield ("warning", "message-shape", line, f"{name} has no 'text'", f"in on_message, the text is {name}[\"body\"][\"text\"]")
+            elif key not in MESSAGE_KEYS:
+                near = OTHER_KEYS.get(key) or next(iter(difflib.get_close_matches(key, MESSAGE_KEYS, 1, 0.75)), None)
+                yield ("warning", "message-shape", line, f"{name} has no {key!r}",
+                       f"did you mean {name}[\"{near}\"]?" if near else
+                       f"what a player sends as data is in {name}[\"body\"]; the keys of {name} are {', '.join(MESSAGE_KEYS)}")
+        for line, name, key in self.keys_read("on_private_message", 2):
+            if key in ("body", "sender", "sender_label", "kind"):
+                yield ("warning", "message-shape", line, f"{name} has no {key!r} here",
+                       f"in on_private_message, {name} is the body itself: the text is {name}[\"text\"], and slot_id is the sender")
+
+    def keys_read(self, hook, place):
+        """The keys that a hook reads from its message, the argument at `place`, as (line, name of the argument, key)."""
+        method = self.methods.get(hook)
+        arguments = [argument.arg for argument in method.args.args] if method else []
+        if len(arguments) <= place:
+            return
+        name = arguments[place]
+        nodes = list(ast.walk(method))
+        bound = [node for node in nodes if (isinstance(node, ast.arg) and node.arg == name) or is_bound(node, name)]
+        if len(bound) > 1:
+            return  # It is the message in parts of the method only.
+        found = [(node.lineno, *key_of(node), isinstance(getattr(node, "ctx", None), ast.Store)) for node in nodes if key_of(node)]
+        written = {key for _, owner, key, stored in found if owner == name and stored}
+        for line, owner, key, _ in found:
+            if owner == name and key not in written:
+                yield line, name, key
 
     # State in attributes of self
 
@@ -484,6 +520,24 @@ def own_nodes(function):
 
 def last_name(node):
     return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else None
+
+
+def is_bound(node, name):
+    """Returns whether a node assigns a variable."""
+    return isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Store)
+
+
+def key_of(node):
+    """The (variable, key) of `variable["key"]` and `variable.get("key")`, otherwise None."""
+    if isinstance(node, ast.Subscript):
+        owner, key = node.value, node.slice
+    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "get" and node.args:
+        owner, key = node.func.value, node.args[0]
+    else:
+        return None
+    if isinstance(owner, ast.Name) and isinstance(key, ast.Constant) and isinstance(key.value, str):
+        return owner.id, key.value
+    return None
 
 
 def is_self(node):

@@ -52,9 +52,35 @@ fn likely_mistakes_are_found() {
         ),
         ("def on_dm(self, who, msg): pass\ndef on_join(self, who): pass", "misspelt-hook", 2),
         ("def onMessage(self, msg): pass\ndef on_join(self, who): pass", "misspelt-hook", 2),
+        // Beside the hook that it is nearly called like, and like no hook.
+        ("def on_message(self, msg): pass\ndef on_mesage(self, msg): pass", "misspelt-hook", 3),
+        ("def on_join(self, who): pass\ndef on_move(self, who): pass", "misspelt-hook", 3),
+        ("def on_message(self, msg):\n    who = msg['player']", "message-shape", 3),
+        ("def on_message(self, msg):\n    who = msg.get('player', 's1')", "message-shape", 3),
+        ("def on_close(self, why): pass", "hook-arguments", 2),
     ];
     for (methods, rule, line) in cases {
         assert_eq!(broken(&class(methods)), [(rule.to_owned(), line)], "{methods}");
+    }
+}
+
+#[test]
+fn findings_name_the_right_hook_and_key() {
+    let sources = SourceDirectory::new();
+    let source = class(
+        "def on_message(self, msg):\n    print(msg['player'], msg['time'], msg['colour'])\n\
+         def on_mesage(self, msg): pass\ndef on_move(self, msg): pass",
+    );
+    let file = sources.write("bot.py", source);
+    let result = bot(&["check", &file]);
+    for words in [
+        "bot.py:3: message-shape: msg has no 'player'\n    did you mean msg[\"sender\"]?",
+        "bot.py:3: message-shape: msg has no 'time'\n    did you mean msg[\"ts\"]?",
+        "bot.py:3: message-shape: msg has no 'colour'\n    what a player sends as data is in msg[\"body\"]; the keys of msg are id, channel_id, ",
+        "bot.py:4: misspelt-hook: on_mesage is not a hook, so it is never called\n    the class has on_message as well: ",
+        "bot.py:5: misspelt-hook: on_move is not a hook, so it is never called\n    the hooks are on_init, on_join, ",
+    ] {
+        assert!(result.out.contains(words), "{words}: {}", result.out);
     }
 }
 
@@ -118,6 +144,15 @@ fn ordinary_bots_have_no_findings() {
         // Helpers whose names resemble hooks.
         "def on_message(self, msg):\n    self.on_move(msg)\ndef on_move(self, msg):\n    print(msg['body']['text'])",
         "def on_message(self, msg):\n    self.message(msg)\ndef message(self, msg):\n    pass",
+        "def on_message(self, msg):\n    getattr(self, 'on_' + msg['body']['text'])()\ndef on_hit(self): pass",
+        "def on_message(self, msg):\n    {'hit': self.on_hit}['hit']()\ndef on_hit(self): pass",
+        "def on_join(self, who): pass\ndef on_close(self): pass",
+        // All keys of a message, and names that stand for something else.
+        "def on_message(self, msg):\n    print([msg[key] for key in ('id', 'player')], msg['id'], msg['channel_id'], msg['sender'],\n\
+         \x20         msg['sender_label'], msg['kind'], msg['body'], msg['ts'], msg['to_slot'], msg.get('tenure'))",
+        "def on_message(self, msg):\n    msg = msg['body']\n    print(msg['player'])",
+        "def on_message(self, msg):\n    msg['player'] = msg['sender']\n    print(msg['player'])",
+        "def on_message(self, msg):\n    print([msg['player'] for msg in [{'player': 1}]], (lambda msg: msg['a'])({'a': 1}))",
         // Defaults, and arguments that take anything.
         "def on_join(self, *arguments): pass\ndef on_leave(self, who, why=None): pass",
         // A secret that is used but not published.
