@@ -124,11 +124,7 @@ pub(crate) fn parse(line: &str, players: &[String]) -> Result<Command, String> {
     if let (Some(name), "") = (&player, text) {
         return Ok(Command::Speaker(name.clone()));
     }
-    let (text, data) = match split_data(text) {
-        Some(_) if private => return Err("a private message to the bot cannot have data, only text".to_owned()),
-        Some((text, data)) => (text, data),
-        None => (text, Map::new()),
-    };
+    let (text, data) = split_data(text).unwrap_or_else(|| (text, Map::new()));
     Ok(Command::Say { player, private, text: text.to_owned(), data, unknown })
 }
 
@@ -286,7 +282,8 @@ mod tests {
         let Ok(Command::Say { text, data, .. }) = parsed(r#"alice: 1 + 1 + {"action": "hit"}"#) else { panic!() };
         assert_eq!((text.as_str(), data.len()), ("1 + 1", 1));
         assert_eq!(parsed("alice: 1 + 1"), Ok(say(Some("alice"), false, "1 + 1")));
-        assert!(parsed(r#"alice> hit + {"a": 1}"#).is_err());
+        let Ok(Command::Say { private: true, data, .. }) = parsed(r#"alice> hit + {"a": 1}"#) else { panic!() };
+        assert_eq!(data["a"], 1);
     }
 
     #[test]
