@@ -1,6 +1,7 @@
 """The bots in the guides work as described: each is attached exactly as the guide has it, and exercised."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -134,6 +135,22 @@ class GuideToolsTest(unittest.TestCase):
                 done = subprocess.run([PROGRAM, *arguments], cwd=directory, input=script, capture_output=True, text=True, timeout=60)
                 self.assertEqual((done.returncode, done.stderr), (0, ""), done.stdout)
         self.assertTrue(done.stdout.endswith(shown), done.stdout)
+
+    def test_the_sample_tests_pass(self):
+        with tempfile.TemporaryDirectory() as directory:
+            for source in blocks(BOTS, "python"):
+                (Path(directory) / source.splitlines()[0].removeprefix("# ")).write_text(source)
+            environment = {**os.environ, "XDG_CACHE_HOME": str(Path(directory) / "cache")}
+            for _ in range(2):
+                done = subprocess.run([PROGRAM, "python-path"], env=environment, capture_output=True, text=True, timeout=60)
+                self.assertEqual((done.returncode, done.stderr), (0, ""))
+            [command] = blocks(BOTS, "console")
+            environment["PYTHONPATH"] = done.stdout.strip()
+            arguments = command.split()[3:]
+            self.assertEqual(arguments, ["python3", "-m", "unittest", "test_greet_bot.py"])
+            done = subprocess.run([sys.executable, *arguments[1:]], cwd=directory, env=environment, capture_output=True, text=True, timeout=60)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertIn("Ran 2 tests", done.stderr)
 
     def test_the_documented_imports_are_those_of_the_policy(self):
         names = (paths.ROOT / "bots/python/multiplayer/names.py").read_text()

@@ -40,6 +40,12 @@ _facades = {}
 def replace(module, make):
     """Makes bots see the names that `make()` returns, instead of the module's own."""
     _replacements[module] = make
+    _exports.pop(module, None)
+
+
+def forget():
+    """Has the names of all modules looked up again, after some of them were replaced."""
+    _exports.clear()
 
 
 def is_allowed(module):

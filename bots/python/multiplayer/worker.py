@@ -47,8 +47,11 @@ class Worker:
         self._hook_id = None
         self._workspace = workspace
         self._program = None
+        self._install()
+
+    def _install(self):
         sockets.install(self.ask)
-        tls.install(workspace)
+        tls.install(self._workspace)
         # With SIGXFSZ ignored, exceeding the file size limit raises OSError instead of killing the process.
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 
@@ -66,13 +69,16 @@ class Worker:
         # With the policy, the audit hook gives clear errors before the kernel refuses an operation.
         builtins = bot_builtins(modules.bot_import, self._log) if request["policy"] else None
         if builtins is not None:
-            isolate(self._workspace)
+            self._isolate()
         try:
             self._program = Program(request["name"], request["source"], builtins)
         except Rejected as error:
             return _rejected(error.message, error.line, error.hint)
         facades.install(self._log, self._workspace, self._program.filename)
         return '{"loaded":{}}'
+
+    def _isolate(self):
+        isolate(self._workspace)
 
     def _inspect(self, _request):
         try:
@@ -100,14 +106,7 @@ class Worker:
             effects.save_seats()
         except BaseException as error:
             effects.close()
-            failed = {
-                "exception": type(error).__name__,
-                "message": _message(error),
-                "line": self._program.line_of(error),
-                "memory": isinstance(error, MemoryError),
-                "log": self._log.take(),
-            }
-            return json.dumps({"failed": failed})
+            return self._failed(error)
         finally:
             sockets.end()
         effects.close()
@@ -120,6 +119,16 @@ class Worker:
             f'"kept":{json.dumps(commitments, ensure_ascii=False)},"drawn":{json.dumps(keystream.close())},'
             f'"log":{json.dumps(self._log.take())}}}}}'
         )
+
+    def _failed(self, error):
+        failed = {
+            "exception": type(error).__name__,
+            "message": _message(error),
+            "line": self._program.line_of(error),
+            "memory": isinstance(error, MemoryError),
+            "log": self._log.take(),
+        }
+        return json.dumps({"failed": failed})
 
     def ask(self, question):
         """Sends an egress request to the relay; returns its answer."""

@@ -5,6 +5,7 @@ mod check;
 mod frame;
 mod interpreter;
 mod play;
+mod python_path;
 mod relay_watch;
 mod replay;
 mod runtime;
@@ -42,6 +43,8 @@ enum Command {
     Play(play::Play),
     /// Replay the bots of an exported channel, and compare the result with its log.
     Replay(replay::Replay),
+    /// Print the PYTHONPATH with which a bot's own tests can import multiplayer.testing.
+    PythonPath(python_path::PythonPath),
 }
 
 fn main() -> ExitCode {
@@ -52,5 +55,6 @@ fn main() -> ExitCode {
         Command::Check(check) => check::run(&check),
         Command::Play(play) => play::run(&play),
         Command::Replay(replay) => replay::run(&replay),
+        Command::PythonPath(python_path) => python_path::run(&python_path),
     }
 }

@@ -19,7 +19,7 @@ use crate::frame;
 use crate::sandbox::{self, Layers};
 
 /// Modules of the package `multiplayer`, each after those that it imports.
-const MODULES: [(&str, &str); 17] = [
+pub(crate) const MODULES: [(&str, &str); 17] = [
     ("multiplayer", include_str!("../../python/multiplayer/__init__.py")),
     ("multiplayer.names", include_str!("../../python/multiplayer/names.py")),
     ("multiplayer.policy", include_str!("../../python/multiplayer/policy.py")),
