@@ -33,6 +33,10 @@ impl Finding {
         Self { level: Level::Error, rule: rule.to_owned(), line, message: message.into(), hint }
     }
 
+    pub(super) fn warning(rule: &str, line: Option<u32>, message: String, hint: &str) -> Self {
+        Self { level: Level::Warning, ..Self::note(rule, line, message, hint) }
+    }
+
     pub(super) fn note(rule: &str, line: Option<u32>, message: String, hint: &str) -> Self {
         Self { level: Level::Note, rule: rule.to_owned(), line, message, hint: Some(hint.to_owned()) }
     }

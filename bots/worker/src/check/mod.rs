@@ -1,6 +1,7 @@
 //! `check`: reports why a relay would reject a bot, and likely mistakes in it.
 
 mod finding;
+mod random_play;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,7 +10,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use clap::Args;
 use mcp_multiplayer_bot_supervisor::{
     BotKey, Hook, HookRequest, InspectError, Inspected, Limits, Outcome, Owner, Program, RuntimeInfo, Stream,
@@ -45,6 +46,12 @@ pub(crate) struct Check {
     /// An environment variable to pass to the bot as a secret, in ctx.env (can be repeated)
     #[arg(long = "env", value_name = "NAME")]
     env: Vec<String>,
+    /// Play this many games with random moves, if nothing else is wrong: the bot must post `actions` with `turn`
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    play: u64,
+    /// Numbers of players in the games of --play, from 2 to 4
+    #[arg(long, value_name = "NUMBERS", value_delimiter = ',', default_value = "2,3,4")]
+    seats: Vec<usize>,
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
@@ -92,6 +99,10 @@ fn check(arguments: &Check) -> Result<Checked> {
     let program =
         Arc::new(Program { name: arguments.name.clone(), source: source.as_str().into(), params, policy: true });
     let env = arguments::read_secrets(&arguments.env)?;
+    ensure!(
+        arguments.seats.iter().all(|seats| random_play::SEATS.contains(seats)),
+        "--seats takes numbers from 2 to 4, for example: --seats 2,3"
+    );
     let scratch = Scratch::new()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let (findings, inspected) = runtime.block_on(async {
@@ -102,7 +113,12 @@ fn check(arguments: &Check) -> Result<Checked> {
                 let program = Arc::clone(&program);
                 let bot =
                     LoadedBot { program: program.named(&inspected.class_name), inspected: inspected.clone(), env };
-                findings.extend(try_on_init(&supervisor, bot).await?);
+                findings.extend(try_on_init(&supervisor, bot.clone()).await?);
+                if arguments.play > 0 && !findings.iter().any(Finding::is_problem) {
+                    let config = SupervisorConfig::new(std::env::current_exe()?, scratch.path());
+                    let played = random_play::play(&supervisor, &config, &bot, arguments.play, &arguments.seats).await;
+                    findings.extend(played.context("the games cannot be played")?);
+                }
                 Some(inspected)
             }
             Err(InspectError::Rejected { message, line, hint }) => {

@@ -33,6 +33,11 @@ pub(crate) use self::channel::Seats;
 /// Time at which a game begins, in milliseconds since 1970: 2026-01-01T12:00:00Z.
 pub(crate) const START_MS: i64 = 1_767_268_800_000;
 
+/// The seed of a channel's randomness, from the number that `--seed` names.
+pub(crate) fn seed_digest(seed: u64) -> Hash {
+    Hash::of(&[b"mcp-multiplayer/play/v1", &seed.to_be_bytes()])
+}
+
 /// Maximum length of a player's name, in characters.
 const NAME_CHARACTERS: usize = 32;
 

@@ -61,7 +61,7 @@ pub(crate) struct HookRun {
 }
 
 /// A bot that has been inspected but not attached yet.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct LoadedBot {
     pub(crate) program: Arc<Program>,
     pub(crate) inspected: Inspected,

@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
 use mcp_multiplayer_bot_supervisor::{InspectError, Owner, Program, Supervisor, find_preset, presets};
-use mcp_multiplayer_protocol::{Hash, Secret, Timestamp};
+use mcp_multiplayer_protocol::{Secret, Timestamp};
 use serde_json::{Map, Value};
 
-use super::START_MS;
 use super::channel::Seats;
 use super::session::{LoadedBot, Session};
+use super::{START_MS, seed_digest};
 
 /// Everything that the bot's file and the players' commands are added to.
 #[derive(Debug)]
@@ -78,7 +78,7 @@ impl Setup {
 
     /// Creates the channel and attaches the bot. Nobody is seated yet.
     pub(super) fn session(&self, bot: LoadedBot) -> Result<Session> {
-        let seed = Hash::of(&[b"mcp-multiplayer/play/v1", &self.seed.to_be_bytes()]);
-        Session::create(self.supervisor.clone(), bot, &self.seats, Timestamp::from_millis(START_MS), seed)
+        let start = Timestamp::from_millis(START_MS);
+        Session::create(self.supervisor.clone(), bot, &self.seats, start, seed_digest(self.seed))
     }
 }

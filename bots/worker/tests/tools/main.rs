@@ -4,6 +4,7 @@
 mod check;
 mod lint;
 mod play;
+mod random_play;
 mod scratch;
 mod terminal;
 
