@@ -65,7 +65,7 @@ pub use crate::error::{InspectError, Unavailable};
 pub use crate::hook::{HookRequest, Player, Slot, Stream};
 pub use crate::limits::Limits;
 pub use crate::preset::{Preset, find_preset, presets};
-pub use crate::program::{BotKey, Owner, Program};
+pub use crate::program::{API_VERSION, BotKey, Owner, Program};
 pub use crate::record::{EgressExchange, EgressRecord};
 pub use crate::report::{Completion, Effect, FailureKind, HookReport, Inspected, Outcome};
 pub use crate::sandbox::{ForbiddenAction, Layer, RuntimeInfo, Sandbox, SandboxLevel};

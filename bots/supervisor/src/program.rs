@@ -5,6 +5,9 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+/// Version of the API for bots: the hooks, `ctx`, and what both take and return. `docs/BOTS.md` says what changes it.
+pub const API_VERSION: u64 = 1;
+
 /// A bot's source and the parameters that it was attached with.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Program {

@@ -1,7 +1,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use mcp_multiplayer_bot_supervisor::{InspectError, Inspected, Owner, Program, Unavailable, find_preset, presets};
+use mcp_multiplayer_bot_supervisor::{
+    API_VERSION, InspectError, Inspected, Owner, Program, Unavailable, find_preset, presets,
+};
 use mcp_multiplayer_protocol::channel::Hook;
 use mcp_multiplayer_protocol::operation::BotSpec;
 use mcp_multiplayer_protocol::{Error, ErrorCode, Runtime, SandboxReport, Secret, canonical_text, limits};
@@ -63,6 +65,7 @@ impl Caller {
         }
         let version = checked_name("version", spec.version.as_deref().unwrap_or(default_version))?;
         let mut manifest = spec.manifest.unwrap_or_default();
+        check_api_version(&manifest)?;
         let mut params = match manifest.get("params") {
             Some(Value::Object(params)) => params.clone(),
             _ => Map::new(),
@@ -122,6 +125,19 @@ impl Caller {
             format!("Use a preset ({}), or another relay; health_check shows the sandbox.", presets.join(", ")),
         ))
     }
+}
+
+/// Checks that a manifest asks for the version of the bot API that this relay has, or for none.
+fn check_api_version(manifest: &Map<String, Value>) -> Result<(), Error> {
+    let Some(api) = manifest.get("api").filter(|api| api.as_u64() != Some(API_VERSION)) else { return Ok(()) };
+    let api: String = api.to_string().chars().take(64).collect();
+    Err(Error::new(
+        ErrorCode::BotRejected,
+        format!("The bot's manifest asks for version {api} of the bot API, and this relay has version {API_VERSION}."),
+        format!(
+            "Write \"api\": {API_VERSION} in the manifest if the bot can do with that, or use a relay with the other version."
+        ),
+    ))
 }
 
 /// The error for a preset that does not exist.

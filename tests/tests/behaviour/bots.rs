@@ -172,6 +172,26 @@ async fn code_that_cannot_run_is_rejected_with_the_reason() {
 }
 
 #[tokio::test]
+async fn a_bot_for_an_unknown_version_of_the_api_is_rejected() {
+    let mut fixture = TwoPlayerChannel::create().await;
+    let at = workshop(&mut fixture.alice).await;
+    for api in [json!(2), json!(0), json!("1"), json!(null)] {
+        let bot = json!({ "name": "Echo", "inline_code": ECHO, "manifest": { "api": api } });
+        let refused = error(&mut fixture.alice, "attach_bot", with(at.clone(), bot)).await;
+        assert_eq!(refused["code"], "BOT_REJECTED", "{api}: {refused}");
+        assert_eq!(
+            refused["message"],
+            format!("The bot's manifest asks for version {api} of the bot API, and this relay has version 1.")
+        );
+        assert!(refused["hint"].as_str().unwrap().starts_with("Write \"api\": 1 in the manifest"), "{refused}");
+    }
+    let bot = json!({ "name": "Echo", "inline_code": ECHO, "manifest": { "api": 1 } });
+    fixture.alice.call("attach_bot", with(at.clone(), bot)).await;
+    let code = fixture.alice.call("get_bot_code", with(at, json!({ "bot_id": "bot_Echo_0" }))).await;
+    assert_eq!(code["manifest"]["api"], 1);
+}
+
+#[tokio::test]
 async fn a_bot_that_fails_to_start_is_detached_in_the_log() {
     let mut fixture =
         TwoPlayerChannel::with_bot("class Bot:\n    def on_init(self):\n        raise ValueError('no dice')\n").await;
