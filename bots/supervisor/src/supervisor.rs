@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::OnceCell;
-use tokio::time::Instant;
 
 use crate::check;
 use crate::config::SupervisorConfig;
