@@ -7,6 +7,7 @@ mod event_stream;
 mod http_client;
 mod processes;
 mod relay_process;
+mod stdio_client;
 mod ws_client;
 
 pub use event_stream::EventStream;
@@ -14,4 +15,5 @@ pub use http_client::{HttpClient, ToolCall};
 pub use processes::{Process, processes, send_signal};
 pub use relay_process::{RelayProcess, binary};
 pub use rustix::process::Signal;
+pub use stdio_client::StdioClient;
 pub use ws_client::{Failure, WsClient};

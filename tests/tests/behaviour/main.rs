@@ -25,6 +25,7 @@ mod health;
 mod idempotency;
 mod introduction;
 mod limits;
+mod model_cost;
 mod oauth;
 mod operating;
 mod operator_channels;

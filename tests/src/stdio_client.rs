@@ -1,0 +1,70 @@
+use std::process::Stdio;
+
+use anyhow::{Context as _, Result, bail};
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
+use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+
+use crate::{RelayProcess, binary};
+
+/// An MCP client that launched the stdio server, as Claude Desktop does.
+#[derive(Debug)]
+pub struct StdioClient {
+    stdin: ChildStdin,
+    stdout: Lines<BufReader<ChildStdout>>,
+    /// The server's process, which is killed when this is dropped.
+    _child: Child,
+    next_id: u64,
+}
+
+impl StdioClient {
+    /// Launches the server for a relay with this token, and initializes it. Returns the client and the result of `initialize`.
+    pub async fn launch(relay: &RelayProcess, token: &str) -> Result<(Self, Value)> {
+        let mut command = Command::new(binary("mcp-multiplayer"));
+        command.args(["--relay", &format!("http://{}", relay.address())]).env("MCP_MULTIPLAYER_TOKEN", token);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
+        let mut child = command.spawn().context("cannot launch the stdio server")?;
+        let stdin = child.stdin.take().context("stdin is piped")?;
+        let stdout = BufReader::new(child.stdout.take().context("stdout is piped")?).lines();
+        let mut client = Self { stdin, stdout, _child: child, next_id: 1 };
+        let about = json!({ "protocolVersion": "2025-11-25", "capabilities": {},
+            "clientInfo": { "name": "tests", "version": "1" } });
+        let initialized = client.request("initialize", about).await?;
+        client.write(&json!({ "jsonrpc": "2.0", "method": "notifications/initialized" })).await?;
+        Ok((client, initialized))
+    }
+
+    /// Sends a request and returns its result.
+    pub async fn request(&mut self, method: &str, params: Value) -> Result<Value> {
+        let id = self.next_id;
+        self.next_id += 1;
+        self.write(&json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params })).await?;
+        loop {
+            let line = self.stdout.next_line().await?.context("the stdio server has ended")?;
+            let mut answer: Value = serde_json::from_str(&line)?;
+            if answer["id"] == id {
+                if answer["result"].is_null() {
+                    bail!("{method}: {answer}");
+                }
+                return Ok(answer["result"].take());
+            }
+        }
+    }
+
+    /// Calls a tool and returns the text of its only block. A result with `isError` is an error.
+    pub async fn call_tool(&mut self, name: &str, arguments: Value) -> Result<String> {
+        let result = self.request("tools/call", json!({ "name": name, "arguments": arguments })).await?;
+        let text = match result["content"].as_array().map(Vec::as_slice) {
+            Some([block]) => block["text"].as_str().context("a text block")?.to_owned(),
+            _ => bail!("{name}: not one block: {result}"),
+        };
+        if result["isError"] == true || !result["structuredContent"].is_null() {
+            bail!("{name}: {text}");
+        }
+        Ok(text)
+    }
+
+    async fn write(&mut self, message: &Value) -> Result<()> {
+        Ok(self.stdin.write_all(format!("{message}\n").as_bytes()).await?)
+    }
+}
