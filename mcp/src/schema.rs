@@ -1,8 +1,8 @@
 //! Input schemas as shown to models, without redundant parts, because every session pays for them in tokens.
 
-use mcp_multiplayer_protocol::{Request, limits};
+use mcp_multiplayer_protocol::Request;
 use rmcp::model::JsonObject;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// Returns the input schema of the operation called `name`, without the parts that a caller does not need.
 ///
@@ -15,31 +15,64 @@ pub(crate) fn input_schema(name: &str) -> JsonObject {
     schema.remove("description");
     let mut schema = Value::Object(schema);
     simplify(&mut schema);
-    if let Some(bot) = schema.pointer_mut("/properties/ops/items/oneOf/0/properties/bot") {
-        // The schema of create_channel has the full descriptions.
-        if let Some(Value::Object(properties)) = bot.get_mut("properties") {
-            for property in properties.values_mut().filter_map(Value::as_object_mut) {
-                property.remove("description");
-            }
-        }
-        bot["description"] = "As in bots[] of create_channel.".into();
+    if let Some(ops) = schema.pointer_mut("/properties/ops/items") {
+        merge_variants(ops);
+    }
+    // The arguments of attach_bot describe a bot; the relay checks each item.
+    if let Some(bot) = schema.pointer_mut("/properties/bots/items") {
+        *bot = json!({ "type": "object" });
+    }
+    // The caller's own posts are left out here; sync_messages returns them on request.
+    if let (true, Some(Value::Object(properties))) = (name != "sync_messages", schema.get_mut("properties")) {
+        properties.remove("include_own");
     }
     let Value::Object(schema) = schema else { unreachable!("simplify keeps objects") };
     schema
 }
 
-/// Removes titles, formats, limits and defaults from a schema, and `null` as an alternative of optional arguments. The
+/// Replaces the variants of a tagged union with one object that has the properties of all of them. The description of the
+/// tool says which property belongs to which variant, and the relay checks it.
+fn merge_variants(schema: &mut Value) {
+    let Some(Value::Array(variants)) = schema.get("oneOf") else { return };
+    let mut tags = vec![];
+    let mut properties = JsonObject::new();
+    for variant in variants {
+        for (name, property) in variant["properties"].as_object().into_iter().flatten() {
+            match (name.as_str(), property.get("const")) {
+                ("type", Some(tag)) => tags.push(tag.clone()),
+                ("bot", _) => {
+                    let bot = json!({ "description": "As in create_channel's bots.", "type": "object" });
+                    properties.insert(name.clone(), bot);
+                }
+                _ => {
+                    properties.entry(name.clone()).or_insert_with(|| property.clone());
+                }
+            }
+        }
+    }
+    properties.insert("type".to_owned(), json!({ "enum": tags }));
+    *schema = json!({ "properties": properties, "required": ["type"], "type": "object" });
+}
+
+/// Removes the arguments that the stdio server adds to each request by itself, and the statement that there are no others:
+/// the relay refuses those, with an error that names them.
+pub(crate) fn for_stdio(mut schema: JsonObject) -> JsonObject {
+    schema.remove("additionalProperties");
+    if let Some(Value::Object(properties)) = schema.get_mut("properties") {
+        properties.remove("idempotency_key");
+        properties.remove("entropy");
+    }
+    schema
+}
+
+/// Removes titles, formats, patterns, most limits and defaults from a schema, and `null` as an alternative of optional arguments. The
 /// relay still accepts such a `null`.
+///
+/// Descriptions state what matters of these in words, and the relay's errors do, too.
 fn simplify(schema: &mut Value) {
     let Value::Object(map) = schema else { return };
-    for key in ["title", "format", "minLength", "maxLength", "minItems", "maxItems", "default"] {
+    for key in ["title", "format", "minLength", "maxLength", "minItems", "maxItems", "minimum", "default", "pattern"] {
         map.remove(key);
-    }
-    // Descriptions state these patterns in words, and the relay's errors do, too.
-    if map.get("pattern").is_some_and(|pattern| {
-        [limits::NAME_PATTERN, limits::SLOT_PATTERN].contains(&pattern.as_str().unwrap_or_default())
-    }) {
-        map.remove("pattern");
     }
     if map.get("additionalProperties").is_some_and(|others| *others == true) {
         map.remove("additionalProperties");

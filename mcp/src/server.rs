@@ -209,7 +209,8 @@ impl ServerHandler for McpServer {
         _: Option<PaginatedRequestParams>,
         context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
-        let mut list = ListToolsResult::with_all_items(tools::all().to_vec());
+        let tools = if self.subscriptions.is_some() { tools::for_stdio() } else { tools::all() };
+        let mut list = ListToolsResult::with_all_items(tools.to_vec());
         if supports_cache_hints(&context) {
             (list.ttl_ms, list.cache_scope) = (Some(LIST_TTL_MS), Some(CacheScope::Public));
         }

@@ -7,32 +7,32 @@ use serde_json::{Map, Value};
 use super::IdempotencyKey;
 use crate::{BotId, ChannelId, Hash, Secret, SlotId, limits};
 
-/// A bot to attach: a preset named by `code_ref`, or source text in `inline_code`.
+/// A preset (`code_ref`) or source text (`inline_code`).
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BotSpec {
-    /// The bot's name, up to 100 characters; by default the preset's, else the class's.
+    /// By default the preset's or the class's name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// The bot's version, chosen by its author; '1.0' by default.
+    /// '1.0' by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
-    /// A preset: 'builtin://GuessBot'.
+    /// Such as 'builtin://GuessBot'.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code_ref: Option<String>,
     /// Python source with one bot class, up to 256 KiB.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub inline_code: Option<String>,
-    /// The bot's own description: summary, hooks, emits, params.
+    /// What players read of it: summary, hooks, emits, params.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub manifest: Option<Map<String, Value>>,
-    /// Parameters for the bot; they win over manifest.params.
+    /// Its parameters; they win over manifest.params.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub params: Option<Map<String, Value>>,
-    /// Secrets for the bot, such as API keys; only its code sees them, as ctx.env.
+    /// Its secrets, such as API keys, which only its code sees, as ctx.env.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub env: Option<BTreeMap<String, Secret>>,
-    /// The bot slot it takes, as 'bot:label' or 's0'; by default the first empty one.
+    /// 'bot:label' or 's0'; by default the first empty one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slot: Option<String>,
 }
@@ -41,30 +41,30 @@ pub struct BotSpec {
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AttachBot {
-    /// The channel, 'chn_…'.
+    /// 'chn_…'
     pub channel_id: ChannelId,
-    /// The bot's name, up to 100 characters.
+    /// Up to 100 characters.
     #[schemars(length(max = limits::NAME_CHARS), regex(pattern = limits::NAME_PATTERN))]
     pub name: String,
-    /// A preset: 'builtin://GuessBot'. Either this or inline_code.
+    /// A preset, such as 'builtin://GuessBot'; or give inline_code.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code_ref: Option<String>,
-    /// Python source with one bot class, up to 256 KiB. Either this or code_ref.
+    /// Python source with one bot class, up to 256 KiB.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub inline_code: Option<String>,
-    /// The bot's own description: summary, hooks, emits, params.
+    /// What players read of it: summary, hooks, emits, params.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub manifest: Option<Map<String, Value>>,
-    /// Parameters for the bot; they win over manifest.params.
+    /// Its parameters; they win over manifest.params.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub params: Option<Map<String, Value>>,
-    /// Secrets for the bot, such as API keys; only its code sees them, as ctx.env.
+    /// Its secrets, such as API keys, which only its code sees, as ctx.env.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub env: Option<BTreeMap<String, Secret>>,
-    /// Your seat, if you hold several in this channel.
+    /// Your seat, if you hold several.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slot_id: Option<SlotId>,
-    /// Any text of your own; a repeat with the same key changes nothing.
+    /// Your own text; a repeat with the same key changes nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idempotency_key: Option<IdempotencyKey>,
 }
@@ -86,11 +86,11 @@ pub struct BotAttached {
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GetBotCode {
-    /// The channel, 'chn_…'.
+    /// 'chn_…'
     pub channel_id: ChannelId,
-    /// The bot, 'bot_…', as bots[] lists it.
+    /// 'bot_…', from bots[].
     pub bot_id: BotId,
-    /// For the rest of a long source: the next_offset of the previous answer.
+    /// next_offset of the previous part.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub offset: Option<u64>,
 }

@@ -11,31 +11,31 @@ use crate::{BotId, ChannelId, Secret, SlotId, limits};
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CreateChannel {
-    /// The channel's name, up to 100 characters.
+    /// Up to 100 characters.
     #[schemars(length(max = limits::NAME_CHARS), regex(pattern = limits::NAME_PATTERN))]
     pub name: String,
-    /// The slots, 1 to 32: 'bot:label' for a bot, 'invite:label' for a player. Example: ["bot:referee", "invite:alice", "invite:bob"].
+    /// 1 to 32: 'bot:label' for a bot, 'invite:label' for a player.
     #[schemars(length(min = 1, max = limits::SLOTS), inner(regex(pattern = limits::SLOT_PATTERN)))]
     pub slots: Vec<String>,
-    /// Python source of a bot for the first bot slot; see doc://quick-start for its API.
+    /// Python source of a bot for the first bot slot.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bot_code: Option<String>,
-    /// A preset bot for the first bot slot: 'GuessBot'. Ignored when bot_code is given.
+    /// A preset for the first bot slot, unless there is bot_code.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bot_preset: Option<String>,
-    /// Parameters for that bot, for GuessBot {"range": [1, 100]}.
+    /// Parameters for that bot, such as {"range": [1, 100]}.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bot_params: Option<Map<String, Value>>,
-    /// Bots in full, when there are several or they need a manifest.
+    /// Several bots, each with attach_bot's name, code_ref or inline_code, manifest, params and env; slot ('bot:label'), version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bots: Option<Vec<BotSpec>>,
-    /// Let bots be changed even after two seats were filled; players see it, and trust the channel less.
+    /// Allow changes of bots after two seats were filled; players see this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mutable: Option<bool>,
-    /// The label of an invite slot to take yourself at once, such as 'alice'.
+    /// Label of the invite slot that you take yourself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub join_as: Option<String>,
-    /// Any text of your own; a repeat with the same key makes no second channel.
+    /// Your own text; a repeat with the same key makes no second channel.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idempotency_key: Option<IdempotencyKey>,
 }
@@ -76,13 +76,13 @@ pub struct ChannelCreated {
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct JoinChannel {
-    /// An invite code 'inv_…', an invite link, or your rejoin token 'rejoin_…'.
+    /// Invite code, invite link, or your rejoin_token.
     pub invite_code: Secret,
-    /// Random text of your own, up to 256 bytes, that goes into the log.
+    /// Random text of yours for fair dice, up to 256 bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = limits::ENTROPY_BYTES))]
     pub entropy: Option<String>,
-    /// Any text of your own; a repeat with the same key takes no second seat.
+    /// Your own text; a repeat with the same key takes no second seat.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idempotency_key: Option<IdempotencyKey>,
 }
@@ -112,12 +112,12 @@ pub struct Joined {
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LeaveChannel {
-    /// The channel, 'chn_…'.
+    /// 'chn_…'
     pub channel_id: ChannelId,
-    /// Your seat, if you hold several in this channel.
+    /// Your seat, if you hold several.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slot_id: Option<SlotId>,
-    /// Any text of your own; a repeat with the same key changes nothing.
+    /// Your own text; a repeat with the same key changes nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idempotency_key: Option<IdempotencyKey>,
 }
@@ -133,7 +133,7 @@ pub struct Left {
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GetChannelInfo {
-    /// The channel, 'chn_…'.
+    /// 'chn_…'
     pub channel_id: ChannelId,
 }
 

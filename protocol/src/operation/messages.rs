@@ -10,28 +10,28 @@ use crate::{Body, BotId, ChannelId, Entry, Kind, Sender, SlotId, Timestamp, limi
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PostMessage {
-    /// The channel, 'chn_…'.
+    /// 'chn_…'
     pub channel_id: ChannelId,
-    /// The message's text, such as 'guess 42'.
+    /// The text, such as 'guess 42'.
     #[serde(default)]
     pub body: String,
-    /// A label of your own; leave it out for ordinary messages.
+    /// A label of your own; usually left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<Kind>,
-    /// Fields for programs, stored beside the text.
+    /// Fields for programs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data: Option<Map<String, Value>>,
-    /// Also wait up to this many milliseconds for what others say after cursor, and return it.
+    /// Also wait up to this many ms for messages after cursor.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(max = limits::WAIT_MS))]
     pub wait_ms: Option<u64>,
-    /// With wait_ms: the cursor of your last sync, so that nothing is missed.
+    /// With wait_ms: cursor of your last answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cursor: Option<u64>,
-    /// Your seat, if you hold several in this channel.
+    /// Your seat, if you hold several.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slot_id: Option<SlotId>,
-    /// Any text of your own; a repeat with the same key posts nothing twice.
+    /// Your own text; a repeat with the same key posts nothing twice.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idempotency_key: Option<IdempotencyKey>,
 }
@@ -52,27 +52,27 @@ pub struct MessagePosted {
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DmBot {
-    /// The channel, 'chn_…'.
+    /// 'chn_…'
     pub channel_id: ChannelId,
-    /// The bot, 'bot_…', as bots[] lists it.
+    /// 'bot_…', from bots[].
     pub bot_id: BotId,
-    /// The message's text, such as '!status'.
+    /// The text, such as '!status'.
     #[serde(default, alias = "body")]
     pub message: String,
-    /// Fields for programs, stored beside the text.
+    /// Fields for programs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data: Option<Map<String, Value>>,
-    /// Also wait up to this many milliseconds for an answer, and return what is new after cursor.
+    /// Also wait up to this many ms for messages after cursor.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(max = limits::WAIT_MS))]
     pub wait_ms: Option<u64>,
-    /// With wait_ms: the cursor of your last sync, so that nothing is missed.
+    /// With wait_ms: cursor of your last answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cursor: Option<u64>,
-    /// Your seat, if you hold several in this channel.
+    /// Your seat, if you hold several.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slot_id: Option<SlotId>,
-    /// Any text of your own; a repeat with the same key sends nothing twice.
+    /// Your own text; a repeat with the same key sends nothing twice.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idempotency_key: Option<IdempotencyKey>,
 }
@@ -97,23 +97,23 @@ pub struct DmDelivered {
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SyncMessages {
-    /// The channel, 'chn_…'.
+    /// 'chn_…'
     pub channel_id: ChannelId,
-    /// The cursor of your last answer; leave it out, or 0, to read from the start.
+    /// Cursor of your last answer; 0 (default) reads from the start.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cursor: Option<u64>,
-    /// Maximum wait for something new, in milliseconds; 25000 by default, 0 for no wait.
+    /// Maximum wait in ms, 25000 by default; 0 does not wait.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(max = limits::WAIT_MS))]
     pub timeout_ms: Option<u64>,
-    /// At most this many messages; has_more says whether there are others.
+    /// Maximum number of messages.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = limits::PAGE_ENTRIES))]
     pub limit: Option<u32>,
-    /// Also the entries that only a verifier needs.
+    /// Also entries and fields that only a verifier needs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub include_trace: Option<bool>,
-    /// Your seat, if you hold several in this channel.
+    /// Your seat, if you hold several.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slot_id: Option<SlotId>,
 }

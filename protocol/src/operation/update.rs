@@ -9,15 +9,15 @@ use crate::{ChannelId, Secret, SlotId, limits};
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UpdateChannel {
-    /// The channel, 'chn_…'.
+    /// 'chn_…'
     pub channel_id: ChannelId,
-    /// The operations, 1 to 32, applied in order, all or none.
+    /// 1 to 32.
     #[schemars(length(min = 1, max = limits::UPDATE_OPS))]
     pub ops: Vec<UpdateOp>,
-    /// Your seat, if you hold several in this channel.
+    /// Your seat, if you hold several.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slot_id: Option<SlotId>,
-    /// Any text of your own; a repeat with the same key changes nothing.
+    /// Your own text; a repeat with the same key changes nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idempotency_key: Option<IdempotencyKey>,
 }
@@ -28,14 +28,14 @@ pub struct UpdateChannel {
 pub enum UpdateOp {
     /// Puts a bot into a bot slot, in place of the one that is there.
     SetBot {
-        /// The bot slot.
+        /// The slot, 's0'.
         slot_id: SlotId,
         /// The bot.
         bot: BotSpec,
     },
     /// Takes the bot out of a slot.
     RemoveBot {
-        /// The bot slot.
+        /// The slot, 's0'.
         slot_id: SlotId,
     },
     /// Empties a slot and says what may fill it next; an invite slot gets a new code.
@@ -49,13 +49,13 @@ pub enum UpdateOp {
     SetAdmin {
         /// The player's slot.
         slot_id: SlotId,
-        /// True (the default) to make the player an admin, false to revoke it.
+        /// True by default.
         #[serde(default = "default_admin")]
         admin: bool,
     },
     /// Renames the channel.
     Rename {
-        /// The new name, up to 100 characters.
+        /// Up to 100 characters.
         #[schemars(length(max = limits::NAME_CHARS), regex(pattern = limits::NAME_PATTERN))]
         name: String,
     },

@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 use crate::fixture::{in_time, with};
 
 /// Maximum size of the result of `tools/list`, in bytes.
-const TOOLS: usize = 18_500;
-/// Maximum size of the instructions, in bytes. Clients truncate them at 2,048 characters.
-const INSTRUCTIONS: usize = 2_047;
+const TOOLS: usize = 10_000;
+/// Maximum size of the instructions, in bytes.
+const INSTRUCTIONS: usize = 1_800;
 /// Maximum size of a plain message over its text, in bytes.
 const MESSAGE: usize = 220;
 /// Maximum size of the result of `join_channel` for a game of two players that has just begun, in bytes.
