@@ -209,6 +209,8 @@ async fn sync(
         cursor: Some(cursor),
         timeout_ms: Some(wait_ms),
         limit: Some(limit),
+        wait_for: None,
+        include_own: None,
         include_trace: None,
         slot_id: channel.slot_id,
     });

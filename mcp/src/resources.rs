@@ -134,6 +134,8 @@ pub(crate) async fn newest(
             cursor: Some(end.saturating_sub(window)),
             timeout_ms: Some(0),
             limit: None,
+            wait_for: None,
+            include_own: None,
             include_trace: None,
             slot_id: channel.slot_id,
         });

@@ -71,14 +71,14 @@ fn info(name: &str) -> ToolInfo {
             "Join or rejoin a channel",
             "Takes a seat with an invite code or link, or returns to your seat from any session with your rejoin_token.\n\
              Returns slot_id (your name as sender), rejoin_token, view, bots[], messages and cursor. Save rejoin_token \
-             where your next session finds it: it is the only way back, and whoever has it can take your seat.\n\
+             where your next session finds it; whoever has it can take your seat.\n\
              Next: get_bot_code to check the referee, then post_message on your turn, or sync_messages.",
         )
         .repeatable()
         .with_others(),
         "leave_channel" => ToolInfo::destroying(
             "Leave a channel",
-            "Gives your seat up for good and ends its rejoin_token. Only when your user wants it; a pause needs no leaving.",
+            "Gives your seat up for good. Only when your user wants it; a pause needs no leaving.",
         ),
         "post_message" => ToolInfo::adding(
             "Post a message or move",
@@ -96,9 +96,9 @@ fn info(name: &str) -> ToolInfo {
         .with_others(),
         "sync_messages" => ToolInfo::reading(
             "Wait for messages",
-            "Waits for messages after cursor. Returns messages[], cursor (pass it next time), has_more (call again at \
-             once) and view if slots or bots changed. An empty list is normal: call again until the referee ends the game \
-             or your user stops you.\n\
+            "Waits for messages of others after cursor. In a game, wait_for 'my_turn' ignores chat and others' turns. \
+             Returns messages[], cursor (pass it next time), has_more (call again at once) and view if slots or bots \
+             changed. An empty list is normal: call again until the referee ends the game or your user stops you.\n\
              The relay sets a message's sender: 's1' is a player's slot, 'bot:…' a bot, 'system' the relay. The rest is \
              what the sender wrote.",
         )
@@ -124,7 +124,7 @@ fn info(name: &str) -> ToolInfo {
              yield_slot (slot_id, to; empties the slot), set_admin (slot_id, admin), kick, new_invite, close_slot (each \
              with slot_id), rename (name), close (the channel, which can still be read). kick, close_slot and close \
              cannot be undone. Bots are fixed once two seats were filled, unless the channel is mutable.\n\
-             Returns view, bots[], and invites[] and invite_links[] of new codes.",
+             Returns view, bots[], new invites[] and invite_links[].",
         ),
         "attach_bot" => ToolInfo::adding(
             "Attach a bot",
@@ -211,7 +211,8 @@ mod tests {
     #[test]
     fn every_argument_is_described() {
         for tool in all() {
-            for (name, property) in tool.input_schema.get("properties").and_then(Value::as_object).into_iter().flatten() {
+            for (name, property) in tool.input_schema.get("properties").and_then(Value::as_object).into_iter().flatten()
+            {
                 assert!(property["description"].is_string(), "{} {name}", tool.name);
             }
         }

@@ -23,13 +23,13 @@ pub struct BotSpec {
     /// Python source with one bot class, up to 256 KiB.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub inline_code: Option<String>,
-    /// What players read of it: summary, hooks, emits, params.
+    /// For players: summary, hooks, emits, params.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub manifest: Option<Map<String, Value>>,
-    /// Its parameters; they win over manifest.params.
+    /// Its parameters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub params: Option<Map<String, Value>>,
-    /// Its secrets, such as API keys, which only its code sees, as ctx.env.
+    /// Secrets, such as API keys; only its code sees them (ctx.env).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub env: Option<BTreeMap<String, Secret>>,
     /// 'bot:label' or 's0'; by default the first empty one.
@@ -46,22 +46,22 @@ pub struct AttachBot {
     /// Up to 100 characters.
     #[schemars(length(max = limits::NAME_CHARS), regex(pattern = limits::NAME_PATTERN))]
     pub name: String,
-    /// A preset, such as 'builtin://GuessBot'; or give inline_code.
+    /// A preset, 'builtin://GuessBot'; or inline_code.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code_ref: Option<String>,
     /// Python source with one bot class, up to 256 KiB.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub inline_code: Option<String>,
-    /// What players read of it: summary, hooks, emits, params.
+    /// For players: summary, hooks, emits, params.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub manifest: Option<Map<String, Value>>,
-    /// Its parameters; they win over manifest.params.
+    /// Its parameters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub params: Option<Map<String, Value>>,
-    /// Its secrets, such as API keys, which only its code sees, as ctx.env.
+    /// Secrets, such as API keys; only its code sees them (ctx.env).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub env: Option<BTreeMap<String, Secret>>,
-    /// Your seat, if you hold several.
+    /// If you hold several seats.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slot_id: Option<SlotId>,
     /// Your own text; a repeat with the same key changes nothing.
@@ -93,6 +93,9 @@ pub struct GetBotCode {
     /// next_offset of the previous part.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub offset: Option<u64>,
+    /// code_hash of a source that you have, to leave it out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub known_hash: Option<Hash>,
 }
 
 /// Result of [`GetBotCode`].
@@ -104,13 +107,13 @@ pub struct BotCode {
     pub name: String,
     /// Its version.
     pub version: String,
-    /// The source text, for inline bots.
+    /// The source text, for inline bots; absent if the caller has it (`known_hash`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub inline_code: Option<String>,
     /// The preset's name, for presets.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code_ref: Option<String>,
-    /// The source text, for presets.
+    /// The source text, for presets; absent if the caller has it (`known_hash`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
     /// Offset of the next part in bytes of the source, if the source did not fit.

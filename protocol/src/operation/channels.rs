@@ -17,19 +17,19 @@ pub struct CreateChannel {
     /// 1 to 32: 'bot:label' for a bot, 'invite:label' for a player.
     #[schemars(length(min = 1, max = limits::SLOTS), inner(regex(pattern = limits::SLOT_PATTERN)))]
     pub slots: Vec<String>,
-    /// Python source of a bot for the first bot slot.
+    /// Python source for the first bot slot.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bot_code: Option<String>,
-    /// A preset for the first bot slot, unless there is bot_code.
+    /// A preset instead of bot_code.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bot_preset: Option<String>,
     /// Parameters for that bot, such as {"range": [1, 100]}.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bot_params: Option<Map<String, Value>>,
-    /// Several bots, each with attach_bot's name, code_ref or inline_code, manifest, params and env; slot ('bot:label'), version.
+    /// Several bots, each with attach_bot's arguments, slot ('bot:label') and version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bots: Option<Vec<BotSpec>>,
-    /// Allow changes of bots after two seats were filled; players see this.
+    /// Bots may change after two seats were filled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mutable: Option<bool>,
     /// Label of the invite slot that you take yourself.
@@ -78,6 +78,9 @@ pub struct ChannelCreated {
 pub struct JoinChannel {
     /// Invite code, invite link, or your rejoin_token.
     pub invite_code: Secret,
+    /// On rejoin: only messages after it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<u64>,
     /// Random text of yours for fair dice, up to 256 bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = limits::ENTROPY_BYTES))]
@@ -100,7 +103,7 @@ pub struct Joined {
     pub view: View,
     /// Its bots.
     pub bots: Vec<BotView>,
-    /// The messages from the start of the log.
+    /// The messages from the start of the log, or after the `cursor` of a rejoin.
     pub messages: Vec<Message>,
     /// The cursor for the next call.
     pub cursor: u64,
@@ -114,7 +117,7 @@ pub struct Joined {
 pub struct LeaveChannel {
     /// 'chn_…'
     pub channel_id: ChannelId,
-    /// Your seat, if you hold several.
+    /// If you hold several seats.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slot_id: Option<SlotId>,
     /// Your own text; a repeat with the same key changes nothing.

@@ -1,4 +1,6 @@
-use schemars::JsonSchema;
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -15,20 +17,26 @@ pub struct PostMessage {
     /// The text, such as 'guess 42'.
     #[serde(default)]
     pub body: String,
-    /// A label of your own; usually left out.
+    /// Your own label; usually absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<Kind>,
     /// Fields for programs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data: Option<Map<String, Value>>,
-    /// Also wait up to this many ms for messages after cursor.
+    /// Also wait up to this many ms.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(max = limits::WAIT_MS))]
     pub wait_ms: Option<u64>,
-    /// With wait_ms: cursor of your last answer.
+    /// Cursor of your last answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cursor: Option<u64>,
-    /// Your seat, if you hold several.
+    /// As in sync_messages.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wait_for: Option<WaitFor>,
+    /// Return your own posts, too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub include_own: Option<bool>,
+    /// If you hold several seats.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slot_id: Option<SlotId>,
     /// Your own text; a repeat with the same key posts nothing twice.
@@ -62,14 +70,20 @@ pub struct DmBot {
     /// Fields for programs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data: Option<Map<String, Value>>,
-    /// Also wait up to this many ms for messages after cursor.
+    /// Also wait up to this many ms.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(max = limits::WAIT_MS))]
     pub wait_ms: Option<u64>,
-    /// With wait_ms: cursor of your last answer.
+    /// Cursor of your last answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cursor: Option<u64>,
-    /// Your seat, if you hold several.
+    /// As in sync_messages.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wait_for: Option<WaitFor>,
+    /// Return your own posts, too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub include_own: Option<bool>,
+    /// If you hold several seats.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slot_id: Option<SlotId>,
     /// Your own text; a repeat with the same key sends nothing twice.
@@ -99,10 +113,10 @@ pub struct DmDelivered {
 pub struct SyncMessages {
     /// 'chn_…'
     pub channel_id: ChannelId,
-    /// Cursor of your last answer; 0 (default) reads from the start.
+    /// Cursor of your last answer; 0 reads from the start.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cursor: Option<u64>,
-    /// Maximum wait in ms, 25000 by default; 0 does not wait.
+    /// Maximum wait in ms, 25000 by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(max = limits::WAIT_MS))]
     pub timeout_ms: Option<u64>,
@@ -110,12 +124,49 @@ pub struct SyncMessages {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = limits::PAGE_ENTRIES))]
     pub limit: Option<u32>,
-    /// Also entries and fields that only a verifier needs.
+    /// What ends the wait: 'any'; 'bot', not chat; 'my_turn'.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wait_for: Option<WaitFor>,
+    /// Return your own posts, too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub include_own: Option<bool>,
+    /// Also what only a verifier needs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub include_trace: Option<bool>,
-    /// Your seat, if you hold several.
+    /// If you hold several seats.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slot_id: Option<SlotId>,
+}
+
+/// The entries that end a wait before its time. A reader's own entries never do.
+///
+/// This only decides when an operation returns; it returns everything after the cursor.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WaitFor {
+    /// Every entry.
+    #[default]
+    Any,
+    /// Entries of bots, and those of the relay about seats, bots and the end of the channel.
+    Bot,
+    /// As `Bot`. But while the last post that names turns (`turn: [slot_ids]`, by a bot) does not name the reader, posts of
+    /// bots do not end the wait. Direct messages to the reader do, and posts at the end of the game: those with
+    /// `turn: []` or the type `game_end`.
+    MyTurn,
+}
+
+impl JsonSchema for WaitFor {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "WaitFor".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        schemars::json_schema!({ "enum": ["any", "bot", "my_turn"] })
+    }
 }
 
 /// Result of [`SyncMessages`].

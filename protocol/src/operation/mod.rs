@@ -31,7 +31,7 @@ pub use channels::{
     LeaveChannel, Left, ListChannels,
 };
 pub use health::{Health, HealthCheck};
-pub use messages::{DmBot, DmDelivered, Message, MessagePosted, PostMessage, SyncMessages, Synced};
+pub use messages::{DmBot, DmDelivered, Message, MessagePosted, PostMessage, SyncMessages, Synced, WaitFor};
 pub use update::{ChannelUpdated, UpdateChannel, UpdateOp};
 pub use view::{BotView, SlotView, View};
 

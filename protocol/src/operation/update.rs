@@ -14,7 +14,7 @@ pub struct UpdateChannel {
     /// 1 to 32.
     #[schemars(length(min = 1, max = limits::UPDATE_OPS))]
     pub ops: Vec<UpdateOp>,
-    /// Your seat, if you hold several.
+    /// If you hold several seats.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slot_id: Option<SlotId>,
     /// Your own text; a repeat with the same key changes nothing.

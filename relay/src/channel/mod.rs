@@ -7,6 +7,7 @@
 //! - `commit`: the write path, from a proposal to the durable log;
 //! - `live`: the state of a channel that is in use, and reading from it;
 //! - `sync`: the long-poll, and waiting for a change without missing one;
+//! - `news`: the entries that end a wait;
 //! - `member`, `visibility`: the seat that a principal acts from, and the entries that it may read;
 //! - `time`: the time of entries and timers, which does not go back when the clock does;
 //! - `closing`: the last entry of a channel that is being closed;
@@ -18,6 +19,7 @@ mod closing;
 mod commit;
 mod live;
 mod member;
+mod news;
 mod owner;
 mod proposal;
 mod recent;

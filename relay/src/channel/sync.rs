@@ -1,13 +1,14 @@
 use std::time::Duration;
 
 use mcp_multiplayer_protocol::channel::Composition;
-use mcp_multiplayer_protocol::operation::{Message, Synced, View};
+use mcp_multiplayer_protocol::operation::{Message, Synced, View, WaitFor};
 use mcp_multiplayer_protocol::{Error, Sender, limits};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use super::live::LiveChannel;
+use super::news::News;
 use super::visibility::Visibility;
 use crate::error::store_failed;
 
@@ -26,6 +27,10 @@ pub(crate) struct Page {
     pub(crate) cursor: u64,
     /// Longest time to wait for something new.
     pub(crate) wait: Duration,
+    /// The entries that end the wait.
+    pub(crate) wait_for: WaitFor,
+    /// `true` if the page includes the reader's own posts.
+    pub(crate) include_own: bool,
     /// Most messages of the page.
     pub(crate) limit: usize,
     /// Most bytes of messages, in JSON. One message is returned even if it is larger.
@@ -33,9 +38,16 @@ pub(crate) struct Page {
 }
 
 impl Page {
-    /// A page from the start of the log, without waiting.
-    pub(crate) fn from_start(bytes: usize) -> Self {
-        Self { cursor: 0, wait: Duration::ZERO, limit: limits::PAGE_ENTRIES as usize, bytes }
+    /// A page of the entries after `cursor`, without waiting.
+    pub(crate) fn at_once(cursor: u64, bytes: usize) -> Self {
+        Self {
+            cursor,
+            wait: Duration::ZERO,
+            wait_for: WaitFor::Any,
+            include_own: true,
+            limit: limits::PAGE_ENTRIES as usize,
+            bytes,
+        }
     }
 }
 
@@ -70,7 +82,6 @@ impl LiveChannel {
     ) -> Result<Synced, Error> {
         let deadline = Instant::now() + page.wait;
         let mut progress = self.progress();
-        let mut scanned = page.cursor;
         let size = self.durable().size();
         if page.cursor > size {
             authorize(&self.composition())?;
@@ -79,12 +90,13 @@ impl LiveChannel {
                 "Pass the cursor of your last answer about this channel, or 0 to read from the start.",
             ));
         }
+        let mut news = News::new(page.wait_for, page.cursor);
         // First, wait for an entry that somebody else wrote.
         loop {
             progress.mark_unchanged();
             let visibility = authorize(&self.composition())?;
             // Without a wait, no timer is started: it would round up to a millisecond.
-            if self.has_news(&visibility, &mut scanned).await? || page.wait.is_zero() {
+            if page.wait.is_zero() || self.has_news(&visibility, &mut news).await? {
                 break;
             }
             if !wait_for_change(&mut progress, deadline, shutdown).await {
@@ -105,17 +117,19 @@ impl LiveChannel {
         self.read_page(page, &authorize).await
     }
 
-    /// Returns `true` if there is a visible entry after `scanned` that another member, a bot or the relay wrote.
-    ///
-    /// Moves `scanned` over the entries without news, so that they are not looked at again.
-    async fn has_news(&self, visibility: &Visibility, scanned: &mut u64) -> Result<bool, Error> {
+    /// Returns `true` if there is an entry that ends the wait. Entries are looked at once, also over several calls.
+    async fn has_news(&self, visibility: &Visibility, news: &mut News) -> Result<bool, Error> {
         loop {
-            let entries = self.entries_after(*scanned).await.map_err(store_failed)?;
-            let Some(last) = entries.last() else { return Ok(false) };
-            if entries.iter().any(|entry| visibility.includes(entry) && !visibility.is_own(entry)) {
+            let entries = self.entries_after(news.scanned()).await.map_err(store_failed)?;
+            if entries.is_empty() {
+                return Ok(news.ends_wait(visibility));
+            }
+            for entry in &entries {
+                news.look_at(entry, visibility);
+            }
+            if news.is_certain() {
                 return Ok(true);
             }
-            *scanned = last.id();
         }
     }
 
@@ -137,7 +151,7 @@ impl LiveChannel {
             }
             // What became durable after `state` is for a later page: the reader may not be a member any more.
             for entry in entries.into_iter().filter(|entry| entry.id() <= state.size()) {
-                if visibility.includes(&entry) {
+                if visibility.includes(&entry) && (page.include_own || !visibility.is_own(&entry)) {
                     let message = Message::of(composition, &entry);
                     let size = approximate_size(&message);
                     let full = messages.len() >= page.limit || bytes + size > page.bytes;

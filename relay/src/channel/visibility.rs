@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use mcp_multiplayer_protocol::{Entry, Kind, Sender, SystemEvent};
+use mcp_multiplayer_protocol::{Entry, Kind, Sender, SlotId, SystemEvent};
 
 use crate::store::Tenure;
 
@@ -41,6 +41,14 @@ impl Visibility {
     /// Returns `true` for a present member, who is also shown the channel as it is now.
     pub(super) fn is_member(&self) -> bool {
         matches!(self.reader, Reader::Member(_))
+    }
+
+    /// The seat of a present member.
+    pub(super) fn seat(&self) -> Option<SlotId> {
+        match &self.reader {
+            Reader::Member(seat) => seat.as_ref().map(|seat| seat.slot_id),
+            Reader::Former(_) => None,
+        }
     }
 
     /// Returns `true` if the reader may see the entry.

@@ -154,7 +154,7 @@ impl Caller {
                     + json_bytes(&invites)?
                     + json_bytes(&invite_links)?
                     + json_bytes(&bot_errors)?;
-                let joined = self.answer_joined(channel, seat, more).await?;
+                let joined = self.answer_joined(channel, seat, None, more).await?;
                 (Some(joined.rejoin_token), Some(joined.messages), Some(joined.cursor))
             }
             None => (None, None, None),

@@ -27,12 +27,18 @@ impl Caller {
         let stored = stored.filter(|stored| stored.bot.attached <= latest);
         let bot = stored.ok_or_else(Error::bot_not_found)?.bot;
         let room = limits::PAGE_BYTES.saturating_sub(bot.manifest.len() + bot.params.len());
-        let (part, next_offset) = source_part(&bot.source, args.offset.unwrap_or(0), room)?;
-        let (inline_code, source) = if bot.code_ref.is_some() { (None, Some(part)) } else { (Some(part), None) };
+        let code_hash = Hash::of(&[bot.source.as_bytes()]);
+        let (part, next_offset) = if args.known_hash == Some(code_hash) {
+            (None, None)
+        } else {
+            let (part, next_offset) = source_part(&bot.source, args.offset.unwrap_or(0), room)?;
+            (Some(part), next_offset)
+        };
+        let (inline_code, source) = if bot.code_ref.is_some() { (None, part) } else { (part, None) };
         Ok(BotCode {
             manifest: parsed(&bot.manifest)?,
             params: parsed(&bot.params)?,
-            code_hash: Hash::of(&[bot.source.as_bytes()]),
+            code_hash,
             manifest_hash: Hash::of(&[bot.manifest.as_bytes()]),
             params_hash: Hash::of(&[bot.params.as_bytes()]),
             bot_id: bot.bot_id,

@@ -10,7 +10,8 @@ use crate::error::{internal, store_failed};
 use crate::store::IdempotencyRecord;
 
 /// Arguments that may differ in a repeat: they say who repeats and how long it waits, not what is done.
-const IGNORED_ARGUMENTS: [&str; 5] = ["idempotency_key", "cursor", "wait_ms", "slot_id", "entropy"];
+const IGNORED_ARGUMENTS: [&str; 7] =
+    ["idempotency_key", "cursor", "wait_ms", "wait_for", "include_own", "slot_id", "entropy"];
 
 /// The idempotency key of a request, with a hash of what is requested.
 ///

@@ -43,7 +43,7 @@ impl Caller {
             Err(refusal) => self.repeat_outcome_or(refusal, request_key.as_ref(), None).await?,
         };
         let channel = self.relay.channels.get(seat.channel_id).await.map_err(store_failed)?;
-        self.answer_joined(&channel.ok_or_else(Error::not_member)?, seat, 0).await
+        self.answer_joined(&channel.ok_or_else(Error::not_member)?, seat, args.cursor, 0).await
     }
 
     async fn join_once(&self, args: &JoinChannel, request_key: Option<&RequestKey>) -> Result<HeldSeat, CommitError> {
@@ -153,11 +153,13 @@ impl Caller {
         proposal.memberships.push(Membership { principal: self.principal.as_str().to_owned(), seat: Some(seat) });
     }
 
-    /// The answer to a caller who has just got a seat. `more` is the size of what else the answer contains, in bytes.
+    /// The answer to a caller who has just got a seat, with the messages after `cursor`. `more` is the size of what else
+    /// the answer contains, in bytes.
     pub(super) async fn answer_joined(
         &self,
         channel: &Arc<LiveChannel>,
         seat: HeldSeat,
+        cursor: Option<u64>,
         more: usize,
     ) -> Result<Joined, Error> {
         let player = self.pseudonym(seat.channel_id);
@@ -165,8 +167,10 @@ impl Caller {
         let state = channel.durable();
         let (mut view, mut bots) = (View::of(&state), self.bot_views(&state.composition).await?);
         let room = limits::ANSWER_BYTES.saturating_sub(more + json_bytes(&view)? + json_bytes(&bots)?);
+        // The seat is taken already, so a cursor beyond the end of the log is no reason to fail.
+        let cursor = cursor.unwrap_or(0).min(state.size());
         let synced = channel
-            .sync(Page::from_start(room.min(limits::PAGE_BYTES)), shutdown, |composition| {
+            .sync(Page::at_once(cursor, room.min(limits::PAGE_BYTES)), shutdown, |composition| {
                 Ok(Member::resolve(composition, &player, Some(seat.slot_id))?.visibility(composition))
             })
             .await?;

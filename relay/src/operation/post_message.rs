@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use super::Caller;
 use super::arguments::too_large;
 use super::idempotency::RequestKey;
+use super::sync_messages::Reading;
 use crate::channel::{CommitError, Member};
 
 /// A post or DM of a player.
@@ -40,7 +41,8 @@ impl Caller {
             bot_id: None,
         };
         let posted = self.append_post(&post, request_key).await?;
-        let synced = self.sync_after(&post, posted, args.wait_ms, args.cursor).await?;
+        let reading = Reading::new(args.cursor, args.wait_for, args.include_own);
+        let synced = self.sync_after(&post, posted, args.wait_ms, reading).await?;
         Ok(MessagePosted { msg_id: posted.msg_id, ts: posted.ts, synced })
     }
 
@@ -55,7 +57,8 @@ impl Caller {
             bot_id: Some(args.bot_id.clone()),
         };
         let posted = self.append_post(&post, request_key).await?;
-        let synced = self.sync_after(&post, posted, args.wait_ms, args.cursor).await?;
+        let reading = Reading::new(args.cursor, args.wait_for, args.include_own);
+        let synced = self.sync_after(&post, posted, args.wait_ms, reading).await?;
         Ok(DmDelivered { ok: true, delivered_to: args.bot_id, msg_id: posted.msg_id, ts: posted.ts, synced })
     }
 
@@ -123,10 +126,11 @@ impl Caller {
         post: &Post,
         posted: Posted,
         wait_ms: Option<u64>,
-        cursor: Option<u64>,
+        reading: Reading,
     ) -> Result<Option<Synced>, Error> {
         let Some(wait_ms) = wait_ms else { return Ok(None) };
-        let page = self.page(Some(cursor.unwrap_or(posted.msg_id)), wait_ms, None);
+        let reading = Reading { cursor: reading.cursor.or(Some(posted.msg_id)), ..reading };
+        let page = self.page(reading, wait_ms, None);
         match self.sync(post.channel_id, post.slot_id, page, false).await {
             Ok(synced) => Ok(Some(synced)),
             // The player lost the seat meanwhile, or the token its validity. The post is durable, and acknowledged all the

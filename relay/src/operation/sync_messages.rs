@@ -1,10 +1,24 @@
 use std::time::Duration;
 
-use mcp_multiplayer_protocol::operation::{SyncMessages, Synced};
+use mcp_multiplayer_protocol::operation::{SyncMessages, Synced, WaitFor};
 use mcp_multiplayer_protocol::{ChannelId, Error, ErrorCode, SlotId, limits};
 
 use super::Caller;
 use crate::channel::{LiveChannel, Member, Page, Visibility};
+
+/// The arguments of an operation that say what is read and what ends the wait for it.
+#[derive(Clone, Copy)]
+pub(super) struct Reading {
+    pub(super) cursor: Option<u64>,
+    pub(super) wait_for: WaitFor,
+    pub(super) include_own: bool,
+}
+
+impl Reading {
+    pub(super) fn new(cursor: Option<u64>, wait_for: Option<WaitFor>, include_own: Option<bool>) -> Self {
+        Self { cursor, wait_for: wait_for.unwrap_or_default(), include_own: include_own.unwrap_or(true) }
+    }
+}
 
 impl Caller {
     /// Returns new messages, and waits for some if there are none.
@@ -15,14 +29,17 @@ impl Caller {
                 "Leave it out for as many messages as fit.",
             ));
         }
-        let page = self.page(args.cursor, args.timeout_ms.unwrap_or(limits::DEFAULT_WAIT_MS), args.limit);
+        let reading = Reading::new(args.cursor, args.wait_for, args.include_own);
+        let page = self.page(reading, args.timeout_ms.unwrap_or(limits::DEFAULT_WAIT_MS), args.limit);
         self.sync(args.channel_id, args.slot_id, page, args.include_trace.unwrap_or(false)).await
     }
 
     /// A request for a page, within the relay's limits.
-    pub(super) fn page(&self, cursor: Option<u64>, wait_ms: u64, limit: Option<u32>) -> Page {
+    pub(super) fn page(&self, reading: Reading, wait_ms: u64, limit: Option<u32>) -> Page {
         Page {
-            cursor: cursor.unwrap_or(0),
+            cursor: reading.cursor.unwrap_or(0),
+            wait_for: reading.wait_for,
+            include_own: reading.include_own,
             wait: Duration::from_millis(wait_ms.min(self.relay.config.wait_ms)),
             limit: limit.unwrap_or(limits::PAGE_ENTRIES) as usize,
             bytes: limits::PAGE_BYTES,

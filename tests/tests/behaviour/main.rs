@@ -52,4 +52,5 @@ mod timers;
 mod tls;
 mod tokens;
 mod transport;
+mod wait_for;
 mod waiting;
