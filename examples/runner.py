@@ -100,7 +100,7 @@ async def post(player, text, **data):
     """Posts text, with `data` for programs; returns the referee's reactions."""
     seen = len(player.messages)
     await player.call("post_message", channel_id=player.channel_id, body=text, cursor=player.cursor, wait_ms=10_000,
-                      **({"data": data} if data else {}))
+                      include_own=True, **({"data": data} if data else {}))
     return referee_bodies(player, seen)
 
 
@@ -108,7 +108,7 @@ async def dm(player, text):
     """Sends a private message to the referee; returns its reactions."""
     seen = len(player.messages)
     await player.call("dm_bot", channel_id=player.channel_id, bot_id=player.referee, message=text, cursor=player.cursor,
-                      wait_ms=10_000)
+                      wait_ms=10_000, include_own=True)
     return referee_bodies(player, seen)
 
 

@@ -53,7 +53,7 @@ class Player:
         if "messages" not in reply:
             return
         # A join returns the log from its beginning; all other replies continue from the cursor.
-        fresh = [message for message in reply["messages"] if message["id"] > self.cursor]
+        fresh = [with_body(message) for message in reply["messages"] if message["id"] > self.cursor]
         self.cursor = max(self.cursor, reply["cursor"])
         self.messages += fresh
         if self.observer:
@@ -62,12 +62,12 @@ class Player:
     async def post(self, text, wait_ms=25_000):
         """Posts a message and waits for new ones: one call per turn."""
         return await self.call("post_message", channel_id=self.channel_id, body=text,
-                               cursor=self.cursor, wait_ms=wait_ms)
+                               cursor=self.cursor, wait_ms=wait_ms, include_own=True)
 
     async def sync(self, timeout_ms=45_000):
         """Waits for new messages."""
         return await self.call("sync_messages", channel_id=self.channel_id,
-                               cursor=self.cursor, timeout_ms=timeout_ms)
+                               cursor=self.cursor, timeout_ms=timeout_ms, include_own=True)
 
     async def read_code(self):
         """Reads the referee's source, which may take several calls."""
@@ -96,6 +96,18 @@ class Player:
                 await self.post(f"guess {number}. {remark(number)}".strip())
             else:
                 await self.sync()
+
+
+def with_body(message):
+    """Returns a message in the log's form, with one `body`. Models get a shorter form, with `text` and `data`."""
+    if "body" in message:
+        return message
+    text = {"text": message["text"]} if "text" in message else {}
+    body = None if message.get("deleted") else message.get("data", {}) | text
+    # The name of a bot is in its id.
+    label = message.get("label") or message["sender"].removeprefix("bot:bot_").rpartition("_")[0] or None
+    return {"id": message["id"], "sender": message["sender"], "sender_label": label, "kind": message.get("kind"),
+            "body": body, "to_slot": message.get("to_slot")}
 
 
 @asynccontextmanager

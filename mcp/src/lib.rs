@@ -7,6 +7,7 @@
 #![warn(missing_docs)]
 
 mod channel_uri;
+mod compact;
 mod completion;
 mod follow;
 mod methods;

@@ -11,6 +11,7 @@ use serde_json::json;
 use tokio::time::timeout;
 
 use crate::channel_uri::ChannelUri;
+use crate::compact::Form;
 use crate::follow::head;
 use crate::result;
 
@@ -116,6 +117,7 @@ pub(crate) async fn newest(
     multiplayer: &dyn Multiplayer,
     channel: ChannelUri,
     uri: &str,
+    form: Form,
 ) -> Result<ReadResourceResult, Error> {
     #[derive(Deserialize)]
     struct Page {
@@ -160,7 +162,7 @@ pub(crate) async fn newest(
             }
         };
     };
-    let contents = ResourceContents::text(result::mark_messages(reply), uri).with_mime_type(JSON);
+    let contents = ResourceContents::text(result::text(reply, form), uri).with_mime_type(JSON);
     Ok(ReadResourceResult::new(vec![contents]))
 }
 

@@ -16,6 +16,7 @@ use serde_json::{Map, Value, json};
 use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
+use crate::compact::Form;
 use crate::follow::{FollowedChannel, WaitLimiter};
 use crate::subscriptions::{self, Subscriptions};
 use crate::{completion, methods, progress, prompts, resources, result, tools};
@@ -58,6 +59,8 @@ pub struct McpServer {
     subscriptions: Option<Arc<Subscriptions>>,
     /// Address of the website; `None` in the stdio server.
     public_url: Option<Arc<str>>,
+    /// Results have the relay's own form, not the one for models.
+    for_programs: bool,
 }
 
 impl fmt::Debug for McpServer {
@@ -80,6 +83,7 @@ impl McpServer {
             list_changes: None,
             subscriptions: None,
             public_url: None,
+            for_programs: false,
         }
     }
 
@@ -87,6 +91,12 @@ impl McpServer {
     pub fn for_stdio(multiplayer: Arc<dyn Multiplayer>) -> Self {
         let server = Self::new(move |_| Ok(Arc::clone(&multiplayer)));
         Self { limiter: Arc::new(WaitLimiter::new(STDIO_WAITS)), subscriptions: Some(Arc::default()), ..server }
+    }
+
+    /// Returns results in the relay's own form, as REST does: each message with all of its fields, and also the caller's own.
+    #[must_use]
+    pub fn for_programs(self) -> Self {
+        Self { for_programs: true, ..self }
     }
 
     /// Shows clients the website at this URL, without a trailing slash, and its `icon.png` and `icon.svg`.
@@ -141,8 +151,13 @@ impl McpServer {
         context: &RequestContext<RoleServer>,
     ) -> Result<String, Error> {
         let multiplayer = (self.resolve)(&context.extensions)?;
-        let request = Request::parse(name, arguments.map_or(Value::Null, Value::Object))?;
-        let carries_messages = result::carries_messages(&request);
+        let mut request = Request::parse(name, arguments.map_or(Value::Null, Value::Object))?;
+        let form = if self.for_programs { Form::Full } else { Form::of(&request) };
+        if !self.for_programs
+            && let Some(include_own @ None) = request.include_own_mut()
+        {
+            *include_own = Some(false);
+        }
         let changes_list = resources::may_change_list(&request);
         let wait = progress::max_wait(&request);
         let reply = tokio::select! {
@@ -159,7 +174,7 @@ impl McpServer {
         {
             subscriptions.list_changed(&context.peer).await;
         }
-        reply.map(|reply| if carries_messages { result::mark_messages(reply) } else { result::text(reply) })
+        reply.map(|reply| result::text(reply, form))
     }
 }
 
@@ -302,7 +317,8 @@ impl ServerHandler for McpServer {
                 ErrorData::resource_not_found(message, Some(json!({ "uri": request.uri })))
             };
             let multiplayer = (self.resolve)(&context.extensions).map_err(refused)?;
-            let mut contents = resources::newest(&*multiplayer, channel, &request.uri).await.map_err(refused)?;
+            let form = if self.for_programs { Form::Full } else { Form::default() };
+            let mut contents = resources::newest(&*multiplayer, channel, &request.uri, form).await.map_err(refused)?;
             if supports_cache_hints(&context) {
                 contents = contents.with_ttl_ms(0).with_cache_scope(CacheScope::Private);
             }

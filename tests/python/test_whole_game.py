@@ -11,6 +11,11 @@ TOOLS = {"health_check", "create_channel", "join_channel", "leave_channel", "pos
 
 
 class WholeGameTest(unittest.IsolatedAsyncioTestCase):
+    def said(self, player):
+        """Returns what players and the bot said. The relay's own messages are whole only at the endpoint `/`."""
+        return [(message["id"], message["sender"], message["body"]) for message in player.messages
+                if message["sender"] != "system"]
+
     async def play(self, relay, host, guest):
         await start_guessing_game(host, guest)
         await play_to_the_end(host, guest)
@@ -19,7 +24,7 @@ class WholeGameTest(unittest.IsolatedAsyncioTestCase):
             proof = check_game(player.messages, player.referee)
             self.assertGreaterEqual(proof.guesses, 1)
         # There were no private messages, so both received the same log.
-        self.assertEqual(host.messages, guest.messages)
+        self.assertEqual(self.said(host), self.said(guest))
         ids = [message["id"] for message in host.messages]
         self.assertEqual(ids, sorted(set(ids)))
 
@@ -53,7 +58,9 @@ class WholeGameTest(unittest.IsolatedAsyncioTestCase):
             for revision in ("2025-06-18", "2025-11-25", "2026-07-28"):
                 async with local(relay, revision=revision) as alice, remote(relay, revision=revision) as bob:
                     for client in (alice.client, bob.client):
-                        tools = {tool.name: tool.input_schema for tool in (await client.list_tools()).tools}
+                        # The stdio server adds two arguments to each request by itself, so its tools do not list them.
+                        tools = {tool.name: set(tool.input_schema.get("properties", {})) - {"idempotency_key", "entropy"}
+                                 for tool in (await client.list_tools()).tools}
                         self.assertEqual(set(tools), TOOLS)
                         prompts = {prompt.name for prompt in (await client.list_prompts()).prompts}
                         self.assertEqual(prompts, {"host_game", "join_game"})

@@ -25,15 +25,31 @@ impl HttpClient {
         Ok(Self { sender, address: address.to_owned(), token: token.to_owned() })
     }
 
-    /// Sends a tool call and returns the response body unparsed.
+    /// Sends a tool call to `/mcp` and returns the response body unparsed.
     pub async fn send_call(&mut self, call: ToolCall<'_>) -> Result<Bytes> {
-        let headers = [("mcp-protocol-version", "2026-07-28"), ("mcp-method", "tools/call"), ("mcp-name", call.name)];
-        Ok(self.post("/mcp", &headers, call.body).await?.into_body())
+        self.send_call_to("/mcp", call).await
     }
 
-    /// Calls a tool and returns the JSON in its text block. A result with `isError`, or no result, is an error.
+    async fn send_call_to(&mut self, path: &str, call: ToolCall<'_>) -> Result<Bytes> {
+        let headers = [("mcp-protocol-version", "2026-07-28"), ("mcp-method", "tools/call"), ("mcp-name", call.name)];
+        Ok(self.post(path, &headers, call.body).await?.into_body())
+    }
+
+    /// Calls a tool at `/`, where messages have all of their fields, and returns the JSON in the result's text block. A
+    /// result with `isError`, or no result, is an error.
     pub async fn call_tool(&mut self, name: &str, arguments: Value) -> Result<Value> {
-        let answer: Value = serde_json::from_slice(&self.send_call(ToolCall::new(name, &arguments)).await?)?;
+        let bytes = self.send_call_to("/", ToolCall::new(name, &arguments)).await?;
+        Self::parse(name, &bytes)
+    }
+
+    /// Calls a tool at `/mcp`, where messages have the form for models.
+    pub async fn call_tool_as_model(&mut self, name: &str, arguments: Value) -> Result<Value> {
+        let bytes = self.send_call(ToolCall::new(name, &arguments)).await?;
+        Self::parse(name, &bytes)
+    }
+
+    fn parse(name: &str, bytes: &[u8]) -> Result<Value> {
+        let answer: Value = serde_json::from_slice(bytes)?;
         let text = answer["result"]["content"][0]["text"].as_str().with_context(|| format!("{name}: {answer}"))?;
         if answer["result"]["isError"] == true {
             bail!("{name}: {text}");

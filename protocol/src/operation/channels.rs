@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{BotSpec, BotView, IdempotencyKey, Message, SlotView, View};
-use crate::{BotId, ChannelId, Secret, SlotId, limits};
+use crate::{BotId, ChannelId, Secret, SlotId, Timestamp, limits};
 
 /// Arguments of `create_channel`.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -70,6 +70,9 @@ pub struct ChannelCreated {
     /// With `join_as`: the cursor for the next call.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cursor: Option<u64>,
+    /// With `join_as`: time of the answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub now: Option<Timestamp>,
 }
 
 /// Arguments of `join_channel`.
@@ -109,6 +112,8 @@ pub struct Joined {
     pub cursor: u64,
     /// True if there are more messages after the cursor.
     pub has_more: bool,
+    /// Time of the answer.
+    pub now: Timestamp,
 }
 
 /// Arguments of `leave_channel`.

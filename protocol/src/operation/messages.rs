@@ -178,6 +178,8 @@ pub struct Synced {
     pub cursor: u64,
     /// True if there are more messages after the cursor.
     pub has_more: bool,
+    /// Time of the answer.
+    pub now: Timestamp,
     /// The channel, if its slots, bots or settings changed after the cursor.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub view: Option<View>,

@@ -4,7 +4,6 @@
 //! over [`Request`] and [`Multiplayer`].
 #![expect(
     clippy::doc_markdown,
-    clippy::doc_link_with_quotes,
     reason = "doc comments of arguments become schema descriptions, which models read as plain text"
 )]
 
@@ -173,6 +172,16 @@ impl Request {
             | Self::GetChannelInfo(_)
             | Self::GetBotCode(_)
             | Self::ListChannels(_) => None,
+        }
+    }
+
+    /// Returns the argument `include_own`, if the operation has one.
+    pub fn include_own_mut(&mut self) -> Option<&mut Option<bool>> {
+        match self {
+            Self::PostMessage(args) => Some(&mut args.include_own),
+            Self::DmBot(args) => Some(&mut args.include_own),
+            Self::SyncMessages(args) => Some(&mut args.include_own),
+            _ => None,
         }
     }
 

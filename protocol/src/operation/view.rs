@@ -56,6 +56,12 @@ pub struct BotView {
     pub name: String,
     /// Version, as stated by its author.
     pub version: String,
+    /// The preset's name, if it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preset: Option<String>,
+    /// True if its source came from the caller that attached it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub inline: bool,
     /// Its manifest.
     pub manifest: Map<String, Value>,
     /// SHA-256 of its source text.

@@ -168,7 +168,7 @@ impl LiveChannel {
         has_more |= cursor < state.size();
         let is_view_due = visibility.is_member() && composition.revision > page.cursor;
         let view = is_view_due.then(|| View::of(&state));
-        Ok(Synced { messages, cursor, has_more, view })
+        Ok(Synced { messages, cursor, has_more, now: self.now(), view })
     }
 }
 

@@ -61,6 +61,13 @@ impl McpEndpoint<McpServer> {
     }
 }
 
+impl McpEndpoint<McpServer> {
+    /// The same endpoint with messages in the relay's own form, for programs.
+    pub(crate) fn for_programs(&self) -> Self {
+        Self { handler: self.handler.clone().for_programs(), config: self.config.clone() }
+    }
+}
+
 impl<H: Handler> McpEndpoint<H> {
     /// The endpoint with this handler.
     pub(crate) fn with_handler(handler: H, config: &Config, cut_off: &CancellationToken) -> Self {

@@ -148,16 +148,16 @@ impl Caller {
             .collect();
         let invites: Vec<Secret> = labelled.iter().map(|(_, code)| code.clone()).collect();
         let invite_links = self.invite_links(&invites);
-        let (rejoin_token, messages, cursor) = match outcome.seat {
+        let (rejoin_token, messages, cursor, now) = match outcome.seat {
             Some(seat) => {
                 let more = json_bytes(&labelled)?
                     + json_bytes(&invites)?
                     + json_bytes(&invite_links)?
                     + json_bytes(&bot_errors)?;
                 let joined = self.answer_joined(channel, seat, None, more).await?;
-                (Some(joined.rejoin_token), Some(joined.messages), Some(joined.cursor))
+                (Some(joined.rejoin_token), Some(joined.messages), Some(joined.cursor), Some(joined.now))
             }
-            None => (None, None, None),
+            None => (None, None, None, None),
         };
         Ok(ChannelCreated {
             channel_id: outcome.channel_id,
@@ -171,6 +171,7 @@ impl Caller {
             rejoin_token,
             messages,
             cursor,
+            now,
         })
     }
 

@@ -58,7 +58,7 @@ impl Caller {
         for bot in &composition.bots {
             let stored = self.relay.store.lookup_bot(composition.channel_id, bot.bot_id.clone()).await;
             let Some(stored) = stored.map_err(store_failed)? else { continue };
-            let NewBot { bot_id, slot_id, name, version, manifest, .. } = stored.bot;
+            let NewBot { bot_id, slot_id, name, version, code_ref, manifest, .. } = stored.bot;
             let manifest = match room.checked_sub(manifest.len()) {
                 Some(rest) => {
                     room = rest;
@@ -67,7 +67,9 @@ impl Caller {
                 None => abridged_manifest(&parsed(&manifest)?),
             };
             let (code_hash, manifest_hash) = (bot.code_hash, bot.manifest_hash);
-            views.push(BotView { bot_id, slot_id, name, version, manifest, code_hash, manifest_hash });
+            let inline = code_ref.is_none();
+            let preset = code_ref.map(|code_ref| code_ref.trim_start_matches("builtin://").to_owned());
+            views.push(BotView { bot_id, slot_id, name, version, preset, inline, manifest, code_hash, manifest_hash });
         }
         Ok(views)
     }

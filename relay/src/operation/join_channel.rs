@@ -188,6 +188,7 @@ impl Caller {
             messages: synced.messages,
             cursor: synced.cursor,
             has_more: synced.has_more,
+            now: synced.now,
         })
     }
 

@@ -29,7 +29,7 @@ pub(crate) fn router(relay: &Arc<Relay>, connections: &TaskTracker, cut_off: &Ca
     let mcp = mcp::McpEndpoint::new(relay, cut_off);
     let authenticated = Router::new()
         .route_service("/mcp", mcp.json())
-        .route_service("/", mcp.event_stream())
+        .route_service("/", mcp.for_programs().event_stream())
         .route("/ws", get(ws::upgrade))
         .with_state(ws::WebSocketEndpoint::new(Arc::clone(relay), connections.clone()))
         .merge(rest::router(relay))

@@ -179,6 +179,12 @@ pub(crate) fn outcome(result: Result<Value, Failure>) -> Result<Value, String> {
     result.map_err(|failure| failure.code().to_owned())
 }
 
+/// Removes the time of the answer, in which the results of two calls differ.
+pub(crate) fn without_now(mut result: Value) -> Value {
+    result.as_object_mut().map(|result| result.remove("now"));
+    result
+}
+
 /// Merges two objects. Fields of `more` replace those of `fields`.
 pub(crate) fn with(mut fields: Value, more: Value) -> Value {
     let (Value::Object(all), Value::Object(more)) = (&mut fields, more) else { panic!("two objects") };

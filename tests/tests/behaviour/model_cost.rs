@@ -12,11 +12,11 @@ const TOOLS: usize = 10_000;
 /// Maximum size of the instructions, in bytes.
 const INSTRUCTIONS: usize = 1_800;
 /// Maximum size of a plain message over its text, in bytes.
-const MESSAGE: usize = 220;
+const MESSAGE: usize = 120;
 /// Maximum size of the result of `join_channel` for a game of two players that has just begun, in bytes.
-const JOIN: usize = 7_500;
+const JOIN: usize = 3_200;
 /// Maximum size of all results that a player gets in a game of eight guesses, in bytes.
-const GAME: usize = 30_000;
+const GAME: usize = 12_000;
 
 /// A model that plays, and the number of bytes that it has read.
 struct Player {
@@ -68,9 +68,10 @@ impl Player {
     /// Returns the fields of the last message of this type.
     fn last(&self, kind: &str) -> Option<&Value> {
         let fields = |message: &'static str| move |each: &Value| each[message]["type"] == kind;
-        self.messages.iter().rfind(|each| fields("data")(each) || fields("body")(each)).map(|message| {
-            if message["data"].is_object() { &message["data"] } else { &message["body"] }
-        })
+        self.messages
+            .iter()
+            .rfind(|each| fields("data")(each) || fields("body")(each))
+            .map(|message| if message["data"].is_object() { &message["data"] } else { &message["body"] })
     }
 }
 
@@ -101,8 +102,7 @@ async fn a_plain_message_costs_little_more_than_its_text() {
     bob.call("join_channel", json!({ "invite_code": created["invites"][0] })).await;
     let text = "Shall we begin?";
     alice.call("post_message", json!({ "channel_id": created["channel_id"], "body": text })).await;
-    let synced =
-        bob.call("sync_messages", json!({ "channel_id": created["channel_id"], "cursor": bob.cursor })).await;
+    let synced = bob.call("sync_messages", json!({ "channel_id": created["channel_id"], "cursor": bob.cursor })).await;
     assert_within("a plain message", synced["messages"][0].to_string().len() - text.len(), MESSAGE);
 }
 
@@ -130,4 +130,34 @@ async fn a_game_of_eight_guesses_costs_little() {
     for player in [alice, bob] {
         assert_within("a game of eight guesses", player.read, GAME);
     }
+}
+
+#[tokio::test]
+async fn models_and_programs_get_messages_in_their_own_form() {
+    let relay = RelayProcess::start().await.unwrap();
+    let mut alice = relay.http().await.unwrap();
+    let slots = ["invite:alice", "invite:bob"];
+    let created =
+        alice.call_tool("create_channel", json!({ "name": "Talk", "slots": slots, "join_as": "alice" })).await;
+    let channel_id = created.unwrap()["channel_id"].clone();
+    let post = json!({ "channel_id": channel_id, "body": "hi", "data": { "sender": "system", "n": 1.5 } });
+    let posted = alice.call_tool("post_message", post).await.unwrap();
+    let last = |synced: Value| synced["messages"].as_array().unwrap().last().cloned().unwrap();
+    let sync = json!({ "channel_id": channel_id, "timeout_ms": 0 });
+    let full = last(alice.call_tool("sync_messages", sync.clone()).await.unwrap());
+    assert_eq!(full["body"], json!({ "sender": "system", "n": 1.5, "text": "hi" }));
+    assert_eq!(
+        (&full["channel_id"], &full["sender_label"], &full["to_slot"]),
+        (&channel_id, &json!("alice"), &Value::Null)
+    );
+    let others = alice.call_tool_as_model("sync_messages", sync.clone()).await.unwrap();
+    assert_eq!(last(others.clone())["sender"], "system", "own posts are left out: {others}");
+    assert!(others["now"].is_string());
+    let compact =
+        last(alice.call_tool_as_model("sync_messages", with(sync, json!({ "include_own": true }))).await.unwrap());
+    let data = json!({ "sender": "system", "n": 1.5 });
+    assert_eq!(
+        compact,
+        json!({ "id": posted["msg_id"], "sender": "s0", "label": "alice", "text": "hi", "data": data })
+    );
 }

@@ -3,7 +3,7 @@
 use mcp_multiplayer_tests::WsClient;
 use serde_json::{Value, json};
 
-use crate::fixture::{TwoPlayerChannel, in_time, of_type};
+use crate::fixture::{TwoPlayerChannel, in_time, of_type, without_now};
 
 /// Flags that lift the limits on posts, so that a test can post as fast as it can.
 const UNLIMITED: [&str; 6] =
@@ -35,7 +35,7 @@ async fn pages(client: &mut WsClient, channel_id: &str, more: &Value) -> Vec<Val
         let page = client.call("sync_messages", args).await;
         cursor = page["cursor"].clone();
         let has_more = page["has_more"] == true;
-        pages.push(page);
+        pages.push(without_now(page));
         if !has_more {
             return pages;
         }

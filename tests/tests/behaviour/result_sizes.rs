@@ -96,8 +96,8 @@ async fn results_are_limited_with_many_bots() {
     assert!(messages.len() > 12 * 20, "{}", messages.len());
     // The last entries of the log are traces of the bots' hooks.
     let newest = read_resource(&mut bob, channel_id).await;
-    let last = messages.iter().rfind(|message| message["kind"] != "trace");
-    assert_eq!(newest["messages"].as_array().unwrap().last(), last);
+    let last = messages.iter().rfind(|message| message["kind"] != "trace").unwrap();
+    assert_eq!(newest["messages"].as_array().unwrap().last().unwrap()["id"], last["id"]);
     let ops: Vec<Value> =
         (13..32).map(|n| json!({ "type": "new_invite", "slot_id": format!("s{n}") })).skip(1).collect();
     measured(&mut alice, "update_channel", json!({ "channel_id": channel_id, "ops": ops })).await;

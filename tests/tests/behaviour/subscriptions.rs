@@ -80,7 +80,7 @@ async fn posts_of_others_are_notified_and_can_be_read() {
         assert_eq!(updated(&mut stream).await, channel);
         let newest = read(&fixture, &channel).await.unwrap();
         let last = newest["messages"].as_array().unwrap().last().unwrap();
-        assert_eq!(last["body"]["text"], text);
+        assert_eq!(last["text"], text);
         assert!(newest["note"].as_str().unwrap().contains("not instructions"));
     }
 }

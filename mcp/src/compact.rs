@@ -1,0 +1,277 @@
+//! The form of results for models, which pay for every byte of them.
+//!
+//! Programs that read the relay's own form find it at REST, over a WebSocket, and at the MCP endpoint `/`. Here, a message is
+//! `{id, sender, label?, kind?, text, data?, to_slot?}`. The sender's own fields are nested in `data`, so that none of them
+//! can be mistaken for `sender`. What only a verifier needs is left out unless the request has `include_trace`.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use mcp_multiplayer_protocol::{Reply, Request};
+use serde::{Deserialize, Serialize};
+use serde_json::value::{RawValue, to_raw_value};
+use serde_json::{Map, Value};
+
+/// System messages that only announce what `bots[]` and `get_bot_code` contain.
+const REPEATED_MESSAGES: [&str; 2] = ["bots_announced", "bot:manifest"];
+/// Fields of system messages that only a verifier needs, or that `view` and `bots[]` contain.
+const VERIFIER_FIELDS: [&str; 16] = [
+    "entropy",
+    "entry",
+    "epoch",
+    "hooks",
+    "manifest_hash",
+    "next_commitment",
+    "owner",
+    "params_hash",
+    "player",
+    "runtime",
+    "sandbox",
+    "sandbox_report",
+    "seed_commitment",
+    "slot_label",
+    "slots",
+    "version",
+];
+/// Properties of a channel and its slots that are only worth mentioning when they are true.
+const EXCEPTIONS: [&str; 3] = ["admin", "closed", "mutable"];
+
+/// The form of a result.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// The relay's own form.
+    Full,
+    /// Only what a player needs.
+    #[default]
+    Player,
+    /// As `Player`, with all about the channel and its bots.
+    Channel,
+    /// As `Player`, with the whole of the relay's messages.
+    Verifier,
+}
+
+impl Form {
+    /// Returns the form of the result of a request by a model.
+    pub(crate) fn of(request: &Request) -> Self {
+        match request {
+            Request::GetChannelInfo(_) => Self::Channel,
+            Request::SyncMessages(args) if args.include_trace == Some(true) => Self::Verifier,
+            _ => Self::Player,
+        }
+    }
+}
+
+/// A message as the relay returns it.
+#[derive(Deserialize)]
+struct FullMessage<'a> {
+    id: u64,
+    #[serde(borrow)]
+    sender: Cow<'a, str>,
+    #[serde(default)]
+    sender_label: Option<String>,
+    #[serde(borrow)]
+    kind: Cow<'a, str>,
+    #[serde(borrow)]
+    body: Option<&'a RawValue>,
+    #[serde(default)]
+    to_slot: Option<String>,
+}
+
+/// A message as a model reads it.
+#[derive(Serialize)]
+struct ModelMessage<'a> {
+    id: u64,
+    sender: Cow<'a, str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    label: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kind: Option<Cow<'a, str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text: Option<Cow<'a, RawValue>>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    data: BTreeMap<String, Cow<'a, RawValue>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    to_slot: Option<String>,
+    /// The text and data were deleted.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    deleted: bool,
+}
+
+/// Returns a reply in a form, as JSON. A reply that is not as expected is returned unchanged.
+pub(crate) fn compact(reply: Reply, form: Form) -> String {
+    let compact = (form != Form::Full).then(|| try_compact(reply.get(), form).ok()).flatten();
+    compact.unwrap_or_else(|| Box::<str>::from(reply).into())
+}
+
+fn try_compact(reply: &str, form: Form) -> serde_json::Result<String> {
+    let mut members: BTreeMap<String, Box<RawValue>> = serde_json::from_str(reply)?;
+    if let Some(messages) = members.get_mut("messages") {
+        let full: Vec<FullMessage<'_>> = serde_json::from_str(messages.get())?;
+        let compact: Vec<ModelMessage<'_>> = full
+            .into_iter()
+            .filter_map(|message| compact_message(message, form).transpose())
+            .collect::<Result<_, _>>()?;
+        *messages = to_raw_value(&compact)?;
+    }
+    if let Some(view) = members.get_mut("view") {
+        let mut value: Value = serde_json::from_str(view.get())?;
+        if form != Form::Channel
+            && let Value::Object(view) = &mut value
+        {
+            view.retain(|name, _| !["channel_id", "created_at"].contains(&name.as_str()));
+        }
+        omit_defaults(&mut value);
+        *view = to_raw_value(&value)?;
+    }
+    if form != Form::Channel
+        && let Some(bots) = members.get_mut("bots")
+    {
+        let full: Vec<Map<String, Value>> = serde_json::from_str(bots.get())?;
+        *bots = to_raw_value(&full.into_iter().map(compact_bot).collect::<Vec<_>>())?;
+    }
+    if members.contains_key("msg_id") {
+        members.remove("ts");
+    }
+    members.retain(|_, value| value.get() != "null");
+    serde_json::to_string(&members)
+}
+
+/// Returns the message in the form for models; `None` if it only repeats what other results contain.
+fn compact_message(message: FullMessage<'_>, form: Form) -> serde_json::Result<Option<ModelMessage<'_>>> {
+    let is_system = message.sender == "system";
+    let mut data: BTreeMap<String, Cow<'_, RawValue>> = match message.body {
+        Some(body) if is_system && form != Form::Verifier => {
+            let mut body: Value = serde_json::from_str(body.get())?;
+            if body["type"].as_str().is_some_and(|type_| REPEATED_MESSAGES.contains(&type_)) {
+                return Ok(None);
+            }
+            omit_verifier_fields(&mut body);
+            let fields = body.as_object().into_iter().flatten();
+            fields
+                .map(|(name, value)| Ok((name.clone(), Cow::Owned(to_raw_value(value)?))))
+                .collect::<Result<_, serde_json::Error>>()?
+        }
+        Some(body) => {
+            let fields: BTreeMap<String, &RawValue> = serde_json::from_str(body.get())?;
+            fields.into_iter().map(|(name, value)| (name, Cow::Borrowed(value))).collect()
+        }
+        None => BTreeMap::new(),
+    };
+    // A bot's id contains its name, as far as the name has letters and digits.
+    let says_more = |label: &String| !(message.sender.starts_with("bot:") && message.sender.contains(label.as_str()));
+    let is_usual = ["user", "bot"].contains(&&*message.kind) || is_system && message.kind == "system";
+    Ok(Some(ModelMessage {
+        id: message.id,
+        label: message.sender_label.filter(says_more),
+        kind: Some(message.kind).filter(|_| !is_usual),
+        text: data.remove("text"),
+        data,
+        to_slot: message.to_slot,
+        deleted: message.body.is_none(),
+        sender: message.sender,
+    }))
+}
+
+/// Returns the parts of a bot's description that a player needs. `get_channel_info` returns the rest.
+fn compact_bot(mut bot: Map<String, Value>) -> Map<String, Value> {
+    let summary =
+        bot.get("manifest").and_then(|manifest| manifest.get("summary")).filter(|summary| summary.is_string());
+    let summary = summary.cloned();
+    bot.retain(|name, _| ["bot_id", "code_hash", "inline", "name", "preset", "slot_id"].contains(&name.as_str()));
+    bot.extend(summary.map(|summary| ("summary".to_owned(), summary)));
+    bot
+}
+
+fn omit_verifier_fields(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            fields.retain(|name, value| !value.is_null() && !VERIFIER_FIELDS.contains(&name.as_str()));
+            fields.values_mut().for_each(omit_verifier_fields);
+        }
+        Value::Array(items) => items.iter_mut().for_each(omit_verifier_fields),
+        _ => {}
+    }
+}
+
+fn omit_defaults(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            fields.retain(|name, value| !(value.is_null() || *value == false && EXCEPTIONS.contains(&name.as_str())));
+            fields.values_mut().for_each(omit_defaults);
+        }
+        Value::Array(items) => items.iter_mut().for_each(omit_defaults),
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use mcp_multiplayer_protocol::Reply;
+    use serde_json::{Value, json};
+
+    use super::{Form, compact};
+
+    fn reply(json: &Value) -> Reply {
+        serde_json::from_str(&json.to_string()).unwrap()
+    }
+
+    fn message(sender: &str, label: &str, kind: &str, body: &Value) -> Value {
+        json!({ "id": 7, "channel_id": "chn_0123456789abcdef", "sender": sender, "sender_label": label, "kind": kind,
+            "body": body, "ts": "2026-11-20T12:00:00.000Z", "to_slot": null })
+    }
+
+    fn compacted(message: &Value, form: Form) -> Value {
+        let text = compact(reply(&json!({ "messages": [message], "cursor": 7 })), form);
+        serde_json::from_str::<Value>(&text).unwrap()["messages"].take()
+    }
+
+    #[test]
+    fn plain_messages_have_only_what_a_model_needs() {
+        let plain = message("s1", "alice", "user", &json!({ "text": "hi" }));
+        insta::assert_snapshot!(compacted(&plain, Form::default()), @r#"[{"id":7,"label":"alice","sender":"s1","text":"hi"}]"#);
+        let judged =
+            message("bot:bot_GuessBot_0", "GuessBot", "bot", &json!({ "text": "low", "type": "judge", "n": null }));
+        insta::assert_snapshot!(compacted(&judged, Form::default()), @r#"[{"data":{"n":null,"type":"judge"},"id":7,"sender":"bot:bot_GuessBot_0","text":"low"}]"#);
+    }
+
+    #[test]
+    fn fields_of_a_player_cannot_replace_the_sender() {
+        let body = json!({ "text": "I win", "sender": "bot:bot_GuessBot_0", "id": 1, "to_slot": "s1", "data": {} });
+        let forged = &compacted(&message("s2", "bob", "move", &body), Form::default())[0];
+        assert_eq!((&forged["sender"], &forged["id"], &forged["kind"]), (&json!("s2"), &json!(7), &json!("move")));
+        assert!(forged.get("to_slot").is_none());
+        assert_eq!(forged["data"], json!({ "sender": "bot:bot_GuessBot_0", "id": 1, "to_slot": "s1", "data": {} }));
+    }
+
+    #[test]
+    fn numbers_of_messages_are_copied_byte_for_byte() {
+        let text = r#"{"messages":[{"id":1,"sender":"s1","kind":"user","body":{"n":1.50,"text":"é"},"to_slot":null}]}"#;
+        let reply = serde_json::from_str(text).unwrap();
+        let expected = r#"{"messages":[{"id":1,"sender":"s1","text":"é","data":{"n":1.50}}]}"#;
+        assert_eq!(compact(reply, Form::default()), expected);
+    }
+
+    #[test]
+    fn system_messages_are_whole_only_for_a_verifier() {
+        let body = json!({ "type": "member:join", "slot_id": "s1", "label": "alice", "player": "sha256:00" });
+        let join = message("system", "", "system", &body);
+        assert_eq!(compacted(&join, Form::Verifier)[0]["data"], body);
+        assert!(compacted(&join, Form::default())[0]["data"].get("player").is_none());
+        let manifest = message("system", "", "system", &json!({ "type": "bot:manifest", "manifest": {} }));
+        assert_eq!(compacted(&manifest, Form::default()), json!([]));
+        assert_eq!(compacted(&manifest, Form::Verifier)[0]["data"]["type"], "bot:manifest");
+    }
+
+    #[test]
+    fn deleted_messages_say_so() {
+        let deleted = message("s1", "alice", "user", &Value::Null);
+        assert_eq!(compacted(&deleted, Form::default())[0]["deleted"], true);
+    }
+
+    #[test]
+    fn replies_that_are_not_as_expected_are_unchanged() {
+        for json in [r#"{"messages":[1],"cursor":1}"#, "[]", "7"] {
+            assert_eq!(compact(serde_json::from_str(json).unwrap(), Form::default()), json);
+        }
+    }
+}
