@@ -71,12 +71,15 @@ impl RelayClient {
             }
             (channel_id, *slot_id)
         });
-        if let Request::JoinChannel(args) = request
-            && args.entropy.is_none()
-        {
+        let entropy = match request {
+            Request::JoinChannel(args) => Some(&mut args.entropy),
+            Request::CreateChannel(args) if args.join_as.is_some() => Some(&mut args.entropy),
+            _ => None,
+        };
+        if let Some(entropy @ None) = entropy {
             let mut bytes = [0; 32];
             // Entropy is optional for the relay, so its absence is not an error.
-            args.entropy = getrandom::fill(&mut bytes).is_ok().then(|| HEXLOWER.encode(&bytes));
+            *entropy = getrandom::fill(&mut bytes).is_ok().then(|| HEXLOWER.encode(&bytes));
         }
         if let Some(key @ None) = request.idempotency_key_mut() {
             // Version 7 is ordered by time, so that new keys are at the end of the relay's index, which is in its cache.

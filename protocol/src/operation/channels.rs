@@ -35,6 +35,10 @@ pub struct CreateChannel {
     /// Label of the invite slot that you take yourself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub join_as: Option<String>,
+    /// With join_as: random text of your own, up to 256 bytes, for the bots' draws; it goes into the log.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = limits::ENTROPY_BYTES))]
+    pub entropy: Option<String>,
     /// Your own text; a repeat with the same key makes no second channel.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idempotency_key: Option<IdempotencyKey>,

@@ -13,7 +13,7 @@ use super::answer::json_bytes;
 use super::bot_attachment::AttachedBot;
 use super::bot_source::{AttachableBot, unknown_preset};
 use super::idempotency::RequestKey;
-use super::join_channel::HeldSeat;
+use super::join_channel::{HeldSeat, check_entropy};
 use super::names::{check_labels, checked_name};
 use crate::channel::{CommitError, LiveChannel, Proposal};
 use crate::error::{internal, store_failed};
@@ -38,6 +38,13 @@ impl Caller {
         let name = checked_name("name", &args.name)?;
         let slots = slots(&args.slots)?;
         let seat = args.join_as.as_deref().map(|label| seat_with_label(&slots, label)).transpose()?;
+        check_entropy(args.entropy.as_deref())?;
+        if args.entropy.is_some() && seat.is_none() {
+            return Err(Error::invalid(
+                "entropy was given without join_as.",
+                "It is what a player contributes to the bots' draws: add join_as, or leave entropy out.",
+            ));
+        }
         let mut prepared = vec![];
         let mut bot_errors = vec![];
         for spec in bots(&mut args)? {
@@ -57,8 +64,15 @@ impl Caller {
                 Err(error) => bot_errors.push(format!("{name}: {} {}", error.message, error.hint)),
             }
         }
-        let plan =
-            ChannelPlan { name, slots, seat, mutable: args.mutable.unwrap_or(false), bots: prepared, bot_errors };
+        let plan = ChannelPlan {
+            name,
+            slots,
+            seat,
+            entropy: args.entropy,
+            mutable: args.mutable.unwrap_or(false),
+            bots: prepared,
+            bot_errors,
+        };
         // On a task of its own: the channel and its bots are set up completely, even if the caller goes away.
         let caller = self.clone();
         let created = tokio::spawn(async move { caller.create_once(plan, request_key).await }).await;
@@ -113,7 +127,7 @@ impl Caller {
             }
         }
         if let Some(slot_id) = plan.seat {
-            let tenure = self.take_seat(proposal, slot_id, owner, None)?;
+            let tenure = self.take_seat(proposal, slot_id, owner, plan.entropy.clone())?;
             outcome.seat = Some(HeldSeat { channel_id: outcome.channel_id, slot_id, tenure });
         }
         Ok(())
@@ -187,6 +201,8 @@ struct ChannelPlan {
     name: String,
     slots: Vec<SlotSpec>,
     seat: Option<SlotId>,
+    /// The creator's contribution to the bots' draws.
+    entropy: Option<String>,
     mutable: bool,
     bots: Vec<AttachableBot>,
     bot_errors: Vec<String>,

@@ -33,11 +33,7 @@ impl Caller {
     /// Takes a seat with an invite, or comes back to it with a rejoin token.
     pub(super) async fn join_channel(&self, args: JoinChannel) -> Result<Joined, Error> {
         let request_key = RequestKey::new("join_channel", &args, args.idempotency_key.as_ref())?;
-        if let Some(entropy) = &args.entropy
-            && entropy.len() > limits::ENTROPY_BYTES
-        {
-            return Err(too_large("Argument 'entropy'", entropy.len(), limits::ENTROPY_BYTES));
-        }
+        check_entropy(args.entropy.as_deref())?;
         let seat = match self.join_once(&args, request_key.as_ref()).await {
             Ok(seat) => seat,
             Err(refusal) => self.repeat_outcome_or(refusal, request_key.as_ref(), None).await?,
@@ -195,6 +191,14 @@ impl Caller {
     pub(super) fn rejoin_token(&self, seat: HeldSeat) -> Secret {
         let HeldSeat { channel_id, slot_id, tenure } = seat;
         self.relay.key.rejoin_token(SeatClaim { channel_id, slot_id, number: tenure })
+    }
+}
+
+/// Checks the random text that a player contributes to the bots' draws.
+pub(super) fn check_entropy(entropy: Option<&str>) -> Result<(), Error> {
+    match entropy.map(str::len).filter(|length| *length > limits::ENTROPY_BYTES) {
+        Some(length) => Err(too_large("Argument 'entropy'", length, limits::ENTROPY_BYTES)),
+        None => Ok(()),
     }
 }
 

@@ -85,6 +85,19 @@ async fn answers_contain_what_the_next_call_needs() {
 }
 
 #[tokio::test]
+async fn a_host_who_takes_a_seat_has_a_part_in_the_draws() {
+    let relay = mcp_multiplayer_tests::RelayProcess::start().await.unwrap();
+    let mut alice = relay.connect().await.unwrap();
+    let create = json!({ "name": "Guess", "slots": ["bot:r", "invite:alice"], "bot_preset": "GuessBot" });
+    let create = crate::fixture::with(create, json!({ "join_as": "alice", "entropy": "three dice: 2 6 1" }));
+    let created = alice.call("create_channel", create.clone()).await;
+    let start = crate::fixture::of_type(created["messages"].as_array().unwrap(), "game_start")[0].clone();
+    assert_eq!(start["body"]["entropy_from"], json!(["s1"]), "{start}");
+    let create = crate::fixture::with(create, json!({ "join_as": null }));
+    assert_eq!(alice.refusal("create_channel", create).await, "INVALID_REQUEST");
+}
+
+#[tokio::test]
 async fn numbers_that_would_change_are_refused() {
     let mut fixture = TwoPlayerChannel::create().await;
     let (text, channel) = ("10000000000000000000000000000000000000000", fixture.channel_id.clone());
