@@ -34,7 +34,7 @@ EXERCISES = {
     "SecretCardBot": [("dm", "my card?", {"type": "card"})],
     "RockBot": [("dm", "lizard", {"type": "error"}), ("dm", "rock", {"type": "moved", "player": "s1"}),
                 ("dm", "paper", {"type": "error", "text": "You have moved already."})],
-    "FairDiceBot": [("post", "roll", {"type": "roll", "entropy_from": []}), ("post", "done", {"type": "done"}),
+    "FairDiceBot": [("post", "roll", {"type": "roll", "entropy_from": ["s1"]}), ("post", "done", {"type": "done"}),
                     ("post", "roll", {"type": "roll"})],
     "CardBot": [("post", "draw", {"type": "bot:commit", "id": "c1"}), ("post", "show", {"type": "bot:open"})],
     "NimBot": [("post", "start", {"type": "turn", "turn": ["s1"], "left": 12}), ("post", "take 4", {"type": "error"}),

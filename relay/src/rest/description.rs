@@ -238,7 +238,9 @@ mod tests {
         let sync = &document["paths"]["/sync_messages"]["get"];
         let names: Vec<&str> =
             sync["parameters"].as_array().unwrap().iter().map(|one| one["name"].as_str().unwrap()).collect();
-        assert_eq!(names, ["channel_id", "cursor", "include_trace", "limit", "slot_id", "timeout_ms"]);
+        let expected =
+            ["channel_id", "cursor", "include_own", "include_trace", "limit", "slot_id", "timeout_ms", "wait_for"];
+        assert_eq!(names, expected);
         assert!(document["paths"]["/post_message"]["get"].is_null());
     }
 

@@ -14,7 +14,7 @@ const INSTRUCTIONS: usize = 1_800;
 /// Maximum size of a plain message over its text, in bytes.
 const MESSAGE: usize = 120;
 /// Maximum size of the result of `join_channel` for a game of two players that has just begun, in bytes.
-const JOIN: usize = 3_200;
+const JOIN: usize = 3_300;
 /// Maximum size of all results that a player gets in a game of eight guesses, in bytes.
 const GAME: usize = 12_000;
 

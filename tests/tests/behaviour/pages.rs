@@ -127,10 +127,11 @@ async fn an_invite_can_be_previewed_without_being_used() {
         let expected = if code.is_string() { (404, "INVITE_INVALID") } else { (400, "INVALID_REQUEST") };
         assert_eq!((status, problem["code"].as_str().unwrap()), expected, "{problem}");
     }
-    let joined = fixture.stranger().await.call("join_channel", json!({ "invite_code": invites[1] })).await;
-    assert_eq!(joined["slot_id"], "s3");
+    let mut carol = fixture.stranger().await;
+    assert_eq!(carol.call("join_channel", json!({ "invite_code": invites[1] })).await["slot_id"], "s3");
     assert_eq!(preview(&invites[1]).await.0, 404);
-    fixture.update(json!([{ "type": "kick", "slot_id": "s3" }])).await.unwrap();
+    let leave = fixture.args(json!({}));
+    carol.call("leave_channel", leave).await;
     assert_eq!(preview(&invites[1]).await.0, 404);
 }
 
