@@ -22,7 +22,8 @@ impl Member {
             return match own.iter().find(|(slot_id, ..)| *slot_id == wanted) {
                 Some((slot_id, slot, _)) => of(*slot_id, slot.tenure),
                 None if own.is_empty() => Err(Error::not_member()),
-                None => Err(Error::invalid(
+                None => Err(Error::new(
+                    ErrorCode::SeatAmbiguous,
                     format!("You do not hold {wanted} in this channel. You hold: {}.", names(&own)),
                     "Leave slot_id out, or name a seat that you hold.",
                 )),

@@ -48,7 +48,7 @@ async fn a_wrong_seat_is_told_which_seats_the_caller_holds() {
     let mut fixture = TwoPlayerChannel::create().await;
     let args = fixture.args(json!({ "body": "hi", "slot_id": "s1" }));
     let refused = error(&mut fixture.bob, "post_message", args).await;
-    assert_eq!(refused["code"], "INVALID_REQUEST");
+    assert_eq!(refused["code"], "SEAT_AMBIGUOUS");
     assert!(refused["message"].as_str().unwrap().contains("s2 (bob)"), "{refused}");
 }
 

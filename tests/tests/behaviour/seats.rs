@@ -60,7 +60,7 @@ async fn several_seats_of_one_principal_need_slot_id() {
         fixture.bob.call("post_message", args).await;
     }
     let args = fixture.args(json!({ "body": "hi", "slot_id": "s1" }));
-    assert_eq!(fixture.bob.refusal("post_message", args).await, "INVALID_REQUEST", "that seat is alice's");
+    assert_eq!(fixture.bob.refusal("post_message", args).await, "SEAT_AMBIGUOUS", "that seat is alice's");
     let said = fixture.alice_reads().await;
     for slot_id in ["s2", "s3"] {
         assert!(said.iter().any(|m| m["sender"] == slot_id && m["body"]["text"] == slot_id));
