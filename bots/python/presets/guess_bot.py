@@ -207,9 +207,8 @@ class GuessBot:
                       f"Turn order: {names}. Randomness in the draw from: {givers}.")
         self.say("control", "bot:commit", game=state["game"], commitment_hash=state["hash"],
                  formula=FORMULA, verify=check("target", "salt", state["hash"]),
-                 text=f"I have drawn a number from {self.low} to {self.high}. Its commitment is {state['hash']}, so I "
-                      f"can't change it. At the end I reveal target and salt: check that {FORMULA}, "
-                      "gives this commitment.")
+                 text=f"I have drawn a number from {self.low} to {self.high} and can't change it: its commitment is "
+                      f"{state['hash']}. At the end I reveal target and salt, so that everybody can check it.")
         self.hold_seats()
         self.give_turn(players[0])
 
@@ -234,7 +233,7 @@ class GuessBot:
             self.ctx.timer("warn", seconds - self.warning() if self.warning() else None)
             self.ctx.timer("turn", seconds)
         clock = f" You have {seconds} s." if seconds else ""
-        self.say("control", "bot:turn", player=player, turn_number=self.state["guesses"] + 1, seconds=seconds,
+        self.say("control", "bot:turn", player=player, turn=[player], turn_number=self.state["guesses"] + 1, seconds=seconds,
                  text=f"{self.name(player)}, it is your turn. Post `guess N`, "
                       f"N from {self.low} to {self.high}.{clock}")
 

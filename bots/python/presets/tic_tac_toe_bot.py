@@ -139,7 +139,7 @@ class TicTacToeBot:
         if seconds:
             self.state["due"] = self.ctx.now + seconds
             self.ctx.timer("turn", seconds)
-        self.say("control", "bot:turn", player=player, board=self.state["board"], free=self.free(), seconds=seconds,
+        self.say("control", "bot:turn", player=player, turn=[player], board=self.state["board"], free=self.free(), seconds=seconds,
                  text=f"{self.name(player)}, your move:\n{self.drawing()}")
 
     def place(self, player, cell):

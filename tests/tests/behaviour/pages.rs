@@ -107,7 +107,7 @@ async fn the_join_page_can_send_the_invite_to_the_relay_only() {
 
 #[tokio::test]
 async fn an_invite_can_be_previewed_without_being_used() {
-    let mut fixture = TwoPlayerChannel::create_with(&[], json!({ "bot_preset": "GuessBot" })).await;
+    let fixture = TwoPlayerChannel::create_with(&[], json!({ "bot_preset": "GuessBot" })).await;
     let invites = fixture.created["invites"].clone();
     let mut anyone = Browser::new(&fixture.relay);
     let mut preview = async |code: &Value| {
