@@ -9,6 +9,7 @@ referee is GuessBot. The checks at the end use only what the players received th
 import argparse
 import asyncio
 import logging
+import secrets
 import signal
 import sys
 import tempfile
@@ -61,7 +62,8 @@ async def open_channel(alice, bob, screen):
     await screen.pause(1)
     screen.note("…", f"alice sends bob the invite code {invite[:8]}… by other means, such as mail or chat")
     await screen.pause(1)
-    await bob.call("join_channel", invite_code=invite)
+    # A stdio server contributes to the referee's draw by itself; a client over HTTP does so with an argument.
+    await bob.call("join_channel", invite_code=invite, entropy=secrets.token_hex(16))
     await alice.sync()
 
     screen.title("Both read the referee's code")
