@@ -134,9 +134,11 @@ settings! {
         bot_trigger_hooks: u64 = 64, "N";
         /// Maximum size of what the hooks that follow from one entry may post, in bytes. The hook that reaches it is the last.
         bot_trigger_bytes: u64 = 4 * 1024 * 1024, "N";
-        /// Maximum number of hooks that the bots of a channel may run in an hour. Further ones are skipped.
+        /// Maximum number of hooks that the bots of a channel may run in an hour. Further ones are skipped. The players share
+        /// half of it: posts of a player whose posts have led to more are refused.
         bot_channel_hour_hooks: u64 = 20_000, "N";
-        /// Maximum size of what the bots of a channel may post in an hour, in bytes. The hook that reaches it is the last.
+        /// Maximum size of what the bots of a channel may post in an hour, in bytes. The hook that reaches it is the last. The
+        /// players share half of it in the same way.
         bot_channel_hour_bytes: u64 = 64 * 1024 * 1024, "N";
         /// Maximum memory of one bot process, in bytes. Not enforced on macOS.
         bot_memory_bytes: u64 = 256 * 1024 * 1024, "N";
