@@ -1,4 +1,4 @@
-//! What the operator does to a channel, by a command that opens the database beside a running relay. The relay finds out within
+//! Changes to a channel by an operator's command, which opens the database beside a running relay. The relay finds out within
 //! about a second.
 
 use std::sync::Arc;

@@ -19,7 +19,7 @@ const EXTENSIONS: u32 = 3;
 /// reading. What a process used before the first reading does not count.
 const CPU_READING: Duration = Duration::from_millis(10);
 
-/// What a call is subject to.
+/// Limits, scheduler and owner of a call.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct CallContext<'a> {
     pub(crate) limits: &'a Limits,

@@ -199,7 +199,7 @@ impl ChannelState {
         self.composition.bots.iter().zip(&self.head.bots)
     }
 
-    /// What changes while this bot runs; `None` if the bot is not attached.
+    /// The part of this bot's state that hooks change; `None` if the bot is not attached.
     pub fn bot_head(&self, bot_id: &BotId) -> Option<&BotHead> {
         self.bots().find(|(bot, _)| bot.bot_id == *bot_id).map(|(_, head)| head)
     }

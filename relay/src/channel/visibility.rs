@@ -28,12 +28,12 @@ enum Reader {
 }
 
 impl Visibility {
-    /// What the holder of a seat may read, or an owner without one.
+    /// Visibility for the holder of a seat, or for an owner without one.
     pub(super) fn of_member(seat: Option<Tenure>) -> Self {
         Self { reader: Reader::Member(seat), include_trace: false }
     }
 
-    /// What somebody may read who held these seats and holds none now.
+    /// Visibility for somebody who held these seats and holds none now.
     pub(crate) fn of_former_member(tenures: Arc<[Tenure]>) -> Self {
         Self { reader: Reader::Former(tenures), include_trace: false }
     }

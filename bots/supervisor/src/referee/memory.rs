@@ -25,7 +25,7 @@ pub struct Memory {
     /// Values that the bot committed to with `ctx.commit`, as the worker keeps them.
     #[serde(default, rename = "kept", skip_serializing_if = "Option::is_none")]
     pub(crate) commitments: Option<Box<RawValue>>,
-    /// What the bot keeps about each player with `ctx.seat`.
+    /// Data about each player that the bot keeps with `ctx.seat`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     seats: BTreeMap<SlotId, SeatData>,
     pub(crate) stream: StreamState,
@@ -43,7 +43,7 @@ pub struct Memory {
     pub(crate) changed: bool,
 }
 
-/// What a bot keeps about one player.
+/// Data that a bot keeps about one player.
 ///
 /// It is bound to the player's tenure, so that whoever takes the slot next inherits none of it, even if the bot does not
 /// define `on_leave` or fails in it.

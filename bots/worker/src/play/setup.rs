@@ -1,4 +1,4 @@
-//! What a game begins with, and begins with again on `reload`.
+//! The beginning of a game, also after `reload`.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -28,7 +28,7 @@ pub(super) struct Setup {
     pub(super) supervisor: Supervisor,
 }
 
-/// Where the bot's source comes from.
+/// Source of the bot's code.
 #[derive(Debug)]
 pub(super) enum Origin {
     File(PathBuf),
