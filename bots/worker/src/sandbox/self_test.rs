@@ -27,7 +27,6 @@ pub(crate) fn run(canary: &str) -> Vec<ForbiddenAction> {
             ("run a program", libc::execv(c"/bin/true".as_ptr(), std::ptr::null()).into()),
             ("start a process", fork()),
             ("signal the relay", libc::kill(libc::getppid(), 0).into()),
-            ("trace a process", libc::ptrace(libc::PTRACE_TRACEME, 0, 0, 0)),
             ("enter new namespaces", libc::unshare(libc::CLONE_NEWUSER).into()),
             ("mount", libc::mount(c"none".as_ptr(), c"/".as_ptr(), c"tmpfs".as_ptr(), 0, std::ptr::null()).into()),
             ("become another user", libc::syscall(libc::SYS_setuid, 12_345)),
@@ -39,6 +38,8 @@ pub(crate) fn run(canary: &str) -> Vec<ForbiddenAction> {
             ("make an anonymous file", libc::syscall(libc::SYS_memfd_create, c"x".as_ptr(), 0)),
             ("set up io_uring", libc::syscall(libc::SYS_io_uring_setup, 1, std::ptr::null::<u8>())),
             ("load a BPF program", libc::syscall(libc::SYS_bpf, 0, std::ptr::null::<u8>(), 0)),
+            // Last: the next signal, also one that is ignored, stops a traced process until its tracer continues it.
+            ("trace a process", libc::ptrace(libc::PTRACE_TRACEME, 0, 0, 0)),
         ]
     };
     let action = |(name, result): (&str, i64)| ForbiddenAction { name: name.to_owned(), blocked: result < 0 };
@@ -64,6 +65,10 @@ unsafe fn fork() -> i64 {
         let child = libc::fork();
         if child == 0 {
             libc::_exit(0);
+        }
+        if child > 0 {
+            // SIGCHLD must not come later, when it might stop this process.
+            libc::waitpid(child, std::ptr::null_mut(), 0);
         }
         child.into()
     }
