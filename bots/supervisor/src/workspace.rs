@@ -27,7 +27,7 @@ impl Workspaces {
     }
 
     fn create_root(parent: &Path) -> io::Result<(PathBuf, File)> {
-        create_private(parent)?;
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(parent)?;
         // Locked until this function returns, so that nobody removes the new directory before it is locked itself.
         let parent_lock = File::open(parent)?;
         parent_lock.lock()?;
@@ -142,8 +142,12 @@ impl Drop for Workspace {
 /// Prefix of a directory's name; the id of the relay's process and a number follow.
 const PREFIX: &str = "relay-";
 
+/// Creates a private directory, unless it exists. Its parent must exist: a root that is being removed must not come back.
 fn create_private(path: &Path) -> io::Result<()> {
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
+    match fs::DirBuilder::new().mode(0o700).create(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        created => created,
+    }
 }
 
 /// Removes the directories that no process has locked. Their process ids say nothing: they may be in use again, by the same

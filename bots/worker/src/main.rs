@@ -48,7 +48,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    match CommandLine::parse().command {
+    let code = match CommandLine::parse().command {
         Command::Serve(serve) => serve::run(&serve),
         #[cfg(target_os = "linux")]
         Command::Zygote(zygote) => zygote::run(&zygote),
@@ -56,5 +56,7 @@ fn main() -> ExitCode {
         Command::Play(play) => play::run(&play),
         Command::Replay(replay) => replay::run(&replay),
         Command::PythonPath(python_path) => python_path::run(&python_path),
-    }
+    };
+    scratch::leave_exit_to_signal();
+    code
 }

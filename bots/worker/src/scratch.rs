@@ -1,10 +1,25 @@
 //! The temporary directory for bots' workspaces in the commands `check`, `play` and `replay`.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context as _, Result};
 use tempfile::TempDir;
 use tokio::signal::unix::{SignalKind, signal};
+
+/// True once a signal ends the process.
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+
+/// Never returns if a signal is ending the process. The command may have failed only because its directory was removed, and its
+/// exit status is then the signal's.
+pub(crate) fn leave_exit_to_signal() {
+    while INTERRUPTED.load(Ordering::SeqCst) {
+        std::thread::park();
+    }
+}
+
+/// Number of times that an interrupted command tries to remove its directory.
+const REMOVAL_ATTEMPTS: u32 = 1_000;
 
 /// A private directory with an unpredictable name in the system's directory for temporary files.
 ///
@@ -24,8 +39,15 @@ impl Scratch {
         // In a thread of its own, because the main thread may be blocked by reading from the terminal.
         std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
             let signal = wait_for_signal();
-            // Files that a dying worker still writes there are left for the system to remove.
-            let _ = std::fs::remove_dir_all(&path);
+            INTERRUPTED.store(true, Ordering::SeqCst);
+            // A hook that is running may add a file while the directory is being removed.
+            for _ in 0..REMOVAL_ATTEMPTS {
+                let _ = std::fs::remove_dir_all(&path);
+                if !path.exists() {
+                    break;
+                }
+                std::thread::yield_now();
+            }
             std::process::exit(128 + signal);
         })?;
         Ok(Self(directory))
