@@ -301,7 +301,7 @@ async fn reusing_the_id_of_a_pending_request_ends_the_connection() {
     let mut fixture = TwoPlayerChannel::create_with(&["--requests-burst", "10000"], json!({})).await;
     let size = fixture.size().await;
     let mut bob = fixture.bob_ws().await;
-    let wait = json!({ "channel_id": fixture.channel_id, "cursor": 1_000, "timeout_ms": 45_000 });
+    let wait = json!({ "channel_id": fixture.channel_id, "cursor": size, "timeout_ms": 45_000 });
     for _ in 0..2 {
         bob.send_text(json!({ "id": 7, "op": "sync_messages", "args": wait }).to_string()).await.unwrap();
     }
