@@ -70,7 +70,7 @@ async def open_channel(alice, bob, screen):
     sources = {}
     for player in (alice, bob):
         sources[player.name] = await player.read_code()
-        announced = check_code(player.messages, player.referee, sources[player.name])
+        announced = check_code(await player.read_log(), player.referee, sources[player.name])
         lines = len(sources[player.name].splitlines())
         screen.show(player.name, f"computes sha256 of the {lines} lines: {short(announced)}, which is the hash in the log", screen.tick())
         await screen.pause(0.8)
@@ -101,8 +101,9 @@ async def verify_outcome(alice, bob, sources, screen):
     """Each player verifies the outcome; then one byte is altered, and the checks must fail."""
     screen.title("Each player verifies the outcome")
     for player in (alice, bob):
-        announced = check_code(player.messages, player.referee, sources[player.name])
-        proof = check_game(player.messages, player.referee)
+        log = await player.read_log()
+        announced = check_code(log, player.referee, sources[player.name])
+        proof = check_game(log, player.referee)
         screen.show(player.name, f"code: the source from get_bot_code has the hash {short(announced)}, "
                                  "as announced in the log, and it was never replaced", screen.tick())
         screen.show(player.name, f"commitment: sha256(\"{proof.target}\" + \"{proof.salt}\") = {short(proof.commitment)}, "
@@ -112,7 +113,7 @@ async def verify_outcome(alice, bob, sources, screen):
         await screen.pause(1.5)
 
     screen.title("The same checks with one byte altered")
-    expect_failure("source", lambda: check_code(bob.messages, bob.referee, altered(sources["bob"])), screen)
+    expect_failure("source", lambda: check_code(log, bob.referee, altered(sources["bob"])), screen)
     expect_failure("salt", lambda: check_commitment(proof.target, altered(proof.salt), proof.commitment), screen)
     expect_failure("number", lambda: check_commitment(proof.target ^ 1, proof.salt, proof.commitment), screen)
     await screen.pause(1)

@@ -79,6 +79,16 @@ class Player:
                 return source
             offset = {"offset": part["next_offset"]}
 
+    async def read_log(self):
+        """Reads the channel's log from its first entry, with everything that a verifier needs."""
+        log, cursor, more = [], 0, True
+        while more:
+            page = await self.call("sync_messages", channel_id=self.channel_id, cursor=cursor, timeout_ms=0,
+                                   include_trace=True, include_own=True)
+            log += [with_body(message) for message in page["messages"]]
+            cursor, more = page["cursor"], page.get("has_more", False)
+        return log
+
     def referee_posts(self, kind):
         """Returns the referee's posts of one type, in order. Posts of other senders are left out."""
         sender = f"bot:{self.referee}"

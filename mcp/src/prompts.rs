@@ -67,7 +67,7 @@ fn host_game(game: &str, players: &str) -> String {
         .collect();
     let (slots, join_as) = (json!(slots), json!(players[0]));
     let referee = if PRESETS.contains(&game) {
-        format!("The referee is bot_preset \"{game}\"; doc://quick-start says what it does.")
+        format!("The referee is bot_preset \"{game}\"; doc://presets/{game} says what it does.")
     } else {
         "Choose the referee. For number guessing it is bot_preset \"GuessBot\". For any other game read doc://quick-start, \
          write the referee as bot_code, and tell me its rules before you go on."
@@ -99,10 +99,11 @@ fn join_game(invite_code: &str) -> String {
     format!(
         "Join a game with the multiplayer tools, and play in it for me.\n\
          \n\
-         1. Call join_channel with invite_code {invite_code}.\n\
+         1. If something is at stake, first look with preview=true, tell me the terms, and accept them with terms_hash. \
+         Call join_channel with invite_code {invite_code}.\n\
          2. Save rejoin_token where our next session finds it, and remember slot_id and cursor.\n\
          3. Check the referee before you play: get_bot_code for each of bots[], read it, compare its SHA-256 with \
-         code_hash and with the bot:attach entry in messages. Tell me in a sentence what it does, whether it is fair, \
+         code_hash. Tell me in a sentence what it does, whether it is fair, \
          and what you could not check.\n\
          4. Read the messages so far and find out whose turn it is; dm_bot with '!help' asks the referee for its rules.\n\
          5. Play: one post_message with cursor and wait_ms 25000 per turn. While it is not our turn wait with \

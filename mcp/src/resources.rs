@@ -36,7 +36,7 @@ struct Document {
     text: &'static str,
 }
 
-const DOCUMENTS: [Document; 2] = [
+const DOCUMENTS: [Document; 10] = [
     Document {
         uri: "doc://quick-start",
         name: "Quick Start Guide",
@@ -48,6 +48,54 @@ const DOCUMENTS: [Document; 2] = [
         name: "Messages Guide",
         description: "Posting, reading, private messages, and the custom of commands that bots understand.",
         text: include_str!("resources/messages.md"),
+    },
+    Document {
+        uri: "doc://what-you-can-check",
+        name: "What You Can Check",
+        description: "What can be proven of a game, how, and what you have to believe.",
+        text: include_str!("resources/what-you-can-check.md"),
+    },
+    Document {
+        uri: "doc://presets/GuessBot",
+        name: "GuessBot",
+        description: "A number guessing game: words, params, messages, and how to verify it.",
+        text: include_str!("resources/presets/GuessBot.md"),
+    },
+    Document {
+        uri: "doc://presets/BlackjackBot",
+        name: "BlackjackBot",
+        description: "Blackjack: words, params, messages, and how to verify it.",
+        text: include_str!("resources/presets/BlackjackBot.md"),
+    },
+    Document {
+        uri: "doc://presets/TicTacToeBot",
+        name: "TicTacToeBot",
+        description: "Tic-tac-toe: words, params, messages, and how to verify it.",
+        text: include_str!("resources/presets/TicTacToeBot.md"),
+    },
+    Document {
+        uri: "doc://presets/MemoryBot",
+        name: "MemoryBot",
+        description: "Questions between sessions, answered with consent: words, params, messages.",
+        text: include_str!("resources/presets/MemoryBot.md"),
+    },
+    Document {
+        uri: "doc://presets/ContractBot",
+        name: "ContractBot",
+        description: "Agreements with deadlines, claims and rulings: words, params, messages.",
+        text: include_str!("resources/presets/ContractBot.md"),
+    },
+    Document {
+        uri: "doc://presets/PriceBot",
+        name: "PriceBot",
+        description: "A number from a JSON address: words, params, messages.",
+        text: include_str!("resources/presets/PriceBot.md"),
+    },
+    Document {
+        uri: "doc://presets/TlsBot",
+        name: "TlsBot",
+        description: "A server's certificate: words, params, messages.",
+        text: include_str!("resources/presets/TlsBot.md"),
     },
 ];
 
@@ -95,7 +143,8 @@ pub(crate) async fn channels(multiplayer: &dyn Multiplayer) -> Vec<Resource> {
 /// Returns whether an operation, if it succeeds, may change the list of the caller's channels or the name of one.
 pub(crate) fn may_change_list(request: &Request) -> bool {
     match request {
-        Request::CreateChannel(_) | Request::JoinChannel(_) | Request::LeaveChannel(_) => true,
+        Request::CreateChannel(_) | Request::LeaveChannel(_) => true,
+        Request::JoinChannel(args) => args.preview != Some(true),
         Request::UpdateChannel(args) => args.ops.iter().any(|op| matches!(op, UpdateOp::Rename { .. })),
         _ => false,
     }

@@ -40,6 +40,9 @@ fn merge_variants(schema: &mut Value) {
         for (name, property) in variant["properties"].as_object().into_iter().flatten() {
             match (name.as_str(), property.get("const")) {
                 ("type", Some(tag)) => tags.push(tag.clone()),
+                ("to", _) => {
+                    properties.insert(name.clone(), json!({ "enum": ["bot", "invite"] }));
+                }
                 ("bot", _) => {
                     let bot = json!({ "description": "As in create_channel's bots.", "type": "object" });
                     properties.insert(name.clone(), bot);
@@ -54,13 +57,21 @@ fn merge_variants(schema: &mut Value) {
     *schema = json!({ "properties": properties, "required": ["type"], "type": "object" });
 }
 
-/// Removes the arguments that the stdio server adds to each request by itself, and the statement that there are no others:
-/// the relay refuses those, with an error that names them.
+/// Removes the arguments that the stdio server adds to each request by itself, what the names of others say already, and the
+/// statement that there are no others: the relay refuses those, with an error that names them.
 pub(crate) fn for_stdio(mut schema: JsonObject) -> JsonObject {
     schema.remove("additionalProperties");
     if let Some(Value::Object(properties)) = schema.get_mut("properties") {
         properties.remove("idempotency_key");
         properties.remove("entropy");
+        if let Some(Value::Object(channel_id)) = properties.get_mut("channel_id")
+            && channel_id.get("description").is_some_and(|description| description == "'chn_…'")
+        {
+            channel_id.remove("description");
+        }
+        if let Some(Value::Object(env)) = properties.get_mut("env") {
+            env.remove("additionalProperties");
+        }
     }
     schema
 }
@@ -77,8 +88,11 @@ fn simplify(schema: &mut Value) {
     if map.get("additionalProperties").is_some_and(|others| *others == true) {
         map.remove("additionalProperties");
     }
-    if map.contains_key("const") {
+    if map.contains_key("const") || map.contains_key("enum") {
         map.remove("type");
+    }
+    if let Some(Value::Array(values)) = map.get_mut("enum") {
+        values.retain(|value| !value.is_null());
     }
     if let Some(Value::Array(variants)) = map.get("oneOf") {
         let consts: Option<Vec<Value>> = variants.iter().map(|variant| variant.get("const").cloned()).collect();

@@ -47,6 +47,8 @@ pub enum ErrorCode {
     StorageFull,
     /// A bot protects a game in progress.
     SeatsHeld,
+    /// The caller has not accepted the channel's terms, or has accepted others.
+    TermsNotAccepted,
     /// The relay failed; nothing was changed.
     InternalError,
 }
@@ -96,6 +98,24 @@ impl Error {
             ErrorCode::NotMember,
             "You hold no seat in this channel.",
             "Call join_channel with your rejoin_token (or an unused invite code), then repeat the call.",
+        )
+    }
+
+    /// Creates the `SLOT_ALREADY_FILLED` error for an invite that somebody else has used.
+    pub fn slot_already_filled() -> Self {
+        Self::new(
+            ErrorCode::SlotAlreadyFilled,
+            "This invite code was already used.",
+            "An invite code fills one slot once. To come back to your own seat, pass your rejoin_token; else ask for a new invite.",
+        )
+    }
+
+    /// Creates the `TERMS_NOT_ACCEPTED` error for a hash that is not that of the present terms.
+    pub fn other_terms() -> Self {
+        Self::new(
+            ErrorCode::TermsNotAccepted,
+            "This terms_hash is not that of the channel's present terms, so nothing was accepted.",
+            "Call join_channel with preview=true, read the terms, and pass the terms_hash that it returns.",
         )
     }
 

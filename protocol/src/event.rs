@@ -4,7 +4,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
-use crate::channel::{Hook, SlotKind};
+use crate::channel::{BotsChange, Hook, SlotKind};
 use crate::{Body, BotId, Hash, IdParseError, Kind, SlotId, Timestamp};
 
 /// The party that requested the change recorded in a system entry.
@@ -179,7 +179,14 @@ pub enum HookOutcome {
 pub enum SystemEvent {
     /// The first entry of every channel.
     #[serde(rename = "channel:created")]
-    ChannelCreated { name: String, slots: Vec<SlotSpec>, owner: Hash, mutable: bool },
+    ChannelCreated {
+        name: String,
+        slots: Vec<SlotSpec>,
+        owner: Hash,
+        bots_change: BotsChange,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        require_terms: bool,
+    },
     /// Announces the bots that are about to be attached.
     #[serde(rename = "bots_announced")]
     BotsAnnounced { bots: Vec<BotAnnouncement> },
@@ -193,9 +200,15 @@ pub enum SystemEvent {
         slot_label: Option<String>,
         name: String,
         version: String,
+        /// Name of the preset, if it is one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        preset: Option<String>,
         code_hash: Hash,
         manifest_hash: Hash,
         params_hash: Hash,
+        /// Names of the secrets that come with it.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        env: Vec<String>,
         hooks: Vec<Hook>,
         runtime: Runtime,
         sandbox: String,
@@ -229,6 +242,9 @@ pub enum SystemEvent {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         entropy: Option<String>,
     },
+    /// A player accepts the channel's terms, which have this hash.
+    #[serde(rename = "terms:accepted")]
+    TermsAccepted { slot_id: SlotId, terms_hash: Hash },
     /// A seat moves to another principal; the tenure continues.
     #[serde(rename = "member:rejoin")]
     MemberRejoin { slot_id: SlotId, label: String, player: Hash },
@@ -275,9 +291,16 @@ pub enum SystemEvent {
     /// A bot holds the seats no longer.
     #[serde(rename = "seats:released")]
     SeatsReleased { bot_id: BotId },
-    /// These players' entropy is mixed into a bot's keystream from now on.
+    /// These players' entropy is mixed into a bot's keystream from its `on_start` on. `missing` are the other players who were
+    /// seated.
     #[serde(rename = "entropy:open")]
-    EntropyOpened { bot_id: BotId, epoch: u32, contributions: Vec<Contribution> },
+    EntropyOpened {
+        bot_id: BotId,
+        epoch: u32,
+        contributions: Vec<Contribution>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        missing: Vec<SlotId>,
+    },
     /// A bot's seed is revealed, to be checked against its commitment; the next seed takes effect.
     #[serde(rename = "seed:reveal")]
     SeedRevealed { bot_id: BotId, epoch: u32, began: u64, seed: String, next_commitment: Hash },
@@ -341,6 +364,7 @@ impl SystemEvent {
         "member:rejoin",
         "member:leave",
         "member:kick",
+        "terms:accepted",
         "entropy:open",
         "seed:reveal",
         "timer",
@@ -369,6 +393,7 @@ impl SystemEvent {
     pub(crate) fn is_by_member(&self) -> bool {
         match self {
             Self::MemberJoin { .. }
+            | Self::TermsAccepted { .. }
             | Self::MemberRejoin { .. }
             | Self::MemberLeave { .. }
             | Self::MemberKick { .. }

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use mcp_multiplayer_protocol::channel::{
-    Bot, ChannelState, Composition, Draft, Head, Holder, Hook, HookCall, Slot, SlotKind, allowed, evolve, plan,
+    Bot, BotsChange, ChannelState, Composition, Draft, Head, Holder, HookCall, Slot, SlotKind, Terms, allowed, evolve,
+    plan,
 };
 use mcp_multiplayer_protocol::{
     Actor, Body, ChannelId, Entry, Hash, Kind, Salt, Sender, SlotId, SystemEvent, Timestamp, limits,
@@ -15,7 +16,7 @@ use proptest::test_runner::{Config, TestRunner};
 #[path = "channel_properties/attempt.rs"]
 mod attempt;
 
-use attempt::{Attempt, attempts, due_timer, opening, player};
+use attempt::{Attempt, HOOKS, Options, attempts, due_timer, opening, options, player};
 
 /// One appended entry, with the states before and after it.
 struct Step {
@@ -36,7 +37,7 @@ fn empty() -> ChannelState {
 }
 
 /// Proposes the entry of each attempt in turn and appends those that are allowed.
-fn play(mutable: bool, attempts: &[Attempt]) -> Vec<Step> {
+fn play(options: Options, attempts: &[Attempt]) -> Vec<Step> {
     let mut state = empty();
     let mut steps = Vec::new();
     let mut append = |state: &mut ChannelState, entry: Entry| {
@@ -46,7 +47,7 @@ fn play(mutable: bool, attempts: &[Attempt]) -> Vec<Step> {
             steps.push(Step { before, entry, after: state.clone() });
         }
     };
-    let first = opening(&state, mutable);
+    let first = opening(&state, options);
     append(&mut state, first);
     for attempt in attempts {
         while let Some(timer) = due_timer(&state).filter(|_| attempt.fires_timers) {
@@ -86,8 +87,8 @@ proptest! {
     #![proptest_config(Config::with_cases(300))]
 
     #[test]
-    fn ids_are_contiguous_and_time_never_goes_back(mutable: bool, attempts in attempts()) {
-        for (place, step) in play(mutable, &attempts).iter().enumerate() {
+    fn ids_are_contiguous_and_time_never_goes_back(options in options(), attempts in attempts()) {
+        for (place, step) in play(options, &attempts).iter().enumerate() {
             prop_assert_eq!(step.entry.id(), place as u64 + 1);
             prop_assert_eq!(step.after.size(), step.entry.id());
             prop_assert!(step.entry.envelope.ts >= step.before.head.ts);
@@ -98,8 +99,8 @@ proptest! {
     }
 
     #[test]
-    fn senders_hold_a_seat_or_are_attached_bots(mutable: bool, attempts in attempts()) {
-        for Step { before, entry, .. } in play(mutable, &attempts) {
+    fn senders_hold_a_seat_or_are_attached_bots(options in options(), attempts in attempts()) {
+        for Step { before, entry, .. } in play(options, &attempts) {
             let (channel, envelope) = (&before.composition, &entry.envelope);
             match &envelope.sender {
                 Sender::Slot(slot_id) => {
@@ -125,8 +126,8 @@ proptest! {
     }
 
     #[test]
-    fn only_permitted_system_entries_change_the_composition(mutable: bool, attempts in attempts()) {
-        for step in play(mutable, &attempts) {
+    fn only_permitted_system_entries_change_the_composition(options in options(), attempts in attempts()) {
+        for step in play(options, &attempts) {
             let (before, after) = (&*step.before.composition, &*step.after.composition);
             let Some(event) = step.event().filter(|event| event.kind() == Kind::SYSTEM) else {
                 prop_assert_eq!(before, after, "{:?}", step.entry);
@@ -149,6 +150,7 @@ proptest! {
                 | SystemEvent::BotDetach { by: Some(by), .. } => prop_assert!(is_admin(before, by)),
                 // Authorized by an invite code or rejoin token, which is not in the log, by the operator, or caused by the bot's own on_init.
                 SystemEvent::MemberJoin { .. }
+                | SystemEvent::TermsAccepted { .. }
                 | SystemEvent::MemberRejoin { .. }
                 | SystemEvent::BotAttach { by: None, .. }
                 | SystemEvent::BotDetach { by: None, .. }
@@ -171,8 +173,8 @@ proptest! {
     }
 
     #[test]
-    fn each_slot_has_one_holder_and_each_bot_one_slot(mutable: bool, attempts in attempts()) {
-        for Step { after, .. } in play(mutable, &attempts) {
+    fn each_slot_has_one_holder_and_each_bot_one_slot(options in options(), attempts in attempts()) {
+        for Step { after, .. } in play(options, &attempts) {
             let channel = &*after.composition;
             let mut seated_bots = BTreeMap::new();
             for (slot_id, slot) in channel.slots() {
@@ -197,9 +199,9 @@ proptest! {
     }
 
     #[test]
-    fn tenure_numbers_only_grow_and_each_invite_is_redeemed_once(mutable: bool, attempts in attempts()) {
+    fn tenure_numbers_only_grow_and_each_invite_is_redeemed_once(options in options(), attempts in attempts()) {
         let mut redeemed = HashSet::new();
-        for step in play(mutable, &attempts) {
+        for step in play(options, &attempts) {
             let joined = match step.event() {
                 Some(SystemEvent::MemberJoin { slot_id, .. }) => Some(slot_id),
                 _ => None,
@@ -221,8 +223,8 @@ proptest! {
     }
 
     #[test]
-    fn only_the_owner_demotes_or_removes_the_owners_seat(mutable: bool, attempts in attempts()) {
-        for step in play(mutable, &attempts) {
+    fn only_the_owner_demotes_or_removes_the_owners_seat(options in options(), attempts in attempts()) {
+        for step in play(options, &attempts) {
             let (before, after) = (&*step.before.composition, &*step.after.composition);
             for (slot_id, slot) in before.slots().filter(|(slot_id, _)| owns(before, *slot_id)) {
                 let now = after.slot(slot_id).expect("slots stay");
@@ -243,8 +245,8 @@ proptest! {
     }
 
     #[test]
-    fn after_the_request_to_close_only_hooks_append_entries_and_nothing_after_the_close(mutable: bool, attempts in attempts()) {
-        for step in play(mutable, &attempts) {
+    fn after_the_request_to_close_only_hooks_append_entries_and_nothing_after_the_close(options in options(), attempts in attempts()) {
+        for step in play(options, &attempts) {
             let before = &step.before.composition;
             prop_assert!(before.closed.is_none(), "nothing follows the last entry");
             let Some(request) = before.close_requested else { continue };
@@ -253,7 +255,7 @@ proptest! {
                 Some(SystemEvent::Closed {} | SystemEvent::OperatorStopped {} | SystemEvent::BotRuntime { .. }) => continue,
                 None => prop_assert!(matches!(envelope.sender, Sender::Bot(_))),
                 Some(SystemEvent::BotRan { .. } | SystemEvent::BotSkipped { .. } | SystemEvent::BotError { .. }
-                    | SystemEvent::SeatsHeld { .. } | SystemEvent::SeatsReleased { .. }
+                    | SystemEvent::SeatsHeld { .. } | SystemEvent::SeatsReleased { .. } | SystemEvent::EntropyOpened { .. }
                     | SystemEvent::BotDetach { by: None, .. }) => {}
                 Some(other) => prop_assert!(false, "{other:?}"),
             }
@@ -263,11 +265,11 @@ proptest! {
     }
 
     #[test]
-    fn bots_of_a_sealed_channel_do_not_change(mutable: bool, attempts in attempts()) {
-        for step in play(mutable, &attempts) {
+    fn bots_of_a_sealed_channel_do_not_change(options in options(), attempts in attempts()) {
+        for step in play(options, &attempts) {
             let (before, after) = (&*step.before.composition, &*step.after.composition);
             let seated = before.slots.iter().filter(|slot| slot.tenure > 0).count();
-            prop_assert_eq!(before.is_sealed(), !before.mutable && seated >= 2);
+            prop_assert_eq!(before.is_sealed(), before.bots_change == BotsChange::Never && seated >= 2);
             let ids = |channel: &Composition| channel.bots.iter().map(|bot| bot.bot_id.clone()).collect::<Vec<_>>();
             if !before.is_sealed() || ids(before) == ids(after) {
                 continue;
@@ -280,28 +282,28 @@ proptest! {
     }
 
     #[test]
-    fn due_is_the_last_entry_that_starts_a_hook(mutable: bool, attempts in attempts()) {
-        let steps = play(mutable, &attempts);
+    fn due_is_the_last_entry_that_starts_a_hook(options in options(), attempts in attempts()) {
+        let steps = play(options, &attempts);
         let Some(Step { after: state, .. }) = steps.last() else { return Ok(()) };
         let open = |entry: &&Entry| state.composition.close_requested.is_none_or(|request| entry.id() <= request);
         for (bot, head) in state.bots() {
-            let mut entries = steps.iter().map(|step| &step.entry).filter(open);
-            let last = entries.rfind(|entry| !plan(bot, entry).is_empty());
-            prop_assert_eq!(head.due, last.map_or(0, Entry::id));
+            let mut steps = steps.iter().filter(|step| open(&&step.entry));
+            let last = steps.rfind(|step| !plan(&step.after.composition, bot, &step.entry).is_empty());
+            prop_assert_eq!(head.due, last.map_or(0, |step| step.entry.id()));
         }
     }
 
     #[test]
-    fn each_relevant_entry_starts_each_hook_of_a_bot_once(mutable: bool, attempts in attempts()) {
-        let steps = play(mutable, &attempts);
+    fn each_relevant_entry_starts_each_hook_of_a_bot_once(options in options(), attempts in attempts()) {
+        let steps = play(options, &attempts);
         let Some(Step { after: state, .. }) = steps.last() else { return Ok(()) };
         for bot in &state.composition.bots {
-            let all = Bot { hooks: vec![Hook::OnInit, Hook::OnJoin, Hook::OnLeave, Hook::OnMessage, Hook::OnPrivateMessage, Hook::OnTimer, Hook::OnClose], ..bot.clone() };
+            let all = Bot { hooks: HOOKS.to_vec(), ..bot.clone() };
             let (mut inits, mut present) = (0, BTreeSet::new());
             for step in &steps {
-                let calls = plan(&all, &step.entry);
+                let calls = plan(&step.after.composition, &all, &step.entry);
                 let defined: Vec<_> = calls.iter().copied().filter(|call| bot.hooks.contains(&call.hook())).collect();
-                prop_assert_eq!(plan(bot, &step.entry), defined);
+                prop_assert_eq!(plan(&step.after.composition, bot, &step.entry), defined);
                 prop_assert!(calls.is_empty() || step.entry.id() >= bot.attached);
                 prop_assert!(calls.is_empty() || step.entry.envelope.sender != Sender::Bot(bot.bot_id.clone()));
                 for call in calls {
@@ -309,6 +311,11 @@ proptest! {
                         HookCall::Init => inits += 1,
                         HookCall::Join(slot_id) => prop_assert!(present.insert(slot_id), "{} joined twice", slot_id),
                         HookCall::Leave(slot_id) => prop_assert!(present.remove(&slot_id), "{} left twice", slot_id),
+                        HookCall::Ready => prop_assert_eq!(step.after.composition.ready, Some(step.entry.id())),
+                        HookCall::Start => {
+                            let opened = matches!(step.event(), Some(SystemEvent::EntropyOpened { bot_id, .. }) if bot_id == bot.bot_id);
+                            prop_assert!(opened);
+                        }
                         HookCall::Message => prop_assert!(step.entry.envelope.to_slot.is_none()),
                         HookCall::PrivateMessage(from) => {
                             prop_assert_eq!(step.entry.envelope.to_slot, Some(bot.slot_id));
@@ -331,8 +338,50 @@ proptest! {
     }
 
     #[test]
-    fn a_timer_fires_once_when_it_is_due_and_before_members_act(mutable: bool, attempts in attempts()) {
-        for step in play(mutable, &attempts) {
+    fn where_terms_are_required_only_seats_that_accepted_the_present_ones_post(options in options(), attempts in attempts()) {
+        // The slots whose players have accepted the terms, as the log says.
+        let mut accepted = BTreeSet::new();
+        for step in play(options, &attempts) {
+            if let Sender::Slot(slot_id) = step.entry.envelope.sender {
+                prop_assert!(!options.require_terms || accepted.contains(&slot_id));
+            }
+            match step.event() {
+                Some(SystemEvent::TermsAccepted { slot_id, terms_hash }) => {
+                    prop_assert_eq!(terms_hash, Terms::of(&step.before.composition).hash());
+                    prop_assert!(holder(&step.before.composition, slot_id).is_some());
+                    accepted.insert(slot_id);
+                }
+                Some(SystemEvent::MemberLeave { slot_id, .. } | SystemEvent::MemberKick { slot_id, .. }) => {
+                    accepted.remove(&slot_id);
+                }
+                _ => {}
+            }
+            if Terms::of(&step.before.composition) != Terms::of(&step.after.composition) {
+                accepted.clear();
+            }
+            let shown = step.after.composition.slots().filter(|(_, slot)| slot.accepted);
+            prop_assert_eq!(&shown.map(|(slot_id, _)| slot_id).collect::<BTreeSet<_>>(), &accepted);
+        }
+    }
+
+    #[test]
+    fn a_channel_gets_ready_once_for_each_change_of_its_bots(options in options(), attempts in attempts()) {
+        let mut was_ready = false;
+        for step in play(options, &attempts) {
+            let (before, after) = (&step.before.composition, &step.after.composition);
+            was_ready &= before.bots == after.bots || before.bots.len() == after.bots.len();
+            let mut seats = after.slots.iter().filter(|slot| slot.kind == SlotKind::Invite && !slot.closed).peekable();
+            let complete = seats.peek().is_some()
+                && after.close_requested.is_none()
+                && seats.all(|slot| slot.has_player() && (slot.accepted || !options.require_terms));
+            prop_assert_eq!(after.ready == Some(step.entry.id()), complete && !was_ready, "{:?}", step.entry);
+            was_ready |= complete;
+        }
+    }
+
+    #[test]
+    fn a_timer_fires_once_when_it_is_due_and_before_members_act(options in options(), attempts in attempts()) {
+        for step in play(options, &attempts) {
             let now = step.entry.envelope.ts;
             let by_member = match (&step.entry.envelope.sender, step.event()) {
                 (Sender::Slot(_), _) => true,
@@ -355,8 +404,8 @@ proptest! {
     }
 
     #[test]
-    fn while_seats_are_held_nobody_is_kicked_and_no_bot_changed(mutable: bool, attempts in attempts()) {
-        for step in play(mutable, &attempts) {
+    fn while_seats_are_held_nobody_is_kicked_and_no_bot_changed(options in options(), attempts in attempts()) {
+        for step in play(options, &attempts) {
             if step.before.seats_held_until(step.entry.envelope.ts).is_none() {
                 continue;
             }
@@ -368,8 +417,8 @@ proptest! {
     }
 
     #[test]
-    fn replaying_the_serialized_log_leads_to_the_same_state(mutable: bool, attempts in attempts()) {
-        let steps = play(mutable, &attempts);
+    fn replaying_the_serialized_log_leads_to_the_same_state(options in options(), attempts in attempts()) {
+        let steps = play(options, &attempts);
         let Some(Step { after: state, .. }) = steps.last() else { return Ok(()) };
         let read = steps.iter().map(|step| {
             let text = serde_json::to_string(&step.entry).unwrap();
@@ -385,8 +434,8 @@ proptest! {
     }
 
     #[test]
-    fn missing_bodies_do_not_change_the_state(mutable: bool, attempts in attempts()) {
-        let steps = play(mutable, &attempts);
+    fn missing_bodies_do_not_change_the_state(options in options(), attempts in attempts()) {
+        let steps = play(options, &attempts);
         let Some(Step { after: state, .. }) = steps.last() else { return Ok(()) };
         let without_bodies = steps.iter().map(|step| {
             let mut entry = step.entry.clone();
@@ -399,8 +448,8 @@ proptest! {
     }
 
     #[test]
-    fn a_flipped_bit_changes_the_leaf_and_the_root(mutable: bool, attempts in attempts(), at: prop::sample::Index, bit in 0..8_u32) {
-        let steps = play(mutable, &attempts);
+    fn a_flipped_bit_changes_the_leaf_and_the_root(options in options(), attempts in attempts(), at: prop::sample::Index, bit in 0..8_u32) {
+        let steps = play(options, &attempts);
         let Step { before, entry, after } = at.get(&steps);
         let mut bytes = entry.envelope.canonical_bytes();
         let place = at.index(bytes.len());
@@ -416,7 +465,8 @@ proptest! {
 /// Only the Merkle frontier grows with the log, and only logarithmically.
 #[test]
 fn the_state_does_not_grow_with_the_log() {
-    let mut state = evolve(empty(), &opening(&empty(), false));
+    let mut state =
+        evolve(empty(), &opening(&empty(), Options { bots_change: BotsChange::Never, require_terms: false }));
     let join =
         SystemEvent::MemberJoin { slot_id: SlotId::at(1), label: "slot".to_owned(), player: player(0), entropy: None };
     let system = |state: &ChannelState, event: &SystemEvent| {
@@ -442,9 +492,10 @@ fn attempts_reach_every_rule() {
     let mut runner = TestRunner::deterministic();
     let mut seen: BTreeMap<String, usize> = BTreeMap::new();
     let mut count = |what: &str| *seen.entry(what.to_owned()).or_default() += 1;
-    for case in 0..700 {
+    for case in 0..1_200 {
         let attempts = attempts().new_tree(&mut runner).expect("a sequence").current();
-        for step in play(case % 2 == 0, &attempts) {
+        let bots_change = if case % 2 == 0 { BotsChange::Owner } else { BotsChange::Never };
+        for step in play(Options { bots_change, require_terms: case % 3 == 0 }, &attempts) {
             match &step.entry.envelope.sender {
                 Sender::System => {
                     let body: serde_json::Value = step.entry.body().expect("a body").parse().expect("JSON");
@@ -463,9 +514,12 @@ fn attempts_reach_every_rule() {
             if step.after.composition.slots.iter().any(|slot| slot.tenure > 1) {
                 count("a second tenure");
             }
+            if step.after.composition.ready == Some(step.entry.id()) {
+                count(if step.after.composition.require_terms { "ready with accepted terms" } else { "ready" });
+            }
         }
     }
     let rare: Vec<_> = seen.iter().filter(|(_, times)| **times < 20).collect();
     assert!(rare.is_empty(), "{rare:?}");
-    assert_eq!(seen.len(), 24 + 6, "{seen:?}");
+    assert_eq!(seen.len(), 26 + 8, "{seen:?}");
 }

@@ -103,6 +103,7 @@ fn every_entry_type_has_a_vector() {
             SystemEvent::BotManifest { .. } => "bot:manifest",
             SystemEvent::BotDetach { .. } => "bot:detach",
             SystemEvent::MemberJoin { .. } => "member:join",
+            SystemEvent::TermsAccepted { .. } => "terms:accepted",
             SystemEvent::MemberRejoin { .. } => "member:rejoin",
             SystemEvent::MemberLeave { .. } => "member:leave",
             SystemEvent::MemberKick { .. } => "member:kick",
@@ -157,6 +158,7 @@ fn every_entry_type_has_a_vector() {
         "seed:reveal",
         "set_admin_applied",
         "signed",
+        "terms:accepted",
         "timer",
         "yield_slot_applied",
     ];

@@ -55,7 +55,8 @@ pub(crate) fn status(error: &Error) -> StatusCode {
         | ErrorCode::SeatAmbiguous
         | ErrorCode::Conflict
         | ErrorCode::ChannelClosed
-        | ErrorCode::SeatsHeld => StatusCode::CONFLICT,
+        | ErrorCode::SeatsHeld
+        | ErrorCode::TermsNotAccepted => StatusCode::CONFLICT,
         ErrorCode::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         ErrorCode::BotRejected | ErrorCode::BadOp => StatusCode::UNPROCESSABLE_ENTITY,
         ErrorCode::RateLimit => StatusCode::TOO_MANY_REQUESTS,

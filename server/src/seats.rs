@@ -49,7 +49,7 @@ impl Seats {
 /// Returns whether the reply to a request may contain a seat that the caller took.
 pub(crate) fn may_take_seat(request: &Request) -> bool {
     match request {
-        Request::JoinChannel(_) => true,
+        Request::JoinChannel(args) => args.preview != Some(true),
         Request::CreateChannel(args) => args.join_as.is_some(),
         _ => false,
     }

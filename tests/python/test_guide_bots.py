@@ -76,7 +76,7 @@ class GuideBotsTest(unittest.IsolatedAsyncioTestCase):
         self.assertNotIn("bot_errors", created)
         [bot] = created["bots"]
         self.assertEqual(bot["code_hash"], code_hash(source))
-        self.assertEqual(check_code(alice.messages, bot["bot_id"], await alice.read_code()), code_hash(source))
+        self.assertEqual(check_code(await alice.read_log(), bot["bot_id"], await alice.read_code()), code_hash(source))
         for kind, text, expected in EXERCISES[name]:
             seen = len(alice.messages)
             if kind == "dm":

@@ -19,7 +19,7 @@ class LongSourceTest(unittest.IsolatedAsyncioTestCase):
             self.assertLess(first["next_offset"], len(SOURCE.encode()))
             source = await alice.read_code()
             self.assertEqual(source, SOURCE)
-            check_code(alice.messages, alice.referee, source)
+            check_code(await alice.read_log(), alice.referee, source)
 
 
 if __name__ == "__main__":

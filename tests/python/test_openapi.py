@@ -59,7 +59,7 @@ class OpenApiTest(unittest.IsolatedAsyncioTestCase):
 
     async def test_every_reply_matches_its_schema(self):
         created = self.call("/create_channel", {"name": "Game", "slots": ["bot:it", "invite:alice", "invite:bob", "invite:carol"],
-                                               "bot_preset": "GuessBot", "join_as": "alice", "mutable": True})
+                                               "bot_preset": "GuessBot", "join_as": "alice", "bots_change": "owner"})
         self.call("/create_channel", {"name": "Broken", "slots": ["bot:it"], "bot_code": "import os"})
         channel = {"channel_id": created["channel_id"]}
         self.call("/join_channel", {"invite_code": created["invites"][0], "entropy": "of my own"})

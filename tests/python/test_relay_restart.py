@@ -32,9 +32,9 @@ class Judgements:
 
 
 class RelayRestartTest(unittest.IsolatedAsyncioTestCase):
-    def assert_complete(self, alice, bob):
+    async def assert_complete(self, alice, bob):
         """Checks that every move is in the log once, was judged once, and that both players have the same log."""
-        self.assertEqual(alice.messages, bob.messages)
+        self.assertEqual(await alice.read_log(), await bob.read_log())
         ids = [message["id"] for message in alice.messages]
         self.assertEqual(ids, sorted(set(ids)))
         moves = [(message["sender"], message["body"]["text"]) for message in alice.messages
@@ -61,8 +61,8 @@ class RelayRestartTest(unittest.IsolatedAsyncioTestCase):
                     restarts += 1
                 await game
                 self.assertGreaterEqual(restarts, 1)
-                self.assert_complete(alice, bob)
-                check_code(bob.messages, bob.referee, await bob.read_code())
+                await self.assert_complete(alice, bob)
+                check_code(await bob.read_log(), bob.referee, await bob.read_code())
                 self.assertEqual(check_game(bob.messages, bob.referee).guesses, len(alice.referee_posts("judge")))
                 # Both processes use one token; each still acts for its own seat.
                 self.assertEqual((alice.slot_id, bob.slot_id), ("s1", "s2"))
@@ -88,7 +88,7 @@ class RelayRestartTest(unittest.IsolatedAsyncioTestCase):
                 await relay.start()
                 await asyncio.gather(move, waiting)
                 await play_to_the_end(alice, bob)
-                self.assert_complete(alice, bob)
+                await self.assert_complete(alice, bob)
 
 
 if __name__ == "__main__":

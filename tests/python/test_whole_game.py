@@ -20,7 +20,7 @@ class WholeGameTest(unittest.IsolatedAsyncioTestCase):
         await start_guessing_game(host, guest)
         await play_to_the_end(host, guest)
         for player in (host, guest):
-            check_code(player.messages, player.referee, await player.read_code())
+            check_code(await player.read_log(), player.referee, await player.read_code())
             proof = check_game(player.messages, player.referee)
             self.assertGreaterEqual(proof.guesses, 1)
         # There were no private messages, so both received the same log.

@@ -20,6 +20,7 @@ class Effects:
         self.seats_before = self.seats = call["seats"]
         self.commitments_before = self.commitments = call["kept"]
         self._seats = None
+        self._hook = call["hook"]
         self._may_hold_seats = call["may_hold_seats"]
         self.stream = stream
         self.texts = []
@@ -100,9 +101,10 @@ class Effects:
 
     def start(self):
         self._check_open()
+        if self._hook == "on_start":
+            raise RuntimeError("this hook is the answer to ctx.start(); call it again in a later hook")
         if self.stream.start():
             self.texts.append('{"start":{}}')
-        return list(self.stream.contributors)
 
     def reveal(self):
         self._check_open()
@@ -208,11 +210,11 @@ class Context:
         self._effects.timer(name, seconds)
 
     def start(self):
-        """Opens the fair keystream: from now on, random draws also depend on the players' entropy.
+        """Asks for the players' randomness; `on_start(contributors, missing)` is called once it is there.
 
-        Returns the slots whose players contributed. Does nothing if it is open already.
+        From `on_start` on, random draws depend on it, too, until `reveal`. While a request is pending, this does nothing.
         """
-        return self._effects.start()
+        self._effects.start()
 
     def reveal(self):
         """Publishes the seed of all draws so far, and switches to the next seed."""

@@ -8,7 +8,7 @@ from multiplayer import identity, modules, names
 from multiplayer.guards import guarded_getattr, guarded_write
 from multiplayer.policy import Rejected, compile_bot
 
-HOOKS = ("on_init", "on_join", "on_leave", "on_message", "on_private_message", "on_timer", "on_close")
+HOOKS = ("on_init", "on_join", "on_leave", "on_ready", "on_start", "on_message", "on_private_message", "on_timer", "on_close")
 
 
 class Program:

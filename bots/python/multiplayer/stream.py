@@ -1,7 +1,7 @@
 """The keystream from which a bot draws randomness: a function of the log, so that draws can be replayed.
 
 It consists of HMAC-SHA256 under a key of the numbers 0, 1, 2, ..., each as 8 bytes, big-endian. The relay supplies
-the key and the position; `ctx.start()` and `ctx.reveal()` switch to another key.
+the key and the position. `ctx.reveal()` switches to another key; so does `ctx.start()`, but only when `on_start` is called.
 """
 
 import hmac
@@ -22,31 +22,28 @@ class Stream:
     def __init__(self, settings):
         self._settings = settings
         self.epoch = settings["epoch"]
-        self.contributors = settings["open"]
+        self.is_open = settings["open"]
+        self.is_starting = settings["starting"]
         self.drawn = []
         self._use(settings["key"], settings["position"])
 
-    @property
-    def is_open(self):
-        return self.contributors is not None
-
     def start(self):
-        """Opens the stream; returns False if it is open already."""
-        if self.is_open:
+        """Asks for the players' randomness; returns False if that has been asked for already."""
+        if self.is_starting:
             return False
-        self._end_range()
-        self.contributors = self._settings["seated"]
-        self._use(self._settings["start_key" if self.epoch == self._settings["epoch"] else "next_start_key"], 0)
+        self.is_starting = True
         return True
 
     def reveal(self):
+        if self.is_starting:
+            raise RuntimeError("ctx.start() has not been answered yet; reveal the seed in on_start or later")
         if self.epoch != self._settings["epoch"]:
             raise RuntimeError("a hook can reveal only one seed")
         if self._settings["last"]:
             raise RuntimeError("the bot has revealed all of its seeds; attach the bot again")
         self._end_range()
         self.epoch += 1
-        self.contributors = None
+        self.is_open = False
         self._use(self._settings["next_key"], 0)
 
     def take(self, count):

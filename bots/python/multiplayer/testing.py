@@ -33,7 +33,7 @@ from multiplayer.worker import Worker
 # Values of a body's `type` that only the relay may use; protocol/src/event.rs declares them.
 RESERVED_TYPES = """
     channel:created bots_announced bot:attach bot:manifest bot:detach bot:ran bot:skipped bot:runtime bot:error
-    member:join member:rejoin member:leave member:kick entropy:open seed:reveal timer seats:held seats:released
+    member:join member:rejoin member:leave member:kick terms:accepted entropy:open seed:reveal timer seats:held seats:released
     rename_applied set_admin_applied yield_slot_applied new_invite_applied close_slot_applied close_requested
     close_applied operator:stopped
 """.split()
@@ -89,7 +89,8 @@ class Channel:
         self._seats = {}  # slot id -> dict, of the current tenures
         self._timers = {}  # name -> (due in ms, number)
         self._timers_set = 0
-        self._stream = {"epoch": 0, "open": None, "position": 0}
+        self._stream = {"epoch": 0, "open": None, "starting": None, "position": 0}
+        self._was_ready = False
         self._closed = False
         source = pathlib.Path(bot).read_text(encoding="utf-8")
         workspace = tempfile.mkdtemp(prefix="multiplayer-")
@@ -100,6 +101,7 @@ class Channel:
         self._hooks = inspected["hooks"]
         self._entries = 3  # after channel:created, bot:attach and bot:manifest
         self._run("on_init")
+        self._answer_start()
 
     # What players do
 
@@ -113,6 +115,10 @@ class Channel:
                 raise ValueError(f"{player} is already seated")
             self._slots[slot_id]["tenure"] = self._next_entry()
             sent += self._run("on_join", slot_id, may_hold_seats=True)
+            if not self._was_ready and all(slot["tenure"] is not None for slot in self._slots.values()):
+                self._was_ready = True
+                sent += self._run("on_ready", may_hold_seats=True)
+            sent += self._answer_start()
         return sent
 
     def leave(self, player):
@@ -122,9 +128,10 @@ class Channel:
         self._slots[slot_id]["tenure"] = None
         self._next_entry()
         try:
-            return self._run("on_leave", slot_id, leaving=slot_id)
+            sent = self._run("on_leave", slot_id, leaving=slot_id)
         finally:
             self._seats.pop(slot_id, None)
+        return sent + self._answer_start()
 
     def post(self, player, text, data=None, kind="user"):
         """Posts a message to everybody: `post_message(body=text, data=data)`."""
@@ -135,7 +142,7 @@ class Channel:
         message = {"id": entry, "channel_id": self.channel_id, "sender": slot_id, "sender_label": slot["label"], "kind": kind,
                    "body": _body(text, data), "ts": moment.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
                    "to_slot": None, "tenure": slot["tenure"]}
-        return self._run("on_message", message, may_hold_seats=True)
+        return self._run("on_message", message, may_hold_seats=True) + self._answer_start()
 
     def dm(self, player, text, data=None):
         """Sends the bot a private message: `dm_bot(message=text, data=data)`."""
@@ -143,7 +150,7 @@ class Channel:
         slot_id = self._seated(player)
         self._next_entry()
         message = _body(text, data) | {"tenure": self._slots[slot_id]["tenure"]}
-        return self._run("on_private_message", slot_id, message, may_hold_seats=True)
+        return self._run("on_private_message", slot_id, message, may_hold_seats=True) + self._answer_start()
 
     def advance(self, seconds):
         """Lets time pass, and fires each timer that becomes due at its time."""
@@ -156,7 +163,7 @@ class Channel:
             self.now = max(self.now, due / 1000)
             del self._timers[name]
             self._next_entry()
-            sent += self._run("on_timer", name)
+            sent += self._run("on_timer", name) + self._answer_start()
         self.now = end / 1000
         return sent
 
@@ -235,10 +242,22 @@ class Channel:
         seats = {slot_id: self._seats.get(slot_id, {}) for slot_id in self._slots if slot_id in seated or slot_id == leaving}
         call = {"hook": hook, "channel_id": self.channel_id, "bot_id": self.bot_id, "now_ms": self._now_ms(), "state": self._state,
                 "seats": json.dumps(seats), "may_hold_seats": may_hold_seats, "kept": self._kept, "players": players, "slots": slots,
-                "stream": self._keystream(list(seated)), "env": self._env, "args": list(args)}
+                "stream": self._keystream(), "env": self._env, "args": list(args)}
         done = self._worker.hook(call)
         self._check_effects(hook, done["effects"])
         return self._apply(done, list(seated))
+
+    def _answer_start(self):
+        """Opens the draw that the bot has asked for with `ctx.start()`, if it has, and calls `on_start`."""
+        position = self._stream
+        if position["starting"] is None:
+            return []
+        if position["open"] is None:
+            position = position | {"open": position["starting"], "position": 0}
+        self._stream = position | {"starting": None}
+        contributors = [slot_id for slot_id, _ in position["open"]]
+        missing = [slot_id for slot_id, slot in self._slots.items() if slot["tenure"] is not None and slot_id not in contributors]
+        return self._run("on_start", contributors, missing)
 
     def _check_effects(self, hook, effects):
         """Refuses what the relay refuses of a worker's report."""
@@ -265,10 +284,10 @@ class Channel:
                 if effect["after_ms"] is not None:
                     self._timers_set += 1
                     self._timers[effect["name"]] = (self._now_ms() + effect["after_ms"], self._timers_set)
-            elif kind == "start" and position["open"] is None:
-                position = {"epoch": position["epoch"], "open": self._entropy(seated), "position": 0}
+            elif kind == "start":
+                position = position | {"starting": self._entropy(seated)}
             elif kind == "reveal":
-                position = {"epoch": position["epoch"] + 1, "open": None, "position": 0}
+                position = {"epoch": position["epoch"] + 1, "open": None, "starting": None, "position": 0}
             self._entries += kind != "timer"
         for drawn in done["drawn"]:
             if (drawn["epoch"], drawn["open"]) == (position["epoch"], position["open"] is not None):
@@ -288,12 +307,11 @@ class Channel:
         """The entropy of seated players: [slot id, entropy as hex]."""
         return [[slot_id, self._hmac("entropy", slot_id, self._slots[slot_id]["tenure"]).hex()] for slot_id in seated]
 
-    def _keystream(self, seated):
-        position, entropy = self._stream, self._entropy(seated)
+    def _keystream(self):
+        position = self._stream
         epoch, opened = position["epoch"], position["open"]
-        return {"epoch": epoch, "last": False, "open": None if opened is None else [slot_id for slot_id, _ in opened],
-                "position": position["position"], "seated": seated, "key": self._key(epoch, opened), "start_key": self._key(epoch, entropy),
-                "next_key": self._key(epoch + 1, None), "next_start_key": self._key(epoch + 1, entropy)}
+        return {"epoch": epoch, "last": False, "open": opened is not None, "starting": position["starting"] is not None,
+                "position": position["position"], "key": self._key(epoch, opened), "next_key": self._key(epoch + 1, None)}
 
     def _key(self, epoch, opened):
         return self._hmac("stream", epoch, opened).hex()

@@ -1,32 +1,35 @@
 """BlackjackBot: a blackjack dealer who can't choose the cards, and proves it after each round.
 
-1. For each round the bot shuffles a new shoe, with the players' own randomness in the draw
-   (`ctx.start()`), and posts one commitment to the order of all cards, before the first is dealt:
+1. For each round the bot asks for the players' own randomness (`ctx.start()`), shuffles a new shoe with it (`on_start`),
+   and posts one commitment to the order of all cards, before the first is dealt:
 
        commitment = sha256(text + "|" + salt)      text = the shoe as JSON: ["4H","KD",...]
 
    From then on no card can be changed.
 2. Cards are dealt from the front of the shoe. Each card shown has its place in the shoe, from 0.
-3. The dealer's second card, the hole card, stays face down until the dealer plays. It has a
-   commitment of its own, to [place, card]; when it is turned over, its text and salt are posted.
-4. After each round the whole shoe is opened, including the cards that were not dealt. Check that it
-   matches the commitment, that it consists of `decks` whole decks, and that each card shown lies
-   at its place. If the channel is closed during a round, open hands stand, and the round ends so.
+3. The dealer's second card, the hole card, stays face down until the dealer plays. It has a commitment of its own, to
+   [place, card]; when it is turned over, its text and salt are posted.
+4. After each round the whole shoe is opened, including the cards that were not dealt. Check that it matches the commitment,
+   that it consists of `decks` whole decks, and that each card shown lies at its place. If the channel is closed during a
+   round, open hands stand, and the round ends so.
 5. Then the seed is revealed, so that anybody can replay the shuffle itself.
 
 The dealer's rules, which nobody can change during a game:
 
-- The dealer draws to 16 and stands on 17; on a soft 17 (an ace counted as 11) it stands too, or draws if
-  `hit_soft_17` is set. With an ace or a ten up it looks for blackjack before anybody plays.
+- The dealer draws to 16 and stands on 17; on a soft 17 (an ace counted as 11) it stands too, or draws if `hit_soft_17` is
+  set. With an ace or a ten up it looks for blackjack before anybody plays.
 - Blackjack pays 3:2, other wins 1:1, a tie returns the bet. Bets are even, so that 3:2 is whole.
-- Hit, stand; double on any first two cards, for one more card; split two cards of one rank,
-  once: split aces get one card each; doubling after a split is allowed; 21 after a split is no
-  blackjack. No insurance, no surrender. A hand of 21 stands by itself.
+- Hit, stand; double on any first two cards, for one more card; split two cards of one rank, once: split aces get one card
+  each; doubling after a split is allowed; 21 after a split is no blackjack. No insurance, no surrender. A hand of 21 stands
+  by itself.
 - While a round runs, the bot holds the seats: nobody can be kicked.
 
+Turns are numbered: `turn_id` is 1, 2, 3, ... All bets of a round are one turn. A move may name its turn, as data such as
+{"bet": 50, "turn_id": 1}. If that is not the present turn, the move does not count.
 Chips are points, without any value outside of this channel.
 """
 
+import datetime
 import re
 import secrets
 
@@ -47,13 +50,14 @@ class BlackjackBot:
         # has 340. So one deck is enough for five players who all split, and two decks for more than seven.
         self.places = 5 if self.params["decks"] == 1 else 7
         self.state = ctx.get_state() or {
-            "phase": "betting",  # then "playing", then "betting" for the next round ...
+            "phase": "betting",  # then "dealing", "playing", then "betting" for the next round ...
             "round": 0,
             "seated": [],  # slot ids of everyone here, in the order they joined
             "chips": {},  # by slot id
             "bets": {},  # for the next round
             "hands": [],  # {player, cards: places in the shoe, bet, split, doubled, over, gone}
             "turn": None,  # index of the hand that plays
+            "turn_id": 1,  # number of the current turn; all bets of a round are one
             "due": None,  # when the turn's time is up
             "dealer": [],  # places of the dealer's cards: the first is up, the second is the hole card
             "shoe": [],  # secret until the round is over
@@ -81,7 +85,7 @@ class BlackjackBot:
         if player_id not in state["seated"]:
             state["seated"].append(player_id)
             state["chips"][player_id] = self.params["chips"]
-            self.say("player_joined", player=player_id, chips=self.params["chips"],
+            self.say("player_joined", player=player_id, chips=self.params["chips"], **self.offer(),
                      text=f"{self.name(player_id)} joins with {self.params['chips']} chips.")
             self.remember()
 
@@ -92,11 +96,11 @@ class BlackjackBot:
         state["seated"].remove(player_id)
         del state["chips"][player_id]
         state["bets"].pop(player_id, None)
-        self.say("player_left", player=player_id, text=f"{self.name(player_id)} leaves. Open hands stand.")
+        self.say("player_left", player=player_id, **self.offer(), text=f"{self.name(player_id)} leaves. Open hands stand.")
         for each in state["hands"]:
             if each["player"] == player_id:
                 each.update(over=True, gone=True)
-        if state["phase"] == "playing":
+        if state["phase"] == "playing" and state["hands"][state["turn"]]["over"]:
             self.go_on()
         elif state["bets"]:
             self.deal_if_all_have_bet()
@@ -106,19 +110,19 @@ class BlackjackBot:
         player = msg["sender"]
         if msg["kind"] != "user" or player not in self.state["seated"]:
             return
-        action, value = read(msg["body"] or {})
-        if action == "bet":
-            self.bet(player, value)
-        elif action == "deal":
-            self.deal_now(player)
-        elif action == "rebuy":
-            self.rebuy(player)
-        elif action in MOVES:
-            self.move(player, action)
-        elif action in ("!status", "!help"):
+        body = msg["body"] or {}
+        action, value = read(body)
+        if action in ("!status", "!help"):
             self.ctx.post("bot", self.status() if action == "!status" else self.help())
-        else:
+        elif action not in (*MOVES, "bet", "deal", "rebuy"):
             return  # conversation
+        elif self.is_in_time(player, body.get("turn_id")):
+            if action == "bet":
+                self.bet(player, value)
+            elif action in MOVES:
+                self.move(player, action)
+            else:
+                self.deal_now(player) if action == "deal" else self.rebuy(player)
         self.remember()
 
     def on_private_message(self, slot_id, msg):
@@ -156,16 +160,27 @@ class BlackjackBot:
         if player not in state["bets"] and len(state["bets"]) == self.places:
             return self.violation(player, "TABLE_FULL", f"{self.places} players have bet already. Bet in the next round.")
         state["bets"][player] = amount
-        waiting = [seat for seat in state["seated"] if seat not in state["bets"]]
-        self.say("bet", player=player, amount=amount, waiting_for=waiting,
-                 text=f"{self.name(player)} bets {amount}."
-                      + (f" Waiting for {self.names(waiting)}; `deal` starts without them." if waiting else ""))
+        offer = self.offer()
+        self.say("bet", player=player, amount=amount, **offer, text=f"{self.name(player)} bets {amount}." + (
+            f" Waiting for {self.names(offer['turn'])}; `deal` starts without them." if offer else ""))
         self.deal_if_all_have_bet()
+
+    def offer(self):
+        """Returns the fields of a post that ask for bets; none if there is nobody to ask."""
+        state, low = self.state, self.params["min_bet"]
+        waiting = [seat for seat in state["seated"] if seat not in state["bets"]]
+        if state["phase"] != "betting" or not waiting or len(state["bets"]) == self.places:
+            return {}
+        chips = [state["chips"][seat] for seat in waiting if state["chips"][seat] >= low]
+        actions = [f"bet {low * n}" for n in (1, 2, 5, 10) if chips and low * n <= min(self.params["max_bet"], *chips)]
+        if len(chips) < len(waiting):
+            actions.append("rebuy")
+        return {"turn": waiting, "turn_id": state["turn_id"], "actions": actions}
 
     def deal_if_all_have_bet(self):
         bets, seated = self.state["bets"], self.state["seated"]
         if len(bets) == self.places or all(seat in bets for seat in seated):
-            self.deal()
+            self.ask_for_randomness()
 
     def deal_now(self, player):
         if self.state["phase"] == "playing":
@@ -173,21 +188,36 @@ class BlackjackBot:
         elif player not in self.state["bets"]:
             self.violation(player, "NO_BET", "bet first.")
         else:
-            self.deal()
+            self.ask_for_randomness()
 
     def rebuy(self, player):
         plays = any(hand["player"] == player for hand in self.state["hands"])
         if self.state["chips"][player] >= self.params["min_bet"] or plays:
             return self.violation(player, "BAD_MOVE", "you get new chips when you have too few to bet.")
         self.state["chips"][player] = self.params["chips"]
-        self.say("rebuy", player=player, chips=self.params["chips"],
+        self.say("rebuy", player=player, chips=self.params["chips"], **self.offer(),
                  text=f"{self.name(player)} starts again with {self.params['chips']} chips.")
 
     # ---- The deal: shuffle and commit ------------------------------------------------
 
-    def deal(self):
+    def ask_for_randomness(self):
+        self.state["phase"] = "dealing"
+        self.hold_seats()
+        self.ctx.start()
+
+    def on_start(self, contributors, missing):
+        """Deals to those who have bet and are still here: players could leave while the request was pending."""
+        if self.state["bets"]:
+            self.deal(contributors, missing)
+        else:
+            self.state["phase"] = "betting"
+            self.release_seats()
+            self.reveal()  # so that the next shuffle begins with everybody who is seated then
+            self.say("deal_cancelled", **self.offer(), text="Nobody who has bet is left. Bets are open.")
+        self.remember()
+
+    def deal(self, contributors, missing):
         state = self.state
-        contributors = self.ctx.start()  # from now on, every draw uses the players' randomness
         shoe = [rank + suit for rank in RANKS for suit in SUITS] * self.params["decks"]
         for last in range(len(shoe) - 1, 0, -1):  # Fisher-Yates: every order is equally likely
             other = secrets.randbelow(last + 1)
@@ -199,12 +229,11 @@ class BlackjackBot:
                      hands=[hand(player, state["bets"][player]) for player in players], bets={})
         for player_hand in state["hands"]:
             state["chips"][player_hand["player"]] -= player_hand["bet"]
+        givers = (self.names(contributors) or "the relay only") + (f"; {self.names(missing)} gave none" if missing else "")
         self.say("round_start", round=state["round"], players=players, commitment=committed["commitment"],
-                 formula=committed["formula"], cards=len(shoe), entropy_from=contributors,
-                 text=f"Round {state['round']}: {self.names(players)}. The shoe of {len(shoe)} cards is shuffled. "
-                      f"Its commitment is {committed['commitment']}, so it can't be changed. Randomness in the shuffle from: "
-                      f"{self.names(contributors) or 'the relay only'}.")
-        self.hold_seats()
+                 formula=committed["formula"], cards=len(shoe), entropy_from=contributors, missing=missing,
+                 text=f"Round {state['round']}: {self.names(players)}. The shoe of {len(shoe)} cards is shuffled. Its commitment "
+                      f"is {committed['commitment']}, so it can't be changed. Randomness in the shuffle from: {givers}.")
         for _ in range(2):
             for player_hand in state["hands"]:
                 player_hand["cards"].append(self.draw())
@@ -226,13 +255,17 @@ class BlackjackBot:
     def hold_seats(self):
         """Protects the players from being kicked. Each valid move calls this; it renews the hold at most every 10 minutes."""
         state, now = self.state, self.ctx.now
-        seconds = min(LONGEST_HOLD, HOLD_SECONDS + (self.params["turn_seconds"] or 0) * len(state["hands"]))
+        seconds = min(LONGEST_HOLD, HOLD_SECONDS + (self.params["turn_seconds"] or 0) * len(state["hands"] or state["bets"]))
         if state["held_until"] is None or state["held_until"] - now < seconds - 600:
             try:
                 self.ctx.hold_seats(seconds)
                 state["held_until"] = now + seconds
             except RuntimeError:
                 pass  # only hooks of players may hold the seats; the next move does it
+
+    def release_seats(self):
+        self.state["held_until"] = None
+        self.ctx.release_seats()
 
     def draw(self):
         self.state["next"] += 1
@@ -310,12 +343,15 @@ class BlackjackBot:
             self.finish()
             return
         mine = state["hands"][state["turn"]]
+        state["turn_id"] += 1
+        moves, clock = [action for action in MOVES if not self.problem(mine, action)], ""
+        offer = {"turn": [mine["player"]], "turn_id": state["turn_id"], "actions": moves}
         if seconds:
             state["due"] = self.ctx.now + seconds
             self.ctx.timer("turn", seconds)
-        clock = f" You have {seconds} s." if seconds else ""
-        moves = [action for action in MOVES if not self.problem(mine, action)]
-        self.say("turn", player=mine["player"], hand=self.shown_hand(mine), moves=moves, seconds=seconds,
+            due = datetime.datetime.fromtimestamp(state["due"], datetime.timezone.utc).isoformat(timespec="milliseconds")
+            offer["deadline"], clock = due.replace("+00:00", "Z"), f" You have {seconds} s."
+        self.say("turn", player=mine["player"], **offer, hand=self.shown_hand(mine),
                  text=f"{self.name(mine['player'])}, {self.pretty(mine['cards'])} is "
                       f"{self.points(mine)}: {', '.join(moves[:-1])} or {moves[-1]}?{clock}")
 
@@ -323,8 +359,7 @@ class BlackjackBot:
 
     def finish(self, reason="played"):
         state = self.state
-        state["held_until"] = None
-        self.ctx.release_seats()
+        self.release_seats()
         if self.params["turn_seconds"]:
             self.ctx.timer("turn", None)
         hole = self.ctx.open(state["hole_id"])
@@ -337,7 +372,9 @@ class BlackjackBot:
                  text=f"Dealer: {self.pretty(state['dealer'])} is {points}."
                       + (" Bust!" if points > 21 else ""))
         results = [self.settle(each, points) for each in state["hands"]]
+        state.update(phase="betting", hands=[], turn=None, turn_id=state["turn_id"] + 1, dealer=[], shoe=[])
         self.say("round_end", round=state["round"], reason=reason, results=results, dealer_total=points, chips=dict(state["chips"]),
+                 **({"turn": []} if reason == "closed" else self.offer()),
                  text="; ".join(f"{self.name(r['player'])} {r['outcome']} ({r['net']:+d})" for r in results)
                       + ". Chips: " + ", ".join(f"{self.name(p)} {c}" for p, c in state["chips"].items())
                       + (". The channel is being closed." if reason == "closed" else ". Bet for the next round."))
@@ -346,7 +383,9 @@ class BlackjackBot:
                  commitment=opened["commitment"], formula=opened["formula"],
                  text=f"This was the shoe. Check that {opened['formula']}, with the shoe as JSON without spaces as text and "
                       f"{opened['salt']} as salt, gives {opened['commitment']}, which I posted before the deal.")
-        state.update(phase="betting", hands=[], turn=None, dealer=[], shoe=[], shoe_id=None, hole_id=None)
+        self.reveal()
+
+    def reveal(self):
         try:
             self.ctx.reveal()
         except RuntimeError:
@@ -406,9 +445,11 @@ class BlackjackBot:
         state = self.state
         playing = state["phase"] == "playing"
         turn = state["hands"][state["turn"]]["player"] if playing else None
-        text = f"Round {state['round']}: it is {self.name(turn)}'s turn." if playing else "Bets are open."
+        text = f"Round {state['round']}: it is {self.name(turn)}'s turn." if playing else \
+            "Bets are open." if state["phase"] == "betting" else "The cards are being shuffled."
         chips = ", ".join(f"{self.name(player)} {chips}" for player, chips in state["chips"].items())
-        return {"type": "status", "phase": state["phase"], "round": state["round"], "turn": turn, "bets": state["bets"],
+        return {"type": "status", "phase": state["phase"], "round": state["round"], "current_turn": turn,
+                "turn_id": state["turn_id"], "bets": state["bets"],
                 "chips": state["chips"], "hands": [self.shown_hand(each) for each in state["hands"]],
                 "dealer_up": self.shown(state["dealer"][:1]), "commitment": state["commitment"],
                 "rules": self.rules(), "text": f"{text} Chips: {chips or 'nobody has joined'}."}
@@ -418,6 +459,19 @@ class BlackjackBot:
                     "double", "split", "rebuy - new chips when you have too few to bet", "!status", "!help"]
         return {"type": "help", "commands": commands, "text": "Post in the channel: " + "; ".join(commands)
                 + ". Programs post data such as {\"type\": \"move\", \"action\": \"bet\", \"value\": 50}."}
+
+    def is_in_time(self, player, turn_id):
+        """Returns whether a move can count now, in the turn that it names; if not, posts the reason."""
+        now = self.state["turn_id"]
+        if turn_id not in (None, now):
+            over = f"turn {turn_id} is over" if whole(turn_id) and 0 < turn_id < now else "there is no such turn"
+            self.violation(player, "STALE_TURN", f"{over}; this is turn {now}. `!status` shows how the round stands.")
+        elif self.state["phase"] == "dealing":
+            self.ctx.start()  # has no effect while the request is pending; needed if on_start has failed
+            self.violation(player, "DEALING", "the cards are being shuffled. Wait until they are dealt.")
+        else:
+            return True
+        return False
 
     def violation(self, player, reason, details):
         """Posts that a move is invalid. It has no other effect."""
@@ -469,6 +523,8 @@ def read_params(params):
         raise ValueError("'decks' must be a whole number from 1 to 8.")
     if not isinstance(chosen["hit_soft_17"], bool):
         raise ValueError("'hit_soft_17' must be true or false.")
+    if whole(chosen["min_bet"]):
+        chosen["min_bet"] += chosen["min_bet"] % 2  # bets are even
     low, high, chips = chosen["min_bet"], chosen["max_bet"], chosen["chips"]
     if not (whole(low) and whole(high) and whole(chips) and 2 <= low <= high <= 10**9 and low <= chips <= 10**12):
         raise ValueError("'min_bet', 'max_bet' and 'chips' must be whole numbers, 2 <= min_bet <= max_bet, min_bet <= chips.")

@@ -1,7 +1,7 @@
 """GuessBot: referee of a number guessing game, which proves that it did not cheat.
 
-1. When a game starts, it calls `ctx.start()`: from then on, every draw uses the randomness of
-   everybody who is seated, so that nobody alone decides it. `entropy_from` names these players.
+1. Before a game, it asks for the randomness of everybody who is seated (`ctx.start()`). Once that is there
+   (`on_start`), every draw uses it, so that nobody alone decides it. `entropy_from` names these players.
    Then it draws a secret `target` and a random `salt`, and publishes in the same hook
 
        commitment_hash = sha256(str(target) + salt)        (64 hex digits)
@@ -17,7 +17,7 @@
    has 33 characters, so "42|ab.." is the number 42 and never the number 4.
 
 4. Then it reveals the seed (`ctx.reveal()`). The hash can't show that the draw was random; with the
-   seed, anybody can replay `start_game` and must get the same number. Check that this text is the
+   seed, anybody can replay `on_start` and must get the same number. Check that this text is the
    code that runs: its SHA-256 is the `code_hash` in the log. A revealed seed also opens private
    messages to and from GuessBot during that game; it takes no secrets there.
 
@@ -27,10 +27,14 @@ With the parameter `turn_seconds` a turn has a clock: a warning when a third of 
 When the time is up, the turn passes to the next player (`on_timeout="pass"`) or the player is out of the
 game (`on_timeout="forfeit"`).
 
+Turns are numbered: `turn_id` is 1, 2, 3, ... A move may name its turn, as data: {"guess": 42, "turn_id": 3}. If that is
+not the present turn, the move does not count.
+
 Commands: `start`, `guess 42` (or just `42`), `concede`, `!status`, `!help`.
 All other messages are ignored, so that players can talk.
 """
 
+import datetime
 import hashlib
 import re
 import secrets
@@ -52,13 +56,14 @@ class GuessBot:
         self.read_params(params or {})
         # Every hook gets a new GuessBot. Only this state lasts from one to the next.
         self.state = ctx.get_state() or {
-            "phase": "waiting",  # then "playing", then "over", then "playing" again ...
+            "phase": "waiting",  # then "starting", "playing", "over", then "starting" again ...
             "game": 0,  # number of the current game
             "seated": [],  # slot ids of everyone here, in the order they joined
             "ready": [],  # players who posted `start`
             "players": [],  # players of the current game, in turn order
             "out": [],  # players who conceded, left, or forfeited
             "turn": None,  # whose turn it is
+            "turn_id": 0,  # number of the current turn, counted over all games
             "due": None,  # when the turn's time is up, if it has a clock
             "passed": 0,  # turns in a row that ran out of time
             "guesses": 0,
@@ -97,9 +102,8 @@ class GuessBot:
     def on_init(self):
         seconds = self.params["turn_seconds"]
         clock = f" A turn has {seconds} s; then it is a {self.params['on_timeout']}." if seconds else ""
-        self.say("bot", "prompt", mode="number", range=[self.low, self.high],
-                 turn_order=self.params["turn_order"], max_guesses=self.params["max_guesses"],
-                 turn_seconds=seconds, on_timeout=self.params["on_timeout"],
+        params = {name: value for name, value in self.params.items() if value is not None and name not in ("mode", "on_timeout")}
+        self.say("bot", "prompt", **params,
                  text=f"Guess the number between {self.low} and {self.high}! The game starts when "
                       f"every seat is taken, or when two players have said `start`.{clock}")
         self.remember()
@@ -109,12 +113,15 @@ class GuessBot:
         if player_id in seated:
             return
         seated.append(player_id)
-        later = " A game is in progress; you can play in the next one." if self.state["turn"] else ""
+        later = " A game is in progress; you can play in the next one." if self.state["phase"] == "playing" else ""
         self.say("bot", "player_joined", player=player_id, player_count=len(seated),
                  text=f"{self.name(player_id)} joined.{later}")
-        if self.state["game"] == 0 and all(seat in seated for seat in self.invite_slots()):
-            self.start_game()
         self.remember()
+
+    def on_ready(self):
+        if self.state["phase"] == "waiting" and self.state["seated"]:
+            self.ask_for_randomness()
+            self.remember()
 
     def on_leave(self, player_id):
         for group in ("seated", "ready"):
@@ -129,13 +136,14 @@ class GuessBot:
         player = msg["sender"]
         if msg["kind"] != "user" or player not in self.state["seated"]:
             return
-        action, number = read(msg["body"] or {})
+        body = msg["body"] or {}
+        action, number = read(body)
         if action is None:
             return  # conversation
         if action == "guess":
-            self.guess(player, number)
+            self.guess(player, number, body.get("turn_id"))
         elif action == "concede":
-            self.concede(player)
+            self.concede(player, body.get("turn_id"))
         elif action == "start":
             self.vote(player)
         elif action == "!status":
@@ -177,45 +185,65 @@ class GuessBot:
 
     def vote(self, player):
         state = self.state
-        if state["phase"] == "playing":
+        if state["phase"] in ("starting", "playing"):
+            if state["phase"] == "starting":
+                self.ctx.start()  # has no effect while the request is pending; needed if on_start has failed
             self.ctx.post("bot", self.status())
             return
         if player not in state["ready"]:
             state["ready"].append(player)
-        missing = min(2, len(self.invite_slots())) - len(state["ready"])
+        missing = self.fewest() - len(state["ready"])
         if missing > 0:
             self.say("bot", "start_vote", ready=state["ready"], missing=missing,
                      text=f"{self.name(player)} is ready. One more player has to say `start`.")
         else:
-            self.start_game()
+            self.ask_for_randomness()
 
-    def start_game(self):
+    def ask_for_randomness(self):
+        self.state.update(phase="starting", ready=[])
+        self.hold_seats()
+        self.ctx.start()
+
+    def on_start(self, contributors, missing):
+        """Starts the game. Until now the request was pending, and players may have joined and left."""
         state = self.state
-        contributors = self.ctx.start()
         players = list(state["seated"])
+        if len(players) < self.fewest():
+            self.call_off()
+            return
         if self.params["turn_order"] == "random":
             players.sort(key=lambda player: secrets.randbelow(2**64))
         target = self.low + secrets.randbelow(self.high - self.low + 1)
         salt = "|" + secrets.token_hex(16)
-        state.update(phase="playing", game=state["game"] + 1, players=players, out=[], ready=[],
+        state.update(phase="playing", game=state["game"] + 1, players=players, out=[],
                      guesses=0, passed=0, target=target, salt=salt, hash=commitment(target, salt))
-        names = ", ".join(self.name(player) for player in players)
-        givers = ", ".join(self.name(slot_id) for slot_id in contributors) or "the relay only"
-        self.say("bot", "game_start", game=state["game"], players=players, turn_order=players,
-                 entropy_from=contributors,
+        givers = self.names(contributors) or "the relay only"
+        givers += f"; {self.names(missing)} gave none" if missing else ""
+        self.say("bot", "game_start", game=state["game"], players=players, entropy_from=contributors, missing=missing,
                  text=f"Game {state['game']} starts: one number from {self.low} to {self.high}. "
-                      f"Turn order: {names}. Randomness in the draw from: {givers}.")
+                      f"Turn order: {self.names(players)}. Randomness in the draw from: {givers}.")
         self.say("control", "bot:commit", game=state["game"], commitment_hash=state["hash"],
-                 formula=FORMULA, verify=check("target", "salt", state["hash"]),
-                 text=f"I have drawn a number from {self.low} to {self.high} and can't change it: its commitment is "
-                      f"{state['hash']}. At the end I reveal target and salt, so that everybody can check it.")
-        self.hold_seats()
+                 formula=FORMULA,
+                 text=f"I have drawn a number from {self.low} to {self.high}. The commitment_hash fixes it; at the end I "
+                      "reveal target and salt, so that everybody can check it.")
         self.give_turn(players[0])
+        self.remember()
+
+    def call_off(self):
+        """Calls the game off before anything was drawn, because too few players are left."""
+        self.state["phase"] = "over" if self.state["game"] else "waiting"
+        self.release_seats()
+        self.say("bot", "start_cancelled", text="The game does not start: too few players are left. Say `start` to try again.")
+        self.reveal()  # so that the next draw begins with everybody who is seated then
+        self.remember()
+
+    def fewest(self):
+        return min(2, len(self.invite_slots()))
 
     def hold_seats(self):
         """Protects the players from being kicked. Each valid move calls this; it renews the hold at most every 10 minutes."""
         state, now = self.state, self.ctx.now
-        seconds = min(LONGEST_HOLD, HOLD_SECONDS + (self.params["turn_seconds"] or 0) * len(state["players"]))
+        seconds = min(LONGEST_HOLD, HOLD_SECONDS + (self.params["turn_seconds"] or 0) * len(state["seated"]))
         if state["held_until"] is None or state["held_until"] - now < seconds - 600:
             try:
                 self.ctx.hold_seats(seconds)
@@ -223,19 +251,27 @@ class GuessBot:
             except RuntimeError:
                 pass  # only hooks of players may hold the seats; the next move does it
 
+    def release_seats(self):
+        self.state["held_until"] = None
+        self.ctx.release_seats()
+
     # ---- Play ------------------------------------------------------------------------
 
     def give_turn(self, player):
-        seconds = self.params["turn_seconds"]
-        self.state["turn"] = player
+        state, seconds = self.state, self.params["turn_seconds"]
+        state.update(turn=player, turn_id=state["turn_id"] + 1)
+        offer, clock = {"turn": [player], "turn_id": state["turn_id"], "actions": self.schema()}, ""
         if seconds:
-            self.state["due"] = self.ctx.now + seconds
+            state["due"] = self.ctx.now + seconds
             self.ctx.timer("warn", seconds - self.warning() if self.warning() else None)
             self.ctx.timer("turn", seconds)
-        clock = f" You have {seconds} s." if seconds else ""
-        self.say("control", "bot:turn", player=player, turn=[player], turn_number=self.state["guesses"] + 1, seconds=seconds,
-                 text=f"{self.name(player)}, it is your turn. Post `guess N`, "
-                      f"N from {self.low} to {self.high}.{clock}")
+            offer["deadline"], clock = timestamp(state["due"]), f" You have {seconds} s."
+        self.say("control", "bot:turn", player=player, **offer,
+                 text=f"{self.name(player)}, it is your turn: `guess N`, N from {self.low} to {self.high}.{clock}")
+
+    def schema(self):
+        """Returns the JSON Schema of a guess as data."""
+        return {"type": "object", "properties": {"guess": {"type": "integer", "minimum": self.low, "maximum": self.high}}}
 
     def warning(self):
         """Returns how many seconds before the end of a turn the player is warned."""
@@ -253,11 +289,11 @@ class GuessBot:
         else:
             self.give_turn(self.player_after(player))
 
-    def guess(self, player, number):
+    def guess(self, player, number, turn_id):
         state = self.state
         if number is None and state["turn"] != player:
             return  # "guess what!" is conversation, unless it is this player's turn
-        if not self.may_play(player):
+        if not self.may_play(player, turn_id):
             return
         if state["turn"] != player:
             self.violation(player, "BAD_TURN", f"it is {self.name(state['turn'])}'s turn.")
@@ -290,8 +326,8 @@ class GuessBot:
             return "close"
         return "getting warm" if percent <= 20 else "cold"
 
-    def concede(self, player):
-        if self.may_play(player):
+    def concede(self, player, turn_id):
+        if self.may_play(player, turn_id):
             self.say("bot", "concede", player=player, text=f"{self.name(player)} concedes.")
             self.drop(player, "concede")
 
@@ -309,20 +345,23 @@ class GuessBot:
     def end_game(self, winner, reason):
         state = self.state
         target, salt, published = state["target"], state["salt"], state["hash"]
-        state.update(phase="over", turn=None, due=None, target=None, salt=None, held_until=None)
-        self.ctx.release_seats()
+        state.update(phase="over", turn=None, due=None, target=None, salt=None)
+        self.release_seats()
         if self.params["turn_seconds"]:
             self.ctx.timer("warn", None)
             self.ctx.timer("turn", None)
         self.say("control", "bot:reveal", game=state["game"], target=target, salt=salt, hash=published,
                  formula=FORMULA, verify=check(target, f"'{salt}'", published),
-                 text=f"The number was {target}, the salt is {salt}. Check that {FORMULA}, gives "
-                      f"{published}, the commitment from the start. `verify` does it in Python.")
+                 text=f"The number was {target}, the salt is {salt}. Check that sha256(str(target) + salt) is the commitment "
+                      "from the start. `verify` does it in Python.")
         ending = f"{self.name(winner)} wins" if winner else "Nobody wins"
         advice = "The channel is being closed." if reason == "closed" else "Say `start` to play again."
         self.say("bot", "game_end", game=state["game"], winner=winner, reason=reason, target=target,
-                 total_guesses=state["guesses"], players=state["players"],
+                 total_guesses=state["guesses"], players=state["players"], turn=[],
                  text=f"{ending} game {state['game']}; guesses made: {state['guesses']}. {advice}")
+        self.reveal()
+
+    def reveal(self):
         try:
             self.ctx.reveal()
         except RuntimeError:
@@ -330,15 +369,20 @@ class GuessBot:
 
     # ---- Status, help and names ------------------------------------------------------
 
-    def may_play(self, player):
-        """Returns whether the player may move now; if not, posts the reason."""
-        if self.state["phase"] == "waiting":
-            self.violation(player, "GAME_NOT_STARTED", "the game hasn't started. "
-                           "It does when every seat is taken, or two players said `start`.")
-        elif self.state["phase"] == "over":
+    def may_play(self, player, turn_id):
+        """Returns whether the player may move now, in the turn that the move names; if not, posts the reason."""
+        state, now = self.state, self.state["turn_id"]
+        if state["phase"] == "waiting":
+            self.violation(player, "GAME_NOT_STARTED", "the game hasn't started. Say `start`, or wait for the others.")
+        elif state["phase"] == "starting":
+            self.violation(player, "GAME_NOT_STARTED", "the game is about to start. I post whose turn it is.")
+        elif state["phase"] == "over":
             self.violation(player, "GAME_OVER", "the game is over. Say `start` to play again.")
         elif player not in self.active():
             self.violation(player, "NOT_A_PLAYER", "you are not in this game, but can play the next.")
+        elif turn_id not in (None, now):
+            over = f"turn {turn_id} is over" if whole(turn_id) and 0 < turn_id < now else "there is no such turn"
+            self.violation(player, "STALE_TURN", f"{over}; this is turn {now}, {self.name(state['turn'])}'s.")
         else:
             return True
         return False
@@ -352,13 +396,15 @@ class GuessBot:
         """Returns the public part of the state: everything but target and salt."""
         state = self.state
         text = f"Waiting for players; here so far: {len(state['seated'])}."
-        if state["phase"] == "playing":
+        if state["phase"] == "starting":
+            text = f"Game {state['game'] + 1} is about to start: the number is being drawn."
+        elif state["phase"] == "playing":
             text = f"Game {state['game']}: it is {self.name(state['turn'])}'s turn."
         elif state["phase"] == "over":
             text = f"Game {state['game']} is over. Say `start` to play again."
         public = ("phase", "game", "seated", "ready", "players", "out")
         return dict({key: state[key] for key in public}, type="status", text=text,
-                    current_turn=state["turn"], guess_count=state["guesses"],
+                    current_turn=state["turn"], turn_id=state["turn_id"], guess_count=state["guesses"],
                     range=[self.low, self.high], max_guesses=self.params["max_guesses"],
                     turn_seconds=self.params["turn_seconds"], commitment_hash=state["hash"])
 
@@ -385,6 +431,9 @@ class GuessBot:
         labels = {slot["slot_id"]: slot["label"] for slot in self.ctx.slots}
         return labels.get(slot_id) or slot_id
 
+    def names(self, slot_ids):
+        return ", ".join(self.name(slot_id) for slot_id in slot_ids)
+
     def say(self, kind, event, **fields):
         self.ctx.post(kind, dict(fields, type=event))
 
@@ -400,6 +449,12 @@ def check(target, salt, published):
     """Returns a line of Python that prints whether target and salt match the published hash."""
     computed = f"hashlib.sha256((str({target}) + {salt}).encode()).hexdigest()"
     return f"import hashlib; print({computed} == '{published}')"
+
+
+def timestamp(seconds):
+    """Returns a time as 2026-01-31T12:00:00.000Z."""
+    moment = datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def whole(value):

@@ -133,8 +133,8 @@ class MemoryBot:
                                if to != player else "you can't ask yourself.")
         if not (isinstance(question, str) and 0 < len(question.strip()) <= LONGEST):
             return self.refuse(player, "BAD_QUESTION", f"a question has 1 to {LONGEST} characters.")
-        if sum(each["from"] == player for each in self.state["open"].values()) >= self.params["open_questions"] // 2 or \
-                len(self.state["open"]) >= self.params["open_questions"]:
+        most, open_questions = self.params["open_questions"], self.state["open"].values()
+        if len(open_questions) >= most or sum(each["from"] == player for each in open_questions) >= max(1, most // 2):
             return self.refuse(player, "TOO_MANY", "too many questions are open; wait for answers, or withdraw one.")
         self.state["asked"] += 1
         number = str(self.state["asked"])

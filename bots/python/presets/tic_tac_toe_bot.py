@@ -1,10 +1,11 @@
 """TicTacToeBot: referee of tic-tac-toe, which keeps the board, the turns and the rules.
 
-The first two players who join play; others watch. Three in a row win, a full board is a draw. Nothing is
-secret: the log shows every move. The player who joined first begins (`first="join"`), or the beginner is
-drawn with the players' own randomness (`first="random"`, by `ctx.start()`; the seed is revealed after the
-game, so that anybody can replay the draw). In a rematch the other player begins. While a game runs, the bot
-holds the seats: nobody can be kicked. If the channel is closed during a game, nobody wins it.
+The first two players who join play; others watch. The game starts when all seats are taken, or when two players say
+`start`. Three in a row win, a full board is a draw. Nothing is secret: the log shows every move. The player who joined
+first begins (`first="join"`), or the beginner is drawn with the players' own randomness (`first="random"`, by
+`ctx.start()`; the seed is revealed after the game, so that anybody can replay the draw). In a rematch the other player
+begins. While a game runs, the bot holds the seats: nobody can be kicked. If the channel is closed during a game, nobody
+wins it.
 
 Cells are numbered 1 to 9 in reading order, or a1 (top left) to c3 (bottom right), the letter for the column:
 
@@ -12,10 +13,12 @@ Cells are numbered 1 to 9 in reading order, or a1 (top left) to c3 (bottom right
     4 5 6        a2 b2 c2
     7 8 9        a3 b3 c3
 
-Commands: `5` or `b2`, `concede`, `rematch`, `!status`, `!help`. Data: {"cell": 5}, or
-{"type": "move", "action": "place", "value": 5}. All other messages are ignored, so that players can talk.
+Commands: `5` or `b2`, `concede`, `start` or `rematch`, `!status`, `!help`. Data: {"cell": 5}, or
+{"type": "move", "action": "place", "value": 5}. A move may name its turn, {"cell": 5, "turn_id": 3}; if that is not the
+present turn, the move does not count. All other messages are ignored, so that players can talk.
 """
 
+import datetime
 import re
 import secrets
 
@@ -31,13 +34,14 @@ class TicTacToeBot:
         self.ctx = ctx
         self.params = read_params(params or {})
         self.state = ctx.get_state() or {
-            "phase": "waiting",  # then "playing", then "over", then "playing" again ...
+            "phase": "waiting",  # then "playing", then "over", then "playing" again ...; "starting" while the beginner is drawn
             "game": 0,
             "seated": [],  # slot ids of everyone here, in the order they joined
             "players": [],  # the two players; the first has X
-            "ready": [],  # players who posted `rematch`
+            "ready": [],  # players who posted `start` or `rematch`
             "board": [""] * 9,
             "turn": None,
+            "turn_id": 0,  # number of the current turn, counted over all games
             "due": None,  # when the turn's time is up
             "held_until": None,  # until when the seats are held
         }
@@ -47,18 +51,20 @@ class TicTacToeBot:
     def on_init(self):
         clock = self.params["turn_seconds"]
         self.say("bot", "prompt", first=self.params["first"], turn_seconds=clock,
-                 text="Tic-tac-toe: the game starts when two are here. Post a cell, 1 to 9 or a1 to c3."
+                 text="Tic-tac-toe: the game starts when every seat is taken, or when two players say `start`. "
+                      "Post a cell, 1 to 9 or a1 to c3."
                       + (f" A turn has {clock} s; a player who misses it loses." if clock else ""))
         self.remember()
 
     def on_join(self, player_id):
-        seated = self.state["seated"]
-        if player_id in seated:
-            return
-        seated.append(player_id)
-        if self.state["phase"] == "waiting" and len(seated) == 2:
-            self.start_game(list(seated))
-        self.remember()
+        if player_id not in self.state["seated"]:
+            self.state["seated"].append(player_id)
+            self.remember()
+
+    def on_ready(self):
+        if self.state["phase"] == "waiting" and len(self.state["seated"]) >= 2:
+            self.begin(self.state["seated"][:2])
+            self.remember()
 
     def on_leave(self, player_id):
         for group in ("seated", "ready"):
@@ -73,13 +79,14 @@ class TicTacToeBot:
         player = msg["sender"]
         if msg["kind"] != "user" or player not in self.state["seated"]:
             return
-        action, value = read(msg["body"] or {})
+        body = msg["body"] or {}
+        action, value = read(body)
         if action == "place":
-            self.place(player, value)
+            self.place(player, value, body.get("turn_id"))
         elif action == "concede":
-            if self.may_play(player):
+            if self.may_play(player, body.get("turn_id")):
                 self.end_game(self.other(player), "concede", f"{self.name(player)} concedes.")
-        elif action == "rematch":
+        elif action == "start":
             self.vote(player)
         elif action in ("!status", "!help"):
             self.ctx.post("bot", self.status() if action == "!status" else self.help())
@@ -106,20 +113,38 @@ class TicTacToeBot:
 
     # ---- The game --------------------------------------------------------------------
 
-    def start_game(self, players):
-        contributors = None
+    def begin(self, players):
+        """Holds the seats and starts the game, once it is drawn who begins if that is to be drawn."""
+        self.state.update(players=players, ready=[])
+        self.hold_seats()
         if self.params["first"] == "random" and self.state["game"] == 0:
-            contributors = self.ctx.start()
+            self.state["phase"] = "starting"
+            self.ctx.start()
+        else:
+            self.start_game()
+
+    def on_start(self, contributors, missing):
+        state, players = self.state, self.state["players"]
+        if all(player in state["seated"] for player in players):
             if secrets.randbelow(2):
                 players.reverse()
-        self.state.update(phase="playing", game=self.state["game"] + 1, players=players, ready=[], board=[""] * 9)
-        drawn = "" if contributors is None else (" Drawn with randomness from: "
-                                                 + (", ".join(map(self.name, contributors)) or "the relay only") + ".")
+            givers = self.names(contributors) or "the relay only"
+            givers += f"; {self.names(missing)} gave none" if missing else ""
+            self.start_game(f" Drawn with randomness from: {givers}.", entropy_from=contributors, missing=missing)
+        else:  # a player left while the request was pending
+            state.update(phase="waiting", players=[])
+            self.release_seats()
+            self.say("bot", "start_cancelled", text="The game does not start: a player left. Say `start` to try again.")
+            self.reveal()  # so that the next draw begins with everybody who is seated then
+        self.remember()
+
+    def start_game(self, drawn="", **fields):
+        players = self.state["players"]
+        self.state.update(phase="playing", game=self.state["game"] + 1, board=[""] * 9)
         self.say("bot", "game_start", game=self.state["game"], players=players, marks=dict(zip(players, MARKS)),
-                 entropy_from=contributors,
+                 **fields,
                  text=f"Game {self.state['game']}: {self.name(players[0])} has X and begins, "
                       f"{self.name(players[1])} has O.{drawn}")
-        self.hold_seats()
         self.give_turn(players[0])
 
     def hold_seats(self):
@@ -133,18 +158,24 @@ class TicTacToeBot:
             except RuntimeError:
                 pass  # only hooks of players may hold the seats; the next move does it
 
+    def release_seats(self):
+        self.state["held_until"] = None
+        self.ctx.release_seats()
+
     def give_turn(self, player):
-        seconds = self.params["turn_seconds"]
-        self.state["turn"] = player
+        state, seconds = self.state, self.params["turn_seconds"]
+        state.update(turn=player, turn_id=state["turn_id"] + 1)
+        offer = {"turn": [player], "turn_id": state["turn_id"], "actions": [str(cell) for cell in self.free()]}
         if seconds:
-            self.state["due"] = self.ctx.now + seconds
+            state["due"] = self.ctx.now + seconds
             self.ctx.timer("turn", seconds)
-        self.say("control", "bot:turn", player=player, turn=[player], board=self.state["board"], free=self.free(), seconds=seconds,
+            offer["deadline"] = timestamp(state["due"])
+        self.say("control", "bot:turn", player=player, **offer, board=state["board"],
                  text=f"{self.name(player)}, your move:\n{self.drawing()}")
 
-    def place(self, player, cell):
+    def place(self, player, cell, turn_id):
         state = self.state
-        if not self.may_play(player):
+        if not self.may_play(player, turn_id):
             return
         if state["turn"] != player:
             return self.violation(player, "BAD_TURN", f"it is {self.name(state['turn'])}'s turn.")
@@ -165,45 +196,59 @@ class TicTacToeBot:
 
     def end_game(self, winner, reason, why, line=None):
         state = self.state
-        state.update(phase="over", turn=None, held_until=None)
-        self.ctx.release_seats()
+        state.update(phase="over", turn=None)
+        self.release_seats()
         if self.params["turn_seconds"]:
             self.ctx.timer("turn", None)
         ending = f"{self.name(winner)} wins" if winner else "Nobody wins" if reason == "closed" else "A draw"
         advice = "" if reason == "closed" else "\nSay `rematch` to play again."
         self.say("bot", "game_end", game=state["game"], winner=winner, reason=reason, line=line, board=state["board"],
-                 players=state["players"],
+                 players=state["players"], turn=[],
                  text=f"{why} {ending}.\n{self.drawing()}{advice}")
         if self.params["first"] == "random" and state["game"] == 1:
+            self.reveal()
+
+    def reveal(self):
+        try:
             self.ctx.reveal()
+        except RuntimeError:
+            pass  # a bot has about a thousand seeds
 
     def vote(self, player):
         state = self.state
         pair = [seat for seat in state["players"] if seat in state["seated"]]
         pair += [seat for seat in state["seated"] if seat not in pair]
         pair = pair[:2]
-        if state["phase"] == "playing" or player not in pair or len(pair) < 2:
+        if state["phase"] == "starting":
+            self.ctx.start()  # has no effect while the request is pending; needed if on_start has failed
+        if state["phase"] in ("starting", "playing") or player not in pair or len(pair) < 2:
             self.ctx.post("bot", self.status())
             return
         state["ready"] = [seat for seat in {player: 1, **dict.fromkeys(state["ready"])} if seat in pair]
         if len(state["ready"]) == 2:
             same = set(pair) == set(state["players"])
-            self.start_game(state["players"][::-1] if same else pair)
+            self.begin(state["players"][::-1] if same else pair)
         else:
+            other = next(seat for seat in pair if seat != player)
             self.say("bot", "start_vote", ready=state["ready"],
-                     text=f"{self.name(player)} wants to play again. One more has to say `rematch`.")
+                     text=f"{self.name(player)} wants to play. {self.name(other)} has to say `start`, too.")
 
     # ---- Status, help and names ------------------------------------------------------
 
-    def may_play(self, player):
-        """Returns whether the player may move now; if not, posts the reason."""
-        state = self.state
+    def may_play(self, player, turn_id):
+        """Returns whether the player may move now, in the turn that the move names; if not, posts the reason."""
+        state, now = self.state, self.state["turn_id"]
         if state["phase"] == "waiting":
-            self.violation(player, "GAME_NOT_STARTED", "the game starts when two are here.")
+            self.violation(player, "GAME_NOT_STARTED", "the game hasn't started. Say `start`, or wait for the others.")
+        elif state["phase"] == "starting":
+            self.violation(player, "GAME_NOT_STARTED", "it is being drawn who begins. I post whose turn it is.")
         elif state["phase"] == "over":
             self.violation(player, "GAME_OVER", "the game is over. Say `rematch` to play again.")
         elif player not in state["players"]:
             self.violation(player, "NOT_A_PLAYER", "you are watching this game.")
+        elif turn_id not in (None, now):
+            over = f"turn {turn_id} is over" if whole(turn_id) and 0 < turn_id < now else "there is no such turn"
+            self.violation(player, "STALE_TURN", f"{over}; this is turn {now}, {self.name(state['turn'])}'s.")
         else:
             return True
         return False
@@ -226,24 +271,34 @@ class TicTacToeBot:
     def status(self):
         state = self.state
         turn = state["turn"]
-        text = {"waiting": "Waiting for two players.", "over": "The game is over."}.get(state["phase"])
+        text = {"waiting": "The game has not started.", "starting": "It is being drawn who begins.",
+                "over": "The game is over."}.get(state["phase"])
         return {"type": "status", "phase": state["phase"], "game": state["game"], "players": state["players"],
-                "turn": turn, "board": state["board"], "free": self.free(),
+                "current_turn": turn, "turn_id": state["turn_id"], "board": state["board"], "free": self.free(),
                 "text": f"{text or self.name(turn) + ' is to move.'}\n{self.drawing()}"}
 
     def help(self):
-        commands = ["5 or b2 - take a cell", "concede", "rematch", "!status", "!help"]
+        commands = ["5 or b2 - take a cell", "concede", "start or rematch - play", "!status", "!help"]
         return {"type": "help", "commands": commands,
                 "text": "Post in the channel: " + "; ".join(commands) + ". Programs post {\"cell\": 5} as data."}
 
     def name(self, slot_id):
         return {slot["slot_id"]: slot["label"] for slot in self.ctx.slots}.get(slot_id) or slot_id
 
+    def names(self, slot_ids):
+        return ", ".join(self.name(slot_id) for slot_id in slot_ids)
+
     def say(self, kind, event, **fields):
         self.ctx.post(kind, dict(fields, type=event))
 
     def remember(self):
         self.ctx.set_state(self.state)
+
+
+def timestamp(seconds):
+    """Returns a time as 2026-01-31T12:00:00.000Z."""
+    moment = datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def whole(value):
@@ -270,6 +325,8 @@ def read(body):
         return "place", cell(body["cell"])
     if body.get("type") == "move":  # or {"type": "move", "action": "place", "value": 5}
         action = body.get("action")
+        if action == "rematch":
+            action = "start"
         return (action, cell(body.get("value"))) if isinstance(action, str) else (None, None)
     text = str(body.get("text", "")).strip().lower()
     plain = text.lstrip("*_`\"' ").rstrip("!.*_`\"' ")
@@ -278,7 +335,7 @@ def read(body):
     if plain in ("concede", "i concede"):
         return "concede", None
     if plain in ("rematch", "start", "again"):
-        return "rematch", None
+        return "start", None
     found = CELL.fullmatch(plain)
     return ("place", cell(found[1])) if found else (None, None)
 

@@ -14,7 +14,7 @@ PRESETS = pathlib.Path(__file__).parent.parent / "presets"
 FORMULA = "sha256(text + '|' + salt)"
 MAX_TIMERS = 16
 MAX_HOLD_SECONDS = 24 * 3600
-HOOKS_OF_PLAYERS = ("on_join", "on_message", "on_private_message")
+HOOKS_OF_PLAYERS = ("on_join", "on_ready", "on_message", "on_private_message")
 
 
 def load(name):
@@ -28,9 +28,10 @@ def load(name):
 class Context:
     """The `ctx` of one hook; collects its effects."""
 
-    def __init__(self, persisted, slots, now=1_700_000_000.0, env=None, params=None, contributors=None, may_hold_seats=True):
+    def __init__(self, persisted, slots, now=1_700_000_000.0, env=None, params=None, contributors=None, hook="on_message",
+                 may_hold_seats=True):
         self.persisted = json.loads(json.dumps(persisted))  # state, seats, commitments, timers and stream
-        self.may_hold_seats = may_hold_seats
+        self.hook, self.may_hold_seats = hook, may_hold_seats
         self.slots = [{key: value for key, value in slot.items() if key != "tenure"} for slot in slots]
         self.now = now
         self.env = dict(env or {})
@@ -78,11 +79,14 @@ class Context:
         assert len(timers) <= MAX_TIMERS, "too many timers"
 
     def start(self):
-        if self.persisted["stream"] is None:
-            self.persisted["stream"] = self.contributors
-        return list(self.persisted["stream"])
+        if self.hook == "on_start":
+            raise RuntimeError("this hook is the answer to ctx.start(); call it again in a later hook")
+        if self.persisted["starting"] is None:
+            self.persisted["starting"] = self.contributors
 
     def reveal(self):
+        if self.persisted["starting"] is not None:
+            raise RuntimeError("ctx.start() has not been answered yet; reveal the seed in on_start or later")
         self.persisted["stream"] = None
 
     def commit(self, value):
@@ -114,9 +118,15 @@ def checked_body(body):
 
 
 class FakeChannel:
-    """A channel with one bot in slot s0, and an invite slot for each label."""
+    """A channel with one bot in slot s0, and an invite slot for each label.
+
+    After each hook it answers `ctx.start()` with `on_start`; the players in `contributors`, by default all, give randomness. With
+    `is_slow` set, the answer waits for `answer_start()`, so that a test can do something in between.
+    """
 
     def __init__(self, bot_class, *labels, env=None, contributors=None, **params):
+        self.is_slow = False
+        self.was_ready = False
         self.bot_class = bot_class
         self.params = params
         self.env = env
@@ -126,7 +136,7 @@ class FakeChannel:
         self.slots += [{"slot_id": f"s{n}", "label": label, "kind": "invite", "filled": False, "tenure": None}
                        for n, label in enumerate(labels, 1)]
         self.persisted = {"state": "{}", "seats": {}, "timers": {}, "commitments": {}, "committed": 0, "stream": None,
-                          "held_until": None}
+                          "starting": None, "held_until": None}  # stream, starting: the slots whose randomness is in it
         self.tenures = 0
         self.log = []
         self.run_hook("on_init")
@@ -150,9 +160,25 @@ class FakeChannel:
         return max(0, (self.persisted["held_until"] or 0) - self.now)
 
     def run_hook(self, hook, *args):
-        """Runs one hook; returns the bodies that it posted."""
+        """Runs one hook, and `on_start` if the bot has asked for it; returns the bodies that were posted."""
+        posted = self.run_one_hook(hook, *args)
+        return posted if self.is_slow or hook == "on_close" else posted + self.answer_start()
+
+    def answer_start(self):
+        """Runs `on_start` if the bot has called `ctx.start()`."""
+        if self.persisted["starting"] is None:
+            return []
+        if self.persisted["stream"] is None:
+            self.persisted["stream"] = self.persisted["starting"]
+        self.persisted["starting"] = None
+        givers = list(self.persisted["stream"])
+        missing = [slot["slot_id"] for slot in self.slots
+                   if slot["kind"] == "invite" and slot["filled"] and slot["slot_id"] not in givers]
+        return self.run_one_hook("on_start", givers, missing)
+
+    def run_one_hook(self, hook, *args):
         ctx = Context(self.persisted, json.loads(json.dumps(self.slots)), self.now, self.env, self.params, self.contributors,
-                      hook in HOOKS_OF_PLAYERS)
+                      hook, hook in HOOKS_OF_PLAYERS)
         bot = self.bot_class(ctx, json.loads(json.dumps(self.params)))
         method = getattr(bot, hook, None)
         if method is not None:
@@ -169,7 +195,11 @@ class FakeChannel:
                 self.tenures += 1
                 slot.update(filled=True, tenure=self.tenures)
                 self.persisted["seats"][seat] = {}
-            posted += self.run_hook("on_join", seat)
+            posted += self.run_one_hook("on_join", seat)
+            if not self.was_ready and all(slot["filled"] for slot in self.slots):
+                self.was_ready = True
+                posted += self.run_one_hook("on_ready")
+            posted += [] if self.is_slow else self.answer_start()
         return posted
 
     def leave(self, seat, hook_fails=False):

@@ -10,7 +10,7 @@ from unittest import mock
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
-from fake_channel import FakeChannel, load, types  # noqa: E402
+from fake_channel import Context, FakeChannel, load, types  # noqa: E402
 
 blackjack = load("blackjack_bot")
 DECK = sorted(rank + suit for rank in blackjack.RANKS for suit in blackjack.SUITS)
@@ -21,7 +21,7 @@ class Stacked(blackjack.BlackjackBot):
 
     first = ()
 
-    def deal(self):
+    def deal(self, contributors, missing):
         commit = self.ctx.commit
 
         def commit_stacked(value):
@@ -33,7 +33,7 @@ class Stacked(blackjack.BlackjackBot):
             return commit(value)
 
         with mock.patch.object(self.ctx, "commit", commit_stacked):
-            super().deal()
+            super().deal(contributors, missing)
 
 
 def channel_with_cards(*cards, players=1, chips=1000, **params):
@@ -44,6 +44,10 @@ def channel_with_cards(*cards, players=1, chips=1000, **params):
     for n in range(1, players + 1):
         channel.post(f"s{n}", "bet 50")
     return channel
+
+
+def fake_context(channel):
+    return Context(channel.persisted, channel.slots)
 
 
 def outcome(channel):
@@ -103,8 +107,8 @@ class Proof(unittest.TestCase):
         channel.join("s1", "s2")
         self.play(channel)
         start = channel.last("round_start")
-        self.assertEqual(start["entropy_from"], ["s2"])
-        self.assertIn("Randomness in the shuffle from: bob", start["text"])
+        self.assertEqual((start["entropy_from"], start["missing"]), (["s2"], ["s1"]))
+        self.assertIn("Randomness in the shuffle from: bob; alice gave none.", start["text"])
         self.assertIsNone(channel.persisted["stream"], "the seed is revealed after the round")
 
     def test_one_deck_is_enough_for_five_players(self):
@@ -236,7 +240,7 @@ class Bets(unittest.TestCase):
 
     def test_the_deal_starts_when_all_have_bet_or_a_player_asks(self):
         self.assertEqual(self.channel.post("s2", "deal")[0]["reason"], "NO_BET")
-        self.assertEqual(self.channel.post("s1", "bet 10")[0]["waiting_for"], ["s2", "s3"])
+        self.assertEqual(self.channel.post("s1", "bet 10")[0]["turn"], ["s2", "s3"])
         self.channel.post("s1", "I bet 20 chips!")
         self.assertEqual(self.channel.post("s1", "deal")[0]["players"], ["s1"])
         self.assertEqual(self.channel.last("dealt")["hands"][0]["bet"], 20)
@@ -255,6 +259,113 @@ class Bets(unittest.TestCase):
         rules = FakeChannel(blackjack.BlackjackBot, "alice", hit_soft_17=True).last("rules")
         self.assertIn("H17", rules["text"])
         self.assertEqual(rules["rules"]["blackjack_pays"], "3:2")
+
+
+class WaitingForRandomness(unittest.TestCase):
+    def channel(self, **params):
+        channel = FakeChannel(blackjack.BlackjackBot, "alice", "bob", **params)
+        channel.join("s1", "s2")
+        channel.is_slow = True
+        return channel
+
+    def test_the_cards_are_dealt_when_the_randomness_is_there(self):
+        channel = self.channel()
+        channel.post("s1", "bet 50")
+        self.assertEqual(types(channel.post("s1", "deal")), [])
+        self.assertEqual((channel.state["phase"], channel.state["shoe"], channel.state["chips"]["s1"]), ("dealing", [], 1000))
+        self.assertEqual(channel.held_seconds, 3600)
+        for text in ("bet 20", "deal", "hit", "rebuy"):
+            for seat in ("s1", "s2"):
+                self.assertEqual([body.get("reason") for body in channel.post(seat, text)], ["DEALING"])
+        self.assertIn("shuffled", channel.post("s2", "!status")[0]["text"])
+        self.assertEqual(types(channel.answer_start())[:2], ["round_start", "dealt"])
+        self.assertEqual(channel.last("dealt")["hands"][0]["bet"], 50)
+
+    def test_players_who_left_are_not_dealt_to(self):
+        channel = self.channel()
+        channel.post("s1", "bet 50")
+        channel.post("s2", "bet 50")
+        self.assertEqual(types(channel.leave("s1")), ["player_left"])
+        self.assertEqual(channel.answer_start()[0]["players"], ["s2"])
+
+    def test_without_bettors_the_bets_are_open_again(self):
+        channel = self.channel()
+        channel.post("s1", "bet 50")
+        channel.post("s1", "deal")
+        channel.leave("s1")
+        [cancelled] = channel.answer_start()
+        self.assertEqual((cancelled["type"], cancelled["turn"], channel.held_seconds), ("deal_cancelled", ["s2"], 0))
+        self.assertIsNone(channel.persisted["stream"], "the next shuffle begins with everybody who is seated then")
+        channel.is_slow = False
+        self.assertIn("round_start", types(channel.post("s2", "bet 20")))
+
+    def test_after_a_failed_start_the_players_can_ask_again(self):
+        channel = self.channel()
+        channel.post("s1", "bet 50")
+        channel.post("s2", "bet 50")
+        with mock.patch.object(channel, "bot_class", type("Failing", (), {
+                "__init__": lambda bot, ctx, params: None, "on_start": lambda bot, contributors, missing: 1 / 0})):
+            self.assertRaises(ZeroDivisionError, channel.answer_start)
+        channel.post("s1", "deal")
+        self.assertIn("round_start", types(channel.answer_start()))
+
+    def test_a_channel_that_is_closed_before_has_no_round(self):
+        channel = self.channel()
+        channel.post("s1", "bet 50")
+        channel.post("s2", "bet 50")
+        self.assertEqual(channel.close(), [])
+
+
+class Turns(unittest.TestCase):
+    def test_all_bets_of_a_round_are_one_turn(self):
+        channel = FakeChannel(blackjack.BlackjackBot, "alice", "bob", "carol")
+        channel.join("s1", "s2", "s3")
+        joined, bet = channel.last("player_joined"), channel.post("s2", bet=20, turn_id=1)[0]
+        self.assertEqual([(body["turn"], body["turn_id"]) for body in (joined, bet)], [(["s1", "s2", "s3"], 1), (["s1", "s3"], 1)])
+        self.assertEqual(bet["actions"], ["bet 10", "bet 20", "bet 50", "bet 100"])
+        for text in bet["actions"]:
+            self.assertEqual(channel.post("s1", text)[0]["type"], "bet")
+        self.assertEqual(channel.leave("s1")[0]["turn"], ["s3"])
+        last = channel.post("s3", bet=20, turn_id=1)[0]
+        self.assertNotIn("turn", last, "an empty list would say that the game is over")
+
+    def test_each_hand_that_is_asked_has_a_new_turn(self):
+        channel = channel_with_cards("2S", "3S", "9H", "5S", "6S", "8H", players=2, turn_seconds=90)
+        turn = channel.last("turn")
+        self.assertEqual((turn["turn"], turn["turn_id"], turn["deadline"]), (["s1"], 2, "2023-11-14T22:14:50.000Z"))
+        self.assertEqual((turn["actions"], "moves" in turn, "seconds" in turn), (["hit", "stand", "double"], False, False))
+        turn = channel.post("s1", "stand", turn_id=2)[-1]
+        self.assertEqual((turn["turn"], turn["turn_id"]), (["s2"], 3))
+        [stale] = channel.post("s2", "stand", turn_id=2)
+        self.assertEqual(stale["reason"], "STALE_TURN")
+        self.assertIn("turn 2 is over", stale["text"])
+        end = next(body for body in channel.post("s2", "stand", turn_id=3) if body["type"] == "round_end")
+        self.assertEqual((end["turn"], end["turn_id"], end["actions"][0]), (["s1", "s2"], 4, "bet 10"))
+        self.assertEqual(channel.post("s1", bet=20, turn_id=1)[0]["reason"], "STALE_TURN")
+        self.assertEqual(channel.state["bets"], {})
+
+    def test_a_player_who_leaves_out_of_turn_changes_no_turn(self):
+        channel = channel_with_cards("2S", "3S", "9H", "5S", "6S", "8H", players=2)
+        self.assertEqual(types(channel.leave("s2")), ["player_left"])
+        self.assertNotIn("turn", channel.join("s2")[0], "a player who joins during a round is asked for a bet when it is over")
+        posted = channel.post("s1", "stand", turn_id=2)
+        self.assertEqual((posted[0]["type"], channel.last("round_end")["turn"]), ("played", ["s1", "s2"]))
+
+    def test_who_has_too_few_chips_is_offered_new_ones(self):
+        channel = FakeChannel(blackjack.BlackjackBot, "alice", "bob", chips=100)
+        channel.join("s1", "s2")
+        channel.state = dict(channel.state, chips={"s1": 60, "s2": 8})
+        bot = blackjack.BlackjackBot(fake_context(channel), channel.params)
+        self.assertEqual(bot.offer()["actions"], ["bet 10", "bet 20", "bet 50", "rebuy"])
+        offer = channel.post("s1", "bet 60")[0]
+        self.assertEqual((offer["turn"], offer["actions"]), (["s2"], ["rebuy"]))
+        offer = channel.post("s2", "rebuy")[0]
+        self.assertEqual((offer["turn"], offer["actions"]), (["s2"], ["bet 10", "bet 20", "bet 50", "bet 100"]))
+
+    def test_the_smallest_bet_is_even(self):
+        channel = FakeChannel(blackjack.BlackjackBot, "alice", min_bet=5)
+        self.assertEqual((channel.last("rules")["rules"]["min_bet"], channel.join("s1")[0]["actions"][0]), (6, "bet 6"))
+        self.assertEqual(channel.post("s1", "bet 6")[0]["type"], "bet")
 
 
 class Leaving(unittest.TestCase):
@@ -289,10 +400,10 @@ class Offers(unittest.TestCase):
             channel.post("s1", move)
         turn = channel.last("turn")
         for action in ("double", "split"):
-            self.assertEqual(action in turn["text"], action in turn["moves"], turn["text"])
-        for action in {"hit", "stand", "double", "split"} - set(turn["moves"]):
+            self.assertEqual(action in turn["text"], action in turn["actions"], turn["text"])
+        for action in {"hit", "stand", "double", "split"} - set(turn["actions"]):
             self.assertEqual(types(channel.post("s1", action)), ["violation"])
-        return turn["moves"]
+        return turn["actions"]
 
     def test_only_moves_that_are_accepted_are_offered(self):
         self.assertEqual(self.offered("3S", "9H", "9S", "8H"), ["hit", "stand", "double"])
@@ -312,6 +423,7 @@ class Closing(unittest.TestCase):
         end, opened = channel.last("round_end"), channel.last("shoe_opened")
         self.assertEqual((end["reason"], [result["outcome"] for result in end["results"]]), ("closed", ["loses", "loses"]))
         self.assertNotIn("next round", end["text"])
+        self.assertEqual(end["turn"], [])
         text = json.dumps(opened["shoe"], separators=(",", ":"))
         self.assertEqual("sha256:" + hashlib.sha256(f"{text}|{opened['salt']}".encode()).hexdigest(),
                          channel.last("round_start")["commitment"])

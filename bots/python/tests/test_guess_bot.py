@@ -56,11 +56,9 @@ class Commitment(unittest.TestCase):
             channel = GuessChannel("alice", "bob", **params)
             channel.join("s1", "s2")
             channel.post("s1", "concede")
-            commit, reveal = channel.last("bot:commit"), channel.last("bot:reveal")
-            given = f"target, salt = {reveal['target']}, {reveal['salt']!r}\n"
-            for program in (reveal["verify"], given + commit["verify"]):
-                answer = subprocess.run([sys.executable, "-I", "-c", program], capture_output=True, text=True)
-                self.assertEqual((answer.stdout, answer.stderr), ("True\n", ""))
+            reveal = channel.last("bot:reveal")
+            answer = subprocess.run([sys.executable, "-I", "-c", reveal["verify"]], capture_output=True, text=True)
+            self.assertEqual((answer.stdout, answer.stderr), ("True\n", ""))
             forged = reveal["verify"].replace(reveal["hash"], "0" * 64)
             answer = subprocess.run([sys.executable, "-I", "-c", forged], capture_output=True, text=True)
             self.assertEqual(answer.stdout, "False\n")
@@ -126,11 +124,32 @@ class Start(unittest.TestCase):
         channel.leave("s1")
         self.assertEqual(types(channel.post("s2", "start")), ["start_vote"])
 
+    def test_a_channel_that_is_ready_again_starts_no_second_game(self):
+        channel = GuessChannel("alice", "bob")
+        channel.join("s1", "s2")
+        self.assertEqual(channel.run_hook("on_ready"), [], "as when another bot was attached")
+        channel.post("s1", "concede")
+        self.assertEqual(channel.run_hook("on_ready"), [])
+
+    def test_the_last_player_to_join_does_not_disturb_a_game_that_others_started(self):
+        channel = GuessChannel("alice", "bob", "carol")
+        channel.join("s1", "s2")
+        channel.post("s1", "start")
+        channel.post("s2", "start")
+        self.assertEqual(types(channel.join("s3")), ["player_joined"])
+
+    def test_a_channel_whose_players_have_not_accepted_its_terms_starts_no_game(self):
+        channel = GuessChannel("alice", "bob")
+        channel.was_ready = True  # the relay calls on_ready only when both have accepted
+        channel.join("s1", "s2")
+        self.assertEqual(channel.bodies("game_start"), [])
+        self.assertIn("game_start", types(channel.run_hook("on_ready")))
+
     def test_a_single_player_can_play_alone(self):
         channel = GuessChannel("alice")
         self.assertIn("game_start", types(channel.join("s1")))
         channel.post("s1", f"{channel.wrong_guess()}")
-        self.assertEqual(channel.last("bot:turn"), channel.last("bot:turn") | {"player": "s1", "turn_number": 2})
+        self.assertEqual(channel.last("bot:turn"), channel.last("bot:turn") | {"player": "s1", "turn_id": 2})
         self.assertIsNone(channel.post("s1", "concede")[-1]["winner"])
         self.assertIn("game_start", types(channel.post("s1", "start")))
 
@@ -154,8 +173,8 @@ class Start(unittest.TestCase):
         for _ in range(200):
             channel = GuessChannel("alice", "bob", "carol", turn_order="random")
             channel.join("s1", "s2", "s3")
-            orders.add(tuple(channel.last("game_start")["turn_order"]))
-            self.assertEqual(channel.last("bot:turn")["player"], channel.last("game_start")["turn_order"][0])
+            orders.add(tuple(channel.last("game_start")["players"]))
+            self.assertEqual(channel.last("bot:turn")["player"], channel.last("game_start")["players"][0])
         self.assertEqual(len(orders), 6)
 
 
@@ -171,7 +190,7 @@ class Play(unittest.TestCase):
             judge, turn = channel.post(seat, f"guess {guess}")
             self.assertEqual(judge["result"], "high" if guess > channel.secret else "low")
             self.assertEqual((judge["player"], judge["guess"], judge["guess_count"]), (seat, guess, count))
-            self.assertEqual((turn["type"], turn["turn_number"]), ("bot:turn", count + 1))
+            self.assertEqual((turn["type"], turn["turn_id"]), ("bot:turn", count + 1))
             self.assertNotEqual(turn["player"], seat)
         end = channel.post("s2", f"guess {channel.secret}")[-1]
         self.assertEqual((end["winner"], end["reason"], end["total_guesses"]), ("s2", "correct", 4))
@@ -254,11 +273,13 @@ class Play(unittest.TestCase):
 
 class Entropy(unittest.TestCase):
     def test_the_start_names_the_contributors_of_entropy(self):
-        for contributors, names in ((None, "alice, bob"), (["s2"], "bob"), ([], "the relay only")):
+        for contributors, names in ((None, "alice, bob"), (["s2"], "bob; alice gave none"),
+                                    ([], "the relay only; alice, bob gave none")):
             channel = GuessChannel("alice", "bob", contributors=contributors)
             channel.join("s1", "s2")
             start = channel.last("game_start")
             self.assertEqual(start["entropy_from"], ["s1", "s2"] if contributors is None else contributors)
+            self.assertEqual(sorted(start["entropy_from"] + start["missing"]), ["s1", "s2"])
             self.assertIn(f"Randomness in the draw from: {names}.", start["text"])
 
     def test_the_keystream_is_opened_for_the_game_and_revealed_after_it(self):
@@ -272,6 +293,123 @@ class Entropy(unittest.TestCase):
         channel.post("s1", "start")
         channel.post("s2", "start")
         self.assertEqual(channel.persisted["stream"], ["s1", "s2"])
+
+
+class WaitingForRandomness(unittest.TestCase):
+    def pending(self, *labels, **more):
+        channel = GuessChannel(*labels, **more)
+        channel.is_slow = True
+        channel.join(*[f"s{number}" for number in range(1, len(labels) + 1)])
+        return channel
+
+    def test_the_number_is_drawn_when_the_randomness_is_there(self):
+        channel = self.pending("alice", "bob", turn_seconds=60)
+        self.assertEqual((channel.state["phase"], channel.secret, channel.timers), ("starting", None, {}))
+        self.assertEqual(channel.bodies("bot:commit"), [])
+        self.assertEqual(channel.held_seconds, 3720, "the players are protected from now on")
+        self.assertEqual(types(channel.answer_start()), ["game_start", "bot:commit", "bot:turn"])
+        self.assertIsNotNone(channel.secret)
+
+    def test_moves_and_votes_have_to_wait(self):
+        channel = self.pending("alice", "bob")
+        for text in ("guess 5", "concede"):
+            self.assertEqual([body["reason"] for body in channel.post("s1", text)], ["GAME_NOT_STARTED"])
+        for text in ("start", "!status"):
+            [status] = channel.post("s1", text)
+            self.assertEqual((status["type"], status["phase"], status["current_turn"]), ("status", "starting", None))
+            self.assertIn("about to start", status["text"])
+        channel.post("s2", "start")
+        self.assertEqual(types(channel.answer_start()), ["game_start", "bot:commit", "bot:turn"])
+        self.assertEqual((channel.answer_start(), channel.last("game_start")["game"]), ([], 1))
+
+    def test_who_leaves_does_not_play_and_who_joins_does(self):
+        channel = self.pending("alice", "bob", "carol")
+        self.assertEqual(channel.leave("s1"), [])
+        self.assertEqual(types(channel.join("s1")), ["player_joined"])
+        channel.leave("s2")
+        start = channel.answer_start()[0]
+        self.assertEqual((start["players"], start["entropy_from"]), (["s3", "s1"], ["s1", "s2", "s3"]))
+
+    def test_the_game_does_not_start_if_too_few_are_left(self):
+        channel = self.pending("alice", "bob", contributors=["s1"])
+        channel.leave("s2")
+        self.assertEqual(types(channel.answer_start()), ["start_cancelled"])
+        self.assertEqual((channel.state["phase"], channel.secret, channel.held_seconds), ("waiting", None, 0))
+        self.assertIsNone(channel.persisted["stream"], "the next draw begins with everybody who is seated then")
+        channel.is_slow = False
+        self.assertEqual(types(channel.join("s2")), ["player_joined"])
+        self.assertEqual(channel.post("s2", "guess 5")[0]["reason"], "GAME_NOT_STARTED")
+        channel.post("s1", "start")
+        self.assertEqual(channel.post("s2", "start")[0]["game"], 1)
+
+    def test_a_rematch_that_does_not_start_leaves_the_last_game_over(self):
+        channel = GuessChannel("alice", "bob")
+        channel.join("s1", "s2")
+        channel.post("s1", "concede")
+        channel.is_slow = True
+        channel.post("s1", "start")
+        self.assertEqual(channel.post("s2", "start"), [])
+        channel.leave("s2")
+        channel.answer_start()
+        self.assertEqual((channel.state["phase"], channel.state["ready"]), ("over", []))
+        self.assertEqual(channel.post("s1", "guess 5")[0]["reason"], "GAME_OVER")
+
+    def test_after_a_failed_start_the_players_can_ask_again(self):
+        channel = self.pending("alice", "bob")
+        with mock.patch.object(channel, "bot_class", type("Failing", (), {
+                "__init__": lambda bot, ctx, params: None, "on_start": lambda bot, contributors, missing: 1 / 0})):
+            self.assertRaises(ZeroDivisionError, channel.answer_start)
+        channel.post("s1", "start")
+        self.assertIn("game_start", types(channel.answer_start()))
+
+    def test_a_channel_that_is_closed_before_has_no_game(self):
+        channel = self.pending("alice", "bob")
+        self.assertEqual(channel.close(), [])
+
+
+class Turns(unittest.TestCase):
+    def begun(self, **params):
+        channel = GuessChannel("alice", "bob", **params)
+        channel.join("s1", "s2")
+        return channel
+
+    def test_each_turn_has_its_number_its_moves_and_its_deadline(self):
+        channel = self.begun(turn_seconds=90, range=[5, 50])
+        turn = channel.last("bot:turn")
+        self.assertEqual((turn["turn"], turn["turn_id"], turn["deadline"]), (["s1"], 1, "2023-11-14T22:14:50.000Z"))
+        self.assertEqual(turn["actions"], {"type": "object", "properties": {"guess": {"type": "integer", "minimum": 5, "maximum": 50}}})
+        self.assertEqual({"turn_number", "seconds"} & set(turn), set(), "turn_id and deadline say it")
+        channel.advance(90.5)
+        self.assertEqual((channel.last("bot:turn")["turn_id"], channel.last("bot:turn")["deadline"]), (2, "2023-11-14T22:16:20.000Z"))
+        self.assertNotIn("deadline", self.begun().last("bot:turn"))
+
+    def test_the_numbers_go_on_in_the_next_game(self):
+        channel = self.begun()
+        self.assertEqual(channel.post("s1", "concede")[-1]["turn"], [])
+        channel.post("s1", "start")
+        channel.post("s2", "start")
+        self.assertEqual(channel.last("bot:turn")["turn_id"], 2)
+
+    def test_a_move_for_another_turn_does_not_count(self):
+        channel = self.begun()
+        wrong = channel.wrong_guess()
+        self.assertEqual(types(channel.post("s1", f"guess {wrong}", turn_id=1)), ["judge", "bot:turn"])
+        for data in ({"text": f"guess {wrong}"}, {"guess": wrong}, {"type": "move", "action": "guess", "value": wrong},
+                     {"text": "concede"}):
+            for seat, turn_id in (("s1", 1), ("s2", 1), ("s2", 3), ("s2", 0), ("s2", "2"), ("s2", {"n": 2})):
+                with self.subTest(data=data, seat=seat, turn_id=turn_id):
+                    [refused] = channel.post(seat, **data, turn_id=turn_id)
+                    self.assertEqual((refused["reason"], refused["player"]), ("STALE_TURN", seat))
+                    why = "turn 1 is over" if turn_id == 1 else "there is no such turn"
+                    self.assertIn(f": {why}; this is turn 2, bob's.", refused["text"])
+        self.assertEqual(channel.state["guesses"], 1)
+        self.assertEqual(channel.post("s1", f"guess {wrong}", turn_id=2)[0]["reason"], "BAD_TURN")
+        self.assertEqual(types(channel.post("s2", guess=wrong, turn_id=2)), ["judge", "bot:turn"])
+        self.assertEqual(types(channel.post("s1", guess=wrong, turn_id=None)), ["judge", "bot:turn"])
+
+    def test_a_turn_post_is_small(self):
+        turn = self.begun(range=[1, 1000]).last("bot:turn")
+        self.assertLess(len(json.dumps(turn, separators=(",", ":"))), 270)
 
 
 class Clock(unittest.TestCase):

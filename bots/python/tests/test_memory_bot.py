@@ -131,6 +131,14 @@ class Exchange(unittest.TestCase):
         self.assertEqual(len(channel.timers), 10)
         self.assertEqual(channel.dm("s2", "ask alice: " + "x" * 4001)[0]["reason"], "BAD_QUESTION")
 
+    def test_a_limit_of_one_question_allows_one(self):
+        channel = FakeChannel(MemoryBot, "alice", "bob", open_questions=1)
+        channel.join("s1", "s2")
+        for seat in ("s1", "s2"):
+            channel.post(seat, "opt in")
+        self.assertIn("asked", types(effect["body"] for effect in channel.dm_effects("s1", "ask bob: one?")))
+        self.assertEqual(channel.dm("s2", "ask alice: two?")[0]["reason"], "TOO_MANY")
+
     def test_moves_as_data(self):
         channel = self.channel
         for seat in ("s1", "s2"):

@@ -142,7 +142,7 @@ class ChannelTest(unittest.TestCase):
             def on_message(self, msg):
                 word = msg["body"]["text"]
                 if word == "start":
-                    self.ctx.post("bot", {"from": self.ctx.start()})
+                    self.ctx.start()
                 elif word == "reveal":
                     self.ctx.reveal()
                 elif word == "commit":
@@ -150,6 +150,8 @@ class ChannelTest(unittest.TestCase):
                 elif word == "open":
                     self.ctx.post("bot", self.ctx.open("c1"))
                 self.ctx.post("bot", {"drawn": [random.random(), secrets.token_hex(4), uuid.uuid4().hex]})
+            def on_start(self, contributors, missing):
+                self.ctx.post("bot", {"from": contributors, "missing": missing})
         """
         words = ["draw", "draw", "start", "draw", "commit", "open", "reveal", "draw", "start"]
 
@@ -162,10 +164,50 @@ class ChannelTest(unittest.TestCase):
         drawn = [str(body["drawn"]) for body in first if "drawn" in body]
         self.assertEqual((len(drawn), len(set(drawn))), (9, 9))
         self.assertNotEqual(first, play(2))
-        self.assertIn({"from": ["s1", "s2"]}, first)
+        self.assertIn({"from": ["s1", "s2"], "missing": []}, first)
         [committed] = [body for body in first if "commitment" in body and "value" not in body]
         [opened] = [body for body in first if "value" in body]
         self.assertEqual(opened["commitment"], committed["commitment"])
+
+    def test_the_channel_is_ready_once_and_the_randomness_comes_after_the_hook(self):
+        channel = self.channel("""
+            def on_join(self, player_id):
+                self.ctx.post("bot", f"join {player_id}")
+            def on_ready(self):
+                self.ctx.hold_seats(60)
+                self.ctx.start()
+                self.ctx.start()
+                self.ctx.post("bot", {"text": "ready", "drawn": secrets.token_hex(4)})
+            def on_start(self, contributors, missing):
+                self.ctx.post("bot", {"text": f"start {contributors} {missing}", "drawn": secrets.token_hex(4)})
+            def on_message(self, msg):
+                for call in msg["body"]["text"].split():
+                    getattr(self.ctx, call)()
+        """, imports="import secrets")
+        self.assertEqual([post.text for post in channel.join("alice")], ["join s1"])
+        posts = channel.join("bob")
+        self.assertEqual([post.text for post in posts], ["join s2", "ready", "start ['s1', 's2'] []"])
+        self.assertNotEqual(posts[1].body["drawn"], posts[2].body["drawn"], "another key, from the same position")
+        channel.leave("bob")
+        self.assertEqual([post.text for post in channel.join("bob")], ["join s2"])
+        with self.assertRaisesRegex(HookFailed, "has not been answered yet"):
+            channel.post("alice", "start reveal")
+        [again] = channel.post("alice", "start")
+        self.assertEqual(again.text, "start ['s1', 's2'] []", "the stream is open already")
+        channel.post("alice", "reveal")
+        channel.leave("bob")
+        [again] = channel.post("alice", "start")
+        self.assertEqual(again.text, "start ['s1'] []")
+        channel.join("bob")
+        self.assertEqual(channel.post("bob", "start")[0].text, "start ['s1'] ['s2']")
+        for call, words in (("start()", "answer to ctx.start"), ("hold_seats(5)", "may hold the seats")):
+            refused = self.channel(f"""
+                def on_message(self, msg): self.ctx.start()
+                def on_start(self, contributors, missing): self.ctx.{call}
+            """)
+            refused.join("alice")
+            with self.assertRaisesRegex(HookFailed, f"on_start: RuntimeError: .*{words}"):
+                refused.post("alice", "go")
 
     def test_what_a_relay_refuses_is_refused(self):
         cases = [
@@ -251,6 +293,12 @@ class ChannelTest(unittest.TestCase):
         [refused] = channel.post("bob", "guess 5")
         self.assertIn("it is alice's turn", refused.text)
         self.assertTrue(channel.post("alice", "guess 5"))
+        channel = Channel(PRESETS / "tic_tac_toe_bot.py", params={"first": "random"})
+        self.assertEqual([post.body["type"] for post in channel.join("alice", "bob")], ["game_start", "bot:turn"])
+        channel = Channel(PRESETS / "blackjack_bot.py")
+        channel.join("alice", "bob")
+        channel.post("alice", "bet 20")
+        self.assertEqual([post.body["type"] for post in channel.post("bob", "bet 20")][:3], ["bet", "round_start", "dealt"])
 
     def test_the_limits_are_those_of_the_supervisor(self):
         source = (ROOT / "bots/supervisor/src/limits.rs").read_text()

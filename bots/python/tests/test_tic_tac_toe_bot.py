@@ -3,6 +3,7 @@
 import pathlib
 import sys
 import unittest
+from unittest import mock
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
@@ -25,12 +26,28 @@ def played(channel, *cells):
 
 
 class Play(unittest.TestCase):
-    def test_the_game_starts_with_the_second_player(self):
-        channel = FakeChannel(TicTacToeBot, "alice", "bob")
-        self.assertEqual(channel.join("s1"), [])
-        self.assertEqual(channel.post("s1", "5")[0]["reason"], "GAME_NOT_STARTED")
-        start, turn = channel.join("s2")
-        self.assertEqual((start["players"], start["marks"], turn["player"]), (["s1", "s2"], {"s1": "X", "s2": "O"}, "s1"))
+    def test_the_game_starts_when_every_seat_is_taken(self):
+        for labels in (("alice", "bob"), ("alice", "bob", "carol")):
+            channel = FakeChannel(TicTacToeBot, *labels)
+            for number in range(1, len(labels)):
+                self.assertEqual(channel.join(f"s{number}"), [])
+            self.assertEqual(channel.post("s1", "5")[0]["reason"], "GAME_NOT_STARTED")
+            start, turn = channel.join(f"s{len(labels)}")
+            self.assertEqual((start["players"], start["marks"], turn["player"]), (["s1", "s2"], {"s1": "X", "s2": "O"}, "s1"))
+
+    def test_two_can_start_while_seats_are_empty(self):
+        channel = FakeChannel(TicTacToeBot, "alice", "bob", "carol")
+        channel.join("s3")
+        self.assertEqual(types(channel.post("s3", "start")), ["status"])
+        channel.join("s1")
+        [vote] = channel.post("s3", "start")
+        self.assertEqual((vote["type"], vote["ready"]), ("start_vote", ["s3"]))
+        start = channel.post("s1", type="move", action="rematch")[0]
+        self.assertEqual((start["game"], start["players"], channel.held_seconds), (1, ["s3", "s1"], 3600))
+        self.assertEqual(channel.join("s2"), [], "the game goes on when the last seat is taken")
+
+    def test_one_seat_starts_no_game(self):
+        self.assertEqual(FakeChannel(TicTacToeBot, "alice").join("s1"), [])
 
     def test_each_line_wins(self):
         module = load("tic_tac_toe_bot")
@@ -83,6 +100,80 @@ class Play(unittest.TestCase):
         self.assertEqual(channel.dm("s3", "what?"), channel.post("s2", "!help"))
 
 
+class Turns(unittest.TestCase):
+    def test_each_turn_has_its_number_its_free_cells_and_its_deadline(self):
+        channel = begun(turn_seconds=90)
+        turn = channel.last("bot:turn")
+        self.assertEqual((turn["turn"], turn["turn_id"], turn["deadline"]), (["s1"], 1, "2023-11-14T22:14:50.000Z"))
+        self.assertEqual(turn["actions"], [str(cell) for cell in range(1, 10)])
+        turn = channel.post("s1", "5", turn_id=1)[-1]
+        self.assertEqual((turn["turn"], turn["turn_id"], turn["actions"]), (["s2"], 2, list("12346789")))
+        self.assertEqual({"free", "seconds"} & set(turn), set(), "actions and deadline say it")
+        self.assertNotIn("deadline", begun().last("bot:turn"))
+        self.assertEqual(channel.post("s2", "concede", turn_id=2)[-1]["turn"], [])
+        channel.post("s1", "rematch")
+        channel.post("s2", "rematch")
+        self.assertEqual(channel.last("bot:turn")["turn_id"], 3, "the numbers go on in the next game")
+
+    def test_a_move_for_another_turn_does_not_count(self):
+        channel = begun()
+        played(channel, 5)
+        for data in ({"text": "1"}, {"cell": 1}, {"text": "concede"}):
+            for seat, turn_id in (("s2", 1), ("s1", 1), ("s2", 3), ("s2", "2"), ("s2", [2])):
+                with self.subTest(data=data, seat=seat, turn_id=turn_id):
+                    [refused] = channel.post(seat, **data, turn_id=turn_id)
+                    self.assertEqual(refused["reason"], "STALE_TURN")
+                    why = "turn 1 is over" if turn_id == 1 else "there is no such turn"
+                    self.assertIn(f": {why}; this is turn 2, bob's.", refused["text"])
+        self.assertEqual(types(channel.post("s2", cell=1, turn_id=2)), ["placed", "bot:turn"])
+
+    def test_the_status_offers_no_turn(self):
+        status = begun().post("s1", "!status")[0]
+        self.assertEqual((status["current_turn"], status["turn_id"], "turn" in status), ("s1", 1, False))
+
+
+class WaitingForRandomness(unittest.TestCase):
+    def pending(self, *labels):
+        channel = FakeChannel(TicTacToeBot, *labels, first="random", contributors=["s2"])
+        channel.is_slow = True
+        self.assertEqual(channel.join(*[f"s{number}" for number in range(1, len(labels) + 1)]), [])
+        return channel
+
+    def test_the_game_starts_when_the_randomness_is_there(self):
+        channel = self.pending("alice", "bob")
+        self.assertEqual((channel.held_seconds, channel.timers), (3600, {}))
+        self.assertEqual(channel.post("s1", "5")[0]["reason"], "GAME_NOT_STARTED")
+        self.assertEqual(types(channel.post("s1", "start") + channel.post("s2", "start") + channel.post("s2", "!status")), ["status"] * 3)
+        start, turn = channel.answer_start()
+        self.assertIn("Drawn with randomness from: bob; alice gave none.", start["text"])
+        self.assertEqual((start["entropy_from"], start["missing"], turn["turn_id"]), (["s2"], ["s1"], 1))
+
+    def test_it_does_not_start_if_a_player_left(self):
+        channel = self.pending("alice", "bob", "carol")
+        self.assertEqual(channel.leave("s1"), [])
+        self.assertEqual(types(channel.answer_start()), ["start_cancelled"])
+        self.assertEqual((channel.held_seconds, channel.persisted["stream"]), (0, None))
+        channel.is_slow = False
+        channel.post("s2", "start")
+        self.assertEqual(sorted(channel.post("s3", "start")[0]["players"]), ["s2", "s3"])
+
+    def test_after_a_failed_start_the_players_can_ask_again(self):
+        channel = self.pending("alice", "bob")
+        with mock.patch.object(channel, "bot_class", type("Failing", (), {
+                "__init__": lambda bot, ctx, params: None, "on_start": lambda bot, contributors, missing: 1 / 0})):
+            self.assertRaises(ZeroDivisionError, channel.answer_start)
+        channel.post("s1", "start")
+        self.assertIn("game_start", types(channel.answer_start()))
+
+    def test_a_channel_that_is_closed_before_has_no_game(self):
+        self.assertEqual(self.pending("alice", "bob").close(), [])
+
+    def test_a_beginner_who_is_not_drawn_needs_no_randomness(self):
+        channel = FakeChannel(TicTacToeBot, "alice", "bob")
+        channel.is_slow = True
+        self.assertEqual(types(channel.join("s1", "s2")), ["game_start", "bot:turn"])
+
+
 class ClosingAndHolding(unittest.TestCase):
     def test_closing_in_mid_game_ends_it_and_reveals_the_draw(self):
         channel = begun(first="random", turn_seconds=60)
@@ -123,7 +214,10 @@ class BetweenGames(unittest.TestCase):
         channel = FakeChannel(TicTacToeBot, "alice", "bob")
         channel.join("s1", "s2")
         channel.leave("s2")
-        self.assertIn("game_start", types(channel.join("s2")))
+        self.assertEqual(channel.join("s2"), [])
+        self.assertEqual(channel.post("s2", "5")[0]["reason"], "GAME_NOT_STARTED")
+        channel.post("s1", "start")
+        self.assertIn("game_start", types(channel.post("s2", "start")))
 
     def test_the_first_player_can_be_drawn_with_the_players_entropy(self):
         firsts = set()
@@ -131,7 +225,8 @@ class BetweenGames(unittest.TestCase):
             channel = begun(first="random")
             start = channel.last("game_start")
             firsts.add(start["players"][0])
-            self.assertEqual((start["entropy_from"], channel.persisted["stream"]), (["s1", "s2"], ["s1", "s2"]))
+            self.assertEqual((start["entropy_from"], channel.persisted["stream"]), (["s1", "s2", "s3"], ["s1", "s2", "s3"]))
+            self.assertIn("Drawn with randomness from: alice, bob, carol.", start["text"])
         self.assertEqual(firsts, {"s1", "s2"})
         channel.post("s1", "concede")
         self.assertIsNone(channel.persisted["stream"])

@@ -46,20 +46,16 @@ pub struct Stream {
     pub epoch: u32,
     /// True if it is the last one, and so cannot be revealed.
     pub last: bool,
-    /// The slots whose players contributed entropy; `None` before `ctx.start()`.
-    pub open: Option<Vec<String>>,
+    /// True if players' entropy is mixed in: from `on_start` on.
+    pub open: bool,
+    /// True from `ctx.start()` until `on_start`.
+    pub starting: bool,
     /// Number of bytes drawn from it.
     pub position: u64,
-    /// The slots whose players' entropy `ctx.start()` would add now.
-    pub seated: Vec<String>,
     /// Its key, as hex.
     pub key: Secret,
-    /// Its key after `ctx.start()`.
-    pub start_key: Secret,
     /// Its key after `ctx.reveal()`; `None` in a replay that does not know the next seed.
     pub next_key: Option<Secret>,
-    /// Its key after `ctx.reveal()` and `ctx.start()`.
-    pub next_start_key: Option<Secret>,
 }
 
 /// A player as it appears in `ctx.players`.

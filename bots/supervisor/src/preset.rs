@@ -30,7 +30,7 @@ const PRESETS: &[Preset] = &[
     Preset {
         name: "GuessBot",
         version: "1.1",
-        summary: "Referee of a number guessing game: commits to a secret number, judges guesses, keeps the turn clock, proves the number at the end.",
+        summary: "Referee of a number guessing game: commits to a secret number and proves it at the end.",
         source: include_str!("../../python/presets/guess_bot.py"),
     },
     Preset {

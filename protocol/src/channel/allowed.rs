@@ -1,4 +1,4 @@
-use super::{BotHead, ChannelState, Composition, Holder, Slot, SlotKind, Timer};
+use super::{BotHead, ChannelState, Composition, Holder, Slot, SlotKind, Terms, Timer};
 use crate::{Actor, BotId, Entry, Error, ErrorCode, Kind, Sender, SlotId, SystemEvent, TimerChange, Timestamp, limits};
 
 /// Checks that `entry` may follow `state`. The error is worded for the person whose request it was.
@@ -38,11 +38,18 @@ fn no_timer_due(state: &ChannelState, now: Timestamp) -> Result<(), Error> {
 }
 
 fn by_player(composition: &Composition, slot_id: SlotId, entry: &Entry) -> Result<(), Error> {
-    if !composition.slot(slot_id).is_some_and(Slot::has_player) {
+    let Some(slot) = composition.slot(slot_id).filter(|slot| slot.has_player()) else {
         return Err(Error::not_member());
-    }
+    };
     if composition.close_requested.is_some() {
         return Err(Error::closed());
+    }
+    if composition.require_terms && !slot.accepted {
+        return Err(Error::new(
+            ErrorCode::TermsNotAccepted,
+            "In this channel, players post only after they have accepted its terms.",
+            "Read the terms with join_channel(invite_code=<your rejoin_token>, preview=true), then accept them: the same call with terms_hash instead of preview.",
+        ));
     }
     if entry.envelope.cause.is_some() {
         return Err(broken("a player's entry has no cause"));
@@ -140,6 +147,10 @@ fn by_relay(state: &ChannelState, entry: &Entry) -> Result<(), Error> {
             if timers.any(fires) { Ok(()) } else { Err(broken("a timer fires once, when it is due")) }
         }
         SystemEvent::MemberJoin { slot_id, .. } => may_join(open_seat(composition, slot_id)?),
+        SystemEvent::TermsAccepted { slot_id, terms_hash } => {
+            require_player(composition, slot_id)?;
+            if terms_hash == Terms::of(composition).hash() { Ok(()) } else { Err(Error::other_terms()) }
+        }
         SystemEvent::MemberRejoin { slot_id, .. } => require_player(composition, slot_id).map(|_| ()),
         SystemEvent::MemberLeave { slot_id, by, .. } => {
             require_player(composition, slot_id)?;
@@ -275,11 +286,7 @@ fn require_bot<'a>(state: &'a ChannelState, bot_id: &BotId) -> Result<&'a BotHea
 
 fn may_join(slot: &Slot) -> Result<(), Error> {
     if slot.holder.is_some() || slot.invite_used {
-        return Err(Error::new(
-            ErrorCode::SlotAlreadyFilled,
-            "This invite code was already used.",
-            "An invite code fills one slot once. To come back to your own seat, pass your rejoin_token; else ask for a new invite.",
-        ));
+        return Err(Error::slot_already_filled());
     }
     Ok(())
 }
@@ -289,8 +296,8 @@ pub fn may_change_bots(composition: &Composition, by: Actor) -> Result<(), Error
     require_admin(composition, by)?;
     if composition.is_sealed() {
         return Err(Error::bad_op(
-            "The bots of this channel are settled: two seats have been filled, and it was not created mutable.",
-            "Create a new channel with the bots you want, or with mutable=true.",
+            "The bots of this channel can no longer be changed: two seats have been filled, and its bots_change is 'never'.",
+            "Create a new channel with the bots you want, or with bots_change='owner'.",
         ));
     }
     Ok(())

@@ -1,6 +1,7 @@
-use crate::{Entry, Sender, limits};
+use crate::{Entry, limits};
 
-/// A count of the bot posts that led to an entry, along the chain of causes.
+/// A count of the bots' hooks that led to an entry, along the chain of causes: each posted what started the next one, or
+/// asked for randomness.
 ///
 /// The chain is walked one entry at a time, because a relay has to fetch older entries from its
 /// store. [`cascade_depth`] walks a log that is in memory.
@@ -12,23 +13,21 @@ pub struct Cascade {
 impl Cascade {
     /// Counts an entry of the chain, and returns the id of the entry to be counted next.
     ///
-    /// `None` is the end of the chain: a player's entry or the relay's own, or a chain so long
+    /// `None` is the end of the chain: an entry that no hook caused, or a chain so long
     /// ([`limits::CASCADE_DEPTH`]) that it does not matter how much longer it is.
     pub fn count(&mut self, entry: &Entry) -> Option<u64> {
-        if !matches!(entry.envelope.sender, Sender::Bot(_)) || self.depth == limits::CASCADE_DEPTH {
-            return None;
-        }
+        let cause = entry.envelope.cause.filter(|_| self.depth < limits::CASCADE_DEPTH)?;
         self.depth += 1;
-        entry.envelope.cause
+        Some(cause)
     }
 
-    /// Number of bot posts counted so far.
+    /// Number of hooks counted so far.
     pub fn depth(self) -> u32 {
         self.depth
     }
 }
 
-/// Number of bot posts that led to an entry, itself included: 0 for a player's entry.
+/// Number of hooks that led to an entry: 0 for a player's entry.
 pub fn cascade_depth<'a>(entry: &'a Entry, find: impl Fn(u64) -> Option<&'a Entry>) -> u32 {
     let mut cascade = Cascade::default();
     let mut next = cascade.count(entry);

@@ -17,7 +17,7 @@ pub fn evolve(mut state: ChannelState, entry: &Entry) -> ChannelState {
         return state;
     }
     for (bot, head) in state.composition.bots.iter().zip(&mut state.head.bots) {
-        if wakes(bot, entry) {
+        if wakes(&state.composition, bot, entry) {
             head.due = entry.id();
         }
     }
@@ -94,16 +94,25 @@ fn apply_to_composition(
     }
     let composition = Arc::make_mut(composition);
     composition.revision = entry.id();
+    if matches!(event, SystemEvent::BotAttach { .. } | SystemEvent::BotDetach { .. }) {
+        // The terms change: nobody has accepted the new ones.
+        composition.slots.iter_mut().for_each(|slot| slot.accepted = false);
+        composition.ready = None;
+    }
     apply(composition, heads, entry, event);
+    if composition.ready.is_none() && composition.is_ready() {
+        composition.ready = Some(entry.id());
+    }
 }
 
 fn apply(composition: &mut Composition, heads: &mut Vec<BotHead>, entry: &Entry, event: SystemEvent) {
     let id = entry.id();
     match event {
-        SystemEvent::ChannelCreated { name, slots, owner, mutable } => {
+        SystemEvent::ChannelCreated { name, slots, owner, bots_change, require_terms } => {
             composition.name = name;
             composition.owner = owner;
-            composition.mutable = mutable;
+            composition.bots_change = bots_change;
+            composition.require_terms = require_terms;
             composition.created_at = entry.envelope.ts;
             composition.slots = slots.into_iter().map(|slot| Slot::empty(slot.kind, slot.label)).collect();
         }
@@ -132,6 +141,7 @@ fn apply(composition: &mut Composition, heads: &mut Vec<BotHead>, entry: &Entry,
             slot.invite_used = true;
             slot.admin |= is_owner;
         }
+        SystemEvent::TermsAccepted { slot_id, .. } => composition.slots[slot_id.place()].accepted = true,
         SystemEvent::MemberRejoin { slot_id, player, .. } => {
             if let Some(Holder::Player { player: holder, .. }) = &mut composition.slots[slot_id.place()].holder {
                 *holder = player;
@@ -141,6 +151,7 @@ fn apply(composition: &mut Composition, heads: &mut Vec<BotHead>, entry: &Entry,
             let slot = &mut composition.slots[slot_id.place()];
             slot.holder = None;
             slot.admin = false;
+            slot.accepted = false;
             slot.given_up = if by == Actor::Slot(slot_id) { id } else { 0 };
         }
         SystemEvent::Renamed { name, .. } => composition.name = name,
@@ -181,9 +192,13 @@ fn attach(composition: &mut Composition, heads: &mut Vec<BotHead>, attached: u64
         slot_id,
         slot_label,
         name,
+        preset,
         hooks,
         code_hash,
         manifest_hash,
+        params_hash,
+        env,
+        policy_off,
         runtime,
         sandbox,
         sandbox_report,
@@ -203,11 +218,15 @@ fn attach(composition: &mut Composition, heads: &mut Vec<BotHead>, attached: u64
         bot_id,
         slot_id,
         name,
+        preset,
         hooks,
         attached,
         present,
         code_hash,
         manifest_hash,
+        params_hash,
+        env,
+        policy_off,
         runtime_hash,
     });
     heads.push(BotHead::default());

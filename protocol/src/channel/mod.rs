@@ -11,12 +11,16 @@ mod evolve;
 mod plan;
 mod state;
 mod step;
+mod terms;
 
 pub use allowed::{allowed, may_change_bots};
 pub use cascade::{Cascade, cascade_depth};
 pub use evolve::{evolve, evolve_composition};
 pub use plan::{Hook, HookCall, plan};
-pub use state::{Bot, BotHead, ChannelState, Composition, Head, Holder, Slot, SlotKind, Timer, runtime_hash};
+pub use state::{
+    Bot, BotHead, BotsChange, ChannelState, Composition, Head, Holder, Slot, SlotKind, Timer, runtime_hash,
+};
 pub use step::{Draft, Salts, Step};
+pub use terms::{BotTerms, Terms};
 
 pub(crate) use plan::wakes;

@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use super::Bot;
+use super::{Bot, Composition};
 use crate::{Entry, Kind, Sender, SlotId, SystemEvent};
 
 /// A method of a bot that the relay calls.
@@ -13,6 +13,10 @@ pub enum Hook {
     OnJoin,
     /// Called when a tenure ended.
     OnLeave,
+    /// Called when all players are there and have accepted the terms, where that is required.
+    OnReady,
+    /// Called when the players' randomness is there that the bot has asked for.
+    OnStart,
     /// Called when a player or another bot posted.
     OnMessage,
     /// Called when a player sent this bot a DM.
@@ -30,6 +34,8 @@ impl Hook {
             Self::OnInit => "on_init",
             Self::OnJoin => "on_join",
             Self::OnLeave => "on_leave",
+            Self::OnReady => "on_ready",
+            Self::OnStart => "on_start",
             Self::OnMessage => "on_message",
             Self::OnPrivateMessage => "on_private_message",
             Self::OnTimer => "on_timer",
@@ -47,6 +53,10 @@ pub enum HookCall {
     Join(SlotId),
     /// `on_leave(player_id)`
     Leave(SlotId),
+    /// `on_ready()`
+    Ready,
+    /// `on_start(contributors, missing)`
+    Start,
     /// `on_message(msg)`
     Message,
     /// `on_private_message(slot_id, msg)`
@@ -64,6 +74,8 @@ impl HookCall {
             Self::Init => Hook::OnInit,
             Self::Join(_) => Hook::OnJoin,
             Self::Leave(_) => Hook::OnLeave,
+            Self::Ready => Hook::OnReady,
+            Self::Start => Hook::OnStart,
             Self::Message => Hook::OnMessage,
             Self::PrivateMessage(_) => Hook::OnPrivateMessage,
             Self::Timer(_) => Hook::OnTimer,
@@ -73,19 +85,23 @@ impl HookCall {
 }
 
 /// The calls into `bot` that `entry` makes due, in order; hooks that it does not define are left out.
+/// `composition` is the channel as the entry leaves it.
 ///
 /// Each of them runs, or becomes a `bot:skipped`: if the entry's [`cascade_depth`](super::cascade_depth) is
 /// [`limits::CASCADE_DEPTH`](crate::limits::CASCADE_DEPTH), for instance, so that two bots cannot answer each other for
 /// ever.
-pub fn plan(bot: &Bot, entry: &Entry) -> Vec<HookCall> {
+pub fn plan(composition: &Composition, bot: &Bot, entry: &Entry) -> Vec<HookCall> {
     let mut calls = calls(bot, entry);
+    if composition.ready == Some(entry.id()) && entry.id() >= bot.attached {
+        calls.push(HookCall::Ready);
+    }
     calls.retain(|call| bot.hooks.contains(&call.hook()));
     calls
 }
 
 /// Returns `true` if the entry makes a hook of the bot due.
-pub(crate) fn wakes(bot: &Bot, entry: &Entry) -> bool {
-    !plan(bot, entry).is_empty()
+pub(crate) fn wakes(composition: &Composition, bot: &Bot, entry: &Entry) -> bool {
+    !plan(composition, bot, entry).is_empty()
 }
 
 fn calls(bot: &Bot, entry: &Entry) -> Vec<HookCall> {
@@ -104,6 +120,7 @@ fn calls(bot: &Bot, entry: &Entry) -> Vec<HookCall> {
             Some(SystemEvent::MemberLeave { slot_id, .. } | SystemEvent::MemberKick { slot_id, .. }) => {
                 vec![HookCall::Leave(slot_id)]
             }
+            Some(SystemEvent::EntropyOpened { bot_id, .. }) if bot_id == bot.bot_id => vec![HookCall::Start],
             Some(SystemEvent::CloseRequested { .. }) => vec![HookCall::Close],
             _ => vec![],
         },

@@ -73,8 +73,12 @@ pub struct Composition {
     pub created_at: Timestamp,
     /// The creator's pseudonym in this channel.
     pub owner: Hash,
-    /// `true` if bots may be changed even after two seats were filled.
-    pub mutable: bool,
+    /// Condition on which bots may be changed.
+    pub bots_change: BotsChange,
+    /// `true` if players post only after they have accepted the terms.
+    pub require_terms: bool,
+    /// The entry with which all players were there and had, where that is required, accepted the present terms; `None` before it.
+    pub ready: Option<u64>,
     /// The entry after which the channel takes nothing new; `None` while it is open.
     pub close_requested: Option<u64>,
     /// The last entry of a closed channel; `None` before it.
@@ -85,6 +89,31 @@ pub struct Composition {
     pub bots: Vec<Bot>,
     /// Number of bots that were ever attached; it is part of the next bot's id.
     pub bots_attached: u32,
+}
+
+/// Condition on which a channel's bots may be changed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BotsChange {
+    /// Only until two seats have been filled.
+    #[default]
+    Never,
+    /// At any time, by the owner and admins.
+    Owner,
+}
+
+impl schemars::JsonSchema for BotsChange {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "BotsChange".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "enum": ["never", "owner"] })
+    }
 }
 
 /// Sort of holder that a slot is for.
@@ -99,6 +128,7 @@ pub enum SlotKind {
 
 /// A numbered place in a channel, for one player or bot.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "independent properties, most of which a view shows as they are")]
 pub struct Slot {
     /// Sort of holder that may fill it.
     pub kind: SlotKind,
@@ -116,6 +146,8 @@ pub struct Slot {
     pub invite: u32,
     /// `true` if that code was used.
     pub invite_used: bool,
+    /// `true` if its player has accepted the present terms.
+    pub accepted: bool,
     /// The last entry of the request with which its last player gives it up, as far as it is in the log; 0 if nobody does.
     pub given_up: u64,
 }
@@ -147,6 +179,8 @@ pub struct Bot {
     pub slot_id: SlotId,
     /// Its name.
     pub name: String,
+    /// The preset's name, if it is one.
+    pub preset: Option<String>,
     /// The hooks that its class defines.
     pub hooks: Vec<Hook>,
     /// The entry that attached it.
@@ -157,6 +191,12 @@ pub struct Bot {
     pub code_hash: Hash,
     /// SHA-256 of its manifest's canonical JSON.
     pub manifest_hash: Hash,
+    /// SHA-256 of its params' canonical JSON.
+    pub params_hash: Hash,
+    /// Names of the secrets that it was attached with.
+    pub env: Vec<String>,
+    /// `true` if the operator has switched off the policy check of its source.
+    pub policy_off: bool,
     /// Hash of what runs its hooks, see [`runtime_hash`].
     pub runtime_hash: Hash,
 }
@@ -179,7 +219,9 @@ impl ChannelState {
                 name: String::new(),
                 created_at: epoch,
                 owner: Hash::from_bytes([0; 32]),
-                mutable: false,
+                bots_change: BotsChange::Never,
+                require_terms: false,
+                ready: None,
                 close_requested: None,
                 closed: None,
                 slots: Vec::new(),
@@ -246,9 +288,17 @@ impl Composition {
     }
 
     /// Returns `true` if bots may no longer be changed: two different seats have been filled at some time, and
-    /// the channel is not `mutable`.
+    /// `bots_change` does not allow it.
     pub fn is_sealed(&self) -> bool {
-        !self.mutable && self.slots.iter().map(|slot| slot.tenure.min(1)).sum::<u32>() >= 2
+        self.bots_change == BotsChange::Never && self.slots.iter().map(|slot| slot.tenure.min(1)).sum::<u32>() >= 2
+    }
+
+    /// Returns `true` if every open invite slot has a player, and, where that is required, all of them have accepted the terms.
+    pub(super) fn is_ready(&self) -> bool {
+        let mut seats = self.slots.iter().filter(|slot| slot.kind == SlotKind::Invite && !slot.closed).peekable();
+        seats.peek().is_some()
+            && self.close_requested.is_none()
+            && seats.all(|slot| slot.has_player() && (slot.accepted || !self.require_terms))
     }
 
     /// Name of a sender for readers: the label of the slot, or the name of the bot.
@@ -273,6 +323,7 @@ impl Slot {
             tenure: 0,
             invite: 0,
             invite_used: false,
+            accepted: false,
             given_up: 0,
         }
     }

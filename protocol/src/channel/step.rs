@@ -174,7 +174,7 @@ impl ChannelState {
 #[cfg(test)]
 mod tests {
     use super::{Draft, Salts, Step};
-    use crate::channel::{ChannelState, SlotKind};
+    use crate::channel::{BotsChange, ChannelState, SlotKind};
     use crate::{Actor, ChannelId, Error, Hash, Salt, SlotId, SlotSpec, SystemEvent, Timestamp};
 
     #[derive(Clone)]
@@ -188,7 +188,13 @@ mod tests {
 
     fn created() -> SystemEvent {
         let slots = vec![SlotSpec { kind: SlotKind::Invite, label: "alice".to_owned() }];
-        SystemEvent::ChannelCreated { name: "A game".to_owned(), slots, owner: Hash::of(&[b"alice"]), mutable: false }
+        SystemEvent::ChannelCreated {
+            name: "A game".to_owned(),
+            slots,
+            owner: Hash::of(&[b"alice"]),
+            bots_change: BotsChange::Never,
+            require_terms: false,
+        }
     }
 
     fn step(state: ChannelState, now: i64) -> Step<ById> {

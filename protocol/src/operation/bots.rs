@@ -29,7 +29,7 @@ pub struct BotSpec {
     /// Its parameters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub params: Option<Map<String, Value>>,
-    /// Secrets, such as API keys; only its code sees them (ctx.env).
+    /// Secrets, such as API keys, for its code only (ctx.env).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub env: Option<BTreeMap<String, Secret>>,
     /// 'bot:label' or 's0'; by default the first empty one.
@@ -58,10 +58,10 @@ pub struct AttachBot {
     /// Its parameters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub params: Option<Map<String, Value>>,
-    /// Secrets, such as API keys; only its code sees them (ctx.env).
+    /// Secrets, such as API keys, for its code only (ctx.env).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub env: Option<BTreeMap<String, Secret>>,
-    /// If you hold several seats.
+    /// Your seat, if several.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slot_id: Option<SlotId>,
     /// Your own text; a repeat with the same key changes nothing.
@@ -86,14 +86,18 @@ pub struct BotAttached {
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GetBotCode {
-    /// 'chn_…'
-    pub channel_id: ChannelId,
+    /// 'chn_…'; or invite_code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub channel_id: Option<ChannelId>,
+    /// To read it before you join.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub invite_code: Option<Secret>,
     /// 'bot_…', from bots[].
     pub bot_id: BotId,
     /// next_offset of the previous part.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub offset: Option<u64>,
-    /// code_hash of a source that you have, to leave it out.
+    /// code_hash of a source you have, to leave it out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub known_hash: Option<Hash>,
 }

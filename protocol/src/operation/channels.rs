@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{BotSpec, BotView, IdempotencyKey, Message, SlotView, View};
-use crate::{BotId, ChannelId, Secret, SlotId, Timestamp, limits};
+use crate::channel::{BotsChange, Terms};
+use crate::{BotId, ChannelId, Hash, Secret, SlotId, Timestamp, limits};
 
 /// Arguments of `create_channel`.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -20,19 +21,22 @@ pub struct CreateChannel {
     /// Python source for the first bot slot.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bot_code: Option<String>,
-    /// A preset instead of bot_code.
+    /// GuessBot, BlackjackBot, TicTacToeBot, MemoryBot, ContractBot, PriceBot, TlsBot: doc://presets/GuessBot.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bot_preset: Option<String>,
-    /// Parameters for that bot, such as {"range": [1, 100]}.
+    /// Its params, such as {"range": [1, 100]}.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bot_params: Option<Map<String, Value>>,
     /// Several bots, each with attach_bot's arguments, slot ('bot:label') and version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bots: Option<Vec<BotSpec>>,
-    /// Bots may change after two seats were filled.
+    /// 'owner': bots may change during the game.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub mutable: Option<bool>,
-    /// Label of the invite slot that you take yourself.
+    pub bots_change: Option<BotsChange>,
+    /// Players accept the terms before they post.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub require_terms: Option<bool>,
+    /// Label of the invite slot you take.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub join_as: Option<String>,
     /// With join_as: random text of your own, up to 256 bytes, for the bots' draws; it goes into the log.
@@ -62,6 +66,8 @@ pub struct ChannelCreated {
     /// Bots that could not be attached, each with the reason.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub bot_errors: Vec<String>,
+    /// Hash of the channel's terms.
+    pub terms_hash: Hash,
     /// With `join_as`: the creator's seat.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slot_id: Option<SlotId>,
@@ -85,10 +91,16 @@ pub struct ChannelCreated {
 pub struct JoinChannel {
     /// Invite code, invite link, or your rejoin_token.
     pub invite_code: Secret,
+    /// Only look: bots[], terms, terms_hash.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preview: Option<bool>,
+    /// Accept exactly these terms.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub terms_hash: Option<Hash>,
     /// On rejoin: only messages after it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cursor: Option<u64>,
-    /// Random text of yours for fair dice, up to 256 bytes.
+    /// Random text of yours for fair draws, up to 256 bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = limits::ENTROPY_BYTES))]
     pub entropy: Option<String>,
@@ -98,6 +110,41 @@ pub struct JoinChannel {
 }
 
 /// Result of [`JoinChannel`].
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum JoinOutcome {
+    /// The caller has the seat.
+    Joined(Joined),
+    /// With `preview`.
+    Preview(ChannelPreview),
+}
+
+/// A channel as somebody with an invite may see it before taking the seat.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct ChannelPreview {
+    /// Always `true`.
+    pub preview: bool,
+    /// The channel.
+    pub channel_id: ChannelId,
+    /// The seat that the invite or token is for.
+    pub slot_id: SlotId,
+    /// The channel.
+    pub view: View,
+    /// Its bots.
+    pub bots: Vec<BotView>,
+    /// Its terms.
+    pub terms: Terms,
+    /// Hash of the terms, for `join_channel`.
+    pub terms_hash: Hash,
+    /// Time at which the caller last accepted exactly these terms, in this or another channel of this relay.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accepted_before: Option<Timestamp>,
+    /// Without `accepted_before`: fields that differ from the terms that the caller last accepted for bots of the same names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changed: Option<Vec<String>>,
+}
+
+/// Result of [`JoinChannel`] without `preview`.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Joined {
     /// The channel.
@@ -110,6 +157,8 @@ pub struct Joined {
     pub view: View,
     /// Its bots.
     pub bots: Vec<BotView>,
+    /// Hash of the channel's terms.
+    pub terms_hash: Hash,
     /// The messages from the start of the log, or after the `cursor` of a rejoin.
     pub messages: Vec<Message>,
     /// The cursor for the next call.
@@ -126,7 +175,7 @@ pub struct Joined {
 pub struct LeaveChannel {
     /// 'chn_…'
     pub channel_id: ChannelId,
-    /// If you hold several seats.
+    /// Your seat, if several.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slot_id: Option<SlotId>,
     /// Your own text; a repeat with the same key changes nothing.
@@ -156,6 +205,10 @@ pub struct ChannelInfo {
     pub view: View,
     /// Its bots.
     pub bots: Vec<BotView>,
+    /// Its terms.
+    pub terms: Terms,
+    /// Hash of the terms.
+    pub terms_hash: Hash,
     /// The seats that the caller holds.
     pub your_slots: Vec<SlotId>,
     /// Number of entries in its log, which is the cursor of a reader who has seen everything.

@@ -20,7 +20,7 @@ pub struct PostMessage {
     /// Your own label; usually absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<Kind>,
-    /// Fields for programs.
+    /// Fields for programs; turn_id of the turn you answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data: Option<Map<String, Value>>,
     /// Also wait up to this many ms.
@@ -36,7 +36,7 @@ pub struct PostMessage {
     /// Return your own posts, too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub include_own: Option<bool>,
-    /// If you hold several seats.
+    /// Your seat, if several.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slot_id: Option<SlotId>,
     /// Your own text; a repeat with the same key posts nothing twice.
@@ -83,7 +83,7 @@ pub struct DmBot {
     /// Return your own posts, too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub include_own: Option<bool>,
-    /// If you hold several seats.
+    /// Your seat, if several.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slot_id: Option<SlotId>,
     /// Your own text; a repeat with the same key sends nothing twice.
@@ -133,7 +133,7 @@ pub struct SyncMessages {
     /// Also what only a verifier needs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub include_trace: Option<bool>,
-    /// If you hold several seats.
+    /// Your seat, if several.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slot_id: Option<SlotId>,
 }

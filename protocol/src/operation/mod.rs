@@ -26,8 +26,8 @@ use serde_json::{Map, Value};
 
 pub use bots::{AttachBot, BotAttached, BotCode, BotSpec, GetBotCode};
 pub use channels::{
-    ChannelCreated, ChannelInfo, ChannelList, ChannelSummary, CreateChannel, GetChannelInfo, JoinChannel, Joined,
-    LeaveChannel, Left, ListChannels,
+    ChannelCreated, ChannelInfo, ChannelList, ChannelPreview, ChannelSummary, CreateChannel, GetChannelInfo,
+    JoinChannel, JoinOutcome, Joined, LeaveChannel, Left, ListChannels,
 };
 pub use health::{Health, HealthCheck};
 pub use messages::{DmBot, DmDelivered, Message, MessagePosted, PostMessage, SyncMessages, Synced, WaitFor};
@@ -135,7 +135,7 @@ operations! {
     /// Creates a channel with slots and bots.
     CreateChannel = "create_channel" -> ChannelCreated,
     /// Takes a seat with an invite, or returns to a seat with a rejoin token.
-    JoinChannel = "join_channel" -> Joined,
+    JoinChannel = "join_channel" -> JoinOutcome,
     /// Gives up a seat.
     LeaveChannel = "leave_channel" -> Left,
     /// Posts a message to everyone in the channel.

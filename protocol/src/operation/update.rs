@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{BotSpec, BotView, IdempotencyKey, View};
 use crate::channel::SlotKind;
-use crate::{ChannelId, Secret, SlotId, limits};
+use crate::{ChannelId, Hash, Secret, SlotId, limits};
 
 /// Arguments of `update_channel`.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -14,7 +14,7 @@ pub struct UpdateChannel {
     /// 1 to 32.
     #[schemars(length(min = 1, max = limits::UPDATE_OPS))]
     pub ops: Vec<UpdateOp>,
-    /// If you hold several seats.
+    /// Your seat, if several.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slot_id: Option<SlotId>,
     /// Your own text; a repeat with the same key changes nothing.
@@ -91,6 +91,8 @@ pub struct ChannelUpdated {
     pub view: View,
     /// Its bots.
     pub bots: Vec<BotView>,
+    /// Hash of the channel's terms from now on.
+    pub terms_hash: Hash,
     /// The new invite codes, in the order of the operations that created them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub invites: Vec<Secret>,

@@ -2,7 +2,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::channel::{ChannelState, Holder, SlotKind};
+use crate::channel::{BotsChange, ChannelState, Holder, SlotKind};
 use crate::{BotId, ChannelId, Hash, SlotId, Timestamp};
 
 /// A channel as shown to its members.
@@ -18,8 +18,11 @@ pub struct View {
     pub slots: Vec<SlotView>,
     /// The seat that the creator holds, if any.
     pub owner: Option<SlotId>,
-    /// True if bots may still change after two seats have been filled.
-    pub mutable: bool,
+    /// Condition on which bots may be changed.
+    pub bots_change: BotsChange,
+    /// True if players post only after they have accepted the terms.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub require_terms: bool,
     /// True if the channel accepts nothing new.
     pub closed: bool,
     /// Time until which a bot protects a game in progress: until then nobody can be kicked, and no bot changed.
@@ -40,6 +43,9 @@ pub struct SlotView {
     pub filled_by: Option<String>,
     /// True if its player is an admin.
     pub admin: bool,
+    /// True if its player has accepted the terms.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub accepted: bool,
     /// True if it can no longer be filled.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub closed: bool,
@@ -83,6 +89,7 @@ impl View {
                 Holder::Bot(bot_id) => format!("bot:{bot_id}"),
             }),
             admin: slot.admin,
+            accepted: slot.accepted,
             closed: slot.closed,
         });
         Self {
@@ -91,7 +98,8 @@ impl View {
             created_at: composition.created_at,
             slots: slots.collect(),
             owner: composition.owner_slot(),
-            mutable: composition.mutable,
+            bots_change: composition.bots_change,
+            require_terms: composition.require_terms,
             closed: composition.close_requested.is_some(),
             seats_held_until: state.seats_held_until(state.head.ts),
         }

@@ -4,7 +4,7 @@
 //! that a sequence of attempts shrinks well. One in ten violates a rule that a correct relay always follows, such as the
 //! numbering of entries. The acting party is always random.
 
-use mcp_multiplayer_protocol::channel::{ChannelState, Draft, Hook, SlotKind};
+use mcp_multiplayer_protocol::channel::{BotsChange, ChannelState, Draft, Hook, SlotKind, Terms};
 use mcp_multiplayer_protocol::{
     Actor, Body, BotId, Entry, Hash, HookOutcome, Kind, Runtime, Salt, Sender, SkipReason, SlotId, SlotSpec,
     SystemEvent, TimerChange, Timestamp,
@@ -15,8 +15,30 @@ use serde_json::{Map, json};
 /// Number of slots that attempts refer to. A channel made by [`opening`] has four of them.
 const SLOTS: usize = 6;
 const PEOPLE: u8 = 4;
-const HOOKS: [Hook; 7] =
-    [Hook::OnInit, Hook::OnJoin, Hook::OnLeave, Hook::OnMessage, Hook::OnPrivateMessage, Hook::OnTimer, Hook::OnClose];
+pub(super) const HOOKS: [Hook; 9] = [
+    Hook::OnInit,
+    Hook::OnJoin,
+    Hook::OnLeave,
+    Hook::OnReady,
+    Hook::OnStart,
+    Hook::OnMessage,
+    Hook::OnPrivateMessage,
+    Hook::OnTimer,
+    Hook::OnClose,
+];
+
+/// Settings of a channel.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Options {
+    pub(super) bots_change: BotsChange,
+    pub(super) require_terms: bool,
+}
+
+pub(super) fn options() -> impl Strategy<Value = Options> {
+    let bots_change = prop::sample::select(vec![BotsChange::Never, BotsChange::Owner]);
+    (bots_change, prop::bool::weighted(0.3))
+        .prop_map(|(bots_change, require_terms)| Options { bots_change, require_terms })
+}
 
 #[derive(Clone, Debug)]
 pub(super) struct Attempt {
@@ -43,12 +65,14 @@ enum Fault {
 enum Action {
     Post { slot: SlotId, kind: &'static str, to: Option<SlotId> },
     BotPost { bot: u8, kind: &'static str, to: Option<SlotId> },
-    Create { mutable: bool },
+    Create { options: Options },
     Announce,
     Attach { slot: SlotId, own_slot: bool, skew: bool, hooks: Vec<Hook>, by: Option<Actor> },
     Manifest { bot: u8 },
     Detach { bot: u8, slot: Option<SlotId>, by: Option<Actor> },
     Join { slot: SlotId, who: u8 },
+    Accept { slot: SlotId, other_terms: bool },
+    Start { bot: u8 },
     Rejoin { slot: SlotId, who: u8 },
     Leave { slot: SlotId, by: Option<Actor> },
     Kick { slot: SlotId, by: Actor },
@@ -96,9 +120,9 @@ fn action() -> impl Strategy<Value = Action> {
     let slot_kind = prop::sample::select(vec![SlotKind::Bot, SlotKind::Invite]);
     prop_oneof![
         6 => (slot(), kind(), optional_slot()).prop_map(|(slot, kind, to)| Action::Post { slot, kind, to }),
-        9 => (slot(), optional_slot()).prop_map(|(slot, to)| Action::Post { slot, kind: "private", to }),
+        16 => (slot(), optional_slot()).prop_map(|(slot, to)| Action::Post { slot, kind: "private", to }),
         4 => (0..3_u8, kind(), optional_slot()).prop_map(|(bot, kind, to)| Action::BotPost { bot, kind, to }),
-        1 => any::<bool>().prop_map(|mutable| Action::Create { mutable }),
+        1 => options().prop_map(|options| Action::Create { options }),
         1 => Just(Action::Announce),
         4 => (slot(), any::<bool>(), prop::bool::weighted(0.1), hooks, prop::option::of(actor()))
             .prop_map(|(slot, own_slot, skew, hooks, by)| Action::Attach { slot, own_slot, skew, hooks, by }),
@@ -106,6 +130,8 @@ fn action() -> impl Strategy<Value = Action> {
         2 => (0..3_u8, prop::option::weighted(0.2, slot()), prop::option::of(actor()))
             .prop_map(|(bot, slot, by)| Action::Detach { bot, slot, by }),
         8 => (slot(), 0..PEOPLE).prop_map(|(slot, who)| Action::Join { slot, who }),
+        18 => (slot(), prop::bool::weighted(0.1)).prop_map(|(slot, other_terms)| Action::Accept { slot, other_terms }),
+        2 => (0..3_u8).prop_map(|bot| Action::Start { bot }),
         2 => (slot(), 0..PEOPLE).prop_map(|(slot, who)| Action::Rejoin { slot, who }),
         3 => (slot(), prop::option::weighted(0.2, actor())).prop_map(|(slot, by)| Action::Leave { slot, by }),
         3 => (slot(), actor()).prop_map(|(slot, by)| Action::Kick { slot, by }),
@@ -146,11 +172,16 @@ pub(super) fn attempts() -> impl Strategy<Value = Vec<Attempt>> {
 }
 
 /// Returns the first entry of a channel that [`player`] 0 creates, with one slot for a bot and three for players.
-pub(super) fn opening(state: &ChannelState, mutable: bool) -> Entry {
+pub(super) fn opening(state: &ChannelState, options: Options) -> Entry {
     let slots = [SlotKind::Bot, SlotKind::Invite, SlotKind::Invite, SlotKind::Invite];
     let slots = slots.map(|kind| SlotSpec { kind, label: "slot".to_owned() }).to_vec();
-    let event = SystemEvent::ChannelCreated { name: "A channel".to_owned(), slots, owner: player(0), mutable };
+    let event = created("A channel", slots, 0, options);
     entry(state, 1_000, Sender::System, event.kind(), None, None, event.to_body())
+}
+
+fn created(name: &str, slots: Vec<SlotSpec>, owner: u8, options: Options) -> SystemEvent {
+    let Options { bots_change, require_terms } = options;
+    SystemEvent::ChannelCreated { name: name.to_owned(), slots, owner: player(owner), bots_change, require_terms }
 }
 
 pub(super) fn player(who: u8) -> Hash {
@@ -238,8 +269,13 @@ impl Attempt {
         let head = |bot: u8| state.head.bots.get(usize::from(bot)).cloned().unwrap_or_default();
         match self.action.clone() {
             Action::Post { .. } | Action::BotPost { .. } => unreachable!("posts are not system events"),
-            Action::Create { mutable } => {
-                SystemEvent::ChannelCreated { name: label, slots: vec![], owner: player(1), mutable }
+            Action::Create { options } => created("slot", vec![], 1, options),
+            Action::Accept { slot, other_terms } => {
+                let terms_hash = if other_terms { player(9) } else { Terms::of(composition).hash() };
+                SystemEvent::TermsAccepted { slot_id: slot, terms_hash }
+            }
+            Action::Start { bot: n } => {
+                SystemEvent::EntropyOpened { bot_id: bot(n).0, epoch: 0, contributions: vec![], missing: vec![] }
             }
             Action::Announce => SystemEvent::BotsAnnounced { bots: vec![] },
             Action::Attach { slot, own_slot, skew, hooks, by } => {
@@ -251,9 +287,11 @@ impl Attempt {
                     slot_label: own_slot.then_some(label),
                     name: "Bot".to_owned(),
                     version: "1.0".to_owned(),
+                    preset: None,
                     code_hash: player(100),
                     manifest_hash: player(101),
                     params_hash: player(102),
+                    env: vec![],
                     hooks,
                     runtime: Runtime { worker: String::new(), python: String::new(), lock_hash: player(103) },
                     sandbox: "none".to_owned(),

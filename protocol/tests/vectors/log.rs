@@ -1,7 +1,7 @@
 //! The log from which the test vectors were written: one entry of every type, in an order that the
 //! rules of a channel allow. The expected results are not here but in the committed file.
 
-use mcp_multiplayer_protocol::channel::{ChannelState, Draft, Hook, SlotKind};
+use mcp_multiplayer_protocol::channel::{BotsChange, ChannelState, Draft, Hook, SlotKind, Terms};
 use mcp_multiplayer_protocol::{
     Actor, Author, Body, BotAnnouncement, BotId, ChannelId, Contribution, Entry, Hash, HookOutcome, KeystreamRange,
     Kind, NetworkExchange, Runtime, Salt, SandboxReport, Sender, SkipReason, SlotId, SlotSpec, SystemEvent,
@@ -37,11 +37,14 @@ pub(super) fn entries_of_bots() -> Vec<(&'static str, Entry)> {
         label: label.to_owned(),
     });
     let (name, owner) = ("Dice".to_owned(), pseudonym("alice"));
-    let created = SystemEvent::ChannelCreated { name, slots: slots.to_vec(), owner, mutable: false };
+    let (slots, bots_change, require_terms) = (slots.to_vec(), BotsChange::Never, true);
+    let created = SystemEvent::ChannelCreated { name, slots, owner, bots_change, require_terms };
     log.system("channel created", None, &created);
     let mut attached = attach("GuessBot", 0, 0, None, None);
-    if let SystemEvent::BotAttach { hooks, sandbox, sandbox_report, policy_off, .. } = &mut attached {
-        hooks.extend([Hook::OnTimer, Hook::OnClose]);
+    if let SystemEvent::BotAttach { preset, env, hooks, sandbox, sandbox_report, policy_off, .. } = &mut attached {
+        *preset = Some("GuessBot".to_owned());
+        env.push("API_KEY".to_owned());
+        hooks.extend([Hook::OnReady, Hook::OnStart, Hook::OnTimer, Hook::OnClose]);
         "kernel".clone_into(sandbox);
         *sandbox_report = Some(SandboxReport {
             active: vec!["seccomp".to_owned(), "landlock".to_owned()],
@@ -53,7 +56,12 @@ pub(super) fn entries_of_bots() -> Vec<(&'static str, Entry)> {
     log.system("bot attached behind a sandbox with a gap", None, &attached);
     log.system("seat taken, with entropy", None, &join(1, "alice", Some("four dice: 6 1 3 3".to_owned())));
     let contribution = Contribution { slot_id: SlotId::at(1), entry: 3, entropy: Hash::of(&[b"four dice: 6 1 3 3"]) };
-    let opened = SystemEvent::EntropyOpened { bot_id: referee(), epoch: 0, contributions: vec![contribution] };
+    let opened = SystemEvent::EntropyOpened {
+        bot_id: referee(),
+        epoch: 0,
+        contributions: vec![contribution],
+        missing: vec![SlotId::at(2)],
+    };
     log.system("keystream opened", Some(3), &opened);
     let ran = SystemEvent::BotRan {
         bot_id: referee(),
@@ -104,6 +112,8 @@ pub(super) fn entries_of_bots() -> Vec<(&'static str, Entry)> {
         sandbox_report: None,
     };
     log.system("other software runs a bot", None, &changed);
+    let terms_hash = Terms::of(&log.state.composition).hash();
+    log.system("terms accepted", None, &SystemEvent::TermsAccepted { slot_id: SlotId::at(1), terms_hash });
     log.system("channel stopped by the operator", None, &SystemEvent::OperatorStopped {});
     log.entries
 }
@@ -122,7 +132,8 @@ fn append_opening(log: &mut Log) {
                 slot(SlotKind::Invite, "spare"),
             ],
             owner: pseudonym("alice"),
-            mutable: true,
+            bots_change: BotsChange::Owner,
+            require_terms: false,
         },
     );
     log.system(
@@ -263,9 +274,11 @@ fn attach(name: &str, number: u32, place: usize, slot_label: Option<&str>, by: O
         slot_label: slot_label.map(str::to_owned),
         name: name.to_owned(),
         version: "1.0".to_owned(),
+        preset: None,
         code_hash: Hash::of(&[b"source of ", name.as_bytes()]),
         manifest_hash: Hash::of(&[b"{}"]),
         params_hash: Hash::of(&[b"{}"]),
+        env: Vec::new(),
         hooks: vec![Hook::OnInit, Hook::OnJoin, Hook::OnLeave, Hook::OnMessage, Hook::OnPrivateMessage],
         runtime: Runtime {
             worker: "0.1.0".to_owned(),

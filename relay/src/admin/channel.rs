@@ -3,7 +3,7 @@ use std::fmt::Write as _;
 
 use anyhow::{Context as _, Result};
 use clap::Subcommand;
-use mcp_multiplayer_protocol::channel::{Composition, Holder, SlotKind};
+use mcp_multiplayer_protocol::channel::{BotsChange, Composition, Holder, SlotKind};
 use mcp_multiplayer_protocol::{ChannelId, printable};
 use mcp_multiplayer_relay::config::Config;
 use mcp_multiplayer_relay::operator::{close_channel, delete_channel, stop_channel};
@@ -157,7 +157,14 @@ fn describe(
         ("entries", channel.state.size().to_string()),
         ("bytes", channel.bytes.to_string()),
         ("of these", format!("bodies {bodies}, bots {bots}, their states {states}, their network traffic {exchanges}")),
-        ("bots change", if composition.mutable { "always" } else { "until two seats were filled" }.to_owned()),
+        (
+            "bots change",
+            match composition.bots_change {
+                BotsChange::Owner => "always",
+                BotsChange::Never => "until two seats were filled",
+            }
+            .to_owned(),
+        ),
     ] {
         writeln!(text, "{label:<12} {}", printable(&value)).expect("a String takes any text");
     }

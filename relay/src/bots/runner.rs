@@ -190,7 +190,7 @@ async fn catch_up(
                 runner.memory.apply(bot, &entry);
             }
             let after_request = closing.is_some_and(|request| entry.id() > request);
-            let calls = if after_request { vec![] } else { plan(bot, &entry) };
+            let calls = if after_request { vec![] } else { plan(runner.memory.composition(), bot, &entry) };
             if runner.run_calls(relay, channel, bot, &entry, &calls).await? {
                 relay.supervisor.retire(&runner.key).await;
                 channel.close_if_finished().await?;
@@ -284,8 +284,8 @@ impl Runner {
     }
 }
 
-/// Number of bot posts that led to an entry, itself included; the entry that started the first of them, and the seat of the
-/// player who wrote it, if one did.
+/// Number of hooks that led to an entry; the entry that started the first of them, and the seat of the player who wrote it, if
+/// one did.
 async fn origin(channel: &LiveChannel, entry: &Entry) -> Result<(u32, u64, Option<SlotId>), StoreError> {
     let seat = |entry: &Entry| match entry.envelope.sender {
         Sender::Slot(slot_id) => Some(slot_id),

@@ -4,7 +4,7 @@ use mcp_multiplayer_protocol::channel::{ChannelState, Draft, Salts, Step};
 use mcp_multiplayer_protocol::{Actor, Entry, Error, Salt, SlotId, SystemEvent, Timestamp};
 
 use crate::clock::Random;
-use crate::store::{BotChange, ChannelBatch, IdempotencyRecord, Membership};
+use crate::store::{AcceptedTerms, BotChange, ChannelBatch, IdempotencyRecord, Membership};
 
 /// Everything that one request or hook is going to change in a channel: entries, and the rows that
 /// are written with them.
@@ -17,6 +17,8 @@ pub(crate) struct Proposal {
     ended: Vec<(SlotId, u64)>,
     /// Principals that become members of the channel.
     pub(crate) memberships: Vec<Membership>,
+    /// Terms that the caller accepts.
+    pub(crate) accepted: Vec<AcceptedTerms>,
     /// Changes to bots.
     pub(crate) bots: Vec<BotChange>,
 }
@@ -34,6 +36,7 @@ impl Proposal {
             idempotency: None,
             ended: Vec::new(),
             memberships: Vec::new(),
+            accepted: Vec::new(),
             bots: Vec::new(),
         }
     }
@@ -90,6 +93,7 @@ impl Proposal {
             idempotency: self.idempotency,
             ended: self.ended,
             memberships: self.memberships,
+            accepted: self.accepted,
             bots: self.bots,
         })
     }

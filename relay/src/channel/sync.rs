@@ -1,8 +1,9 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use mcp_multiplayer_protocol::channel::Composition;
 use mcp_multiplayer_protocol::operation::{Message, Synced, View, WaitFor};
-use mcp_multiplayer_protocol::{Error, Sender, limits};
+use mcp_multiplayer_protocol::{Entry, Error, Kind, Sender, SystemEvent, limits};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
@@ -104,17 +105,33 @@ impl LiveChannel {
             }
         }
         // Then, give the hooks that are due on it a moment to respond.
-        let head = self.durable().size();
+        let mut head = self.durable().size();
         let grace = Instant::now() + HOOK_GRACE;
-        if head > page.cursor {
-            loop {
-                progress.mark_unchanged();
-                if !self.has_due_hooks(head) || !wait_for_change(&mut progress, grace, shutdown).await {
+        while head > page.cursor {
+            progress.mark_unchanged();
+            if self.has_due_hooks(head) {
+                if !wait_for_change(&mut progress, grace, shutdown).await {
                     break;
                 }
+            } else if let Some(opened) = self.draw_opened_after(head).await? {
+                // The response to an entry may begin with a draw: `ctx.start()`, then `on_start`.
+                head = opened;
+            } else {
+                break;
             }
         }
         self.read_page(page, &authorize).await
+    }
+
+    /// The `entropy:open` entry after `head` with which the response to an entry up to `head` goes on.
+    async fn draw_opened_after(&self, head: u64) -> Result<Option<u64>, Error> {
+        let later = self.entries_after(head).await.map_err(store_failed)?;
+        let is_opened = |entry: &&Arc<Entry>| {
+            entry.envelope.kind == Kind::SYSTEM
+                && entry.envelope.cause.is_some_and(|cause| cause <= head)
+                && matches!(entry.body().and_then(|body| body.parse().ok()), Some(SystemEvent::EntropyOpened { .. }))
+        };
+        Ok(later.iter().rfind(is_opened).map(|entry| entry.id()))
     }
 
     /// Returns `true` if there is an entry that ends the wait. Entries are looked at once, also over several calls.

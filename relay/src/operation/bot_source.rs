@@ -34,6 +34,11 @@ pub(super) struct AttachableBot {
 }
 
 impl AttachableBot {
+    /// Name of the preset, if it is one.
+    pub(super) fn preset_name(&self) -> Option<String> {
+        self.code_ref.as_deref().map(|code_ref| code_ref.trim_start_matches("builtin://").to_owned())
+    }
+
     /// Summary of what the bot does, in one line.
     pub(super) fn summary(&self) -> String {
         let summary = self.manifest.get("summary").and_then(Value::as_str).unwrap_or_default();

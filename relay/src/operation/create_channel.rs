@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use mcp_multiplayer_bot_supervisor::find_preset;
-use mcp_multiplayer_protocol::channel::SlotKind;
+use mcp_multiplayer_protocol::channel::{BotsChange, SlotKind, Terms};
 use mcp_multiplayer_protocol::operation::{BotSpec, ChannelCreated, CreateChannel, View};
 use mcp_multiplayer_protocol::{
     BotAnnouncement, ChannelId, Error, ErrorCode, Secret, SlotId, SlotSpec, SystemEvent, limits,
@@ -69,7 +69,8 @@ impl Caller {
             slots,
             seat,
             entropy: args.entropy,
-            mutable: args.mutable.unwrap_or(false),
+            bots_change: args.bots_change.unwrap_or_default(),
+            require_terms: args.require_terms.unwrap_or(false),
             bots: prepared,
             bot_errors,
         };
@@ -115,8 +116,14 @@ impl Caller {
     /// Proposes a channel's first entries.
     fn propose_channel(&self, proposal: &mut Proposal, plan: &ChannelPlan, outcome: &mut Outcome) -> Result<(), Error> {
         let owner = self.pseudonym(outcome.channel_id);
-        let (name, slots, mutable) = (plan.name.clone(), plan.slots.clone(), plan.mutable);
-        proposal.push_event(&SystemEvent::ChannelCreated { name, slots, owner, mutable }, None)?;
+        let created = SystemEvent::ChannelCreated {
+            name: plan.name.clone(),
+            slots: plan.slots.clone(),
+            owner,
+            bots_change: plan.bots_change,
+            require_terms: plan.require_terms,
+        };
+        proposal.push_event(&created, None)?;
         if !plan.bots.is_empty() {
             // The bots are announced with their slots before they are attached, so the slots have to be found first.
             let slot_ids = self.bot_slots(proposal, &plan.bots)?;
@@ -129,6 +136,10 @@ impl Caller {
         if let Some(slot_id) = plan.seat {
             let tenure = self.take_seat(proposal, slot_id, owner, plan.entropy.clone())?;
             outcome.seat = Some(HeldSeat { channel_id: outcome.channel_id, slot_id, tenure });
+            if plan.require_terms {
+                // The terms are the creator's own.
+                self.accept_terms(proposal, slot_id, None)?;
+            }
         }
         Ok(())
     }
@@ -180,6 +191,7 @@ impl Caller {
             invites_by_label: labelled.into_iter().collect(),
             view: View::of(&state),
             bots: self.bot_views(&state.composition).await?,
+            terms_hash: Terms::of(&state.composition).hash(),
             bot_errors,
             slot_id,
             rejoin_token,
@@ -203,7 +215,8 @@ struct ChannelPlan {
     seat: Option<SlotId>,
     /// The creator's contribution to the bots' draws.
     entropy: Option<String>,
-    mutable: bool,
+    bots_change: BotsChange,
+    require_terms: bool,
     bots: Vec<AttachableBot>,
     bot_errors: Vec<String>,
 }

@@ -1,6 +1,6 @@
 use mcp_multiplayer_protocol::channel::Composition;
 use mcp_multiplayer_protocol::operation::{BotCode, BotView, GetBotCode};
-use mcp_multiplayer_protocol::{Error, Hash, limits};
+use mcp_multiplayer_protocol::{ChannelId, Error, Hash, limits};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
@@ -16,14 +16,17 @@ impl Caller {
     /// Returns the exact code of a bot, attached or detached. Former members get the code of bots that were attached before
     /// they left.
     pub(super) async fn get_bot_code(&self, args: GetBotCode) -> Result<BotCode, Error> {
-        let (channel, player) = self.channel(args.channel_id).await?;
-        let latest = if seats_of_member(&channel.composition(), &player).is_ok() {
-            u64::MAX
-        } else {
-            let tenures = self.former_tenures(args.channel_id, None).await?;
-            tenures.iter().filter_map(|tenure| tenure.ended).max().unwrap_or(0)
+        let (channel_id, latest) = match (args.channel_id, &args.invite_code) {
+            (Some(channel_id), None) => (channel_id, self.latest_readable_bot(channel_id).await?),
+            (None, Some(code)) => (self.channel_of_invite(code).await?.0.channel_id(), u64::MAX),
+            _ => {
+                return Err(Error::invalid(
+                    "get_bot_code needs either channel_id or invite_code.",
+                    "Pass channel_id for a channel that you are in, invite_code for one that you are invited to.",
+                ));
+            }
         };
-        let stored = self.relay.store.lookup_bot(args.channel_id, args.bot_id).await.map_err(store_failed)?;
+        let stored = self.relay.store.lookup_bot(channel_id, args.bot_id).await.map_err(store_failed)?;
         let stored = stored.filter(|stored| stored.bot.attached <= latest);
         let bot = stored.ok_or_else(Error::bot_not_found)?.bot;
         let room = limits::PAGE_BYTES.saturating_sub(bot.manifest.len() + bot.params.len());
@@ -51,6 +54,16 @@ impl Caller {
         })
     }
 
+    /// The last entry that may have attached a bot whose code the caller may read.
+    async fn latest_readable_bot(&self, channel_id: ChannelId) -> Result<u64, Error> {
+        let (channel, player) = self.channel(channel_id).await?;
+        if seats_of_member(&channel.composition(), &player).is_ok() {
+            return Ok(u64::MAX);
+        }
+        let tenures = self.former_tenures(channel_id, None).await?;
+        Ok(tenures.iter().filter_map(|tenure| tenure.ended).max().unwrap_or(0))
+    }
+
     /// The channel's bots as members see them.
     pub(super) async fn bot_views(&self, composition: &Composition) -> Result<Vec<BotView>, Error> {
         let mut views = Vec::with_capacity(composition.bots.len());
@@ -58,7 +71,7 @@ impl Caller {
         for bot in &composition.bots {
             let stored = self.relay.store.lookup_bot(composition.channel_id, bot.bot_id.clone()).await;
             let Some(stored) = stored.map_err(store_failed)? else { continue };
-            let NewBot { bot_id, slot_id, name, version, code_ref, manifest, .. } = stored.bot;
+            let NewBot { bot_id, slot_id, name, version, manifest, .. } = stored.bot;
             let manifest = match room.checked_sub(manifest.len()) {
                 Some(rest) => {
                     room = rest;
@@ -67,8 +80,7 @@ impl Caller {
                 None => abridged_manifest(&parsed(&manifest)?),
             };
             let (code_hash, manifest_hash) = (bot.code_hash, bot.manifest_hash);
-            let inline = code_ref.is_none();
-            let preset = code_ref.map(|code_ref| code_ref.trim_start_matches("builtin://").to_owned());
+            let (preset, inline) = (bot.preset.clone(), bot.preset.is_none());
             views.push(BotView { bot_id, slot_id, name, version, preset, inline, manifest, code_hash, manifest_hash });
         }
         Ok(views)

@@ -1,4 +1,5 @@
 use mcp_multiplayer_protocol::Error;
+use mcp_multiplayer_protocol::channel::Terms;
 use mcp_multiplayer_protocol::operation::{ChannelInfo, GetChannelInfo, View};
 
 use super::Caller;
@@ -11,6 +12,8 @@ impl Caller {
         let state = channel.durable();
         let your_slots = seats_of_member(&state.composition, &player)?;
         let bots = self.bot_views(&state.composition).await?;
-        Ok(ChannelInfo { view: View::of(&state), bots, your_slots, message_count: state.size() })
+        let terms = Terms::of(&state.composition);
+        let (view, terms_hash, message_count) = (View::of(&state), terms.hash(), state.size());
+        Ok(ChannelInfo { view, bots, terms, terms_hash, your_slots, message_count })
     }
 }

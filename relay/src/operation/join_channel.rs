@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
-use mcp_multiplayer_protocol::channel::{Composition, Holder, Slot};
-use mcp_multiplayer_protocol::operation::{JoinChannel, Joined, View};
+use mcp_multiplayer_protocol::channel::{Composition, Holder, Slot, Terms};
+use mcp_multiplayer_protocol::operation::{JoinChannel, JoinOutcome, Joined, View};
 use mcp_multiplayer_protocol::{ChannelId, Error, ErrorCode, Hash, Secret, SlotId, SystemEvent, limits};
 use serde::{Deserialize, Serialize};
 
@@ -24,14 +24,17 @@ pub(super) struct HeldSeat {
 
 /// The secret that a caller presents to get a seat.
 #[derive(Clone, Copy)]
-enum SeatCredential {
+pub(super) enum SeatCredential {
     Invite(SeatClaim),
     RejoinToken(SeatClaim),
 }
 
 impl Caller {
-    /// Takes a seat with an invite, or comes back to it with a rejoin token.
-    pub(super) async fn join_channel(&self, args: JoinChannel) -> Result<Joined, Error> {
+    /// Takes a seat with an invite, or comes back to it with a rejoin token. With `preview`, only shows what the seat is for.
+    pub(super) async fn join_channel(&self, args: JoinChannel) -> Result<JoinOutcome, Error> {
+        if args.preview == Some(true) {
+            return self.preview_channel(&args).await.map(JoinOutcome::Preview);
+        }
         let request_key = RequestKey::new("join_channel", &args, args.idempotency_key.as_ref())?;
         check_entropy(args.entropy.as_deref())?;
         let seat = match self.join_once(&args, request_key.as_ref()).await {
@@ -39,7 +42,8 @@ impl Caller {
             Err(refusal) => self.repeat_outcome_or(refusal, request_key.as_ref(), None).await?,
         };
         let channel = self.relay.channels.get(seat.channel_id).await.map_err(store_failed)?;
-        self.answer_joined(&channel.ok_or_else(Error::not_member)?, seat, args.cursor, 0).await
+        let joined = self.answer_joined(&channel.ok_or_else(Error::not_member)?, seat, args.cursor, 0).await?;
+        Ok(JoinOutcome::Joined(joined))
     }
 
     async fn join_once(&self, args: &JoinChannel, request_key: Option<&RequestKey>) -> Result<HeldSeat, CommitError> {
@@ -55,11 +59,26 @@ impl Caller {
                     SeatCredential::Invite(_) => self.redeem(proposal, claim, &slot, player, args.entropy.clone())?,
                     SeatCredential::RejoinToken(_) => self.rejoin(proposal, claim, &slot, player)?,
                 };
+                if args.terms_hash.is_some() {
+                    self.accept_terms(proposal, claim.slot_id, args.terms_hash)?;
+                }
                 proposal.idempotency =
                     request_key.map(|request_key| request_key.record(self.principal_scope(), claim.channel_id, &seat));
                 Ok(seat)
             })
             .await
+    }
+
+    /// The channel that an invite or a rejoin token is for, with the slot. The credential must be good, and remains as it is.
+    pub(super) async fn channel_of_invite(&self, code: &Secret) -> Result<(Arc<LiveChannel>, SlotId), Error> {
+        let credential = self.parse_credential(code)?;
+        let (SeatCredential::Invite(claim) | SeatCredential::RejoinToken(claim)) = credential;
+        let channel = self.relay.channels.get(claim.channel_id).await.map_err(store_failed)?;
+        let channel = channel.ok_or_else(|| credential.invalid())?;
+        let composition = channel.composition();
+        let slot = composition.slot(claim.slot_id).ok_or_else(|| credential.invalid())?;
+        credential.check(slot, &self.pseudonym(claim.channel_id))?;
+        Ok((channel, claim.slot_id))
     }
 
     /// Reads an invite code, an invite link or a rejoin token.
@@ -89,21 +108,12 @@ impl Caller {
         player: Hash,
         entropy: Option<String>,
     ) -> Result<HeldSeat, Error> {
-        if !is_valid(slot, claim) {
-            return Err(invite_invalid());
-        }
+        SeatCredential::Invite(claim).check(slot, &player)?;
         let seat = |tenure| HeldSeat { channel_id: claim.channel_id, slot_id: claim.slot_id, tenure };
         match &slot.holder {
             // The caller redeemed the code already, and repeats the call because the reply was lost.
             Some(Holder::Player { player: holder, .. }) if *holder == player && slot.invite_used => {
                 return Ok(seat(slot.tenure));
-            }
-            None if slot.invite_used => {
-                return Err(Error::new(
-                    ErrorCode::InviteInvalid,
-                    "This invite code was used, and its player has left the seat.",
-                    "A code fills a slot once, also for the same person. Ask the channel's owner for a new invite.",
-                ));
             }
             _ => {}
         }
@@ -127,10 +137,8 @@ impl Caller {
 
     /// Proposes to move a seat to the caller with a rejoin token.
     fn rejoin(&self, proposal: &mut Proposal, claim: SeatClaim, slot: &Slot, player: Hash) -> Result<HeldSeat, Error> {
+        SeatCredential::RejoinToken(claim).check(slot, &player)?;
         let Some(Holder::Player { player: holder, .. }) = &slot.holder else { return Err(rejoin_token_invalid()) };
-        if slot.tenure != claim.number {
-            return Err(rejoin_token_invalid());
-        }
         if *holder != player && proposal.state().composition.close_requested.is_none() {
             let label = slot.label.clone();
             proposal.push_event(&SystemEvent::MemberRejoin { slot_id: claim.slot_id, label, player }, None)?;
@@ -181,6 +189,7 @@ impl Caller {
             rejoin_token: self.rejoin_token(seat),
             view,
             bots,
+            terms_hash: Terms::of(&now.composition).hash(),
             messages: synced.messages,
             cursor: synced.cursor,
             has_more: synced.has_more,
@@ -209,7 +218,7 @@ pub(super) fn label(composition: &Composition, slot_id: SlotId) -> String {
 
 impl SeatCredential {
     /// The error for a credential of this sort that is not valid.
-    fn invalid(self) -> Error {
+    pub(super) fn invalid(self) -> Error {
         match self {
             Self::Invite(_) => invite_invalid(),
             Self::RejoinToken(_) => rejoin_token_invalid(),
@@ -217,14 +226,18 @@ impl SeatCredential {
     }
 }
 
-/// Returns whether an invite is the slot's current one.
-fn is_valid(slot: &Slot, claim: SeatClaim) -> bool {
-    slot.invite == claim.number && !slot.closed
-}
-
 /// Returns whether an invite can still be used.
 pub(super) fn is_redeemable(slot: &Slot, claim: SeatClaim) -> bool {
-    is_valid(slot, claim) && !slot.invite_used
+    slot.invite == claim.number && !slot.closed && !slot.invite_used
+}
+
+/// The error for an invite whose player has left.
+pub(super) fn invite_spent() -> Error {
+    Error::new(
+        ErrorCode::InviteInvalid,
+        "This invite code was used, and its player has left the seat.",
+        "A code fills a slot once, also for the same person. Ask the channel's owner for a new invite.",
+    )
 }
 
 pub(super) fn invite_invalid() -> Error {

@@ -31,6 +31,7 @@ mod names;
 mod post_message;
 mod preview_invite;
 mod sync_messages;
+mod terms;
 mod update_channel;
 
 pub(crate) use preview_invite::InvitePreview;

@@ -1,4 +1,4 @@
-use mcp_multiplayer_protocol::channel::{Slot, SlotKind};
+use mcp_multiplayer_protocol::channel::{Slot, SlotKind, Terms};
 use mcp_multiplayer_protocol::operation::{ChannelUpdated, UpdateChannel, UpdateOp, View};
 use mcp_multiplayer_protocol::{Actor, Error, Secret, SlotId, SystemEvent, limits};
 use serde::{Deserialize, Serialize};
@@ -50,6 +50,7 @@ impl Caller {
             ok: true,
             view: View::of(&state),
             bots: self.bot_views(&state.composition).await?,
+            terms_hash: Terms::of(&state.composition).hash(),
             invite_links: self.invite_links(&invites),
             invites,
         })

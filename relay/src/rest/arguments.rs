@@ -61,6 +61,12 @@ pub(super) fn from_query(name: &str, query: Option<&str>) -> Result<Operation, E
     let schema = Operation::schema(name).map(Value::from).unwrap_or_default();
     let mut args = Map::new();
     for (key, text) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
+        if key == SECRET {
+            return Err(Error::invalid(
+                "An invite code must not be part of a URL, which proxies and browsers write down.",
+                "Send it in the body of a POST request.",
+            ));
+        }
         let value = typed(&schema["properties"][&*key], &text);
         if args.insert(key.into_owned(), value).is_some() {
             return Err(Error::invalid("The query contains an argument twice.", HINT));
@@ -83,6 +89,9 @@ fn typed(schema: &Value, text: &str) -> Value {
         _ => text.into(),
     }
 }
+
+/// The argument that is a secret.
+pub(super) const SECRET: &str = "invite_code";
 
 const HINT: &str = "Compare the request with /openapi.json and send it again.";
 

@@ -5,6 +5,7 @@ use schemars::SchemaGenerator;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
+use super::arguments::SECRET;
 use super::{READS, examples, paths};
 use crate::config::{Access, Config};
 use crate::problem::MEDIA_TYPE;
@@ -134,7 +135,8 @@ fn required(name: &str) -> Vec<Value> {
 fn parameters(name: &str) -> Vec<Value> {
     let schema = Operation::schema(name).map(Value::from).unwrap_or_default();
     let required = required(name);
-    let properties = schema["properties"].as_object().cloned().unwrap_or_default();
+    let mut properties = schema["properties"].as_object().cloned().unwrap_or_default();
+    properties.remove(SECRET);
     let parameter = |(key, mut schema): (String, Value)| {
         finish(&mut schema);
         let description = schema.as_object_mut().and_then(|schema| schema.remove("description"));

@@ -24,6 +24,8 @@ pub struct ChannelBatch {
     pub ended: Vec<(SlotId, u64)>,
     /// Principals that become members of the channel, after others ceased to be.
     pub memberships: Vec<Membership>,
+    /// Terms that principals accept.
+    pub accepted: Vec<AcceptedTerms>,
     /// Changes to bots.
     pub bots: Vec<BotChange>,
 }
@@ -136,6 +138,22 @@ pub struct Tenure {
     pub began: u64,
     /// The last entry of the principal's time in the seat; `None` while the principal holds it.
     pub ended: Option<u64>,
+}
+
+/// Terms that a principal has accepted, in any channel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AcceptedTerms {
+    /// The principal.
+    pub principal: String,
+    /// The terms, as canonical JSON.
+    pub terms: String,
+    /// Time at which they were accepted last.
+    pub ts: Timestamp,
+}
+
+impl AcceptedTerms {
+    /// Number of different terms that are kept for a principal: the ones accepted last.
+    pub const LIMIT: u32 = 100;
 }
 
 /// A bot's place in the log.

@@ -48,8 +48,8 @@ use mcp_multiplayer_protocol::{BotId, ChannelId, Entry, Hash};
 use thiserror::Error;
 
 pub use batch::{
-    Appended, BotChange, BotCursor, BytesByKind, ChannelBatch, Checkpoint, Exchange, IdempotencyRecord, Membership,
-    NewBot, NewToken, StoredBot, StoredChannel, Tenure, Token,
+    AcceptedTerms, Appended, BotChange, BotCursor, BytesByKind, ChannelBatch, Checkpoint, Exchange, IdempotencyRecord,
+    Membership, NewBot, NewToken, StoredBot, StoredChannel, Tenure, Token,
 };
 pub use oauth::{
     AccessCode, AuthorizationCode, Grant, NewAuthorizationCode, NewTokens, OAuthStore, RedemptionOutcome, RefreshToken,
@@ -111,6 +111,9 @@ pub trait Store: OAuthStore {
 
     /// Lists the tenures that a principal has ever held in a channel, by slot.
     fn list_tenures(&self, principal: String, channel_id: ChannelId) -> BoxFuture<'_, Result<Vec<Tenure>, StoreError>>;
+
+    /// Lists the terms that a principal has accepted, the newest first, at most [`AcceptedTerms::LIMIT`].
+    fn list_accepted_terms(&self, principal: String) -> BoxFuture<'_, Result<Vec<AcceptedTerms>, StoreError>>;
 
     /// Lists the channels that a principal created or ever held a seat in, the newest first, at most `limit`.
     fn list_channels(&self, principal: String, limit: u32) -> BoxFuture<'_, Result<Vec<ChannelState>, StoreError>>;

@@ -26,7 +26,7 @@ class TestChannel:
 
     def create(self):
         arguments = {"name": "Guess Game", "slots": ["bot:referee", "invite:alice", "invite:bob"], "bot_preset": "GuessBot",
-                     "mutable": True, "join_as": "alice"}
+                     "bots_change": "owner", "join_as": "alice"}
         request = urllib.request.Request(
             os.environ["MCP_BASE_URL"] + "/create_channel", json.dumps(arguments).encode(),
             {"Authorization": f"Bearer {os.environ['MCP_TOKEN']}", "Content-Type": "application/json"})

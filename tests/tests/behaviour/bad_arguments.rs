@@ -104,7 +104,7 @@ async fn wrong_shapes_are_refused() {
         invalid("create_channel", json!({ "name": "x", "slots": ["bot:r"], "bots": {} })),
         invalid("create_channel", json!({ "name": "x", "slots": ["bot:r"], "bot_params": {} })),
         invalid("create_channel", json!({ "name": "x", "slots": ["invite:a"], "bots": vec![json!({}); 33] })),
-        invalid("create_channel", json!({ "name": "x", "slots": ["invite:a"], "mutable": "no" })),
+        invalid("create_channel", json!({ "name": "x", "slots": ["invite:a"], "bots_change": "no" })),
     ];
     all_refused(&mut fixture, &calls).await;
 }

@@ -261,7 +261,7 @@ async fn several_bots_in_a_channel_are_distinguished() {
 
 #[tokio::test]
 async fn a_bot_that_replaces_another_is_a_new_bot() {
-    let mut fixture = TwoPlayerChannel::create_with(&[], json!({ "mutable": true, "bot_code": REPORTER })).await;
+    let mut fixture = TwoPlayerChannel::create_with(&[], json!({ "bots_change": "owner", "bot_code": REPORTER })).await;
     fixture.bob_posts("who?").await;
     let channel_id = fixture.channel_id.clone();
     read_until(&mut fixture.bob, &channel_id, "the first", |m| m["body"]["state"]["asked"] == 1).await;

@@ -493,7 +493,7 @@ class Greeter:
     def on_leave(self, player_id):
         self.ctx.post('bot', {'text': 'bye ' + player_id})
 ";
-    let mut fixture = TwoPlayerChannel::create_with(&[], json!({ "mutable": true })).await;
+    let mut fixture = TwoPlayerChannel::create_with(&[], json!({ "bots_change": "owner" })).await;
     let attach = fixture.args(json!({ "name": "Greeter", "inline_code": source }));
     fixture.alice.call("attach_bot", attach).await;
     let mut carol = fixture.stranger().await;

@@ -127,7 +127,7 @@ class Guard:
 
 #[tokio::test]
 async fn while_a_bot_holds_the_seats_nobody_is_kicked_and_no_bot_changed() {
-    let mut fixture = TwoPlayerChannel::create_with(&[], json!({ "bot_code": GUARD, "mutable": true })).await;
+    let mut fixture = TwoPlayerChannel::create_with(&[], json!({ "bot_code": GUARD, "bots_change": "owner" })).await;
     let at = fixture.channel_id.clone();
     let done = |text: &'static str| move |message: &Value| message["body"]["text"] == text;
     // A bot cannot hold the seats by itself, and so not for ever.

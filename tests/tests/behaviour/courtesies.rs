@@ -74,7 +74,7 @@ async fn codes_are_accepted_in_any_case_and_other_texts_are_explained() {
 
 #[tokio::test]
 async fn answers_contain_what_the_next_call_needs() {
-    let mut fixture = TwoPlayerChannel::create_with(&[], json!({ "mutable": true })).await;
+    let mut fixture = TwoPlayerChannel::create_with(&[], json!({ "bots_change": "owner" })).await;
     let created = &fixture.created;
     assert_eq!(created["invites_by_label"], json!({ "bob": created["invites"][0], "carol": created["invites"][1] }));
     // An inline bot has the name of its class.
@@ -114,7 +114,7 @@ async fn numbers_that_would_change_are_refused() {
 
 #[tokio::test]
 async fn nobody_can_pass_for_the_relay_a_preset_or_another_player() {
-    let mut fixture = TwoPlayerChannel::create_with(&[], json!({ "mutable": true })).await;
+    let mut fixture = TwoPlayerChannel::create_with(&[], json!({ "bots_change": "owner" })).await;
     for slots in [json!(["invite:system"]), json!(["invite:alice", "invite:аlice"]), json!(["invite:s1", "invite:b"])]
     {
         let create = json!({ "name": "Masks", "slots": slots });

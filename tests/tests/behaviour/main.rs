@@ -48,6 +48,7 @@ mod slow_clients;
 mod storage;
 mod subscriptions;
 mod tenures;
+mod terms;
 mod timers;
 mod tls;
 mod tokens;

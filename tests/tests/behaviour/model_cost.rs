@@ -14,7 +14,7 @@ const INSTRUCTIONS: usize = 1_800;
 /// Maximum size of a plain message over its text, in bytes.
 const MESSAGE: usize = 120;
 /// Maximum size of the result of `join_channel` for a game of two players that has just begun, in bytes.
-const JOIN: usize = 3_300;
+const JOIN: usize = 2_500;
 /// Maximum size of all results that a player gets in a game of eight guesses, in bytes.
 const GAME: usize = 12_000;
 
@@ -54,8 +54,8 @@ impl Player {
         while self.last("game_end").is_none() {
             let wait = json!({ "channel_id": channel_id, "cursor": self.cursor });
             match self.last("bot:turn") {
-                Some(turn) if turn["player"] == self.slot_id && turn["turn_number"] != answered => {
-                    answered = turn["turn_number"].clone();
+                Some(turn) if turn["player"] == self.slot_id && turn["turn_id"] != answered => {
+                    answered = turn["turn_id"].clone();
                     let body = format!("guess {}", guesses.fetch_add(1, Ordering::Relaxed) + 1);
                     let guess = with(wait, json!({ "body": body, "wait_ms": 25_000 }));
                     self.call("post_message", guess).await;

@@ -31,7 +31,7 @@ fn every_op() -> Vec<Value> {
 
 #[tokio::test]
 async fn players_cannot_change_the_channel() {
-    let mut fixture = TwoPlayerChannel::create_with(&[], json!({ "mutable": true, "bot_code": QUIET })).await;
+    let mut fixture = TwoPlayerChannel::create_with(&[], json!({ "bots_change": "owner", "bot_code": QUIET })).await;
     let before = fixture.size().await;
     for op in every_op() {
         assert_eq!(fixture.bob_updates(json!([op])).await.unwrap_err(), "NOT_ADMIN", "{op}");
@@ -43,7 +43,7 @@ async fn players_cannot_change_the_channel() {
 
 #[tokio::test]
 async fn owners_can_change_everything() {
-    let mut fixture = TwoPlayerChannel::create_with(&[], json!({ "mutable": true, "bot_code": QUIET })).await;
+    let mut fixture = TwoPlayerChannel::create_with(&[], json!({ "bots_change": "owner", "bot_code": QUIET })).await;
     for op in every_op() {
         let updated = fixture.update(json!([op])).await.unwrap_or_else(|code| panic!("{op}: {code}"));
         assert_eq!(updated["ok"], true);
@@ -52,7 +52,7 @@ async fn owners_can_change_everything() {
 
 #[tokio::test]
 async fn owners_without_a_seat_can_change_everything() {
-    let mut fixture = TwoPlayerChannel::create_with(&[], json!({ "mutable": true, "bot_code": QUIET })).await;
+    let mut fixture = TwoPlayerChannel::create_with(&[], json!({ "bots_change": "owner", "bot_code": QUIET })).await;
     let leave = fixture.args(json!({}));
     fixture.alice.call("leave_channel", leave).await;
     for op in every_op() {
@@ -64,7 +64,7 @@ async fn owners_without_a_seat_can_change_everything() {
 
 #[tokio::test]
 async fn admins_can_change_everything_but_the_owners_seat() {
-    let mut fixture = TwoPlayerChannel::create_with(&[], json!({ "mutable": true, "bot_code": QUIET })).await;
+    let mut fixture = TwoPlayerChannel::create_with(&[], json!({ "bots_change": "owner", "bot_code": QUIET })).await;
     fixture.update(json!([{ "type": "set_admin", "slot_id": "s2" }])).await.unwrap();
     for op in [
         json!({ "type": "kick", "slot_id": "s1" }),
@@ -123,7 +123,7 @@ async fn either_all_ops_are_applied_or_none() {
 
 #[tokio::test]
 async fn ops_that_do_not_fit_the_channel_are_refused() {
-    let mut fixture = TwoPlayerChannel::create_with(&[], json!({ "mutable": true })).await;
+    let mut fixture = TwoPlayerChannel::create_with(&[], json!({ "bots_change": "owner" })).await;
     let before = fixture.size().await;
     for op in [
         json!({ "type": "set_bot", "slot_id": "s1", "bot": preset() }),
@@ -185,9 +185,9 @@ async fn bots_can_change_until_the_second_seat_is_filled() {
 }
 
 #[tokio::test]
-async fn a_mutable_channel_is_never_sealed_and_shows_it() {
-    let mut fixture = TwoPlayerChannel::create_with(&[], json!({ "mutable": true, "bot_code": QUIET })).await;
-    assert_eq!(fixture.joined["view"]["mutable"], true);
+async fn a_channel_whose_bots_may_change_is_never_sealed_and_shows_it() {
+    let mut fixture = TwoPlayerChannel::create_with(&[], json!({ "bots_change": "owner", "bot_code": QUIET })).await;
+    assert_eq!(fixture.joined["view"]["bots_change"], "owner");
     let ops = json!([{ "type": "set_bot", "slot_id": "s0", "bot": preset() }]);
     let updated = fixture.update(ops).await.unwrap();
     assert_eq!(updated["view"]["slots"][0]["filled_by"], "bot:bot_GuessBot_1");
@@ -228,7 +228,7 @@ async fn an_owner_without_a_seat_can_read_but_not_post() {
 
 #[tokio::test]
 async fn a_closed_channel_is_read_only() {
-    let mut fixture = TwoPlayerChannel::create_with(&[], json!({ "bot_code": QUIET, "mutable": true })).await;
+    let mut fixture = TwoPlayerChannel::create_with(&[], json!({ "bot_code": QUIET, "bots_change": "owner" })).await;
     let view = fixture.update(json!([{ "type": "close" }])).await.unwrap()["view"].clone();
     assert_eq!(view["closed"], true);
     let at = fixture.channel_id.clone();
@@ -279,7 +279,7 @@ async fn a_closed_slot_stays_empty() {
 
 #[tokio::test]
 async fn a_slot_can_be_yielded_to_a_player_or_a_bot() {
-    let mut fixture = TwoPlayerChannel::create_with(&[], json!({ "mutable": true })).await;
+    let mut fixture = TwoPlayerChannel::create_with(&[], json!({ "bots_change": "owner" })).await;
     // The empty bot slot becomes a seat.
     let ops = json!([{ "type": "yield_slot", "slot_id": "s0", "to": "invite" }]);
     let updated = fixture.update(ops).await.unwrap();

@@ -73,7 +73,7 @@ async fn dms_belong_to_a_tenure_and_not_to_the_next() {
 
 #[tokio::test]
 async fn a_player_in_a_bots_former_slot_cannot_see_its_dms() {
-    let mut fixture = TwoPlayerChannel::create_with(&[], json!({ "bot_code": DM_BOT, "mutable": true })).await;
+    let mut fixture = TwoPlayerChannel::create_with(&[], json!({ "bot_code": DM_BOT, "bots_change": "owner" })).await;
     send_dm(&mut fixture, "paper").await;
     let ops = json!([{ "type": "yield_slot", "slot_id": "s0", "to": "invite" }]);
     let invite = fixture.update(ops).await.unwrap()["invites"][0].clone();
@@ -146,7 +146,7 @@ async fn strangers_cannot_find_out_whether_a_channel_exists() {
 
 #[tokio::test]
 async fn members_and_former_members_can_read_a_bots_code() {
-    let mut fixture = TwoPlayerChannel::create_with(&[], json!({ "bot_code": DM_BOT, "mutable": true })).await;
+    let mut fixture = TwoPlayerChannel::create_with(&[], json!({ "bot_code": DM_BOT, "bots_change": "owner" })).await;
     for client in [&mut fixture.alice, &mut fixture.bob] {
         let args = json!({ "channel_id": fixture.channel_id, "bot_id": "bot_CustomBot_0" });
         assert_eq!(client.call("get_bot_code", args).await["inline_code"], DM_BOT);

@@ -11,7 +11,7 @@ class Dice:
     def on_message(self, msg):
         text = msg['body']['text']
         if text == 'start':
-            self.ctx.post('bot', {'text': 'started', 'with': self.ctx.start()})
+            self.ctx.start()
         elif text == 'commit':
             made = self.ctx.commit({'roll': random.randint(1, 6)})
             self.ctx.set_state({'id': made['id']})
@@ -21,6 +21,8 @@ class Dice:
         elif text == 'reveal':
             self.ctx.reveal()
             self.ctx.post('bot', {'text': 'revealed'})
+    def on_start(self, contributors, missing):
+        self.ctx.post('bot', {'text': 'started', 'with': contributors, 'without': missing})
 ";
 
 fn hex(bytes: &[u8]) -> String {
@@ -64,7 +66,7 @@ async fn the_log_names_the_players_whose_entropy_is_used() {
     let expected = json!([{ "slot_id": "s3", "entry": carols["id"], "entropy": sha256(b"seven dice") }]);
     assert_eq!(opened["body"]["contributions"], expected);
     let started = log.iter().find(|message| message["body"]["text"] == "started").unwrap();
-    assert_eq!(started["body"]["with"], json!(["s3"]));
+    assert_eq!((&started["body"]["with"], &started["body"]["without"]), (&json!(["s3"]), &json!(["s1", "s2"])));
 }
 
 #[tokio::test]

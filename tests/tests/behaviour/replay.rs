@@ -19,7 +19,10 @@ class Mixed:
         self.ctx.set_state({'n': 0})
         self.ctx.timer('late', 1)
     def on_join(self, player):
-        self.ctx.post('bot', {'text': 'hello', 'start': self.ctx.start(), 'entropy': secrets.token_hex(8)})
+        self.ctx.start()
+        self.ctx.post('bot', {'text': 'hello', 'entropy': secrets.token_hex(8)})
+    def on_start(self, contributors, missing):
+        self.ctx.post('bot', {'text': 'started', 'with': contributors, 'entropy': secrets.token_hex(8)})
     def on_message(self, msg):
         text = msg['body']['text']
         state = self.ctx.get_state()
@@ -95,7 +98,7 @@ async fn a_replay_reproduces_the_log_and_detects_alterations() {
     for more in [&[][..], &["--fresh"]] {
         let (code, output) = replay(&path, more).await;
         assert_eq!(code, Some(0), "{output}");
-        assert_eq!(output, "bot_CustomBot_0: all 15 hooks reproduced the log exactly\n");
+        assert_eq!(output, "bot_CustomBot_0: all 17 hooks reproduced the log exactly\n");
     }
 
     // What is left out of a public export is said to be unknown, and nothing to be different.

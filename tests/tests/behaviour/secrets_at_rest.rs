@@ -29,7 +29,7 @@ fn collect_secrets(value: &Value, secrets: &mut Vec<String>) {
 #[tokio::test]
 async fn the_log_contains_no_secrets() {
     let relay = RelayProcess::start_verbose(&[]).await.unwrap();
-    let more = json!({ "bot_code": KEEPER, "bot_params": { "word": "opal-in-the-params" }, "mutable": true });
+    let more = json!({ "bot_code": KEEPER, "bot_params": { "word": "opal-in-the-params" }, "bots_change": "owner" });
     let mut fixture = TwoPlayerChannel::create_on(relay, more).await;
     let mut secrets = vec![fixture.bob_token.clone(), fixture.relay.local_token().unwrap()];
     secrets.push(std::fs::read_to_string(fixture.relay.data_dir().join("relay.key")).unwrap().trim().to_owned());

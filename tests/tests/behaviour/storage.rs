@@ -46,7 +46,7 @@ async fn readiness(relay: &RelayProcess) -> (StatusCode, String) {
 
 #[tokio::test]
 async fn a_full_channel_is_read_and_closed_but_gets_nothing_new() {
-    let create = json!({ "bot_code": REFEREE, "mutable": true });
+    let create = json!({ "bot_code": REFEREE, "bots_change": "owner" });
     let mut fixture = TwoPlayerChannel::create_with(&["--channel-stored-bytes", "60000"], create).await;
     let at = fixture.channel_id.clone();
     assert_eq!(fill(&mut fixture.bob, &at).await, "QUOTA_EXCEEDED");

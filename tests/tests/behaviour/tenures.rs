@@ -96,7 +96,6 @@ async fn a_former_member_keeps_what_it_could_read_and_sees_the_end() {
     let source = "
 class Dealer:
     def on_message(self, msg):
-        self.ctx.start()
         if msg['body']['text'] == 'reveal':
             self.ctx.reveal()
     def on_private_message(self, slot_id, msg):

@@ -58,7 +58,7 @@ impl Game {
         match body["type"].as_str() {
             Some("game_start") => (self.low, self.high) = (RANGE[0], RANGE[1]),
             Some("bot:turn") => {
-                let (player, turn) = (body["player"].as_str(), body["turn_number"].as_u64());
+                let (player, turn) = (body["player"].as_str(), body["turn_id"].as_u64());
                 self.turn = Some((player.expect("a player").to_owned(), turn.expect("a number")));
             }
             Some("judge") => {

@@ -59,7 +59,7 @@ impl Replay {
 
     fn record_hooks(&mut self, log: &[Message], entry: &Entry) {
         for bot in &self.state.composition.bots {
-            let calls = plan(bot, entry).into_iter();
+            let calls = plan(&self.state.composition, bot, entry).into_iter();
             let calls = calls.map(|call| HookCall { trigger: entry.id(), hook: call.hook() });
             self.planned.entry(bot.bot_id.clone()).or_default().extend(calls);
         }

@@ -59,15 +59,18 @@ pub(crate) struct StreamState {
     pub(crate) epoch: u32,
     /// The entry that began the epoch: it attached the bot, or started the hook that revealed the seed before.
     pub(crate) began: u64,
-    /// The players' entropy in it; `None` before `ctx.start()`.
+    /// The players' entropy in it; `None` before `on_start`.
     pub(crate) open: Option<Vec<Contribution>>,
-    /// Number of bytes drawn since `ctx.start()`, or, before it, since the epoch began.
+    /// True from `ctx.start()` until `on_start`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) starting: bool,
+    /// Number of bytes drawn since `on_start`, or, before it, since the epoch began.
     pub(crate) position: u64,
 }
 
 impl StreamState {
     fn begin(epoch: u32, began: u64) -> Self {
-        Self { epoch, began, open: None, position: 0 }
+        Self { epoch, began, open: None, starting: false, position: 0 }
     }
 }
 
@@ -108,6 +111,18 @@ impl Memory {
                 let tenure = composition.slot(*slot_id).and_then(ChannelSlot::tenure_began);
                 tenure.is_none_or(|tenure| tenure == kept.tenure)
             });
+        }
+        if entry.envelope.kind == Kind::SYSTEM
+            && self.stream.starting
+            && let Some(SystemEvent::EntropyOpened { bot_id, contributions, .. }) =
+                entry.body().and_then(|body| body.parse().ok())
+            && bot_id == bot.bot_id
+        {
+            self.stream.starting = false;
+            if self.stream.open.is_none() {
+                (self.stream.open, self.stream.position) = (Some(contributions), 0);
+            }
+            self.changed = true;
         }
         // No hook will run for it.
         if entry.envelope.kind == Kind::TRACE
@@ -216,8 +231,12 @@ impl Memory {
         self.changed |= self.seats.len() != before;
     }
 
-    /// Entropy of the seated players who joined after the bot was attached.
+    /// The entropy that a draw uses which starts now: that of the seated players who joined after the bot was attached, unless
+    /// the draw is open already.
     pub(crate) fn contributions(&self, attached: u64) -> Vec<Contribution> {
+        if let Some(contributions) = &self.stream.open {
+            return contributions.clone();
+        }
         let slots = self.composition.slots();
         slots
             .filter_map(|(slot_id, slot)| match &slot.holder {
@@ -238,6 +257,9 @@ impl Memory {
             "open": self.stream.open.is_some(),
             "position": self.stream.position,
         });
+        if self.stream.starting {
+            input["starting"] = json!(true);
+        }
         if !self.seats.is_empty() {
             input["seats"] = json!(self.seats);
         }

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use mcp_multiplayer_protocol::channel::{Bot, HookCall, Slot as ChannelSlot};
 use mcp_multiplayer_protocol::operation::Message;
 use mcp_multiplayer_protocol::{
-    Body, Content, Contribution, Entry, Hash, HookOutcome, KeystreamRange, Kind, NetworkExchange, Salt, Secret, Sender,
-    SkipReason, SlotId, SystemEvent, TimerChange, canonical_text, limits,
+    Body, Content, Entry, Hash, HookOutcome, KeystreamRange, Kind, NetworkExchange, Salt, Secret, Sender, SkipReason,
+    SlotId, SystemEvent, TimerChange, canonical_text, limits,
 };
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
@@ -78,7 +78,8 @@ impl Turn<'_> {
     pub fn request(&self, env: BTreeMap<String, Secret>) -> Option<HookRequest> {
         let (composition, entry) = (self.memory.composition(), self.trigger);
         let args = match self.call {
-            HookCall::Init | HookCall::Close => vec![],
+            HookCall::Init | HookCall::Ready | HookCall::Close => vec![],
+            HookCall::Start => start_arguments(entry),
             HookCall::Join(slot_id) | HookCall::Leave(slot_id) => vec![json!(slot_id)],
             HookCall::Message => vec![self.with_tenure(json!(Message::of(composition, entry)))],
             HookCall::PrivateMessage(slot_id) => vec![json!(slot_id), self.with_tenure(json!(entry.body()))],
@@ -133,32 +134,26 @@ impl Turn<'_> {
         message
     }
 
-    /// Returns `true` if a player wrote the trigger or took a seat with it. Only then may the bot hold the seats, so that it
-    /// cannot hold them for ever by itself.
+    /// Returns `true` if the trigger is what a player did: a post, or that the player took a seat or accepted the terms. Only then
+    /// may the bot hold the seats, so that it cannot hold them for ever by itself.
     fn is_started_by_player(&self) -> bool {
-        matches!(self.call, HookCall::Join(_) if self.trigger.id() > self.bot.attached)
+        matches!(self.call, HookCall::Join(_) | HookCall::Ready if self.trigger.id() > self.bot.attached)
             || matches!(self.trigger.envelope.sender, Sender::Slot(_))
     }
 
     fn stream(&self) -> Option<Stream> {
         let (state, seeds) = (&self.memory.stream, self.seeds);
-        let seated = self.memory.contributions(self.bot.attached);
-        let slot_ids = |contributions: &[Contribution]| -> Vec<String> {
-            contributions.iter().map(|contribution| contribution.slot_id.to_string()).collect()
-        };
         // A replay may not know the next seed. In that case the seed was never revealed, and no hook that can be
         // replayed has drawn from it.
         let next = state.epoch + 1;
         Some(Stream {
             epoch: state.epoch,
             last: next >= EPOCHS,
-            open: state.open.as_deref().map(slot_ids),
+            open: state.open.is_some(),
+            starting: state.starting,
             position: state.position,
-            seated: slot_ids(&seated),
             key: seeds.stream_key(state.epoch, state.open.as_deref())?,
-            start_key: seeds.stream_key(state.epoch, Some(&seated))?,
             next_key: seeds.stream_key(next, None),
-            next_start_key: seeds.stream_key(next, Some(&seated)),
         })
     }
 
@@ -268,22 +263,19 @@ impl Turn<'_> {
                     memory.changed = true;
                 }
                 Effect::Start => {
-                    if memory.stream.open.is_some() {
-                        continue;
+                    if self.call == HookCall::Start {
+                        return Err("on_start cannot call ctx.start()".to_owned());
                     }
-                    let contributions = memory.contributions(self.bot.attached);
-                    let StreamState { epoch, began, .. } = memory.stream;
-                    memory.stream = StreamState { epoch, began, open: Some(contributions.clone()), position: 0 };
-                    let bot_id = self.bot.bot_id.clone();
-                    outputs.push(HookOutput::Event(Box::new(SystemEvent::EntropyOpened {
-                        bot_id,
-                        epoch,
-                        contributions,
-                    })));
-                    memory.changed = true;
-                    record_draw(&mut memory.stream, &mut draws, &mut summary)?;
+                    if !memory.stream.starting {
+                        outputs.push(HookOutput::Event(Box::new(self.entropy_opened(&memory))));
+                        memory.stream.starting = true;
+                        memory.changed = true;
+                    }
                 }
                 Effect::Reveal => {
+                    if memory.stream.starting {
+                        return Err("the seed cannot be revealed before on_start".to_owned());
+                    }
                     let epoch = memory.stream.epoch;
                     let event = self.seeds.reveal_event(&self.bot.bot_id, epoch, memory.epoch_began());
                     outputs.push(HookOutput::Event(Box::new(event.ok_or("the bot has no further seed to reveal")?)));
@@ -314,6 +306,17 @@ impl Turn<'_> {
             memory.changed = true;
         }
         Ok((outputs, memory, summary))
+    }
+
+    /// The answer to `ctx.start()`, which triggers `on_start`. The players gave their entropy when they joined.
+    fn entropy_opened(&self, memory: &Memory) -> SystemEvent {
+        let contributions = memory.contributions(self.bot.attached);
+        // The draw may have been open before, with the entropy of a former holder of the slot.
+        let contributed =
+            |slot: &ChannelSlot| contributions.iter().any(|given| slot.tenure_began() == Some(given.entry));
+        let seats = memory.composition().seats();
+        let missing = seats.filter(|(_, slot, _)| !contributed(slot)).map(|(slot_id, ..)| slot_id).collect();
+        SystemEvent::EntropyOpened { bot_id: self.bot.bot_id.clone(), epoch: memory.epoch(), missing, contributions }
     }
 
     fn bot_output(
@@ -350,6 +353,18 @@ impl Turn<'_> {
     pub fn record_hash(&self, record: &str) -> Hash {
         let Salt(salt) = self.salt(RECORD_SALT);
         Hash::of(&[b"mcp-multiplayer/record/v1", &salt, record.as_bytes()])
+    }
+}
+
+/// The arguments of `on_start`: the slots whose players' entropy is in the draw, and the other ones that were seated.
+fn start_arguments(entry: &Entry) -> Vec<Value> {
+    match entry.body().and_then(|body| body.parse().ok()) {
+        Some(SystemEvent::EntropyOpened { contributions, missing, .. }) => {
+            let contributors = contributions.iter().map(|given| given.slot_id);
+            let contributors: Vec<SlotId> = contributors.filter(|slot_id| !missing.contains(slot_id)).collect();
+            vec![json!(contributors), json!(missing)]
+        }
+        _ => vec![json!([]), json!([])],
     }
 }
 

@@ -34,7 +34,7 @@ pub(super) fn seeds(export: &Export, bot: &Bot, exported: &ExportedBot) -> Optio
     Seeds::revealed(epoch, &seed, next)
 }
 
-/// Number of bot posts that led to an entry, itself included.
+/// Number of hooks that led to an entry.
 pub(super) fn cascade_depth(export: &Export, entry: &Entry) -> u32 {
     channel::cascade_depth(entry, |id| export.entries.get(index(id)))
 }

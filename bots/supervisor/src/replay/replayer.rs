@@ -135,7 +135,8 @@ impl Replayer {
             }
             // After the request to close the channel, posts start no hooks.
             let request = compositions[index(entry.id())].close_requested;
-            let calls = if request.is_some_and(|request| entry.id() > request) { vec![] } else { plan(bot, entry) };
+            let after_request = request.is_some_and(|request| entry.id() > request);
+            let calls = if after_request { vec![] } else { plan(&compositions[index(entry.id())], bot, entry) };
             for (step, call) in (0..).zip(calls) {
                 let Some((ran, outcome)) = find_result(export, &bot.bot_id, entry.id(), last_ran) else {
                     // The log may end before all hooks have run, but hooks run in order, and a close waits for them.

@@ -14,8 +14,8 @@ from multiplayer.context import Context
 from multiplayer.policy import Policy
 
 # Hooks and their arguments after self.
-ARGUMENTS = {"on_init": (), "on_join": ("player_id",), "on_leave": ("player_id",), "on_message": ("msg",),
-             "on_private_message": ("slot_id", "msg"), "on_timer": ("name",), "on_close": ()}
+ARGUMENTS = {"on_init": (), "on_join": ("player_id",), "on_leave": ("player_id",), "on_ready": (),
+             "on_start": ("contributors", "missing"), "on_message": ("msg",), "on_private_message": ("slot_id", "msg"), "on_timer": ("name",), "on_close": ()}
 
 # The keys of the message that on_message gets.
 MESSAGE_KEYS = ("id", "channel_id", "sender", "sender_label", "kind", "body", "ts", "to_slot", "tenure")
@@ -31,7 +31,8 @@ OTHER_KEYS = {
 
 # Names that authors use by mistake for a hook, and the right one.
 OTHER_NAMES = {
-    "on_start": "on_init", "on_create": "on_init", "on_attach": "on_init", "on_ready": "on_init", "init": "on_init",
+    "on_create": "on_init", "on_attach": "on_init", "init": "on_init", "on_full": "on_ready", "on_accepted": "on_ready",
+    "on_draw": "on_start", "on_begin": "on_start",
     "on_player_join": "on_join", "on_member_join": "on_join", "on_enter": "on_join",
     "on_player_leave": "on_leave", "on_exit": "on_leave", "on_quit": "on_leave", "on_kick": "on_leave",
     "on_post": "on_message", "on_text": "on_message", "on_public_message": "on_message", "message": "on_message",
@@ -430,22 +431,22 @@ class BotClass:
     # Randomness
 
     def early_draws(self):
-        methods = list(self.methods.values())
-        starts = [node for method in methods for node in ast.walk(method)
-                  if isinstance(node, ast.Call) and is_ctx_call(node, "start")]
-        hint = "call ctx.start() when the players have joined, and draw after it"
-        for method in methods:
-            started = min((node.lineno for node in starts if method.lineno <= node.lineno <= method.end_lineno), default=None)
-            early = method in self.reached("on_init") and not self.reaches_start("on_init")
+        starts = {name: node for name, method in self.methods.items() for node in ast.walk(method)
+                  if isinstance(node, ast.Call) and is_ctx_call(node, "start")}
+        if starts and "on_start" not in self.methods:
+            first = min(starts.values(), key=lambda node: node.lineno)
+            yield ("warning", "no-on-start", first.lineno, "ctx.start() is answered by on_start, which the class lacks",
+                   "define on_start(self, contributors, missing), and draw in it")
+        hint = "call ctx.start() when the players are there, and draw in on_start or later"
+        # A hook that asks for the draw does not have it yet.
+        early = [*self.reached("on_init"), *(self.methods[name] for name in starts)]
+        fair = self.reached("on_start")
+        for method in self.methods.values():
             for node in ast.walk(method):
                 drawn = self.source.random_source(node) if isinstance(node, ast.Call) else None
-                if drawn and (not starts or early or (started is not None and node.lineno < started)):
+                if drawn and (not starts or (method in early and method not in fair)):
                     yield ("note", "early-draw", node.lineno,
-                           f"{drawn} before ctx.start() uses the relay's randomness alone", hint)
-
-    def reaches_start(self, name):
-        return any(isinstance(node, ast.Call) and is_ctx_call(node, "start")
-                   for method in self.reached(name) for node in ast.walk(method))
+                           f"{drawn} before on_start uses the relay's randomness alone", hint)
 
 
 def intended_hook(name):

@@ -191,17 +191,7 @@ fn lint_request(source: &str) -> HookRequest {
         commitments: None,
         players: Vec::new(),
         slots: Vec::new(),
-        stream: Stream {
-            epoch: 0,
-            last: false,
-            open: None,
-            position: 0,
-            seated: Vec::new(),
-            key: key(),
-            start_key: key(),
-            next_key: None,
-            next_start_key: None,
-        },
+        stream: Stream { epoch: 0, last: false, open: false, starting: false, position: 0, key: key(), next_key: None },
         env: BTreeMap::new(),
         args: vec![json!(source)],
     }

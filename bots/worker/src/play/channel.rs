@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use mcp_multiplayer_protocol::channel::{ChannelState, Composition, Draft, Holder, Salts, SlotKind, Step, Timer};
+use mcp_multiplayer_protocol::channel::{
+    BotsChange, ChannelState, Composition, Draft, Holder, Salts, SlotKind, Step, Timer,
+};
 use mcp_multiplayer_protocol::{
     Actor, Body, BotId, ChannelId, Entry, Error, Hash, Kind, Salt, Sender, SlotId, SlotSpec, SystemEvent, Timestamp,
     limits,
@@ -50,7 +52,8 @@ impl Channel {
         slots.extend(seats.players.iter().map(|label| slot(SlotKind::Invite, label)));
         let owner = Hash::of(&[b"owner", seed.as_bytes()]);
         let name = "play".to_owned();
-        channel.append_event(&SystemEvent::ChannelCreated { name, slots, owner, mutable: false })?;
+        let (bots_change, require_terms) = (BotsChange::Never, false);
+        channel.append_event(&SystemEvent::ChannelCreated { name, slots, owner, bots_change, require_terms })?;
         Ok(channel)
     }
 

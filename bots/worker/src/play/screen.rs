@@ -197,7 +197,8 @@ fn call_text(ran: &HookRun, trigger: &Entry, session: &Session) -> String {
     let name = ran.call.hook().name();
     let label = |slot_id| session.channel.label(slot_id);
     match ran.call {
-        HookCall::Init | HookCall::Close => format!("{name}()"),
+        HookCall::Init | HookCall::Ready | HookCall::Close => format!("{name}()"),
+        HookCall::Start => format!("{name}(contributors, missing)"),
         HookCall::Join(slot_id) | HookCall::Leave(slot_id) => format!("{name}(\"{slot_id}\") for {}", label(slot_id)),
         HookCall::PrivateMessage(slot_id) => format!("{name}(\"{slot_id}\", msg) from {}", label(slot_id)),
         HookCall::Message => {

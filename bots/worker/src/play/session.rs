@@ -125,7 +125,7 @@ impl Session {
             if step == 0 && id > self.bot.attached {
                 self.memory.apply(&self.bot, &entry);
             }
-            let calls = plan(&self.bot, &entry);
+            let calls = plan(self.memory.composition(), &self.bot, &entry);
             let Some(call) = calls.get(step) else {
                 self.cursor = (id + 1, 0);
                 continue;
@@ -247,9 +247,11 @@ fn attach(
         slot_label: None,
         name: program.name.clone(),
         version: "1.0".to_owned(),
+        preset: None,
         code_hash: Hash::of(&[program.source.as_bytes()]),
         manifest_hash: hash("manifest", &Value::Object(manifest.clone()))?,
         params_hash: hash("params", &program.params)?,
+        env: Vec::new(),
         hooks: inspected.hooks.clone(),
         runtime: Runtime {
             worker: runtime.worker.clone(),

@@ -162,20 +162,10 @@ pub(crate) fn call(hook: Hook, args: Vec<Value>) -> HookRequest {
     }
 }
 
-/// A keystream at this position, which a player with entropy can open.
+/// A keystream at this position.
 pub(crate) fn stream(position: u64) -> Stream {
     let key = |digit: &str| Secret::new(digit.repeat(64));
-    Stream {
-        epoch: 0,
-        last: false,
-        open: None,
-        position,
-        seated: vec!["s1".to_owned()],
-        key: key("1"),
-        start_key: key("2"),
-        next_key: Some(key("3")),
-        next_start_key: Some(key("4")),
-    }
+    Stream { epoch: 0, last: false, open: false, starting: false, position, key: key("1"), next_key: Some(key("3")) }
 }
 
 pub(crate) fn on_init() -> HookRequest {

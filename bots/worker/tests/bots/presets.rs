@@ -3,7 +3,7 @@
 use mcp_multiplayer_bot_supervisor::Hook;
 use serde_json::{Value, json};
 
-use crate::harness::{Bots, ReportExt, call, on_init, on_message};
+use crate::harness::{Bots, ReportExt, call, on_init};
 
 const GUESS_BOT: &str = include_str!("../../../python/presets/guess_bot.py");
 
@@ -17,9 +17,8 @@ async fn guess_bot_commits_under_the_policy() {
     let mut state = None;
     let mut posted = Vec::new();
     let joins = ["s1", "s2"].map(|slot| call(Hook::OnJoin, vec![json!(slot)]));
-    let mut start = on_message("start");
-    start.args[0]["sender"] = json!("s2");
-    for mut hook in [vec![on_init()], joins.to_vec(), vec![on_message("start"), start]].concat() {
+    let starts = [call(Hook::OnReady, vec![]), call(Hook::OnStart, vec![json!(["s1", "s2"]), json!([])])];
+    for mut hook in [vec![on_init()], joins.to_vec(), starts.to_vec()].concat() {
         hook.state.clone_from(&state);
         let report = bots.run(&no_limit(GUESS_BOT), hook).await;
         posted.extend(report.bodies());

@@ -114,11 +114,14 @@ fn draws_before_start_are_found() {
     let draw = "import secrets\n\nclass A:\n    def on_join(self, who):\n        x = secrets.randbelow(6)\n";
     assert_eq!(broken(draw), [("early-draw".to_owned(), 5)]);
     let before = "from random import choice\n\nclass A:\n    def on_join(self, who):\n        x = choice('ab')\n        self.ctx.start()\n";
-    assert_eq!(broken(before), [("early-draw".to_owned(), 5)]);
-    let after = "import random\n\nclass A:\n    def on_join(self, who):\n        self.ctx.start()\n        x = random.random()\n";
-    assert_eq!(broken(after), []);
-    let early = format!("{after}    def on_init(self):\n        self.ctx.commit(1)\n");
-    assert_eq!(broken(&early), [("early-draw".to_owned(), 8)]);
+    assert_eq!(broken(before), [("early-draw".to_owned(), 5), ("no-on-start".to_owned(), 6)]);
+    let same =
+        "import random\n\nclass A:\n    def on_ready(self):\n        self.ctx.start()\n        x = random.random()\n";
+    assert_eq!(broken(same), [("no-on-start".to_owned(), 5), ("early-draw".to_owned(), 6)]);
+    let fair = "import random\n\nclass A:\n    def on_ready(self):\n        self.ctx.start()\n    def on_start(self, givers, missing):\n        x = random.random()\n";
+    assert_eq!(broken(fair), []);
+    let early = format!("{fair}    def on_init(self):\n        self.ctx.commit(1)\n");
+    assert_eq!(broken(&early), [("early-draw".to_owned(), 9)]);
 }
 
 #[test]

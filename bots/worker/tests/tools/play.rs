@@ -348,7 +348,7 @@ fn a_saved_game_can_be_replayed() {
         "import random, requests\n\nclass NetBot:\n    def on_message(self, msg):\n        self.ctx.set_state({'n': random.random()})\n\
          \x20       self.ctx.timer('again', 5)\n        if 'fail' in msg['body']['text']:\n            1 / 0\n        try:\n\
          \x20           requests.get('https://example.com/')\n        except OSError as error:\n            self.ctx.post('bot', str(type(error)))\n\
-         \x20   def on_timer(self, name):\n        self.ctx.start()\n        self.ctx.commit(random.random())\n        self.ctx.reveal()\n",
+         \x20   def on_timer(self, name):\n        self.ctx.start()\n    def on_start(self, contributors, missing):\n        self.ctx.commit(random.random())\n        self.ctx.reveal()\n",
     );
     let game = sources.write("game.json", "");
     for (bot_of_it, lines) in [

@@ -45,8 +45,18 @@ fn faulty_games_are_found() {
     let cases = [
         // Nobody ever takes anything.
         ("state[\"left\"] -= number", "pass", "no-end", "no post of type game_end within 500 moves"),
-        ("\"turn\": [turn]", "\"turn\": []", "stuck", "the bot asks nobody for a move, and no timer runs"),
-        ("self.ctx.set_state({})", "1 / 0", "hook-fails", "on_message fails: ZeroDivisionError"),
+        (
+            "\"turn\": [turn]",
+            "\"turn\": [turn] if state[\"left\"] > 8 else []",
+            "stuck",
+            "the bot asks nobody for a move, and no timer runs",
+        ),
+        (
+            "self.ctx.set_state({\"turn_id\": state[\"turn_id\"]})",
+            "1 / 0",
+            "hook-fails",
+            "on_message fails: ZeroDivisionError",
+        ),
         (
             "for player in state[\"players\"]}",
             "for player in state[\"players\"][:1]}",

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use mcp_multiplayer_protocol::channel::{ChannelState, Draft, Hook, Salts, SlotKind, Step, evolve};
+use mcp_multiplayer_protocol::channel::{BotsChange, ChannelState, Draft, Hook, Salts, SlotKind, Step, evolve};
 use mcp_multiplayer_protocol::merkle::Frontier;
 use mcp_multiplayer_protocol::{
     Actor, Body, BotId, ChannelId, Entry, Hash, HookOutcome, Kind, Runtime, Salt, Sender, SlotId, SlotSpec,
@@ -44,7 +44,13 @@ impl Log {
             slot(SlotKind::Invite, "guest"),
         ];
         let owner = Hash::of(&[b"alice"]);
-        log.append_event(&SystemEvent::ChannelCreated { name: "A game".into(), slots, owner, mutable: true });
+        log.append_event(&SystemEvent::ChannelCreated {
+            name: "A game".into(),
+            slots,
+            owner,
+            bots_change: BotsChange::Owner,
+            require_terms: false,
+        });
         log
     }
 
@@ -111,8 +117,10 @@ impl Log {
             slot_label: None,
             name: name.to_owned(),
             version: "1.0".to_owned(),
+            preset: None,
             code_hash: hash,
             manifest_hash: hash,
+            env: Vec::new(),
             params_hash: hash,
             hooks: vec![Hook::OnInit, Hook::OnMessage],
             runtime: Runtime { worker: "0.1.0".into(), python: "3.11.2".into(), lock_hash: hash },
@@ -175,6 +183,7 @@ impl Log {
             idempotency: None,
             ended: Vec::new(),
             memberships: if start == 0 { vec![creator("host")] } else { Vec::new() },
+            accepted: Vec::new(),
             bots: Vec::new(),
         }
     }

@@ -4,6 +4,7 @@
 //! and open it again. A backend in another crate enables the feature `contract`.
 #![expect(clippy::unwrap_used, reason = "these are tests, although they can be compiled without `cfg(test)`")]
 
+pub mod accepted_terms;
 pub mod access_codes;
 pub mod atomicity;
 pub mod bots;
@@ -110,6 +111,10 @@ macro_rules! store_contract {
                 are_listed_by_channel
                 end_memberships_of_a_slot
                 list_channels_the_newest_first
+            }
+            accepted_terms {
+                are_listed_by_principal_the_newest_first
+                are_forgotten_beyond_the_limit
             }
             stored_bytes {
                 are_counted_with_every_append

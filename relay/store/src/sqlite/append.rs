@@ -4,7 +4,7 @@ use rusqlite::Connection;
 use super::bot::Cursors;
 use super::channel::HeadColumns;
 use super::row::{failed, integer};
-use super::{bot, channel, entry, idempotency, membership};
+use super::{bot, channel, entry, idempotency, membership, terms};
 use crate::{AppendError, Appended, BotChange, ChannelBatch, StoreError, failpoint};
 
 /// A batch, with everything computed that does not need the database, so that the writer thread has less to do.
@@ -70,6 +70,9 @@ impl Append {
         }
         for membership in &batch.memberships {
             membership::insert(connection, channel, membership)?;
+        }
+        for accepted in &batch.accepted {
+            terms::insert(connection, accepted)?;
         }
         let mut replaced = 0;
         for change in &batch.bots {

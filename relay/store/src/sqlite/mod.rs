@@ -17,6 +17,7 @@ mod reader;
 mod relay_key;
 mod row;
 mod schema;
+mod terms;
 #[cfg(test)]
 mod tests;
 mod token;
@@ -37,8 +38,8 @@ use self::row::failed;
 use self::schema::OpenError;
 use self::writer::Writer;
 use super::{
-    AppendError, Appended, BytesByKind, ChannelBatch, Exchange, IdempotencyRecord, Membership, NewToken, Store,
-    StoreError, StoredBot, StoredChannel, Tenure, Token,
+    AcceptedTerms, AppendError, Appended, BytesByKind, ChannelBatch, Exchange, IdempotencyRecord, Membership, NewToken,
+    Store, StoreError, StoredBot, StoredChannel, Tenure, Token,
 };
 
 /// A store in one SQLite file.
@@ -106,6 +107,10 @@ impl Store for SqliteStore {
 
     fn measure_channel(&self, channel_id: ChannelId) -> BoxFuture<'_, Result<BytesByKind, StoreError>> {
         self.readers.long(move |connection| channel::measure(connection, channel_id)).boxed()
+    }
+
+    fn list_accepted_terms(&self, principal: String) -> BoxFuture<'_, Result<Vec<AcceptedTerms>, StoreError>> {
+        self.readers.long(move |connection| terms::list(connection, &principal)).boxed()
     }
 
     fn list_memberships(&self, channel_id: ChannelId) -> BoxFuture<'_, Result<Vec<Membership>, StoreError>> {

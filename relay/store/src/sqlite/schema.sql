@@ -75,6 +75,15 @@ CREATE TABLE membership (
 
 CREATE INDEX membership_present ON membership (channel, slot) WHERE ended IS NULL;
 
+-- Terms that a principal has accepted, in any channel; the newest 100 of each principal.
+CREATE TABLE accepted_terms (
+    principal TEXT    NOT NULL,
+    -- Canonical JSON.
+    terms     TEXT    NOT NULL,
+    ts        INTEGER NOT NULL,
+    PRIMARY KEY (principal, terms)
+) STRICT, WITHOUT ROWID;
+
 -- A bot as it was attached. Never rewritten, because its source may be large.
 CREATE TABLE bot (
     channel  INTEGER NOT NULL REFERENCES channel (no),

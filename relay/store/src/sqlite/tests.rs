@@ -118,12 +118,12 @@ fn a_command_may_create_the_file_before_a_relay_opens_it() {
 
 #[test]
 fn a_database_of_another_version_is_refused_and_left_alone() {
-    for version in [4, 99] {
+    for version in [5, 99] {
         let (store, folder, beside) = store_and_connection();
         drop(store);
         beside.pragma_update(None, "user_version", version).unwrap();
         let refused = SqliteStore::open(&folder.path().join("relay.db")).unwrap_err();
-        let expected = format!("has schema version {version}, but this program needs version 5");
+        let expected = format!("has schema version {version}, but this program needs version 6");
         assert!(message(&refused).contains(&expected), "{refused}");
         let found: i64 = beside.query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
         assert_eq!(found, version);

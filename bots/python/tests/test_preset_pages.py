@@ -1,0 +1,106 @@
+"""Each preset has a page for the models that play: its size, its params and reasons, and its code, which is run here."""
+
+import contextlib
+import io
+import pathlib
+import re
+import sys
+import unittest
+from unittest import mock
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+
+from fake_channel import FakeChannel, load  # noqa: E402
+
+PAGES = pathlib.Path(__file__).parents[3] / "mcp/src/resources/presets"
+FILES = {"GuessBot": "guess_bot", "TicTacToeBot": "tic_tac_toe_bot", "BlackjackBot": "blackjack_bot", "MemoryBot": "memory_bot",
+         "ContractBot": "contract_bot", "PriceBot": "price_bot", "TlsBot": "tls_bot"}
+MOST_BYTES = 3500
+
+
+def page(name):
+    return (PAGES / f"{name}.md").read_text()
+
+
+def blocks(name):
+    return re.findall(r"```python\n(.*?)```", page(name), re.DOTALL)
+
+
+def printed(code, **posts):
+    """Runs a block of code with the bodies of posts as variables; returns what it prints."""
+    with contextlib.redirect_stdout(io.StringIO()) as output:
+        exec(compile(code, "page", "exec"), posts)
+    return output.getvalue().split()
+
+
+def created(name):
+    """Makes the channel of a page's first block."""
+    calls = mock.Mock()
+    exec(blocks(name)[0], {"create_channel": calls})
+    call = calls.call_args.kwargs
+    assert (call["bot_preset"], call["join_as"]) == (name, "alice")
+    labels = [slot.removeprefix("invite:") for slot in call["slots"] if slot.startswith("invite:")]
+    channel = FakeChannel(getattr(load(FILES[name]), name), *labels, **call.get("bot_params", {}))
+    channel.join(*[f"s{number}" for number in range(1, len(labels) + 1)])
+    return channel
+
+
+class EveryPage(unittest.TestCase):
+    def test_belongs_to_a_preset_and_is_short(self):
+        self.assertEqual(sorted(path.stem for path in PAGES.iterdir()), sorted(FILES))
+        for name in FILES:
+            self.assertTrue(page(name).startswith(f"# {name}\n"), name)
+            self.assertLessEqual(len(page(name).encode()), MOST_BYTES, name)
+
+    def test_names_each_parameter_and_each_reason(self):
+        for name, file in FILES.items():
+            module = load(file)
+            source = pathlib.Path(module.__file__).read_text()
+            reasons = set(re.findall(r'(?:violation\((?:\w+|msg\["sender"\]), |failed\(|return )"([A-Z_]+)"', source))
+            for word in (set(getattr(module, "PARAMS", {})) - {"mode"}) | reasons:
+                with self.subTest(name=name, word=word):
+                    self.assertIn(f"`{word}`", page(name))
+
+    def test_names_only_types_that_the_bot_posts(self):
+        for name, file in FILES.items():
+            source = pathlib.Path(load(file).__file__).read_text()
+            table = page(name).split("| `type` |")[1].split("\n\n")[0]
+            for row in table.splitlines()[2:]:
+                for event in re.findall(r"`([a-z:_]+)`", row.split("|")[1]):
+                    self.assertIn(f'"{event}"', source, name)
+
+    def test_creates_a_channel(self):
+        for name in FILES:
+            with self.subTest(name):
+                self.assertTrue(created(name).log)
+
+
+class Verification(unittest.TestCase):
+    def test_of_guess_bot(self):
+        channel = created("GuessBot")
+        channel.post("s1", "guess 42", turn_id=1)
+        channel.close()
+        posts = {"commit": channel.last("bot:commit"), "reveal": channel.last("bot:reveal")}
+        self.assertEqual(printed(blocks("GuessBot")[-1], **posts), ["True"])
+        posts["reveal"]["target"] += 1
+        self.assertEqual(printed(blocks("GuessBot")[-1], **posts), ["False"])
+
+    def test_of_blackjack_bot(self):
+        channel = created("BlackjackBot")
+        for seat in ("s1", "s2"):
+            channel.post(seat, "bet 50")
+        channel.close()
+        posts = {name: channel.last(name) for name in ("round_start", "dealt", "dealer", "shoe_opened")}
+        code = blocks("BlackjackBot")[-1]
+        self.assertEqual(printed(code, decks=channel.last("rules")["rules"]["decks"], **posts), ["True"] * 4)
+        posts["shoe_opened"]["shoe"].reverse()
+        self.assertEqual(printed(code, decks=2, **posts)[::3], ["False", "False"])
+
+    def test_of_contract_bot(self):
+        terms = created("ContractBot").last("terms")
+        self.assertEqual(printed(blocks("ContractBot")[-1], terms=terms["terms"]), [terms["terms_hash"]])
+
+
+if __name__ == "__main__":
+    unittest.main()
