@@ -134,6 +134,7 @@ pub(crate) fn compact(reply: Reply, form: Form) -> String {
 
 fn try_compact(reply: &str, form: Form) -> serde_json::Result<String> {
     let mut members: BTreeMap<String, Box<RawValue>> = serde_json::from_str(reply)?;
+    let has_more = members.get("has_more").is_some_and(|value| value.get() == "true");
     let is_joining = members.contains_key("bots");
     let now = members.get("now").and_then(|now| serde_json::from_str::<Timestamp>(now.get()).ok());
     if let Some(messages) = members.get_mut("messages") {
@@ -144,6 +145,7 @@ fn try_compact(reply: &str, form: Form) -> serde_json::Result<String> {
                 compact.push(message);
             }
         }
+        keep_last_seconds_left(&mut compact, has_more);
         *messages = to_raw_value(&compact)?;
     }
     if let Some(view) = members.get_mut("view") {
@@ -212,6 +214,17 @@ fn compact_message(
         deleted: message.body.is_none(),
         sender: message.sender,
     }))
+}
+
+/// Leaves the time that is left only on the last offer of a turn: the others are over.
+fn keep_last_seconds_left(messages: &mut [ModelMessage<'_>], has_more: bool) {
+    let last =
+        messages.iter().rposition(|message| message.sender.starts_with("bot:") && message.data.contains_key("turn"));
+    for (place, message) in messages.iter_mut().enumerate() {
+        if has_more || Some(place) != last {
+            message.seconds_left = None;
+        }
+    }
 }
 
 fn is_by_player(sender: &str) -> bool {
@@ -356,6 +369,15 @@ mod tests {
         assert_eq!(left("bot:bot_GuessBot_0", "2026-11-20T11:00:00.000Z"), 0);
         assert_eq!(left("bot:bot_GuessBot_0", "soon"), Value::Null);
         assert_eq!(left("s2", "2026-11-20T12:00:42.000Z"), Value::Null);
+        // Only the last turn is still open.
+        let turn = |slot: &str| json!({ "turn": [slot], "deadline": "2026-11-20T12:00:42.000Z" });
+        let messages = ["s1", "s2"].map(|slot| message("bot:bot_GuessBot_0", "x", "bot", &turn(slot)));
+        let text = compact(reply(&json!({ "messages": messages, "now": "2026-11-20T12:00:40.000Z" })), Form::default());
+        let messages: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(
+            (&messages["messages"][0]["seconds_left"], &messages["messages"][1]["seconds_left"]),
+            (&Value::Null, &json!(2))
+        );
     }
 
     #[test]

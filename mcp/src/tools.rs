@@ -92,7 +92,7 @@ fn info(name: &str) -> ToolInfo {
         "dm_bot" => ToolInfo::adding(
             "Send a private message to a bot",
             "Sends one bot what no other player may read: sealed moves, '!help', '!status'. Waits and returns as \
-             post_message does; private answers have to_slot.",
+             post_message does; a private answer ends any wait.",
         )
         .with_others(),
         "sync_messages" => ToolInfo::reading(
