@@ -4,6 +4,7 @@ It gives authors clear errors. Nothing in the process can remove the hook, but i
 has broken out of the interpreter.
 """
 
+import functools
 import os
 import sys
 
@@ -22,14 +23,19 @@ _SYSTEM_FILES = ("/usr/share/zoneinfo", "/etc/ssl", "/etc/pki", "/etc/mime.types
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 
-def isolate(workspace):
-    """Restricts this process, from now on, to reading the Python library and the workspace, and to writing the workspace."""
-    workspace = os.path.realpath(workspace)
+@functools.cache
+def readable_paths():
+    """The files and directories outside of the workspace that a bot may read."""
     library = {os.path.realpath(path) for path in (sys.prefix, sys.base_prefix, os.path.dirname(os.__file__))}
     # The prefix of the system's Python is all of /usr. Only its library directories may be readable.
     library = {path for path in library if path not in ("/", "/usr", "/usr/local")}
     library.update(os.path.realpath(path) for path in sys.path if os.path.isdir(path))
-    readable = tuple(library.union(_SYSTEM_FILES, map(os.path.realpath, _SYSTEM_FILES)))
+    return tuple(library.union(_SYSTEM_FILES, map(os.path.realpath, _SYSTEM_FILES)))
+
+
+def isolate(workspace):
+    """Restricts this process, from now on, to reading the Python library and the workspace, and to writing the workspace."""
+    workspace, readable = os.path.realpath(workspace), readable_paths()
     realpath, fsdecode, separator = os.path.realpath, os.fsdecode, os.sep
 
     def within(path, roots):

@@ -1,6 +1,8 @@
 """A bot's source: compiled once, and run in new globals for every hook."""
 
+import base64
 import builtins as python_builtins
+import marshal
 import random
 import sys
 
@@ -14,12 +16,21 @@ HOOKS = ("on_init", "on_join", "on_leave", "on_ready", "on_start", "on_message",
 class Program:
     """A compiled bot. Without `builtins` it is plain Python, unrestricted by the policy."""
 
-    def __init__(self, name, source, builtins):
+    def __init__(self, name, source, builtins, dumped=None):
         # The same for every bot: its name may come from the source, and so is not known yet when that is inspected.
         self.filename = "<bot>"
         self._name = name
         self._builtins = builtins
-        self._code = compile_plain(source, self.filename) if builtins is None else compile_bot(source, self.filename)
+        if dumped is not None:
+            self._code = marshal.loads(base64.b64decode(dumped))
+        elif builtins is None:
+            self._code = compile_plain(source, self.filename)
+        else:
+            self._code = compile_bot(source, self.filename)
+
+    def dumped(self):
+        """Returns the compiled code as a text, from which the same Python can make a `Program` without compiling it again."""
+        return base64.b64encode(marshal.dumps(self._code)).decode()
 
     def bot_class(self):
         """Runs the source and returns its bot class.
@@ -80,6 +91,12 @@ def instantiate(bot_class, context):
     bot.ctx = context
     bot.params = context.params
     return bot
+
+
+def summary_of(bot_class):
+    """Returns the first line of the class's docstring, or None."""
+    text = bot_class.__doc__
+    return text.strip().split("\n")[0][:300] or None if isinstance(text, str) else None
 
 
 def hooks_of(bot_class):

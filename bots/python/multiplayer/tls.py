@@ -166,6 +166,8 @@ def install(workspace):
     """Makes SSLContext wrap virtual sockets; `workspace` is for a temporary file with the certificate."""
     global _workspace
     _workspace = workspace
+    if ssl.SSLContext.wrap_socket is _wrap_socket:
+        return
     for name, function in (("wrap_socket", _wrap_socket), ("set_alpn_protocols", _set_alpn_protocols)):
         function.__name__ = function.__qualname__ = name
         function.__module__ = "ssl"

@@ -1,7 +1,8 @@
 """Handles the relay's requests: each is a JSON text, answered by another.
 
-    {"id": 1, "request": {"load": {name, source, params, limits}}}    -> {"loaded": {}} | {"rejected": {message, line, hint}}
-    {"id": 2, "request": {"inspect": {}}}                             -> {"inspected": {class_name, hooks}} | {"rejected": ...}
+    {"id": 1, "request": {"load": {name, source, code?, params, limits}}}    -> {"loaded": {code?}} | {"rejected": {message, line, hint}}
+    {"id": 1, "request": {"warm_up": {limits}}}                       -> {"warmed_up": {}}
+    {"id": 2, "request": {"inspect": {}}}                             -> {"inspected": {class_name, hooks, summary}} | {"rejected": ...}
     {"id": 3, "request": {"hook": {hook, channel_id, bot_id, now_ms, state, seats, may_hold_seats, kept, players, slots, stream, env, args}}}
         -> {"done": {effects, state, seats, kept, drawn, log}} | {"failed": {exception, message, line, memory, log}}
 
@@ -14,12 +15,12 @@ import importlib
 import json
 import signal
 
-from multiplayer import clock, facades, modules, names, sockets, stream, tls
+from multiplayer import clock, facades, guards, isolation, modules, names, sockets, stream, tls
 from multiplayer.context import Context, Effects
 from multiplayer.guards import bot_builtins
 from multiplayer.log import Log
-from multiplayer.policy import Rejected
-from multiplayer.program import Program, hooks_of, instantiate
+from multiplayer.policy import Rejected, compile_bot
+from multiplayer.program import Program, hooks_of, instantiate, summary_of
 from multiplayer.isolation import isolate
 
 _MESSAGE_CHARACTERS = 1000
@@ -28,13 +29,46 @@ _MESSAGE_CHARACTERS = 1000
 _FACTS = ("channel_id", "bot_id", "now_ms", "players", "slots", "env")
 
 
+# Python adapts code to the types that it meets when it has run it a few times.
+WARM_UPS = 20
+
+_SAMPLE = """
+import random
+class Sample:
+    def on_message(self, msg):
+        state = self.ctx.get_state() or {"n": 0}
+        for key in ("a", "b"):
+            state[key] = [each for each in msg["body"].get("text", "") if each != key]
+        if not state["n"] and random.random() < 1:
+            self.ctx.post("bot", {"text": f"{state['n']} is it"})
+        self.ctx.set_state(state)
+"""
+
+
+_SAMPLE_CALL = {
+    "hook": "on_message", "channel_id": "", "bot_id": "", "now_ms": 0, "state": None, "seats": "{}", "may_hold_seats": False,
+    "kept": None, "players": [], "slots": [], "env": {}, "args": [{"sender": "s1", "kind": "user", "body": {"text": "ab"}}],
+    "stream": {"epoch": 0, "last": True, "open": False, "starting": False, "position": 0, "key": "00" * 32, "next_key": None},
+}
+
+
 def prepare(all):
     """Prepares this process for running bots; with `all`, imports every module that they may import."""
     clock.install()
     stream.install()
+    sockets.install(None)
+    tls.install(None)
     if all:
         for name in sorted(names.MODULES) + names.PREPARED:
             importlib.import_module(name)
+    # What a worker would do first, done once for all of them: each write to memory that it shares with the zygote costs it a
+    # copy of the page.
+    isolation.readable_paths()
+    guards.base_builtins()
+    for _ in range(WARM_UPS):
+        compile_bot(_SAMPLE, "<sample>")
+    # The imports may have read the clock.
+    clock.set_time(0, 0)
     gc.collect()
     gc.freeze()
 
@@ -59,7 +93,8 @@ class Worker:
         frame = json.loads(frame)
         ((kind, request),) = frame["request"].items()
         self._hook_id = frame["id"]
-        reply = {"load": self._load, "inspect": self._inspect, "hook": self._hook}[kind](request)
+        requests = {"load": self._load, "inspect": self._inspect, "warm_up": self._warm_up, "hook": self._hook}
+        reply = requests[kind](request)
         return f'{{"id":{frame["id"]},"reply":{reply}}}'
 
     def _load(self, request):
@@ -71,19 +106,34 @@ class Worker:
         if builtins is not None:
             self._isolate()
         try:
-            self._program = Program(request["name"], request["source"], builtins)
+            self._program = Program(request["name"], request["source"], builtins, request.get("code"))
         except Rejected as error:
             return _rejected(error.message, error.line, error.hint)
         facades.install(self._log, self._workspace, self._program.filename)
-        return '{"loaded":{}}'
+        if "code" in request:
+            return '{"loaded":{}}'
+        return json.dumps({"loaded": {"code": self._program.dumped()}})
 
     def _isolate(self):
         isolate(self._workspace)
 
+    def _warm_up(self, request):
+        """Compiles and runs the sample, so that the pages which this writes to are the worker's own when its bot comes."""
+        self._limits, self._params, self._log = request["limits"], "{}", Log(request["limits"]["log_bytes"])
+        self._program = Program("", _SAMPLE, bot_builtins(modules.bot_import, self._log))
+        facades.install(self._log, self._workspace, self._program.filename)
+        self._hook(_SAMPLE_CALL)
+        self._program = None
+        # As in a worker that has run nothing.
+        stream.use(None)
+        clock.set_time(0, 0)
+        return '{"warmed_up":{}}'
+
     def _inspect(self, _request):
         try:
             bot_class = self._program.bot_class()
-            return json.dumps({"inspected": {"class_name": bot_class.__name__, "hooks": hooks_of(bot_class)}})
+            inspected = {"class_name": bot_class.__name__, "hooks": hooks_of(bot_class), "summary": summary_of(bot_class)}
+            return json.dumps({"inspected": inspected})
         except Rejected as error:
             return _rejected(error.message, error.line, error.hint)
         except BaseException as error:

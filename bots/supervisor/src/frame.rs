@@ -12,11 +12,12 @@ use serde_json::value::RawValue;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 
-use mcp_multiplayer_protocol::KeystreamRange;
 use mcp_multiplayer_protocol::channel::Hook;
+use mcp_multiplayer_protocol::{KeystreamRange, SystemEvent};
 
 use crate::egress::{EgressRequest, EgressResponse};
 use crate::hook::HookRequest;
+use crate::limits::Limits;
 use crate::sandbox::{ForbiddenAction, RuntimeInfo};
 
 #[derive(Debug, Serialize)]
@@ -28,9 +29,24 @@ struct RequestFrame<'a> {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Request<'a> {
-    Load { name: &'a str, source: &'a str, params: String, policy: bool, limits: LoadLimits },
+    Load {
+        name: &'a str,
+        source: &'a str,
+        /// The source's compiled code, as an earlier worker sent it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        code: Option<&'a str>,
+        params: String,
+        policy: bool,
+        limits: LoadLimits,
+    },
     Inspect {},
-    SelfTest { canary: &'a Path },
+    /// Runs a bot of the worker's own, so that the first hook of the real one need not wait for pages to be copied.
+    WarmUp {
+        limits: LoadLimits,
+    },
+    SelfTest {
+        canary: &'a Path,
+    },
     Hook(&'a HookRequest),
 }
 
@@ -47,6 +63,21 @@ pub(crate) struct LoadLimits {
     pub(crate) hook_ms: u128,
     /// Values of a body's `type` that only the relay may use.
     pub(crate) reserved_types: &'static [&'static str],
+}
+
+impl LoadLimits {
+    pub(crate) fn new(limits: &Limits) -> Self {
+        Self {
+            posts: limits.posts,
+            body_bytes: limits.body_bytes,
+            post_bytes: limits.post_bytes,
+            state_bytes: limits.state_bytes,
+            log_bytes: limits.log_bytes,
+            commitment_bytes: limits.commitment_bytes,
+            hook_ms: limits.hook.as_millis(),
+            reserved_types: SystemEvent::TYPES,
+        }
+    }
 }
 
 /// A frame from a worker: exactly one of the two fields is present.
@@ -80,13 +111,19 @@ pub(crate) enum Reply {
     Broken {
         message: String,
     },
-    Loaded {},
+    Loaded {
+        /// The compiled code, if the request had none.
+        #[serde(default)]
+        code: Option<String>,
+    },
+    WarmedUp {},
     SelfTested {
         actions: Vec<ForbiddenAction>,
     },
     Inspected {
         class_name: String,
         hooks: Vec<Hook>,
+        summary: Option<String>,
     },
     Rejected {
         message: String,
@@ -212,7 +249,7 @@ mod tests {
     #[tokio::test]
     async fn a_reply_to_the_request_is_read() {
         let reply = read_from(&framed(r#"{"id": 7, "reply": {"loaded": {}}}"#)).await;
-        assert!(matches!(reply, Ok(WorkerMessage::Reply(Reply::Loaded {}))), "{reply:?}");
+        assert!(matches!(reply, Ok(WorkerMessage::Reply(Reply::Loaded { .. }))), "{reply:?}");
     }
 
     #[tokio::test]

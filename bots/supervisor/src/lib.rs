@@ -42,6 +42,7 @@ mod pool;
 mod preset;
 mod process;
 mod program;
+mod program_cache;
 mod record;
 pub mod referee;
 pub mod replay;

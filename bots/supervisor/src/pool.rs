@@ -10,6 +10,7 @@ use tokio::time::{Duration, Instant, sleep};
 use crate::config::SupervisorConfig;
 use crate::error::Unavailable;
 use crate::launcher::Launcher;
+use crate::limits::Limits;
 use crate::program::{BotKey, Program};
 use crate::worker::Worker;
 
@@ -43,6 +44,7 @@ pub(crate) struct WorkerPool {
     waiting: AtomicUsize,
     /// Last, so that the directory for workspaces is removed after the workspaces in it.
     launcher: Launcher,
+    limits: Limits,
 }
 
 impl WorkerPool {
@@ -58,6 +60,7 @@ impl WorkerPool {
             max_workers,
             waiting: AtomicUsize::new(0),
             launcher,
+            limits: config.limits.clone(),
         }
     }
 
@@ -148,7 +151,7 @@ impl WorkerPool {
         let pool = Arc::downgrade(self);
         tokio::spawn(async move {
             while let Some(pool) = pool.upgrade() {
-                let spare = if pool.lacks_spares() { pool.launcher.launch().await.ok() } else { None };
+                let spare = if pool.lacks_spares() { pool.launch_spare().await } else { None };
                 let Some(spare) = spare else {
                     pool.is_refilling.store(false, Ordering::SeqCst);
                     return;
@@ -156,6 +159,11 @@ impl WorkerPool {
                 lock(&pool.spares).push(spare);
             }
         });
+    }
+
+    async fn launch_spare(&self) -> Option<Worker> {
+        let mut spare = self.launcher.launch().await.ok()?;
+        spare.warm_up(&self.limits).await.then_some(spare)
     }
 
     fn lacks_spares(&self) -> bool {

@@ -18,6 +18,8 @@ pub struct Inspected {
     pub class_name: String,
     /// The hooks that the class defines or inherits, in the order of [`Hook`].
     pub hooks: Vec<Hook>,
+    /// The first line of the class's docstring.
+    pub summary: Option<String>,
     /// The runtime that inspected it.
     pub runtime: RuntimeInfo,
 }

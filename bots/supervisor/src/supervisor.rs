@@ -15,6 +15,7 @@ use crate::launcher::Launcher;
 use crate::limits::Limits;
 use crate::pool::{WorkerPool, end_idle_workers};
 use crate::program::{BotKey, Owner, Program};
+use crate::program_cache::ProgramCache;
 use crate::record::EgressRecorder;
 use crate::report::{FailureKind, HookReport, Inspected, Outcome};
 use crate::sandbox::{ForbiddenAction, Sandbox};
@@ -34,6 +35,7 @@ struct Inner {
     pool: Arc<WorkerPool>,
     scheduler: Scheduler,
     shares: Shares,
+    programs: ProgramCache,
     /// Result of the sandbox's self-test, once it has run.
     sandbox: OnceCell<Sandbox>,
 }
@@ -55,7 +57,16 @@ impl Supervisor {
         let pool = Arc::new(WorkerPool::new(&config, launcher));
         tokio::spawn(end_idle_workers(Arc::downgrade(&pool), config.idle_after));
         let (scheduler, shares) = (Scheduler::new(config.max_running), Shares::new(config.max_workers));
-        Ok(Self { inner: Arc::new(Inner { config, pool, scheduler, shares, sandbox: OnceCell::new() }) })
+        Ok(Self {
+            inner: Arc::new(Inner {
+                config,
+                pool,
+                scheduler,
+                shares,
+                programs: ProgramCache::default(),
+                sandbox: OnceCell::new(),
+            }),
+        })
     }
 
     /// Compiles and loads a source under the policy, without running any hook. The owner is the person who asks for it.
@@ -64,18 +75,23 @@ impl Supervisor {
         if let Some(message) = oversized(program, limits) {
             return Err(InspectError::Rejected { message, line: None, hint: None });
         }
+        if let Some(inspected) = self.inner.programs.inspected(program) {
+            return Ok(inspected);
+        }
         let _share = self.inner.shares.acquire(owner).await;
         let mut worker = self.start_worker().await?;
-        let mut reply = worker.load(program, context).await;
-        if matches!(reply, Ok(Reply::Loaded {})) {
+        let mut reply = self.load(&mut worker, program, context).await;
+        if matches!(reply, Ok(Reply::Loaded { .. })) {
             reply = worker.call(&Request::Inspect {}, context, None).await;
         }
         match reply {
-            Ok(Reply::Inspected { class_name, hooks }) => {
+            Ok(Reply::Inspected { class_name, hooks, summary }) => {
                 let runtime = worker.runtime().clone();
                 worker.name_program(&class_name);
                 self.pool().store_inspected(worker);
-                Ok(Inspected { class_name, hooks, runtime })
+                let inspected = Inspected { class_name, hooks, summary, runtime };
+                self.inner.programs.insert_inspected(program, &inspected);
+                Ok(inspected)
             }
             Ok(Reply::Rejected { message, line, hint }) => Err(InspectError::Rejected { message, line, hint }),
             other => {
@@ -111,8 +127,10 @@ impl Supervisor {
         // A worker that is left from an earlier hook is used again only if it has loaded this very program and its
         // socket is open and empty. What an earlier hook did in that process can still harm this bot alone: the worker
         // never runs another bot's code, and every reply is checked as if it came from an attacker.
-        let warm = place.take().filter(|worker| worker.can_run(program) && self.missing_layers(worker).is_none());
-        if let Some(worker) = warm {
+        // So can one that has inspected this program.
+        let warm =
+            place.take().filter(|worker| worker.can_run(program)).or_else(|| self.pool().take_inspected(program));
+        if let Some(worker) = warm.filter(|worker| self.missing_layers(worker).is_none()) {
             // A worker that has been alive for a while may have been killed for a reason that is not this hook's fault:
             // by the out-of-memory killer, with its zygote, or by its limit of CPU time, which covers all its hooks.
             // The hook then runs again in a new worker. Without a reply it has had no effect on the channel, although
@@ -121,13 +139,9 @@ impl Supervisor {
                 return Ok(report);
             }
         }
-        let inspected = self.pool().take_inspected(program);
-        let worker = match inspected.filter(|worker| self.missing_layers(worker).is_none()) {
-            Some(worker) => worker,
-            None => match self.start_loaded(key.owner(), program).await? {
-                Ok(worker) => worker,
-                Err(report) => return Ok(report),
-            },
+        let worker = match self.start_loaded(key.owner(), program).await? {
+            Ok(worker) => worker,
+            Err(report) => return Ok(report),
         };
         match self.attempt(worker, &mut place, key.owner(), &request).await? {
             Attempt::Reported(report) => Ok(report),
@@ -237,6 +251,23 @@ impl Supervisor {
         self.inner.sandbox.get()?.missing_from(&worker.runtime().layers)
     }
 
+    /// Loads a program into a new worker. If nobody has compiled it before, the worker does, before any of its code runs there.
+    async fn load(
+        &self,
+        worker: &mut Worker,
+        program: &Arc<Program>,
+        context: CallContext<'_>,
+    ) -> Result<Reply, CallError> {
+        let code = self.inner.programs.code(program);
+        let mut reply = worker.load(program, code.as_deref(), context).await?;
+        if let Reply::Loaded { code: compiled } = &mut reply
+            && let (None, Some(compiled)) = (code, compiled.take())
+        {
+            self.inner.programs.insert_code(program, compiled);
+        }
+        Ok(reply)
+    }
+
     /// Starts a worker and loads the program. A program that does not load is reported as the hook's failure.
     async fn start_loaded(
         &self,
@@ -244,8 +275,8 @@ impl Supervisor {
         program: &Arc<Program>,
     ) -> Result<Result<Worker, HookReport>, Unavailable> {
         let mut worker = self.start_worker().await?;
-        Ok(match worker.load(program, self.context(owner)).await {
-            Ok(Reply::Loaded {}) => Ok(worker),
+        Ok(match self.load(&mut worker, program, self.context(owner)).await {
+            Ok(Reply::Loaded { .. }) => Ok(worker),
             Ok(Reply::Rejected { message, line, .. }) => {
                 let outcome = Outcome::Failed { reason: message, message: None, line, kind: FailureKind::Error };
                 Err(HookReport { outcome, log: Vec::new(), record: None, ran: Duration::ZERO })

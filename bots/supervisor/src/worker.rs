@@ -8,7 +8,6 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mcp_multiplayer_protocol::SystemEvent;
 use tokio::net::UnixStream;
 use tokio::process::Command;
 use tokio::sync::OwnedSemaphorePermit;
@@ -18,6 +17,7 @@ use crate::config::SupervisorConfig;
 use crate::error::Unavailable;
 use crate::execution::{CallContext, Execution, WallTimeOver, cpu_time_over};
 use crate::frame::{self, LoadLimits, ReadError, Reply, Request, WorkerMessage};
+use crate::limits::Limits;
 use crate::output::{collect_stderr, exit_reason};
 #[cfg(target_os = "linux")]
 use crate::process::ForkedProcess;
@@ -194,30 +194,37 @@ impl Worker {
         }
     }
 
-    /// Has the worker compile a program. Replies with `Loaded` or `Rejected`.
-    pub(crate) async fn load(&mut self, program: &Arc<Program>, context: CallContext<'_>) -> Result<Reply, CallError> {
-        let limits = context.limits;
+    /// Has the worker compile a program, or take over its compiled code. Replies with `Loaded` or `Rejected`.
+    pub(crate) async fn load(
+        &mut self,
+        program: &Arc<Program>,
+        code: Option<&str>,
+        context: CallContext<'_>,
+    ) -> Result<Reply, CallError> {
         let request = Request::Load {
             name: &program.name,
-            source: &program.source,
+            source: if code.is_some() { "" } else { &program.source },
+            code,
             params: program.params.to_string(),
             policy: program.policy,
-            limits: LoadLimits {
-                posts: limits.posts,
-                body_bytes: limits.body_bytes,
-                post_bytes: limits.post_bytes,
-                state_bytes: limits.state_bytes,
-                log_bytes: limits.log_bytes,
-                commitment_bytes: limits.commitment_bytes,
-                hook_ms: limits.hook.as_millis(),
-                reserved_types: SystemEvent::TYPES,
-            },
+            limits: LoadLimits::new(context.limits),
         };
         let reply = self.call(&request, context, None).await?;
-        if matches!(reply, Reply::Loaded {}) {
+        if matches!(reply, Reply::Loaded { .. }) {
             self.program = Some(Arc::clone(program));
         }
         Ok(reply)
+    }
+
+    /// Has a worker without a bot do once what a first hook does. Returns `false` if it cannot be used.
+    pub(crate) async fn warm_up(&mut self, limits: &Limits) -> bool {
+        self.last_id += 1;
+        let (id, request) = (self.last_id, Request::WarmUp { limits: LoadLimits::new(limits) });
+        let warm_up = async {
+            frame::write(&mut self.socket, id, &request).await.ok()?;
+            frame::read(&mut self.socket, id, limits.reply_bytes(), &mut self.buffer).await.ok()
+        };
+        matches!(timeout(limits.startup, warm_up).await, Ok(Some(WorkerMessage::Reply(Reply::WarmedUp {}))))
     }
 
     /// Gives the loaded program the name of its bot class if it has no name. The worker chooses the same class either way.

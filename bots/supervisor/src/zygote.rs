@@ -56,6 +56,8 @@ impl Zygote {
             .args(["--memory-bytes", &config.limits.memory_bytes.to_string()])
             .args(["--file-bytes", &config.limits.workspace_bytes.to_string()])
             .env_clear()
+            // Resolves the symbols of Python's library now: if each worker did so, it would write to shared pages.
+            .env("LD_BIND_NOW", "1")
             .current_dir(stage)
             .stdin(Stdio::from(OwnedFd::from(theirs)))
             .stdout(Stdio::null())

@@ -132,7 +132,18 @@ fn start(arguments: &Zygote) -> Result<Template> {
     interpreter::initialize(&arguments.python)?;
     let package = Package::load(true)?;
     let filter = Filter::compile(mount_point.is_some());
+    merge_free_memory();
     Ok(Template { config, layers, mount_point, readable, filter, package })
+}
+
+/// Merges what Python has freed while it started. Otherwise each worker would do that at its first larger allocation, and
+/// write to pages all over the memory that it shares with the zygote.
+fn merge_free_memory() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: takes a number only.
+    unsafe {
+        libc::malloc_trim(0);
+    }
 }
 
 impl Template {

@@ -62,7 +62,7 @@ impl Caller {
             }
             (None, Some(source)) => {
                 self.check_inline_code_allowed().await?;
-                (None, Arc::from(source), "", "1.0", "An inline bot.")
+                (None, Arc::from(source), "", "1.0", "")
             }
         };
         if source.len() > limits::SOURCE_BYTES {
@@ -87,12 +87,13 @@ impl Caller {
         let program = Arc::new(Program { name: program_name, source: Arc::clone(&source), params, policy });
         let owner = Owner::new(self.principal.as_str());
         let inspected = self.relay.supervisor.inspect(&owner, &program).await.map_err(rejected)?;
-        let Inspected { class_name, hooks, .. } = inspected;
+        let Inspected { class_name, hooks, summary: docstring, .. } = inspected;
         // Names of classes have no limit.
         let name = name.unwrap_or_else(|| class_name.chars().take(limits::NAME_CHARS).collect());
         if code_ref.is_none() {
             check_inline_name(&name)?;
         }
+        let summary = if summary.is_empty() { docstring.as_deref().unwrap_or("An inline bot.") } else { summary };
         manifest.entry("summary").or_insert_with(|| json!(summary));
         manifest.entry("hooks").or_insert_with(|| json!(hooks));
         let manifest_text = checked_text("manifest", &Value::Object(manifest.clone()))?;

@@ -130,7 +130,7 @@ fn check(arguments: &Check) -> Result<Checked> {
         Ok::<_, anyhow::Error>((findings, inspected))
     })?;
     let (class_name, hooks, runtime) = match inspected {
-        Some(Inspected { class_name, hooks, runtime }) => (Some(class_name), hooks, Some(runtime)),
+        Some(Inspected { class_name, hooks, runtime, .. }) => (Some(class_name), hooks, Some(runtime)),
         None => (None, Vec::new(), None),
     };
     Ok(Checked {

@@ -27,6 +27,45 @@ async fn the_worker_that_inspected_a_source_runs_its_first_hook() {
 }
 
 #[tokio::test]
+async fn a_source_is_inspected_once() {
+    let bots = Bots::new();
+    let inspected = bots.inspect(HELLO).await.unwrap();
+    send_signal(bots.pids()[0], Signal::KILL);
+    eventually("the end of the worker", || bots.pids().is_empty()).await;
+    assert_eq!(bots.inspect(HELLO).await.unwrap(), inspected);
+    assert!(bots.pids().is_empty(), "no worker was needed");
+    // A worker that gets the compiled code does what one that gets the source does.
+    assert_eq!(bots.run(HELLO, on_init()).await.bodies(), [json!({"text": "hello"})]);
+    let failing = "class Bot:\n    def on_init(self):\n        1 / 0";
+    bots.inspect(failing).await.unwrap();
+    send_signal(bots.pids()[0], Signal::KILL);
+    let (reason, line, _) = bots.run(failing, on_init()).await.failure();
+    assert_eq!((reason.as_str(), line), ("ZeroDivisionError: division by zero", Some(3)));
+}
+
+#[tokio::test]
+async fn a_spare_worker_is_like_a_new_one() {
+    // Executed while the source is loaded: there is no hook whose randomness and time it could use.
+    let draws = "import random\nclass Bot:\n    x = random.random()\n    def on_init(self): pass";
+    let time = "import time\nraise ValueError(str(time.time()))";
+    let probe = "import sys\nclass Bot:\n    def on_init(self): self.ctx.post('bot', {'out': [id(self), str(self), sys.argv, self.ctx.get_state()]})";
+    let mut results = Vec::new();
+    for spares in [0, 1] {
+        let bots = Bots::with(|config| config.spares = spares);
+        // The first worker has a spare started; the others are such ones.
+        bots.inspect(HELLO).await.unwrap();
+        eventually("the spare", || bots.pids().len() == 1 + spares).await;
+        results.push((
+            bots.rejection(draws).await,
+            bots.rejection(time).await,
+            bots.run(probe, on_init()).await.bodies(),
+        ));
+    }
+    assert_eq!(results[0], results[1]);
+    assert!(results[0].0.0.contains("randomness can be drawn only in a hook"), "{:?}", results[0].0);
+}
+
+#[tokio::test]
 async fn a_worker_killed_from_outside_is_replaced() {
     let bots = Bots::new();
     bots.run(HELLO, on_init()).await;
