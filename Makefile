@@ -1,7 +1,8 @@
 # make demo      starts a relay and two players, plays a whole game, and verifies its outcome
 # make test      runs all tests except those of `interop` and `fresh`
 # make relay     builds a release and runs a relay for daily use
-# make bench     measures performance on this machine
+# make bench     measures performance on this machine, and prints a table of figures with their targets (PEER=path also
+#                measures a checkout of the original Python system, whose packages it installs from PyPI)
 # make interop   runs other people's software against the relay: the MCP conformance suite, OAuth clients for Node,
 #                schemathesis; installs them from npm and PyPI (PEERS=node runs one of them)
 # make fresh     runs `demo` and `test` on a bare Debian that debootstrap installs (SUITE=bookworm or trixie; needs root)
@@ -69,7 +70,7 @@ relay: setup
 
 bench: setup
 	cargo build --release --workspace
-	target/release/bench
+	PEER='$(PEER)' target/release/bench
 
 interop: clients
 	cargo build --workspace --bins

@@ -18,7 +18,7 @@ use tokio::process::{Child, Command};
 /// A minimal MCP server in its own process.
 pub(crate) struct BareServer {
     pub(crate) address: String,
-    _child: Child,
+    child: Child,
 }
 
 impl BareServer {
@@ -28,7 +28,11 @@ impl BareServer {
         let stdout = child.stdout.take().context("stdout is piped")?;
         let address =
             BufReader::new(stdout).lines().next_line().await?.context("the bare server prints its address")?;
-        Ok(Self { address, _child: child })
+        Ok(Self { address, child })
+    }
+
+    pub(crate) fn pid(&self) -> Option<u32> {
+        self.child.id()
     }
 }
 

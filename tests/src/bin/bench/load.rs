@@ -1,98 +1,117 @@
-use std::fs::OpenOptions;
-use std::io::{Seek as _, SeekFrom, Write as _};
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
+use mcp_multiplayer_tests::{HttpClient, ToolCall};
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
 
-/// Latencies of many calls, in microseconds, sorted.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Timing(Vec<f64>);
+use crate::process::cpu_seconds;
+use crate::timing::{Timing, micros};
 
-impl Timing {
-    pub(crate) fn new(mut micros: Vec<f64>) -> Self {
-        micros.sort_by(f64::total_cmp);
-        Self(micros)
-    }
+/// Connections of a load. Each makes one call after the other.
+pub(crate) const CONNECTIONS: usize = 32;
 
-    fn add(&mut self, more: Self) {
-        self.0.extend(more.0);
-        self.0.sort_by(f64::total_cmp);
-    }
-
-    pub(crate) fn p50(&self) -> f64 {
-        self.at(50)
-    }
-
-    pub(crate) fn p99(&self) -> f64 {
-        self.at(99)
-    }
-
-    fn at(&self, percent: usize) -> f64 {
-        self.0.get((self.0.len() * percent / 100).min(self.0.len().saturating_sub(1))).copied().unwrap_or(f64::NAN)
-    }
-}
-
-/// Latencies over one connection, and latencies and throughput over 32 connections.
-#[derive(Clone, Debug, Default)]
+/// One round of a load: over one connection, and then over all.
+#[derive(Clone, Debug)]
 pub(crate) struct Load {
     pub(crate) single: Timing,
-    pub(crate) many: Timing,
-    /// Duration of the measurement over 32 connections, in seconds.
-    pub(crate) seconds: f64,
+    /// Calls per second over all connections.
+    pub(crate) rate: f64,
+    /// CPU time of the server for each of these calls, in microseconds.
+    pub(crate) cpu_per_call: f64,
 }
 
-impl Load {
-    pub(crate) fn add(&mut self, more: Self) {
-        self.single.add(more.single);
-        self.many.add(more.many);
-        self.seconds += more.seconds;
+/// Server that a load is put on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Target<'a> {
+    pub(crate) address: &'a str,
+    pub(crate) token: &'a str,
+    pub(crate) pid: Option<u32>,
+}
+
+impl Target<'_> {
+    async fn connect(&self) -> Result<HttpClient> {
+        HttpClient::connect(self.address, self.token).await
     }
 
-    /// Calls per second over the 32 connections.
-    pub(crate) fn rate(&self) -> f64 {
-        #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52 calls")]
-        let calls = self.many.0.len() as f64;
-        calls / self.seconds
+    /// Calls a tool without arguments.
+    pub(crate) async fn measure(&self, tool: &str, seconds: f64) -> Result<Load> {
+        let mut clients = vec![];
+        for _ in 0..CONNECTIONS {
+            let tool = tool.to_owned();
+            clients.push((self.connect().await?, move |_| (tool.clone(), json!({}))));
+        }
+        self.run(clients, seconds).await
     }
 
-    pub(crate) fn print(&self, label: &str) {
-        println!(
-            "{label:<40} p50 {:>7.0}   p99 {:>7.0}   32 connections: {:>7.0}/s   p99 {:>7.0}",
-            self.single.p50(),
-            self.single.p99(),
-            self.rate(),
-            self.many.p99()
-        );
+    /// Posts to channels of four seats each, with one connection per seat.
+    pub(crate) async fn measure_posts(&self, seconds: f64, keyed: bool) -> Result<Load> {
+        let mut clients = vec![];
+        let mut setup = self.connect().await?;
+        for channel in 0..CONNECTIONS / 4 {
+            let slots: Vec<String> = (0..4).map(|seat| format!("invite:p{seat}")).collect();
+            let created = setup
+                .call_tool("create_channel", json!({ "name": format!("bench {channel}"), "slots": slots }))
+                .await?;
+            for invite in created["invites"].as_array().into_iter().flatten() {
+                let joined = setup.call_tool("join_channel", json!({ "invite_code": invite })).await?;
+                let (channel_id, slot_id) = (joined["channel_id"].clone(), joined["slot_id"].clone());
+                let arguments = move |number: u64| {
+                    let body = format!("message number {number}");
+                    let mut arguments = json!({ "channel_id": channel_id, "slot_id": slot_id, "body": body });
+                    if keyed {
+                        // Time-ordered, like the keys of the stdio server.
+                        arguments["idempotency_key"] = json!(format!("{number:016x}-{slot_id}"));
+                    }
+                    ("post_message".to_owned(), arguments)
+                };
+                clients.push((self.connect().await?, arguments));
+            }
+        }
+        self.run(clients, seconds).await
+    }
+
+    async fn run<F>(&self, mut clients: Vec<(HttpClient, F)>, seconds: f64) -> Result<Load>
+    where
+        F: Fn(u64) -> (String, Value) + Send + Sync + 'static,
+    {
+        let duration = Duration::from_secs_f64(seconds);
+        let (client, arguments) = &mut clients[0];
+        drive(client, arguments, 0, duration / 4).await?;
+        let single = Timing::new(drive(client, arguments, 1 << 32, duration).await?);
+        let (start, cpu) = (Instant::now(), cpu_seconds(self.pid));
+        let mut running = JoinSet::new();
+        for (mut client, arguments) in clients {
+            running.spawn(async move { drive(&mut client, &arguments, 1 << 33, duration).await });
+        }
+        let mut all = vec![];
+        while let Some(latencies) = running.join_next().await {
+            all.extend(latencies??);
+        }
+        let (elapsed, cpu) = (start.elapsed(), cpu_seconds(self.pid) - cpu);
+        let calls = Timing::new(all).count();
+        Ok(Load { single, rate: calls / elapsed.as_secs_f64(), cpu_per_call: cpu * 1e6 / calls })
     }
 }
 
-/// Microseconds since an instant.
-pub(crate) fn micros(since: Instant) -> f64 {
-    since.elapsed().as_secs_f64() * 1e6
-}
-
-/// Measures how long the disk takes to sync an overwritten page.
-pub(crate) fn fdatasync() -> Result<Timing> {
-    let directory = tempfile::tempdir()?;
-    let mut file = OpenOptions::new().write(true).create_new(true).open(directory.path().join("page"))?;
-    file.write_all(&[0; 4096])?;
-    file.sync_all()?;
-    let mut latencies = vec![];
-    let end = Instant::now() + Duration::from_millis(500);
+/// Makes one call after the other for a duration, and returns their latencies.
+async fn drive(
+    client: &mut HttpClient,
+    arguments: &(impl Fn(u64) -> (String, Value) + Sync),
+    first: u64,
+    duration: Duration,
+) -> Result<Vec<f64>> {
+    let (mut latencies, mut number) = (vec![], first);
+    let end = Instant::now() + duration;
     while Instant::now() < end {
-        file.seek(SeekFrom::Start(0))?;
-        file.write_all(&[1; 4096])?;
+        number += 1;
+        let (name, arguments) = arguments(number);
+        let call = ToolCall::new(&name, &arguments);
         let start = Instant::now();
-        file.sync_data()?;
+        let answer = client.send_call(call).await?;
         latencies.push(micros(start));
+        let failed = answer.windows(14).any(|bytes| bytes == b"\"isError\":true");
+        ensure!(!failed, "{}", String::from_utf8_lossy(&answer));
     }
-    Ok(Timing::new(latencies))
-}
-
-/// Resident memory of a process, in MB.
-pub(crate) fn resident(pid: Option<u32>) -> f64 {
-    let path = format!("/proc/{}/status", pid.unwrap_or_default());
-    let status = std::fs::read_to_string(path).unwrap_or_default();
-    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap_or_default();
-    line.split_whitespace().nth(1).and_then(|text| text.parse::<f64>().ok()).unwrap_or(f64::NAN) / 1024.0
+    Ok(latencies)
 }

@@ -1,24 +1,40 @@
-//! The benchmarks of `make bench`: ratios of measurements from one run on one machine.
+//! The benchmarks of `make bench`: a table of figures with their targets, from one run on one machine.
 //!
 //! The baseline is a minimal MCP server (rmcp, one tool that does nothing) in its own process, driven by
-//! the same client. Absolute figures mean little on a machine that others use too.
+//! the same client. Absolute figures mean little on a machine that others use too. [`Settings`] lists the environment
+//! variables; arguments select sections by name.
 
 mod bare;
 mod bots;
 mod channels;
 mod connections;
-mod http;
+mod creations;
+mod delivery;
+mod disk;
 mod load;
+mod original;
+mod posts;
+mod process;
+mod row;
+mod settings;
 mod stdio;
+mod timing;
+mod token;
+mod waiting;
 mod workers;
 
-use anyhow::Result;
-use mcp_multiplayer_tests::RelayProcess;
+use std::panic::AssertUnwindSafe;
+use std::time::Instant;
 
-use crate::load::{Load, Timing};
+use anyhow::{Result, bail, ensure};
+use futures::FutureExt as _;
+use tokio::signal::unix::{SignalKind, signal};
 
-/// Flags that lift the rate limits, which would otherwise be what is measured.
-const UNLIMITED: [&str; 16] = [
+use crate::row::Row;
+use crate::settings::Settings;
+
+/// Flags that lift the limits, which would otherwise be what is measured.
+const UNLIMITED: [&str; 20] = [
     "--posts-per-second",
     "1000000",
     "--posts-burst",
@@ -33,77 +49,70 @@ const UNLIMITED: [&str; 16] = [
     "1000000",
     "--channels-per-day",
     "1000000",
+    "--channel-stored-bytes",
+    "1000000000000",
+    "--principal-stored-bytes",
+    "1000000000000",
     "--connections-per-address",
-    "10000",
+    "1000000",
 ];
 
-/// Number of turns in which the loads are measured.
-const ROUNDS: u32 = 5;
+/// The parts of the benchmark, in the order of the table.
+const SECTIONS: [&str; 6] = ["posts", "creations", "workers", "channels", "connections", "stdio"];
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    if std::env::args().nth(1).as_deref() == Some("bare") {
+    let chosen: Vec<String> = std::env::args().skip(1).collect();
+    if chosen == ["bare"] {
         return bare::serve().await;
     }
-    if std::env::args().nth(1).as_deref() == Some("workers") {
-        return workers::measure().await;
+    if let Some(unknown) = chosen.iter().find(|name| !SECTIONS.contains(&name.as_str())) {
+        bail!("There is no section {unknown}. Choose from: {}.", SECTIONS.join(", "));
     }
-    if std::env::args().nth(1).as_deref() == Some("connections") {
-        return connections::measure().await;
+    let settings = Settings::from_env()?;
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    // Returning from here ends all processes that the benchmark has started.
+    tokio::select! {
+        result = run(&settings, &chosen) => result,
+        _ = interrupt.recv() => bail!("The benchmark was interrupted."),
+        _ = terminate.recv() => bail!("The benchmark was terminated."),
     }
-    let seconds: f64 = std::env::var("BENCH_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(3.0);
-    println!("each load runs {seconds} s (BENCH_SECONDS); latencies in µs; targets in brackets\n");
-    let sync = load::fdatasync()?;
-    println!("fdatasync, overwriting 4 KiB             p50 {:>7.0}", sync.p50());
-
-    let bare = bare::BareServer::start().await?;
-    let relay = RelayProcess::start_with(&UNLIMITED).await?;
-    let token = http::oauth_token(relay.address()).await?;
-    let (mut baseline, mut health) = (Load::default(), Load::default());
-    let (mut posts, mut keyed) = (Load::default(), Load::default());
-    // The loads take turns, so that other activity on the machine affects all of them alike.
-    for _ in 0..ROUNDS {
-        let seconds = seconds / f64::from(ROUNDS);
-        baseline.add(http::measure(&bare.address, "", "nothing", seconds).await?);
-        health.add(http::measure(relay.address(), &token, "health_check", seconds).await?);
-        posts.add(http::measure_posts(relay.address(), &token, seconds, false).await?);
-        keyed.add(http::measure_posts(relay.address(), &token, seconds, true).await?);
-    }
-    baseline.print("bare rmcp, one empty tool");
-    health.print("relay, health_check, with OAuth");
-    posts.print("relay, post_message");
-    keyed.print("relay, post_message with a key");
-    println!();
-    ratio("health_check/s / bare tool", health.rate() / baseline.rate(), ">= 0.80");
-    ratio("durable post_message/s / bare tool", posts.rate() / baseline.rate(), ">= 0.45");
-    ratio("the same with an idempotency key", keyed.rate() / baseline.rate(), ">= 0.45");
-    let allowed = baseline.single.p50() + 3.0 * sync.p50();
-    ratio("post p50 / (bare p50 + 3 fdatasync)", posts.single.p50() / allowed, "<= 1.00");
-    ratio("post p99 over one connection / bare p99", posts.single.p99() / baseline.single.p99(), "<= 6.00");
-    ratio("post p99 over 32 connections / bare p99", posts.many.p99() / baseline.many.p99(), "<= 6.00");
-    println!();
-
-    let post_p50 = posts.single.p50();
-    let (delivery, calls) = http::measure_peer(&relay, seconds).await?;
-    line("post to waiting peer", &delivery);
-    ratio("post to waiting peer / post p50", delivery.p50() / post_p50, "<= 1.50");
-    ratio("sync calls per message", calls, "= 1.00");
-    bots::measure(&relay, seconds, post_p50).await?;
-    println!();
-    stdio::measure(&relay).await?;
-    println!();
-    drop(relay);
-    workers::measure().await?;
-    println!();
-    channels::measure().await?;
-    println!();
-    connections::measure().await
 }
 
-fn ratio(label: &str, value: f64, target: &str) {
-    println!("{label:<48} {value:>7.2}   [{target}]");
+/// Runs the chosen sections, or all, and prints the table. A section that fails does not keep the others from running.
+async fn run(settings: &Settings, chosen: &[String]) -> Result<()> {
+    println!("{settings}");
+    let (mut rows, mut failed) = (vec![], vec![]);
+    for section in SECTIONS {
+        if !chosen.is_empty() && chosen.iter().all(|name| name != section) {
+            continue;
+        }
+        println!("{section}");
+        let start = Instant::now();
+        match AssertUnwindSafe(measure(section, settings)).catch_unwind().await {
+            Ok(Ok(measured)) => rows.extend(measured),
+            Ok(Err(error)) => {
+                println!("  failed: {error:#}");
+                failed.push(section);
+            }
+            // The panic has printed its message.
+            Err(_) => failed.push(section),
+        }
+        println!("  {:.0} s", start.elapsed().as_secs_f64());
+    }
+    row::print(&rows);
+    println!("{settings}");
+    ensure!(failed.is_empty(), "These sections failed: {}.", failed.join(", "));
+    Ok(())
 }
 
-fn line(label: &str, timing: &Timing) {
-    println!("{label:<40} p50 {:>7.0}   p99 {:>7.0}", timing.p50(), timing.p99());
+async fn measure(section: &str, settings: &Settings) -> Result<Vec<Row>> {
+    match section {
+        "posts" => posts::measure(settings).await,
+        "creations" => creations::measure(settings).await,
+        "workers" => workers::measure().await,
+        "channels" => channels::measure(settings).await,
+        "connections" => connections::measure(settings).await,
+        _ => stdio::measure().await,
+    }
 }

@@ -2,19 +2,23 @@ use std::process::Stdio;
 use std::time::Instant;
 
 use anyhow::{Context as _, Result};
-use mcp_multiplayer_tests::{RelayProcess, binary};
+use mcp_multiplayer_tests::{HttpClient, RelayProcess, binary};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
-use crate::load::{Timing, micros, resident};
-use crate::{line, ratio};
+use crate::UNLIMITED;
+use crate::row::Row;
+use crate::settings::ROUNDS;
+use crate::timing::{Timing, median, micros};
 
-const SPAWNS: usize = 40;
-const CALLS: usize = 1_000;
+/// Starts of each program in a round.
+const SPAWNS: usize = 20;
+/// Calls over each transport in a round.
+const CALLS: usize = 400;
 
 struct Client {
-    child: Child,
+    _child: Child,
     stdin: ChildStdin,
     lines: Lines<BufReader<ChildStdout>>,
 }
@@ -27,7 +31,7 @@ impl Client {
             command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true).spawn()?;
         let stdin = child.stdin.take().context("stdin is piped")?;
         let lines = BufReader::new(child.stdout.take().context("stdout is piped")?).lines();
-        Ok(Self { child, stdin, lines })
+        Ok(Self { _child: child, stdin, lines })
     }
 
     async fn request(&mut self, method: &str, params: Value) -> Result<String> {
@@ -44,8 +48,49 @@ impl Client {
     }
 }
 
-/// Measures the stdio server: its start-up time, the latency that it adds to a call, its memory and its size.
-pub(crate) async fn measure(relay: &RelayProcess) -> Result<()> {
+struct Round {
+    cat: Timing,
+    start_up: Timing,
+    through: Timing,
+    direct: Timing,
+}
+
+/// Measures the stdio server: its start-up time, and the latency that it adds to a call.
+pub(crate) async fn measure() -> Result<Vec<Row>> {
+    let relay = RelayProcess::start_with(&UNLIMITED).await?;
+    let mut stdio = Client::spawn("mcp-multiplayer", &relay)?;
+    stdio.initialize().await?;
+    let initialized = json!({ "jsonrpc": "2.0", "method": "notifications/initialized" });
+    stdio.stdin.write_all(format!("{initialized}\n").as_bytes()).await?;
+    let mut direct = relay.http().await?;
+    let mut rounds = vec![];
+    for number in 1..=ROUNDS {
+        let (cat, start_up) = spawns(&relay).await?;
+        let (through, direct) = calls(&mut stdio, &mut direct).await?;
+        println!(
+            "  round {number}: spawn to initialize {:.0} µs, cat {:.0} µs; call {:.0} µs, over HTTP {:.0} µs",
+            start_up.p50(),
+            cat.p50(),
+            through.p50(),
+            direct.p50()
+        );
+        rounds.push(Round { cat, start_up, through, direct });
+    }
+    let of = |figure: fn(&Round) -> f64| median(&rounds, figure);
+    let (start_up, cat) = (of(|of| of.start_up.p50()) / 1e3, of(|of| of.cat.p50()) / 1e3);
+    let (through, direct) = (of(|of| of.through.p50()), of(|of| of.direct.p50()));
+    Ok(vec![
+        Row::at_most("stdio: spawn to initialize p50 / cat", start_up / cat, 3.0, "")
+            .detail(&format!("{start_up:.2} / {cat:.2} ms"))
+            .how("first answer; cat echoes the request"),
+        Row::at_most("stdio: added per call p50", (through - direct) / 1e3, 0.3, "ms")
+            .detail(&format!("{through:.0} - {direct:.0} µs"))
+            .how("health_check, alternating with direct HTTP"),
+    ])
+}
+
+/// Starts `cat` and the stdio server in turn, and returns the time until each has answered.
+async fn spawns(relay: &RelayProcess) -> Result<(Timing, Timing)> {
     let (mut cat, mut start_up) = (vec![], vec![]);
     for _ in 0..SPAWNS {
         for (program, latencies) in [("cat", &mut cat), ("mcp-multiplayer", &mut start_up)] {
@@ -55,35 +100,19 @@ pub(crate) async fn measure(relay: &RelayProcess) -> Result<()> {
             latencies.push(micros(start));
         }
     }
-    let (cat, start_up) = (Timing::new(cat), Timing::new(start_up));
-    line("spawn and echo of cat", &cat);
-    line("stdio server, spawn to initialize", &start_up);
-    ratio("spawn to initialize / cat", start_up.p50() / cat.p50(), "<= 3.00");
+    Ok((Timing::new(cat), Timing::new(start_up)))
+}
 
-    let mut client = Client::spawn("mcp-multiplayer", relay)?;
-    client.initialize().await?;
-    let initialized = json!({ "jsonrpc": "2.0", "method": "notifications/initialized" });
-    client.stdin.write_all(format!("{initialized}\n").as_bytes()).await?;
-    let start = Instant::now();
-    client.request("tools/list", json!({})).await?;
-    println!("{:<40}     {:>7.0}", "tools/list", micros(start));
-    let mut direct = relay.http().await?;
+/// Calls a tool through the stdio server and over HTTP in turn.
+async fn calls(stdio: &mut Client, direct: &mut HttpClient) -> Result<(Timing, Timing)> {
     let (mut through, mut over_http) = (vec![], vec![]);
     for _ in 0..CALLS {
         let start = Instant::now();
-        client.request("tools/call", json!({ "name": "health_check", "arguments": {} })).await?;
+        stdio.request("tools/call", json!({ "name": "health_check", "arguments": {} })).await?;
         through.push(micros(start));
         let start = Instant::now();
         direct.call_tool("health_check", json!({})).await?;
         over_http.push(micros(start));
     }
-    let (through, over_http) = (Timing::new(through), Timing::new(over_http));
-    line("health_check through the stdio server", &through);
-    line("health_check over HTTP, alternating with it", &over_http);
-    ratio("added per call, ms", (through.p50() - over_http.p50()) / 1e3, "<= 0.30");
-    ratio("resident memory, MB", resident(client.child.id()), "<= 8.00");
-    #[expect(clippy::cast_precision_loss, reason = "a few megabytes")]
-    let size = std::fs::metadata(binary("mcp-multiplayer"))?.len() as f64 / 1e6;
-    ratio("size of the stripped binary, MB", size, "<= 8.00");
-    Ok(())
+    Ok((Timing::new(through), Timing::new(over_http)))
 }
