@@ -63,6 +63,9 @@ pub(crate) struct Zygote {
 
 pub(crate) fn run(arguments: &Zygote) -> ExitCode {
     restart_without_address_randomization();
+    // A bot sees no environment variables. This one was for the dynamic loader, which has read it.
+    // SAFETY: no other thread exists yet.
+    unsafe { std::env::remove_var("LD_BIND_NOW") };
     let control = match socket::from_stdin() {
         Ok(control) => OwnedFd::from(control),
         Err(error) => {
