@@ -30,7 +30,7 @@ pub struct SupervisorConfig {
     pub idle_after: Duration,
     /// Sandbox layers to leave out, by name, as if the platform refused them: none. For tests of the other layers.
     pub disabled_layers: Vec<String>,
-    /// Number of workers that are kept ready for new bots: 1.
+    /// Number of workers that are kept ready for new bots: 2.
     pub spares: usize,
     /// Directory of the control group for the zygote and its workers; `None`: they stay in this process's group.
     pub control_group: Option<PathBuf>,
@@ -50,7 +50,7 @@ impl SupervisorConfig {
             max_running: std::thread::available_parallelism().map_or(1, NonZero::get),
             idle_after: Duration::from_mins(10),
             disabled_layers: Vec::new(),
-            spares: 1,
+            spares: 2,
             control_group: None,
             egress: None,
         }

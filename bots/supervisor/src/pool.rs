@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use tokio::sync::{Mutex as AsyncMutex, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Mutex as AsyncMutex, Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Duration, Instant, sleep};
 
 use crate::config::SupervisorConfig;
@@ -16,6 +16,9 @@ use crate::worker::Worker;
 
 /// Maximum number of workers that have inspected a source and wait to become its bot.
 const MAX_INSPECTED: usize = 4;
+
+/// Time without a demand for spares after which they are warmed up.
+const WARM_UP_DELAY: Duration = Duration::from_millis(5);
 
 /// More workers than any machine can run, and few enough for a semaphore.
 const MAX_PERMITS: u32 = 1 << 20;
@@ -33,7 +36,9 @@ pub(crate) struct WorkerPool {
     places: Mutex<HashMap<BotKey, WorkerPlace>>,
     inspected: Mutex<Vec<Worker>>,
     /// Workers without a bot, ready for the next one.
-    spares: Mutex<Vec<Worker>>,
+    spares: Mutex<Vec<Spare>>,
+    /// Wakes the task that refills the spares.
+    spare_taken: Notify,
     /// Number of spares to keep.
     spare_count: usize,
     is_refilling: AtomicBool,
@@ -47,6 +52,13 @@ pub(crate) struct WorkerPool {
     limits: Limits,
 }
 
+/// A worker without a bot.
+#[derive(Debug)]
+struct Spare {
+    worker: Worker,
+    is_warm: bool,
+}
+
 impl WorkerPool {
     pub(crate) fn new(config: &SupervisorConfig, launcher: Launcher) -> Self {
         let max_workers = u32::try_from(config.max_workers).unwrap_or(u32::MAX).clamp(1, MAX_PERMITS);
@@ -54,6 +66,7 @@ impl WorkerPool {
             places: Mutex::default(),
             inspected: Mutex::default(),
             spares: Mutex::default(),
+            spare_taken: Notify::new(),
             spare_count: config.spares,
             is_refilling: AtomicBool::new(false),
             permits: Arc::new(Semaphore::new(max_workers as usize)),
@@ -135,9 +148,12 @@ impl WorkerPool {
     /// Takes out a spare worker, and drops those that have died.
     fn pop_spare(&self) -> Option<Worker> {
         let mut spares = lock(&self.spares);
-        while let Some(spare) = spares.pop() {
-            if spare.is_silent() {
-                return Some(spare);
+        while !spares.is_empty() {
+            let warm = spares.iter().position(|spare| spare.is_warm);
+            let Spare { worker, .. } = spares.remove(warm.unwrap_or_default());
+            self.spare_taken.notify_one();
+            if worker.is_silent() {
+                return Some(worker);
             }
         }
         None
@@ -151,19 +167,36 @@ impl WorkerPool {
         let pool = Arc::downgrade(self);
         tokio::spawn(async move {
             while let Some(pool) = pool.upgrade() {
-                let spare = if pool.lacks_spares() { pool.launch_spare().await } else { None };
-                let Some(spare) = spare else {
+                if !pool.prepare_spare().await {
                     pool.is_refilling.store(false, Ordering::SeqCst);
                     return;
-                };
-                lock(&pool.spares).push(spare);
+                }
             }
         });
     }
 
-    async fn launch_spare(&self) -> Option<Worker> {
-        let mut spare = self.launcher.launch().await.ok()?;
-        spare.warm_up(&self.limits).await.then_some(spare)
+    /// Starts a missing spare or, when none is missing, warms one up. Returns `false` if there is nothing to do, or a worker
+    /// could not be started.
+    async fn prepare_spare(&self) -> bool {
+        if self.lacks_spares() {
+            let Ok(worker) = self.launcher.launch().await else { return false };
+            lock(&self.spares).push(Spare { worker, is_warm: false });
+            return true;
+        }
+        // While spares are taken one after the other, the time is better spent on starting new ones.
+        tokio::select! {
+            () = sleep(WARM_UP_DELAY) => {}
+            () = self.spare_taken.notified() => return true,
+        }
+        let cold = {
+            let mut spares = lock(&self.spares);
+            spares.iter().position(|spare| !spare.is_warm).map(|place| spares.remove(place))
+        };
+        let Some(Spare { mut worker, .. }) = cold else { return false };
+        if worker.warm_up(&self.limits).await {
+            lock(&self.spares).push(Spare { worker, is_warm: true });
+        }
+        true
     }
 
     fn lacks_spares(&self) -> bool {
