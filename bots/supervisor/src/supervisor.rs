@@ -96,12 +96,14 @@ impl Supervisor {
             Ok(Reply::Rejected { message, line, hint }) => Err(InspectError::Rejected { message, line, hint }),
             other => {
                 worker.kill().await;
-                let message = match other {
-                    Err(error) => describe(&error, "loading the source", limits),
-                    Ok(_) => UNEXPECTED_REPLY.to_owned(),
+                let (message, hint) = match other {
+                    Err(error) => (describe(&error, "loading the source", limits), load_hint(&error)),
+                    Ok(_) => (UNEXPECTED_REPLY.to_owned(), OTHER_BUILD),
                 };
-                let hint =
-                    "code outside of functions runs every time the bot is loaded, so it must be quick".to_owned();
+                if hint == OTHER_BUILD {
+                    tracing::warn!(error.message = %message, "{OTHER_BUILD}");
+                }
+                let hint = hint.to_owned();
                 Err(InspectError::Rejected { message, line: None, hint: Some(hint) })
             }
         }
@@ -286,6 +288,19 @@ impl Supervisor {
                 Err(check::failed(describe(&error, "compiling the source", self.limits()), failure_kind(&error)))
             }
         })
+    }
+}
+
+/// Hint for a reply that no worker of this build sends.
+const OTHER_BUILD: &str = "if this happens to every bot, the relay and its program mcp-multiplayer-bot are from different builds: build and install both together";
+
+/// What an author can do about a source that was not loaded.
+fn load_hint(error: &CallError) -> &'static str {
+    match error {
+        CallError::CpuTimeOver | CallError::WallTimeOver | CallError::Closed | CallError::WorkspaceFull => {
+            "code outside of functions runs every time the bot is loaded, so it must be quick and need few resources"
+        }
+        CallError::Protocol(_) => OTHER_BUILD,
     }
 }
 
