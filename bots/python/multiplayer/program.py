@@ -12,6 +12,10 @@ from multiplayer.policy import Rejected, compile_bot
 
 HOOKS = ("on_init", "on_join", "on_leave", "on_ready", "on_start", "on_message", "on_private_message", "on_timer", "on_close")
 
+# Maximum length of a bot class's name, in characters, and of its summary.
+MAX_CLASS_NAME = 200
+MAX_SUMMARY = 300
+
 
 class Program:
     """A compiled bot. Without `builtins` it is plain Python, unrestricted by the policy."""
@@ -21,16 +25,17 @@ class Program:
         self.filename = "<bot>"
         self._name = name
         self._builtins = builtins
-        if dumped is not None:
-            self._code = marshal.loads(base64.b64decode(dumped))
-        elif builtins is None:
-            self._code = compile_plain(source, self.filename)
+        if dumped is None:
+            compiled = (compile_plain if builtins is None else compile_bot)(source, self.filename)
+            self._dumped = marshal.dumps(compiled)
         else:
-            self._code = compile_bot(source, self.filename)
+            self._dumped = base64.b64decode(dumped)
+        # What compile() returned is never run: its constant sets can have another order than those of the dumped code.
+        self._code = marshal.loads(self._dumped)
 
     def dumped(self):
         """Returns the compiled code as a text, from which the same Python can make a `Program` without compiling it again."""
-        return base64.b64encode(marshal.dumps(self._code)).decode()
+        return base64.b64encode(self._dumped).decode()
 
     def bot_class(self):
         """Runs the source and returns its bot class.
@@ -50,7 +55,10 @@ class Program:
         if not found:
             hint = "define a class with at least one of " + ", ".join(HOOKS)
             raise Rejected("the source has no bot class", hint=hint)
-        return next((candidate for candidate in found if candidate.__name__ == self._name), found[-1])
+        bot_class = next((candidate for candidate in found if candidate.__name__ == self._name), found[-1])
+        if len(bot_class.__name__) > MAX_CLASS_NAME:
+            raise Rejected(f"the name of the bot's class has more than {MAX_CLASS_NAME} characters")
+        return bot_class
 
     def line_of(self, error):
         """Returns the line of the bot's source where an exception was raised, or None."""
@@ -96,7 +104,7 @@ def instantiate(bot_class, context):
 def summary_of(bot_class):
     """Returns the first line of the class's docstring, or None."""
     text = bot_class.__doc__
-    return text.strip().split("\n")[0][:300] or None if isinstance(text, str) else None
+    return text.strip().split("\n")[0][:MAX_SUMMARY] or None if isinstance(text, str) else None
 
 
 def hooks_of(bot_class):

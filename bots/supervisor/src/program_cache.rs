@@ -13,8 +13,10 @@ use crate::report::Inspected;
 
 /// Maximum size of all compiled code in the cache, in bytes.
 const MAX_BYTES: usize = 16 << 20;
-/// Maximum number of names under which results of inspecting one source are kept.
-const MAX_NAMES: usize = 8;
+/// Maximum number of sources in it.
+const MAX_SOURCES: usize = 1_024;
+/// Maximum number of names under which results of inspecting one source are kept; each is at most about 3 KB.
+const MAX_NAMES: usize = 4;
 
 /// Results for the sources that were used last.
 #[derive(Debug, Default)]
@@ -67,9 +69,9 @@ impl ProgramCache {
             entries.bytes -= replaced.code.len();
         }
         entries.bytes += bytes;
-        while entries.bytes > MAX_BYTES {
+        while entries.bytes > MAX_BYTES || entries.by_source.len() > MAX_SOURCES {
             let oldest = entries.by_source.iter().min_by_key(|(_, entry)| entry.last_used);
-            let oldest = *oldest.expect("an entry has bytes").0;
+            let oldest = *oldest.expect("there are entries").0;
             let removed = entries.by_source.remove(&oldest).expect("found just now");
             entries.bytes -= removed.code.len();
         }
@@ -107,7 +109,7 @@ fn key(program: &Program) -> Key {
 mod tests {
     use serde_json::json;
 
-    use super::{MAX_BYTES, ProgramCache};
+    use super::{MAX_BYTES, MAX_SOURCES, ProgramCache};
     use crate::program::Program;
 
     fn program(source: &str, policy: bool) -> Program {
@@ -121,6 +123,16 @@ mod tests {
         assert_eq!(cache.code(&program("a", true)).as_deref(), Some("code of a"));
         assert_eq!(cache.code(&program("a", false)), None);
         assert_eq!(cache.code(&program("b", true)), None);
+    }
+
+    #[test]
+    fn many_small_sources_do_not_accumulate() {
+        let cache = ProgramCache::default();
+        for n in 0..=MAX_SOURCES {
+            cache.insert_code(&program(&n.to_string(), true), "c".to_owned());
+        }
+        assert!(cache.code(&program("0", true)).is_none());
+        assert!(cache.code(&program(&MAX_SOURCES.to_string(), true)).is_some());
     }
 
     #[test]

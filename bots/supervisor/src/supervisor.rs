@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use tokio::sync::OnceCell;
 
+use mcp_multiplayer_protocol::channel::Hook;
+
 use crate::check;
 use crate::config::SupervisorConfig;
 use crate::error::{InspectError, Unavailable};
@@ -85,7 +87,9 @@ impl Supervisor {
             reply = worker.call(&Request::Inspect {}, context, None).await;
         }
         match reply {
-            Ok(Reply::Inspected { class_name, hooks, summary }) => {
+            Ok(Reply::Inspected { class_name, hooks, summary })
+                if is_small(&class_name, &hooks, summary.as_deref()) =>
+            {
                 let runtime = worker.runtime().clone();
                 worker.name_program(&class_name);
                 self.pool().store_inspected(worker);
@@ -289,6 +293,14 @@ impl Supervisor {
             }
         })
     }
+}
+
+/// Says whether the result of an inspection is within the bounds that an honest worker keeps. It is cached.
+fn is_small(class_name: &str, hooks: &[Hook], summary: Option<&str>) -> bool {
+    let is_once = |hook| hooks.iter().filter(|other| *other == hook).count() == 1;
+    class_name.chars().count() <= 200
+        && summary.is_none_or(|text| text.chars().count() <= 300)
+        && hooks.iter().all(is_once)
 }
 
 /// Hint for a reply that no worker of this build sends.
