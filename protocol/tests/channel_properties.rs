@@ -351,7 +351,11 @@ proptest! {
                     prop_assert!(holder(&step.before.composition, slot_id).is_some());
                     accepted.insert(slot_id);
                 }
-                Some(SystemEvent::MemberLeave { slot_id, .. } | SystemEvent::MemberKick { slot_id, .. }) => {
+                Some(
+                    SystemEvent::MemberLeave { slot_id, .. }
+                    | SystemEvent::MemberKick { slot_id, .. }
+                    | SystemEvent::MemberRejoin { slot_id, .. },
+                ) => {
                     accepted.remove(&slot_id);
                 }
                 _ => {}

@@ -235,7 +235,10 @@ class Context:
 
     @property
     def players(self):
-        """The seated players: [{"slot_id": "s1", "label": "alice", "tenure": 3}, ...]."""
+        """The seated players: [{"slot_id": "s1", "label": "alice", "tenure": 3, "may_post": True}, ...].
+
+        `may_post` is false for a player who still has to accept the terms.
+        """
         return [dict(player) for player in self._facts["players"]]
 
     @property

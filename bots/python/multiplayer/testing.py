@@ -235,7 +235,7 @@ class Channel:
         if hook not in self._hooks:
             return []
         seated = {slot_id: slot for slot_id, slot in self._slots.items() if slot["tenure"] is not None}
-        players = [{"slot_id": slot_id, **slot} for slot_id, slot in seated.items()]
+        players = [{"slot_id": slot_id, **slot, "may_post": True} for slot_id, slot in seated.items()]
         slots = [{"slot_id": "s0", "label": "referee", "kind": "bot", "filled": True}]
         slots += [{"slot_id": slot_id, "label": slot["label"], "kind": "invite", "filled": slot_id in seated}
                   for slot_id, slot in self._slots.items()]
@@ -255,8 +255,10 @@ class Channel:
         if position["open"] is None:
             position = position | {"open": position["starting"], "position": 0}
         self._stream = position | {"starting": None}
-        contributors = [slot_id for slot_id, _ in position["open"]]
-        missing = [slot_id for slot_id, slot in self._slots.items() if slot["tenure"] is not None and slot_id not in contributors]
+        seated = {slot_id: slot["tenure"] for slot_id, slot in self._slots.items() if slot["tenure"] is not None}
+        tenures = [tenure for _, _, tenure in position["open"]]
+        missing = [slot_id for slot_id, tenure in seated.items() if tenure not in tenures]
+        contributors = [slot_id for slot_id, _, _ in position["open"] if slot_id not in missing]
         return self._run("on_start", contributors, missing)
 
     def _check_effects(self, hook, effects):
@@ -304,8 +306,9 @@ class Channel:
         return sent
 
     def _entropy(self, seated):
-        """The entropy of seated players: [slot id, entropy as hex]."""
-        return [[slot_id, self._hmac("entropy", slot_id, self._slots[slot_id]["tenure"]).hex()] for slot_id in seated]
+        """The entropy of seated players: [slot id, entropy as hex, the player's tenure]."""
+        tenures = [(slot_id, self._slots[slot_id]["tenure"]) for slot_id in seated]
+        return [[slot_id, self._hmac("entropy", slot_id, tenure).hex(), tenure] for slot_id, tenure in tenures]
 
     def _keystream(self):
         position = self._stream

@@ -207,7 +207,8 @@ class GuessBot:
     def on_start(self, contributors, missing):
         """Starts the game. Until now the request was pending, and players may have joined and left."""
         state = self.state
-        players = list(state["seated"])
+        may_post = [player["slot_id"] for player in self.ctx.players if player["may_post"]]
+        players = [player for player in state["seated"] if player in may_post]
         if len(players) < self.fewest():
             self.call_off()
             return
@@ -217,6 +218,7 @@ class GuessBot:
         salt = "|" + secrets.token_hex(16)
         state.update(phase="playing", game=state["game"] + 1, players=players, out=[],
                      guesses=0, passed=0, target=target, salt=salt, hash=commitment(target, salt))
+        missing = [player for player in players if player not in contributors]
         givers = self.names(contributors) or "the relay only"
         givers += f"; {self.names(missing)} gave none" if missing else ""
         self.say("bot", "game_start", game=state["game"], players=players, entropy_from=contributors, missing=missing,
@@ -376,6 +378,7 @@ class GuessBot:
             self.violation(player, "GAME_NOT_STARTED", "the game hasn't started. Say `start`, or wait for the others.")
         elif state["phase"] == "starting":
             self.violation(player, "GAME_NOT_STARTED", "the game is about to start. I post whose turn it is.")
+            self.ctx.start()  # has no effect while the request is pending; needed if on_start has failed
         elif state["phase"] == "over":
             self.violation(player, "GAME_OVER", "the game is over. Say `start` to play again.")
         elif player not in self.active():

@@ -145,6 +145,15 @@ class Start(unittest.TestCase):
         self.assertEqual(channel.bodies("game_start"), [])
         self.assertIn("game_start", types(channel.run_hook("on_ready")))
 
+    def test_who_has_not_accepted_the_terms_does_not_play(self):
+        channel = GuessChannel("alice", "bob", "carol")
+        channel.was_ready = True  # carol's acceptance is missing
+        channel.join("s1", "s2", "s3")
+        channel.slots[3]["may_post"] = False
+        channel.post("s1", "start")
+        self.assertIn("game_start", types(channel.post("s2", "start")))
+        self.assertEqual(channel.last("game_start")["players"], ["s1", "s2"])
+
     def test_a_single_player_can_play_alone(self):
         channel = GuessChannel("alice")
         self.assertIn("game_start", types(channel.join("s1")))
@@ -321,6 +330,18 @@ class WaitingForRandomness(unittest.TestCase):
         channel.post("s2", "start")
         self.assertEqual(types(channel.answer_start()), ["game_start", "bot:commit", "bot:turn"])
         self.assertEqual((channel.answer_start(), channel.last("game_start")["game"]), ([], 1))
+
+    def test_who_joins_after_the_request_is_said_to_give_no_randomness(self):
+        channel = GuessChannel("alice", "bob", "carol")
+        channel.is_slow = True
+        channel.join("s1", "s2")
+        channel.post("s1", "start")
+        channel.post("s2", "start")
+        channel.join("s3")
+        channel.run_one_hook("on_start", ["s1", "s2"], [])  # both lists are as of ctx.start()
+        start = channel.last("game_start")
+        self.assertEqual((start["players"], start["missing"]), (["s1", "s2", "s3"], ["s3"]))
+        self.assertIn("carol gave none", start["text"])
 
     def test_who_leaves_does_not_play_and_who_joins_does(self):
         channel = self.pending("alice", "bob", "carol")

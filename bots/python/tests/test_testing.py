@@ -193,7 +193,7 @@ class ChannelTest(unittest.TestCase):
         with self.assertRaisesRegex(HookFailed, "has not been answered yet"):
             channel.post("alice", "start reveal")
         [again] = channel.post("alice", "start")
-        self.assertEqual(again.text, "start ['s1', 's2'] []", "the stream is open already")
+        self.assertEqual(again.text, "start ['s1'] ['s2']", "the stream is open already")
         channel.post("alice", "reveal")
         channel.leave("bob")
         [again] = channel.post("alice", "start")

@@ -281,7 +281,7 @@ mod tests {
                 next_key: None,
             },
             env: BTreeMap::new(),
-            players: vec![Player { slot_id: "s1".to_owned(), label: "alice".to_owned(), tenure: 3 }],
+            players: vec![Player { slot_id: "s1".to_owned(), label: "alice".to_owned(), tenure: 3, may_post: true }],
             slots: Vec::new(),
             args: Vec::new(),
         }

@@ -67,6 +67,8 @@ pub struct Player {
     pub label: String,
     /// The entry that began the player's time in the slot.
     pub tenure: u64,
+    /// False if the player must accept the terms before they can post.
+    pub may_post: bool,
 }
 
 /// A slot as it appears in `ctx.slots`.

@@ -146,6 +146,8 @@ fn apply(composition: &mut Composition, heads: &mut Vec<BotHead>, entry: &Entry,
             if let Some(Holder::Player { player: holder, .. }) = &mut composition.slots[slot_id.place()].holder {
                 *holder = player;
             }
+            // The acceptance in the log names whoever held the seat before.
+            composition.slots[slot_id.place()].accepted = false;
         }
         SystemEvent::MemberLeave { slot_id, by, .. } | SystemEvent::MemberKick { slot_id, by, .. } => {
             let slot = &mut composition.slots[slot_id.place()];

@@ -68,7 +68,8 @@ impl Terms {
         Hash::of(&[b"mcp-multiplayer/terms/v1\0", text.as_bytes()])
     }
 
-    /// Names of the fields in which the terms differ from others, such as `bots.GuessBot.code_hash`. Bots are matched by name.
+    /// Names of the fields in which the terms differ from others, such as `bots.GuessBot.code_hash`. Bots are
+    /// matched by their place in the list.
     pub fn differences(&self, other: &Self) -> Vec<String> {
         let mut found = Vec::new();
         let mut compare = |name: String, equal: bool| {
@@ -79,12 +80,15 @@ impl Terms {
         compare("rules".to_owned(), self.rules == other.rules);
         compare("bots_change".to_owned(), self.bots_change == other.bots_change);
         compare("require_terms".to_owned(), self.require_terms == other.require_terms);
-        for bot in &self.bots {
-            let path = |field: &str| format!("bots.{}.{field}", bot.name);
-            let Some(old) = other.bots.iter().find(|old| old.name == bot.name) else {
-                compare(format!("bots.{}", bot.name), false);
-                continue;
+        for place in 0..self.bots.len().max(other.bots.len()) {
+            let (bot, old) = match (self.bots.get(place), other.bots.get(place)) {
+                (Some(bot), Some(old)) if bot.name == old.name => (bot, old),
+                (bot, old) => {
+                    bot.into_iter().chain(old).for_each(|bot| compare(format!("bots.{}", bot.name), false));
+                    continue;
+                }
             };
+            let path = |field: &str| format!("bots.{}.{field}", bot.name);
             compare(path("preset"), bot.preset == old.preset);
             compare(path("code_hash"), bot.code_hash == old.code_hash);
             compare(path("manifest_hash"), bot.manifest_hash == old.manifest_hash);
@@ -92,9 +96,34 @@ impl Terms {
             compare(path("env"), bot.env == old.env);
             compare(path("policy_off"), bot.policy_off == old.policy_off);
         }
-        for old in &other.bots {
-            compare(format!("bots.{}", old.name), self.bots.iter().any(|bot| bot.name == old.name));
-        }
         found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{BotTerms, Terms};
+    use crate::Hash;
+    use crate::channel::BotsChange;
+
+    fn terms(bots: &[(&str, &str)]) -> Terms {
+        let bot = |(name, code): &(&str, &str)| BotTerms {
+            name: (*name).to_owned(),
+            preset: None,
+            code_hash: Hash::of(&[code.as_bytes()]),
+            manifest_hash: Hash::of(&[]),
+            params_hash: Hash::of(&[]),
+            env: Vec::new(),
+            policy_off: false,
+        };
+        Terms { rules: 1, bots_change: BotsChange::Never, require_terms: false, bots: bots.iter().map(bot).collect() }
+    }
+
+    #[test]
+    fn differences_between_bots_of_one_name_are_found() {
+        let (first, second) = (terms(&[("Two", "a"), ("Two", "b")]), terms(&[("Two", "a"), ("Two", "a")]));
+        assert_eq!(second.differences(&first), ["bots.Two.code_hash"]);
+        assert!(first.differences(&first).is_empty());
+        assert_eq!(terms(&[("One", "a")]).differences(&terms(&[])), ["bots.One"]);
     }
 }

@@ -59,7 +59,8 @@ impl Caller {
                     SeatCredential::Invite(_) => self.redeem(proposal, claim, &slot, player, args.entropy.clone())?,
                     SeatCredential::RejoinToken(_) => self.rejoin(proposal, claim, &slot, player)?,
                 };
-                if args.terms_hash.is_some() {
+                // Who comes back to a closed channel can only read.
+                if args.terms_hash.is_some() && proposal.state().composition.close_requested.is_none() {
                     self.accept_terms(proposal, claim.slot_id, args.terms_hash)?;
                 }
                 proposal.idempotency =
@@ -78,6 +79,9 @@ impl Caller {
         let composition = channel.composition();
         let slot = composition.slot(claim.slot_id).ok_or_else(|| credential.invalid())?;
         credential.check(slot, &self.pseudonym(claim.channel_id))?;
+        if composition.close_requested.is_some() && !slot.has_player() {
+            return Err(Error::closed());
+        }
         Ok((channel, claim.slot_id))
     }
 

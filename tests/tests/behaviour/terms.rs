@@ -244,3 +244,40 @@ async fn a_preview_says_what_was_accepted_before() {
     let stake = preview_of(REFEREE, json!({ "bot_params": { "stake": 4 } })).await;
     assert_eq!(stake["changed"], json!(["bots.Referee.params_hash"]));
 }
+
+#[tokio::test]
+async fn another_person_who_returns_to_a_seat_accepts_for_themselves() {
+    let mut game = Game::create(json!({})).await;
+    let at = json!({ "channel_id": game.created["channel_id"] });
+    let accepted = json!({ "terms_hash": game.created["terms_hash"] });
+    let joined = game.bob_joins(accepted.clone()).await.unwrap();
+    game.bob_posts("hi").await.unwrap();
+
+    let token = game.relay.create_token("carol").await.unwrap();
+    let mut carol = WsClient::connect(game.relay.address(), &token).await.unwrap();
+    let rejoin = json!({ "invite_code": joined["rejoin_token"] });
+    carol.call("join_channel", rejoin.clone()).await;
+    let post = with(at, json!({ "body": "hi" }));
+    assert_eq!(outcome(carol.try_call("post_message", post.clone()).await), Err("TERMS_NOT_ACCEPTED".to_owned()));
+    let rejoined = carol.call("join_channel", with(rejoin, accepted)).await;
+    assert_eq!(types(rejoined["messages"].as_array().unwrap()).last(), Some(&"terms:accepted"), "{rejoined}");
+    carol.call("post_message", post).await;
+}
+
+#[tokio::test]
+async fn a_closed_channel_can_be_read_again_but_not_previewed() {
+    let more = json!({ "slots": ["bot:referee", "invite:alice", "invite:bob", "invite:carol"] });
+    let mut game = Game::create(more).await;
+    let accepted = json!({ "terms_hash": game.created["terms_hash"] });
+    let joined = game.bob_joins(accepted.clone()).await.unwrap();
+    let close = json!({ "channel_id": game.created["channel_id"], "ops": [{ "type": "close" }] });
+    game.alice.call("update_channel", close).await;
+
+    let rejoin = with(json!({ "invite_code": joined["rejoin_token"] }), accepted);
+    assert_eq!(game.bob.call("join_channel", rejoin).await["slot_id"], "s2");
+    let unused = json!({ "invite_code": game.created["invites"][1] });
+    let preview = with(unused.clone(), json!({ "preview": true }));
+    assert_eq!(outcome(game.bob.try_call("join_channel", preview).await), Err("CHANNEL_CLOSED".to_owned()));
+    let read = with(unused, json!({ "bot_id": joined["bots"][0]["bot_id"] }));
+    assert_eq!(outcome(game.bob.try_call("get_bot_code", read).await), Err("CHANNEL_CLOSED".to_owned()));
+}

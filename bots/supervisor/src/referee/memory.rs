@@ -274,6 +274,7 @@ impl Memory {
             slot_id: slot_id.to_string(),
             label: slot.label.clone(),
             tenure,
+            may_post: slot.accepted || !self.composition.require_terms,
         };
         tenures.map(player).collect()
     }

@@ -146,7 +146,12 @@ pub(crate) fn call(hook: Hook, args: Vec<Value>) -> HookRequest {
         players: ["alice", "bob"]
             .iter()
             .zip(["s1", "s2"])
-            .map(|(label, slot_id)| Player { slot_id: slot_id.to_owned(), label: (*label).to_owned(), tenure: 3 })
+            .map(|(label, slot_id)| Player {
+                slot_id: slot_id.to_owned(),
+                label: (*label).to_owned(),
+                tenure: 3,
+                may_post: true,
+            })
             .collect(),
         slots: ["alice", "bob"]
             .iter()

@@ -255,8 +255,8 @@ class Bot:
         ctx.post('bot', {'out': out})
 ";
     let players = json!([
-        {"slot_id": "s1", "label": "alice", "tenure": 3},
-        {"slot_id": "s2", "label": "bob", "tenure": 3},
+        {"slot_id": "s1", "label": "alice", "tenure": 3, "may_post": true},
+        {"slot_id": "s2", "label": "bob", "tenure": 3, "may_post": true},
     ]);
     let expected = json!([{"limit": 3}, {"limit": 3}, "chn_1", "bot_1", players, 1_700_000_000.25, {}, true]);
     assert_posts(source, expected).await;
