@@ -28,14 +28,14 @@ async fn the_front_page_sets_up_clients_for_this_relay() {
     for text in [
         "https://relay.example/mcp",
         "wss://relay.example",
-        "claude mcp add --transport http multiplayer https://relay.example/mcp",
+        "claude mcp add --scope user --transport http multiplayer https://relay.example/mcp",
         "claude_desktop_config.json",
         "ChatGPT",
         // {"url":"https://relay.example/mcp"}
         "cursor://anysphere.cursor-deeplink/mcp/install?name=multiplayer&#38;config=eyJ1cmwiOiJodHRwczovL3JlbGF5LmV4YW1wbGUvbWNwIn0%3D",
         "vscode:mcp/install?%7B%22",
         "codex mcp add multiplayer --url https://relay.example/mcp",
-        "gemini mcp add --transport http multiplayer https://relay.example/mcp",
+        "gemini mcp add --scope user --transport http multiplayer https://relay.example/mcp",
         "opencode mcp auth multiplayer",
         "mcporter config add multiplayer https://relay.example/mcp",
         "\"mcp-remote\", \"https://relay.example/mcp\"",
