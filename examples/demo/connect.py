@@ -21,7 +21,7 @@ Claude Desktop: Settings > Developer > Edit Config (claude_desktop_config.json),
 
 Claude Code:
 
-  claude mcp add multiplayer -- {quoted(server)}
+  claude mcp add --scope user multiplayer -- {quoted(server)}
 
 Cursor, in ~/.cursor/mcp.json: the same JSON as for Claude Desktop.
 
@@ -33,7 +33,7 @@ All of these find the relay and its local token automatically. For another perso
 the relay over HTTP, or with the same program and MCP_MULTIPLAYER_RELAY and MCP_MULTIPLAYER_TOKEN set:
 
   {quoted(relay)} token create --name bob
-  claude mcp add --transport http multiplayer {RELAY}/mcp --header "Authorization: Bearer TOKEN"
+  claude mcp add --scope user --transport http multiplayer {RELAY}/mcp --header "Authorization: Bearer TOKEN"
 
 Then say to your AI: “Host a guessing game for me and bob, and give me the invite for him.”"""
 
