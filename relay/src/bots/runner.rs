@@ -185,10 +185,8 @@ async fn catch_up(
                 break;
             }
             // The bot's view of the channel follows the log entry by entry, and so do its hooks. The entry that
-            // attached the bot is in that view from the start; it is also the only one that starts several calls.
-            if entry.id() > bot.attached {
-                runner.memory.apply(bot, &entry);
-            }
+            // attached the bot is in that view from the start.
+            runner.memory.apply(bot, &entry);
             let after_request = closing.is_some_and(|request| entry.id() > request);
             let calls = if after_request { vec![] } else { plan(runner.memory.composition(), bot, &entry) };
             if runner.run_calls(relay, channel, bot, &entry, &calls).await? {

@@ -38,6 +38,9 @@ pub struct Memory {
     /// True if the seed was revealed because the channel closed.
     #[serde(default, rename = "concluded", skip_serializing_if = "std::ops::Not::not")]
     final_seed_revealed: bool,
+    /// The last entry that was applied.
+    #[serde(default)]
+    applied: u64,
     /// True if it differs from the stored memory.
     #[serde(skip)]
     pub(crate) changed: bool,
@@ -86,6 +89,7 @@ impl Memory {
             timers: BTreeMap::new(),
             timers_set: 0,
             final_seed_revealed: false,
+            applied: attached,
             changed: true,
         }
     }
@@ -101,7 +105,14 @@ impl Memory {
     }
 
     /// Advances the memory of a bot by the next entry of the log.
+    ///
+    /// An entry may start several hooks. If the process ends between them, the memory is loaded with the entry applied, and
+    /// the entry comes once more, without effect.
     pub fn apply(&mut self, bot: &Bot, entry: &Entry) {
+        if entry.id() <= self.applied {
+            return;
+        }
+        self.applied = entry.id();
         evolve_composition(&mut self.composition, entry);
         if self.composition.revision == entry.id() {
             self.changed = true;

@@ -123,9 +123,7 @@ impl Replayer {
             {
                 break;
             }
-            if entry.id() > bot.attached {
-                memory.apply(bot, entry);
-            }
+            memory.apply(bot, entry);
             if let Some(SystemEvent::BotRuntime { bot_id, runtime, .. }) = event(entry)
                 && bot_id == bot.bot_id
                 && let Some(reason) = runtime_difference(&runtime, &here)

@@ -122,9 +122,7 @@ impl Session {
         while self.attached && self.channel.due(&self.bot.bot_id).is_some_and(|due| self.cursor.0 <= due) {
             let (id, step) = self.cursor;
             let entry = self.channel.entry(id).expect("due, so appended").clone();
-            if step == 0 && id > self.bot.attached {
-                self.memory.apply(&self.bot, &entry);
-            }
+            self.memory.apply(&self.bot, &entry);
             let calls = plan(self.memory.composition(), &self.bot, &entry);
             let Some(call) = calls.get(step) else {
                 self.cursor = (id + 1, 0);
