@@ -242,6 +242,7 @@ class TicTacToeBot:
             self.violation(player, "GAME_NOT_STARTED", "the game hasn't started. Say `start`, or wait for the others.")
         elif state["phase"] == "starting":
             self.violation(player, "GAME_NOT_STARTED", "it is being drawn who begins. I post whose turn it is.")
+            self.ctx.start()  # has no effect while the request is pending; needed if on_start has failed
         elif state["phase"] == "over":
             self.violation(player, "GAME_OVER", "the game is over. Say `rematch` to play again.")
         elif player not in state["players"]:

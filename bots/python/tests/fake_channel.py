@@ -176,6 +176,11 @@ class FakeChannel:
                    if slot["kind"] == "invite" and slot["filled"] and slot["slot_id"] not in givers]
         return self.run_one_hook("on_start", givers, missing)
 
+    def fail_to_start(self):
+        """Answers `ctx.start()`, but `on_start` fails: none of its effects counts."""
+        assert self.persisted["starting"] is not None
+        self.persisted.update(stream=self.persisted["stream"] or self.persisted["starting"], starting=None)
+
     def run_one_hook(self, hook, *args):
         ctx = Context(self.persisted, json.loads(json.dumps(self.slots)), self.now, self.env, self.params, self.contributors,
                       hook, hook in HOOKS_OF_PLAYERS)
