@@ -3,9 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::OnceCell;
-
 use mcp_multiplayer_protocol::channel::Hook;
+use tokio::sync::OnceCell;
 
 use crate::check;
 use crate::config::SupervisorConfig;
@@ -100,15 +99,17 @@ impl Supervisor {
             Ok(Reply::Rejected { message, line, hint }) => Err(InspectError::Rejected { message, line, hint }),
             other => {
                 worker.kill().await;
-                let (message, hint) = match other {
-                    Err(error) => (describe(&error, "loading the source", limits), load_hint(&error)),
-                    Ok(_) => (UNEXPECTED_REPLY.to_owned(), OTHER_BUILD),
+                let message = match &other {
+                    Err(error) => describe(error, "loading the source", limits),
+                    Ok(_) => UNEXPECTED_REPLY.to_owned(),
                 };
-                if hint == OTHER_BUILD {
+                let hint = if matches!(other, Ok(_) | Err(CallError::Protocol(_))) {
                     tracing::warn!(error.message = %message, "{OTHER_BUILD}");
-                }
-                let hint = hint.to_owned();
-                Err(InspectError::Rejected { message, line: None, hint: Some(hint) })
+                    OTHER_BUILD
+                } else {
+                    EXPENSIVE_SOURCE
+                };
+                Err(InspectError::Rejected { message, line: None, hint: Some(hint.to_owned()) })
             }
         }
     }
@@ -295,26 +296,24 @@ impl Supervisor {
     }
 }
 
-/// Says whether the result of an inspection is within the bounds that an honest worker keeps. It is cached.
+/// Maximum lengths in the result of an inspection, in characters. The worker keeps them, see `multiplayer/program.py`.
+const CLASS_NAME_LENGTH: usize = 200;
+const SUMMARY_LENGTH: usize = 300;
+
+/// Returns whether the result of an inspection, which is cached, is as small as the worker makes it.
 fn is_small(class_name: &str, hooks: &[Hook], summary: Option<&str>) -> bool {
     let is_once = |hook| hooks.iter().filter(|other| *other == hook).count() == 1;
-    class_name.chars().count() <= 200
-        && summary.is_none_or(|text| text.chars().count() <= 300)
+    class_name.chars().count() <= CLASS_NAME_LENGTH
+        && summary.is_none_or(|text| text.chars().count() <= SUMMARY_LENGTH)
         && hooks.iter().all(is_once)
 }
 
 /// Hint for a reply that no worker of this build sends.
 const OTHER_BUILD: &str = "if this happens to every bot, the relay and its program mcp-multiplayer-bot are from different builds: build and install both together";
 
-/// What an author can do about a source that was not loaded.
-fn load_hint(error: &CallError) -> &'static str {
-    match error {
-        CallError::CpuTimeOver | CallError::WallTimeOver | CallError::Closed | CallError::WorkspaceFull => {
-            "code outside of functions runs every time the bot is loaded, so it must be quick and need few resources"
-        }
-        CallError::Protocol(_) => OTHER_BUILD,
-    }
-}
+/// Hint for a source that reached a limit while it was loaded.
+const EXPENSIVE_SOURCE: &str =
+    "code outside of functions runs every time the bot is loaded, so it must be quick and need few resources";
 
 /// Reason of a failure after a well-formed reply of the wrong kind.
 const UNEXPECTED_REPLY: &str = "the bot's process sent an unexpected reply";
