@@ -48,9 +48,9 @@ pub(crate) enum Form {
     /// Only what a player needs.
     #[default]
     Player,
-    /// As `Player`, with all about the channel and its bots.
+    /// The form for players, with all about the channel and its bots.
     Channel,
-    /// As `Player`, with the whole of the relay's messages.
+    /// The form for players, with the relay's whole messages.
     Verifier,
 }
 

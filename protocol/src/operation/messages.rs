@@ -149,7 +149,7 @@ pub enum WaitFor {
     Any,
     /// Entries of bots, and those of the relay about seats, bots and the end of the channel.
     Bot,
-    /// As `Bot`. But while the last post that names turns (`turn: [slot_ids]`, by a bot) does not name the reader, posts of
+    /// The entries of `Bot`. But while the last post that names turns (`turn: [slot_ids]`, by a bot) does not name the reader, posts of
     /// bots do not end the wait. Direct messages to the reader do, and posts at the end of the game: those with
     /// `turn: []` or the type `game_end`.
     MyTurn,
