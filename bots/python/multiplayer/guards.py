@@ -126,11 +126,10 @@ def bot_builtins(importer, log):
     def print(*values, sep=" ", end="\n", file=None, flush=False):
         builtins.print(*values, sep=sep, end=end, file=log if file is None else file)
 
-    return base_builtins() | {"__import__": importer, "print": print}
+    return _base_builtins() | {"__import__": importer, "print": print}
 
 
-@functools.cache
-def base_builtins():
+def _base_builtins():
     """The builtins that are the same for every bot."""
     table = {name: getattr(builtins, name) for name in names.BUILTINS}
     for name, value in vars(builtins).items():

@@ -4,7 +4,6 @@ It gives authors clear errors. Nothing in the process can remove the hook, but i
 has broken out of the interpreter.
 """
 
-import functools
 import os
 import sys
 
@@ -23,8 +22,7 @@ _SYSTEM_FILES = ("/usr/share/zoneinfo", "/etc/ssl", "/etc/pki", "/etc/mime.types
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 
-@functools.cache
-def readable_paths():
+def _readable_paths():
     """The files and directories outside of the workspace that a bot may read."""
     library = {os.path.realpath(path) for path in (sys.prefix, sys.base_prefix, os.path.dirname(os.__file__))}
     # The prefix of the system's Python is all of /usr. Only its library directories may be readable.
@@ -33,9 +31,9 @@ def readable_paths():
     return tuple(library.union(_SYSTEM_FILES, map(os.path.realpath, _SYSTEM_FILES)))
 
 
-def isolate(workspace):
-    """Restricts this process, from now on, to reading the Python library and the workspace, and to writing the workspace."""
-    workspace, readable = os.path.realpath(workspace), readable_paths()
+def _hook():
+    """Returns the audit hook, and the function that turns it on for a workspace, for good."""
+    workspace, readable = None, _readable_paths()
     realpath, fsdecode, separator = os.path.realpath, os.fsdecode, os.sep
 
     def within(path, roots):
@@ -49,6 +47,8 @@ def isolate(workspace):
             raise PermissionError(f"{path!r} is outside ctx.workspace")
 
     def hook(event, args):
+        if workspace is None:
+            return
         if event == "open":
             check_path(args[0], bool(args[2] & _WRITING))
         elif event in _NETWORK:
@@ -58,4 +58,23 @@ def isolate(workspace):
         elif event.startswith(_PROCESS):
             raise PermissionError(f"{event} is not allowed in a bot")
 
+    def isolate(directory):
+        nonlocal workspace
+        workspace = realpath(directory)
+
+    return hook, isolate
+
+
+_isolate = None
+
+
+def prepare():
+    """Installs the hook in this process; it does nothing until `isolate`."""
+    global _isolate
+    hook, _isolate = _hook()
     sys.addaudithook(hook)
+
+
+def isolate(workspace):
+    """Restricts this process, from now on, to reading the Python library and the workspace, and to writing the workspace."""
+    _isolate(workspace)

@@ -7,14 +7,14 @@ class Log(TextIOBase):
     """A text stream that keeps its first `limit` characters."""
 
     def __init__(self, limit):
-        self._limit = limit
+        self.limit = limit
         self._parts = []
         self._size = 0
 
     def write(self, text):
         if not isinstance(text, str):
             raise TypeError(f"write() argument must be str, not {type(text).__name__}")
-        remaining = self._limit - self._size
+        remaining = self.limit - self._size
         if 0 <= remaining < len(text):
             self._parts += text[:remaining], "\n[the rest of the log is cut]"
         elif remaining > 0:

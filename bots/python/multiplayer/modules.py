@@ -33,6 +33,9 @@ _replacements = {}
 _exports = {}
 _MUTABLE = (dict, list, set, bytearray, decimal.Context)
 
+# The modules that this process has for bots.
+_allowed = names.MODULES
+
 # The facades of this hook. Each hook gets new ones, because a bot may find a way to write into an object.
 _facades = {}
 
@@ -49,7 +52,13 @@ def forget():
 
 
 def is_allowed(module):
-    return module.partition(".")[0] in names.MODULES
+    return module.partition(".")[0] in _allowed
+
+
+def allow_only(allowed):
+    """Refuses all modules except these, from now on."""
+    global _allowed
+    _allowed = allowed
 
 
 def imported(module):

@@ -3,22 +3,34 @@
 # The `__module__` of a bot's own classes and functions.
 BOT_MODULE = "bot"
 
-MODULES = frozenset(
+# The modules of ordinary bots, such as games.
+BASIC_MODULES = frozenset(
     """
-    __future__ abc base64 bisect certifi charset_normalizer collections copy dataclasses datetime decimal email
-    enum fractions functools hashlib heapq hmac http idna io itertools json math operator random re requests
-    secrets socket ssl statistics string sys textwrap time traceback typing unicodedata urllib urllib3 uuid
-    warnings weakref zoneinfo
+    __future__ abc base64 bisect collections copy dataclasses datetime decimal enum fractions functools hashlib heapq hmac
+    io itertools json math operator random re secrets statistics string sys textwrap time traceback typing unicodedata
+    uuid warnings weakref zoneinfo
     """.split()
 )
 
+# The modules for the network. Their memory is twice that of the others, so only workers whose bots may import them have
+# them. `bots/supervisor/src/modules.rs` decides that by these names.
+NETWORK_MODULES = frozenset(
+    "certifi charset_normalizer email http idna requests socket ssl urllib urllib3".split()
+)
+
+MODULES = BASIC_MODULES | NETWORK_MODULES
+
 # Modules that the allowed ones import late, or that error handling needs. They are loaded before the sandbox closes,
 # because inside it no native code can be loaded.
-PREPARED = """
-    _strptime array calendar collections.abc email.mime.multipart email.mime.text email.utils encodings.idna encodings.latin_1
-    http.client http.cookiejar http.cookies ipaddress locale mimetypes numbers queue select selectors stringprep struct tempfile
-    threading urllib.error urllib.parse urllib.request urllib.response xml.etree.ElementTree zipfile zlib
+BASIC_PREPARED = """
+    _strptime array calendar collections.abc encodings.latin_1 ipaddress locale numbers queue select selectors struct
+    threading
 """.split()
+NETWORK_PREPARED = """
+    email.mime.multipart email.mime.text email.utils encodings.idna http.client http.cookiejar http.cookies mimetypes
+    stringprep tempfile urllib.error urllib.parse urllib.request urllib.response xml.etree.ElementTree zipfile zlib
+""".split()
+PREPARED = BASIC_PREPARED + NETWORK_PREPARED
 
 # Built-ins that a bot gets unchanged. `type` and `super` are safe: to reach anything through them, a bot would need
 # names that the policy refuses.

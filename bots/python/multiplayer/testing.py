@@ -25,10 +25,10 @@ import uuid
 import weakref
 from dataclasses import dataclass
 
-from multiplayer import clock, facades, modules, names, sockets, stream, tls
+from multiplayer import clock, facades, modules, names, network, stream
 from multiplayer.policy import Rejected
 from multiplayer.values import to_json
-from multiplayer.worker import Worker
+from multiplayer.worker import Output, Worker
 
 # Values of a body's `type` that only the relay may use; protocol/src/event.rs declares them.
 RESERVED_TYPES = """
@@ -333,15 +333,17 @@ def _body(text, data):
 class _InProcessWorker(Worker):
     """A worker without a sandbox, whose replacements of clock, randomness and sockets are in place only during its calls."""
 
+    network = network
+
     def __init__(self, workspace, source):
+        self.output = Output()
         self._source = source
         self._error = None
         with _replacements:
             super().__init__(workspace, self._refuse)
 
     def _install(self):
-        sockets.install(self.ask)
-        tls.install(self._workspace)
+        self.network.install(self.ask, self._workspace)
 
     def _isolate(self):
         """Does nothing: the audit hook of a bot's process could never be removed from this one."""
@@ -423,8 +425,7 @@ class _Replacements:
         before = [dict(vars(owner)) for owner in self._OWNERS]
         clock.install()
         stream.install()
-        sockets.install(None)
-        tls.install(None)
+        network.install(None, None)
         modules.forget()
         return [(owner, name, real.get(name, self._MISSING), value)
                 for owner, real in zip(self._OWNERS, before) for name, value in vars(owner).items()

@@ -15,13 +15,12 @@ import importlib
 import json
 import signal
 
-from multiplayer import clock, facades, guards, isolation, modules, names, sockets, stream, tls
+from multiplayer import clock, facades, isolation, modules, names, stream
 from multiplayer.context import Context, Effects
 from multiplayer.guards import bot_builtins
 from multiplayer.log import Log
 from multiplayer.policy import Rejected, compile_bot
 from multiplayer.program import Program, hooks_of, instantiate, summary_of
-from multiplayer.isolation import isolate
 
 _MESSAGE_CHARACTERS = 1000
 
@@ -52,19 +51,26 @@ _SAMPLE_CALL = {
 }
 
 
-def prepare(all):
-    """Prepares this process for running bots; with `all`, imports every module that they may import."""
+def prepare(has_network, imports):
+    """Prepares this process for running bots, which can use the network or not; `imports` imports their modules now."""
     clock.install()
     stream.install()
-    sockets.install(None)
-    tls.install(None)
-    if all:
-        for name in sorted(names.MODULES) + names.PREPARED:
+    if has_network:
+        Worker.network = importlib.import_module("multiplayer.network")
+        Worker.network.install(None, None)
+    else:
+        modules.allow_only(names.BASIC_MODULES)
+    if imports:
+        basic = sorted(names.BASIC_MODULES) + names.BASIC_PREPARED
+        network = sorted(names.NETWORK_MODULES) + names.NETWORK_PREPARED
+        for name in basic + network if has_network else basic:
             importlib.import_module(name)
-    # What a worker would do first, done once for all of them: each write to memory that it shares with the zygote costs it a
-    # copy of the page.
-    isolation.readable_paths()
-    guards.base_builtins()
+    # What each worker would do first, done once for all of them: each write to memory that it shares with the zygote costs it
+    # a copy of the page.
+    isolation.prepare()
+    # With SIGXFSZ ignored, exceeding the file size limit raises OSError instead of killing the process.
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    Worker.output = Output()
     for _ in range(WARM_UPS):
         compile_bot(_SAMPLE, "<sample>")
     # The imports may have read the clock.
@@ -73,21 +79,40 @@ def prepare(all):
     gc.freeze()
 
 
+class _NoNetwork:
+    """Takes the place of `multiplayer.network` in a process whose bots can't use it."""
+
+    def install(self, ask, workspace):
+        pass
+
+    begin = end = lambda self: None
+
+
+class Output:
+    """The log of a bot, and the built-ins whose `print` writes to it."""
+
+    def __init__(self):
+        self.log = Log(0)
+        self.builtins = bot_builtins(modules.bot_import, self.log)
+
+
 class Worker:
     """Runs the one bot of this process; `exchange` sends the relay a frame and returns its answer."""
+
+    network = _NoNetwork()
+    # Of the one bot of this process.
+    output = None
 
     def __init__(self, workspace, exchange):
         self._exchange = exchange
         self._hook_id = None
         self._workspace = workspace
         self._program = None
+        self._log = self.output.log
         self._install()
 
     def _install(self):
-        sockets.install(self.ask)
-        tls.install(self._workspace)
-        # With SIGXFSZ ignored, exceeding the file size limit raises OSError instead of killing the process.
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        self.network.install(self.ask, self._workspace)
 
     def answer(self, frame):
         frame = json.loads(frame)
@@ -98,11 +123,10 @@ class Worker:
         return f'{{"id":{frame["id"]},"reply":{reply}}}'
 
     def _load(self, request):
-        self._limits = request["limits"]
+        self._set_limits(request["limits"])
         self._params = request["params"]
-        self._log = Log(self._limits["log_bytes"])
         # With the policy, the audit hook gives clear errors before the kernel refuses an operation.
-        builtins = bot_builtins(modules.bot_import, self._log) if request["policy"] else None
+        builtins = self.output.builtins if request["policy"] else None
         if builtins is not None:
             self._isolate()
         try:
@@ -114,13 +138,18 @@ class Worker:
             return '{"loaded":{}}'
         return json.dumps({"loaded": {"code": self._program.dumped()}})
 
+    def _set_limits(self, limits):
+        self._limits = limits
+        self._log.limit = limits["log_bytes"]
+
     def _isolate(self):
-        isolate(self._workspace)
+        isolation.isolate(self._workspace)
 
     def _warm_up(self, request):
         """Compiles and runs the sample, so that the pages which this writes to are the worker's own when its bot comes."""
-        self._limits, self._params, self._log = request["limits"], "{}", Log(request["limits"]["log_bytes"])
-        self._program = Program("", _SAMPLE, bot_builtins(modules.bot_import, self._log))
+        self._set_limits(request["limits"])
+        self._params = "{}"
+        self._program = Program("", _SAMPLE, self.output.builtins)
         facades.install(self._log, self._workspace, self._program.filename)
         self._hook(_SAMPLE_CALL)
         self._program = None
@@ -147,7 +176,7 @@ class Worker:
         clock.set_time(call["now_ms"], self._limits["hook_ms"])
         stream.use(keystream)
         self._log.take()
-        sockets.begin()
+        self.network.begin()
         try:
             bot = instantiate(self._program.bot_class(), Context(effects, facts))
             hook = getattr(bot, call["hook"], None)
@@ -158,7 +187,7 @@ class Worker:
             effects.close()
             return self._failed(error)
         finally:
-            sockets.end()
+            self.network.end()
         effects.close()
         state = None if effects.state == effects.state_before else effects.state
         seats = None if effects.seats == effects.seats_before else effects.seats

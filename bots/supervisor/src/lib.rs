@@ -37,6 +37,7 @@ mod frame;
 mod hook;
 mod launcher;
 mod limits;
+mod modules;
 mod output;
 mod pool;
 mod preset;

@@ -11,6 +11,7 @@ use crate::config::SupervisorConfig;
 use crate::error::Unavailable;
 use crate::launcher::Launcher;
 use crate::limits::Limits;
+use crate::modules::Modules;
 use crate::program::{BotKey, Program};
 use crate::worker::Worker;
 
@@ -19,6 +20,9 @@ const MAX_INSPECTED: usize = 4;
 
 /// Time without a demand for spares after which they are warmed up.
 const WARM_UP_DELAY: Duration = Duration::from_millis(5);
+
+/// The modules of spares. Bots for the network are rare, and their hooks take long anyway.
+const SPARE_MODULES: Modules = Modules::Basic;
 
 /// More workers than any machine can run, and few enough for a semaphore.
 const MAX_PERMITS: u32 = 1 << 20;
@@ -85,26 +89,28 @@ impl WorkerPool {
         Arc::clone(lock(&self.places).entry(key.clone()).or_default())
     }
 
-    /// Returns a worker without a bot, a spare one if there is any. Waits while too many workers are alive.
-    pub(crate) async fn start_worker(self: &Arc<Self>) -> Result<Worker, Unavailable> {
+    /// Returns a worker without a bot, a spare one if there is any with these modules. Waits while too many workers are
+    /// alive.
+    pub(crate) async fn start_worker(self: &Arc<Self>, modules: Modules) -> Result<Worker, Unavailable> {
         let permit = self.acquire_permit().await;
-        let worker = match self.pop_spare() {
+        let spare = if modules == SPARE_MODULES { self.pop_spare() } else { None };
+        let worker = match spare {
             Some(spare) => spare,
-            None => self.launcher.launch().await?,
+            None => self.launcher.launch(modules).await?,
         };
         self.refill_spares();
         Ok(worker.with_permit(permit))
     }
 
-    /// Kills a worker whose sandbox lacks layers, and the zygote with it if no other worker is alive.
+    /// Kills a worker whose sandbox lacks layers, and the zygotes with it if no other worker is alive.
     ///
-    /// Some layers are the zygote's, and a zygote that was started while the machine was short of memory, for instance,
-    /// lacks them for good. A new one may have them. The zygote stays if it has other workers, because they end with it.
+    /// Some layers are those of a zygote, and one that was started while the machine was short of memory, for instance,
+    /// lacks them for good. A new one may have them. The zygotes stay if there are other workers, because they end with them.
     pub(crate) async fn refuse(&self, worker: Worker) {
         worker.kill().await;
         if let Ok(_all) = self.permits.try_acquire_many(self.max_workers) {
             lock(&self.spares).clear();
-            self.launcher.end_zygote().await;
+            self.launcher.end_zygotes().await;
         }
     }
 
@@ -179,7 +185,7 @@ impl WorkerPool {
     /// could not be started.
     async fn prepare_spare(&self) -> bool {
         if self.lacks_spares() {
-            let Ok(worker) = self.launcher.launch().await else { return false };
+            let Ok(worker) = self.launcher.launch(SPARE_MODULES).await else { return false };
             lock(&self.spares).push(Spare { worker, is_warm: false });
             return true;
         }

@@ -14,6 +14,7 @@ use crate::frame::{Reply, Request};
 use crate::hook::HookRequest;
 use crate::launcher::Launcher;
 use crate::limits::Limits;
+use crate::modules::Modules;
 use crate::pool::{WorkerPool, end_idle_workers};
 use crate::program::{BotKey, Owner, Program};
 use crate::program_cache::ProgramCache;
@@ -80,7 +81,7 @@ impl Supervisor {
             return Ok(inspected);
         }
         let _share = self.inner.shares.acquire(owner).await;
-        let mut worker = self.start_worker().await?;
+        let mut worker = self.start_worker(program).await?;
         let mut reply = self.load(&mut worker, program, context).await;
         if matches!(reply, Ok(Reply::Loaded { .. })) {
             reply = worker.call(&Request::Inspect {}, context, None).await;
@@ -216,7 +217,7 @@ impl Supervisor {
     }
 
     async fn test_sandbox(&self) -> Result<Sandbox, Unavailable> {
-        let mut worker = self.pool().start_worker().await?;
+        let mut worker = self.pool().start_worker(Modules::Basic).await?;
         let runtime = worker.runtime().clone();
         let tested = if runtime.layers.is_empty() { Ok(Vec::new()) } else { self.run_self_test(&mut worker).await };
         worker.kill().await;
@@ -241,9 +242,9 @@ impl Supervisor {
         tested.map_err(|error| describe(&error, "the self-test", &limits))
     }
 
-    /// Starts a worker. One that has fewer layers than the tested sandbox is killed before it gets any code.
-    async fn start_worker(&self) -> Result<Worker, Unavailable> {
-        let worker = self.pool().start_worker().await?;
+    /// Starts a worker for a program. One that has fewer layers than the tested sandbox is killed before it gets any code.
+    async fn start_worker(&self, program: &Program) -> Result<Worker, Unavailable> {
+        let worker = self.pool().start_worker(Modules::of(program)).await?;
         match self.missing_layers(&worker) {
             None => Ok(worker),
             Some(missing) => {
@@ -281,7 +282,7 @@ impl Supervisor {
         owner: &Owner,
         program: &Arc<Program>,
     ) -> Result<Result<Worker, HookReport>, Unavailable> {
-        let mut worker = self.start_worker().await?;
+        let mut worker = self.start_worker(program).await?;
         Ok(match self.load(&mut worker, program, self.context(owner)).await {
             Ok(Reply::Loaded { .. }) => Ok(worker),
             Ok(Reply::Rejected { message, line, .. }) => {

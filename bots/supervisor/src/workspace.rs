@@ -42,12 +42,10 @@ impl Workspaces {
         Ok((root.canonicalize()?, lock))
     }
 
-    /// Creates an empty workspace.
-    pub(crate) fn create(&self) -> Result<Workspace, Unavailable> {
+    /// A workspace, whose directory does not exist yet. A worker with a workspace in memory never needs it.
+    pub(crate) fn new_workspace(&self) -> Workspace {
         static NEXT: AtomicU64 = AtomicU64::new(0);
-        let path = self.root.join(NEXT.fetch_add(1, Ordering::Relaxed).to_string());
-        create_private(&path).map_err(failed(&path))?;
-        Ok(Workspace { path })
+        Workspace { path: self.root.join(NEXT.fetch_add(1, Ordering::Relaxed).to_string()) }
     }
 
     /// Creates the empty directory on which the zygote mounts its root.
@@ -82,6 +80,11 @@ pub(crate) struct Workspace {
 impl Workspace {
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Creates the directory. A worker that is forked does that itself, if it needs the directory.
+    pub(crate) fn create(&self) -> Result<(), Unavailable> {
+        create_private(&self.path).map_err(failed(&self.path))
     }
 
     /// Removes all files from the bot's view.
@@ -123,7 +126,10 @@ impl Workspace {
     /// Returns whether the bot has left any file. Fast enough to be called without `spawn_blocking`, and all that is
     /// needed after most hooks.
     pub(crate) fn has_files(&self) -> bool {
-        fs::read_dir(&self.path).map_or(true, |mut entries| entries.next().is_some())
+        match fs::read_dir(&self.path) {
+            Ok(mut entries) => entries.next().is_some(),
+            Err(error) => error.kind() != io::ErrorKind::NotFound,
+        }
     }
 }
 
@@ -271,7 +277,8 @@ mod tests {
             fs::write(workspace.join("secret"), "of another bot").expect("a file");
         }
         let one = Workspaces::new(parent.path()).expect("workspaces");
-        let workspace = one.create().expect("a workspace");
+        let workspace = one.new_workspace();
+        workspace.create().expect("a workspace");
         assert!(!workspace.has_files());
         let other = Workspaces::new(parent.path()).expect("workspaces of another relay");
         assert!(workspace.path().exists() && one.root != other.root);

@@ -22,6 +22,7 @@ use tokio::time::timeout;
 
 use crate::config::SupervisorConfig;
 use crate::error::Unavailable;
+use crate::modules::Modules;
 use crate::output::{collect_stderr, exit_reason};
 
 /// A live zygote; dropping it ends it and all its workers.
@@ -44,7 +45,7 @@ enum ForkReply {
 
 impl Zygote {
     /// Starts a zygote, which replies to requests once it has loaded Python. `stage` is an empty directory for it.
-    pub(crate) fn start(config: &SupervisorConfig, stage: &Path) -> Result<Self, Unavailable> {
+    pub(crate) fn start(config: &SupervisorConfig, stage: &Path, modules: Modules) -> Result<Self, Unavailable> {
         let spawn = |source: io::Error| Unavailable::Spawn { worker: config.worker.clone(), source };
         let (ours, theirs) = std::os::unix::net::UnixStream::pair().map_err(spawn)?;
         ours.set_nonblocking(true).map_err(spawn)?;
@@ -65,6 +66,9 @@ impl Zygote {
             // Not in the terminal's process group: Ctrl-C must reach only the relay, which finishes its hooks.
             .process_group(0)
             .kill_on_drop(true);
+        if modules == Modules::All {
+            command.arg("--network");
+        }
         if let Some(python) = &config.python {
             command.arg("--python").arg(python);
         }

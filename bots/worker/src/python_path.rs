@@ -13,7 +13,7 @@ use mcp_multiplayer_protocol::{Hash, printable};
 use pyo3::prelude::*;
 
 use crate::interpreter;
-use crate::runtime::MODULES;
+use crate::runtime::{MODULES, NETWORK_MODULES};
 
 /// The module for tests. Workers do not need it.
 const TESTING: (&str, &str) = ("multiplayer.testing", include_str!("../../python/multiplayer/testing.py"));
@@ -66,7 +66,7 @@ fn cache_directory() -> Result<PathBuf> {
 
 /// Writes the package to a directory that is named after its content, unless it is there already.
 fn write_package(cache: &Path) -> Result<PathBuf> {
-    let modules = || MODULES.iter().chain([&TESTING]);
+    let modules = || MODULES.iter().chain(&NETWORK_MODULES).chain([&TESTING]);
     let parts: Vec<&[u8]> = modules().flat_map(|(name, source)| [name.as_bytes(), source.as_bytes()]).collect();
     let hash = Hash::of(&parts).to_string();
     let directory = cache.join(format!("python-{}", &hash["sha256:".len()..][..16]));

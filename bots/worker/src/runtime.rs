@@ -19,15 +19,13 @@ use crate::frame;
 use crate::sandbox::{self, Layers};
 
 /// Modules of the package `multiplayer`, each after those that it imports.
-pub(crate) const MODULES: [(&str, &str); 17] = [
+pub(crate) const MODULES: [(&str, &str); 15] = [
     ("multiplayer", include_str!("../../python/multiplayer/__init__.py")),
     ("multiplayer.names", include_str!("../../python/multiplayer/names.py")),
     ("multiplayer.policy", include_str!("../../python/multiplayer/policy.py")),
     ("multiplayer.identity", include_str!("../../python/multiplayer/identity.py")),
     ("multiplayer.clock", include_str!("../../python/multiplayer/clock.py")),
     ("multiplayer.stream", include_str!("../../python/multiplayer/stream.py")),
-    ("multiplayer.sockets", include_str!("../../python/multiplayer/sockets.py")),
-    ("multiplayer.tls", include_str!("../../python/multiplayer/tls.py")),
     ("multiplayer.guards", include_str!("../../python/multiplayer/guards.py")),
     ("multiplayer.modules", include_str!("../../python/multiplayer/modules.py")),
     ("multiplayer.facades", include_str!("../../python/multiplayer/facades.py")),
@@ -39,6 +37,13 @@ pub(crate) const MODULES: [(&str, &str); 17] = [
     ("multiplayer.worker", include_str!("../../python/multiplayer/worker.py")),
 ];
 
+/// Further modules of the package, for bots that may use the network.
+pub(crate) const NETWORK_MODULES: [(&str, &str); 3] = [
+    ("multiplayer.sockets", include_str!("../../python/multiplayer/sockets.py")),
+    ("multiplayer.tls", include_str!("../../python/multiplayer/tls.py")),
+    ("multiplayer.network", include_str!("../../python/multiplayer/network.py")),
+];
+
 /// The pinned versions of the environment's packages.
 const LOCK: &str = include_str!("../../python/requirements.txt");
 
@@ -46,19 +51,27 @@ const LOCK: &str = include_str!("../../python/requirements.txt");
 #[derive(Debug)]
 pub(crate) struct Package {
     worker: Py<PyAny>,
+    python_version: String,
+    lock_hash: String,
 }
 
 impl Package {
-    /// Checks the environment and loads the package. With `all`, also imports every module that bots may import.
-    pub(crate) fn load(all: bool) -> anyhow::Result<Self> {
+    /// Checks the environment and loads the package. With `imports`, also imports every module that bots may import.
+    pub(crate) fn load(has_network: bool, imports: bool) -> anyhow::Result<Self> {
         Python::attach(|py| {
             py.import("RestrictedPython")
                 .map_err(|error| anyhow!("{error}"))
                 .context("the Python environment is incomplete: run bots/python/setup.sh")?;
             let broken = |error| anyhow!("the worker's Python package failed to load: {error}");
-            let module = load_package(py).map_err(broken)?;
-            module.getattr("prepare").and_then(|prepare| prepare.call1((all,))).map_err(broken)?;
-            Ok(Self { worker: module.getattr("Worker").map_err(broken)?.unbind() })
+            load_package(py, has_network).map_err(broken)?;
+            let module = py.import("multiplayer.worker").map_err(broken)?;
+            module.getattr("prepare").and_then(|prepare| prepare.call1((has_network, imports))).map_err(broken)?;
+            let version = py.version_info();
+            Ok(Self {
+                worker: module.getattr("Worker").map_err(broken)?.unbind(),
+                python_version: format!("{}.{}.{}", version.major, version.minor, version.patch),
+                lock_hash: lock_hash(),
+            })
         })
     }
 }
@@ -85,11 +98,10 @@ impl Runtime {
             let answer = worker
                 .and_then(|worker| worker.getattr("answer"))
                 .map_err(|error| anyhow!("the worker could not start: {error}"))?;
-            let version = py.version_info();
             let ready = json!({"id": 0, "reply": {"ready": {
                 "worker": env!("CARGO_PKG_VERSION"),
-                "python": format!("{}.{}.{}", version.major, version.minor, version.patch),
-                "lock_hash": lock_hash(),
+                "python": package.python_version,
+                "lock_hash": package.lock_hash,
                 "sandbox": layers.level(),
                 "layers": layers.as_slice(),
             }}});
@@ -165,18 +177,17 @@ fn exchange_function<'py>(py: Python<'py>, socket: &Arc<UnixStream>) -> PyResult
     })
 }
 
-fn load_package(py: Python<'_>) -> PyResult<Bound<'_, PyModule>> {
-    let mut last = None;
-    for (name, source) in MODULES {
+fn load_package(py: Python<'_>, has_network: bool) -> PyResult<()> {
+    let network = NETWORK_MODULES.iter().filter(|_| has_network);
+    for (name, source) in MODULES.iter().chain(network) {
         let file = format!("<{name}>");
         let module = PyModule::from_code(py, &c_string(source)?, &c_string(&file)?, &c_string(name)?)?;
-        if name == "multiplayer" {
+        if *name == "multiplayer" {
             // Makes it a package. The path is empty because all its modules are loaded here.
             module.setattr("__path__", Vec::<String>::new())?;
         }
-        last = Some(module);
     }
-    Ok(last.expect("the list of modules is not empty"))
+    Ok(())
 }
 
 fn c_string(text: &str) -> PyResult<CString> {

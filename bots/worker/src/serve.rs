@@ -68,5 +68,5 @@ fn start(arguments: &Serve, socket: &Arc<UnixStream>) -> anyhow::Result<Runtime>
     let config = SandboxConfig { memory_bytes, file_bytes, disabled_layers: Vec::new() };
     let layers = sandbox::limit_resources(&config, &arguments.workspace)?;
     interpreter::initialize(&arguments.python)?;
-    Runtime::start(&Package::load(false)?, &arguments.workspace, socket, &layers)
+    Runtime::start(&Package::load(true, false)?, &arguments.workspace, socket, &layers)
 }
