@@ -4,10 +4,10 @@ use std::str::FromStr;
 use data_encoding::HEXLOWER;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::{Body, BotId, ChannelId, Hash, IdParseError, Kind, SlotId, Timestamp};
+use crate::{Body, BodyError, BotId, ChannelId, Hash, IdParseError, Kind, SlotId, Timestamp};
 
 /// Domain separator that is hashed in front of a body, so that its hash cannot be mistaken for a hash of other data.
-const BODY_DOMAIN: &[u8] = b"mcp-multiplayer/body/v1";
+const BODY_DOMAIN: &[u8] = b"mcp-multiplayer/body/v2\0";
 
 /// Sender of an entry. Set by the relay, never by the caller.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -131,7 +131,7 @@ impl<'de> Deserialize<'de> for Salt {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Envelope {
-    /// Version of the envelope format; 1.
+    /// Version of the envelope format: [`Envelope::VERSION`].
     pub v: u8,
     /// The channel.
     pub channel_id: ChannelId,
@@ -145,9 +145,8 @@ pub struct Envelope {
     pub kind: Kind,
     /// The only slot besides the sender's that may read the body; `null` for everyone.
     pub to_slot: Option<SlotId>,
-    /// For a bot's DM, the tenure that it is for: the id of the `member:join` entry that began it. The next holder of the
-    /// slot may not read it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// For a private entry to a player, the tenure that it is for: the id of the `member:join` entry that began it. The next
+    /// holder of the slot may not read it.
     pub to_tenure: Option<u64>,
     /// Id of the entry that triggered the hook which produced this entry.
     pub cause: Option<u64>,
@@ -158,6 +157,9 @@ pub struct Envelope {
 }
 
 impl Envelope {
+    /// Version of the envelope format.
+    pub const VERSION: u8 = 2;
+
     /// Returns the bytes of the log's leaf: RFC 8785 canonical JSON.
     pub fn canonical_bytes(&self) -> Vec<u8> {
         serde_json_canonicalizer::to_vec(self).expect("an envelope is plain JSON")
@@ -179,7 +181,7 @@ pub struct Content {
 }
 
 impl Content {
-    /// `SHA-256("mcp-multiplayer/body/v1" ‖ salt ‖ JCS(body))`.
+    /// `SHA-256("mcp-multiplayer/body/v2" ‖ 0x00 ‖ salt ‖ JCS(body))`.
     pub fn hash(&self) -> Hash {
         Hash::of(&[BODY_DOMAIN, &self.salt.0, self.body.as_str().as_bytes()])
     }
@@ -203,5 +205,38 @@ impl Entry {
     /// Returns the body, unless it was deleted or withheld.
     pub fn body(&self) -> Option<&Body> {
         self.content.as_ref().map(|content| &content.body)
+    }
+
+    /// Returns the label and the body that the sender chose. Those of a bot's DM are both in the entry's body; its label is
+    /// [`Kind::PRIVATE`] if the body is missing.
+    pub fn message(&self) -> (Kind, Option<Body>) {
+        match (self.direct_message(), self.body()) {
+            (Some(DirectMessage { kind, body }), _) => (kind, Some(body)),
+            (None, body) => (self.envelope.kind.clone(), body.cloned()),
+        }
+    }
+
+    /// Parses the body of a bot's DM; `None` if the entry is not one, or its body is missing.
+    pub(crate) fn direct_message(&self) -> Option<DirectMessage> {
+        let is_dm = self.envelope.to_slot.is_some() && matches!(self.envelope.sender, Sender::Bot(_));
+        if is_dm { self.body()?.parse().ok() } else { None }
+    }
+}
+
+/// Body of a bot's DM. The label is in it because a label such as `bust`, which everybody could read, may give a secret away.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DirectMessage {
+    /// The label that the bot chose.
+    pub kind: Kind,
+    /// The body that the bot chose.
+    pub body: Body,
+}
+
+impl DirectMessage {
+    /// Returns it as the body of an entry; fails if the bot's body is nested as deeply as a body may be.
+    pub fn to_body(&self) -> Result<Body, BodyError> {
+        let fields = [("kind", self.kind.as_str().into()), ("body", self.body.parse().expect("a body is JSON"))];
+        Body::new("body", fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
     }
 }

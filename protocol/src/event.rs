@@ -161,8 +161,10 @@ pub struct SandboxReport {
 pub enum HookOutcome {
     /// The hook returned, and its effects are in the log.
     Ok,
-    /// The hook raised an exception, or its process died; it had no effects.
+    /// The hook raised an exception; it had no effects.
     Error,
+    /// The hook's process ended; it had no effects.
+    Died,
     /// The hook exceeded its time limit; it had no effects.
     Timeout,
     /// The hook's effects exceeded a limit; all of them were discarded.
@@ -180,6 +182,8 @@ pub enum SystemEvent {
     /// The first entry of every channel.
     #[serde(rename = "channel:created")]
     ChannelCreated {
+        /// Version of the rules of channels, see [`RULES`](crate::channel::RULES).
+        rules: u32,
         name: String,
         slots: Vec<SlotSpec>,
         owner: Hash,
@@ -254,13 +258,17 @@ pub enum SystemEvent {
     /// A player is removed from its seat; the tenure ends.
     #[serde(rename = "member:kick")]
     MemberKick { slot_id: SlotId, label: String, by: Actor },
-    /// A hook ran.
+    /// A hook ran. Its effects are the entries directly before this one.
     #[serde(rename = "bot:ran")]
     BotRan {
         bot_id: BotId,
-        hook: Hook,
         trigger: u64,
+        /// Number of the hook among those that the trigger starts for the bot, from 0.
+        step: u32,
+        hook: Hook,
         outcome: HookOutcome,
+        /// Number of its effects.
+        effects: u32,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         state_hash: Option<Hash>,
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -424,12 +432,13 @@ impl SystemEvent {
         }
     }
 
-    /// Returns the event; if it is a `bot:ran`, with these undelivered effects.
+    /// Returns the event; if it is a `bot:ran`, without these effects, which are not delivered.
     #[must_use]
-    pub fn with_undelivered(&self, effects: &[u32]) -> Self {
+    pub fn without_effects(&self, lost: &[u32]) -> Self {
         let mut event = self.clone();
-        if let Self::BotRan { undelivered, .. } = &mut event {
-            effects.clone_into(undelivered);
+        if let Self::BotRan { effects, undelivered, .. } = &mut event {
+            *effects -= u32::try_from(lost.len()).expect("a hook has few effects");
+            lost.clone_into(undelivered);
         }
         event
     }

@@ -23,10 +23,11 @@ pub mod merkle;
 pub mod operation;
 mod printable;
 mod secret;
+pub mod seed;
 mod timestamp;
 
 pub use body::{Body, BodyError, canonical_text};
-pub use entry::{Author, Content, Entry, Envelope, Salt, Sender};
+pub use entry::{Author, Content, DirectMessage, Entry, Envelope, Salt, Sender};
 pub use error::{Error, ErrorCode};
 pub use event::{
     Actor, BotAnnouncement, Contribution, HookOutcome, KeystreamRange, NetworkExchange, Runtime, SandboxReport,

@@ -42,7 +42,7 @@ struct Vector {
 }
 
 /// Two logs. The second contains the entry types added with timers, draws and network exchanges, the first all others.
-const FILES: [&str; 2] = ["envelope-v1.json", "envelope-v1-bots.json"];
+const FILES: [&str; 2] = ["envelope-v2.json", "envelope-v2-bots.json"];
 
 fn path(file: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors").join(file)

@@ -67,7 +67,7 @@ def check(vector, leaves):
     expect_equal("envelope.body_hash", envelope["body_hash"], vector["body_hash"])
     if content is not None:
         body = canonical(content["body"]).encode()
-        digest = sha256(b"mcp-multiplayer/body/v1", bytes.fromhex(content["salt"]), body)
+        digest = sha256(b"mcp-multiplayer/body/v2\0", bytes.fromhex(content["salt"]), body)
         expect_equal("body_hash", "sha256:" + digest.hex(), vector["body_hash"])
     leaves.append(sha256(b"\x00", text.encode()))
     expect_equal("leaf_hash", "sha256:" + leaves[-1].hex(), vector["leaf_hash"])

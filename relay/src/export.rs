@@ -47,10 +47,8 @@ pub async fn export(
         let epoch = state.as_deref().and_then(Memory::parse).map_or(0, |memory| memory.epoch());
         let seed = key.bot_seeds(channel_id, &bot.bot_id).reveal(epoch).filter(|_| !public);
         let exported = ExportedBot {
-            name: bot.name,
             source: bot.source.to_string(),
             params: serde_json::from_str(&bot.params).context("a bot's params")?,
-            has_env: bot.env.is_some(),
             seed: seed.map(|seed| ExportedSeed { epoch, seed }),
         };
         bots.insert(bot.bot_id, exported);

@@ -65,9 +65,9 @@ class KeptExportsTest(unittest.TestCase):
 
 
 def body_hash(content):
-    """Computes SHA-256("mcp-multiplayer/body/v1" ‖ salt ‖ canonical JSON of the body)."""
+    """Computes SHA-256("mcp-multiplayer/body/v2" ‖ 0x00 ‖ salt ‖ canonical JSON of the body)."""
     text = json.dumps(content["body"], sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-    preimage = b"mcp-multiplayer/body/v1" + bytes.fromhex(content["salt"]) + text.encode()
+    preimage = b"mcp-multiplayer/body/v2\0" + bytes.fromhex(content["salt"]) + text.encode()
     return "sha256:" + hashlib.sha256(preimage).hexdigest()
 
 

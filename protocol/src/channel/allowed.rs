@@ -1,5 +1,8 @@
-use super::{BotHead, ChannelState, Composition, Holder, Slot, SlotKind, Terms, Timer};
-use crate::{Actor, BotId, Entry, Error, ErrorCode, Kind, Sender, SlotId, SystemEvent, TimerChange, Timestamp, limits};
+use super::{BotHead, ChannelState, Composition, Holder, RULES, Slot, SlotKind, Terms, Timer};
+use crate::{
+    Actor, BotId, Entry, Envelope, Error, ErrorCode, Kind, Sender, SlotId, SystemEvent, TimerChange, Timestamp, limits,
+    seed,
+};
 
 /// Checks that `entry` may follow `state`. The error is worded for the person whose request it was.
 ///
@@ -7,7 +10,7 @@ use crate::{Actor, BotId, Entry, Error, ErrorCode, Kind, Sender, SlotId, SystemE
 /// not in the log; a relay checks them before it drafts an entry.
 pub fn allowed(state: &ChannelState, entry: &Entry) -> Result<(), Error> {
     let (composition, envelope) = (&*state.composition, &entry.envelope);
-    let follows = envelope.v == 1
+    let follows = envelope.v == Envelope::VERSION
         && envelope.id == state.size() + 1
         && envelope.ts >= state.head.ts
         && envelope.channel_id == composition.channel_id
@@ -85,7 +88,11 @@ fn by_bot(composition: &Composition, bot_id: &BotId, entry: &Entry) -> Result<()
         (Some(to_slot), Some(tenure))
             if tenure <= cause && composition.slot(to_slot).and_then(Slot::tenure_began) == Some(tenure) =>
         {
-            Ok(())
+            if entry.envelope.kind == Kind::PRIVATE && (entry.content.is_none() || entry.direct_message().is_some()) {
+                Ok(())
+            } else {
+                Err(broken("a bot's DM has the kind 'private', and the bot's own kind in its body"))
+            }
         }
         _ => Err(broken("a bot's DM is for the tenure that held the slot when its hook was triggered")),
     }
@@ -113,9 +120,7 @@ fn by_relay(state: &ChannelState, entry: &Entry) -> Result<(), Error> {
         no_timer_due(state, entry.envelope.ts)?;
     }
     match event {
-        SystemEvent::ChannelCreated { slots, .. } if slots.len() > limits::SLOTS => {
-            Err(broken("a channel has at most 32 slots"))
-        }
+        SystemEvent::ChannelCreated { rules, slots, .. } => may_create(rules, slots.len()),
         SystemEvent::BotAttach { .. } => may_attach(state, entry, event),
         SystemEvent::BotDetach { bot_id, slot_id, by, .. } => {
             let bot = composition.bot(&bot_id).filter(|bot| bot.slot_id == slot_id).ok_or_else(Error::bot_not_found)?;
@@ -132,9 +137,11 @@ fn by_relay(state: &ChannelState, entry: &Entry) -> Result<(), Error> {
         | SystemEvent::BotRuntime { bot_id, .. }
         | SystemEvent::BotSkipped { bot_id, .. }
         | SystemEvent::BotError { bot_id, .. }
-        | SystemEvent::EntropyOpened { bot_id, .. }
-        | SystemEvent::SeedRevealed { bot_id, .. }
         | SystemEvent::SeatsReleased { bot_id } => require_bot(state, &bot_id).map(|_| ()),
+        SystemEvent::EntropyOpened { bot_id, epoch, .. } => may_open_entropy(require_bot(state, &bot_id)?, epoch),
+        SystemEvent::SeedRevealed { bot_id, epoch, began, seed, .. } => {
+            may_reveal(require_bot(state, &bot_id)?, epoch, began, &seed)
+        }
         SystemEvent::SeatsHeld { bot_id, until } => {
             require_bot(state, &bot_id)?;
             let latest = entry.envelope.ts.after_millis(limits::HOLD_SECONDS * 1_000);
@@ -180,11 +187,44 @@ fn by_relay(state: &ChannelState, entry: &Entry) -> Result<(), Error> {
             require_empty(composition, slot_id)?;
             no_seats_held(state, entry)
         }
-        SystemEvent::ChannelCreated { .. }
-        | SystemEvent::BotsAnnounced { .. }
+        SystemEvent::BotsAnnounced { .. }
         | SystemEvent::CloseRequested { by: None }
         | SystemEvent::Closed {}
         | SystemEvent::OperatorStopped {} => Ok(()),
+    }
+}
+
+fn may_create(rules: u32, slots: usize) -> Result<(), Error> {
+    if rules != RULES {
+        return Err(broken("the channel has rules of another version"));
+    }
+    if slots > limits::SLOTS {
+        return Err(broken("a channel has at most 32 slots"));
+    }
+    Ok(())
+}
+
+fn may_open_entropy(head: &BotHead, epoch: u32) -> Result<(), Error> {
+    if head.epoch.is_some_and(|current| current.number == epoch) {
+        Ok(())
+    } else {
+        Err(broken("the players' entropy is for the epoch that is in force"))
+    }
+}
+
+/// Checks a revealed seed against the commitment to it, and against the seed before it in the chain.
+fn may_reveal(head: &BotHead, epoch: u32, began: u64, text: &str) -> Result<(), Error> {
+    let (Some(current), Some(seed)) = (head.epoch, seed::parse(text)) else {
+        return Err(broken("a seed has 64 lower-case hex digits"));
+    };
+    if (current.number, current.began) != (epoch, began) {
+        return Err(broken("a bot reveals the seed of the epoch that is in force"));
+    }
+    let follows = current.previous_seed.is_none_or(|previous| *previous.as_bytes() == seed::previous(&seed));
+    if seed::commitment(&seed) == current.commitment && follows {
+        Ok(())
+    } else {
+        Err(broken("the revealed seed is not the one that the relay committed to"))
     }
 }
 

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
-use super::{Bot, BotHead, ChannelState, Composition, Holder, Slot, SlotKind, Timer, runtime_hash, wakes};
-use crate::{Actor, BotId, Entry, Hash, Kind, Sender, SystemEvent, TimerChange};
+use super::{Bot, BotHead, ChannelState, Composition, Epoch, Holder, Slot, SlotKind, Timer, runtime_hash, wakes};
+use crate::{Actor, BotId, Entry, Hash, Kind, Sender, SystemEvent, TimerChange, seed};
 
 /// The state that an [`allowed`](super::allowed) entry leads to.
 pub fn evolve(mut state: ChannelState, entry: &Entry) -> ChannelState {
@@ -58,6 +58,15 @@ fn apply_to_bots(state: &mut ChannelState, entry: &Entry, event: &SystemEvent) {
             let Some(place) = place(bot_id) else { return };
             state.head.bots[place].held_until = None;
         }
+        SystemEvent::SeedRevealed { bot_id, epoch, seed, next_commitment, .. } => {
+            let Some(place) = place(bot_id) else { return };
+            state.head.bots[place].epoch = Some(Epoch {
+                number: epoch + 1,
+                began: entry.envelope.cause.unwrap_or_default(),
+                commitment: *next_commitment,
+                previous_seed: seed::parse(seed).map(Hash::from_bytes),
+            });
+        }
         SystemEvent::CloseRequested { .. } | SystemEvent::OperatorStopped {} => {
             state.head.bots.iter_mut().for_each(|head| head.timers.clear());
         }
@@ -108,7 +117,7 @@ fn apply_to_composition(
 fn apply(composition: &mut Composition, heads: &mut Vec<BotHead>, entry: &Entry, event: SystemEvent) {
     let id = entry.id();
     match event {
-        SystemEvent::ChannelCreated { name, slots, owner, bots_change, require_terms } => {
+        SystemEvent::ChannelCreated { rules: _, name, slots, owner, bots_change, require_terms } => {
             composition.name = name;
             composition.owner = owner;
             composition.bots_change = bots_change;
@@ -204,6 +213,7 @@ fn attach(composition: &mut Composition, heads: &mut Vec<BotHead>, attached: u64
         runtime,
         sandbox,
         sandbox_report,
+        seed_commitment,
         ..
     } = event
     else {
@@ -231,5 +241,6 @@ fn attach(composition: &mut Composition, heads: &mut Vec<BotHead>, attached: u64
         policy_off,
         runtime_hash,
     });
-    heads.push(BotHead::default());
+    let epoch = Epoch { number: 0, began: attached, commitment: seed_commitment, previous_seed: None };
+    heads.push(BotHead { epoch: Some(epoch), ..BotHead::default() });
 }

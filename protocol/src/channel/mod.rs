@@ -6,6 +6,7 @@
 //! the relay does. [`plan`] lists the hooks of a bot that an entry starts.
 
 mod allowed;
+mod audit;
 mod cascade;
 mod evolve;
 mod plan;
@@ -14,13 +15,17 @@ mod step;
 mod terms;
 
 pub use allowed::{allowed, may_change_bots};
+pub use audit::{Audit, AuditedCall, Due, Violation};
 pub use cascade::{Cascade, cascade_depth};
 pub use evolve::{evolve, evolve_composition};
 pub use plan::{Hook, HookCall, plan};
 pub use state::{
-    Bot, BotHead, BotsChange, ChannelState, Composition, Head, Holder, Slot, SlotKind, Timer, runtime_hash,
+    Bot, BotHead, BotsChange, ChannelState, Composition, Epoch, Head, Holder, Slot, SlotKind, Timer, runtime_hash,
 };
 pub use step::{Draft, Salts, Step};
 pub use terms::{BotTerms, Terms};
 
 pub(crate) use plan::wakes;
+
+/// Version of the rules of channels, which `channel:created` names.
+pub const RULES: u32 = 2;

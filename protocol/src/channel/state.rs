@@ -39,9 +39,26 @@ pub struct BotHead {
     /// The timers that are running.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub timers: Vec<Timer>,
+    /// The epoch of its seeds that is in force.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub epoch: Option<Epoch>,
     /// Until then it holds the seats; `None` if it never did or has released them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held_until: Option<Timestamp>,
+}
+
+/// The part of a log in which one of a bot's seeds is in force.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Epoch {
+    /// Its number, from 0.
+    pub number: u32,
+    /// The entry that began it: the bot's `bot:attach`, or the trigger of the hook that revealed the seed before.
+    pub began: u64,
+    /// Commitment to its seed.
+    pub commitment: Hash,
+    /// The seed of the epoch before; `None` in the first one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous_seed: Option<Hash>,
 }
 
 /// A timer that is running.

@@ -37,7 +37,7 @@ impl Draft {
             _ => None,
         };
         let envelope = Envelope {
-            v: 1,
+            v: Envelope::VERSION,
             channel_id: state.composition.channel_id,
             id: state.size() + 1,
             ts: now.max(state.head.ts),
@@ -174,7 +174,7 @@ impl ChannelState {
 #[cfg(test)]
 mod tests {
     use super::{Draft, Salts, Step};
-    use crate::channel::{BotsChange, ChannelState, SlotKind};
+    use crate::channel::{BotsChange, ChannelState, RULES, SlotKind};
     use crate::{Actor, ChannelId, Error, Hash, Salt, SlotId, SlotSpec, SystemEvent, Timestamp};
 
     #[derive(Clone)]
@@ -189,6 +189,7 @@ mod tests {
     fn created() -> SystemEvent {
         let slots = vec![SlotSpec { kind: SlotKind::Invite, label: "alice".to_owned() }];
         SystemEvent::ChannelCreated {
+            rules: RULES,
             name: "A game".to_owned(),
             slots,
             owner: Hash::of(&[b"alice"]),

@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use super::{BotsChange, Composition};
+use super::{BotsChange, Composition, RULES};
 use crate::{Hash, canonical_text};
 
 /// The terms of a channel: everything about it that players accept before they play, and that stays as it is while they do.
@@ -54,7 +54,7 @@ impl Terms {
             policy_off: bot.policy_off,
         });
         Self {
-            rules: 1,
+            rules: RULES,
             bots_change: composition.bots_change,
             require_terms: composition.require_terms,
             bots: bots.collect(),
@@ -65,7 +65,7 @@ impl Terms {
     pub fn hash(&self) -> Hash {
         let value = serde_json::to_value(self).expect("terms are plain JSON");
         let text = canonical_text("terms", &value).expect("terms have no numbers but a small one");
-        Hash::of(&[b"mcp-multiplayer/terms/v1\0", text.as_bytes()])
+        Hash::of(&[b"mcp-multiplayer/terms/v2\0", text.as_bytes()])
     }
 
     /// Names of the fields in which the terms differ from others, such as `bots.GuessBot.code_hash`. Bots are
@@ -102,7 +102,7 @@ impl Terms {
 
 #[cfg(test)]
 mod tests {
-    use super::{BotTerms, Terms};
+    use super::{BotTerms, RULES, Terms};
     use crate::Hash;
     use crate::channel::BotsChange;
 
@@ -116,7 +116,12 @@ mod tests {
             env: Vec::new(),
             policy_off: false,
         };
-        Terms { rules: 1, bots_change: BotsChange::Never, require_terms: false, bots: bots.iter().map(bot).collect() }
+        Terms {
+            rules: RULES,
+            bots_change: BotsChange::Never,
+            require_terms: false,
+            bots: bots.iter().map(bot).collect(),
+        }
     }
 
     #[test]

@@ -211,13 +211,14 @@ impl Message {
     /// An entry as its readers see it: members with `sync_messages`, and bots in `on_message`.
     pub fn of(composition: &Composition, entry: &Entry) -> Self {
         let envelope = &entry.envelope;
+        let (kind, body) = entry.message();
         Self {
             id: envelope.id,
             channel_id: envelope.channel_id,
             sender: envelope.sender.clone(),
             sender_label: composition.sender_label(&envelope.sender).map(str::to_owned),
-            kind: envelope.kind.clone(),
-            body: entry.body().cloned(),
+            kind,
+            body,
             ts: envelope.ts,
             to_slot: envelope.to_slot,
         }

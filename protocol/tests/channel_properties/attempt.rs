@@ -4,7 +4,7 @@
 //! that a sequence of attempts shrinks well. One in ten violates a rule that a correct relay always follows, such as the
 //! numbering of entries. The acting party is always random.
 
-use mcp_multiplayer_protocol::channel::{BotsChange, ChannelState, Draft, Hook, SlotKind, Terms};
+use mcp_multiplayer_protocol::channel::{BotsChange, ChannelState, Draft, Hook, RULES, SlotKind, Terms};
 use mcp_multiplayer_protocol::{
     Actor, Body, BotId, Entry, Hash, HookOutcome, Kind, Runtime, Salt, Sender, SkipReason, SlotId, SlotSpec,
     SystemEvent, TimerChange, Timestamp,
@@ -181,7 +181,14 @@ pub(super) fn opening(state: &ChannelState, options: Options) -> Entry {
 
 fn created(name: &str, slots: Vec<SlotSpec>, owner: u8, options: Options) -> SystemEvent {
     let Options { bots_change, require_terms } = options;
-    SystemEvent::ChannelCreated { name: name.to_owned(), slots, owner: player(owner), bots_change, require_terms }
+    SystemEvent::ChannelCreated {
+        rules: RULES,
+        name: name.to_owned(),
+        slots,
+        owner: player(owner),
+        bots_change,
+        require_terms,
+    }
 }
 
 pub(super) fn player(who: u8) -> Hash {
@@ -365,9 +372,11 @@ impl Attempt {
 fn ran(bot_id: BotId, trigger: u64, outcome: HookOutcome, timers: Vec<TimerChange>) -> SystemEvent {
     SystemEvent::BotRan {
         bot_id,
-        hook: Hook::OnMessage,
         trigger,
+        step: 0,
+        hook: Hook::OnMessage,
         outcome,
+        effects: 0,
         state_hash: None,
         drawn: vec![],
         timers,

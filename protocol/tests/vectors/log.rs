@@ -1,11 +1,11 @@
 //! The log from which the test vectors were written: one entry of every type, in an order that the
 //! rules of a channel allow. The expected results are not here but in the committed file.
 
-use mcp_multiplayer_protocol::channel::{BotsChange, ChannelState, Draft, Hook, SlotKind, Terms};
+use mcp_multiplayer_protocol::channel::{BotsChange, ChannelState, Draft, Hook, RULES, SlotKind, Terms};
 use mcp_multiplayer_protocol::{
     Actor, Author, Body, BotAnnouncement, BotId, ChannelId, Contribution, Entry, Hash, HookOutcome, KeystreamRange,
     Kind, NetworkExchange, Runtime, Salt, SandboxReport, Sender, SkipReason, SlotId, SlotSpec, SystemEvent,
-    TimerChange, Timestamp,
+    TimerChange, Timestamp, seed,
 };
 use serde_json::{Map, Value, json};
 
@@ -38,7 +38,7 @@ pub(super) fn entries_of_bots() -> Vec<(&'static str, Entry)> {
     });
     let (name, owner) = ("Dice".to_owned(), pseudonym("alice"));
     let (slots, bots_change, require_terms) = (slots.to_vec(), BotsChange::Never, true);
-    let created = SystemEvent::ChannelCreated { name, slots, owner, bots_change, require_terms };
+    let created = SystemEvent::ChannelCreated { rules: RULES, name, slots, owner, bots_change, require_terms };
     log.system("channel created", None, &created);
     let mut attached = attach("GuessBot", 0, 0, None, None);
     if let SystemEvent::BotAttach { preset, env, hooks, sandbox, sandbox_report, policy_off, .. } = &mut attached {
@@ -65,9 +65,11 @@ pub(super) fn entries_of_bots() -> Vec<(&'static str, Entry)> {
     log.system("keystream opened", Some(3), &opened);
     let ran = SystemEvent::BotRan {
         bot_id: referee(),
-        hook: Hook::OnJoin,
         trigger: 3,
+        step: 0,
+        hook: Hook::OnJoin,
         outcome: HookOutcome::Ok,
+        effects: 2,
         state_hash: Some(Hash::of(&[b"state"])),
         drawn: vec![
             KeystreamRange { epoch: 0, open: false, from: 0, to: 8 },
@@ -124,6 +126,7 @@ fn append_opening(log: &mut Log) {
         "channel created",
         None,
         &SystemEvent::ChannelCreated {
+            rules: RULES,
             name: "Guess Game \u{1f3b2} \u{201c}très\u{201d}".to_owned(),
             slots: vec![
                 slot(SlotKind::Bot, "referee"),
@@ -179,7 +182,7 @@ fn append_messages(log: &mut Log) {
     log.post("player's post with a label of its own", alice.clone(), "move.v2:open", None, None, unusual);
     let dm = json!({ "text": "!status" });
     log.post("player's DM to a bot", alice, "private", Some(SlotId::at(0)), None, dm);
-    let answer = json!({ "text": "You have 3 guesses left.", "type": "status" });
+    let answer = json!({ "kind": "status", "body": { "text": "You have 3 guesses left.", "left": 3 } });
     log.post("bot's DM", Sender::Bot(referee()), "private", Some(SlotId::at(1)), Some(11), answer);
     log.hook_ran("a hook was refused", Hook::OnPrivateMessage, 11, HookOutcome::Refused, None);
     let deleted = log.post(
@@ -288,7 +291,7 @@ fn attach(name: &str, number: u32, place: usize, slot_label: Option<&str>, by: O
         sandbox: "process".to_owned(),
         sandbox_report: None,
         policy_off: false,
-        seed_commitment: Hash::of(&[b"seed ", &number.to_be_bytes()]),
+        seed_commitment: seed::commitment(&[u8::try_from(number).expect("few bots"); 32]),
         by,
     }
 }
@@ -308,9 +311,11 @@ impl Log {
     ) {
         let event = SystemEvent::BotRan {
             bot_id: referee(),
-            hook,
             trigger,
+            step: 0,
+            hook,
             outcome,
+            effects: u32::from(outcome != HookOutcome::Ok),
             state_hash,
             drawn: vec![],
             timers: vec![],

@@ -50,7 +50,7 @@ impl News {
         let sender = &entry.envelope.sender;
         if self.wait_for == WaitFor::MyTurn
             && matches!(sender, Sender::Bot(_))
-            && let Some(fields) = entry.body().and_then(|body| body.parse::<TurnFields>().ok())
+            && let Some(fields) = entry.message().1.and_then(|body| body.parse::<TurnFields>().ok())
         {
             let has_ended = fields.type_.as_deref() == Some("game_end");
             self.turn = if has_ended { Some(vec![]) } else { fields.turn.or(self.turn.take()) };

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use mcp_multiplayer_bot_supervisor::find_preset;
-use mcp_multiplayer_protocol::channel::{BotsChange, SlotKind, Terms};
+use mcp_multiplayer_protocol::channel::{BotsChange, RULES, SlotKind, Terms};
 use mcp_multiplayer_protocol::operation::{BotSpec, ChannelCreated, CreateChannel, View};
 use mcp_multiplayer_protocol::{
     BotAnnouncement, ChannelId, Error, ErrorCode, Secret, SlotId, SlotSpec, SystemEvent, limits,
@@ -117,6 +117,7 @@ impl Caller {
     fn propose_channel(&self, proposal: &mut Proposal, plan: &ChannelPlan, outcome: &mut Outcome) -> Result<(), Error> {
         let owner = self.pseudonym(outcome.channel_id);
         let created = SystemEvent::ChannelCreated {
+            rules: RULES,
             name: plan.name.clone(),
             slots: plan.slots.clone(),
             owner,

@@ -95,7 +95,7 @@ async fn a_revealed_seed_matches_its_commitment() {
     } else {
         read_until(&mut fixture.bob, &at, "the second reveal", |message| message["body"]["epoch"] == 1).await
     };
-    let commitment = |seed: &[u8]| sha256(&[b"mcp-multiplayer/bot-seed/v1", seed].concat());
+    let commitment = |seed: &[u8]| sha256(&[b"mcp-multiplayer/bot-seed/v2\0", seed].concat());
     let seed = |reveal: &Value| {
         let text = reveal["body"]["seed"].as_str().unwrap().to_owned();
         (0..64).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect::<Vec<u8>>()
@@ -106,6 +106,6 @@ async fn a_revealed_seed_matches_its_commitment() {
     assert_eq!(of_type(&log, "bot:attach")[0]["body"]["seed_commitment"], commitment(&seed(first)));
     assert_eq!(first["body"]["next_commitment"], commitment(&seed(second)));
     // The seeds are a hash chain: the earlier one is the hash of the later one.
-    let chained = Sha256::digest([b"mcp-multiplayer/seed-chain/v1".as_slice(), &seed(second)].concat());
+    let chained = Sha256::digest([b"mcp-multiplayer/seed-chain/v2\0".as_slice(), &seed(second)].concat());
     assert_eq!(chained.as_slice(), seed(first));
 }

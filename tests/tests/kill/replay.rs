@@ -1,8 +1,10 @@
 use std::collections::BTreeMap;
 
-use mcp_multiplayer_protocol::channel::{ChannelState, Draft, Hook, plan};
+use mcp_multiplayer_protocol::channel::{Audit, ChannelState, Draft, Hook, plan};
 use mcp_multiplayer_protocol::operation::Message;
-use mcp_multiplayer_protocol::{BotId, Entry, HookOutcome, Salt, Sender, SkipReason, SystemEvent, limits};
+use mcp_multiplayer_protocol::{
+    BotId, DirectMessage, Entry, HookOutcome, Kind, Salt, Sender, SkipReason, SystemEvent, limits,
+};
 
 /// A call of a bot's hook: one that an entry triggers, or one that the log records.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,6 +17,7 @@ pub(crate) struct HookCall {
 #[derive(Debug)]
 pub(crate) struct Replay {
     pub(crate) state: ChannelState,
+    audit: Audit,
     /// Causes of the entries, by index.
     pub(crate) causes: Vec<Option<u64>>,
     /// Calls that the log's entries trigger, in order, for each bot.
@@ -30,6 +33,7 @@ impl Replay {
     pub(crate) fn of(log: &[Message]) -> Self {
         let mut replay = Self {
             state: ChannelState::empty(log[0].channel_id),
+            audit: Audit::new(ChannelState::empty(log[0].channel_id)),
             causes: causes(log),
             planned: BTreeMap::new(),
             ran: BTreeMap::new(),
@@ -37,6 +41,12 @@ impl Replay {
         for (message, cause) in log.iter().zip(replay.causes.clone()) {
             let (sender, kind) = (message.sender.clone(), message.kind.clone());
             let (to_slot, body) = (message.to_slot, message.body.clone().expect("nothing was deleted"));
+            let is_dm = to_slot.is_some() && matches!(sender, Sender::Bot(_));
+            let (kind, body) = if is_dm {
+                (Kind::PRIVATE, DirectMessage { kind, body }.to_body().expect("a shallow body"))
+            } else {
+                (kind, body)
+            };
             let draft = Draft { sender, kind, to_slot, cause, body };
             let entry = draft.seal(&replay.state, message.ts, Salt([0; 32]));
             assert_eq!(
@@ -44,9 +54,10 @@ impl Replay {
                 (message.id, message.ts),
                 "ids and times continue the log: {message:?}"
             );
-            if let Err(error) = replay.state.append(&entry) {
-                panic!("{message:?} is not allowed here: {error}");
+            if let Err(violation) = replay.audit.append(&entry) {
+                panic!("{message:?} is not allowed here: {violation}");
             }
+            replay.state = replay.audit.state().clone();
             replay.record_hooks(log, &entry);
         }
         replay

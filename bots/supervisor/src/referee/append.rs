@@ -27,7 +27,7 @@ impl Verdict {
                     step.push_salted(Draft { sender, kind, to_slot: *to_slot, cause, body }, content.salt)?;
                 }
                 HookOutput::Event(event) => {
-                    step.push_event(&event.with_undelivered(&lost), cause)?;
+                    step.push_event(&event.without_effects(&lost), cause)?;
                 }
             }
         }
@@ -53,7 +53,7 @@ impl Verdict {
         let (lost, kept): (Vec<_>, Vec<_>) = (0..).zip(self.outputs).partition(is_lost);
         let lost: Vec<u32> = lost.into_iter().map(|(number, _)| number).collect();
         let kept = kept.into_iter().map(|(_, output)| match output {
-            HookOutput::Event(event) => HookOutput::Event(Box::new(event.with_undelivered(&lost))),
+            HookOutput::Event(event) => HookOutput::Event(Box::new(event.without_effects(&lost))),
             post @ HookOutput::Post { .. } => post,
         });
         self.outputs = kept.collect();

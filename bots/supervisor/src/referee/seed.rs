@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use data_encoding::HEXLOWER;
 use hkdf::Hkdf;
-use mcp_multiplayer_protocol::{BotId, Contribution, Hash, Salt, Secret, SystemEvent};
+use mcp_multiplayer_protocol::{BotId, Contribution, Hash, Salt, Secret, SystemEvent, seed};
 use sha2::Sha256;
 
 /// Number of seeds of a bot. It can reveal all but the last.
@@ -13,9 +13,7 @@ pub const EPOCHS: u32 = 1024;
 
 /// A bot's seeds, one for each epoch. A relay has all of them; a replay has those up to the last one that was revealed.
 ///
-/// They are a hash chain, `seed[n] = SHA-256("mcp-multiplayer/seed-chain/v1" ‖ seed[n + 1])`. A commitment to the first
-/// seed therefore fixes all of them when the bot is attached, so that no later seed can be chosen to anybody's
-/// advantage. Revealing a seed discloses only earlier ones, which have been revealed already.
+/// They are the chain of [`mcp_multiplayer_protocol::seed`].
 #[derive(Clone)]
 pub struct Seeds {
     last: u32,
@@ -46,7 +44,7 @@ impl Seeds {
     /// The seeds up to epoch `last`, from the seed of that epoch in hexadecimal and the commitment to the following
     /// one.
     pub fn revealed(last: u32, seed: &str, next_commitment: Option<Hash>) -> Option<Self> {
-        let seed = HEXLOWER.decode(seed.as_bytes()).ok()?.try_into().ok()?;
+        let seed = seed::parse(seed)?;
         (last < EPOCHS).then(|| Self::up_to(last, seed, next_commitment))
     }
 
@@ -84,7 +82,7 @@ impl Seeds {
     /// The commitment to a seed, which is published while the seed is secret; `None` if it is not known.
     pub fn commitment(&self, epoch: u32) -> Option<Hash> {
         match self.seed(epoch) {
-            Some(seed) => Some(Hash::of(&[b"mcp-multiplayer/bot-seed/v1", &seed])),
+            Some(seed) => Some(seed::commitment(&seed)),
             None => self.next_commitment.filter(|_| epoch == self.last + 1),
         }
     }
@@ -123,7 +121,7 @@ impl Seeds {
 
 /// The seed that is `steps` epochs earlier than `seed`.
 fn earlier_seed(seed: [u8; 32], steps: u32) -> [u8; 32] {
-    (0..steps).fold(seed, |seed, _| *Hash::of(&[b"mcp-multiplayer/seed-chain/v1", &seed]).as_bytes())
+    (0..steps).fold(seed, |seed, _| seed::previous(&seed))
 }
 
 #[cfg(test)]

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use mcp_multiplayer_protocol::channel::{Bot, HookCall, Slot as ChannelSlot};
 use mcp_multiplayer_protocol::operation::Message;
 use mcp_multiplayer_protocol::{
-    Body, Content, Entry, Hash, HookOutcome, KeystreamRange, Kind, NetworkExchange, Salt, Secret, Sender, SkipReason,
-    SlotId, SystemEvent, TimerChange, canonical_text, limits,
+    Body, Content, DirectMessage, Entry, Hash, HookOutcome, KeystreamRange, Kind, NetworkExchange, Salt, Secret,
+    Sender, SkipReason, SlotId, SystemEvent, TimerChange, canonical_text, limits,
 };
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
@@ -166,7 +166,8 @@ impl Turn<'_> {
                 let outcome = match kind {
                     FailureKind::Timeout => HookOutcome::Timeout,
                     FailureKind::Refused => HookOutcome::Refused,
-                    FailureKind::Error | FailureKind::Memory | FailureKind::Died => HookOutcome::Error,
+                    FailureKind::Error | FailureKind::Memory => HookOutcome::Error,
+                    FailureKind::Died => HookOutcome::Died,
                 };
                 return self.failed(outcome, &reason, line, record);
             }
@@ -175,7 +176,7 @@ impl Turn<'_> {
             Ok((mut outputs, memory, mut summary)) => {
                 summary.state_hash = self.state_hash(&memory);
                 let timer_names = std::mem::take(&mut summary.timer_names);
-                outputs.push(self.bot_ran(HookOutcome::Ok, summary, record.as_ref()));
+                outputs.push(self.bot_ran(HookOutcome::Ok, outputs.len(), summary, record.as_ref()));
                 Verdict { outcome: HookOutcome::Ok, outputs, memory: Some(memory), timer_names, record }
             }
             Err(reason) => self.failed(HookOutcome::Refused, &reason, None, record),
@@ -189,7 +190,7 @@ impl Turn<'_> {
 
     fn failed(&self, outcome: HookOutcome, reason: &str, line: Option<u32>, record: Option<EgressRecord>) -> Verdict {
         let error = HookOutput::Event(Box::new(self.bot_error(reason, line)));
-        let outputs = vec![error, self.bot_ran(outcome, HookSummary::default(), record.as_ref())];
+        let outputs = vec![error, self.bot_ran(outcome, 1, HookSummary::default(), record.as_ref())];
         Verdict { outcome, outputs, memory: self.memory_without_effects(), timer_names: BTreeMap::new(), record }
     }
 
@@ -208,12 +209,20 @@ impl Turn<'_> {
         }
     }
 
-    fn bot_ran(&self, outcome: HookOutcome, summary: HookSummary, record: Option<&EgressRecord>) -> HookOutput {
+    fn bot_ran(
+        &self,
+        outcome: HookOutcome,
+        effects: usize,
+        summary: HookSummary,
+        record: Option<&EgressRecord>,
+    ) -> HookOutput {
         HookOutput::Event(Box::new(SystemEvent::BotRan {
             bot_id: self.bot.bot_id.clone(),
-            hook: self.call.hook(),
             trigger: self.trigger.id(),
+            step: self.step,
+            hook: self.call.hook(),
             outcome,
+            effects: u32::try_from(effects).expect("a hook has few effects"),
             state_hash: summary.state_hash,
             drawn: summary.drawn,
             timers: summary.timers,
@@ -334,6 +343,11 @@ impl Turn<'_> {
         if body.as_str().len() > self.body_limit {
             return Err(format!("a post is {} bytes; at most {}", body.as_str().len(), self.body_limit));
         }
+        if to_slot.is_none() {
+            return Ok(HookOutput::Post { to_slot, kind, content: Content { salt: self.salt(index), body } });
+        }
+        let dm = DirectMessage { kind, body }.to_body().map_err(|_| "a DM is nested too deeply".to_owned())?;
+        let (kind, body) = (Kind::PRIVATE, dm);
         Ok(HookOutput::Post { to_slot, kind, content: Content { salt: self.salt(index), body } })
     }
 
@@ -343,16 +357,16 @@ impl Turn<'_> {
     }
 
     /// Hash of the bot's memory, salted so that a small state cannot be found by trying.
-    fn state_hash(&self, memory: &Memory) -> Option<Hash> {
+    pub(crate) fn state_hash(&self, memory: &Memory) -> Option<Hash> {
         let text = canonical_text("state", &memory.hash_input()).ok()?;
         let Salt(salt) = self.salt(STATE_SALT);
-        Some(Hash::of(&[b"mcp-multiplayer/state/v1", &salt, text.as_bytes()]))
+        Some(Hash::of(&[b"mcp-multiplayer/state/v2\0", &salt, text.as_bytes()]))
     }
 
     /// Salted hash of the record of a hook's network exchanges.
     pub fn record_hash(&self, record: &str) -> Hash {
         let Salt(salt) = self.salt(RECORD_SALT);
-        Hash::of(&[b"mcp-multiplayer/record/v1", &salt, record.as_bytes()])
+        Hash::of(&[b"mcp-multiplayer/record/v2\0", &salt, record.as_bytes()])
     }
 }
 

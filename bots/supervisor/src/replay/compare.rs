@@ -1,8 +1,8 @@
 //! Compares a replayed hook with the log, and finds reasons why a difference may prove nothing.
 
+use mcp_multiplayer_protocol::channel::Bot;
 use mcp_multiplayer_protocol::{Entry, HookOutcome, Sender};
 
-use super::export::ExportedBot;
 use super::log::logged_outcome;
 use crate::referee::{HookOutput, Verdict};
 use crate::report::Outcome;
@@ -14,7 +14,7 @@ pub(super) struct Mismatch {
 }
 
 /// Compares the effects of a replayed hook with the logged ones.
-pub(super) fn compare(verdict: &Verdict, logged: &[&Entry]) -> Result<(), Mismatch> {
+pub(super) fn compare(verdict: &Verdict, logged: &[Entry]) -> Result<(), Mismatch> {
     let same = verdict.outputs.len() == logged.len()
         && verdict.outputs.iter().zip(logged).all(|(output, entry)| match output {
             HookOutput::Post { to_slot, kind, content } => {
@@ -31,7 +31,7 @@ pub(super) fn compare(verdict: &Verdict, logged: &[&Entry]) -> Result<(), Mismat
     if same {
         return Ok(());
     }
-    let in_log: Vec<String> = logged.iter().map(|entry| entry_line(entry)).collect();
+    let in_log: Vec<String> = logged.iter().map(entry_line).collect();
     let in_replay: Vec<String> = verdict.outputs.iter().map(output_line).collect();
     let only =
         |ours: &[String], theirs: &[String]| ours.iter().filter(|line| !theirs.contains(line)).cloned().collect();
@@ -71,20 +71,23 @@ pub(super) fn failed_for_unknown_seed(outcome: &Outcome) -> bool {
 /// A reason why the replay of this hook cannot be expected to be the same, if there is one.
 pub(super) fn inconclusive(
     verdict: &Verdict,
-    logged: &[&Entry],
-    bot: &ExportedBot,
+    logged: &[Entry],
+    bot: &Bot,
     sealed: bool,
     unknown_seed: bool,
 ) -> Option<String> {
-    let timed_out = |outcome| outcome == HookOutcome::Timeout;
+    let logged = logged_outcome(logged);
+    let either = |outcome| verdict.outcome == outcome || logged == Some(outcome);
     let reason = if sealed {
         "the hook's network traffic contained a sealed secret, so it was not recorded"
     } else if unknown_seed {
         "the hook drew from a seed that is not in this file"
-    } else if bot.has_env {
+    } else if !bot.env.is_empty() {
         "the bot has sealed secrets (ctx.env), which are not in this file"
-    } else if timed_out(verdict.outcome) || logged_outcome(logged).is_some_and(timed_out) {
-        "the hook ran into its time limit, and how far it gets until then depends on the machine"
+    } else if either(HookOutcome::Timeout) {
+        "the hook ran into its time limit, here or on the relay, and how far it gets until then depends on the machine"
+    } else if either(HookOutcome::Died) {
+        "the bot's process ended, here or on the relay, as it does when the machine runs out of memory"
     } else {
         return None;
     };

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use crate::record::EgressExchange;
 
 /// The value of [`Export::format`].
-pub const FORMAT: &str = "mcp-multiplayer/export/v1";
+pub const FORMAT: &str = "mcp-multiplayer/export/v2";
 
 /// A channel's log, its bots, and their recorded network traffic.
 ///
@@ -37,15 +37,10 @@ pub struct Export {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ExportedBot {
-    /// Its name.
-    pub name: String,
     /// Its source text.
     pub source: String,
     /// Its parameters.
     pub params: Map<String, Value>,
-    /// `true` if it has sealed secrets.
-    #[serde(default)]
-    pub has_env: bool,
     /// The latest seed that the exporter may show; all earlier ones follow from it.
     #[serde(default)]
     pub seed: Option<ExportedSeed>,

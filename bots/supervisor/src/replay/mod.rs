@@ -7,7 +7,6 @@ mod log;
 mod recorded_egress;
 mod replayer;
 mod report;
-mod skip;
 
 pub use error::ReplayError;
 pub use export::{Export, ExportedBot, ExportedExchange, ExportedSeed, FORMAT};

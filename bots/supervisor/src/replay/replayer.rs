@@ -3,31 +3,28 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use mcp_multiplayer_protocol::channel::{Bot, ChannelState, Composition, plan};
-use mcp_multiplayer_protocol::{Entry, Hash, HookOutcome, Runtime, SystemEvent, canonical_text, limits};
+use mcp_multiplayer_protocol::channel::{Audit, AuditedCall, Bot, ChannelState, Composition, Hook, Violation};
+use mcp_multiplayer_protocol::{
+    BotId, Entry, Hash, HookOutcome, Runtime, SkipReason, SystemEvent, canonical_text, limits,
+};
 use serde_json::Value;
 
 use super::compare::{Mismatch, compare, failed_for_unknown_seed, inconclusive};
 use super::error::ReplayError;
 use super::export::{Export, ExportedBot};
-use super::log::{
-    cascade_depth, draws_unknown_seed, event, find_result, has_later_result, index, logged_effects, logged_outcome,
-    recorded_exchange, seeds, undelivered,
-};
+use super::log::{Traffic, draws_unknown_seed, event, index, logged_outcome, recorded_exchange, seeds, undelivered};
 use super::recorded_egress::RecordedEgress;
-use super::report::{BotReplay, Difference, Replayed};
-use super::skip::judge_skip;
+use super::report::{BotReplay, Difference, Replayed, list};
 use crate::config::SupervisorConfig;
 use crate::error::{InspectError, Unavailable};
 use crate::program::{BotKey, Owner, Program};
-use crate::referee::{Memory, Turn, Verdict};
+use crate::referee::{Memory, Seeds, Turn};
 use crate::sandbox::RuntimeInfo;
 use crate::supervisor::Supervisor;
 
 /// A bot that is being replayed.
 struct ReplayedBot<'a> {
     export: &'a Export,
-    exported: &'a ExportedBot,
     program: Arc<Program>,
     key: BotKey,
 }
@@ -59,68 +56,79 @@ impl Replayer {
     }
 
     /// Replays every bot of a channel.
+    ///
+    /// The log is audited first, so that every entry by or about a bot belongs to one of the calls that are replayed.
     pub async fn replay(mut self, export: &Export) -> Result<Replayed, ReplayError> {
         // Posts are held to the limit of the relay that ran the bots.
         self.body_limit = export.body_bytes;
-        let compositions = verified_compositions(export)?;
+        let log = AuditedLog::read(export)?;
         let mut replayed = Replayed::default();
         for entry in &export.entries {
-            if let Some(SystemEvent::BotAttach { bot_id, params_hash, runtime, policy_off, .. }) = event(entry) {
+            if let Some(SystemEvent::BotAttach { bot_id, params_hash, runtime, policy_off, seed_commitment, .. }) =
+                event(entry)
+            {
                 let exported = export.bots.get(&bot_id);
                 let exported = exported
                     .ok_or_else(|| ReplayError::Mismatch(format!("the export lacks the source of {bot_id}")))?;
-                let attached = &compositions[index(entry.id())];
-                let bot = attached.bot(&bot_id).expect("attached by this entry");
+                let bot = log.compositions[index(entry.id())].bot(&bot_id).expect("attached by this entry");
                 check_hashes(bot, exported, params_hash)?;
-                let result = self.replay_bot(export, &compositions, bot, exported, &runtime, !policy_off).await?;
+                let mut result = BotReplay { pending: log.pending(&bot_id), ..BotReplay::default() };
+                let seeds = seeds(export, bot, exported, seed_commitment)?;
+                self.replay_bot(export, &log, bot, exported, (&runtime, !policy_off), seeds, &mut result).await?;
                 replayed.bots.insert(bot_id, result);
             }
         }
         Ok(replayed)
     }
 
+    #[expect(clippy::too_many_arguments, reason = "what the log and the file say about one bot")]
     async fn replay_bot(
         &self,
         export: &Export,
-        compositions: &[Arc<Composition>],
+        log: &AuditedLog,
         bot: &Bot,
         exported: &ExportedBot,
-        runtime: &Runtime,
-        policy: bool,
-    ) -> Result<BotReplay, ReplayError> {
-        let mut result = BotReplay::default();
+        (runtime, policy): (&Runtime, bool),
+        seeds: Option<Seeds>,
+        result: &mut BotReplay,
+    ) -> Result<(), ReplayError> {
         let program = Arc::new(Program {
-            name: exported.name.clone(),
+            name: bot.name.clone(),
             source: exported.source.as_str().into(),
             params: Value::Object(exported.params.clone()),
             policy,
         });
-        let here = match self.supervisor.inspect(&Owner::default(), &program).await {
-            Ok(inspected) => inspected.runtime,
+        let inspected = match self.supervisor.inspect(&Owner::default(), &program).await {
+            Ok(inspected) => inspected,
             Err(InspectError::Unavailable(error)) => return Err(error.into()),
             Err(InspectError::Rejected { message, .. }) => {
                 result.add_unchecked(bot.attached, format!("its source is rejected here: {message}"));
-                return Ok(result);
+                return Ok(());
             }
         };
+        let here = inspected.runtime;
         if let Some(reason) = runtime_difference(runtime, &here) {
             result.add_unchecked(bot.attached, reason);
-            return Ok(result);
+            return Ok(());
         }
-        let Some(seeds) = seeds(export, bot, exported) else {
+        if inspected.hooks != bot.hooks {
+            let names = |hooks: &[Hook]| vec![hooks.iter().map(|hook| hook.name()).collect::<Vec<_>>().join(" ")];
+            let (log, replay) = (names(&bot.hooks), names(&inspected.hooks));
+            result.differences.push(Difference { trigger: bot.attached, hook: "hooks of the bot", log, replay });
+            return Ok(());
+        }
+        let Some(seeds) = seeds else {
             result.add_unchecked(bot.attached, "the bot's seed was not revealed".to_owned());
-            return Ok(result);
+            return Ok(());
         };
         let key = BotKey::new(&export.channel_id.to_string(), bot.bot_id.as_str());
-        let replayed = ReplayedBot { export, exported, program, key };
+        let replayed = ReplayedBot { export, program, key };
         // A relay makes a bot's memory once the manifest, the entry after the attach, is in the log too.
-        let mut memory =
-            Memory::new(Arc::clone(&compositions[index(bot.attached + 1).min(compositions.len() - 1)]), bot.attached);
-        let mut last_ran = bot.attached;
+        let first = index(bot.attached + 1).min(log.compositions.len() - 1);
+        let mut memory = Memory::new(Arc::clone(&log.compositions[first]), bot.attached);
+        let mut calls = log.calls_of(&bot.bot_id).peekable();
         for entry in &export.entries[index(bot.attached)..] {
-            if let Some(SystemEvent::BotDetach { bot_id, .. }) = event(entry)
-                && bot_id == bot.bot_id
-            {
+            if calls.peek().is_none() {
                 break;
             }
             memory.apply(bot, entry);
@@ -129,73 +137,55 @@ impl Replayer {
                 && let Some(reason) = runtime_difference(&runtime, &here)
             {
                 result.add_unchecked(entry.id(), reason);
-                return Ok(result);
+                return Ok(());
             }
-            // After the request to close the channel, posts start no hooks.
-            let request = compositions[index(entry.id())].close_requested;
-            let after_request = request.is_some_and(|request| entry.id() > request);
-            let calls = if after_request { vec![] } else { plan(&compositions[index(entry.id())], bot, entry) };
-            for (step, call) in (0..).zip(calls) {
-                let Some((ran, outcome)) = find_result(export, &bot.bot_id, entry.id(), last_ran) else {
-                    // The log may end before all hooks have run, but hooks run in order, and a close waits for them.
-                    if has_later_result(export, &bot.bot_id, last_ran) {
-                        let (log, replay) = (vec![], vec!["a result of the hook, which is missing".to_owned()]);
-                        let (trigger, hook) = (entry.id(), call.hook().name());
-                        result.differences.push(Difference { trigger, hook, log, replay });
-                    }
-                    return Ok(result);
-                };
-                let logged = logged_effects(export, &bot.bot_id, entry.id(), last_ran, ran);
-                last_ran = ran;
+            while let Some(call) = calls.next_if(|call| call.due.trigger == entry.id()) {
                 let turn = Turn {
                     bot,
-                    call,
+                    call: call.due.call,
                     trigger: entry,
-                    step,
+                    step: call.due.step,
                     memory: &memory,
                     seeds: &seeds,
                     body_limit: self.body_limit,
                 };
-                let depth = cascade_depth(export, entry);
-                let before_result = &compositions[index(ran - 1)];
-                let closing = before_result.close_requested.is_some();
-                match judge_skip(&turn, depth, (&outcome, &logged), closing) {
-                    Ok(None) => {}
-                    Ok(Some(skipped)) => {
-                        memory = skipped.memory.unwrap_or(memory);
-                        result.skipped += 1;
-                        continue;
+                let logged = &export.entries[index(call.first)..=index(call.result)];
+                if let Some(SystemEvent::BotSkipped { reason, .. }) = logged.last().and_then(event) {
+                    memory = turn.skipped(reason).memory.unwrap_or(memory);
+                    result.skipped += 1;
+                    if !matches!(reason, SkipReason::Depth | SkipReason::Stale) {
+                        let hook = call.due.call.hook().name();
+                        let reason = format!("{hook} did not run, for a reason that only the relay knows");
+                        result.add_unchecked(entry.id(), reason);
                     }
-                    Err(difference) => {
-                        result.differences.push(difference);
-                        return Ok(result);
-                    }
+                    continue;
                 }
-                match self.replay_hook(&replayed, &turn, &logged, before_result, &mut result).await? {
-                    Some(Verdict { memory: Some(after), .. }) => memory = after,
-                    Some(_) => {}
-                    None => return Ok(result),
+                let before_result = &log.compositions[index(call.result - 1)];
+                match self.replay_hook(&replayed, &turn, logged, before_result, result).await? {
+                    After::Changed(after) => memory = *after,
+                    After::Unchanged => {}
+                    After::Unknown => return Ok(()),
                 }
             }
         }
         self.supervisor.retire(&replayed.key).await;
-        Ok(result)
+        Ok(())
     }
 
-    /// Replays a hook; `None` when the memory that it leaves behind is not known, so that the replay of the bot ends.
+    /// Replays a hook, and says what it leaves in the bot's memory.
     async fn replay_hook(
         &self,
         replayed: &ReplayedBot<'_>,
         turn: &Turn<'_>,
-        logged: &[&Entry],
+        logged: &[Entry],
         before_result: &Composition,
         result: &mut BotReplay,
-    ) -> Result<Option<Verdict>, ReplayError> {
+    ) -> Result<After, ReplayError> {
         let trigger = turn.trigger.id();
+        if turn.trigger.content.is_none() {
+            return Ok(after_unreadable(turn, logged, result));
+        }
         let request = match turn.request(BTreeMap::new()) {
-            _ if turn.trigger.content.is_none() => {
-                Err("this file leaves out the body of the entry that started the hook")
-            }
             Some(request) if !draws_unknown_seed(logged, turn.seeds) => Ok(request),
             _ => Err("the seed that the hook drew from was not revealed"),
         };
@@ -203,10 +193,17 @@ impl Replayer {
             Ok(request) => request,
             Err(reason) => {
                 result.add_unchecked(trigger, reason.to_owned());
-                return Ok(None);
+                return Ok(After::Unknown);
             }
         };
-        let exchange = recorded_exchange(replayed.export, &turn.bot.bot_id, trigger, turn.step);
+        let exchange = match recorded_exchange(replayed.export, turn, logged) {
+            Traffic::Known(exchange) => Some(exchange),
+            Traffic::Sealed => None,
+            Traffic::Missing => {
+                result.add_unchecked(trigger, "this file leaves out the hook's network traffic".to_owned());
+                return Ok(After::Unknown);
+            }
+        };
         self.egress.prepare(exchange.unwrap_or_default());
         if (self.restart_before)(trigger) {
             self.supervisor.retire(&replayed.key).await;
@@ -216,32 +213,88 @@ impl Replayer {
         let verdict = turn.judge(report).without_undelivered(turn, &undelivered(logged), before_result);
         let Err(Mismatch { log, replay }) = compare(&verdict, logged) else {
             result.identical += 1;
-            return Ok(Some(verdict));
+            return Ok(verdict.memory.map_or(After::Unchanged, |memory| After::Changed(Box::new(memory))));
         };
-        match inconclusive(&verdict, logged, replayed.exported, exchange.is_none(), unknown_seed) {
+        match inconclusive(&verdict, logged, turn.bot, exchange.is_none(), unknown_seed) {
             Some(reason) => result.add_unchecked(trigger, reason),
+            None if !result.assumed.is_empty() => {
+                let reason =
+                    format!("the hooks of entries {} may have changed what the bot remembers", list(&result.assumed));
+                result.add_unchecked(trigger, reason);
+            }
             None => result.differences.push(Difference { trigger, hook: turn.call.hook().name(), log, replay }),
         }
         // If the log says that the hook failed, the bot's memory was not changed by it, and the replay can go on.
         let failed = logged_outcome(logged).is_some_and(|outcome| outcome != HookOutcome::Ok);
-        Ok(failed.then_some(Verdict { memory: None, ..verdict }))
+        Ok(if failed { After::Unchanged } else { After::Unknown })
     }
 }
 
-/// Checks every entry against the rules, and returns the composition after each.
-fn verified_compositions(export: &Export) -> Result<Vec<Arc<Composition>>, ReplayError> {
-    let mut state = ChannelState::empty(export.channel_id);
-    let mut compositions = Vec::with_capacity(export.entries.len());
-    for entry in &export.entries {
-        if entry.content.as_ref().is_some_and(|content| content.hash() != entry.envelope.body_hash) {
-            let reason = "its body does not match the hash in the log".to_owned();
-            return Err(ReplayError::Broken { entry: entry.id(), reason });
-        }
-        let id = state.size() + 1;
-        state.append(entry).map_err(|error| ReplayError::Broken { entry: id, reason: error.message.into_owned() })?;
-        compositions.push(Arc::clone(&state.composition));
+/// What a hook leaves in the bot's memory.
+enum After {
+    Unchanged,
+    Changed(Box<Memory>),
+    /// It cannot be known, so that the replay of the bot ends.
+    Unknown,
+}
+
+/// Judges a hook whose trigger is private, and not in the file. It can be passed over if it changed nothing: the hash of what
+/// the bot remembers shows that or, without one, it is assumed of a hook that did nothing else either.
+fn after_unreadable(turn: &Turn<'_>, logged: &[Entry], result: &mut BotReplay) -> After {
+    let trigger = turn.trigger.id();
+    let ran = logged.last().and_then(event);
+    let Some(SystemEvent::BotRan { outcome, effects, state_hash, drawn, timers, exchanged, .. }) = ran else {
+        return After::Unknown;
+    };
+    let did_nothing = outcome != HookOutcome::Ok || effects == 0 && drawn.is_empty() && timers.is_empty();
+    if !did_nothing || exchanged.is_some() {
+        result.add_unchecked(trigger, "this file leaves out the body of the entry that started the hook".to_owned());
+        return After::Unknown;
     }
-    Ok(compositions)
+    if outcome == HookOutcome::Ok && state_hash.is_some() && state_hash != turn.state_hash(turn.memory) {
+        let reason =
+            "this file leaves out the body of the entry that started the hook, which changed what the bot remembers";
+        result.add_unchecked(trigger, reason.to_owned());
+        return After::Unknown;
+    }
+    if outcome != HookOutcome::Ok || state_hash.is_none() {
+        result.assumed.push(trigger);
+    }
+    After::Unchanged
+}
+
+/// A log that breaks no rule, with the calls of hooks in it.
+struct AuditedLog {
+    /// The composition after each entry.
+    compositions: Vec<Arc<Composition>>,
+    calls: Vec<AuditedCall>,
+    /// For each bot, the number of hooks that were due when the log ended.
+    pending: BTreeMap<BotId, u64>,
+}
+
+impl AuditedLog {
+    fn read(export: &Export) -> Result<Self, ReplayError> {
+        let mut audit = Audit::new(ChannelState::empty(export.channel_id));
+        let (mut compositions, mut calls) = (Vec::with_capacity(export.entries.len()), Vec::new());
+        for entry in &export.entries {
+            let completed = audit.append(entry);
+            calls.extend(completed.map_err(|Violation { entry, reason }| ReplayError::Broken { entry, reason })?);
+            compositions.push(Arc::clone(&audit.state().composition));
+        }
+        let mut pending = BTreeMap::new();
+        for (bot_id, _) in audit.pending() {
+            *pending.entry(bot_id.clone()).or_default() += 1;
+        }
+        Ok(Self { compositions, calls, pending })
+    }
+
+    fn calls_of<'a>(&'a self, bot_id: &'a BotId) -> impl Iterator<Item = &'a AuditedCall> {
+        self.calls.iter().filter(move |call| call.bot_id == *bot_id)
+    }
+
+    fn pending(&self, bot_id: &BotId) -> u64 {
+        self.pending.get(bot_id).copied().unwrap_or_default()
+    }
 }
 
 /// Checks that a bot's source and parameters are those whose hashes are in the log.

@@ -18,8 +18,13 @@ pub struct Replayed {
 pub struct BotReplay {
     /// Number of hooks that reproduced the log exactly.
     pub identical: u64,
-    /// Number of hooks that did not run, according to the log. That some of them could not run is the relay's word.
+    /// Number of hooks that did not run, according to the log.
     pub skipped: u64,
+    /// Number of hooks that were due when the log ended.
+    pub pending: u64,
+    /// Private entries whose hooks had no visible effect. As their text is not in the file, it is assumed that they changed
+    /// nothing.
+    pub assumed: Vec<u64>,
     /// Hooks that did not reproduce the log.
     pub differences: Vec<Difference>,
     /// Hooks that could not be checked.
@@ -57,15 +62,15 @@ impl Replayed {
         self.bots.values().any(|bot| !bot.differences.is_empty())
     }
 
-    /// Returns whether every hook was replayed and reproduced the log exactly.
+    /// Returns whether every hook that ran was replayed and reproduced the log exactly. Nothing is complete if no hook ran.
     pub fn is_complete(&self) -> bool {
-        self.bots.values().all(BotReplay::is_complete)
+        self.bots.values().all(BotReplay::is_complete) && self.bots.values().any(|bot| bot.identical > 0)
     }
 }
 
 impl BotReplay {
     fn is_complete(&self) -> bool {
-        self.differences.is_empty() && self.unknown.is_empty()
+        self.differences.is_empty() && self.unknown.is_empty() && self.assumed.is_empty() && self.pending == 0
     }
 
     pub(super) fn add_unchecked(&mut self, trigger: u64, reason: String) {
@@ -86,6 +91,18 @@ impl fmt::Display for Replayed {
             if bot.skipped > 0 {
                 writeln!(f, "  {} did not run, according to the log", bot.skipped)?;
             }
+            if !bot.assumed.is_empty() {
+                writeln!(
+                    f,
+                    "  assuming that the hooks of these private entries, which are not in this file, changed nothing: {}",
+                    list(&bot.assumed)
+                )?;
+            }
+            match bot.pending {
+                0 => {}
+                1 => writeln!(f, "  1 hook had not run yet when the log ended")?,
+                hooks => writeln!(f, "  {hooks} hooks had not run yet when the log ended")?,
+            }
             for Difference { trigger, hook, log, replay } in &bot.differences {
                 writeln!(f, "  DIFFERENT: {hook}, started by entry {trigger}")?;
                 log.iter().try_for_each(|line| writeln!(f, "    only in the log     {}", printable(line)))?;
@@ -96,8 +113,13 @@ impl fmt::Display for Replayed {
             }
         }
         if self.bots.is_empty() {
-            writeln!(f, "the channel never had a bot")?;
+            writeln!(f, "the channel never had a bot: nothing was checked")?;
         }
         Ok(())
     }
+}
+
+/// Numbers, with commas between them.
+pub(super) fn list(numbers: &[u64]) -> String {
+    numbers.iter().map(u64::to_string).collect::<Vec<_>>().join(", ")
 }

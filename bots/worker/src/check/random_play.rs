@@ -197,7 +197,7 @@ impl Game {
         let first = usize::try_from(ran.first).expect("an entry in memory") - 1;
         let hidden = hidden(&self.session.memory().to_text());
         for entry in &self.session.channel.entries()[first..] {
-            let (Sender::Bot(_), Some(body)) = (&entry.envelope.sender, entry.body()) else { continue };
+            let (Sender::Bot(_), Some(body)) = (&entry.envelope.sender, entry.message().1) else { continue };
             let fields: Map<String, Value> = body.parse().unwrap_or_default();
             if let Some(to_slot) = entry.envelope.to_slot {
                 if let Some(actions) = fields.get("actions") {

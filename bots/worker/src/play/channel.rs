@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use mcp_multiplayer_protocol::channel::{
-    BotsChange, ChannelState, Composition, Draft, Holder, Salts, SlotKind, Step, Timer,
+    BotsChange, ChannelState, Composition, Draft, Holder, RULES, Salts, SlotKind, Step, Timer,
 };
 use mcp_multiplayer_protocol::{
     Actor, Body, BotId, ChannelId, Entry, Error, Hash, Kind, Salt, Sender, SlotId, SlotSpec, SystemEvent, Timestamp,
@@ -53,7 +53,14 @@ impl Channel {
         let owner = Hash::of(&[b"owner", seed.as_bytes()]);
         let name = "play".to_owned();
         let (bots_change, require_terms) = (BotsChange::Never, false);
-        channel.append_event(&SystemEvent::ChannelCreated { name, slots, owner, bots_change, require_terms })?;
+        channel.append_event(&SystemEvent::ChannelCreated {
+            rules: RULES,
+            name,
+            slots,
+            owner,
+            bots_change,
+            require_terms,
+        })?;
         Ok(channel)
     }
 

@@ -303,7 +303,7 @@ impl Game {
             let posts = self.session.channel.entries()[first..]
                 .iter()
                 .filter(|entry| matches!(entry.envelope.sender, Sender::Bot(_)));
-            self.replies.extend(posts.filter_map(|post| Some((post.envelope.to_slot, post.body()?.clone()))));
+            self.replies.extend(posts.filter_map(|post| Some((post.envelope.to_slot, post.message().1?))));
             self.screen.hook(&ran, &self.session, &self.file, &self.source)?;
             hooks += 1;
         }

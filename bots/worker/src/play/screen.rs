@@ -109,11 +109,12 @@ impl Screen {
 
     /// Shows an entry that a hook appended; returns whether there was something to show.
     fn effect(&mut self, entry: &Entry, ran: &HookRun, session: &Session) -> io::Result<bool> {
-        let body: Map<String, Value> = entry.body().and_then(|body| body.parse().ok()).unwrap_or_default();
+        let (kind, body) = entry.message();
+        let body: Map<String, Value> = body.and_then(|body| body.parse().ok()).unwrap_or_default();
         if entry.envelope.sender != Sender::System {
             let addressee =
                 entry.envelope.to_slot.map(|slot_id| format!("to {} only: ", session.channel.label(slot_id)));
-            self.post(&format!("[{}] {}", entry.envelope.kind, addressee.unwrap_or_default()), body)?;
+            self.post(&format!("[{kind}] {}", addressee.unwrap_or_default()), body)?;
             return Ok(true);
         }
         match serde_json::from_value(Value::Object(body)) {
@@ -176,15 +177,15 @@ impl Screen {
             let envelope = &entry.envelope;
             let sender = session.channel.composition().sender_label(&envelope.sender).unwrap_or("system");
             let addressee = envelope.to_slot.map(|slot_id| format!(" → {}", session.channel.label(slot_id)));
-            let body = entry.body().map_or("", |body| body.as_str());
+            let (kind, body) = entry.message();
+            let body = body.as_ref().map_or("", |body| body.as_str());
             self.line(
                 Tone::Plain,
                 format_args!(
-                    "{:>4}  {}  {sender}{} [{}]  {body}",
+                    "{:>4}  {}  {sender}{} [{kind}]  {body}",
                     envelope.id,
                     clock(envelope.ts),
                     addressee.unwrap_or_default(),
-                    envelope.kind
                 ),
             )?;
         }

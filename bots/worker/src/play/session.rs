@@ -82,7 +82,7 @@ impl Session {
         let seeds = Seeds::new(*Hash::of(&[b"bot", seed.as_bytes()]).as_bytes());
         let bot_id = BotId::new(&program.name, 0);
         channel
-            .append(|step| attach(step, &program, &inspected, &bot_id, &seeds))
+            .append(|step| attach(step, &program, &inspected, (&bot_id, &seeds, &env)))
             .map_err(|error| to_anyhow(&error))
             .context("the bot cannot be attached")?;
         let composition = Arc::new(channel.composition().clone());
@@ -207,10 +207,8 @@ impl Session {
     pub(crate) fn export(&self) -> Export {
         let epoch = self.memory.epoch();
         let bot = ExportedBot {
-            name: self.program.name.clone(),
             source: self.program.source.to_string(),
             params: self.program.params.as_object().cloned().unwrap_or_default(),
-            has_env: !self.env.is_empty(),
             seed: self.seeds.reveal(epoch).map(|seed| ExportedSeed { epoch, seed }),
         };
         Export {
@@ -228,8 +226,7 @@ fn attach(
     step: &mut Step<SeededSalts>,
     program: &Program,
     inspected: &Inspected,
-    bot_id: &BotId,
-    seeds: &Seeds,
+    (bot_id, seeds, env): (&BotId, &Seeds, &BTreeMap<String, Secret>),
 ) -> Result<(), Error> {
     let manifest: Map<String, Value> = [("hooks".to_owned(), json!(inspected.hooks))].into_iter().collect();
     let hash = |name, value: &Value| {
@@ -249,7 +246,7 @@ fn attach(
         code_hash: Hash::of(&[program.source.as_bytes()]),
         manifest_hash: hash("manifest", &Value::Object(manifest.clone()))?,
         params_hash: hash("params", &program.params)?,
-        env: Vec::new(),
+        env: env.keys().cloned().collect(),
         hooks: inspected.hooks.clone(),
         runtime: Runtime {
             worker: runtime.worker.clone(),

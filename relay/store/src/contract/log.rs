@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use mcp_multiplayer_protocol::channel::{BotsChange, ChannelState, Draft, Hook, Salts, SlotKind, Step, evolve};
+use mcp_multiplayer_protocol::channel::{BotsChange, ChannelState, Draft, Hook, RULES, Salts, SlotKind, Step, evolve};
 use mcp_multiplayer_protocol::merkle::Frontier;
 use mcp_multiplayer_protocol::{
     Actor, Body, BotId, ChannelId, Entry, Hash, HookOutcome, Kind, Runtime, Salt, Sender, SlotId, SlotSpec,
@@ -45,6 +45,7 @@ impl Log {
         ];
         let owner = Hash::of(&[b"alice"]);
         log.append_event(&SystemEvent::ChannelCreated {
+            rules: RULES,
             name: "A game".into(),
             slots,
             owner,
@@ -160,9 +161,11 @@ impl Log {
         let (bot_id, outcome) = (bot_id.clone(), HookOutcome::Ok);
         self.append_event(&SystemEvent::BotRan {
             bot_id,
-            hook: Hook::OnMessage,
             trigger,
+            step: 0,
+            hook: Hook::OnMessage,
             outcome,
+            effects: 0,
             state_hash: None,
             drawn: vec![],
             timers: vec![],

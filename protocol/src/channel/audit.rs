@@ -1,0 +1,369 @@
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
+
+use serde_json::{Map, Value};
+
+use super::{ChannelState, Composition, HookCall, plan};
+use crate::{
+    BotId, Entry, Hash, HookOutcome, Sender, SkipReason, SystemEvent, TimerChange, canonical_text, limits, printable,
+};
+
+/// Checks a log as a whole, entry by entry.
+///
+/// On top of [`allowed`](super::allowed), which needs only the state before an entry, it keeps the calls of hooks that are due.
+/// Every entry by or about a bot must belong to the call that is due next for this bot. A relay can then neither invent an
+/// effect nor leave out a hook, whatever the bots' code is. That a hook really has these effects is what a replay shows.
+#[derive(Clone, Debug)]
+pub struct Audit {
+    state: ChannelState,
+    bots: BTreeMap<BotId, BotAudit>,
+    /// The call whose effects are being read.
+    open: Option<OpenCall>,
+    /// The bot that must be detached by the next entry, because its `on_init` failed.
+    to_detach: Option<BotId>,
+    /// Number of hooks that led to each entry, at most [`limits::CASCADE_DEPTH`].
+    depths: Vec<u8>,
+}
+
+/// What the audit keeps of an attached bot.
+#[derive(Clone, Debug, Default)]
+struct BotAudit {
+    due: VecDeque<Due>,
+    /// True if the manifest promises that the seed is revealed when the channel closes.
+    reveals_on_close: bool,
+    final_seed_revealed: bool,
+}
+
+/// A call of a hook that is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Due {
+    /// The entry that started it.
+    pub trigger: u64,
+    /// Its number among the calls that the trigger starts for the bot, from 0.
+    pub step: u32,
+    /// The hook and its argument.
+    pub call: HookCall,
+    /// True if an earlier hook cancelled or replaced the timer after it had fired.
+    is_stale: bool,
+}
+
+/// A call that ran or was skipped, and its place in the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditedCall {
+    /// The bot.
+    pub bot_id: BotId,
+    /// The call.
+    pub due: Due,
+    /// The first of its entries. All entries from this one to `result` are its own.
+    pub first: u64,
+    /// Its `bot:ran` or `bot:skipped`.
+    pub result: u64,
+}
+
+/// A rule that a log breaks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// The entry that breaks it.
+    pub entry: u64,
+    /// Description, for people.
+    pub reason: String,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "entry {}: {}", self.entry, printable(&self.reason))
+    }
+}
+
+#[derive(Clone, Debug)]
+struct OpenCall {
+    bot_id: BotId,
+    first: u64,
+    effects: u32,
+    failed: bool,
+}
+
+/// Role of an entry in the calls of hooks.
+enum Role<'a> {
+    /// An effect of a hook of this bot.
+    Effect(&'a BotId),
+    Ran {
+        bot_id: &'a BotId,
+        result: CallResult,
+        outcome: HookOutcome,
+        effects: u32,
+        timers: &'a [TimerChange],
+    },
+    Skipped {
+        bot_id: &'a BotId,
+        result: CallResult,
+        reason: SkipReason,
+    },
+    /// Detached because its `on_init` failed.
+    FailedToStart(&'a BotId),
+    /// No part of a call.
+    Other,
+}
+
+/// What `bot:ran` and `bot:skipped` say about the call that they are the result of.
+struct CallResult {
+    trigger: u64,
+    step: u32,
+    hook: super::Hook,
+}
+
+impl Audit {
+    /// An audit of a log from its first entry on, with the state before that entry.
+    pub fn new(state: ChannelState) -> Self {
+        Self { state, bots: BTreeMap::new(), open: None, to_detach: None, depths: Vec::new() }
+    }
+
+    /// The state after the entries so far.
+    pub fn state(&self) -> &ChannelState {
+        &self.state
+    }
+
+    /// The calls that are due, in order, for each bot.
+    pub fn pending(&self) -> impl Iterator<Item = (&BotId, &Due)> {
+        self.bots.iter().flat_map(|(bot_id, bot)| bot.due.iter().map(move |due| (bot_id, due)))
+    }
+
+    /// Reads the next entry. Returns the call that it completes, if it does.
+    pub fn append(&mut self, entry: &Entry) -> Result<Option<AuditedCall>, Violation> {
+        let id = self.state.size() + 1;
+        let violation = |reason: String| Violation { entry: id, reason };
+        if entry.content.as_ref().is_some_and(|content| content.hash() != entry.envelope.body_hash) {
+            return Err(violation("its body does not match the hash in the log".to_owned()));
+        }
+        let mut after = self.state.clone();
+        after.append(entry).map_err(|error| violation(error.message.into_owned()))?;
+        let event = match &entry.envelope.sender {
+            Sender::System => entry.body().and_then(|body| body.parse::<SystemEvent>().ok()),
+            _ => None,
+        };
+        let completed = self.check(entry, event.as_ref()).map_err(|reason| violation(reason.to_owned()))?;
+        self.state = after;
+        let depth = entry.envelope.cause.map_or(0, |cause| self.depth(cause) + 1);
+        self.depths.push(depth.min(DEEPEST));
+        self.follow_bots(event.as_ref()).map_err(|reason| violation(reason.to_owned()))?;
+        self.add_due(entry);
+        Ok(completed)
+    }
+
+    /// Number of hooks that led to an entry.
+    fn depth(&self, id: u64) -> u8 {
+        let place = usize::try_from(id.saturating_sub(1)).unwrap_or(usize::MAX);
+        self.depths.get(place).copied().unwrap_or_default()
+    }
+
+    fn check(&mut self, entry: &Entry, event: Option<&SystemEvent>) -> Result<Option<AuditedCall>, &'static str> {
+        let role = role(entry, event);
+        if let Some(bot_id) = &self.to_detach
+            && !matches!(role, Role::FailedToStart(detached) if detached == bot_id)
+        {
+            return Err("a bot whose on_init failed is detached by the next entry");
+        }
+        match role {
+            Role::Effect(bot_id) if self.is_final_reveal(bot_id, entry, event) => {
+                self.bots.entry(bot_id.clone()).or_default().final_seed_revealed = true;
+                Ok(None)
+            }
+            Role::Effect(bot_id) => {
+                let failed = matches!(event, Some(SystemEvent::BotError { .. }));
+                self.add_effect(bot_id, entry, failed).map(|()| None)
+            }
+            Role::Ran { bot_id, result, outcome, effects, timers } => {
+                let due = self.next_due(bot_id, entry, &result)?;
+                let open = self.open.take();
+                let (found, failed) = open.as_ref().map_or((0, false), |open| (open.effects, open.failed));
+                if found != effects {
+                    return Err("bot:ran counts another number of effects than there are before it");
+                }
+                if failed != (outcome != HookOutcome::Ok) || failed && effects != 1 {
+                    return Err("a hook that failed has one effect, a bot:error; others have none");
+                }
+                if self.depth(due.trigger) >= DEEPEST || due.is_stale {
+                    return Err("the hook ran although it had to be skipped");
+                }
+                if due.call == HookCall::Init && outcome != HookOutcome::Ok {
+                    self.to_detach = Some(bot_id.clone());
+                }
+                let first = open.map_or(entry.id(), |open| open.first);
+                Ok(Some(self.complete(bot_id, due, first, entry.id(), timers)))
+            }
+            Role::Skipped { bot_id, result, reason } => {
+                if self.open.is_some() {
+                    return Err("a hook that was skipped has no effects");
+                }
+                let due = self.next_due(bot_id, entry, &result)?;
+                if !self.may_skip(due, reason) {
+                    return Err("the hook was skipped for a reason that does not apply");
+                }
+                Ok(Some(self.complete(bot_id, due, entry.id(), entry.id(), &[])))
+            }
+            Role::FailedToStart(bot_id) => {
+                if self.to_detach.take().is_none_or(|expected| expected != *bot_id) {
+                    return Err("a bot is detached by nobody only directly after its on_init failed");
+                }
+                Ok(None)
+            }
+            Role::Other => {
+                if self.open.is_some() {
+                    return Err("the effects of a hook are directly before its bot:ran");
+                }
+                if entry.envelope.cause.is_some() {
+                    return Err("an entry that is no effect of a hook has no cause");
+                }
+                Ok(None)
+            }
+        }
+    }
+
+    /// Returns `true` for the reveal of a seed that a bot's manifest promises for the close, after the bot's last hook.
+    fn is_final_reveal(&self, bot_id: &BotId, entry: &Entry, event: Option<&SystemEvent>) -> bool {
+        let Some(bot) = self.bots.get(bot_id) else { return false };
+        matches!(event, Some(SystemEvent::SeedRevealed { .. }))
+            && self.open.is_none()
+            && bot.due.is_empty()
+            && bot.reveals_on_close
+            && !bot.final_seed_revealed
+            && entry.envelope.cause.is_some()
+            && entry.envelope.cause == self.state.composition.close_requested
+    }
+
+    fn add_effect(&mut self, bot_id: &BotId, entry: &Entry, failed: bool) -> Result<(), &'static str> {
+        let due = self.bots.get(bot_id).and_then(|bot| bot.due.front());
+        if due.is_none_or(|due| entry.envelope.cause != Some(due.trigger)) {
+            return Err("no hook that was due had this effect");
+        }
+        let new = || OpenCall { bot_id: bot_id.clone(), first: entry.id(), effects: 0, failed: false };
+        let open = self.open.get_or_insert_with(new);
+        if open.bot_id != *bot_id {
+            return Err("the effects of a hook are directly before its bot:ran");
+        }
+        open.effects += 1;
+        open.failed |= failed;
+        Ok(())
+    }
+
+    /// The call that must be the next of the bot, if `result` is about it.
+    fn next_due(&self, bot_id: &BotId, entry: &Entry, result: &CallResult) -> Result<Due, &'static str> {
+        if self.open.as_ref().is_some_and(|open| open.bot_id != *bot_id) {
+            return Err("the effects of a hook are directly before its bot:ran");
+        }
+        let due = self.bots.get(bot_id).and_then(|bot| bot.due.front()).copied();
+        let due = due.ok_or("no hook of the bot was due")?;
+        let is_next = (due.trigger, due.step, due.call.hook()) == (result.trigger, result.step, result.hook)
+            && entry.envelope.cause == Some(due.trigger);
+        if is_next { Ok(due) } else { Err("another hook of the bot was due before") }
+    }
+
+    /// Returns `true` if the rules demand that the call be skipped for this reason, or leave it to the relay.
+    fn may_skip(&self, due: Due, reason: SkipReason) -> bool {
+        let closing = self.state.composition.close_requested.is_some();
+        if self.depth(due.trigger) >= DEEPEST {
+            return reason == SkipReason::Depth;
+        }
+        if due.is_stale {
+            return reason == SkipReason::Stale;
+        }
+        match reason {
+            SkipReason::Depth | SkipReason::Stale => false,
+            SkipReason::Budget => !matches!(due.call, HookCall::Init | HookCall::Close),
+            SkipReason::Closing => closing && due.call != HookCall::Close,
+            SkipReason::Unavailable => closing,
+        }
+    }
+
+    fn complete(&mut self, bot_id: &BotId, due: Due, first: u64, result: u64, timers: &[TimerChange]) -> AuditedCall {
+        let bot = self.bots.entry(bot_id.clone()).or_default();
+        bot.due.pop_front();
+        for cancelled in timers.iter().filter(|change| change.after_ms.is_none()) {
+            let fired = bot.due.iter_mut().filter(|due| due.call == HookCall::Timer(cancelled.n));
+            fired.for_each(|due| due.is_stale = true);
+        }
+        AuditedCall { bot_id: bot_id.clone(), due, first, result }
+    }
+
+    /// Takes up bots that are attached, and drops those that are gone.
+    fn follow_bots(&mut self, event: Option<&SystemEvent>) -> Result<(), &'static str> {
+        match event {
+            Some(SystemEvent::BotAttach { bot_id, .. }) => {
+                self.bots.insert(bot_id.clone(), BotAudit::default());
+            }
+            Some(SystemEvent::BotManifest { bot_id, manifest }) => {
+                let bot = self.state.composition.bot(bot_id);
+                if bot.is_some_and(|bot| hash_of(manifest) != Some(bot.manifest_hash)) {
+                    return Err("the manifest does not match its hash in bot:attach");
+                }
+                if let Some(bot) = self.bots.get_mut(bot_id) {
+                    bot.reveals_on_close = manifest.get("reveal_on_close") == Some(&Value::Bool(true));
+                }
+            }
+            Some(SystemEvent::BotDetach { bot_id, .. }) => {
+                self.bots.remove(bot_id);
+            }
+            Some(SystemEvent::Closed {}) => {
+                if self.bots.values().any(|bot| !bot.due.is_empty()) {
+                    return Err("the channel was closed although hooks were due");
+                }
+                if self.bots.values().any(|bot| bot.reveals_on_close && !bot.final_seed_revealed) {
+                    return Err("the channel was closed without a seed that a bot's manifest promises");
+                }
+            }
+            Some(SystemEvent::OperatorStopped {}) => self.bots.clear(),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn add_due(&mut self, entry: &Entry) {
+        let composition: &Composition = &self.state.composition;
+        if composition.close_requested.is_some_and(|request| entry.id() > request) || composition.closed.is_some() {
+            return;
+        }
+        for bot in &composition.bots {
+            let calls = plan(composition, bot, entry);
+            if let Some(audited) = self.bots.get_mut(&bot.bot_id) {
+                let due = |(step, call)| Due { trigger: entry.id(), step, call, is_stale: false };
+                audited.due.extend((0..).zip(calls).map(due));
+            }
+        }
+    }
+}
+
+/// The depth from which on an entry starts no hooks.
+const DEEPEST: u8 = {
+    let [deepest, 0, 0, 0] = limits::CASCADE_DEPTH.to_le_bytes() else { panic!("a small limit") };
+    deepest
+};
+
+fn role<'a>(entry: &'a Entry, event: Option<&'a SystemEvent>) -> Role<'a> {
+    if let Sender::Bot(bot_id) = &entry.envelope.sender {
+        return Role::Effect(bot_id);
+    }
+    match event {
+        Some(
+            SystemEvent::BotError { bot_id, .. }
+            | SystemEvent::SeatsHeld { bot_id, .. }
+            | SystemEvent::SeatsReleased { bot_id }
+            | SystemEvent::EntropyOpened { bot_id, .. }
+            | SystemEvent::SeedRevealed { bot_id, .. },
+        ) => Role::Effect(bot_id),
+        Some(SystemEvent::BotRan { bot_id, trigger, step, hook, outcome, effects, timers, .. }) => {
+            let result = CallResult { trigger: *trigger, step: *step, hook: *hook };
+            Role::Ran { bot_id, result, outcome: *outcome, effects: *effects, timers }
+        }
+        Some(SystemEvent::BotSkipped { bot_id, trigger, step, hook, reason }) => {
+            let result = CallResult { trigger: *trigger, step: *step, hook: *hook };
+            Role::Skipped { bot_id, result, reason: *reason }
+        }
+        Some(SystemEvent::BotDetach { bot_id, by: None, .. }) => Role::FailedToStart(bot_id),
+        _ => Role::Other,
+    }
+}
+
+fn hash_of(manifest: &Map<String, Value>) -> Option<Hash> {
+    let text = canonical_text("manifest", &Value::Object(manifest.clone())).ok()?;
+    Some(Hash::of(&[text.as_bytes()]))
+}
