@@ -2,7 +2,7 @@
 //!
 //! A *channel* is a deterministic state machine over an append-only log of [`Entry`]s. This crate
 //! implements that machine as pure functions ([`channel::allowed`], [`channel::evolve`],
-//! [`channel::plan`], and [`channel::Step`] around them). It also defines the bytes that are hashed ([`Envelope`], [`Body`], [`merkle`]), the
+//! [`channel::plan`], and [`channel::Step`] around them). It also defines the bytes that are hashed ([`Envelope`], [`Body`], [`merkle`]) and signed ([`checkpoint`]), the
 //! [`operation`]s that a relay offers, and the [`frame`]s that carry them over WebSocket.
 //!
 //! It must never do I/O, read a clock or draw randomness, because a verifier runs exactly the same
@@ -11,12 +11,14 @@
 
 mod body;
 pub mod channel;
+pub mod checkpoint;
 mod entry;
 mod error;
 mod event;
 pub mod frame;
 mod hash;
 mod id;
+mod key;
 mod kind;
 pub mod limits;
 pub mod merkle;
@@ -35,6 +37,7 @@ pub use event::{
 };
 pub use hash::Hash;
 pub use id::{BotId, ChannelId, IdParseError, SlotId};
+pub use key::{Algorithm, PublicKey, SigningKey};
 pub use kind::{Kind, KindError};
 pub use operation::{Multiplayer, Reply, Request};
 pub use printable::{printable, printable_json};

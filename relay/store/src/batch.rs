@@ -1,8 +1,9 @@
 use std::sync::Arc;
 
 use mcp_multiplayer_protocol::channel::ChannelState;
-use mcp_multiplayer_protocol::merkle::Frontier;
-use mcp_multiplayer_protocol::{BotId, ChannelId, Entry, Hash, SlotId, Timestamp};
+use mcp_multiplayer_protocol::checkpoint::LogOrigin;
+use mcp_multiplayer_protocol::merkle::{Frontier, TreeHead};
+use mcp_multiplayer_protocol::{BotId, ChannelId, Entry, Hash, PublicKey, SlotId, Timestamp};
 
 /// Everything that one request or hook changes in a channel, appended together or not at all.
 #[derive(Clone, Debug)]
@@ -58,13 +59,26 @@ impl ChannelBatch {
             && self.state.composition.channel_id == self.channel_id
             && (self.base.size() == 0) == self.creator().is_some()
     }
+
+    /// Computes the hashes of the log's Merkle tree that each entry completes, its own leaf first. A backend stores them beside
+    /// the entry, where [`Store::list_nodes`](crate::Store::list_nodes) finds them.
+    ///
+    /// # Panics
+    /// If the entries do not lead to the tree of `state`: a proof made from these hashes would not hold.
+    pub fn nodes(&self) -> Vec<Vec<Hash>> {
+        let mut tree = self.base.clone();
+        let leaves = self.entries.iter().map(|entry| entry.envelope.leaf_hash());
+        let nodes = leaves.map(|leaf| tree.push_and_complete(leaf)).collect();
+        assert!(tree == self.state.head.frontier, "the tree of a batch is the one that its entries lead to");
+        nodes
+    }
 }
 
 /// Result of an append.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Appended {
     /// The end of the log.
-    pub checkpoint: Checkpoint,
+    pub tree: TreeHead,
     /// Change of the number of bytes that are stored for the channel. Negative if a bot's state has become smaller.
     pub growth: i64,
 }
@@ -92,15 +106,6 @@ pub struct BytesByKind {
     pub states: u64,
     /// Network traffic of bots.
     pub exchanges: u64,
-}
-
-/// The durable end of a log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Checkpoint {
-    /// Number of entries.
-    pub size: u64,
-    /// Root of the Merkle tree.
-    pub root: Hash,
 }
 
 /// Record of the first request under an idempotency key. Keys are unique within their scope.
@@ -263,6 +268,15 @@ pub struct StoredBot {
     pub state: Option<String>,
     /// `true` if it was detached.
     pub detached: bool,
+}
+
+/// The name and the key of the log whose checkpoints a relay signs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogIdentity {
+    /// Its name.
+    pub origin: LogOrigin,
+    /// Its key.
+    pub key: PublicKey,
 }
 
 /// A token to be recorded.

@@ -44,11 +44,12 @@ pub mod sqlite;
 
 use futures::future::BoxFuture;
 use mcp_multiplayer_protocol::channel::ChannelState;
+use mcp_multiplayer_protocol::merkle::Node;
 use mcp_multiplayer_protocol::{BotId, ChannelId, Entry, Hash};
 use thiserror::Error;
 
 pub use batch::{
-    AcceptedTerms, Appended, BotChange, BotCursor, BytesByKind, ChannelBatch, Checkpoint, Exchange, IdempotencyRecord,
+    AcceptedTerms, Appended, BotChange, BotCursor, BytesByKind, ChannelBatch, Exchange, IdempotencyRecord, LogIdentity,
     Membership, NewBot, NewToken, StoredBot, StoredChannel, Tenure, Token,
 };
 pub use oauth::{
@@ -102,6 +103,14 @@ pub trait Store: OAuthStore {
         max_bytes: usize,
     ) -> BoxFuture<'_, Result<Vec<Entry>, StoreError>>;
 
+    /// Lists hashes of a channel's Merkle tree, in the order of `nodes`, each with one look-up; `None` if one of them is not in
+    /// the tree, or there is no such channel.
+    fn list_nodes(
+        &self,
+        channel_id: ChannelId,
+        nodes: Vec<Node>,
+    ) -> BoxFuture<'_, Result<Option<Vec<Hash>>, StoreError>>;
+
     /// Finds the record of the first request under an idempotency key.
     fn find_idempotency(
         &self,
@@ -149,6 +158,12 @@ pub trait Store: OAuthStore {
 
     /// The fingerprint of the relay's key that the store is bound to; `None` before the first relay runs on it.
     fn lookup_relay_key(&self) -> BoxFuture<'_, Result<Option<Hash>, StoreError>>;
+
+    /// Binds the store to the log with this name and key, unless it is bound already, and returns the one that it is bound to.
+    fn bind_log(&self, identity: LogIdentity) -> BoxFuture<'_, Result<LogIdentity, StoreError>>;
+
+    /// The log that the store is bound to; `None` before the first relay runs on it.
+    fn lookup_log(&self) -> BoxFuture<'_, Result<Option<LogIdentity>, StoreError>>;
 
     /// Checks that the store can write.
     fn check(&self) -> BoxFuture<'_, Result<(), StoreError>>;

@@ -176,7 +176,7 @@ pub async fn may_move_without_an_entry(store: Subject) {
     let (mut log, bot) = with_bot(&store, 1).await;
     let passed = advance(&bot.bot_id, (3, 0), (4, 0), None);
     let appended = store.append(log.batch_of_bots(vec![passed.clone()])).await.unwrap();
-    assert_eq!(appended.checkpoint.size, 3);
+    assert_eq!(appended.tree.size, 3);
     assert_eq!(store.list_channels_with_due_bots().await.unwrap(), []);
     assert_eq!(store.state_of(log.channel_id()).await.as_ref(), Some(&log.state));
     assert!(is_bot_moved(store.append(log.batch_of_bots(vec![passed])).await, &bot.bot_id));

@@ -4,7 +4,7 @@ use mcp_multiplayer_protocol::merkle::Frontier;
 
 use super::Subject;
 use super::log::{Log, creator, record, seat};
-use crate::{AppendError, ChannelBatch, Checkpoint};
+use crate::{AppendError, ChannelBatch};
 
 pub async fn are_unknown_until_created(store: Subject) {
     let channel_id = ChannelId::from_bytes([9; 10]);
@@ -18,7 +18,7 @@ pub async fn are_unknown_until_created(store: Subject) {
 pub async fn are_looked_up_as_last_appended(store: Subject) {
     let mut log = Log::new(1);
     let appended = store.append(log.batch()).await.unwrap();
-    assert_eq!(appended.checkpoint, Checkpoint { size: 1, root: log.state.head.frontier.root() });
+    assert_eq!(appended.tree, log.state.head.frontier.tree_head());
     assert_eq!(store.state_of(log.channel_id()).await.as_ref(), Some(&log.state));
 
     // An entry that changes the composition, then entries that only move the head.
@@ -28,7 +28,7 @@ pub async fn are_looked_up_as_last_appended(store: Subject) {
     for n in 0..20 {
         log.post(1, &format!("message {n}"));
         let appended = store.append(log.batch()).await.unwrap();
-        assert_eq!(appended.checkpoint, Checkpoint { size: n + 3, root: log.state.head.frontier.root() });
+        assert_eq!(appended.tree, log.state.head.frontier.tree_head());
         assert_eq!(store.state_of(log.channel_id()).await.as_ref(), Some(&log.state));
     }
 }
@@ -145,7 +145,7 @@ pub async fn survive_a_reopen(store: Subject) {
 
     log.post(1, "and on it goes");
     let appended = store.append(log.batch()).await.unwrap();
-    assert_eq!(appended.checkpoint, Checkpoint { size: 54, root: log.state.head.frontier.root() });
+    assert_eq!(appended.tree, log.state.head.frontier.tree_head());
 }
 
 pub async fn are_listed_the_largest_first(store: Subject) {

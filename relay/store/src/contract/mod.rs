@@ -13,7 +13,9 @@ pub mod deletion;
 pub mod entries;
 pub mod idempotency;
 pub mod log;
+pub mod log_identity;
 pub mod memberships;
+pub mod nodes;
 mod oauth;
 pub mod oauth_access_tokens;
 pub mod oauth_authorization_codes;
@@ -130,6 +132,14 @@ macro_rules! store_contract {
             }
             relay_key {
                 is_bound_once
+            }
+            log_identity {
+                is_bound_once
+            }
+            nodes {
+                are_stored_with_the_entry_that_completes_them
+                make_every_proof
+                are_missing_beyond_the_end_of_the_log
             }
             tokens {
                 are_found_by_hash

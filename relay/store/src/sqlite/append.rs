@@ -1,4 +1,4 @@
-use mcp_multiplayer_protocol::BotId;
+use mcp_multiplayer_protocol::{BotId, Hash};
 use rusqlite::Connection;
 
 use super::bot::Cursors;
@@ -11,6 +11,8 @@ use crate::{AppendError, Appended, BotChange, ChannelBatch, StoreError, failpoin
 pub(super) struct Append {
     batch: ChannelBatch,
     head: HeadColumns,
+    /// For each entry, the hashes of the Merkle tree that it completes.
+    nodes: Vec<Vec<Hash>>,
     /// The new composition; `None` when the entries did not change it.
     composition: Option<String>,
     bytes: u64,
@@ -21,8 +23,8 @@ impl Append {
         assert!(batch.is_consistent(), "the state of a batch is the one that its entries lead to");
         let composition = &batch.state.composition;
         let composition = (composition.revision > batch.base.size()).then(|| channel::composition_column(composition));
-        let (head, bytes) = (HeadColumns::new(&batch.state.head), batch.bytes());
-        Self { batch, head, composition, bytes }
+        let (head, nodes, bytes) = (HeadColumns::new(&batch.state.head), batch.nodes(), batch.bytes());
+        Self { batch, head, nodes, composition, bytes }
     }
 
     /// Writes the batch, or returns why it was refused.
@@ -62,8 +64,8 @@ impl Append {
             let creator = batch.creator().expect("a batch that creates a channel names its creator");
             channel::insert(connection, batch.channel_id, creator)?
         };
-        for entry in &batch.entries {
-            entry::insert(connection, channel, entry)?;
+        for (entry, nodes) in batch.entries.iter().zip(&self.nodes) {
+            entry::insert(connection, channel, entry, nodes)?;
         }
         for (slot_id, entry) in &batch.ended {
             membership::end(connection, channel, *slot_id, *entry)?;
@@ -83,7 +85,7 @@ impl Append {
         }
         let growth = integer(self.bytes) - integer(replaced);
         channel::move_head(connection, channel, batch.base.size(), &self.head, self.hooks_due(&cursors), growth)?;
-        Ok(Ok(Appended { checkpoint: self.head.checkpoint(), growth }))
+        Ok(Ok(Appended { tree: self.head.tree(), growth }))
     }
 
     /// Returns the refusal, or `Repeated` if the batch is a repeat.

@@ -1,12 +1,12 @@
 use std::sync::Arc;
 
 use mcp_multiplayer_protocol::channel::{BotHead, ChannelState, Composition, Head};
-use mcp_multiplayer_protocol::merkle::Frontier;
+use mcp_multiplayer_protocol::merkle::{Frontier, TreeHead};
 use mcp_multiplayer_protocol::{ChannelId, Hash, Timestamp};
 use rusqlite::{Connection, params};
 
 use super::row::{Row, failed, integer};
-use crate::{BytesByKind, Checkpoint, StoreError, StoredChannel};
+use crate::{BytesByKind, StoreError, StoredChannel};
 
 const FIND: &str = "SELECT no, size, peaks FROM channel WHERE id = ?1";
 
@@ -58,7 +58,7 @@ impl Found {
 
 /// The end of a log in the form of its columns.
 pub(super) struct HeadColumns {
-    checkpoint: Checkpoint,
+    tree: TreeHead,
     ts: i64,
     peaks: Vec<u8>,
     bots: String,
@@ -69,7 +69,7 @@ impl HeadColumns {
     pub(super) fn new(head: &Head) -> Self {
         let timers = head.bots.iter().flat_map(|bot| &bot.timers);
         Self {
-            checkpoint: Checkpoint { size: head.frontier.size(), root: head.frontier.root() },
+            tree: head.frontier.tree_head(),
             ts: head.ts.as_millis(),
             peaks: peaks_column(&head.frontier),
             bots: serde_json::to_string(&head.bots).expect("plain JSON"),
@@ -77,8 +77,8 @@ impl HeadColumns {
         }
     }
 
-    pub(super) fn checkpoint(&self) -> Checkpoint {
-        self.checkpoint
+    pub(super) fn tree(&self) -> TreeHead {
+        self.tree
     }
 }
 
@@ -116,7 +116,7 @@ pub(super) fn move_head(
     hooks_due: bool,
     growth: i64,
 ) -> Result<(), StoreError> {
-    let Checkpoint { size, root } = &head.checkpoint;
+    let TreeHead { size, root } = &head.tree;
     let values = params![
         channel,
         integer(base),

@@ -1,18 +1,20 @@
 use mcp_multiplayer_protocol::{Author, Body, ChannelId, Content, Entry, Envelope, Hash, Salt, Timestamp};
 use rusqlite::{Connection, params};
 
+use super::node;
 use super::row::{Row, failed, integer, slot_at, slot_column};
 use crate::StoreError;
 
 const INSERT: &str =
-    "INSERT INTO entry (channel, id, v, ts, sender, kind, to_slot, cause, body_hash, author, salt, body, to_tenure)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
+    "INSERT INTO entry (channel, id, v, ts, sender, kind, to_slot, cause, body_hash, author, salt, body, to_tenure,
+        nodes)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
 
 pub(super) const LIST: &str = "SELECT id, v, ts, sender, kind, to_slot, cause, body_hash, author, salt, body, to_tenure
     FROM entry WHERE channel = (SELECT no FROM channel WHERE id = ?1) AND id > ?2 ORDER BY id LIMIT ?3";
 
-/// Inserts an entry of the channel with this number.
-pub(super) fn insert(connection: &Connection, channel: i64, entry: &Entry) -> Result<(), StoreError> {
+/// Inserts an entry of the channel with this number, and the hashes of the Merkle tree that it completes.
+pub(super) fn insert(connection: &Connection, channel: i64, entry: &Entry, nodes: &[Hash]) -> Result<(), StoreError> {
     let envelope = &entry.envelope;
     let author = match &envelope.author {
         Author::RelayAttested => None,
@@ -32,6 +34,7 @@ pub(super) fn insert(connection: &Connection, channel: i64, entry: &Entry) -> Re
         entry.content.as_ref().map(|content| content.salt.0),
         entry.body().map(Body::as_str),
         envelope.to_tenure.map(integer),
+        node::column(nodes),
     ];
     let mut statement = connection.prepare_cached(INSERT).map_err(failed("insert an entry"))?;
     statement.execute(values).map_err(failed("insert an entry"))?;

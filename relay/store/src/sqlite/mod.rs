@@ -11,7 +11,9 @@ mod delete;
 mod entry;
 mod exchange;
 mod idempotency;
+mod log;
 mod membership;
+mod node;
 mod oauth;
 mod reader;
 mod relay_key;
@@ -30,6 +32,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use mcp_multiplayer_protocol::channel::ChannelState;
+use mcp_multiplayer_protocol::merkle::Node;
 use mcp_multiplayer_protocol::{BotId, ChannelId, Entry, Hash};
 
 use self::append::Append;
@@ -38,8 +41,8 @@ use self::row::failed;
 use self::schema::OpenError;
 use self::writer::Writer;
 use super::{
-    AcceptedTerms, AppendError, Appended, BytesByKind, ChannelBatch, Exchange, IdempotencyRecord, Membership, NewToken,
-    Store, StoreError, StoredBot, StoredChannel, Tenure, Token,
+    AcceptedTerms, AppendError, Appended, BytesByKind, ChannelBatch, Exchange, IdempotencyRecord, LogIdentity,
+    Membership, NewToken, Store, StoreError, StoredBot, StoredChannel, Tenure, Token,
 };
 
 /// A store in one SQLite file.
@@ -146,6 +149,14 @@ impl Store for SqliteStore {
         self.readers.long(move |connection| entry::list(connection, channel_id, after, limit, max_bytes)).boxed()
     }
 
+    fn list_nodes(
+        &self,
+        channel_id: ChannelId,
+        nodes: Vec<Node>,
+    ) -> BoxFuture<'_, Result<Option<Vec<Hash>>, StoreError>> {
+        self.readers.long(move |connection| node::list(connection, channel_id, &nodes)).boxed()
+    }
+
     fn find_idempotency(
         &self,
         scope: String,
@@ -201,6 +212,14 @@ impl Store for SqliteStore {
 
     fn lookup_relay_key(&self) -> BoxFuture<'_, Result<Option<Hash>, StoreError>> {
         async move { self.readers.short(relay_key::lookup) }.boxed()
+    }
+
+    fn bind_log(&self, identity: LogIdentity) -> BoxFuture<'_, Result<LogIdentity, StoreError>> {
+        self.writer.queue(move |connection| log::bind(connection, &identity)).boxed()
+    }
+
+    fn lookup_log(&self) -> BoxFuture<'_, Result<Option<LogIdentity>, StoreError>> {
+        async move { self.readers.short(log::lookup) }.boxed()
     }
 
     fn check(&self) -> BoxFuture<'_, Result<(), StoreError>> {

@@ -44,6 +44,8 @@ CREATE TABLE entry (
     body_hash BLOB    NOT NULL,
     -- Hash of the author's statement; null where only the relay attests the sender.
     author    BLOB,
+    -- Hashes of the Merkle tree that the entry completes: its leaf, the two last leaves, the four last ones, and so on.
+    nodes     BLOB    NOT NULL,
     -- Both null once the content was deleted.
     salt      BLOB,
     body      TEXT,
@@ -122,6 +124,14 @@ CREATE TABLE bot_state (
 CREATE TABLE relay_key (
     no          INTEGER PRIMARY KEY CHECK (no = 1),
     fingerprint BLOB    NOT NULL
+) STRICT;
+
+-- The log whose checkpoints the relay signs; at most one row.
+CREATE TABLE log (
+    no     INTEGER PRIMARY KEY CHECK (no = 1),
+    origin TEXT    NOT NULL,
+    -- Its public key, as text.
+    key    TEXT    NOT NULL
 ) STRICT;
 
 CREATE TABLE token (

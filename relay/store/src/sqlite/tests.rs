@@ -6,7 +6,7 @@ use tempfile::TempDir;
 
 use super::oauth::{access_token, authorization_code, client, grant, refresh_token};
 use super::row::integer;
-use super::{SqliteStore, channel, entry};
+use super::{SqliteStore, channel, entry, node};
 use crate::contract::Subject;
 use crate::contract::log::Log;
 use crate::{AppendError, ChannelBatch, NewToken, Store, StoreError};
@@ -123,7 +123,7 @@ fn a_database_of_another_version_is_refused_and_left_alone() {
         drop(store);
         beside.pragma_update(None, "user_version", version).unwrap();
         let refused = SqliteStore::open(&folder.path().join("relay.db")).unwrap_err();
-        let expected = format!("has schema version {version}, but this program needs version 6");
+        let expected = format!("has schema version {version}, but this program needs version 7");
         assert!(message(&refused).contains(&expected), "{refused}");
         let found: i64 = beside.query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
         assert_eq!(found, version);
@@ -191,7 +191,7 @@ async fn a_faulty_batch_does_not_fail_its_group() {
             Err(AppendError::Store(StoreError::Database { operation, .. })) if place == 6 => {
                 assert_eq!(operation, "insert a membership");
             }
-            Ok(appended) if place != 6 => assert_eq!(appended.checkpoint.size, 1),
+            Ok(appended) if place != 6 => assert_eq!(appended.tree.size, 1),
             other => panic!("batch {place}: {other:?}"),
         }
     }
@@ -222,7 +222,7 @@ async fn corrupt_rows_are_reported_by_name() {
         named(store.list_entries(channel_id, 1, 10, 1_000).await.unwrap_err(), ("entry", column));
         let restore =
             "DELETE FROM entry WHERE id = 2; INSERT INTO entry SELECT channel, 2, v, ts, sender, kind, to_slot,
-            to_tenure, cause, body_hash, author, salt, body FROM entry WHERE id = 1";
+            to_tenure, cause, body_hash, author, nodes, salt, body FROM entry WHERE id = 1";
         beside.execute_batch(restore).unwrap();
     }
     for (table, column, value) in
@@ -287,10 +287,15 @@ fn frequent_statements_use_an_index() {
         refresh_token::FIND_USED_SIBLING,
         refresh_token::DELETE_EXPIRED,
     ];
-    for sql in [channel::LOOKUP, channel::LIST, channel::LIST_WITH_HOOKS_DUE, channel::STORED_BYTES_OF, entry::LIST]
-        .into_iter()
-        .chain(of_oauth)
-    {
+    let of_channels = [
+        channel::LOOKUP,
+        channel::LIST,
+        channel::LIST_WITH_HOOKS_DUE,
+        channel::STORED_BYTES_OF,
+        entry::LIST,
+        node::LOOKUP,
+    ];
+    for sql in of_channels.into_iter().chain(of_oauth) {
         let mut plan = beside.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
         let mut steps = plan.raw_query();
         while let Some(step) = steps.next().unwrap() {

@@ -1,17 +1,7 @@
-//! The Merkle tree of a channel's log: RFC 6962, section 2.1, with SHA-256.
-
 use serde::{Deserialize, Serialize};
 
+use super::{TreeHead, node_hash};
 use crate::Hash;
-
-/// Returns `SHA-256(0x00 ‖ leaf)`.
-pub fn leaf_hash(leaf: &[u8]) -> Hash {
-    Hash::of(&[&[0], leaf])
-}
-
-fn node_hash(left: &Hash, right: &Hash) -> Hash {
-    Hash::of(&[&[1], left.as_bytes(), right.as_bytes()])
-}
 
 /// The right edge of a tree: the hashes needed to append to it and to compute its root.
 ///
@@ -54,12 +44,26 @@ impl Frontier {
         &self.peaks
     }
 
-    /// Appends a leaf by its [`leaf_hash`].
+    /// Appends a leaf by its [`leaf_hash`](super::leaf_hash).
     pub fn push(&mut self, leaf: Hash) {
+        self.append(leaf, |_| {});
+    }
+
+    /// Appends a leaf, and returns the hashes of the perfect subtrees that end with it: of the leaf itself, of the two last
+    /// leaves, of the four last ones, and so on. A log that keeps them can make every proof, see [`Node`](super::Node).
+    pub fn push_and_complete(&mut self, leaf: Hash) -> Vec<Hash> {
+        let mut completed = Vec::with_capacity(self.size.trailing_ones() as usize + 1);
+        self.append(leaf, |node| completed.push(node));
+        completed
+    }
+
+    fn append(&mut self, leaf: Hash, mut complete: impl FnMut(Hash)) {
         let mut node = leaf;
+        complete(node);
         for _ in 0..self.size.trailing_ones() {
             let left = self.peaks.pop().expect("one peak for each bit of the size");
             node = node_hash(&left, &node);
+            complete(node);
         }
         self.peaks.push(node);
         self.size += 1;
@@ -71,29 +75,21 @@ impl Frontier {
         let Some(&smallest) = peaks.next() else { return Hash::of(&[]) };
         peaks.fold(smallest, |right, left| node_hash(left, &right))
     }
+
+    /// Returns size and root of the tree.
+    pub fn tree_head(&self) -> TreeHead {
+        TreeHead { size: self.size, root: self.root() }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
-    use super::{Frontier, leaf_hash, node_hash};
+    use super::super::definition::tree_hash;
+    use super::super::leaf_hash;
+    use super::Frontier;
     use crate::Hash;
-
-    /// Computes the Merkle Tree Hash exactly as RFC 6962, section 2.1, defines it.
-    fn tree_head(leaves: &[Hash]) -> Hash {
-        match leaves {
-            [] => Hash::of(&[]),
-            [leaf] => *leaf,
-            _ => {
-                let mut k = 1;
-                while k * 2 < leaves.len() {
-                    k *= 2;
-                }
-                node_hash(&tree_head(&leaves[..k]), &tree_head(&leaves[k..]))
-            }
-        }
-    }
 
     /// Uses the test vectors that other implementations of RFC 6962 share.
     #[test]
@@ -145,7 +141,7 @@ mod tests {
             for leaf in &leaves {
                 frontier.push(*leaf);
             }
-            prop_assert_eq!(frontier.root(), tree_head(&leaves));
+            prop_assert_eq!(frontier.root(), tree_hash(&leaves));
             prop_assert_eq!(Frontier::from_parts(frontier.size(), frontier.peaks().to_vec()), Some(frontier));
         }
     }
