@@ -136,6 +136,11 @@ fn info(name: &str) -> ToolInfo {
     }
 }
 
+/// The operations that are tools.
+fn names() -> impl Iterator<Item = &'static str> {
+    Request::NAMES.iter().copied().filter(|name| !Request::FOR_PROGRAMS.contains(name))
+}
+
 /// Creates a tool as clients over HTTP see it.
 fn tool(name: &'static str) -> Tool {
     let info = info(name);
@@ -151,7 +156,7 @@ fn tool(name: &'static str) -> Tool {
         .with_annotations(annotations)
 }
 
-static TOOLS: LazyLock<Vec<Tool>> = LazyLock::new(|| Request::NAMES.iter().map(|name| tool(name)).collect());
+static TOOLS: LazyLock<Vec<Tool>> = LazyLock::new(|| names().map(tool).collect());
 
 static STDIO_TOOLS: LazyLock<Vec<Tool>> = LazyLock::new(|| {
     let for_stdio = |tool: &Tool| {
@@ -193,11 +198,10 @@ pub(crate) fn find(name: &str) -> Option<&'static Tool> {
 
 #[cfg(test)]
 mod tests {
-    use mcp_multiplayer_protocol::Request;
     use rmcp::model::Tool;
     use serde_json::{Value, json};
 
-    use super::{all, for_stdio};
+    use super::{all, for_stdio, names};
 
     /// Maximum size of the stdio server's tools together, in bytes, as published in docs/PROTOCOL.md.
     const BUDGET: usize = 10_000;
@@ -226,8 +230,8 @@ mod tests {
     }
 
     #[test]
-    fn every_operation_is_a_fully_described_tool() {
-        assert_eq!(all().len(), Request::NAMES.len());
+    fn every_operation_for_models_is_a_fully_described_tool() {
+        assert_eq!(all().len(), names().count());
         for tool in all() {
             let json = serde_json::to_value(tool).unwrap();
             assert!(tool.description.as_ref().is_some_and(|text| text.len() < 2_048), "{}", tool.name);

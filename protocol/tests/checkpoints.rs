@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use data_encoding::BASE64;
 use mcp_multiplayer_protocol::checkpoint::{Checkpoint, CheckpointError, LogOrigin, NoteError, verifier_key};
-use mcp_multiplayer_protocol::merkle::TreeHead;
+use mcp_multiplayer_protocol::merkle::{Frontier, ProofPlan, TreeHead, leaf_hash, verify_inclusion};
+use mcp_multiplayer_protocol::operation::LogProof;
 use mcp_multiplayer_protocol::{ChannelId, Hash, PublicKey, SigningKey};
 use serde::{Deserialize, Serialize};
 
@@ -304,4 +305,34 @@ fn origins_have_no_spaces_and_no_plus() {
     for text in ["relay.example.org", "relay.example.org:8100/games", "[::1]:8100", &"x".repeat(255)] {
         assert_eq!(text.parse::<LogOrigin>().unwrap().as_str(), text);
     }
+}
+
+/// The example of docs/PROTOCOL.md.
+#[test]
+fn the_example_of_the_page_holds() {
+    let relay: LogOrigin = "relay.example.org".parse().unwrap();
+    let origin = relay.channel("chn_0123456789abcdef".parse().unwrap());
+    let leaves = ["one", "two", "three"].map(|leaf| leaf_hash(leaf.as_bytes()));
+    let mut frontier = Frontier::default();
+    let stored = leaves.map(|leaf| frontier.push_and_complete(leaf));
+    let plan = ProofPlan::inclusion(1, 3).unwrap();
+    let nodes = plan.nodes();
+    let place = |id: u64| usize::try_from(id - 1).unwrap();
+    let hashes: Vec<Hash> =
+        nodes.iter().map(|node| stored[place(node.completed_by())][usize::from(node.level())]).collect();
+    let checkpoint = Checkpoint { origin: origin.clone(), tree: frontier.tree_head() }.sign(&key());
+    let example = LogProof {
+        size: 3,
+        leaf_hash: Some(leaves[1]),
+        proof: plan.prove(&hashes).unwrap(),
+        verifier_key: verifier_key(&origin, &key().public()),
+        checkpoint,
+    };
+    let page = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/PROTOCOL.md")).unwrap();
+    let json = serde_json::to_string(&example).unwrap();
+    for text in [&json, &example.checkpoint] {
+        assert!(page.contains(text), "docs/PROTOCOL.md must contain:\n{text}");
+    }
+    let tree = Checkpoint::verify(&example.checkpoint, &origin, &key().public()).unwrap().tree;
+    verify_inclusion(leaves[1], 1, tree, &example.proof).unwrap();
 }

@@ -19,7 +19,7 @@ use crate::clock::{Clock, Random};
 use crate::config::Config;
 use crate::database::{Purpose, database_path, open_database};
 use crate::egress::{self, Network};
-use crate::keys::RelayKey;
+use crate::keys::{LogKey, RelayKey};
 use crate::net::TrustedProxies;
 use crate::quota::{FreeDisk, Quotas, watch_free_disk};
 use crate::retention::delete_expired_hourly;
@@ -60,6 +60,8 @@ fn limit_bot_memory(config: &Config) -> (Option<PathBuf>, usize) {
 pub async fn open(config: Config, clock: Clock, random: Random, shutdown: CancellationToken) -> Result<Arc<Relay>> {
     let store = open_database(&config, Purpose::Serve)?;
     let key = RelayKey::open(&config.key_file(), &*store, &random).await.context("cannot open the relay's key")?;
+    let log = LogKey::open(&config, &*store, &random).await.context("cannot open the key of the log")?;
+    tracing::info!(origin = %log.origin(), key = %log.public(), "checkpoints are signed");
     let local = config.local_token.then(|| open_local_token(&config.local_token_file(), &random));
     let local = local.transpose().context("cannot open the local token")?;
     let network = Network::open(&config, &clock)?.map(|network| Arc::new(network) as Arc<dyn Egress>);
@@ -94,6 +96,7 @@ pub async fn open(config: Config, clock: Clock, random: Random, shutdown: Cancel
             clock,
             random,
             key,
+            log,
             store,
             channels,
             supervisor,

@@ -13,7 +13,7 @@ use crate::auth::Tokens;
 use crate::channel::Channels;
 use crate::clock::{Clock, Random};
 use crate::config::Config;
-use crate::keys::RelayKey;
+use crate::keys::{LogKey, RelayKey};
 use crate::quota::Quotas;
 use crate::store::Store;
 
@@ -23,6 +23,7 @@ pub struct Relay {
     pub(crate) clock: Clock,
     pub(crate) random: Random,
     pub(crate) key: RelayKey,
+    pub(crate) log: LogKey,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) channels: Channels,
     pub(crate) supervisor: Supervisor,

@@ -29,7 +29,7 @@ def write(path):
 
 
 def by_reading(ctx):
-    paths = [ctx.params["data_dir"] + name for name in ("/relay.key", "/relay.db", "/relay.db-wal", "/local-token", "/canary")]
+    paths = [ctx.params["data_dir"] + name for name in ("/relay.key", "/log.key", "/relay.db", "/relay.db-wal", "/local-token", "/canary")]
     paths += ["/etc/passwd", "/etc/shadow", "/etc/hostname", "/root/.bashrc", "/root/.ssh/id_rsa", "/var/log/dpkg.log"]
     return taken(paths + ["/dev/mem", "/dev/kmsg", "/dev/vda", "/dev/sda", "/proc/kcore", "/proc/1/environ"], read)
 

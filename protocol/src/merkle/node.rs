@@ -23,6 +23,17 @@ impl Node {
         nodes
     }
 
+    /// The leaf of the entry with this id; `None` for 0, which no entry has.
+    pub fn leaf(id: u64) -> Option<Self> {
+        Some(Self { level: 0, index: id.checked_sub(1)? })
+    }
+
+    /// Lists the roots of the perfect subtrees that a tree of this size consists of, the largest first: the nodes of its
+    /// [`Frontier`](super::Frontier).
+    pub fn peaks(size: u64) -> Vec<Self> {
+        Self::covering(0, size)
+    }
+
     /// Height of the subtree: 0 for a leaf.
     pub fn level(&self) -> u8 {
         self.level
@@ -69,5 +80,8 @@ mod tests {
         assert_eq!(of(0, 7), [(2, 0), (1, 2), (0, 6)]);
         assert_eq!(of(8, 13), [(2, 2), (0, 12)]);
         assert_eq!(of(5, 5), []);
+        assert_eq!(Node::peaks(7), Node::covering(0, 7));
+        assert_eq!(Node::leaf(7), Some(Node { level: 0, index: 6 }));
+        assert_eq!(Node::leaf(0), None);
     }
 }

@@ -11,6 +11,7 @@ mod bots;
 mod channels;
 mod health;
 mod messages;
+mod proofs;
 mod update;
 mod view;
 
@@ -31,6 +32,7 @@ pub use channels::{
 };
 pub use health::{Health, HealthCheck};
 pub use messages::{DmBot, DmDelivered, Message, MessagePosted, PostMessage, SyncMessages, Synced, WaitFor};
+pub use proofs::{GetProof, LogProof};
 pub use update::{ChannelUpdated, UpdateChannel, UpdateOp};
 pub use view::{BotView, SlotView, View};
 
@@ -154,9 +156,14 @@ operations! {
     UpdateChannel = "update_channel" -> ChannelUpdated,
     /// Adds a bot to a channel.
     AttachBot = "attach_bot" -> BotAttached,
+    /// Proves that an entry is in the channel's log, or that the log has only grown.
+    GetProof = "get_proof" -> LogProof,
 }
 
 impl Request {
+    /// The operations that no model calls: they are for programs that verify a log, and no MCP tools.
+    pub const FOR_PROGRAMS: &'static [&'static str] = &["get_proof"];
+
     /// Returns the argument `idempotency_key`, if the operation has one.
     pub fn idempotency_key_mut(&mut self) -> Option<&mut Option<IdempotencyKey>> {
         match self {
@@ -171,6 +178,7 @@ impl Request {
             | Self::SyncMessages(_)
             | Self::GetChannelInfo(_)
             | Self::GetBotCode(_)
+            | Self::GetProof(_)
             | Self::ListChannels(_) => None,
         }
     }
@@ -199,6 +207,7 @@ impl Request {
             | Self::JoinChannel(_)
             | Self::GetChannelInfo(_)
             | Self::GetBotCode(_)
+            | Self::GetProof(_)
             | Self::ListChannels(_) => None,
         }
     }

@@ -9,6 +9,7 @@
 //! - `sync`: the long-poll, and waiting for a change without missing one;
 //! - `news`: the entries that end a wait;
 //! - `member`, `visibility`: the seat that a principal acts from, and the entries that it may read;
+//! - `proof`: proofs over the log, from the hashes that the store keeps;
 //! - `time`: the time of entries and timers, which does not go back when the clock does;
 //! - `closing`: the last entry of a channel that is being closed;
 //! - `registry`: the channels that are live in this process;
@@ -21,6 +22,7 @@ mod live;
 mod member;
 mod news;
 mod owner;
+mod proof;
 mod proposal;
 mod recent;
 mod registry;

@@ -7,6 +7,7 @@ mod check;
 mod choice;
 mod command_line;
 mod load;
+mod log_origin;
 mod machine;
 #[cfg(test)]
 mod operating;

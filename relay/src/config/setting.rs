@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use mcp_multiplayer_protocol::checkpoint::LogOrigin;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -212,7 +213,7 @@ macro_rules! strings {
     )+};
 }
 
-strings!(Access, Database, LogFormat, SandboxLevel);
+strings!(Access, Database, LogFormat, LogOrigin, SandboxLevel);
 
 fn as_in_file<T: DeserializeOwned + Serialize>(text: &str) -> Result<Value, String> {
     let value: T = serde_json::from_value(json!(text)).map_err(|error| error.to_string())?;

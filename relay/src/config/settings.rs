@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use mcp_multiplayer_protocol::checkpoint::LogOrigin;
 use mcp_multiplayer_protocol::limits;
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +24,10 @@ settings! {
         /// tokens are valid for this address only.
         public_url: String = "http://127.0.0.1:8100".to_owned(), "URL",
             default "`https://` with the first `acme_domain`; without one, `http://` (`https://` if there is a `tls_cert`) with `listen`";
+        /// Name of the relay's log, which is in every checkpoint that it signs. It cannot be changed later: the database
+        /// remembers it.
+        log_origin: Option<LogOrigin> = None, "NAME",
+            default "`public_url` at the first start, without its scheme; a name made from the key of the log if that is a loopback address";
         /// Further values of the `Host` header to accept. Loopback names and addresses, the host of `public_url` and every
         /// `acme_domain` are always accepted.
         allowed_hosts: Vec<String> = vec![], "HOST";
@@ -63,7 +68,7 @@ settings! {
     }
 
     "Storage" {
-        /// Directory for the database, the relay's key, the local token and ACME certificates.
+        /// Directory for the database, the relay's keys, the local token and ACME certificates.
         data_dir: PathBuf = default_data_dir(), "DIRECTORY",
             default "`~/.local/share/mcp-multiplayer`; on macOS `~/Library/Application Support/mcp-multiplayer`",
             variable "DATA_DIR";
@@ -204,6 +209,11 @@ impl Config {
     /// File of the relay's key, from which all derived secrets come.
     pub fn key_file(&self) -> PathBuf {
         self.data_dir.join("relay.key")
+    }
+
+    /// File of the key that signs checkpoints.
+    pub fn log_key_file(&self) -> PathBuf {
+        self.data_dir.join("log.key")
     }
 
     /// File of the token with which programs of this system user can connect.

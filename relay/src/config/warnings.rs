@@ -33,7 +33,7 @@ impl Config {
 
 /// Returns whether a URL leads to a relay only from the relay's own machine: its host is a loopback address, or the address
 /// that stands for all addresses of a machine.
-fn is_only_local(url: &str) -> bool {
+pub(super) fn is_only_local(url: &str) -> bool {
     let is_local = |address: IpAddr| address.to_canonical().is_loopback() || address.is_unspecified();
     match Url::parse(url).as_ref().map(Url::host) {
         Ok(Some(Host::Domain(name))) => name == "localhost" || name.ends_with(".localhost"),

@@ -33,6 +33,7 @@ impl Multiplayer for Caller {
                 Request::SyncMessages(args) => reply(self.sync_messages(args).await),
                 Request::GetChannelInfo(args) => reply(Box::pin(self.get_channel_info(args)).await),
                 Request::GetBotCode(args) => reply(Box::pin(self.get_bot_code(args)).await),
+                Request::GetProof(args) => reply(Box::pin(self.get_proof(args)).await),
                 Request::ListChannels(_) => reply(Box::pin(self.list_channels()).await),
                 Request::UpdateChannel(args) => reply(Box::pin(self.update_channel(args)).await),
                 Request::AttachBot(args) => reply(Box::pin(self.attach_bot(args)).await),

@@ -22,6 +22,7 @@ mod create_channel;
 mod dispatch;
 mod get_bot_code;
 mod get_channel_info;
+mod get_proof;
 mod health_check;
 mod idempotency;
 mod join_channel;

@@ -18,6 +18,7 @@ pub(super) fn arguments(name: &str) -> Option<Value> {
         "dm_bot" => json!({ "channel_id": channel_id, "bot_id": "bot_GuessBot_0", "message": "!status" }),
         "sync_messages" => json!({ "channel_id": channel_id, "cursor": 9, "timeout_ms": 1_000 }),
         "get_bot_code" => json!({ "channel_id": channel_id, "bot_id": "bot_GuessBot_0" }),
+        "get_proof" => json!({ "channel_id": channel_id, "id": 9 }),
         "update_channel" => json!({ "channel_id": channel_id, "ops": [{ "type": "rename", "name": "Finals" }] }),
         "attach_bot" => json!({ "channel_id": channel_id, "name": "Referee", "code_ref": "builtin://GuessBot" }),
         _ => return None,
@@ -49,6 +50,7 @@ pub(super) fn links(name: &str) -> Option<Value> {
             "code": { "operationId": "get_bot_code_get", "parameters": {
                 "channel_id": "$response.body#/channel_id", "bot_id": first_bot,
             } },
+            "prove": { "operationId": "get_proof_get", "parameters": { "channel_id": "$response.body#/channel_id", "id": 1 } },
             "leave": in_this_channel("leave_channel", json!({})),
         })),
         _ => None,

@@ -32,7 +32,9 @@ async fn the_log_contains_no_secrets() {
     let more = json!({ "bot_code": KEEPER, "bot_params": { "word": "opal-in-the-params" }, "bots_change": "owner" });
     let mut fixture = TwoPlayerChannel::create_on(relay, more).await;
     let mut secrets = vec![fixture.bob_token.clone(), fixture.relay.local_token().unwrap()];
-    secrets.push(std::fs::read_to_string(fixture.relay.data_dir().join("relay.key")).unwrap().trim().to_owned());
+    for name in ["relay.key", "log.key"] {
+        secrets.push(std::fs::read_to_string(fixture.relay.data_dir().join(name)).unwrap().trim().to_owned());
+    }
     collect_secrets(&fixture.created, &mut secrets);
     collect_secrets(&fixture.joined, &mut secrets);
 

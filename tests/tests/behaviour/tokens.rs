@@ -72,7 +72,7 @@ async fn each_token_is_a_separate_principal() {
 async fn the_local_token_is_readable_by_its_user_only() {
     let mut relay = RelayProcess::start().await.unwrap();
     let token = relay.local_token().unwrap();
-    for name in ["local-token", "relay.key"] {
+    for name in ["local-token", "relay.key", "log.key"] {
         let mode = std::fs::metadata(relay.data_dir().join(name)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600, "{name}");
     }
@@ -80,7 +80,7 @@ async fn the_local_token_is_readable_by_its_user_only() {
     assert_eq!(relay.local_token().unwrap(), token, "a restart keeps it");
     relay.kill().await.unwrap();
     // A relay refuses to start with a secret that other users can read.
-    for name in ["local-token", "relay.key"] {
+    for name in ["local-token", "relay.key", "log.key"] {
         let path = relay.data_dir().join(name);
         std::fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
         let output = command(&relay, &["--listen", "127.0.0.1:0"]).await;

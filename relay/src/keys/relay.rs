@@ -23,9 +23,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::io;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -39,6 +37,7 @@ use mcp_multiplayer_protocol::{BotId, ChannelId, Hash, Secret, SlotId};
 use sha2::Sha256;
 use subtle::ConstantTimeEq as _;
 
+use super::file::{create_secret, decode, encode, read_secret};
 use crate::clock::Random;
 use crate::store::Store;
 
@@ -108,7 +107,7 @@ impl RelayKey {
         let key = match Self::read(path)? {
             Some(key) => key,
             None if is_bound => bail!("{}", missing(path)),
-            None => Self::parse(path, &create_secret(path, ChannelId::encode_base32(&random.bytes::<32>()))?)?,
+            None => Self::parse(path, &create_secret(path, encode(&random.bytes()))?)?,
         };
         let bound = store.bind_relay_key(key.fingerprint()).await?;
         ensure!(bound == key.fingerprint(), "{}", other(path));
@@ -133,14 +132,7 @@ impl RelayKey {
     }
 
     fn parse(path: &Path, text: &str) -> io::Result<Self> {
-        let bytes = ChannelId::decode_base32(text.trim()).and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
-        let bytes = bytes.ok_or_else(|| {
-            io::Error::new(
-                io::ErrorKind::InvalidData,
-                format!("{} does not contain a relay key; restore it from a backup", path.display()),
-            )
-        })?;
-        Ok(Self::new(&bytes))
+        decode(path, text, "relay key").map(|bytes| Self::new(&bytes))
     }
 
     /// Computes the code that fills an invite slot.
@@ -272,63 +264,6 @@ fn decode_seat(key: &[u8; 32], text: &str) -> Option<SeatClaim> {
         slot_id: SlotId::at(usize::from(*place)),
         number: u32::from_be_bytes(number.try_into().ok()?),
     })
-}
-
-/// Reads a secret from a file that only its owner can read, or creates the file.
-pub(crate) fn read_or_create(path: &Path, create: impl FnOnce() -> String) -> io::Result<String> {
-    match read_secret(path)? {
-        Some(secret) => Ok(secret),
-        None => create_secret(path, create()),
-    }
-}
-
-/// Reads a secret from a file that only its owner can read; `None` if there is no such file.
-fn read_secret(path: &Path) -> io::Result<Option<String>> {
-    let mut file = match File::open(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        opened => opened.map_err(|error| with_remedy(path, &error))?,
-    };
-    if file.metadata()?.permissions().mode() & 0o077 != 0 {
-        let message = format!("{} can be read by other users; run: chmod 600 {0}", path.display());
-        return Err(io::Error::new(io::ErrorKind::PermissionDenied, message));
-    }
-    let mut text = String::new();
-    file.read_to_string(&mut text)?;
-    Ok(Some(text))
-}
-
-/// Creates a file with a secret that only its owner can read, and returns the secret.
-fn create_secret(path: &Path, secret: String) -> io::Result<String> {
-    write_secret(path, &secret).map_err(|error| with_remedy(path, &error))?;
-    Ok(secret)
-}
-
-fn write_secret(path: &Path, secret: &str) -> io::Result<()> {
-    if let Some(directory) = path.parent() {
-        fs::create_dir_all(directory)?;
-    }
-    // Written to another file and renamed, so that a crash never leaves a truncated secret.
-    let temporary = path.with_extension("new");
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
-    file.write_all(secret.as_bytes())?;
-    file.sync_all()?;
-    fs::rename(&temporary, path)?;
-    if let Some(directory) = path.parent() {
-        File::open(directory)?.sync_all()?;
-    }
-    Ok(())
-}
-
-/// Adds the path of a file to an error, and what the operator can do about it.
-fn with_remedy(path: &Path, error: &io::Error) -> io::Error {
-    let remedy = match error.kind() {
-        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
-            "; run the relay as the user who owns the file and its directory"
-        }
-        io::ErrorKind::StorageFull => "; free some space on the disk",
-        _ => "",
-    };
-    io::Error::new(error.kind(), format!("{}: {error}{remedy}", path.display()))
 }
 
 fn missing(path: &Path) -> String {
