@@ -59,11 +59,11 @@ async def players(options, *names, allow=()):
 
 
 async def replay_channels(options, relay, screen, host):
-    """Exports each channel, as the relay's operator can, and replays its referee from the file, in new processes."""
-    screen.title("The referee is replayed from the exported log")
+    """Writes the receipt of each channel, as the relay's operator can, and verifies it: also by running the referee again."""
+    screen.title("The receipt is verified: the log, its signature, and the referee, which runs again")
     for channel in (await host.call("list_channels"))["channels"]:
-        file = (options.keep or Path(relay.data_dir)) / f"{channel['name']}-{channel['channel_id']}.json"
-        await run_program(program(options.bin_dir, "mcp-multiplayer-relay"), "export", channel["channel_id"], "--out", str(file),
+        file = (options.keep or Path(relay.data_dir)) / f"{channel['name']}-{channel['channel_id']}.jsonl"
+        await run_program(program(options.bin_dir, "mcp-multiplayer-relay"), "receipt", channel["channel_id"], "--out", str(file),
                           "--data-dir", relay.data_dir)
         code, text = await run_program(program(options.bin_dir, "mcp-multiplayer-bot"), "replay", "--fresh", str(file), accepted=(0, 3))
         for line in text.splitlines():

@@ -1,7 +1,7 @@
 """The demo: two players and a referee play a whole game through a relay, and both players verify the outcome.
 
 Alice's client launches the stdio server, as Claude Desktop would. Bob's client uses HTTP and a token of his own. The
-referee is GuessBot. The checks at the end use only what the players received through the tools.
+referee is GuessBot. The checks at the end use only what the players received: by the tools, and in their receipts.
 
     examples/demo/demo.py [--bin-dir target/debug] [--fast]
 """
@@ -19,6 +19,7 @@ from pathlib import Path
 import connect
 from check import CheckFailed, check_code, check_commitment, check_game
 from player import ToolFailed, over_http, over_stdio
+from receipts import verify_receipts
 from relay import CommandError, Relay, program, tail
 from search import Search
 from screen import Screen, short
@@ -47,7 +48,7 @@ async def connected_players(stack, relay, server, screen, alice_log):
                          f"(MCP {alice.client.protocol_version}); it reads the relay's local token from its file")
     screen.show("bob", f"his client talks HTTP to {relay.url}/mcp (MCP {bob.client.protocol_version}), "
                        "with a token from `token create --name bob`")
-    return alice, bob
+    return (alice, relay.local_token), (bob, token)
 
 
 async def open_channel(alice, bob, screen):
@@ -144,10 +145,12 @@ async def run_demo(options, screen):
                 async with asyncio.TaskGroup() as tasks:
                     exit_watcher = tasks.create_task(raise_on_exit(relay))
                     async with AsyncExitStack() as stack:
-                        players = await connected_players(stack, relay, server, screen, alice_log)
+                        connected = await connected_players(stack, relay, server, screen, alice_log)
+                        players = [player for player, _ in connected]
                         sources = await open_channel(*players, screen)
                         await play(*players, screen)
                         await verify_outcome(*players, sources, screen)
+                        await verify_receipts(relay, server, data_dir, connected, screen)
                     exit_watcher.cancel()
             except Exception as error:
                 raise command_error(error, alice_log, relay.log) from None

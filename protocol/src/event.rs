@@ -5,7 +5,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use crate::channel::{BotsChange, Hook, SlotKind};
-use crate::{Body, BotId, Hash, IdParseError, Kind, SlotId, Timestamp};
+use crate::{Body, BotId, Hash, IdParseError, Kind, Salt, SlotId, Timestamp};
 
 /// The party that requested the change recorded in a system entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,6 +129,11 @@ pub enum SkipReason {
     Closing,
     /// The relay cannot run the bot, and the channel is closing.
     Unavailable,
+}
+
+/// Hash of the record of a hook's network traffic: `SHA-256("mcp-multiplayer/record/v2" ‖ 0x00 ‖ salt ‖ record)`.
+pub fn record_hash(salt: &Salt, record: &str) -> Hash {
+    Hash::of(&[b"mcp-multiplayer/record/v2\0", &salt.0, record.as_bytes()])
 }
 
 /// A hook's network traffic, which is recorded only by hash.
@@ -269,8 +274,6 @@ pub enum SystemEvent {
         outcome: HookOutcome,
         /// Number of its effects.
         effects: u32,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        state_hash: Option<Hash>,
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         drawn: Vec<KeystreamRange>,
         #[serde(default, skip_serializing_if = "Vec::is_empty")]

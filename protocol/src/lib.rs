@@ -24,6 +24,7 @@ pub mod limits;
 pub mod merkle;
 pub mod operation;
 mod printable;
+pub mod receipt;
 mod secret;
 pub mod seed;
 mod timestamp;
@@ -33,7 +34,7 @@ pub use entry::{Author, Content, DirectMessage, Entry, Envelope, Salt, Sender};
 pub use error::{Error, ErrorCode};
 pub use event::{
     Actor, BotAnnouncement, Contribution, HookOutcome, KeystreamRange, NetworkExchange, Runtime, SandboxReport,
-    SkipReason, SlotSpec, SystemEvent, TimerChange,
+    SkipReason, SlotSpec, SystemEvent, TimerChange, record_hash,
 };
 pub use hash::Hash;
 pub use id::{BotId, ChannelId, IdParseError, SlotId};

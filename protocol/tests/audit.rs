@@ -132,7 +132,6 @@ impl Log {
             hook,
             outcome,
             effects,
-            state_hash: None,
             drawn: vec![],
             timers,
             exchanged: None,

@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use self::admin::{AccessCodeCommand, ChannelCommand, ExportCommand, GrantCommand, TokenCommand};
+use self::admin::{AccessCodeCommand, ChannelCommand, GrantCommand, ReceiptCommand, TokenCommand};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -57,8 +57,8 @@ enum Subcommands {
         #[command(subcommand)]
         command: ChannelCommand,
     },
-    /// Write a channel to a file, from which 'mcp-multiplayer-bot replay' can run its bots again
-    Export(ExportCommand),
+    /// Write the receipt of a channel to a file, which 'mcp-multiplayer verify' and 'mcp-multiplayer-bot replay' check
+    Receipt(ReceiptCommand),
     /// Print the value and the source of every setting
     Config,
 }
@@ -100,7 +100,7 @@ async fn main() -> Result<()> {
         Subcommands::AccessCode { command } => admin::access_code(&loaded.config, command).await,
         Subcommands::Grant { command } => admin::grant(&loaded.config, command).await,
         Subcommands::Channel { command } => admin::channel(&loaded.config, command).await,
-        Subcommands::Export(command) => admin::export(&loaded.config, command).await,
+        Subcommands::Receipt(command) => admin::receipt(&loaded.config, command).await,
         Subcommands::Serve => run(loaded.config).await,
     }
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use mcp_multiplayer_protocol::Secret;
 
+use crate::verify::Verify;
 use crate::{Dialer, RelayUrlError, TokenSource, data_dir};
 
 /// Environment variable that contains a token. There is no flag for it, because other users of a machine can see
@@ -18,8 +19,11 @@ pub(crate) const TOKEN_VARIABLE: &str = "MCP_MULTIPLAYER_TOKEN";
 /// `MCP_MULTIPLAYER_TOKEN`, or, for a relay on this machine, the file local-token that the relay writes to its data
 /// directory. If the relay uses a data directory other than the default, set `DATA_DIR` to the same directory.
 #[derive(Debug, clap::Parser)]
-#[command(version)]
+#[command(version, args_conflicts_with_subcommands = true)]
 pub struct Args {
+    /// What to do instead of serving an MCP client.
+    #[command(subcommand)]
+    pub command: Option<Command>,
     /// Address of the relay, starting with ws://, wss://, http:// or https://.
     #[arg(long, value_name = "URL", env = "MCP_MULTIPLAYER_RELAY", default_value = "ws://127.0.0.1:8100/ws")]
     pub relay: String,
@@ -29,6 +33,12 @@ pub struct Args {
     /// Allow sending the token to another machine over an unencrypted connection.
     #[arg(long)]
     pub insecure: bool,
+}
+
+/// What the program does for people.
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    Verify(Verify),
 }
 
 impl Args {

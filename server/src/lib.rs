@@ -19,6 +19,7 @@ mod seats;
 pub mod stdio;
 mod tls;
 mod token;
+pub mod verify;
 
 use std::future::Future;
 use std::sync::Arc;

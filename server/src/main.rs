@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Parser as _;
-use mcp_multiplayer::args::Args;
+use mcp_multiplayer::args::{Args, Command};
 use mcp_multiplayer::{NoRelay, RelayClient};
 use mcp_multiplayer_protocol::Multiplayer;
 use tracing::{Level, Metadata};
@@ -15,6 +15,9 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 fn main() -> ExitCode {
     let args = Args::parse();
+    if let Some(Command::Verify(arguments)) = &args.command {
+        return mcp_multiplayer::verify::run(arguments);
+    }
     log_to_stderr();
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,

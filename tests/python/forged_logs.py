@@ -1,11 +1,36 @@
-"""Ways to forge an exported channel so that it still looks like one: ids, references and hashes are made to fit again.
+"""Ways to forge a receipt so that it still looks like one: ids, references and hashes are made to fit again.
 
-Each function takes an export and a description of what it forges, or returns None if the channel offers no occasion.
+The forger is the relay itself, which can sign whatever it likes. It does not here: a replay does not look at the signature.
+Each function changes a log, and returns False if the channel offers no occasion for that.
 """
 
 import copy
 import hashlib
 import json
+
+def read(path):
+    """Reads a receipt: its header, its checkpoint, its entries, bots by id, and exchanges."""
+    receipt = {"entries": [], "bots": {}, "exchanges": []}
+    for line in path.read_text().splitlines():
+        ((kind, value),) = json.loads(line).items()
+        if kind == "entry":
+            receipt["entries"].append(value)
+        elif kind == "bot":
+            receipt["bots"][value["bot_id"]] = value
+        elif kind == "exchange":
+            receipt["exchanges"].append(value)
+        else:
+            receipt[kind] = value
+    return receipt
+
+
+def lines(receipt):
+    """Returns the text of a receipt."""
+    values = [("header", receipt["header"]), *(("entry", entry) for entry in receipt["entries"]),
+              *(("bot", bot) for bot in receipt["bots"].values()), *(("exchange", each) for each in receipt["exchanges"]),
+              ("checkpoint", receipt["checkpoint"])]
+    return "".join(json.dumps({kind: value}) + "\n" for kind, value in values)
+
 
 REFERENCES = ("trigger", "set_by", "began")
 
@@ -25,9 +50,9 @@ def rehash(entry):
         entry["envelope"]["body_hash"] = "sha256:" + hashlib.sha256(preimage).hexdigest()
 
 
-def seal(export):
+def seal(receipt):
     """Numbers the entries anew, follows every reference to their ids, and computes the hashes of their bodies."""
-    entries = export["entries"]
+    entries = receipt["entries"]
     moved = {entry["envelope"]["id"]: number for number, entry in enumerate(entries, 1) if not entry.get("new")}
     follow = lambda id: moved.get(id, id)  # noqa: E731
     for number, entry in enumerate(entries, 1):
@@ -44,17 +69,17 @@ def seal(export):
             for given in body.get("contributions", ()):
                 given["entry"] = follow(given["entry"])
         rehash(entry)
-    for exchange in export["exchanges"]:
+    for exchange in receipt["exchanges"]:
         exchange["trigger"] = follow(exchange["trigger"])
-    return export
+    return receipt
 
 
 class Log:
-    """An export that is being forged."""
+    """A receipt that is being forged."""
 
-    def __init__(self, export):
-        self.export = copy.deepcopy(export)
-        self.entries = self.export["entries"]
+    def __init__(self, receipt):
+        self.receipt = copy.deepcopy(receipt)
+        self.entries = self.receipt["entries"]
 
     def calls(self):
         """The hooks in the log: lists of entries that belong together, the last of which is `bot:ran` or `bot:skipped`."""
@@ -251,8 +276,8 @@ def commit_to_another_next_seed(log):
 
 
 @forgery
-def export_another_seed(log):
-    for bot in log.export["bots"].values():
+def show_another_seed(log):
+    for bot in log.receipt["bots"].values():
         bot["seed"] = {"epoch": 1, "seed": "33" * 32}
 
 
@@ -265,14 +290,14 @@ def play_with_another_seed(log):
     for entry in log.entries:
         if body_of(entry).get("type") == "seed:reveal":
             body_of(entry)["seed"] = seed.hex()
-    for bot in log.export["bots"].values():
+    for bot in log.receipt["bots"].values():
         bot["seed"] = {"epoch": 0, "seed": seed.hex()}
 
 
 @forgery
 def show_other_code(log):
     attach = body_of(log.system("bot:attach"))
-    bot = log.export["bots"][attach["bot_id"]]
+    bot = log.receipt["bots"][attach["bot_id"]]
     start = "    def on_init(self):\n"
     if start not in bot["source"]:
         return False
@@ -282,13 +307,13 @@ def show_other_code(log):
 
 @forgery
 def show_other_code_than_the_hash(log):
-    bot = log.export["bots"][body_of(log.system("bot:attach"))["bot_id"]]
+    bot = log.receipt["bots"][body_of(log.system("bot:attach"))["bot_id"]]
     bot["source"] += "\n# harmless\n"
 
 
 @forgery
 def show_other_params(log):
-    bot = log.export["bots"][body_of(log.system("bot:attach"))["bot_id"]]
+    bot = log.receipt["bots"][body_of(log.system("bot:attach"))["bot_id"]]
     bot["params"] = {"generous": True}
 
 
@@ -315,7 +340,7 @@ def fail(log, outcome):
     error["content"]["body"] = {"type": "bot:error", "bot_id": bot, "hook": "on_message", "reason": "it failed", "text": "it failed"}
     log.insert_after(ran, error | {"new": True}, ran)
     made = body_of(log.entries[log.entries.index(ran) + 2])
-    for name in ("state_hash", "drawn", "timers", "exchanged"):
+    for name in ("drawn", "timers", "exchanged"):
         made.pop(name, None)
     made |= {"outcome": outcome, "effects": 1}
     log.remove(*call)
@@ -330,14 +355,6 @@ def say_that_there_was_no_budget_for_a_hook(log):
         name: ran[name] for name in ("bot_id", "trigger", "step", "hook")}
     log.insert_after(call[-1], skipped)
     log.remove(*call)
-
-
-@forgery
-def alter_what_the_bot_remembers(log):
-    ran = next((call[-1] for call in reversed(log.calls()) if "state_hash" in body_of(call[-1])), None)
-    if ran is None:
-        return False
-    body_of(ran)["state_hash"] = "sha256:" + "55" * 32
 
 
 @forgery
@@ -382,12 +399,12 @@ def leave_out_what_followed_a_join(log):
     log.remove(*call)
 
 
-def forge(function, export):
-    """Returns the forged export, or None if the channel offers no occasion."""
-    log = Log(export)
+def forge(function, receipt):
+    """Returns the forged receipt, or None if the channel offers no occasion."""
+    log = Log(receipt)
     try:
         if function(log) is False:
             return None
     except (StopIteration, IndexError):
         return None
-    return seal(log.export)
+    return seal(log.receipt)

@@ -277,7 +277,7 @@ mod tests {
                 open: false,
                 starting: false,
                 position: 0,
-                key: Secret::new("00"),
+                key: Some(Secret::new("00")),
                 next_key: None,
             },
             env: BTreeMap::new(),

@@ -52,8 +52,8 @@ pub struct Stream {
     pub starting: bool,
     /// Number of bytes drawn from it.
     pub position: u64,
-    /// Its key, as hex.
-    pub key: Secret,
+    /// Its key, as hex; `None` in a replay that does not know the seed.
+    pub key: Option<Secret>,
     /// Its key after `ctx.reveal()`; `None` in a replay that does not know the next seed.
     pub next_key: Option<Secret>,
 }

@@ -41,7 +41,7 @@ enum Command {
     Check(check::Check),
     /// Play with a bot in the terminal, with simulated players.
     Play(play::Play),
-    /// Replay the bots of an exported channel, and compare the result with its log.
+    /// Replay the bots of a channel from its receipt, and compare the result with its log.
     Replay(replay::Replay),
     /// Print the PYTHONPATH with which a bot's own tests can import multiplayer.testing.
     PythonPath(python_path::PythonPath),

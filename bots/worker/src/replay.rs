@@ -1,13 +1,14 @@
-//! `replay`: runs the bots of an exported channel again and compares the result with its log.
+//! `replay`: runs the bots of a channel again, from its receipt, and compares the result with its log.
 
 use std::fs;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
 use clap::Args;
 use mcp_multiplayer_bot_supervisor::SupervisorConfig;
-use mcp_multiplayer_bot_supervisor::replay::{Export, FORMAT, Replayed, Replayer};
+use mcp_multiplayer_bot_supervisor::replay::{Replayed, Replayer};
+use mcp_multiplayer_protocol::receipt::Receipt;
 use mcp_multiplayer_protocol::{printable, printable_json};
 
 use crate::scratch::Scratch;
@@ -15,7 +16,7 @@ use crate::scratch::Scratch;
 /// Arguments of `replay`.
 #[derive(Debug, Args)]
 pub(crate) struct Replay {
-    /// The exported channel: a file written by `mcp-multiplayer-relay export`, or by `save` in `play`
+    /// The receipt of a channel, from a relay, or written by `save` in `play`
     file: PathBuf,
     /// Print the result as JSON
     #[arg(long)]
@@ -54,14 +55,7 @@ pub(crate) fn run(arguments: &Replay) -> ExitCode {
 fn replay(arguments: &Replay) -> Result<Replayed> {
     let path = &arguments.file;
     let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let export: Export =
-        serde_json::from_str(&text).with_context(|| format!("{} is not an exported channel", path.display()))?;
-    ensure!(
-        export.format == FORMAT,
-        "{} has the format {}, but only {FORMAT} can be replayed",
-        path.display(),
-        export.format
-    );
+    let receipt = Receipt::parse(&text).with_context(|| format!("{} is not a receipt", path.display()))?;
     let scratch = Scratch::new()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
@@ -69,6 +63,6 @@ fn replay(arguments: &Replay) -> Result<Replayed> {
         if arguments.fresh {
             replayer = replayer.restarting(|_| true);
         }
-        Ok(replayer.replay(&export).await?)
+        Ok(replayer.replay(&receipt).await?)
     })
 }

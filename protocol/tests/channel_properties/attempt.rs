@@ -377,7 +377,6 @@ fn ran(bot_id: BotId, trigger: u64, outcome: HookOutcome, timers: Vec<TimerChang
         hook: Hook::OnMessage,
         outcome,
         effects: 0,
-        state_hash: None,
         drawn: vec![],
         timers,
         exchanged: None,

@@ -70,7 +70,6 @@ pub(super) fn entries_of_bots() -> Vec<(&'static str, Entry)> {
         hook: Hook::OnJoin,
         outcome: HookOutcome::Ok,
         effects: 2,
-        state_hash: Some(Hash::of(&[b"state"])),
         drawn: vec![
             KeystreamRange { epoch: 0, open: false, from: 0, to: 8 },
             KeystreamRange { epoch: 0, open: true, from: 0, to: 40 },
@@ -164,7 +163,7 @@ fn append_opening(log: &mut Log) {
         Some(3),
         json!({ "text": "Ready" }),
     );
-    log.hook_ran("a hook ran", Hook::OnInit, 3, HookOutcome::Ok, Some(Hash::of(&[b"state"])));
+    log.hook_ran("a hook ran", Hook::OnInit, 3, HookOutcome::Ok);
     let entropy = Some("four dice: 6 1 3 3".to_owned());
     log.system("seat taken, with entropy", None, &join(1, "alice", entropy));
     log.system("seat taken", None, &join(2, "bob", None));
@@ -184,7 +183,7 @@ fn append_messages(log: &mut Log) {
     log.post("player's DM to a bot", alice, "private", Some(SlotId::at(0)), None, dm);
     let answer = json!({ "kind": "status", "body": { "text": "You have 3 guesses left.", "left": 3 } });
     log.post("bot's DM", Sender::Bot(referee()), "private", Some(SlotId::at(1)), Some(11), answer);
-    log.hook_ran("a hook was refused", Hook::OnPrivateMessage, 11, HookOutcome::Refused, None);
+    log.hook_ran("a hook was refused", Hook::OnPrivateMessage, 11, HookOutcome::Refused);
     let deleted = log.post(
         "player's post, its content deleted",
         Sender::Slot(SlotId::at(2)),
@@ -203,9 +202,9 @@ fn append_messages(log: &mut Log) {
         text: "GuessBot failed in on_message.".to_owned(),
     };
     log.system("a hook failed, in a line of its code", Some(15), &error(Some(7)));
-    log.hook_ran("a hook failed", Hook::OnMessage, 15, HookOutcome::Error, None);
+    log.hook_ran("a hook failed", Hook::OnMessage, 15, HookOutcome::Error);
     log.system("a preset's hook failed", Some(14), &error(None));
-    log.hook_ran("a hook took too long", Hook::OnMessage, 14, HookOutcome::Timeout, None);
+    log.hook_ran("a hook took too long", Hook::OnMessage, 14, HookOutcome::Timeout);
 }
 
 fn append_changes(log: &mut Log) {
@@ -254,7 +253,7 @@ fn append_ending(log: &mut Log) {
         Some(33),
         json!({ "text": "37 it was", "target": 37 }),
     );
-    log.hook_ran("a hook ran while the channel is closing", Hook::OnMessage, 33, HookOutcome::Ok, None);
+    log.hook_ran("a hook ran while the channel is closing", Hook::OnMessage, 33, HookOutcome::Ok);
     log.system("channel closed", None, &SystemEvent::Closed {});
 }
 
@@ -301,14 +300,7 @@ impl Log {
         self.append(name, Sender::System, event.kind(), None, cause, event.to_body());
     }
 
-    fn hook_ran(
-        &mut self,
-        name: &'static str,
-        hook: Hook,
-        trigger: u64,
-        outcome: HookOutcome,
-        state_hash: Option<Hash>,
-    ) {
+    fn hook_ran(&mut self, name: &'static str, hook: Hook, trigger: u64, outcome: HookOutcome) {
         let event = SystemEvent::BotRan {
             bot_id: referee(),
             trigger,
@@ -316,7 +308,6 @@ impl Log {
             hook,
             outcome,
             effects: u32::from(outcome != HookOutcome::Ok),
-            state_hash,
             drawn: vec![],
             timers: vec![],
             exchanged: None,

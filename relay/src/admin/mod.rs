@@ -2,8 +2,8 @@
 
 mod access_code;
 mod channel;
-mod export;
 mod grant;
+mod receipt;
 mod terminal;
 mod token;
 
@@ -18,8 +18,8 @@ use mcp_multiplayer_relay::{Purpose, database_path, open_database};
 
 pub(crate) use access_code::{AccessCodeCommand, run as access_code};
 pub(crate) use channel::{ChannelCommand, run as channel};
-pub(crate) use export::{ExportCommand, run as export};
 pub(crate) use grant::{GrantCommand, run as grant};
+pub(crate) use receipt::{ReceiptCommand, run as receipt};
 pub(crate) use token::{TokenCommand, run as token};
 
 /// Note on the effect of a revocation.

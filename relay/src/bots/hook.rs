@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use mcp_multiplayer_bot_supervisor::referee::{Memory, Turn, Verdict};
 use mcp_multiplayer_protocol::channel::{Bot, HookCall};
-use mcp_multiplayer_protocol::{BotId, Entry, Error, SkipReason, SlotId, SystemEvent};
+use mcp_multiplayer_protocol::{BotId, Entry, Error, Salt, SkipReason, SlotId, SystemEvent};
 
 use super::backoff::Backoff;
 use super::runner::{RunError, Runner};
@@ -43,7 +43,7 @@ impl Runner {
         self.announce_runtime(relay, channel, bot).await?;
         let turn = self.turn(relay, bot, (call, trigger));
         failpoint::hit("bot.before_hook");
-        let request = turn.request(self.env.clone()).expect("a relay has the seeds of its bots");
+        let request = turn.request(self.env.clone());
         let report = relay.supervisor.run(&self.key, &self.program, request).await?;
         failpoint::hit("bot.after_hook");
         let ran = report.ran;
@@ -100,6 +100,7 @@ impl Runner {
             memory: &self.memory,
             seeds: &self.seeds,
             body_limit: relay.config.body_bytes,
+            record_salt: Salt(relay.random.bytes()),
         }
     }
 
@@ -221,6 +222,7 @@ fn propose(
             bot_id: bot_id.clone(),
             trigger: turn.trigger.id(),
             step: turn.step,
+            salt: turn.record_salt,
             // Traffic that contained a secret is not stored; its hash is in `bot:ran`.
             record: (!record.is_sealed()).then(|| record.text().to_owned()),
         }));

@@ -6,7 +6,7 @@
 use std::fmt;
 use std::path::Path;
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use mcp_multiplayer_protocol::checkpoint::{Checkpoint, LogOrigin, verifier_key};
 use mcp_multiplayer_protocol::merkle::TreeHead;
 use mcp_multiplayer_protocol::{ChannelId, PublicKey, SigningKey};
@@ -47,6 +47,16 @@ impl LogKey {
         ensure!(bound.key == key.public(), "{}", other(path));
         ensure!(bound.origin == origin, "{}", other_origin(&bound.origin, &origin));
         Ok(Self { origin, key })
+    }
+
+    /// Opens the key of a relay that has run on this store. Creates nothing.
+    pub async fn open_existing(config: &Config, store: &dyn Store) -> Result<Self> {
+        let path = &config.log_key_file();
+        let text = read_secret(path)?.with_context(|| missing(path))?;
+        let key = SigningKey::ed25519(&decode(path, &text, "log key")?);
+        let bound = store.lookup_log().await?.context("no relay has run on this database")?;
+        ensure!(bound.key == key.public(), "{}", other(path));
+        Ok(Self { origin: bound.origin, key })
     }
 
     /// Signs the tree of a channel.

@@ -12,6 +12,8 @@ impl Caller {
             status: "ok".to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             protocol: frame::SUBPROTOCOL.to_owned(),
+            log_origin: self.relay.log.origin().clone(),
+            log_key: self.relay.log.public(),
             sandbox: sandbox.map_or("none", SandboxStatus::level).to_owned(),
             sandbox_report: sandbox.map(|status| status.report().clone()),
         })

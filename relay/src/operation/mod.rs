@@ -31,10 +31,12 @@ mod list_channels;
 mod names;
 mod post_message;
 mod preview_invite;
+mod receipt;
 mod sync_messages;
 mod terms;
 mod update_channel;
 
 pub(crate) use preview_invite::InvitePreview;
+pub(crate) use receipt::ReceiptPlan;
 
 pub use caller::Caller;

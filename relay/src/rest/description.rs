@@ -51,6 +51,7 @@ pub(super) fn document(config: &Config) -> Value {
         );
         paths_object.insert(format!("/{path}"), Value::Object(methods));
     }
+    paths_object.insert("/receipt".to_owned(), json!({ "get": receipt() }));
     let problem = problem(&Value::from(results.subschema_for::<Error>()));
     let mut schemas = arguments.take_definitions(false);
     schemas.extend(results.take_definitions(false));
@@ -70,6 +71,27 @@ pub(super) fn document(config: &Config) -> Value {
         "security": security,
         "paths": paths_object,
         "components": { "schemas": schemas, "securitySchemes": security_schemes },
+    })
+}
+
+/// The endpoint of receipts, which is no operation: its result is a file.
+fn receipt() -> Value {
+    let responses = without(&responses("sync_messages", &Value::Null), &["200", "413", "415"]);
+    let mut responses = responses.as_object().cloned().unwrap_or_default();
+    let file = json!({ "schema": { "type": "string", "description": "JSON Lines; see docs/PROTOCOL.md, Receipts." } });
+    responses.insert(
+        "200".to_owned(),
+        json!({ "description": "The channel's log, and all that is needed to verify it offline.", "content": { "application/jsonl": file } }),
+    );
+    let parameters: Vec<Value> = parameters("sync_messages")
+        .into_iter()
+        .filter(|parameter| parameter["name"] == "channel_id" || parameter["name"] == "slot_id")
+        .collect();
+    json!({
+        "operationId": "receipt",
+        "summary": "Returns the receipt of a channel: a file that proves offline what happened in it.",
+        "parameters": parameters,
+        "responses": responses,
     })
 }
 

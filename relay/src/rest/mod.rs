@@ -6,6 +6,7 @@
 mod arguments;
 mod description;
 mod examples;
+mod receipt;
 
 use std::sync::Arc;
 
@@ -36,6 +37,7 @@ fn paths() -> impl Iterator<Item = (&'static str, &'static str)> {
 /// The routes of the operations. The caller adds authentication.
 pub(crate) fn router(relay: &Arc<Relay>) -> Router {
     let routes = paths().fold(Router::new(), |router, (path, name)| router.route(&format!("/{path}"), route(name)));
+    let routes = routes.route("/receipt", get(receipt::serve));
     routes.method_not_allowed_fallback(method_not_allowed).with_state(Arc::clone(relay))
 }
 

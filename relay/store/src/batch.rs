@@ -3,7 +3,7 @@ use std::sync::Arc;
 use mcp_multiplayer_protocol::channel::ChannelState;
 use mcp_multiplayer_protocol::checkpoint::LogOrigin;
 use mcp_multiplayer_protocol::merkle::{Frontier, TreeHead};
-use mcp_multiplayer_protocol::{BotId, ChannelId, Entry, Hash, PublicKey, SlotId, Timestamp};
+use mcp_multiplayer_protocol::{BotId, ChannelId, Entry, Hash, PublicKey, Salt, SlotId, Timestamp};
 
 /// Everything that one request or hook changes in a channel, appended together or not at all.
 #[derive(Clone, Debug)]
@@ -228,6 +228,8 @@ pub struct Exchange {
     pub trigger: u64,
     /// Number of the call among those that the entry starts for the bot, from 0.
     pub step: u32,
+    /// Salt of the hash of the record, which is in the log.
+    pub salt: Salt,
     /// Requests and responses, as JSON; `None` where they contained a secret.
     pub record: Option<String>,
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use mcp_multiplayer_protocol::receipt::Receipt;
 use mcp_multiplayer_tests::RelayProcess;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use rustls::ServerConfig;
@@ -16,7 +17,7 @@ use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
 use crate::fixture::{TwoPlayerChannel, of_type, read_until};
-use crate::replay::export;
+use crate::receipts::operator_receipt;
 
 /// Fetches the URLs in a message, and posts the last response.
 const FETCHER: &str = "
@@ -179,7 +180,7 @@ async fn fetches_from_allowed_hosts_succeed_and_are_recorded() {
 }
 
 #[tokio::test]
-async fn public_exports_omit_the_exchanges_of_private_hooks() {
+async fn public_receipts_omit_the_exchanges_of_private_hooks() {
     let source = "
 import requests
 
@@ -199,13 +200,12 @@ class Fetcher:
     let ran = |message: &Value| message["body"]["type"] == "bot:ran" && message["body"]["trigger"] == sent;
     read_until(&mut fixture.bob, &fixture.channel_id, "the hook for the DM", ran).await;
 
-    let triggers = async |more: &[&str]| -> Vec<Value> {
-        let text = std::fs::read_to_string(export(&fixture, more).await).unwrap();
-        let exported: Value = serde_json::from_str(&text).unwrap();
-        exported["exchanges"].as_array().unwrap().iter().map(|exchange| exchange["trigger"].clone()).collect()
+    let triggers = async |more: &[&str]| -> Vec<u64> {
+        let text = std::fs::read_to_string(operator_receipt(&fixture, more).await).unwrap();
+        Receipt::parse(&text).unwrap().exchanges.iter().map(|exchange| exchange.trigger).collect()
     };
     let full = triggers(&[]).await;
-    assert_eq!((full.len(), &full[1]), (2, &sent));
+    assert_eq!((full.len(), json!(full[1])), (2, sent));
     assert_eq!(triggers(&["--public"]).await, full[..1]);
 }
 

@@ -37,6 +37,7 @@ mod privacy;
 mod progress;
 mod proofs;
 mod randomness;
+mod receipts;
 mod relay_key;
 mod replay;
 mod rest;

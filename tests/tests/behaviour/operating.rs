@@ -46,7 +46,7 @@ async fn only_the_relay_and_create_commands_create_a_database() {
         &["access-code", "revoke", "x"],
         &["grant", "list"],
         &["grant", "revoke", "x"],
-        &["export", "chn_aaaaaaaaaaaaaaaa"],
+        &["receipt", "chn_aaaaaaaaaaaaaaaa"],
     ] {
         for data_dir in [directory.path(), &mistyped] {
             let error = failure(data_dir, arguments).await;
@@ -98,7 +98,7 @@ async fn the_help_of_a_command_begins_with_its_own_options() {
     for (arguments, own) in [
         (&["token", "create", "--help"][..], &["--name"][..]),
         (&["access-code", "create", "--help"], &["--name"]),
-        (&["export", "--help"], &["--out", "--public"]),
+        (&["receipt", "--help"], &["--out", "--public"]),
     ] {
         let (help, _) = success(directory.path(), arguments).await;
         let at = |option: &str| help.find(&format!(" {option}")).unwrap_or_else(|| panic!("{option}: {help}"));

@@ -5,7 +5,8 @@ use hyper::StatusCode;
 use mcp_multiplayer_protocol::checkpoint::{Checkpoint, LogOrigin};
 use mcp_multiplayer_protocol::merkle::{TreeHead, verify_consistency, verify_inclusion};
 use mcp_multiplayer_protocol::operation::LogProof;
-use mcp_multiplayer_protocol::{Envelope, Hash, PublicKey};
+use mcp_multiplayer_protocol::receipt::Receipt;
+use mcp_multiplayer_protocol::{Hash, PublicKey};
 use mcp_multiplayer_tests::{Failure, HttpClient, WsClient, binary};
 use serde_json::{Value, json};
 use tokio::process::Command;
@@ -42,15 +43,14 @@ async fn prove(client: &mut WsClient, channel_id: &str, arguments: Value) -> Log
     serde_json::from_value(client.call("get_proof", arguments).await).unwrap()
 }
 
-/// The hashes of the log's leaves, computed from what the relay exports.
+/// The hashes of the log's leaves, computed from the receipt of its operator.
 async fn leaves(fixture: &TwoPlayerChannel) -> Vec<Hash> {
     let mut command = Command::new(binary("mcp-multiplayer-relay"));
-    command.args(["export", &fixture.channel_id, "--data-dir"]).arg(fixture.relay.data_dir());
+    command.args(["receipt", &fixture.channel_id, "--data-dir"]).arg(fixture.relay.data_dir());
     let output = command.output().await.unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let export: Value = serde_json::from_slice(&output.stdout).unwrap();
-    let envelopes = export["entries"].as_array().unwrap().iter().map(|entry| entry["envelope"].clone());
-    envelopes.map(|envelope| serde_json::from_value::<Envelope>(envelope).unwrap().leaf_hash()).collect()
+    let receipt = Receipt::parse(std::str::from_utf8(&output.stdout).unwrap()).unwrap();
+    receipt.entries.iter().map(|entry| entry.envelope.leaf_hash()).collect()
 }
 
 async fn post(fixture: &mut TwoPlayerChannel, texts: usize) {

@@ -31,7 +31,7 @@ async fn a_database_is_refused_without_its_key_and_with_another_one() {
         if state == "another one" {
             std::fs::copy(other.data_dir().join("relay.key"), &key).unwrap();
         }
-        for arguments in [&["serve"][..], &["export", channel_id]] {
+        for arguments in [&["serve"][..], &["receipt", channel_id]] {
             let output = run(relay.data_dir(), arguments).await;
             let error = String::from_utf8(output.stderr).unwrap();
             assert!(!output.status.success() && output.stdout.is_empty(), "{state}: {arguments:?}");

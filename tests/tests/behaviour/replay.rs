@@ -1,13 +1,15 @@
-//! Exports of channels, and the replay of their bots.
+//! Replays of bots from receipts.
 
-use std::path::PathBuf;
 use std::process::Output;
 
+use mcp_multiplayer_protocol::receipt::Receipt;
+use mcp_multiplayer_protocol::{Body, Entry};
 use mcp_multiplayer_tests::binary;
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::process::Command;
 
 use crate::fixture::{TwoPlayerChannel, read_until};
+use crate::receipts::operator_receipt;
 
 /// A bot that uses everything that could differ between two runs.
 const MIXED: &str = "
@@ -46,22 +48,6 @@ class Mixed:
         self.ctx.post('bot', {'text': 'timer ' + name, 'draw': random.random()})
 ";
 
-/// Exports the channel with additional flags, and returns the path of the file.
-pub(crate) async fn export(fixture: &TwoPlayerChannel, more: &[&str]) -> PathBuf {
-    let path = fixture.relay.data_dir().join(format!("export{}.json", more.len()));
-    let output = Command::new(binary("mcp-multiplayer-relay"))
-        .args(["export", &fixture.channel_id, "--data-dir"])
-        .arg(fixture.relay.data_dir())
-        .arg("--out")
-        .arg(&path)
-        .args(more)
-        .output()
-        .await
-        .unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    path
-}
-
 async fn replay(path: &std::path::Path, more: &[&str]) -> (Option<i32>, String) {
     let Output { status, stdout, stderr } =
         Command::new(binary("mcp-multiplayer-bot")).arg("replay").arg(path).args(more).output().await.unwrap();
@@ -94,27 +80,27 @@ async fn played() -> TwoPlayerChannel {
 #[tokio::test]
 async fn a_replay_reproduces_the_log_and_detects_alterations() {
     let fixture = played().await;
-    let path = export(&fixture, &[]).await;
+    let path = operator_receipt(&fixture, &[]).await;
     for more in [&[][..], &["--fresh"]] {
         let (code, output) = replay(&path, more).await;
         assert_eq!(code, Some(0), "{output}");
         assert_eq!(output, "bot_CustomBot_0: all 17 hooks reproduced the log exactly\n");
     }
 
-    // What is left out of a public export is said to be unknown, and nothing to be different.
-    let (code, output) = replay(&export(&fixture, &["--public"]).await, &[]).await;
+    // What is left out of a public receipt is said to be unknown, and nothing to be different.
+    let (code, output) = replay(&operator_receipt(&fixture, &["--public"]).await, &[]).await;
     assert_eq!(code, Some(3), "{output}");
     assert!(output.contains("could not be checked") && !output.contains("DIFFERENT"), "{output}");
 
     // A relay that alters a result together with its hash is detected.
     let text = std::fs::read_to_string(&path).unwrap();
-    let mut altered: Value = serde_json::from_str(&text).unwrap();
-    let entries = altered["entries"].as_array_mut().unwrap();
-    let answer = entries.iter_mut().find(|entry| entry["content"]["body"]["n"] == 3).unwrap();
-    answer["content"]["body"]["n"] = json!(30);
-    let entry: mcp_multiplayer_protocol::Content = serde_json::from_value(answer["content"].clone()).unwrap();
-    answer["envelope"]["body_hash"] = json!(entry.hash());
-    std::fs::write(&path, altered.to_string()).unwrap();
+    let mut altered = Receipt::parse(&text).unwrap();
+    let is_answer = |entry: &&mut Entry| entry.body().is_some_and(|body| body.as_str().contains("\"n\":3,"));
+    let answer = altered.entries.iter_mut().find(is_answer).unwrap();
+    let content = answer.content.as_mut().unwrap();
+    content.body = Body::from_canonical(&content.body.as_str().replace("\"n\":3,", "\"n\":30,")).unwrap();
+    answer.envelope.body_hash = content.hash();
+    std::fs::write(&path, altered.into_lines().map(|line| line.to_text()).collect::<String>()).unwrap();
     let (code, output) = replay(&path, &[]).await;
     assert_eq!(code, Some(1), "{output}");
     let lines: Vec<&str> = output
@@ -124,7 +110,7 @@ async fn a_replay_reproduces_the_log_and_detects_alterations() {
     assert!(output.contains("DIFFERENT: on_message") && lines.len() == 2, "{output}");
     assert!(lines[0].contains("\"n\":30") && lines[1].contains("\"n\":3,"), "{output}");
 
-    // An export with a wrong hash is refused without running a bot.
+    // A receipt with a wrong hash is refused without running a bot.
     let clumsy = text.replacen("\"timer late\"", "\"timer early\"", 1);
     std::fs::write(&path, clumsy).unwrap();
     let (code, output) = replay(&path, &[]).await;
@@ -135,7 +121,7 @@ async fn a_replay_reproduces_the_log_and_detects_alterations() {
 #[tokio::test]
 async fn code_that_does_not_match_the_log_is_not_run() {
     let fixture = played().await;
-    let path = export(&fixture, &[]).await;
+    let path = operator_receipt(&fixture, &[]).await;
     let text = std::fs::read_to_string(&path).unwrap();
     std::fs::write(&path, text.replacen("ValueError('as asked')", "ValueError('as wished')", 1)).unwrap();
     let (code, output) = replay(&path, &[]).await;

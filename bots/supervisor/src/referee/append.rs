@@ -22,9 +22,9 @@ impl Verdict {
                 HookOutput::Post { to_slot: Some(to_slot), .. } if !is_deliverable(step, *to_slot, turn) => {
                     lost.push(number);
                 }
-                HookOutput::Post { to_slot, kind, content } => {
-                    let (sender, kind, body) = (Sender::Bot(bot_id.clone()), kind.clone(), content.body.clone());
-                    step.push_salted(Draft { sender, kind, to_slot: *to_slot, cause, body }, content.salt)?;
+                HookOutput::Post { to_slot, kind, body } => {
+                    let (sender, kind, body) = (Sender::Bot(bot_id.clone()), kind.clone(), body.clone());
+                    step.push(Draft { sender, kind, to_slot: *to_slot, cause, body })?;
                 }
                 HookOutput::Event(event) => {
                     step.push_event(&event.without_effects(&lost), cause)?;
@@ -63,7 +63,7 @@ impl Verdict {
     /// Size of the bodies of all posts and DMs, in bytes.
     pub fn posted_bytes(&self) -> u64 {
         let bytes = |output: &HookOutput| match output {
-            HookOutput::Post { content, .. } => content.body.as_str().len() as u64,
+            HookOutput::Post { body, .. } => body.as_str().len() as u64,
             HookOutput::Event(_) => 0,
         };
         self.outputs.iter().map(bytes).sum()

@@ -9,7 +9,6 @@ use mcp_multiplayer_protocol::channel::{
 use mcp_multiplayer_protocol::{Contribution, Entry, Kind, SlotId, SystemEvent};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use serde_json::{Value, json};
 
 use crate::hook::{Player, Slot};
 
@@ -257,24 +256,6 @@ impl Memory {
                 _ => None,
             })
             .collect()
-    }
-
-    /// The input of the state hash.
-    pub(crate) fn hash_input(&self) -> Value {
-        let mut input = json!({
-            "state": self.state,
-            "kept": self.commitments,
-            "epoch": self.stream.epoch,
-            "open": self.stream.open.is_some(),
-            "position": self.stream.position,
-        });
-        if self.stream.starting {
-            input["starting"] = json!(true);
-        }
-        if !self.seats.is_empty() {
-            input["seats"] = json!(self.seats);
-        }
-        input
     }
 
     /// The seated players, for `ctx.players`.

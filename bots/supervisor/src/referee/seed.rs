@@ -1,11 +1,11 @@
-//! The secret seeds of a bot, and the keys and salts that are derived from them.
+//! The secret seeds of a bot, and the keys that are derived from them.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use data_encoding::HEXLOWER;
 use hkdf::Hkdf;
-use mcp_multiplayer_protocol::{BotId, Contribution, Hash, Salt, Secret, SystemEvent, seed};
+use mcp_multiplayer_protocol::{BotId, Contribution, Hash, Secret, SystemEvent, seed};
 use sha2::Sha256;
 
 /// Number of seeds of a bot. It can reveal all but the last.
@@ -16,9 +16,11 @@ pub const EPOCHS: u32 = 1024;
 /// They are the chain of [`mcp_multiplayer_protocol::seed`].
 #[derive(Clone)]
 pub struct Seeds {
-    last: u32,
+    /// Number of the known ones, from the first one on.
+    known: u32,
+    /// The last of them.
     seed: [u8; 32],
-    /// Commitment to the seed after `last`, if it is known.
+    /// Commitment to the seed after it, if it is known.
     next_commitment: Option<Hash>,
     /// The seed after the one that was requested last. It is the starting point for the next request, since computing
     /// each seed from the end of the chain would take up to 1,023 hashes.
@@ -38,7 +40,7 @@ impl Seeds {
     }
 
     fn up_to(last: u32, seed: [u8; 32], next_commitment: Option<Hash>) -> Self {
-        Self { last, seed, next_commitment, cache: Arc::new(Mutex::new((last, seed))) }
+        Self { known: last + 1, seed, next_commitment, cache: Arc::new(Mutex::new((last, seed))) }
     }
 
     /// The seeds up to epoch `last`, from the seed of that epoch in hexadecimal and the commitment to the following
@@ -48,18 +50,23 @@ impl Seeds {
         (last < EPOCHS).then(|| Self::up_to(last, seed, next_commitment))
     }
 
+    /// No seed at all, for a replay of a bot that has not revealed any.
+    pub fn unknown() -> Self {
+        Self { known: 0, seed: [0; 32], next_commitment: None, cache: Arc::default() }
+    }
+
     /// Returns whether the seed of this epoch is known.
     pub fn contains(&self, epoch: u32) -> bool {
-        epoch <= self.last
+        epoch < self.known
     }
 
     fn seed(&self, epoch: u32) -> Option<[u8; 32]> {
-        if epoch > self.last {
+        if epoch >= self.known {
             return None;
         }
         let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
         if cache.0 < epoch {
-            *cache = (self.last, self.seed);
+            *cache = (self.known - 1, self.seed);
         }
         // The cache keeps the following seed, because a request for a seed usually comes with one for the next.
         let following = (epoch + 1).min(cache.0);
@@ -83,13 +90,8 @@ impl Seeds {
     pub fn commitment(&self, epoch: u32) -> Option<Hash> {
         match self.seed(epoch) {
             Some(seed) => Some(seed::commitment(&seed)),
-            None => self.next_commitment.filter(|_| epoch == self.last + 1),
+            None => self.next_commitment.filter(|_| epoch == self.known),
         }
-    }
-
-    /// The salt of the `index`-th entry of hook number `step` that the entry `trigger` starts.
-    pub fn salt(&self, epoch: u32, trigger: u64, step: u32, index: usize) -> Option<Salt> {
-        Some(Salt(self.expand(epoch, None, &format!("mcp-multiplayer/salt/v1/{trigger}/{step}/{index}"))?))
     }
 
     /// The key of the keystream in hexadecimal: from the relay's seed alone before `ctx.start()`, and with the players'

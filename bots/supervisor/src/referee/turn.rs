@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use mcp_multiplayer_protocol::channel::{Bot, HookCall, Slot as ChannelSlot};
 use mcp_multiplayer_protocol::operation::Message;
 use mcp_multiplayer_protocol::{
-    Body, Content, DirectMessage, Entry, Hash, HookOutcome, KeystreamRange, Kind, NetworkExchange, Salt, Secret,
-    Sender, SkipReason, SlotId, SystemEvent, TimerChange, canonical_text, limits,
+    Body, DirectMessage, Entry, HookOutcome, KeystreamRange, Kind, NetworkExchange, Salt, Secret, Sender, SkipReason,
+    SlotId, SystemEvent, TimerChange, limits, record_hash,
 };
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
@@ -34,6 +34,8 @@ pub struct Turn<'a> {
     pub seeds: &'a Seeds,
     /// Maximum size of the body of a post, in bytes.
     pub body_limit: usize,
+    /// Salt of the hash of the call's network exchanges. Not from the seed: what a bot reveals must open nothing private.
+    pub record_salt: Salt,
 }
 
 /// Result of a call: the entries to append and the bot's new memory.
@@ -61,21 +63,16 @@ pub enum HookOutput {
         to_slot: Option<SlotId>,
         /// Its kind.
         kind: Kind,
-        /// Its body and salt.
-        content: Content,
+        /// Its body.
+        body: Body,
     },
     /// A system entry about the call.
     Event(Box<SystemEvent>),
 }
 
-/// Index of the salt of the state hash, which belongs to no entry.
-const STATE_SALT: usize = usize::MAX;
-/// Index of the salt of the record hash, which belongs to no entry.
-const RECORD_SALT: usize = usize::MAX - 1;
-
 impl Turn<'_> {
-    /// The request for the supervisor; `None` if the current seed is not known.
-    pub fn request(&self, env: BTreeMap<String, Secret>) -> Option<HookRequest> {
+    /// The request for the supervisor.
+    pub fn request(&self, env: BTreeMap<String, Secret>) -> HookRequest {
         let (composition, entry) = (self.memory.composition(), self.trigger);
         let args = match self.call {
             HookCall::Init | HookCall::Ready | HookCall::Close => vec![],
@@ -85,7 +82,7 @@ impl Turn<'_> {
             HookCall::PrivateMessage(slot_id) => vec![json!(slot_id), self.with_tenure(json!(entry.body()))],
             HookCall::Timer(n) => vec![json!(self.memory.timer_name(n).unwrap_or_default())],
         };
-        Some(HookRequest {
+        HookRequest {
             hook: self.call.hook(),
             channel_id: composition.channel_id.to_string(),
             bot_id: self.bot.bot_id.to_string(),
@@ -96,10 +93,10 @@ impl Turn<'_> {
             commitments: self.memory.commitments.as_deref().map(|text| text.get().to_owned()),
             players: self.memory.players(),
             slots: self.memory.slots(),
-            stream: self.stream()?,
+            stream: self.stream(),
             env,
             args,
-        })
+        }
     }
 
     /// Returns `true` if the timer that fired was cancelled or replaced meanwhile, by the hook of an earlier entry.
@@ -141,20 +138,19 @@ impl Turn<'_> {
             || matches!(self.trigger.envelope.sender, Sender::Slot(_))
     }
 
-    fn stream(&self) -> Option<Stream> {
+    fn stream(&self) -> Stream {
         let (state, seeds) = (&self.memory.stream, self.seeds);
-        // A replay may not know the next seed. In that case the seed was never revealed, and no hook that can be
-        // replayed has drawn from it.
         let next = state.epoch + 1;
-        Some(Stream {
+        Stream {
             epoch: state.epoch,
             last: next >= EPOCHS,
             open: state.open.is_some(),
             starting: state.starting,
             position: state.position,
-            key: seeds.stream_key(state.epoch, state.open.as_deref())?,
+            // A replay may not know these. A hook that draws nothing needs neither.
+            key: seeds.stream_key(state.epoch, state.open.as_deref()),
             next_key: seeds.stream_key(next, None),
-        })
+        }
     }
 
     /// Turns the supervisor's report into a verdict.
@@ -174,7 +170,6 @@ impl Turn<'_> {
         };
         match applied {
             Ok((mut outputs, memory, mut summary)) => {
-                summary.state_hash = self.state_hash(&memory);
                 let timer_names = std::mem::take(&mut summary.timer_names);
                 outputs.push(self.bot_ran(HookOutcome::Ok, outputs.len(), summary, record.as_ref()));
                 Verdict { outcome: HookOutcome::Ok, outputs, memory: Some(memory), timer_names, record }
@@ -223,11 +218,10 @@ impl Turn<'_> {
             hook: self.call.hook(),
             outcome,
             effects: u32::try_from(effects).expect("a hook has few effects"),
-            state_hash: summary.state_hash,
             drawn: summary.drawn,
             timers: summary.timers,
             exchanged: record.map(|record| NetworkExchange {
-                record_hash: self.record_hash(record.text()),
+                record_hash: record_hash(&self.record_salt, record.text()),
                 hosts: record.hosts().to_vec(),
                 sealed: record.is_sealed(),
             }),
@@ -246,14 +240,14 @@ impl Turn<'_> {
         record_draw(&mut memory.stream, &mut draws, &mut summary)?;
         for effect in completion.effects {
             match effect {
-                Effect::Post { kind, body } => outputs.push(self.bot_output(outputs.len(), None, &kind, body)?),
+                Effect::Post { kind, body } => outputs.push(self.bot_output(None, &kind, body)?),
                 Effect::Dm { slot_id, kind, body } => {
                     let to_slot =
                         slot_id.parse::<SlotId>().map_err(|_| "a DM went to a slot that does not exist".to_owned())?;
                     if self.memory.composition().slot(to_slot).and_then(ChannelSlot::tenure_began).is_none() {
                         return Err("a DM went to a slot that no player holds".to_owned());
                     }
-                    outputs.push(self.bot_output(outputs.len(), Some(to_slot), &kind, body)?);
+                    outputs.push(self.bot_output(Some(to_slot), &kind, body)?);
                 }
                 Effect::Timer { name, after_ms } => {
                     if let Some(n) = memory.timers.remove(&name) {
@@ -328,13 +322,7 @@ impl Turn<'_> {
         SystemEvent::EntropyOpened { bot_id: self.bot.bot_id.clone(), epoch: memory.epoch(), missing, contributions }
     }
 
-    fn bot_output(
-        &self,
-        index: usize,
-        to_slot: Option<SlotId>,
-        kind: &str,
-        body: Map<String, Value>,
-    ) -> Result<HookOutput, String> {
+    fn bot_output(&self, to_slot: Option<SlotId>, kind: &str, body: Map<String, Value>) -> Result<HookOutput, String> {
         let kind: Kind = kind.parse().map_err(|_| "the kind of a post is not valid".to_owned())?;
         if kind == Kind::TRACE {
             return Err("the kind 'trace' is reserved for the relay".to_owned());
@@ -344,29 +332,11 @@ impl Turn<'_> {
             return Err(format!("a post is {} bytes; at most {}", body.as_str().len(), self.body_limit));
         }
         if to_slot.is_none() {
-            return Ok(HookOutput::Post { to_slot, kind, content: Content { salt: self.salt(index), body } });
+            return Ok(HookOutput::Post { to_slot, kind, body });
         }
         let dm = DirectMessage { kind, body }.to_body().map_err(|_| "a DM is nested too deeply".to_owned())?;
         let (kind, body) = (Kind::PRIVATE, dm);
-        Ok(HookOutput::Post { to_slot, kind, content: Content { salt: self.salt(index), body } })
-    }
-
-    fn salt(&self, index: usize) -> Salt {
-        let salt = self.seeds.salt(self.memory.stream.epoch, self.trigger.id(), self.step, index);
-        salt.expect("a hook runs only if its bot's seed is known")
-    }
-
-    /// Hash of the bot's memory, salted so that a small state cannot be found by trying.
-    pub(crate) fn state_hash(&self, memory: &Memory) -> Option<Hash> {
-        let text = canonical_text("state", &memory.hash_input()).ok()?;
-        let Salt(salt) = self.salt(STATE_SALT);
-        Some(Hash::of(&[b"mcp-multiplayer/state/v2\0", &salt, text.as_bytes()]))
-    }
-
-    /// Salted hash of the record of a hook's network exchanges.
-    pub fn record_hash(&self, record: &str) -> Hash {
-        let Salt(salt) = self.salt(RECORD_SALT);
-        Hash::of(&[b"mcp-multiplayer/record/v2\0", &salt, record.as_bytes()])
+        Ok(HookOutput::Post { to_slot, kind, body })
     }
 }
 
@@ -385,7 +355,6 @@ fn start_arguments(entry: &Entry) -> Vec<Value> {
 /// Fields of `bot:ran` that only a completed hook has.
 #[derive(Default)]
 struct HookSummary {
-    state_hash: Option<Hash>,
     drawn: Vec<KeystreamRange>,
     timers: Vec<TimerChange>,
     timer_names: BTreeMap<u32, String>,

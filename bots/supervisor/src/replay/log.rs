@@ -1,14 +1,14 @@
-//! Reads from an exported log: events, a hook's effects, a bot's seeds.
+//! Reads from the log of a receipt: events, a hook's effects, a bot's seeds.
 
-use mcp_multiplayer_protocol::channel::Bot;
-use mcp_multiplayer_protocol::{Entry, Hash, HookOutcome, NetworkExchange, Sender, SystemEvent};
+use mcp_multiplayer_protocol::channel::{AuditedCall, Bot};
+use mcp_multiplayer_protocol::receipt::{Receipt, ReceiptBot, ReceiptExchange, ReceiptSeed};
+use mcp_multiplayer_protocol::{BotId, Entry, Hash, HookOutcome, NetworkExchange, Salt, Sender, SystemEvent};
 
 use super::error::ReplayError;
-use super::export::{Export, ExportedBot, ExportedExchange, ExportedSeed};
 use crate::record::EgressExchange;
 use crate::referee::{Seeds, Turn};
 
-/// Index of the entry with this id in [`Export::entries`].
+/// Index of the entry with this id in [`Receipt::entries`].
 pub(super) fn index(id: u64) -> usize {
     usize::try_from(id.saturating_sub(1)).unwrap_or(usize::MAX)
 }
@@ -19,32 +19,27 @@ pub(super) fn event(entry: &Entry) -> Option<SystemEvent> {
 }
 
 /// The seeds of a bot, as far as the file or the log reveals them. Fails if they are not those that the log commits to.
-pub(super) fn seeds(
-    export: &Export,
-    bot: &Bot,
-    exported: &ExportedBot,
-    committed: Hash,
-) -> Result<Option<Seeds>, ReplayError> {
-    let mut latest = exported.seed.clone();
+pub(super) fn seeds(receipt: &Receipt, bot: &Bot, shown: &ReceiptBot, committed: Hash) -> Result<Seeds, ReplayError> {
+    let mut latest = shown.seed.clone();
     let mut next = None;
-    for entry in &export.entries {
+    for entry in &receipt.entries {
         if let Some(SystemEvent::SeedRevealed { bot_id, epoch, seed, next_commitment, .. }) = event(entry)
             && bot_id == bot.bot_id
             && latest.as_ref().is_none_or(|latest| latest.epoch <= epoch)
         {
-            latest = Some(ExportedSeed { epoch, seed });
+            latest = Some(ReceiptSeed { epoch, seed });
             next = Some(next_commitment);
         }
     }
-    let read = |ExportedSeed { epoch, seed }: &ExportedSeed, next| {
+    let read = |ReceiptSeed { epoch, seed }: &ReceiptSeed, next| {
         let seeds = Seeds::revealed(*epoch, seed, next).filter(|seeds| seeds.commitment(0) == Some(committed));
         let message = || format!("the seed of {} is not the one that its bot:attach commits to", bot.bot_id);
         seeds.ok_or_else(|| ReplayError::Mismatch(message()))
     };
-    if let Some(claimed) = &exported.seed {
+    if let Some(claimed) = &shown.seed {
         read(claimed, None)?;
     }
-    latest.map(|latest| read(&latest, next)).transpose()
+    latest.map_or_else(|| Ok(Seeds::unknown()), |latest| read(&latest, next))
 }
 
 /// Returns `true` if the log says that the hook drew from a seed that is not in `seeds`.
@@ -56,9 +51,9 @@ pub(super) fn draws_unknown_seed(logged: &[Entry], seeds: &Seeds) -> bool {
 }
 
 /// The network traffic of a hook.
-pub(super) enum Traffic<'a> {
+pub(super) enum Traffic {
     /// All of it; empty if there was none.
-    Known(&'a [EgressExchange]),
+    Known(Vec<EgressExchange>),
     /// According to the log it contained a secret, so nobody has it.
     Sealed,
     /// The file leaves it out.
@@ -66,17 +61,27 @@ pub(super) enum Traffic<'a> {
 }
 
 /// The recorded network traffic of a hook. That there was some is what the log says, not the file.
-pub(super) fn recorded_exchange<'a>(export: &'a Export, turn: &Turn<'_>, logged: &[Entry]) -> Traffic<'a> {
+pub(super) fn recorded_exchange(receipt: &Receipt, turn: &Turn<'_>, logged: &[Entry]) -> Traffic {
     let Some(SystemEvent::BotRan { exchanged: Some(NetworkExchange { sealed, .. }), .. }) = result(logged) else {
-        return Traffic::Known(&[]);
+        return Traffic::Known(Vec::new());
     };
     if sealed {
         return Traffic::Sealed;
     }
-    let (bot_id, trigger, step) = (&turn.bot.bot_id, turn.trigger.id(), turn.step);
-    let is_of_hook = |found: &&ExportedExchange| (&found.bot_id, found.trigger, found.step) == (bot_id, trigger, step);
-    let record = export.exchanges.iter().find(is_of_hook).and_then(|found| found.record.as_deref());
+    let found = exchange(receipt, &turn.bot.bot_id, turn.trigger.id(), turn.step);
+    let record = found.and_then(|found| serde_json::from_str(&found.record).ok());
     record.map_or(Traffic::Missing, Traffic::Known)
+}
+
+/// The salt of the hash of a call's network traffic; any, if the file has none.
+pub(super) fn record_salt(receipt: &Receipt, call: &AuditedCall) -> Salt {
+    let found = exchange(receipt, &call.bot_id, call.due.trigger, call.due.step);
+    found.map_or(Salt([0; 32]), |found| found.salt)
+}
+
+fn exchange<'a>(receipt: &'a Receipt, bot_id: &BotId, trigger: u64, step: u32) -> Option<&'a ReceiptExchange> {
+    let mut exchanges = receipt.exchanges.iter();
+    exchanges.find(|found| (&found.bot_id, found.trigger, found.step) == (bot_id, trigger, step))
 }
 
 /// Outcome of a hook according to the log.

@@ -16,8 +16,8 @@ pub(super) struct RecordedEgress {
 
 impl RecordedEgress {
     /// Sets the recording that the next hook gets.
-    pub(super) fn prepare(&self, exchanges: &[EgressExchange]) {
-        *self.next.lock().unwrap_or_else(PoisonError::into_inner) = exchanges.iter().cloned().collect();
+    pub(super) fn prepare(&self, exchanges: Vec<EgressExchange>) {
+        *self.next.lock().unwrap_or_else(PoisonError::into_inner) = exchanges.into();
     }
 }
 

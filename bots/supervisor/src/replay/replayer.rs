@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use mcp_multiplayer_protocol::channel::{Audit, AuditedCall, Bot, ChannelState, Composition, Hook, Violation};
+use mcp_multiplayer_protocol::receipt::{Receipt, ReceiptBot};
 use mcp_multiplayer_protocol::{
     BotId, Entry, Hash, HookOutcome, Runtime, SkipReason, SystemEvent, canonical_text, limits,
 };
@@ -11,8 +12,9 @@ use serde_json::Value;
 
 use super::compare::{Mismatch, compare, failed_for_unknown_seed, inconclusive};
 use super::error::ReplayError;
-use super::export::{Export, ExportedBot};
-use super::log::{Traffic, draws_unknown_seed, event, index, logged_outcome, recorded_exchange, seeds, undelivered};
+use super::log::{
+    Traffic, draws_unknown_seed, event, index, logged_outcome, record_salt, recorded_exchange, seeds, undelivered,
+};
 use super::recorded_egress::RecordedEgress;
 use super::report::{BotReplay, Difference, Replayed, list};
 use crate::config::SupervisorConfig;
@@ -24,12 +26,12 @@ use crate::supervisor::Supervisor;
 
 /// A bot that is being replayed.
 struct ReplayedBot<'a> {
-    export: &'a Export,
+    receipt: &'a Receipt,
     program: Arc<Program>,
     key: BotKey,
 }
 
-/// Replays exported channels.
+/// Replays channels from their receipts.
 #[derive(Debug)]
 pub struct Replayer {
     supervisor: Supervisor,
@@ -58,23 +60,23 @@ impl Replayer {
     /// Replays every bot of a channel.
     ///
     /// The log is audited first, so that every entry by or about a bot belongs to one of the calls that are replayed.
-    pub async fn replay(mut self, export: &Export) -> Result<Replayed, ReplayError> {
+    pub async fn replay(mut self, receipt: &Receipt) -> Result<Replayed, ReplayError> {
         // Posts are held to the limit of the relay that ran the bots.
-        self.body_limit = export.body_bytes;
-        let log = AuditedLog::read(export)?;
+        self.body_limit = receipt.header.body_bytes;
+        let log = AuditedLog::read(receipt)?;
         let mut replayed = Replayed::default();
-        for entry in &export.entries {
+        for entry in &receipt.entries {
             if let Some(SystemEvent::BotAttach { bot_id, params_hash, runtime, policy_off, seed_commitment, .. }) =
                 event(entry)
             {
-                let exported = export.bots.get(&bot_id);
-                let exported = exported
-                    .ok_or_else(|| ReplayError::Mismatch(format!("the export lacks the source of {bot_id}")))?;
+                let shown = receipt.bots.get(&bot_id);
+                let shown =
+                    shown.ok_or_else(|| ReplayError::Mismatch(format!("the file lacks the source of {bot_id}")))?;
                 let bot = log.compositions[index(entry.id())].bot(&bot_id).expect("attached by this entry");
-                check_hashes(bot, exported, params_hash)?;
+                check_hashes(bot, shown, params_hash)?;
                 let mut result = BotReplay { pending: log.pending(&bot_id), ..BotReplay::default() };
-                let seeds = seeds(export, bot, exported, seed_commitment)?;
-                self.replay_bot(export, &log, bot, exported, (&runtime, !policy_off), seeds, &mut result).await?;
+                let seeds = seeds(receipt, bot, shown, seed_commitment)?;
+                self.replay_bot(receipt, &log, bot, shown, (&runtime, !policy_off), seeds, &mut result).await?;
                 replayed.bots.insert(bot_id, result);
             }
         }
@@ -84,18 +86,18 @@ impl Replayer {
     #[expect(clippy::too_many_arguments, reason = "what the log and the file say about one bot")]
     async fn replay_bot(
         &self,
-        export: &Export,
+        receipt: &Receipt,
         log: &AuditedLog,
         bot: &Bot,
-        exported: &ExportedBot,
+        shown: &ReceiptBot,
         (runtime, policy): (&Runtime, bool),
-        seeds: Option<Seeds>,
+        seeds: Seeds,
         result: &mut BotReplay,
     ) -> Result<(), ReplayError> {
         let program = Arc::new(Program {
             name: bot.name.clone(),
-            source: exported.source.as_str().into(),
-            params: Value::Object(exported.params.clone()),
+            source: shown.source.as_str().into(),
+            params: Value::Object(shown.params.clone()),
             policy,
         });
         let inspected = match self.supervisor.inspect(&Owner::default(), &program).await {
@@ -117,17 +119,13 @@ impl Replayer {
             result.differences.push(Difference { trigger: bot.attached, hook: "hooks of the bot", log, replay });
             return Ok(());
         }
-        let Some(seeds) = seeds else {
-            result.add_unchecked(bot.attached, "the bot's seed was not revealed".to_owned());
-            return Ok(());
-        };
-        let key = BotKey::new(&export.channel_id.to_string(), bot.bot_id.as_str());
-        let replayed = ReplayedBot { export, program, key };
+        let key = BotKey::new(&receipt.header.channel_id.to_string(), bot.bot_id.as_str());
+        let replayed = ReplayedBot { receipt, program, key };
         // A relay makes a bot's memory once the manifest, the entry after the attach, is in the log too.
         let first = index(bot.attached + 1).min(log.compositions.len() - 1);
         let mut memory = Memory::new(Arc::clone(&log.compositions[first]), bot.attached);
         let mut calls = log.calls_of(&bot.bot_id).peekable();
-        for entry in &export.entries[index(bot.attached)..] {
+        for entry in &receipt.entries[index(bot.attached)..] {
             if calls.peek().is_none() {
                 break;
             }
@@ -148,8 +146,9 @@ impl Replayer {
                     memory: &memory,
                     seeds: &seeds,
                     body_limit: self.body_limit,
+                    record_salt: record_salt(receipt, call),
                 };
-                let logged = &export.entries[index(call.first)..=index(call.result)];
+                let logged = &receipt.entries[index(call.first)..=index(call.result)];
                 if let Some(SystemEvent::BotSkipped { reason, .. }) = logged.last().and_then(event) {
                     memory = turn.skipped(reason).memory.unwrap_or(memory);
                     result.skipped += 1;
@@ -185,18 +184,11 @@ impl Replayer {
         if turn.trigger.content.is_none() {
             return Ok(after_unreadable(turn, logged, result));
         }
-        let request = match turn.request(BTreeMap::new()) {
-            Some(request) if !draws_unknown_seed(logged, turn.seeds) => Ok(request),
-            _ => Err("the seed that the hook drew from was not revealed"),
-        };
-        let request = match request {
-            Ok(request) => request,
-            Err(reason) => {
-                result.add_unchecked(trigger, reason.to_owned());
-                return Ok(After::Unknown);
-            }
-        };
-        let exchange = match recorded_exchange(replayed.export, turn, logged) {
+        if draws_unknown_seed(logged, turn.seeds) {
+            result.add_unchecked(trigger, "the seed that the hook drew from was not revealed".to_owned());
+            return Ok(After::Unknown);
+        }
+        let exchange = match recorded_exchange(replayed.receipt, turn, logged) {
             Traffic::Known(exchange) => Some(exchange),
             Traffic::Sealed => None,
             Traffic::Missing => {
@@ -204,18 +196,23 @@ impl Replayer {
                 return Ok(After::Unknown);
             }
         };
+        let is_sealed = exchange.is_none();
         self.egress.prepare(exchange.unwrap_or_default());
         if (self.restart_before)(trigger) {
             self.supervisor.retire(&replayed.key).await;
         }
-        let report = self.supervisor.run(&replayed.key, &replayed.program, request).await?;
+        let report = self.supervisor.run(&replayed.key, &replayed.program, turn.request(BTreeMap::new())).await?;
         let unknown_seed = failed_for_unknown_seed(&report.outcome);
         let verdict = turn.judge(report).without_undelivered(turn, &undelivered(logged), before_result);
         let Err(Mismatch { log, replay }) = compare(&verdict, logged) else {
             result.identical += 1;
+            if let Some(dm) = logged.iter().find(|entry| entry.content.is_none()) {
+                let reason = format!("this file leaves out what the bot said privately in entry {}", dm.id());
+                result.add_unchecked(trigger, reason);
+            }
             return Ok(verdict.memory.map_or(After::Unchanged, |memory| After::Changed(Box::new(memory))));
         };
-        match inconclusive(&verdict, logged, turn.bot, exchange.is_none(), unknown_seed) {
+        match inconclusive(&verdict, logged, turn.bot, is_sealed, unknown_seed) {
             Some(reason) => result.add_unchecked(trigger, reason),
             None if !result.assumed.is_empty() => {
                 let reason =
@@ -238,12 +235,12 @@ enum After {
     Unknown,
 }
 
-/// Judges a hook whose trigger is private, and not in the file. It can be passed over if it changed nothing: the hash of what
-/// the bot remembers shows that or, without one, it is assumed of a hook that did nothing else either.
+/// Judges a hook whose trigger is private, and not in the file. It is passed over if it had no effects; that it did not change
+/// what the bot remembers either is an assumption.
 fn after_unreadable(turn: &Turn<'_>, logged: &[Entry], result: &mut BotReplay) -> After {
     let trigger = turn.trigger.id();
     let ran = logged.last().and_then(event);
-    let Some(SystemEvent::BotRan { outcome, effects, state_hash, drawn, timers, exchanged, .. }) = ran else {
+    let Some(SystemEvent::BotRan { outcome, effects, drawn, timers, exchanged, .. }) = ran else {
         return After::Unknown;
     };
     let did_nothing = outcome != HookOutcome::Ok || effects == 0 && drawn.is_empty() && timers.is_empty();
@@ -251,15 +248,7 @@ fn after_unreadable(turn: &Turn<'_>, logged: &[Entry], result: &mut BotReplay) -
         result.add_unchecked(trigger, "this file leaves out the body of the entry that started the hook".to_owned());
         return After::Unknown;
     }
-    if outcome == HookOutcome::Ok && state_hash.is_some() && state_hash != turn.state_hash(turn.memory) {
-        let reason =
-            "this file leaves out the body of the entry that started the hook, which changed what the bot remembers";
-        result.add_unchecked(trigger, reason.to_owned());
-        return After::Unknown;
-    }
-    if outcome != HookOutcome::Ok || state_hash.is_none() {
-        result.assumed.push(trigger);
-    }
+    result.assumed.push(trigger);
     After::Unchanged
 }
 
@@ -273,10 +262,10 @@ struct AuditedLog {
 }
 
 impl AuditedLog {
-    fn read(export: &Export) -> Result<Self, ReplayError> {
-        let mut audit = Audit::new(ChannelState::empty(export.channel_id));
-        let (mut compositions, mut calls) = (Vec::with_capacity(export.entries.len()), Vec::new());
-        for entry in &export.entries {
+    fn read(receipt: &Receipt) -> Result<Self, ReplayError> {
+        let mut audit = Audit::new(ChannelState::empty(receipt.header.channel_id));
+        let (mut compositions, mut calls) = (Vec::with_capacity(receipt.entries.len()), Vec::new());
+        for entry in &receipt.entries {
             let completed = audit.append(entry);
             calls.extend(completed.map_err(|Violation { entry, reason }| ReplayError::Broken { entry, reason })?);
             compositions.push(Arc::clone(&audit.state().composition));
@@ -298,13 +287,13 @@ impl AuditedLog {
 }
 
 /// Checks that a bot's source and parameters are those whose hashes are in the log.
-fn check_hashes(bot: &Bot, exported: &ExportedBot, params_hash: Hash) -> Result<(), ReplayError> {
+fn check_hashes(bot: &Bot, shown: &ReceiptBot, params_hash: Hash) -> Result<(), ReplayError> {
     let mismatch =
         |what| Err(ReplayError::Mismatch(format!("{what} of {} does not match its hash in the log", bot.bot_id)));
-    if Hash::of(&[exported.source.as_bytes()]) != bot.code_hash {
+    if Hash::of(&[shown.source.as_bytes()]) != bot.code_hash {
         return mismatch("the source");
     }
-    let params = canonical_text("params", &Value::Object(exported.params.clone()));
+    let params = canonical_text("params", &Value::Object(shown.params.clone()));
     if !params.is_ok_and(|params| Hash::of(&[params.as_bytes()]) == params_hash) {
         return mismatch("a parameter");
     }

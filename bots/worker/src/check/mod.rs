@@ -191,7 +191,15 @@ fn lint_request(source: &str) -> HookRequest {
         commitments: None,
         players: Vec::new(),
         slots: Vec::new(),
-        stream: Stream { epoch: 0, last: false, open: false, starting: false, position: 0, key: key(), next_key: None },
+        stream: Stream {
+            epoch: 0,
+            last: false,
+            open: false,
+            starting: false,
+            position: 0,
+            key: Some(key()),
+            next_key: None,
+        },
         env: BTreeMap::new(),
         args: vec![json!(source)],
     }

@@ -15,7 +15,7 @@ pub(crate) const HELP: &str =
   expect You win                  the posts that the last line led to contain this text, or else the line fails
   expect alice> Your card         the same for the private messages to alice
   reload                          read the bot's file again, and repeat the game so far with it
-  save game.json                  write the channel to a file, for mcp-multiplayer-bot replay
+  save game.jsonl                 write the channel to a file, for mcp-multiplayer-bot replay
   help · quit                     show this help; end the game
 Each message, join, leave and close takes one second of the channel's time.
 ";
@@ -94,7 +94,7 @@ pub(crate) fn parse(line: &str, players: &[String]) -> Result<Command, String> {
             };
         }
         ("expect", _) => return expect(rest, players),
-        ("save", "") => return Err("save needs the name of a file, for example: save game.json".to_owned()),
+        ("save", "") => return Err("save needs the name of a file, for example: save game.jsonl".to_owned()),
         ("save", file) => return Ok(Command::Save(file.to_owned())),
         ("timer", "") => return Ok(Command::Timer),
         ("close", "") => return Ok(Command::Close),

@@ -338,8 +338,8 @@ impl Game {
     }
 
     fn save(&mut self, path: &str) -> Result<()> {
-        let export = serde_json::to_string(&self.session.export()).expect("an export is plain JSON");
-        match std::fs::write(path, export) {
+        let receipt: String = self.session.receipt().into_lines().map(|line| line.to_text()).collect();
+        match std::fs::write(path, receipt) {
             Ok(()) => Ok(self.screen.item(Tone::Plain, "saved", path)?),
             Err(error) => self.report_error(&format!("cannot write {path}: {error}")),
         }

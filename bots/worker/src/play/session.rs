@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow};
 use mcp_multiplayer_bot_supervisor::referee::{HookOutput, Memory, Seeds, Turn, Verdict};
-use mcp_multiplayer_bot_supervisor::replay::{Export, ExportedBot, ExportedExchange, ExportedSeed, FORMAT};
 use mcp_multiplayer_bot_supervisor::{BotKey, Inspected, Outcome, Program, Supervisor};
 use mcp_multiplayer_protocol::channel::{Bot, HookCall, Step, plan};
+use mcp_multiplayer_protocol::receipt::{FORMAT, Header, Receipt, ReceiptBot, ReceiptExchange, ReceiptSeed};
 use mcp_multiplayer_protocol::{
-    BotId, Entry, Error, Hash, HookOutcome, Runtime, Secret, SkipReason, SystemEvent, Timestamp, canonical_text, limits,
+    BotId, Entry, Error, Hash, HookOutcome, Runtime, Salt, Secret, SkipReason, SystemEvent, Timestamp, canonical_text,
+    limits,
 };
 use serde_json::{Map, Value, json};
 
@@ -31,7 +32,7 @@ pub(crate) struct Session {
     cursor: (u64, usize),
     attached: bool,
     /// Network exchanges of the hooks, all of which failed.
-    exchanges: Vec<ExportedExchange>,
+    exchanges: Vec<ReceiptExchange>,
 }
 
 /// A hook that ran, and its effects.
@@ -146,6 +147,8 @@ impl Session {
             memory: &self.memory,
             seeds: &self.seeds,
             body_limit: limits::BODY_BYTES,
+            // Everybody knows what happens in a game without players.
+            record_salt: Salt([0; 32]),
         };
         if turn.is_stale() {
             let verdict = turn.skipped(SkipReason::Stale);
@@ -156,7 +159,7 @@ impl Session {
             HookCall::Timer(n) => self.memory.timer_name(n).map(str::to_owned),
             _ => None,
         };
-        let request = turn.request(self.env.clone()).expect("all seeds are known here");
+        let request = turn.request(self.env.clone());
         let report = self.supervisor.run(&self.key, &self.program, request).await?;
         let (printed, elapsed) = (report.log.clone(), report.ran);
         let hosts = report.record.as_ref().map(|record| record.hosts().to_vec()).unwrap_or_default();
@@ -177,8 +180,11 @@ impl Session {
         }
         if let Some(record) = &verdict.record {
             let (bot_id, step) = (turn.bot.bot_id.clone(), turn.step);
-            let steps = (!record.is_sealed()).then(|| serde_json::from_str(record.text())).transpose()?;
-            self.exchanges.push(ExportedExchange { bot_id, trigger: trigger.id(), step, record: steps });
+            if !record.is_sealed() {
+                let record = record.text().to_owned();
+                let (trigger, salt) = (trigger.id(), turn.record_salt);
+                self.exchanges.push(ReceiptExchange { bot_id, trigger, step, salt, record });
+            }
         }
         self.attached &= !verdict.detaches_bot(&turn);
         if let Some(memory) = verdict.memory {
@@ -203,21 +209,28 @@ impl Session {
         Ok(self.channel.entries().len() > size)
     }
 
-    /// Exports the channel in the format of a relay.
-    pub(crate) fn export(&self) -> Export {
+    /// The receipt of the game. No relay signs it.
+    pub(crate) fn receipt(&self) -> Receipt {
         let epoch = self.memory.epoch();
-        let bot = ExportedBot {
+        let bot = ReceiptBot {
+            bot_id: self.bot.bot_id.clone(),
             source: self.program.source.to_string(),
             params: self.program.params.as_object().cloned().unwrap_or_default(),
-            seed: self.seeds.reveal(epoch).map(|seed| ExportedSeed { epoch, seed }),
+            seed: self.seeds.reveal(epoch).map(|seed| ReceiptSeed { epoch, seed }),
         };
-        Export {
+        let header = Header {
             format: FORMAT.to_owned(),
             channel_id: self.channel.composition().channel_id,
+            log: None,
+            holder: "its author".to_owned(),
             body_bytes: limits::BODY_BYTES,
+        };
+        Receipt {
+            header,
             entries: self.channel.entries().to_vec(),
             bots: [(self.bot.bot_id.clone(), bot)].into(),
             exchanges: self.exchanges.clone(),
+            checkpoint: None,
         }
     }
 }

@@ -170,7 +170,15 @@ pub(crate) fn call(hook: Hook, args: Vec<Value>) -> HookRequest {
 /// A keystream at this position.
 pub(crate) fn stream(position: u64) -> Stream {
     let key = |digit: &str| Secret::new(digit.repeat(64));
-    Stream { epoch: 0, last: false, open: false, starting: false, position, key: key("1"), next_key: Some(key("3")) }
+    Stream {
+        epoch: 0,
+        last: false,
+        open: false,
+        starting: false,
+        position,
+        key: Some(key("1")),
+        next_key: Some(key("3")),
+    }
 }
 
 pub(crate) fn on_init() -> HookRequest {

@@ -1,3 +1,5 @@
+use mcp_multiplayer_protocol::Salt;
+
 use super::Subject;
 use super::log::{Log, advance, creator, seat};
 use crate::{BotChange, BytesByKind, ChannelBatch, Exchange};
@@ -11,7 +13,7 @@ pub async fn leaves_no_trace_of_a_channel(store: Subject) {
         let bots = vec![
             BotChange::Attach(bot),
             advance(&bot_id, (3, 0), (3, 1), Some("{}")),
-            BotChange::Exchanged(Exchange { bot_id, trigger: 3, step: 0, record }),
+            BotChange::Exchanged(Exchange { bot_id, trigger: 3, step: 0, salt: Salt([5; 32]), record }),
         ];
         let idempotency = Some(super::log::record(log, "alice", key));
         let memberships = vec![creator("host"), seat("alice", 1, 1)];

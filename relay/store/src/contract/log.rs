@@ -166,7 +166,6 @@ impl Log {
             hook: Hook::OnMessage,
             outcome,
             effects: 0,
-            state_hash: None,
             drawn: vec![],
             timers: vec![],
             exchanged: None,

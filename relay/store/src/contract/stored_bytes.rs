@@ -1,3 +1,5 @@
+use mcp_multiplayer_protocol::Salt;
+
 use super::Subject;
 use super::log::{Log, advance, creator};
 use crate::{BotChange, ChannelBatch, Exchange};
@@ -32,7 +34,8 @@ pub async fn are_counted_with_every_append(store: Subject) {
     log.post(1, "hello");
     change(&mut log, vec![advance(bot_id, (3, 2), (4, 0), Some(small))], large.len() as u64).await;
     let record = Some("x".repeat(1_000));
-    let exchanged = BotChange::Exchanged(Exchange { bot_id: bot_id.clone(), trigger: 3, step: 0, record });
+    let exchanged =
+        BotChange::Exchanged(Exchange { bot_id: bot_id.clone(), trigger: 3, step: 0, salt: Salt([5; 32]), record });
     change(&mut log, vec![exchanged], 0).await;
     let measured = store.measure_channel(log.channel_id()).await.unwrap();
     let of_bot = (bot.source.len() + bot.manifest.len() + bot.params.len() + bot.env.as_ref().unwrap().len()) as u64;

@@ -151,6 +151,7 @@ CREATE TABLE exchange (
     step          INTEGER NOT NULL,
     -- Requests and responses as JSON; null where they contained a secret. Their hash is in the log.
     record        TEXT,
+    salt          BLOB    NOT NULL,
     PRIMARY KEY (channel, trigger_entry, bot_id, step)
 ) STRICT, WITHOUT ROWID;
 

@@ -95,7 +95,7 @@ fn call() -> HookRequest {
             open: false,
             starting: false,
             position: 0,
-            key: key(),
+            key: Some(key()),
             next_key: Some(key()),
         },
         env: std::collections::BTreeMap::new(),

@@ -1,0 +1,202 @@
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::{BotId, ChannelId, Hash, SlotId, Timestamp, printable};
+
+/// What a receipt shows: who played, what was agreed, what happened; and what of it holds, fails, or cannot be known.
+///
+/// The texts of the three lists are sentences. They may quote names from the log.
+#[derive(Debug, Default, Serialize)]
+pub struct Report {
+    /// The channel.
+    pub channel_id: Option<ChannelId>,
+    /// Its name, at the beginning.
+    pub name: String,
+    /// For whom the receipt was made.
+    pub holder: String,
+    /// The tenures, in the order in which they began.
+    pub players: Vec<PlayerSummary>,
+    /// The bots, in the order in which they were attached.
+    pub bots: Vec<BotSummary>,
+    /// Hash of the terms at the end.
+    pub terms_hash: Option<Hash>,
+    /// Who accepted which terms.
+    pub agreed: Vec<Agreed>,
+    /// Number of entries that follow the rules.
+    pub entries: u64,
+    /// Time of the first entry.
+    pub began: Option<Timestamp>,
+    /// Time of the last entry.
+    pub ended: Option<Timestamp>,
+    /// How the channel ended.
+    pub ending: Ending,
+    /// Number of hooks that ran.
+    pub hooks: u64,
+    /// Number of hooks that were due but did not run.
+    pub skipped: u64,
+    /// Number of hooks that had not run yet when the log ended.
+    pub pending: u64,
+    /// What is proven.
+    pub holds: Vec<String>,
+    /// What is refuted.
+    pub fails: Vec<String>,
+    /// What this file does not show, and why.
+    pub unknown: Vec<String>,
+}
+
+/// A tenure.
+#[derive(Debug, Serialize)]
+pub struct PlayerSummary {
+    /// The seat.
+    pub slot_id: SlotId,
+    /// Its label.
+    pub label: String,
+    /// The entry that began the tenure.
+    pub joined: u64,
+    /// The entry that ended it.
+    pub left: Option<u64>,
+    /// True if the player was removed.
+    pub was_kicked: bool,
+    /// Number of times that the seat moved to another principal.
+    pub moved: u32,
+    /// Number of the player's entries.
+    pub entries: u64,
+}
+
+/// A bot.
+#[derive(Debug, Serialize)]
+pub struct BotSummary {
+    /// Its id.
+    pub bot_id: BotId,
+    /// Its name.
+    pub name: String,
+    /// Name of the preset, if it is one.
+    pub preset: Option<String>,
+    /// Hash of its source.
+    pub code_hash: Hash,
+    /// Number of its public posts.
+    pub posts: u64,
+    /// Text of the last one.
+    pub last_words: Option<String>,
+}
+
+/// An acceptance of terms.
+#[derive(Debug, Serialize)]
+pub struct Agreed {
+    /// The seat whose player accepted.
+    pub slot_id: SlotId,
+    /// Hash of the terms.
+    pub terms_hash: Hash,
+    /// The entry.
+    pub entry: u64,
+}
+
+/// How a channel ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ending {
+    /// It had not ended.
+    #[default]
+    Open,
+    /// Somebody closed it.
+    Closed,
+    /// The operator of the relay stopped it.
+    Stopped,
+}
+
+/// Beginning of the sentence about a bot that was not run again.
+const NOT_REPLAYED: &str = "Whether this source of";
+
+impl Report {
+    /// Notes that the log alone does not show what a bot's source does.
+    pub(super) fn needs_replay(&mut self, bot_id: &BotId) {
+        self.unknown
+            .push(format!("{NOT_REPLAYED} {bot_id} had exactly these effects: a replay shows it, see --replay."));
+    }
+
+    /// Removes that note, because the bot was run again.
+    pub fn replayed(&mut self, bot_id: &str) {
+        let note = format!("{NOT_REPLAYED} {bot_id} ");
+        self.unknown.retain(|sentence| !sentence.starts_with(&note));
+    }
+
+    /// Returns `true` if nothing fails, and something was checked.
+    pub fn is_good(&self) -> bool {
+        self.fails.is_empty() && self.entries > 0
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Texts that others wrote must not control the terminal.
+        let name = if self.name.is_empty() { "a channel" } else { &self.name };
+        write!(f, "Receipt of {:?}", printable(name))?;
+        if let Some(channel_id) = self.channel_id {
+            write!(f, ", {channel_id}")?;
+        }
+        writeln!(f, ", made for {}", printable(&self.holder))?;
+        if let (Some(began), Some(ended)) = (self.began, self.ended) {
+            writeln!(f, "{}, from {began} to {ended}", count(self.entries, "entry", "entries"))?;
+        }
+        writeln!(f, "\nWho played")?;
+        for player in &self.players {
+            let entries = count(player.entries, "entry", "entries");
+            write!(f, "  {}  {}: {entries}", player.slot_id, printable(&player.label))?;
+            match (player.left, player.was_kicked) {
+                (Some(left), true) => write!(f, "; removed by entry {left}")?,
+                (Some(left), false) => write!(f, "; left with entry {left}")?,
+                (None, _) => {}
+            }
+            if player.moved > 0 {
+                write!(f, "; the relay says that the seat moved to somebody else ({})", player.moved)?;
+            }
+            writeln!(f)?;
+        }
+        if self.players.is_empty() {
+            writeln!(f, "  nobody")?;
+        }
+        writeln!(f, "\nWhat was agreed")?;
+        for bot in &self.bots {
+            let origin = if bot.preset.is_some() { "a preset" } else { "code of a player's own" };
+            writeln!(f, "  the bot {}: {origin}, {}", printable(&bot.name), bot.code_hash)?;
+        }
+        if let Some(terms_hash) = self.terms_hash {
+            writeln!(f, "  the terms are {terms_hash}")?;
+        }
+        for Agreed { slot_id, terms_hash, entry } in &self.agreed {
+            let which = if Some(*terms_hash) == self.terms_hash { "these" } else { "earlier" };
+            writeln!(f, "  {slot_id} accepted {which} terms, with entry {entry}")?;
+        }
+        writeln!(f, "\nWhat happened")?;
+        let hooks = count(self.hooks, "hook", "hooks");
+        writeln!(f, "  {hooks} of bots ran; skipped: {}; not run yet: {}", self.skipped, self.pending)?;
+        for bot in &self.bots {
+            if let Some(text) = &bot.last_words {
+                writeln!(f, "  {} said at last: {}", printable(&bot.name), printable(text))?;
+            }
+        }
+        match self.ending {
+            Ending::Open => writeln!(f, "  the channel was still open")?,
+            Ending::Closed => writeln!(f, "  the channel was closed")?,
+            Ending::Stopped => writeln!(f, "  the operator of the relay stopped the channel")?,
+        }
+        for (title, sentences) in
+            [("Holds", &self.holds), ("Fails", &self.fails), ("Cannot be known from this file", &self.unknown)]
+        {
+            writeln!(f, "\n{title}")?;
+            for sentence in sentences {
+                writeln!(f, "  - {}", printable(sentence))?;
+            }
+            if sentences.is_empty() {
+                writeln!(f, "  nothing")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A number with what it counts: `1 entry`, `2 entries`.
+fn count(number: u64, one: &str, more: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { more })
+}

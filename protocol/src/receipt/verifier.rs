@@ -1,0 +1,302 @@
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::line::{Header, Line, LineError, Order, ReceiptBot, ReceiptExchange};
+use super::report::{Agreed, BotSummary, Ending, PlayerSummary, Report};
+use crate::channel::{Audit, ChannelState, Terms};
+use crate::checkpoint::Checkpoint;
+use crate::{BotId, Entry, Hash, NetworkExchange, PublicKey, Sender, SystemEvent, canonical_text, record_hash};
+
+/// Verifies a receipt, line by line, in memory that does not grow with it (but for one byte for each entry).
+///
+/// It judges the log and its signature. That the bots' code has exactly the effects in the log is shown by a replay.
+#[derive(Debug)]
+pub struct Verifier {
+    known_key: Option<PublicKey>,
+    order: Order,
+    header: Option<Header>,
+    audit: Option<Audit>,
+    /// Hashes of source and params of every bot that was ever attached.
+    attached: BTreeMap<BotId, Attached>,
+    /// Hashes of the network traffic of hooks that no line has shown yet, by bot, trigger and step.
+    exchanged: BTreeMap<(BotId, u64, u32), Hash>,
+    report: Report,
+    /// Private entries whose bodies the file leaves out.
+    withheld: u64,
+    has_players_entries: bool,
+    has_checkpoint: bool,
+    /// The first problem of the file or its log. What follows it is not judged.
+    is_broken: bool,
+}
+
+#[derive(Debug)]
+struct Attached {
+    code_hash: Hash,
+    params_hash: Hash,
+    is_shown: bool,
+}
+
+impl Verifier {
+    /// A verifier. With `known_key`, the receipt must be signed with this key of the relay.
+    pub fn new(known_key: Option<PublicKey>) -> Self {
+        Self {
+            known_key,
+            order: Order::default(),
+            header: None,
+            audit: None,
+            attached: BTreeMap::new(),
+            exchanged: BTreeMap::new(),
+            report: Report::default(),
+            withheld: 0,
+            has_players_entries: false,
+            has_checkpoint: false,
+            is_broken: false,
+        }
+    }
+
+    /// Reads the next line. After a line that breaks a rule, the rest is ignored: it could say anything.
+    pub fn read(&mut self, text: &str) {
+        if self.is_broken {
+            return;
+        }
+        let read = match self.order.parse(text) {
+            Ok(Line::Header(header)) => {
+                self.start(header);
+                Ok(())
+            }
+            Ok(Line::Entry(entry)) => self.read_entry(&entry),
+            Ok(Line::Bot(bot)) => self.read_bot(&bot),
+            Ok(Line::Exchange(exchange)) => self.read_exchange(&exchange),
+            Ok(Line::Checkpoint(note)) => self.read_checkpoint(&note),
+            Err(LineError { line, reason }) => Err(format!("Line {line} of the file: {reason}.")),
+        };
+        if let Err(failure) = read {
+            self.report.fails.push(failure);
+            self.is_broken = true;
+        }
+    }
+
+    fn start(&mut self, header: Header) {
+        self.audit = Some(Audit::new(ChannelState::empty(header.channel_id)));
+        self.report.channel_id = Some(header.channel_id);
+        self.report.holder.clone_from(&header.holder);
+        self.header = Some(header);
+    }
+
+    fn read_entry(&mut self, entry: &Entry) -> Result<(), String> {
+        let audit = self.audit.as_mut().expect("the header comes first");
+        audit.append(entry).map_err(|violation| format!("Entry {}: {}.", violation.entry, violation.reason))?;
+        let is_private = entry.envelope.to_slot.is_some();
+        if entry.content.is_none() {
+            if !is_private {
+                return Err(format!("Entry {}: the body of a public entry is missing.", entry.id()));
+            }
+            self.withheld += 1;
+        }
+        self.report.entries = entry.id();
+        self.report.began.get_or_insert(entry.envelope.ts);
+        self.report.ended = Some(entry.envelope.ts);
+        match &entry.envelope.sender {
+            Sender::System => {
+                if let Some(event) = entry.body().and_then(|body| body.parse().ok()) {
+                    self.read_event(entry, &event);
+                }
+            }
+            Sender::Slot(slot_id) => {
+                self.has_players_entries = true;
+                let tenure = self.report.players.iter_mut().rev().find(|player| player.slot_id == *slot_id);
+                if let Some(player) = tenure {
+                    player.entries += 1;
+                }
+            }
+            Sender::Bot(bot_id) => {
+                let bot = self.report.bots.iter_mut().find(|bot| bot.bot_id == *bot_id);
+                if let (Some(bot), false) = (bot, is_private) {
+                    bot.posts += 1;
+                    let text = entry.body().and_then(|body| body.parse::<BTreeMap<String, Value>>().ok());
+                    let text = text.and_then(|fields| fields.get("text")?.as_str().map(str::to_owned));
+                    bot.last_words = text.or(bot.last_words.take());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn read_event(&mut self, entry: &Entry, event: &SystemEvent) {
+        match event {
+            SystemEvent::ChannelCreated { name, .. } => self.report.name.clone_from(name),
+            SystemEvent::BotAttach { bot_id, name, preset, code_hash, params_hash, .. } => {
+                let (code_hash, params_hash) = (*code_hash, *params_hash);
+                self.attached.insert(bot_id.clone(), Attached { code_hash, params_hash, is_shown: false });
+                let (bot_id, name, preset) = (bot_id.clone(), name.clone(), preset.clone());
+                self.report.bots.push(BotSummary { bot_id, name, preset, code_hash, posts: 0, last_words: None });
+            }
+            SystemEvent::MemberJoin { slot_id, label, .. } => self.report.players.push(PlayerSummary {
+                slot_id: *slot_id,
+                label: label.clone(),
+                joined: entry.id(),
+                left: None,
+                was_kicked: false,
+                moved: 0,
+                entries: 0,
+            }),
+            SystemEvent::MemberLeave { slot_id, .. } | SystemEvent::MemberKick { slot_id, .. } => {
+                if let Some(player) = self.report.players.iter_mut().rev().find(|player| player.slot_id == *slot_id) {
+                    player.left = Some(entry.id());
+                    player.was_kicked = matches!(event, SystemEvent::MemberKick { .. });
+                }
+            }
+            SystemEvent::MemberRejoin { slot_id, .. } => {
+                if let Some(player) = self.report.players.iter_mut().rev().find(|player| player.slot_id == *slot_id) {
+                    player.moved += 1;
+                }
+            }
+            SystemEvent::TermsAccepted { slot_id, terms_hash } => {
+                let (slot_id, terms_hash, entry) = (*slot_id, *terms_hash, entry.id());
+                self.report.agreed.push(Agreed { slot_id, terms_hash, entry });
+            }
+            SystemEvent::BotRan { bot_id, trigger, step, exchanged, .. } => {
+                self.report.hooks += 1;
+                if let Some(NetworkExchange { record_hash, .. }) = exchanged {
+                    self.exchanged.insert((bot_id.clone(), *trigger, *step), *record_hash);
+                }
+            }
+            SystemEvent::BotSkipped { .. } => self.report.skipped += 1,
+            SystemEvent::Closed {} => self.report.ending = Ending::Closed,
+            SystemEvent::OperatorStopped {} => self.report.ending = Ending::Stopped,
+            _ => {}
+        }
+    }
+
+    fn read_bot(&mut self, bot: &ReceiptBot) -> Result<(), String> {
+        let id = &bot.bot_id;
+        let attached =
+            self.attached.get_mut(id).ok_or_else(|| format!("The file has a bot {id} that was never attached."))?;
+        if Hash::of(&[bot.source.as_bytes()]) != attached.code_hash {
+            return Err(format!("The source of {id} in the file is not the one whose hash is in the log."));
+        }
+        let params = canonical_text("params", &Value::Object(bot.params.clone()));
+        if !params.is_ok_and(|params| Hash::of(&[params.as_bytes()]) == attached.params_hash) {
+            return Err(format!("The params of {id} in the file are not those whose hash is in the log."));
+        }
+        attached.is_shown = true;
+        Ok(())
+    }
+
+    fn read_exchange(&mut self, exchange: &ReceiptExchange) -> Result<(), String> {
+        let ReceiptExchange { bot_id, trigger, step, salt, record } = exchange;
+        let logged = self.exchanged.remove(&(bot_id.clone(), *trigger, *step));
+        if logged == Some(record_hash(salt, record)) {
+            return Ok(());
+        }
+        Err(format!(
+            "The network traffic of {bot_id} for entry {trigger} in the file is not the one whose hash is in the log."
+        ))
+    }
+
+    fn read_checkpoint(&mut self, note: &str) -> Result<(), String> {
+        let Some(Header { channel_id, log: Some(log), .. }) = &self.header else {
+            return Err("The file has a checkpoint, but its header names no relay.".to_owned());
+        };
+        let origin = log.origin.channel(*channel_id);
+        let checkpoint = Checkpoint::verify(note, &origin, &log.key)
+            .map_err(|error| format!("The signature under the log does not hold: {error}."))?;
+        let frontier = &self.audit.as_ref().expect("the header comes first").state().head.frontier;
+        if checkpoint.tree.size != frontier.size() {
+            let (signed, read) = (checkpoint.tree.size, frontier.size());
+            return Err(format!("The signature is for a log of {signed} entries, but the file has {read}."));
+        }
+        if checkpoint.tree.root != frontier.root() {
+            return Err("The signature is for another log: these are not the entries that the relay signed.".to_owned());
+        }
+        self.has_checkpoint = true;
+        Ok(())
+    }
+
+    /// The result, after the last line.
+    pub fn finish(mut self) -> Report {
+        if let Some(audit) = &self.audit {
+            let terms = Terms::of(&audit.state().composition).hash();
+            self.report.terms_hash = (audit.state().size() > 0).then_some(terms);
+            self.report.pending = audit.pending().count() as u64;
+        }
+        let entries = self.report.entries;
+        if !self.is_broken {
+            self.judge_signature(entries);
+        } else if entries > 0 {
+            self.report
+                .unknown
+                .push(format!("Whatever comes after entry {entries}: the file was not read any further."));
+        }
+        if entries > 0 {
+            self.report.holds.push(format!(
+                "Entries 1 to {entries} follow the rules of channels, and the hooks that ran ({}) were due, with all their effects.",
+                self.report.hooks
+            ));
+        }
+        self.judge_bots();
+        if self.withheld > 0 {
+            let text =
+                format!("What the private entries say that are not for the holder of this file ({}).", self.withheld);
+            self.report.unknown.push(text);
+        }
+        if self.has_players_entries {
+            let text = "Whether the players wrote what the log says that they wrote: players do not sign, it is the relay's word.";
+            self.report.unknown.push(text.to_owned());
+        }
+        self.report
+    }
+
+    fn judge_signature(&mut self, entries: u64) {
+        let Some(header) = &self.header else {
+            self.report.fails.push("The file is empty.".to_owned());
+            return;
+        };
+        let Some(log) = &header.log else {
+            self.report
+                .unknown
+                .push("Who made this log: it was played without a relay, and nobody signed it.".to_owned());
+            return;
+        };
+        if !self.has_checkpoint {
+            self.report
+                .fails
+                .push(format!("The file is cut off after entry {entries}: the relay's signature is missing."));
+            return;
+        }
+        let signed =
+            format!("The relay {} signed exactly these {entries} entries, with the key {}.", log.origin, log.key);
+        match self.known_key {
+            Some(key) if key == log.key => self.report.holds.push(format!("{signed} It is the key that you know.")),
+            Some(key) => {
+                self.report.fails.push(format!("The relay's key is {}, not the one that you know, {key}.", log.key));
+            }
+            None => {
+                self.report.holds.push(signed);
+                let text = "Whether this key is the relay's: compare it with the log_key that health_check shows, and give it with --key.";
+                self.report.unknown.push(text.to_owned());
+            }
+        }
+        let text = "Whether the relay signed another log of this channel for somebody else: compare receipts of several players.";
+        self.report.unknown.push(text.to_owned());
+    }
+
+    fn judge_bots(&mut self) {
+        let attached: Vec<BotId> = self.attached.keys().cloned().collect();
+        for bot_id in &attached {
+            self.report.needs_replay(bot_id);
+        }
+        for bot in &self.report.bots {
+            let name = &bot.name;
+            if self.attached.get(&bot.bot_id).is_some_and(|attached| attached.is_shown) {
+                self.report.holds.push(format!(
+                    "The source of {name} in this file is the one that was attached, {}.",
+                    bot.code_hash
+                ));
+            } else {
+                self.report.unknown.push(format!("What the source of {name} is: the file does not have it."));
+            }
+        }
+    }
+}

@@ -1,0 +1,58 @@
+use mcp_multiplayer_protocol::channel::Composition;
+use mcp_multiplayer_protocol::receipt::{FORMAT, Header, LogIdentity};
+use mcp_multiplayer_protocol::{Actor, ChannelId, Error, Hash, SlotId};
+
+use super::Caller;
+use crate::channel::{LiveChannel, Member, Visibility};
+use crate::receipt::Reader;
+
+/// A receipt that is about to be made.
+pub(crate) struct ReceiptPlan {
+    pub(crate) header: Header,
+    /// Number of its entries.
+    pub(crate) size: u64,
+    pub(crate) checkpoint: String,
+    pub(crate) reader: Reader<'static>,
+}
+
+impl Caller {
+    /// Plans the receipt of a present member, with the whole log, or of a former one, with the log up to the end of the time in
+    /// the seat.
+    pub(crate) async fn plan_receipt(
+        &self,
+        channel_id: ChannelId,
+        slot_id: Option<SlotId>,
+    ) -> Result<ReceiptPlan, Error> {
+        let (channel, player) = self.channel(channel_id).await?;
+        let state = channel.durable();
+        let (holder, size, visibility) = match member(&state.composition, &player, slot_id) {
+            Ok((holder, visibility)) => (holder, state.size(), visibility),
+            Err(error) => self.former(&channel, slot_id).await.map_err(|_| error)?,
+        };
+        let checkpoint = self.relay.log.sign(channel_id, channel.tree_of(size).await?);
+        let log = LogIdentity { origin: self.relay.log.origin().clone(), key: self.relay.log.public() };
+        let body_bytes = self.relay.config.body_bytes;
+        let header = Header { format: FORMAT.to_owned(), channel_id, log: Some(log), holder, body_bytes };
+        Ok(ReceiptPlan { header, size, checkpoint, reader: Reader::Member(visibility) })
+    }
+
+    async fn former(&self, channel: &LiveChannel, slot_id: Option<SlotId>) -> Result<(String, u64, Visibility), Error> {
+        let tenures = self.former_tenures(channel.channel_id(), slot_id).await?;
+        let left = tenures.iter().filter_map(|tenure| tenure.ended).max().ok_or_else(Error::not_member)?;
+        let seats: Vec<String> = tenures.iter().map(|tenure| tenure.slot_id.to_string()).collect();
+        let mut visibility = Visibility::of_former_member(tenures.into());
+        visibility.include_trace = true;
+        Ok((format!("{}, until entry {left}", seats.join(", ")), left, visibility))
+    }
+}
+
+fn member(composition: &Composition, player: &Hash, slot_id: Option<SlotId>) -> Result<(String, Visibility), Error> {
+    let member = Member::resolve(composition, player, slot_id)?;
+    let holder = match member.actor {
+        Actor::Slot(slot_id) => slot_id.to_string(),
+        Actor::Owner => "the owner".to_owned(),
+    };
+    let mut visibility = member.visibility(composition);
+    visibility.include_trace = true;
+    Ok((holder, visibility))
+}

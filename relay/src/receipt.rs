@@ -1,0 +1,135 @@
+//! Makes the receipt of a channel: its log, and all that is needed to verify it offline.
+
+use std::collections::BTreeSet;
+
+use anyhow::{Context as _, Result, ensure};
+use mcp_multiplayer_bot_supervisor::referee::Memory;
+use mcp_multiplayer_protocol::receipt::{FORMAT, Header, Line, LogIdentity, ReceiptBot, ReceiptExchange, ReceiptSeed};
+use mcp_multiplayer_protocol::{BotId, ChannelId, Entry};
+
+use crate::channel::Visibility;
+use crate::config::Config;
+use crate::keys::{LogKey, RelayKey};
+use crate::store::{Store, StoredBot};
+
+/// Most entries, and most bytes of bodies, that are read at a time.
+const PAGE: u32 = 1000;
+const PAGE_BYTES: usize = 1 << 20;
+
+/// Those who may read a receipt, and so what is in it beside the envelopes of all entries.
+pub(crate) enum Reader<'a> {
+    /// The operator: everything but bots' secrets, with the seeds that are in force.
+    Operator(&'a RelayKey),
+    /// A present or former member: what the member may read.
+    Member(Visibility),
+    /// Anybody: nothing private.
+    Public,
+}
+
+impl Reader<'_> {
+    fn may_read(&self, entry: &Entry) -> bool {
+        match self {
+            Self::Operator(_) => true,
+            Self::Member(visibility) => entry.envelope.to_slot.is_none() || visibility.includes(entry),
+            Self::Public => entry.envelope.to_slot.is_none(),
+        }
+    }
+
+    /// The seed of a bot that is in force; only the operator may have it.
+    fn seed(&self, channel_id: ChannelId, bot_id: &BotId, state: Option<&str>) -> Option<ReceiptSeed> {
+        let Self::Operator(key) = self else { return None };
+        let epoch = state.and_then(Memory::parse).map_or(0, |memory| memory.epoch());
+        let seed = key.bot_seeds(channel_id, bot_id).reveal(epoch)?;
+        Some(ReceiptSeed { epoch, seed })
+    }
+}
+
+/// Takes the lines of a receipt.
+pub(crate) trait Sink: Send {
+    /// Takes the next line.
+    fn write(&mut self, line: Line) -> impl Future<Output = Result<()>> + Send;
+}
+
+/// Passes the lines of a receipt of the first `size` entries to `sink`, one after the other.
+///
+/// Entries are read page by page, so that a long log takes no more memory than a short one.
+pub(crate) async fn write_receipt(
+    store: &dyn Store,
+    header: Header,
+    size: u64,
+    checkpoint: Option<String>,
+    reader: &Reader<'_>,
+    sink: &mut impl Sink,
+) -> Result<()> {
+    let channel_id = header.channel_id;
+    sink.write(Line::Header(header)).await?;
+    let (mut read, mut withheld) = (0, BTreeSet::new());
+    while read < size {
+        let page = store.list_entries(channel_id, read, PAGE, PAGE_BYTES).await?;
+        ensure!(!page.is_empty(), "the log of {channel_id} is incomplete");
+        for mut entry in page.into_iter().take_while(|entry| entry.id() <= size) {
+            read = entry.id();
+            if !reader.may_read(&entry) {
+                entry.content = None;
+                withheld.insert(read);
+            }
+            sink.write(Line::Entry(entry)).await?;
+        }
+    }
+    for StoredBot { bot, state, .. } in store.list_bots(channel_id).await? {
+        if bot.attached <= size {
+            let seed = reader.seed(channel_id, &bot.bot_id, state.as_deref());
+            let params = serde_json::from_str(&bot.params).context("a bot's params")?;
+            sink.write(Line::Bot(ReceiptBot { bot_id: bot.bot_id, source: bot.source.to_string(), params, seed }))
+                .await?;
+        }
+    }
+    for exchange in store.list_exchanges(channel_id).await? {
+        // Traffic that contained a secret was not stored.
+        let Some(record) = exchange.record.filter(|_| exchange.trigger <= size) else { continue };
+        if !withheld.contains(&exchange.trigger) {
+            let (bot_id, trigger, step, salt) = (exchange.bot_id, exchange.trigger, exchange.step, exchange.salt);
+            sink.write(Line::Exchange(ReceiptExchange { bot_id, trigger, step, salt, record })).await?;
+        }
+    }
+    match checkpoint {
+        Some(note) => sink.write(Line::Checkpoint(note)).await,
+        None => Ok(()),
+    }
+}
+
+/// Makes the receipt of a channel for its operator, with the relay's key, or for anybody; returns the number of entries.
+pub async fn operator_receipt(
+    store: &dyn Store,
+    config: &Config,
+    log: &LogKey,
+    channel_id: ChannelId,
+    operator: Option<&RelayKey>,
+    write: impl FnMut(&str) -> std::io::Result<()> + Send,
+) -> Result<u64> {
+    let stored = store.lookup_channel(channel_id).await?;
+    let frontier = stored.with_context(|| format!("there is no channel {channel_id}"))?.state.head.frontier;
+    let (reader, holder) = match operator {
+        Some(key) => (Reader::Operator(key), "the operator"),
+        None => (Reader::Public, "anybody"),
+    };
+    let header = Header {
+        format: FORMAT.to_owned(),
+        channel_id,
+        log: Some(LogIdentity { origin: log.origin().clone(), key: log.public() }),
+        holder: holder.to_owned(),
+        body_bytes: config.body_bytes,
+    };
+    let checkpoint = log.sign(channel_id, frontier.tree_head());
+    write_receipt(store, header, frontier.size(), Some(checkpoint), &reader, &mut File(write)).await?;
+    Ok(frontier.size())
+}
+
+/// Passes the texts of lines on to a function.
+struct File<F>(F);
+
+impl<F: FnMut(&str) -> std::io::Result<()> + Send> Sink for File<F> {
+    async fn write(&mut self, line: Line) -> Result<()> {
+        (self.0)(&line.to_text()).context("cannot write the receipt")
+    }
+}

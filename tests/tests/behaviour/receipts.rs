@@ -1,0 +1,183 @@
+//! Receipts: members, former members and the operator get one, which can be verified offline.
+
+use std::path::PathBuf;
+
+use hyper::Request;
+use hyper::body::Bytes;
+use mcp_multiplayer_protocol::receipt::{Receipt, Report, Verifier};
+use mcp_multiplayer_tests::{HttpClient, binary};
+use serde_json::{Value, json};
+use tokio::process::Command;
+
+use crate::fixture::{TwoPlayerChannel, read_until};
+
+/// Answers every DM with a secret.
+const SECRETIVE: &str = "
+class Secretive:
+    def on_message(self, msg):
+        self.ctx.post('bot', 'heard')
+    def on_private_message(self, slot_id, msg):
+        self.ctx.dm(slot_id, 'bust', {'text': 'secret of ' + slot_id})
+";
+
+/// Writes the receipt of the operator with additional flags, and returns the path of the file.
+pub(crate) async fn operator_receipt(fixture: &TwoPlayerChannel, more: &[&str]) -> PathBuf {
+    let path = fixture.relay.data_dir().join(format!("receipt{}.jsonl", more.len()));
+    let output = Command::new(binary("mcp-multiplayer-relay"))
+        .args(["receipt", &fixture.channel_id, "--data-dir"])
+        .arg(fixture.relay.data_dir())
+        .arg("--out")
+        .arg(&path)
+        .args(more)
+        .output()
+        .await
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    path
+}
+
+/// Fetches a receipt over HTTP: status, media type and text.
+async fn fetch(fixture: &TwoPlayerChannel, token: &str, query: &str) -> (u16, String, String) {
+    let mut http = HttpClient::connect(fixture.relay.address(), "").await.unwrap();
+    let request = Request::get(format!("/receipt?{query}"))
+        .header("host", fixture.relay.address())
+        .header("authorization", format!("Bearer {token}"))
+        .body(http_body_util::Full::new(Bytes::new()));
+    let response = http.send(request.unwrap()).await.unwrap();
+    let media_type = response.headers()["content-type"].to_str().unwrap().to_owned();
+    (response.status().as_u16(), media_type, String::from_utf8(response.body().to_vec()).unwrap())
+}
+
+async fn receipt_of(fixture: &TwoPlayerChannel, token: &str) -> (String, Receipt) {
+    let (status, media_type, text) = fetch(fixture, token, &format!("channel_id={}", fixture.channel_id)).await;
+    assert_eq!((status, media_type.as_str()), (200, "application/jsonl"), "{text}");
+    let receipt = Receipt::parse(&text).unwrap();
+    (text, receipt)
+}
+
+fn verify(text: &str) -> Report {
+    let mut verifier = Verifier::new(None);
+    text.lines().for_each(|line| verifier.read(line));
+    verifier.finish()
+}
+
+/// The texts that a receipt opens of private entries.
+fn secrets(receipt: &Receipt) -> Vec<String> {
+    let private = receipt.entries.iter().filter(|entry| entry.envelope.to_slot.is_some());
+    let texts = private.filter_map(|entry| entry.message().1?.parse::<Value>().ok());
+    texts.map(|body| body["text"].as_str().unwrap_or_default().to_owned()).collect()
+}
+
+async fn dm(fixture: &mut TwoPlayerChannel, by_bob: bool) {
+    let args = fixture.args(json!({ "bot_id": "bot_CustomBot_0", "message": "tell me" }));
+    let (client, seat) = if by_bob { (&mut fixture.bob, "s2") } else { (&mut fixture.alice, "s1") };
+    client.call("dm_bot", args).await;
+    let id = fixture.channel_id.clone();
+    read_until(client, &id, "the answer", |message| message["body"]["text"] == format!("secret of {seat}")).await;
+}
+
+#[tokio::test]
+async fn each_member_gets_the_whole_log_and_only_their_own_secrets() {
+    let mut fixture = TwoPlayerChannel::with_bot(SECRETIVE).await;
+    fixture.bob_posts("hello").await;
+    dm(&mut fixture, false).await;
+    dm(&mut fixture, true).await;
+    let alice_token = fixture.relay.local_token().unwrap();
+    let bob_token = fixture.bob_token.clone();
+    let mut kept = vec![];
+    for (token, own) in [(&alice_token, "s1"), (&bob_token, "s2")] {
+        let (text, receipt) = receipt_of(&fixture, token).await;
+        let report = verify(&text);
+        assert!(report.is_good(), "{report}");
+        assert_eq!(receipt.header.holder, own);
+        assert_eq!(secrets(&receipt), ["tell me".to_owned(), format!("secret of {own}")]);
+        assert!(!text.contains(&format!("secret of {}", if own == "s1" { "s2" } else { "s1" })));
+        // The label of a DM would say what it is about.
+        assert!(text.contains("bust"));
+        assert!(receipt.entries.iter().all(|entry| entry.envelope.kind.as_str() != "bust"));
+        assert_eq!(receipt.bots.values().next().unwrap().source, SECRETIVE);
+        for secret in ["inv_", "rejoin_", alice_token.as_str(), bob_token.as_str()] {
+            assert!(!text.contains(secret), "{secret}");
+        }
+        kept.push(receipt);
+    }
+    // Both hold the same signed log, although they see different parts of it.
+    let envelopes = |receipt: &Receipt| receipt.entries.iter().map(|entry| entry.envelope.clone()).collect::<Vec<_>>();
+    assert_eq!(envelopes(&kept[0]), envelopes(&kept[1]));
+    assert_eq!(kept[0].checkpoint, kept[1].checkpoint);
+}
+
+#[tokio::test]
+async fn the_operators_receipt_has_everything_and_the_public_one_nothing_private() {
+    let mut fixture = TwoPlayerChannel::with_bot(SECRETIVE).await;
+    dm(&mut fixture, true).await;
+    for (more, opened) in [(&[][..], 2), (&["--public"], 0)] {
+        let text = std::fs::read_to_string(operator_receipt(&fixture, more).await).unwrap();
+        let report = verify(&text);
+        assert!(report.is_good(), "{report}");
+        let receipt = Receipt::parse(&text).unwrap();
+        assert_eq!(secrets(&receipt).len(), opened);
+        assert_eq!(receipt.bots.values().all(|bot| bot.seed.is_some()), more.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_former_member_gets_the_log_up_to_the_end_and_strangers_get_nothing() {
+    let mut fixture = TwoPlayerChannel::with_bot(SECRETIVE).await;
+    dm(&mut fixture, true).await;
+    let leave = fixture.args(json!({}));
+    fixture.bob.call("leave_channel", leave).await;
+    let left = fixture.size().await;
+    fixture.alice_posts("he is gone").await;
+    let (text, receipt) = receipt_of(&fixture, &fixture.bob_token).await;
+    let report = verify(&text);
+    assert!(report.is_good(), "{report}");
+    assert_eq!((receipt.entries.len() as u64, secrets(&receipt).len()), (left, 2));
+    assert_eq!(receipt.header.holder, format!("s2, until entry {left}"));
+
+    let stranger = fixture.relay.create_token("mallory").await.unwrap();
+    let query = format!("channel_id={}", fixture.channel_id);
+    for (token, query, status, code) in [
+        (stranger.as_str(), query.as_str(), 403, "NOT_MEMBER"),
+        (&stranger, "channel_id=chn_0000000000000000", 403, "NOT_MEMBER"),
+        (&stranger, "channel=x", 400, "INVALID_REQUEST"),
+        ("mm_no_token", &query, 401, "UNAUTHENTICATED"),
+    ] {
+        let (found, media_type, text) = fetch(&fixture, token, query).await;
+        assert_eq!((found, media_type.as_str()), (status, "application/problem+json"), "{text}");
+        assert_eq!(serde_json::from_str::<Value>(&text).unwrap()["code"], code);
+    }
+}
+
+#[tokio::test]
+async fn the_program_judges_a_receipt_and_runs_the_bots_again() {
+    let mut fixture = TwoPlayerChannel::with_bot(SECRETIVE).await;
+    let id = fixture.channel_id.clone();
+    fixture.bob_posts("hello").await;
+    read_until(&mut fixture.bob, &id, "the answer", |message| message["body"]["text"] == "heard").await;
+    let path = operator_receipt(&fixture, &[]).await;
+    let run = async |more: &[&str]| {
+        let output =
+            Command::new(binary("mcp-multiplayer")).arg("verify").arg(&path).args(more).output().await.unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    let (code, text) = run(&["--replay"]).await;
+    assert_eq!(code, Some(0), "{text}");
+    assert!(text.contains("Hooks of bot_CustomBot_0 that were run again here with the source in this file (1)"), "{text}");
+    let (code, text) = run(&["--replay", "--json"]).await;
+    let report: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!((code, report["fails"].as_array().map(Vec::len)), (Some(0), Some(0)), "{text}");
+    let key = Receipt::parse(&std::fs::read_to_string(&path).unwrap()).unwrap().header.log.unwrap().key.to_string();
+    assert!(run(&["--key", &key]).await.1.contains("It is the key that you know."));
+
+    // Other code under the same hash is found by the hash; under another hash, by the signature.
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, text.replace("'heard'", "'ignored'")).unwrap();
+    let (code, text) = run(&["--replay"]).await;
+    assert_eq!(code, Some(1), "{text}");
+    assert!(text.contains("is not the one whose hash is in the log"), "{text}");
+    std::fs::write(&path, "").unwrap();
+    assert_eq!(run(&[]).await.0, Some(1));
+    std::fs::remove_file(&path).unwrap();
+    assert_eq!(run(&[]).await.0, Some(2));
+}
