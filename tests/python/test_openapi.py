@@ -74,6 +74,8 @@ class OpenApiTest(unittest.IsolatedAsyncioTestCase):
             for path in ("/who", "/get_channel_info"):
                 self.call(path, channel, method)
             self.call("/get_bot_code", bot, method)
+            self.call("/get_proof", channel | {"id": 1}, method)
+            self.call("/get_proof", channel | {"from": 1, "to": 2}, method)
             self.call("/get_bot_code", channel | {"bot_id": created["bots"][0]["bot_id"]}, method)
             for path in ("/list_channels", "/health_check"):
                 self.call(path, {}, method)

@@ -11,6 +11,7 @@ use tokio_tungstenite::{WebSocketStream, client_async};
 pub struct WsClient {
     socket: WebSocketStream<TcpStream>,
     next_id: u64,
+    checkpoint: Option<String>,
 }
 
 /// Reason for which a call has no result.
@@ -49,7 +50,7 @@ impl WsClient {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
         let (socket, _) = client_async(request, stream).await?;
-        Ok(Self { socket, next_id: 1 })
+        Ok(Self { socket, next_id: 1, checkpoint: None })
     }
 
     /// Performs an operation and returns its result. Panics when it is refused.
@@ -71,7 +72,20 @@ impl WsClient {
     /// Performs an operation.
     pub async fn try_call(&mut self, op: &str, args: Value) -> Result<Value, Failure> {
         let id = self.send(op, args).await.map_err(|_| Failure::Lost)?;
-        self.answer(id).await
+        let mut result = self.answer(id).await?;
+        // That of `get_proof` is a part of the result itself.
+        if op != "get_proof"
+            && let Some(Value::String(checkpoint)) =
+                result.as_object_mut().and_then(|result| result.remove("checkpoint"))
+        {
+            self.checkpoint = Some(checkpoint);
+        }
+        Ok(result)
+    }
+
+    /// Returns the checkpoint that the last call brought with its result, and forgets it.
+    pub fn take_checkpoint(&mut self) -> Option<String> {
+        self.checkpoint.take()
     }
 
     /// Sends a request without waiting for the response, and returns its id.

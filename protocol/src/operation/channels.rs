@@ -119,6 +119,16 @@ pub enum JoinOutcome {
     Preview(ChannelPreview),
 }
 
+impl JoinOutcome {
+    /// Returns the channel.
+    pub fn channel_id(&self) -> ChannelId {
+        match self {
+            Self::Joined(joined) => joined.channel_id,
+            Self::Preview(preview) => preview.channel_id,
+        }
+    }
+}
+
 /// A channel as somebody with an invite may see it before taking the seat.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct ChannelPreview {

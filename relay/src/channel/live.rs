@@ -7,6 +7,7 @@ use mcp_multiplayer_protocol::channel::{ChannelState, Composition};
 use mcp_multiplayer_protocol::{BotId, ChannelId, Entry, Error, Timestamp};
 use tokio::sync::watch;
 
+use super::last_checkpoint::LastCheckpoint;
 use super::owner::Owner;
 use super::recent::RecentEntries;
 use super::time::{ChannelTime, warn_if_behind};
@@ -35,6 +36,7 @@ pub(crate) struct LiveChannel {
     pub(super) random: Random,
     pub(super) owner: Arc<Owner>,
     tip: Mutex<Tip>,
+    pub(super) last_checkpoint: LastCheckpoint,
     /// Counts the changes that readers and runners wait for: entries that became durable, hooks that ran.
     pub(super) progress: watch::Sender<u64>,
     /// Held while the state is read from the store again.
@@ -100,6 +102,7 @@ impl LiveChannel {
                 finished: HashSet::new(),
                 start_failures: VecDeque::new(),
             }),
+            last_checkpoint: LastCheckpoint::default(),
             progress: watch::Sender::new(0),
             reloading: tokio::sync::Mutex::new(()),
         }

@@ -9,7 +9,8 @@
 //! - `sync`: the long-poll, and waiting for a change without missing one;
 //! - `news`: the entries that end a wait;
 //! - `member`, `visibility`: the seat that a principal acts from, and the entries that it may read;
-//! - `proof`: proofs over the log, from the hashes that the store keeps;
+//! - `proof`: proofs over the log, from the hashes that the store keeps, and its signed checkpoint;
+//! - `last_checkpoint`: the checkpoint that was signed last;
 //! - `time`: the time of entries and timers, which does not go back when the clock does;
 //! - `closing`: the last entry of a channel that is being closed;
 //! - `registry`: the channels that are live in this process;
@@ -18,6 +19,7 @@
 
 mod closing;
 mod commit;
+mod last_checkpoint;
 mod live;
 mod member;
 mod news;

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use mcp_multiplayer_protocol::merkle::{Frontier, Node, ProofPlan, TreeHead};
 use mcp_multiplayer_protocol::{Error, Hash};
 use thiserror::Error as ThisError;
@@ -11,6 +13,14 @@ use crate::error::{internal, store_failed};
 struct IncompleteTree(mcp_multiplayer_protocol::ChannelId);
 
 impl LiveChannel {
+    /// Returns the checkpoint of the durable log: it covers every entry that was shown or acknowledged before.
+    ///
+    /// `sign` runs on the caller's thread, never on the one that writes to the store.
+    pub(crate) fn checkpoint(&self, sign: impl FnOnce(TreeHead) -> String) -> Arc<str> {
+        let frontier = self.tip().durable.head.frontier.clone();
+        self.last_checkpoint.get(frontier.size(), || sign(frontier.tree_head()))
+    }
+
     /// Makes a proof over durable entries.
     pub(crate) async fn prove(&self, plan: &ProofPlan) -> Result<Vec<Hash>, Error> {
         let hashes = self.nodes(plan.nodes()).await?;

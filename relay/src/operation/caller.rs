@@ -15,13 +15,21 @@ use crate::store::Tenure;
 pub struct Caller {
     pub(super) relay: Arc<Relay>,
     pub(super) principal: Principal,
+    /// `true` if replies about a channel carry a checkpoint.
+    pub(super) has_checkpoints: bool,
     credential: Credential,
 }
 
 impl Caller {
     /// A caller that acts for this token's principal, as long as the token is valid.
     pub fn new(relay: Arc<Relay>, credential: Credential) -> Self {
-        Self { relay, principal: credential.principal().clone(), credential }
+        Self { relay, principal: credential.principal().clone(), has_checkpoints: false, credential }
+    }
+
+    /// Adds a checkpoint to the replies about a channel that show or change something.
+    #[must_use]
+    pub(crate) fn with_checkpoints(self) -> Self {
+        Self { has_checkpoints: true, ..self }
     }
 
     /// Returns an `UNAUTHENTICATED` error if the caller's token has expired or was revoked.

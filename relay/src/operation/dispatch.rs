@@ -1,4 +1,4 @@
-use mcp_multiplayer_protocol::operation::{RefusalFuture, ReplyFuture};
+use mcp_multiplayer_protocol::operation::{JoinOutcome, RefusalFuture, ReplyFuture};
 use mcp_multiplayer_protocol::{Error, ErrorCode, Multiplayer, Request};
 
 use super::Caller;
@@ -25,18 +25,40 @@ impl Multiplayer for Caller {
             // others.
             let result = match request {
                 Request::HealthCheck(_) => reply(self.health_check().await),
-                Request::CreateChannel(args) => reply(Box::pin(self.create_channel(args)).await),
-                Request::JoinChannel(args) => reply(Box::pin(self.join_channel(args)).await),
-                Request::LeaveChannel(args) => reply(Box::pin(self.leave_channel(args)).await),
-                Request::PostMessage(args) => reply(self.post_message(args).await),
-                Request::DmBot(args) => reply(self.dm_bot(args).await),
-                Request::SyncMessages(args) => reply(self.sync_messages(args).await),
+                Request::CreateChannel(args) => {
+                    self.signed_reply(Box::pin(self.create_channel(args)).await, |created| created.channel_id).await
+                }
+                Request::JoinChannel(args) => {
+                    self.signed_reply(Box::pin(self.join_channel(args)).await, JoinOutcome::channel_id).await
+                }
+                Request::LeaveChannel(args) => {
+                    let channel_id = args.channel_id;
+                    self.signed_reply(Box::pin(self.leave_channel(args)).await, |_| channel_id).await
+                }
+                Request::PostMessage(args) => {
+                    let channel_id = args.channel_id;
+                    self.signed_reply(self.post_message(args).await, |_| channel_id).await
+                }
+                Request::DmBot(args) => {
+                    let channel_id = args.channel_id;
+                    self.signed_reply(self.dm_bot(args).await, |_| channel_id).await
+                }
+                Request::SyncMessages(args) => {
+                    let channel_id = args.channel_id;
+                    self.signed_reply(self.sync_messages(args).await, |_| channel_id).await
+                }
                 Request::GetChannelInfo(args) => reply(Box::pin(self.get_channel_info(args)).await),
                 Request::GetBotCode(args) => reply(Box::pin(self.get_bot_code(args)).await),
                 Request::GetProof(args) => reply(Box::pin(self.get_proof(args)).await),
                 Request::ListChannels(_) => reply(Box::pin(self.list_channels()).await),
-                Request::UpdateChannel(args) => reply(Box::pin(self.update_channel(args)).await),
-                Request::AttachBot(args) => reply(Box::pin(self.attach_bot(args)).await),
+                Request::UpdateChannel(args) => {
+                    let channel_id = args.channel_id;
+                    self.signed_reply(Box::pin(self.update_channel(args)).await, |_| channel_id).await
+                }
+                Request::AttachBot(args) => {
+                    let channel_id = args.channel_id;
+                    self.signed_reply(Box::pin(self.attach_bot(args)).await, |_| channel_id).await
+                }
             };
             failpoint::hit("reply");
             pending.answered();

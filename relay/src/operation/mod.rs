@@ -8,7 +8,8 @@
 //! - `idempotency`: repeats of a request are answered like the first one;
 //! - `bot_source`, `bot_env`, `bot_attachment`, `bot_start`: the way of a bot into a channel, from its
 //!   source to its first hook;
-//! - `arguments`, `answer`: checks of arguments, and the size of answers.
+//! - `arguments`, `answer`: checks of arguments, and the size of answers;
+//! - `signed_reply`: answers with a checkpoint, for clients that verify what they read.
 
 mod answer;
 mod arguments;
@@ -32,6 +33,7 @@ mod names;
 mod post_message;
 mod preview_invite;
 mod receipt;
+mod signed_reply;
 mod sync_messages;
 mod terms;
 mod update_channel;

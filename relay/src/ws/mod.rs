@@ -54,7 +54,7 @@ pub(crate) async fn upgrade(
         .read_buffer_size(READ_BUFFER_BYTES)
         .on_upgrade(move |socket| {
             let principal = credential.principal().clone();
-            let caller = Caller::new(Arc::clone(&endpoint.relay), credential);
+            let caller = Caller::new(Arc::clone(&endpoint.relay), credential).with_checkpoints();
             endpoint.connections.track_future(connection::serve(socket, caller, principal, endpoint.relay))
         })
 }

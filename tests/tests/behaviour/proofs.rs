@@ -53,6 +53,12 @@ async fn leaves(fixture: &TwoPlayerChannel) -> Vec<Hash> {
     receipt.entries.iter().map(|entry| entry.envelope.leaf_hash()).collect()
 }
 
+/// Verifies the checkpoint of the last call, and returns the size of the log that it covers.
+fn covered(client: &mut WsClient, log: &Log) -> u64 {
+    let checkpoint = client.take_checkpoint().expect("a checkpoint");
+    Checkpoint::verify(&checkpoint, &log.origin, &log.key).unwrap().tree.size
+}
+
 async fn post(fixture: &mut TwoPlayerChannel, texts: usize) {
     for n in 0..texts {
         let args = fixture.args(json!({ "body": format!("message {n}") }));
@@ -166,4 +172,45 @@ async fn proofs_are_for_programs_over_rest_and_websockets() {
     assert_eq!(serde_json::from_slice::<LogProof>(response.body()).unwrap(), over_websocket);
     let error = http.call_tool("get_proof", fixture.args(json!({ "id": 1 }))).await.unwrap_err().to_string();
     assert!(error.contains("Unknown tool"), "{error}");
+}
+
+#[tokio::test]
+async fn replies_over_websockets_carry_a_checkpoint_that_covers_them() {
+    let mut fixture = TwoPlayerChannel::create().await;
+    let channel_id = fixture.channel_id.clone();
+    let proof = prove(&mut fixture.bob, &channel_id, json!({ "id": 1 })).await;
+    let log = Log::parse(&proof.verifier_key);
+    // The last calls of the fixture were create_channel and join_channel.
+    assert!(covered(&mut fixture.alice, &log) > 0);
+    assert_eq!(covered(&mut fixture.bob, &log), fixture.size().await);
+    for n in 0..3 {
+        let args = fixture.args(json!({ "body": format!("message {n}"), "idempotency_key": format!("{n}") }));
+        let posted = fixture.bob.call("post_message", args.clone()).await;
+        let size = covered(&mut fixture.bob, &log);
+        assert!(size >= posted["msg_id"].as_u64().unwrap());
+        // A repeat acknowledges the same post.
+        assert_eq!(fixture.bob.call("post_message", args).await, posted);
+        assert_eq!(covered(&mut fixture.bob, &log), size);
+        let args = fixture.args(json!({ "cursor": 0, "timeout_ms": 0 }));
+        let synced = fixture.alice.call("sync_messages", args).await;
+        assert!(covered(&mut fixture.alice, &log) >= synced["cursor"].as_u64().unwrap());
+    }
+    let ops = fixture.args(json!({ "ops": [{ "type": "rename", "name": "Finals" }] }));
+    fixture.alice.call("update_channel", ops).await;
+    covered(&mut fixture.alice, &log);
+    let invite = json!({ "invite_code": fixture.created["invites"][1], "preview": true });
+    let mut carol = fixture.stranger().await;
+    carol.call("join_channel", invite).await;
+    covered(&mut carol, &log);
+    let args = fixture.args(json!({}));
+    fixture.bob.call("get_channel_info", args.clone()).await;
+    assert_eq!(fixture.bob.take_checkpoint(), None, "what only looks at the present channel carries none");
+    fixture.bob.call("leave_channel", args.clone()).await;
+    covered(&mut fixture.bob, &log);
+    // A refusal acknowledges nothing, and HTTP is unchanged.
+    fixture.bob.refusal("post_message", fixture.args(json!({ "body": "too late" }))).await;
+    assert_eq!(fixture.bob.take_checkpoint(), None);
+    let mut http = fixture.relay.http().await.unwrap();
+    let posted = http.call_tool("post_message", fixture.args(json!({ "body": "over HTTP" }))).await.unwrap();
+    assert!(posted.get("checkpoint").is_none(), "{posted}");
 }

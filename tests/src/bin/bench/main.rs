@@ -17,6 +17,7 @@ mod posts;
 mod process;
 mod row;
 mod settings;
+mod signed;
 mod stdio;
 mod timing;
 mod token;

@@ -7,7 +7,7 @@ use crate::load::{CONNECTIONS, Load, Target};
 use crate::row::Row;
 use crate::settings::{ROUNDS, Settings};
 use crate::timing::{Timing, median};
-use crate::{UNLIMITED, bots, delivery, disk, token};
+use crate::{UNLIMITED, bots, delivery, disk, signed, token};
 
 struct Round {
     sync: Timing,
@@ -15,6 +15,7 @@ struct Round {
     health: Load,
     posts: Load,
     keyed: Load,
+    signed: Load,
     delivery: Delivery,
     bot: Timing,
 }
@@ -34,12 +35,13 @@ pub(crate) async fn measure(settings: &Settings) -> Result<Vec<Row>> {
             health: ours.measure("health_check", seconds).await?,
             posts: ours.measure_posts(seconds, false).await?,
             keyed: ours.measure_posts(seconds, true).await?,
+            signed: signed::measure(ours, seconds).await?,
             delivery: delivery::measure(address, token, seconds).await?,
             bot: bots::measure(address, token, seconds).await?,
         };
         println!(
-            "  round {number}: bare {:.0}/s, health_check {:.0}/s, posts {:.0}/s, with a key {:.0}/s",
-            round.bare.rate, round.health.rate, round.posts.rate, round.keyed.rate
+            "  round {number}: bare {:.0}/s, health_check {:.0}/s, posts {:.0}/s, with a key {:.0}/s, signed {:.0}/s",
+            round.bare.rate, round.health.rate, round.posts.rate, round.keyed.rate, round.signed.rate
         );
         rounds.push(round);
     }
@@ -61,8 +63,12 @@ fn rows(rounds: &[Round]) -> Vec<Row> {
     vec![
         share("durable post_message/s, share of bare", |round| round.posts.rate, 0.50).how(&over_connections),
         share("the same with an idempotency key", |round| round.keyed.rate, 0.45).how("time-ordered keys"),
+        share("the same over WebSockets, with a checkpoint", |round| round.signed.rate, 0.50)
+            .how("each reply carries the signed checkpoint"),
         Row::at_most("relay CPU time per post", of(|round| round.posts.cpu_per_call), 100.0, "µs")
             .how("/proc/PID/stat over the load without keys"),
+        Row::at_most("relay CPU time per post with a checkpoint", of(|round| round.signed.cpu_per_call), 120.0, "µs")
+            .how("the same over WebSockets; one signature for each size of a log"),
         Row::at_most("post p50, one connection", post_p50, allowed, "µs")
             .how("OAuth; fdatasync of an overwritten page")
             .target(&format!("≤ {bare_p50:.0} + 3 × {sync:.0} = {allowed:.0} µs")),
