@@ -6,6 +6,9 @@
 
 use crate::Hash;
 
+/// Number of seeds of a bot. It can reveal all but the last.
+pub const EPOCHS: u32 = 1024;
+
 /// A seed: 32 bytes.
 pub type Seed = [u8; 32];
 
@@ -17,6 +20,12 @@ pub fn commitment(seed: &Seed) -> Hash {
 /// The seed before this one: `SHA-256("mcp-multiplayer/seed-chain/v2" ‖ 0x00 ‖ seed)`.
 pub fn previous(seed: &Seed) -> Seed {
     *Hash::of(&[b"mcp-multiplayer/seed-chain/v2\0", seed]).as_bytes()
+}
+
+/// Returns whether this is the seed of that epoch in the chain whose first seed has this commitment.
+#[must_use]
+pub fn is_committed(seed: &Seed, epoch: u32, first: &Hash) -> bool {
+    epoch < EPOCHS && commitment(&(0..epoch).fold(*seed, |seed, _| previous(&seed))) == *first
 }
 
 /// Parses a seed from the 64 lower-case hex digits in which it is revealed.

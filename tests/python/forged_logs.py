@@ -284,6 +284,8 @@ def show_another_seed(log):
 @forgery
 def play_with_another_seed(log):
     """Everything that names a seed names another one, so that only what was drawn gives it away."""
+    if not any(body_of(call[-1]).get("drawn") for call in log.calls()):
+        return False
     attach = log.system("bot:attach")
     seed = b"\x44" * 32
     body_of(attach)["seed_commitment"] = "sha256:" + hashlib.sha256(b"mcp-multiplayer/bot-seed/v2\0" + seed).hexdigest()

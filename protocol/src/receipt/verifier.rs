@@ -2,11 +2,11 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::line::{Header, Line, LineError, Order, ReceiptBot, ReceiptExchange};
+use super::line::{Header, Line, LineError, Order, ReceiptBot, ReceiptExchange, ReceiptSeed};
 use super::report::{Agreed, BotSummary, Ending, PlayerSummary, Report};
 use crate::channel::{Audit, ChannelState, Terms};
 use crate::checkpoint::Checkpoint;
-use crate::{BotId, Entry, Hash, NetworkExchange, PublicKey, Sender, SystemEvent, canonical_text, record_hash};
+use crate::{BotId, Entry, Hash, NetworkExchange, PublicKey, Sender, SystemEvent, canonical_text, record_hash, seed};
 
 /// Verifies a receipt, line by line, in memory that does not grow with it (but for one byte for each entry).
 ///
@@ -34,6 +34,7 @@ pub struct Verifier {
 struct Attached {
     code_hash: Hash,
     params_hash: Hash,
+    seed_commitment: Hash,
     is_shown: bool,
 }
 
@@ -126,9 +127,10 @@ impl Verifier {
     fn read_event(&mut self, entry: &Entry, event: &SystemEvent) {
         match event {
             SystemEvent::ChannelCreated { name, .. } => self.report.name.clone_from(name),
-            SystemEvent::BotAttach { bot_id, name, preset, code_hash, params_hash, .. } => {
-                let (code_hash, params_hash) = (*code_hash, *params_hash);
-                self.attached.insert(bot_id.clone(), Attached { code_hash, params_hash, is_shown: false });
+            SystemEvent::BotAttach { bot_id, name, preset, code_hash, params_hash, seed_commitment, .. } => {
+                let (code_hash, params_hash, seed_commitment) = (*code_hash, *params_hash, *seed_commitment);
+                let attached = Attached { code_hash, params_hash, seed_commitment, is_shown: false };
+                self.attached.insert(bot_id.clone(), attached);
                 let (bot_id, name, preset) = (bot_id.clone(), name.clone(), preset.clone());
                 self.report.bots.push(BotSummary { bot_id, name, preset, code_hash, posts: 0, last_words: None });
             }
@@ -179,6 +181,11 @@ impl Verifier {
         let params = canonical_text("params", &Value::Object(bot.params.clone()));
         if !params.is_ok_and(|params| Hash::of(&[params.as_bytes()]) == attached.params_hash) {
             return Err(format!("The params of {id} in the file are not those whose hash is in the log."));
+        }
+        if let Some(ReceiptSeed { epoch, seed }) = &bot.seed
+            && !seed::parse(seed).is_some_and(|seed| seed::is_committed(&seed, *epoch, &attached.seed_commitment))
+        {
+            return Err(format!("The seed of {id} in the file is not the one that the relay committed to."));
         }
         attached.is_shown = true;
         Ok(())

@@ -163,7 +163,10 @@ async fn the_program_judges_a_receipt_and_runs_the_bots_again() {
     };
     let (code, text) = run(&["--replay"]).await;
     assert_eq!(code, Some(0), "{text}");
-    assert!(text.contains("Hooks of bot_CustomBot_0 that were run again here with the source in this file (1)"), "{text}");
+    assert!(
+        text.contains("Hooks of bot_CustomBot_0 that were run again here with the source in this file (1)"),
+        "{text}"
+    );
     let (code, text) = run(&["--replay", "--json"]).await;
     let report: Value = serde_json::from_str(&text).unwrap();
     assert_eq!((code, report["fails"].as_array().map(Vec::len)), (Some(0), Some(0)), "{text}");

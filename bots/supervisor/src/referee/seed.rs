@@ -8,8 +8,7 @@ use hkdf::Hkdf;
 use mcp_multiplayer_protocol::{BotId, Contribution, Hash, Secret, SystemEvent, seed};
 use sha2::Sha256;
 
-/// Number of seeds of a bot. It can reveal all but the last.
-pub const EPOCHS: u32 = 1024;
+pub use mcp_multiplayer_protocol::seed::EPOCHS;
 
 /// A bot's seeds, one for each epoch. A relay has all of them; a replay has those up to the last one that was revealed.
 ///

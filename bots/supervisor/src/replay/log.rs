@@ -2,7 +2,7 @@
 
 use mcp_multiplayer_protocol::channel::{AuditedCall, Bot};
 use mcp_multiplayer_protocol::receipt::{Receipt, ReceiptBot, ReceiptExchange, ReceiptSeed};
-use mcp_multiplayer_protocol::{BotId, Entry, Hash, HookOutcome, NetworkExchange, Salt, Sender, SystemEvent};
+use mcp_multiplayer_protocol::{BotId, Entry, Hash, HookOutcome, NetworkExchange, Salt, Sender, SystemEvent, seed};
 
 use super::error::ReplayError;
 use crate::record::EgressExchange;
@@ -32,7 +32,8 @@ pub(super) fn seeds(receipt: &Receipt, bot: &Bot, shown: &ReceiptBot, committed:
         }
     }
     let read = |ReceiptSeed { epoch, seed }: &ReceiptSeed, next| {
-        let seeds = Seeds::revealed(*epoch, seed, next).filter(|seeds| seeds.commitment(0) == Some(committed));
+        let is_committed = seed::parse(seed).is_some_and(|seed| seed::is_committed(&seed, *epoch, &committed));
+        let seeds = Seeds::revealed(*epoch, seed, next).filter(|_| is_committed);
         let message = || format!("the seed of {} is not the one that its bot:attach commits to", bot.bot_id);
         seeds.ok_or_else(|| ReplayError::Mismatch(message()))
     };
