@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use thiserror::Error;
 
-use crate::limits;
+use crate::{limits, unique};
 
 /// Body of an entry: a JSON object, stored as the canonical text (RFC 8785) that is hashed.
 ///
@@ -128,7 +128,7 @@ impl Serialize for Body {
 
 impl<'de> Deserialize<'de> for Body {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let fields = Map::deserialize(deserializer)?;
+        let fields = unique::object(deserializer)?;
         Self::new("body", fields).map_err(serde::de::Error::custom)
     }
 }

@@ -144,11 +144,14 @@ pub struct Envelope {
     /// Label of the entry.
     pub kind: Kind,
     /// The only slot besides the sender's that may read the body; `null` for everyone.
+    #[serde(deserialize_with = "Option::deserialize")]
     pub to_slot: Option<SlotId>,
     /// For a private entry to a player, the tenure that it is for: the id of the `member:join` entry that began it. The next
     /// holder of the slot may not read it.
+    #[serde(deserialize_with = "Option::deserialize")]
     pub to_tenure: Option<u64>,
     /// Id of the entry that triggered the hook which produced this entry.
+    #[serde(deserialize_with = "Option::deserialize")]
     pub cause: Option<u64>,
     /// [`Content::hash`] of the body and its salt.
     pub body_hash: Hash,
@@ -173,6 +176,7 @@ impl Envelope {
 
 /// A body and the salt that it is hashed with.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Content {
     /// The salt.
     pub salt: Salt,
@@ -189,10 +193,12 @@ impl Content {
 
 /// One record of a channel's log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Entry {
     /// The part that becomes a leaf of the Merkle tree.
     pub envelope: Envelope,
     /// The body and its salt; `None` if they were deleted, or if the reader of a transcript may not see them.
+    #[serde(deserialize_with = "Option::deserialize")]
     pub content: Option<Content>,
 }
 

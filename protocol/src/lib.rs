@@ -28,6 +28,7 @@ pub mod receipt;
 mod secret;
 pub mod seed;
 mod timestamp;
+mod unique;
 
 pub use body::{Body, BodyError, canonical_text};
 pub use entry::{Author, Content, DirectMessage, Entry, Envelope, Salt, Sender};

@@ -122,7 +122,9 @@ fn lines_in_another_order_and_unknown_fields_are_refused() {
     let lines: Vec<String> = kept("TlsBot").into_lines().map(|line| line.to_text()).collect();
     let judge = |lines: &[String]| {
         let mut verifier = Verifier::new(None);
-        lines.iter().for_each(|line| verifier.read(line));
+        for line in lines {
+            verifier.read(line);
+        }
         verifier.finish()
     };
     assert!(judge(&lines).is_good());

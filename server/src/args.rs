@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use mcp_multiplayer_protocol::Secret;
 
+use crate::compare::Compare;
 use crate::verify::Verify;
 use crate::{Dialer, RelayUrlError, TokenSource, data_dir};
 
@@ -39,6 +40,7 @@ pub struct Args {
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
     Verify(Verify),
+    Compare(Compare),
 }
 
 impl Args {

@@ -11,6 +11,7 @@
 pub mod args;
 mod backoff;
 mod client;
+pub mod compare;
 mod connection;
 mod dial;
 mod no_relay;

@@ -15,8 +15,10 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 fn main() -> ExitCode {
     let args = Args::parse();
-    if let Some(Command::Verify(arguments)) = &args.command {
-        return mcp_multiplayer::verify::run(arguments);
+    match &args.command {
+        None => {}
+        Some(Command::Verify(arguments)) => return mcp_multiplayer::verify::run(arguments),
+        Some(Command::Compare(arguments)) => return mcp_multiplayer::compare::run(arguments),
     }
     log_to_stderr();
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {

@@ -67,8 +67,9 @@ fn read(arguments: &Verify) -> io::Result<Report> {
         if length == 0 {
             return Ok(verifier.finish());
         }
-        // What is no text, or was cut off by the limit, is no line of a receipt.
-        verifier.read(String::from_utf8_lossy(&line).trim_end_matches('\n'));
+        // What is no text, or was cut off, is no line of a receipt.
+        let text = std::str::from_utf8(&line).ok().and_then(|text| text.strip_suffix('\n'));
+        verifier.read(text.unwrap_or_default());
     }
 }
 

@@ -100,7 +100,11 @@ fn by_bot(composition: &Composition, bot_id: &BotId, entry: &Entry) -> Result<()
 
 fn by_relay(state: &ChannelState, entry: &Entry) -> Result<(), Error> {
     let composition = &*state.composition;
-    let event = entry.body().and_then(|body| body.parse::<SystemEvent>().ok());
+    // Its body has nothing but the fields of its event, each in its one form.
+    let event = entry.body().and_then(|body| {
+        let event = body.parse::<SystemEvent>().ok()?;
+        (event.to_body() == *body).then_some(event)
+    });
     let Some(event) = event else {
         return Err(broken("a system entry has the body of a known event"));
     };
@@ -133,8 +137,11 @@ fn by_relay(state: &ChannelState, entry: &Entry) -> Result<(), Error> {
                 None => Err(broken("a bot that nobody removed is detached only after its own on_init failed")),
             }
         }
+        SystemEvent::BotRuntime { bot_id, sandbox, .. } => {
+            check_sandbox(&sandbox)?;
+            require_bot(state, &bot_id).map(|_| ())
+        }
         SystemEvent::BotManifest { bot_id, .. }
-        | SystemEvent::BotRuntime { bot_id, .. }
         | SystemEvent::BotSkipped { bot_id, .. }
         | SystemEvent::BotError { bot_id, .. }
         | SystemEvent::SeatsReleased { bot_id } => require_bot(state, &bot_id).map(|_| ()),
@@ -194,6 +201,13 @@ fn by_relay(state: &ChannelState, entry: &Entry) -> Result<(), Error> {
     }
 }
 
+fn check_sandbox(level: &str) -> Result<(), Error> {
+    match level {
+        "full" | "kernel" | "process" => Ok(()),
+        _ => Err(broken("the level of a sandbox is full, kernel or process")),
+    }
+}
+
 fn may_create(rules: u32, slots: usize) -> Result<(), Error> {
     if rules != RULES {
         return Err(broken("the channel has rules of another version"));
@@ -230,7 +244,8 @@ fn may_reveal(head: &BotHead, epoch: u32, began: u64, text: &str) -> Result<(), 
 
 fn may_attach(state: &ChannelState, entry: &Entry, event: SystemEvent) -> Result<(), Error> {
     let composition = &*state.composition;
-    let SystemEvent::BotAttach { bot_id, slot_id, slot_label, name, by, .. } = event else { return Ok(()) };
+    let SystemEvent::BotAttach { bot_id, slot_id, slot_label, name, sandbox, by, .. } = event else { return Ok(()) };
+    check_sandbox(&sandbox)?;
     // `by` is absent for a bot that was created together with its channel; the owner asked for that one.
     may_change_bots(composition, by.unwrap_or(Actor::Owner))?;
     no_seats_held(state, entry)?;
@@ -294,7 +309,12 @@ fn may_set(head: &BotHead, timers: &[TimerChange]) -> Result<(), Error> {
     let (mut last, mut running) = (head.timers_set, head.timers.clone());
     for TimerChange { n, after_ms } in timers {
         running.retain(|timer| timer.n != *n);
-        let Some(after) = after_ms else { continue };
+        let Some(after) = after_ms else {
+            if (1..=last).contains(n) {
+                continue;
+            }
+            return Err(broken("a bot cancels only timers that it set"));
+        };
         if *n != last + 1 || !(limits::TIMER_MIN_MS..=limits::TIMER_SECONDS * 1_000).contains(after) {
             return Err(broken("a bot's timers are numbered without gaps and run for 1 second to 30 days"));
         }

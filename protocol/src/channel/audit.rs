@@ -90,9 +90,7 @@ enum Role<'a> {
     Ran {
         bot_id: &'a BotId,
         result: CallResult,
-        outcome: HookOutcome,
-        effects: u32,
-        timers: &'a [TimerChange],
+        summary: Summary<'a>,
     },
     Skipped {
         bot_id: &'a BotId,
@@ -103,6 +101,27 @@ enum Role<'a> {
     FailedToStart(&'a BotId),
     /// No part of a call.
     Other,
+}
+
+/// What `bot:ran` says about the effects of a call.
+struct Summary<'a> {
+    outcome: HookOutcome,
+    effects: u32,
+    has_drawn: bool,
+    timers: &'a [TimerChange],
+    undelivered: &'a [u32],
+}
+
+impl Summary<'_> {
+    /// A hook that failed drew nothing that counts, and set and lost nothing. The effects that a hook lost are numbered among
+    /// all of them.
+    fn is_consistent(&self) -> bool {
+        let failed = self.outcome != HookOutcome::Ok;
+        let nothing = !self.has_drawn && self.timers.is_empty() && self.undelivered.is_empty();
+        let all = u64::from(self.effects) + self.undelivered.len() as u64;
+        let is_ordered = self.undelivered.windows(2).all(|pair| pair[0] < pair[1]);
+        (nothing || !failed) && is_ordered && self.undelivered.iter().all(|number| u64::from(*number) < all)
+    }
 }
 
 /// What `bot:ran` and `bot:skipped` say about the call that they are the result of.
@@ -172,7 +191,8 @@ impl Audit {
                 let failed = matches!(event, Some(SystemEvent::BotError { .. }));
                 self.add_effect(bot_id, entry, failed).map(|()| None)
             }
-            Role::Ran { bot_id, result, outcome, effects, timers } => {
+            Role::Ran { bot_id, result, summary } => {
+                let Summary { outcome, effects, timers, .. } = summary;
                 let due = self.next_due(bot_id, entry, &result)?;
                 let open = self.open.take();
                 let (found, failed) = open.as_ref().map_or((0, false), |open| (open.effects, open.failed));
@@ -181,6 +201,9 @@ impl Audit {
                 }
                 if failed != (outcome != HookOutcome::Ok) || failed && effects != 1 {
                     return Err("a hook that failed has one effect, a bot:error; others have none");
+                }
+                if !summary.is_consistent() {
+                    return Err("bot:ran says of its effects what cannot be");
                 }
                 if self.depth(due.trigger) >= DEEPEST || due.is_stale {
                     return Err("the hook ran although it had to be skipped");
@@ -350,9 +373,12 @@ fn role<'a>(entry: &'a Entry, event: Option<&'a SystemEvent>) -> Role<'a> {
             | SystemEvent::EntropyOpened { bot_id, .. }
             | SystemEvent::SeedRevealed { bot_id, .. },
         ) => Role::Effect(bot_id),
-        Some(SystemEvent::BotRan { bot_id, trigger, step, hook, outcome, effects, timers, .. }) => {
+        Some(SystemEvent::BotRan {
+            bot_id, trigger, step, hook, outcome, effects, drawn, timers, undelivered, ..
+        }) => {
             let result = CallResult { trigger: *trigger, step: *step, hook: *hook };
-            Role::Ran { bot_id, result, outcome: *outcome, effects: *effects, timers }
+            let (outcome, effects, has_drawn) = (*outcome, *effects, !drawn.is_empty());
+            Role::Ran { bot_id, result, summary: Summary { outcome, effects, has_drawn, timers, undelivered } }
         }
         Some(SystemEvent::BotSkipped { bot_id, trigger, step, hook, reason }) => {
             let result = CallResult { trigger: *trigger, step: *step, hook: *hook };

@@ -1,4 +1,4 @@
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 use thiserror::Error;
 
@@ -33,6 +33,7 @@ pub struct Header {
     /// The channel.
     pub channel_id: ChannelId,
     /// The relay's log; `None` for a game that was played without a relay.
+    #[serde(deserialize_with = "Option::deserialize")]
     pub log: Option<LogIdentity>,
     /// For whom the receipt was made: a slot such as `s1`, `owner`, or `operator`.
     pub holder: String,
@@ -59,10 +60,16 @@ pub struct ReceiptBot {
     /// Its source text.
     pub source: String,
     /// Its parameters.
+    #[serde(deserialize_with = "crate::unique::object")]
     pub params: Map<String, Value>,
     /// The latest seed that the holder may know, beside those that the log reveals.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub seed: Option<ReceiptSeed>,
+}
+
+/// Deserializes a field that may be missing, but is not `null`.
+fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
 }
 
 /// A seed of a bot.

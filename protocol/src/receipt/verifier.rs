@@ -175,6 +175,9 @@ impl Verifier {
         let id = &bot.bot_id;
         let attached =
             self.attached.get_mut(id).ok_or_else(|| format!("The file has a bot {id} that was never attached."))?;
+        if attached.is_shown {
+            return Err(format!("The file has the bot {id} twice."));
+        }
         if Hash::of(&[bot.source.as_bytes()]) != attached.code_hash {
             return Err(format!("The source of {id} in the file is not the one whose hash is in the log."));
         }
@@ -230,6 +233,9 @@ impl Verifier {
         }
         let entries = self.report.entries;
         if !self.is_broken {
+            if entries == 0 {
+                self.report.fails.push("The file has no entries.".to_owned());
+            }
             self.judge_signature(entries);
         } else if entries > 0 {
             self.report
@@ -285,7 +291,7 @@ impl Verifier {
                 self.report.unknown.push(text.to_owned());
             }
         }
-        let text = "Whether the relay signed another log of this channel for somebody else: compare receipts of several players.";
+        let text = "Whether the relay signed another log of this channel for somebody else: compare two players' receipts, with 'mcp-multiplayer compare'.";
         self.report.unknown.push(text.to_owned());
     }
 
@@ -294,7 +300,7 @@ impl Verifier {
         for bot_id in &attached {
             self.report.needs_replay(bot_id);
         }
-        for bot in &self.report.bots {
+        for bot in self.report.bots.iter().filter(|_| !self.is_broken) {
             let name = &bot.name;
             if self.attached.get(&bot.bot_id).is_some_and(|attached| attached.is_shown) {
                 self.report.holds.push(format!(
@@ -302,7 +308,7 @@ impl Verifier {
                     bot.code_hash
                 ));
             } else {
-                self.report.unknown.push(format!("What the source of {name} is: the file does not have it."));
+                self.report.fails.push(format!("The file does not have the source of {name}."));
             }
         }
     }

@@ -301,7 +301,7 @@ impl Attempt {
                     env: vec![],
                     hooks,
                     runtime: Runtime { worker: String::new(), python: String::new(), lock_hash: player(103) },
-                    sandbox: "none".to_owned(),
+                    sandbox: "process".to_owned(),
                     sandbox_report: None,
                     policy_off: false,
                     seed_commitment: player(104),
@@ -335,7 +335,7 @@ impl Attempt {
             Action::Runtime { bot: n } => SystemEvent::BotRuntime {
                 bot_id: bot(n).0,
                 runtime: Runtime { worker: "2".to_owned(), python: String::new(), lock_hash: player(103) },
-                sandbox: "none".to_owned(),
+                sandbox: "process".to_owned(),
                 sandbox_report: None,
             },
             Action::Fire { bot: n, skew } => {

@@ -7,8 +7,6 @@ use super::{CommandResult, SourceDirectory, bot, bot_with};
 /// Starts a terminal command (ESC and its 8-bit form), and reorders text.
 const HOSTILE: &str = "\u{1b}[31m\u{9b}32m\u{202e}txt";
 
-const ESCAPED: &str = r"\u{1b}[31m\u{9b}32m\u{202e}txt";
-
 /// Checks that the output contains the hostile text in its escaped form, and no character that could do harm.
 fn assert_escaped(result: &CommandResult, escaped: &str) {
     let output = format!("{}{}", result.out, result.err);
@@ -16,35 +14,41 @@ fn assert_escaped(result: &CommandResult, escaped: &str) {
     assert!(!output.contains(['\u{1b}', '\u{9b}', '\u{202e}']), "{output:?}");
 }
 
-/// An exported channel with one post of its bot.
-fn exported(sources: &SourceDirectory) -> Value {
+/// The lines of the receipt of a game with one post of its bot.
+fn receipt(sources: &SourceDirectory) -> Vec<Value> {
     let file = sources.write(
         "echo.py",
         "class EchoBot:\n    def on_message(self, msg):\n        self.ctx.post('bot', msg['body']['text'])\n",
     );
-    let saved = sources.write("saved.json", "");
+    let saved = sources.write("saved.jsonl", "");
     let result = bot_with(&["play", &file, "--seed", "1"], &format!("alice: hello\nsave {saved}\n"), &[]);
     assert_eq!(result.code, 0, "{}{}", result.out, result.err);
-    serde_json::from_str(&std::fs::read_to_string(saved).unwrap()).unwrap()
+    let text = std::fs::read_to_string(saved).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+fn rehash(entry: &mut Value) {
+    let content: mcp_multiplayer_protocol::Content = serde_json::from_value(entry["content"].clone()).unwrap();
+    entry["envelope"]["body_hash"] = json!(content.hash());
 }
 
 #[test]
-fn forged_exports_do_not_control_the_terminal() {
+fn forged_receipts_do_not_control_the_terminal() {
     let sources = SourceDirectory::new();
-    let export = exported(&sources);
-    let replay = |export: &Value, more: &[&str]| {
-        let file = sources.write("forged.json", export.to_string());
+    let receipt = receipt(&sources);
+    let replay = |lines: &[Value], more: &[&str]| {
+        let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+        let file = sources.write("forged.jsonl", text);
         bot(&[&["replay", &file], more].concat())
     };
-    assert_eq!(replay(&export, &[]).code, 0);
+    assert_eq!(replay(&receipt, &[]).code, 0);
 
     // The body of the bot's post, with its hash.
-    let mut forged = export.clone();
-    let entries = forged["entries"].as_array_mut().unwrap();
-    let post = entries.iter_mut().rfind(|entry| entry["envelope"]["kind"] == "bot").unwrap();
+    let mut forged = receipt.clone();
+    let is_post = |line: &&mut Value| line["entry"]["envelope"]["kind"] == "bot";
+    let post = &mut forged.iter_mut().rfind(is_post).unwrap()["entry"];
     post["content"]["body"]["text"] = json!(HOSTILE);
-    let content: mcp_multiplayer_protocol::Content = serde_json::from_value(post["content"].clone()).unwrap();
-    post["envelope"]["body_hash"] = json!(content.hash());
+    rehash(post);
     let result = replay(&forged, &[]);
     assert_eq!(result.code, 1);
     // JSON escapes the first character itself.
@@ -57,49 +61,26 @@ fn forged_exports_do_not_control_the_terminal() {
     assert!(line.contains("\u{9b}32m\u{202e}txt"), "{found}");
 
     // The id of a bot, a seat's label, the format.
-    let mut forged = export.clone();
-    forged["bots"][HOSTILE] = json!({ "name": "x", "source": "", "params": {} });
+    let mut forged = receipt.clone();
+    forged.push(json!({ "bot": { "bot_id": HOSTILE, "source": "", "params": {} } }));
     let result = replay(&forged, &[]);
     assert_eq!(result.code, 2);
     assert_escaped(&result, "");
-    let mut forged = export.clone();
-    for entry in forged["entries"].as_array_mut().unwrap() {
+    let mut forged = receipt.clone();
+    for line in forged.iter_mut().filter(|line| line["entry"].is_object()) {
+        let entry = &mut line["entry"];
         let body = &mut entry["content"]["body"];
         if body["type"] == "channel:created" {
             body["slots"][1]["label"] = json!(HOSTILE);
         } else if body["label"].is_string() {
             body["label"] = json!(HOSTILE);
         }
-        let content: mcp_multiplayer_protocol::Content = serde_json::from_value(entry["content"].clone()).unwrap();
-        entry["envelope"]["body_hash"] = json!(content.hash());
+        rehash(entry);
     }
     assert_escaped(&replay(&forged, &[]), "");
-    let mut forged = export;
-    forged["format"] = json!(HOSTILE);
+    let mut forged = receipt;
+    forged[0]["header"]["format"] = json!(HOSTILE);
     let result = replay(&forged, &[]);
     assert_eq!(result.code, 2);
-    assert_escaped(&result, ESCAPED);
-}
-
-#[test]
-fn bots_do_not_control_the_terminal() {
-    let sources = SourceDirectory::new();
-    let source = format!(
-        "class LoudBot:\n    def on_init(self):\n        print('printed', {HOSTILE:?}.format())\n\
-         \x20       self.ctx.set_state({{'key': '{HOSTILE}'}})\n        self.ctx.post('bot', '{HOSTILE}')\n\
-         \x20   def on_message(self, msg):\n        raise ValueError('{HOSTILE}')\n"
-    );
-    let source = source.replace("{1b}", "001b").replace("{9b}", "009b").replace("{202e}", "202e");
-    let file = sources.write("loud.py", &source);
-    let result = bot_with(&["play", &file, "--seed", "1"], "alice: hi\nstate\nlog\ncode\n", &[]);
-    for words in ["printed   printed ", "posted    [bot] ", "FAILED    ValueError: "] {
-        assert_escaped(&result, &format!("{words}{ESCAPED}"));
-    }
-
-    let file = sources.write("failing.py", source.replace("on_message(self, msg)", "__init__(self, ctx, params)"));
-    let result = bot(&["check", &file]);
-    assert_eq!(result.code, 1);
-    assert_escaped(&result, &format!("on-init-fails: ValueError: {ESCAPED}"));
-    let result = bot(&["check", &file, "--json"]);
-    assert_escaped(&result, r"ValueError: \u001b[31m\u009b32m\u202etxt");
+    assert_escaped(&result, "");
 }

@@ -1,0 +1,195 @@
+"""The forms of envelopes and of the relay's own entries: which fields they have, and which values these may take."""
+
+import re
+from datetime import datetime, timedelta
+from functools import lru_cache
+
+from canonical import HASH, HEX_32_BYTES, Malformed
+from lines import fields, is_number
+
+ENVELOPE = ("v", "channel_id", "id", "ts", "sender", "kind", "to_slot", "to_tenure", "cause", "body_hash", "author")
+KIND = re.compile(r"[A-Za-z0-9_.:-]{1,64}\Z")
+SLOT = re.compile(r"s(0|[1-9][0-9]{0,8})\Z")
+BOT_SENDER = re.compile(r"bot:(bot_.+)\Z")
+TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z\Z")
+SHORTEST_TIMER, LONGEST_TIMER = timedelta(seconds=1), timedelta(days=30)  # docs/BOTS.md, "Limits"
+HOOKS = ("on_init", "on_join", "on_leave", "on_ready", "on_start", "on_message", "on_private_message", "on_timer", "on_close")
+OUTCOMES = ("ok", "error", "timeout", "died", "refused")
+REASONS = ("depth", "stale", "budget", "closing", "unavailable")
+
+
+@lru_cache
+def time_of(text):
+    """Parses a time of the log: RFC 3339, UTC, with milliseconds and `Z`. Returns None if it is not one."""
+    if not TIME.match(text):
+        return None
+    try:
+        return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ")
+    except ValueError:
+        return None
+
+
+# Tests of single values.
+
+def text(value):
+    return isinstance(value, str)
+
+
+def count(value):
+    return is_number(value)
+
+
+def timer_duration(value):
+    return is_number(value) and SHORTEST_TIMER <= timedelta(milliseconds=min(value, 10**15)) <= LONGEST_TIMER
+
+
+def entry_id(value):
+    return is_number(value, 1)
+
+
+def boolean(value):
+    return isinstance(value, bool)
+
+
+def hash_(value):
+    return isinstance(value, str) and bool(HASH.match(value))
+
+
+def hex_(value):
+    return isinstance(value, str) and bool(HEX_32_BYTES.match(value))
+
+
+def slot(value):
+    return isinstance(value, str) and bool(SLOT.match(value))
+
+
+def by(value):
+    return value == "owner" or slot(value)
+
+
+def time(value):
+    return isinstance(value, str) and time_of(value) is not None
+
+
+def object_(value):
+    return isinstance(value, dict)
+
+
+def one_of(*values):
+    return lambda value: any(value is each or (isinstance(each, str) and value == each) for each in values)
+
+
+def exactly(number):
+    return lambda value: is_number(value) and value == number
+
+
+def list_of(test):
+    return lambda value: isinstance(value, list) and all(map(test, value))
+
+
+def is_empty(value):
+    """Returns whether an optional field with this value has to be left out."""
+    return value is None or value is False or value == []
+
+
+def record(required, optional=None):
+    """Returns a test for an object with these fields."""
+    optional = optional or {}
+
+    def matches(value):
+        return (isinstance(value, dict) and all(name in value for name in required)
+                and all(name in required or name in optional for name in value)
+                and all((required | optional)[name](each) for name, each in value.items())
+                and not any(is_empty(value[name]) for name in optional if name in value))
+    return matches
+
+
+RUNTIME = record({"worker": text, "python": text, "lock_hash": hash_})
+SANDBOX = one_of("full", "kernel", "process")
+SANDBOX_REPORT = record({"active": list_of(text), "self_test": text}, {"missing": list_of(text)})
+CONTRIBUTION = record({"slot_id": slot, "entry": entry_id, "entropy": hash_})
+HOOK = {"bot_id": text, "trigger": entry_id, "step": count, "hook": one_of(*HOOKS)}
+SEAT = {"slot_id": slot, "label": text}
+BOT_SLOT = {"bot_id": text, "slot_id": slot}
+
+# For each type of an entry of the relay: its kind, its required fields, its optional fields.
+SYSTEM = {
+    "channel:created": ("system", {
+        "rules": exactly(2), "name": text, "slots": list_of(record({"kind": one_of("bot", "invite"), "label": text})),
+        "owner": hash_, "bots_change": one_of("never", "owner")}, {"require_terms": one_of(True)}),
+    "bots_announced": ("system", {
+        "bots": list_of(record({"slot_id": slot, "name": text, "version": text, "summary": text}))}, {}),
+    "bot:attach": ("system", BOT_SLOT | {
+        "name": text, "version": text, "code_hash": hash_, "manifest_hash": hash_, "params_hash": hash_,
+        "hooks": list_of(one_of(*HOOKS)), "runtime": RUNTIME, "sandbox": SANDBOX, "seed_commitment": hash_}, {
+        "slot_label": text, "preset": text, "env": list_of(text), "sandbox_report": SANDBOX_REPORT,
+        "policy_off": one_of(True), "by": by}),
+    "bot:manifest": ("system", {"bot_id": text, "manifest": object_}, {}),
+    "bot:detach": ("system", BOT_SLOT | {"reason": text}, {"by": by}),
+    "member:join": ("system", SEAT | {"player": hash_}, {"entropy": text}),
+    "terms:accepted": ("system", {"slot_id": slot, "terms_hash": hash_}, {}),
+    "member:rejoin": ("system", SEAT | {"player": hash_}, {}),
+    "member:leave": ("system", SEAT | {"by": by}, {}),
+    "member:kick": ("system", SEAT | {"by": by}, {}),
+    "rename_applied": ("system", {"name": text, "by": by}, {}),
+    "set_admin_applied": ("system", {"slot_id": slot, "admin": boolean, "by": by}, {}),
+    "yield_slot_applied": ("system", {"slot_id": slot, "to": one_of("bot", "invite"), "by": by}, {}),
+    "new_invite_applied": ("system", {"slot_id": slot, "generation": count, "by": by}, {}),
+    "close_slot_applied": ("system", {"slot_id": slot, "by": by}, {}),
+    "close_requested": ("system", {}, {"by": by}),
+    "close_applied": ("system", {}, {}),
+    "operator:stopped": ("system", {}, {}),
+    "seats:held": ("system", {"bot_id": text, "until": time}, {}),
+    "seats:released": ("system", {"bot_id": text}, {}),
+    "bot:runtime": ("system", {"bot_id": text, "runtime": RUNTIME, "sandbox": SANDBOX}, {"sandbox_report": SANDBOX_REPORT}),
+    "bot:ran": ("trace", HOOK | {"outcome": one_of(*OUTCOMES), "effects": count}, {
+        "drawn": list_of(record({"epoch": count, "open": boolean, "from": count, "to": count})),
+        "timers": list_of(record({"n": entry_id}, {"after_ms": timer_duration})),
+        "exchanged": record({"record_hash": hash_, "hosts": list_of(text)}, {"sealed": boolean}),
+        "undelivered": list_of(count)}),
+    "bot:skipped": ("trace", HOOK | {"reason": one_of(*REASONS)}, {}),
+    "entropy:open": ("system", {"bot_id": text, "epoch": count, "contributions": list_of(CONTRIBUTION)}, {"missing": list_of(slot)}),
+    "seed:reveal": ("system", {"bot_id": text, "epoch": count, "began": entry_id, "seed": hex_, "next_commitment": hash_}, {}),
+    "timer": ("trace", {"bot_id": text, "n": entry_id, "set_by": entry_id}, {}),
+    "bot:error": ("control", {"bot_id": text, "hook": one_of(*HOOKS), "reason": text, "text": text}, {"line": entry_id}),
+}
+
+
+def check_system_body(body, kind):
+    """Checks the body of an entry of the relay against its type; returns the type."""
+    name = body.get("type") if isinstance(body, dict) else None
+    if not isinstance(name, str) or name not in SYSTEM:
+        raise Malformed("the relay has no entries of this type")
+    right_kind, required, optional = SYSTEM[name]
+    fields(body, f"`{name}`", ("type", *required), tuple(optional))
+    for field, value in body.items():
+        if field != "type" and not (required | optional)[field](value) or field in optional and is_empty(value):
+            raise Malformed(f"the field {field} of `{name}` has an invalid value")
+    if kind != right_kind:
+        raise Malformed(f"`{name}` has the kind {right_kind}, not {kind}")
+    return name
+
+
+def check_envelope(envelope):
+    """Checks the form of an envelope by itself."""
+    fields(envelope, "the envelope", ENVELOPE)
+    require = {
+        "v": exactly(2), "channel_id": text, "id": entry_id, "ts": time, "sender": text, "body_hash": hash_,
+        "kind": lambda value: isinstance(value, str) and bool(KIND.match(value)),
+        "to_slot": lambda value: value is None or slot(value),
+        "to_tenure": lambda value: value is None or entry_id(value),
+        "cause": lambda value: value is None or entry_id(value),
+        "author": lambda value: value == "relay-attested" or hash_(value),
+    }
+    for name, test in require.items():
+        if not test(envelope[name]):
+            raise Malformed(f"the field {name} has an invalid value")
+    sender = envelope["sender"]
+    if sender != "system" and not SLOT.match(sender) and not BOT_SENDER.match(sender):
+        raise Malformed(f"{sender} can not be a sender")
+    if envelope["author"] != "relay-attested" and not SLOT.match(sender):
+        raise Malformed("only players can sign statements")
+    if envelope["to_slot"] is not None and (envelope["kind"] != "private" or sender == "system"):
+        raise Malformed("an entry for one slot alone has the kind private, and is not the relay's")
+    if (envelope["to_tenure"] is not None) != (envelope["to_slot"] is not None and sender.startswith("bot:")):
+        raise Malformed("to_tenure belongs to a bot's private entry, and only there")

@@ -1,0 +1,337 @@
+"""Checks that every entry by or about a bot belongs to a hook that was due (PROTOCOL.md, "What a log must fulfil", part 2).
+
+Each entry starts hooks of bots. They wait in a queue for each bot. The first one in it either runs, as a run of effects that
+ends with `bot:ran`, or is skipped, as a single `bot:skipped`. Also checked here: timers, seeds, and who contributed randomness.
+"""
+
+import re
+from collections import deque
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from bodies import time_of
+from canonical import Malformed, canonical, sha256, tagged_hash
+
+DEEPEST_CASCADE = 8  # hooks that led to a trigger
+SEEDS = 1024
+LONGEST_HOLD = timedelta(hours=24)
+
+
+def require(holds, problem):
+    """Raises Malformed with this text unless the rule holds."""
+    if not holds:
+        raise Malformed(problem)
+
+
+@dataclass
+class Due:
+    """A hook that was started and has not run yet."""
+
+    hook: str
+    trigger: int
+    step: int
+    depth: int
+    timer: int | None = None
+    is_stale: bool = False
+
+
+@dataclass
+class Timer:
+    """A timer that was set and has neither been cancelled nor had its hook."""
+
+    set_by: int
+    due: object
+    fired: bool = False
+
+
+@dataclass
+class Bot:
+    """A bot that is attached."""
+
+    bot_id: str
+    attached: dict  # body of `bot:attach`
+    attach_id: int
+    began: int  # entry that began the epoch
+    commitment: str  # to the seed of the epoch
+    queue: deque = field(default_factory=deque)
+    timers: dict = field(default_factory=dict)
+    last_timer: int = 0
+    epoch: int = 0
+    last_seed: str | None = None
+    contributions: list | None = None  # of the epoch, once the keystream is open
+    manifest: dict | None = None
+    has_revealed_at_close: bool = False
+    held_until: object = None
+
+
+@dataclass
+class Hooks:
+    """The bots of a channel, and the hooks that are due."""
+
+    log: object
+    bots: dict = field(default_factory=dict)  # those that are attached, in their order
+    ever: dict = field(default_factory=dict)  # all bots that ever were
+    depths: dict = field(default_factory=dict)  # number of hooks that led to an entry, if not 0
+    effects: list = field(default_factory=list)  # of the hook that runs: (envelope, body)
+    running: Bot | None = None
+    failed: Bot | None = None  # its `on_init` did not end with `ok`
+    exchanged: dict = field(default_factory=dict)  # (bot_id, trigger, step) → what `bot:ran` says of its traffic
+    ran: int = 0
+    skipped: int = 0
+
+    # Bots come and go.
+
+    def before(self, envelope, body):
+        """Checks, before any entry, that nothing else was to come first."""
+        name = body.get("type") if envelope["sender"] == "system" else None
+        if self.failed is not None:
+            bot = self.failed
+            require(name == "bot:detach" and body.get("bot_id") == bot.bot_id and "by" not in body,
+                    f"{bot.bot_id} must be detached, because its on_init failed")
+        if self.running is not None:
+            require(envelope["cause"] == self.running.queue[0].trigger, f"it is between the effects of a hook of {self.running.bot_id}")
+
+    def attach(self, envelope, body, seated):
+        bot_id = body["bot_id"]
+        require(bot_id not in self.ever, f"there was a bot {bot_id} before")
+        require(re.fullmatch(f"bot_{re.escape(body['name'])}_(0|[1-9][0-9]*)", bot_id), "its id does not consist of its name and a number")
+        bot = Bot(bot_id, body, envelope["id"], envelope["id"], body["seed_commitment"])
+        self.bots[bot_id] = self.ever[bot_id] = bot
+        for hook in ["on_init"] + ["on_join"] * len(seated):
+            self.plan(bot_id, hook, envelope)
+
+    def manifest(self, body):
+        bot = self.present(body["bot_id"])
+        require(bot.manifest is None, "the bot has a manifest already")
+        require(sha256(canonical(body["manifest"])) == bot.attached["manifest_hash"], "the manifest is not the one that was attached")
+        bot.manifest = body["manifest"]
+
+    def detach(self, envelope, body):
+        if "by" not in body:
+            require(self.failed is not None, "a bot is detached without a reason")
+            require(envelope["cause"] == self.failed.attach_id, "its cause is not the entry that attached the bot")
+            self.failed = None
+        del self.bots[body["bot_id"]]
+
+    def present(self, bot_id):
+        require(bot_id in self.bots, f"there is no bot {bot_id}")
+        return self.bots[bot_id]
+
+    # Which hooks an entry starts.
+
+    def plan_for_all(self, hook, envelope, but=None):
+        for bot_id in self.bots:
+            if bot_id != but:
+                self.plan(bot_id, hook, envelope)
+
+    def plan(self, bot_id, hook, envelope, timer=None):
+        bot, trigger = self.bots[bot_id], envelope["id"]
+        if hook not in bot.attached["hooks"] or self.log.closing is not None:
+            return
+        step = sum(due.trigger == trigger for due in bot.queue)
+        bot.queue.append(Due(hook, trigger, step, self.depths.get(trigger, 0), timer))
+
+    # What a hook does.
+
+    def add_post(self, envelope, body, bot_id):
+        """Adds a post of a bot."""
+        self.begin(bot_id, envelope)
+        require(envelope["kind"] != "trace", "the kind `trace` is the relay's alone")
+        if envelope["to_slot"] is not None:
+            seat = self.log.slot(envelope["to_slot"])
+            require(seat.tenure is not None and seat.tenure == envelope["to_tenure"], "to_tenure is not the tenure that holds the slot")
+            require(seat.tenure <= envelope["cause"], "the tenure began after the cause")
+        else:
+            self.plan_for_all("on_message", envelope, but=bot_id)
+        self.effects.append((envelope, body))
+
+    def add_effect(self, envelope, body):
+        """Adds an entry of the relay about a hook."""
+        name, bot = body["type"], self.present(body["bot_id"])
+        if name == "seed:reveal" and self.log.closing is not None and self.running is None and not bot.queue:
+            self.reveal_at_close(envelope, body, bot)
+        elif name == "bot:skipped":
+            self.skip(envelope, body, bot)
+        elif name == "bot:ran":
+            self.finish(envelope, body, bot)
+        else:
+            due = self.begin(bot.bot_id, envelope)
+            self.effects.append((envelope, body))
+            {"seats:held": self.hold, "seats:released": self.release, "entropy:open": self.open, "seed:reveal": self.reveal,
+             "bot:error": self.error}[name](envelope, body, bot, due)
+
+    def begin(self, bot_id, envelope):
+        """Checks that the first hook in the bot's queue can have this effect; returns the hook."""
+        bot = self.present(bot_id)
+        require(self.running in (None, bot), "it is between the effects of another bot's hook")
+        require(bot.queue, f"no hook of {bot_id} is due")
+        due = bot.queue[0]
+        require(envelope["cause"] == due.trigger, f"the hook that is due is {due.hook} for entry {due.trigger}")
+        require(not self.must_skip(due), f"{due.hook} for entry {due.trigger} must be skipped")
+        self.running = bot
+        self.depths[envelope["id"]] = due.depth + 1
+        return due
+
+    def must_skip(self, due):
+        return "depth" if due.depth >= DEEPEST_CASCADE else "stale" if due.is_stale else None
+
+    def finish(self, envelope, body, bot):
+        due = self.begin(bot.bot_id, envelope)
+        self.check_hook(body, due)
+        effects, errors = self.effects, [body for envelope, body in self.effects if is_error(envelope, body)]
+        require(body["effects"] == len(effects), f"the hook has {len(effects)} effects, not {body['effects']}")
+        if body["outcome"] == "ok":
+            require(not errors, "a hook that ended with ok has a bot:error")
+        else:
+            require(len(effects) == len(errors) == 1, "a hook that failed has one effect, a bot:error")
+            require("timers" not in body and "undelivered" not in body, "a hook that failed sets no timers and sends nothing")
+        undelivered = body.get("undelivered", [])
+        require(undelivered == sorted(set(undelivered)) and all(index < len(effects) + len(undelivered) for index in undelivered),
+                "undelivered does not number effects of the hook")
+        self.set_timers(envelope, body, bot)
+        if "exchanged" in body:
+            self.exchanged[bot.bot_id, due.trigger, due.step] = body["exchanged"]
+        self.running, self.effects = None, []
+        self.ran += 1
+        self.done(bot, due, body["outcome"] == "ok")
+
+    def skip(self, envelope, body, bot):
+        require(self.running is None, "it is between the effects of a hook")
+        require(bot.queue, f"no hook of {bot.bot_id} is due")
+        due, reason = bot.queue[0], body["reason"]
+        self.check_hook(body, due)
+        require(envelope["cause"] == due.trigger, "its cause is not its trigger")
+        must = self.must_skip(due)
+        if must or reason in ("depth", "stale"):
+            # A hook that is both too deep and stale may give either reason.
+            require(reason == "stale" and due.is_stale or reason == "depth" and due.depth >= DEEPEST_CASCADE,
+                    f"{due.hook} for entry {due.trigger} is skipped for {reason}, which is not the reason")
+        require(reason != "budget" or due.hook not in ("on_init", "on_close"), f"{due.hook} is never skipped for budget")
+        require(reason != "closing" or (self.log.closing is not None and due.hook != "on_close"), "the hook is not skipped for closing")
+        require(reason != "unavailable" or self.log.closing is not None, "a hook is skipped for unavailable before the channel closes")
+        self.skipped += 1
+        self.done(bot, due, False)
+
+    def check_hook(self, body, due):
+        found = (body["hook"], body["trigger"], body["step"])
+        expected = (due.hook, due.trigger, due.step)
+        require(found == expected, "the hook that is due is {} for entry {}, step {}".format(*expected))
+
+    def done(self, bot, due, is_ok):
+        bot.queue.popleft()
+        if due.timer is not None:
+            bot.timers.pop(due.timer, None)
+        if due.hook == "on_init" and not is_ok:
+            self.failed = bot
+
+    # Effects.
+
+    def hold(self, envelope, body, bot, due):
+        until = time_of(body["until"])
+        require(until - time_of(envelope["ts"]) <= LONGEST_HOLD, "seats are held for more than 24 hours")
+        bot.held_until = until
+
+    def release(self, envelope, body, bot, due):
+        bot.held_until = None
+
+    def holds_seats(self, now):
+        return any(bot.held_until is not None and bot.held_until > now for bot in self.bots.values())
+
+    def error(self, envelope, body, bot, due):
+        require(body["hook"] == due.hook, f"the hook that failed is {due.hook}")
+
+    def open(self, envelope, body, bot, due):
+        require(body["epoch"] == bot.epoch, f"the epoch is {bot.epoch}")
+        missing = body.get("missing", [])
+        found = (body["contributions"], missing)
+        # Players as of `ctx.start()`: the hook sees the channel as of its trigger, the relay answers later. Either will do.
+        now = [self.randomness(seats, bot) for seats in (self.log.seats_at(due.trigger), self.log.seats_at(envelope["id"]))]
+        require(found in now, "it does not name the players who gave randomness, and the others")
+        if bot.contributions is None:
+            bot.contributions = body["contributions"]
+        self.plan(bot.bot_id, "on_start", envelope)
+
+    def randomness(self, seats, bot):
+        """Returns the contributions, and the slots of the players who are not among them."""
+        given = bot.contributions
+        if given is None:
+            given = [{"slot_id": slot_id, "entry": tenure, "entropy": entropy}
+                     for slot_id, (tenure, entropy) in seats.items() if entropy is not None and tenure > bot.attach_id]
+        entries = [each["entry"] for each in given]
+        return given, [slot_id for slot_id, (tenure, _) in seats.items() if tenure not in entries]
+
+    def reveal(self, envelope, body, bot, due=None):
+        require(body["epoch"] == bot.epoch < SEEDS, f"the epoch is {bot.epoch}")
+        require(body["began"] == bot.began, f"the epoch began with entry {bot.began}")
+        seed = bytes.fromhex(body["seed"])
+        require(commitment(seed) == bot.commitment, "the seed does not fit the commitment")
+        require(bot.last_seed is None or previous_seed(seed).hex() == bot.last_seed, "the seed does not fit the chain of seeds")
+        bot.epoch += 1
+        bot.commitment, bot.last_seed, bot.contributions = body["next_commitment"], body["seed"], None
+        if due is not None:
+            bot.began = due.trigger
+
+    def reveal_at_close(self, envelope, body, bot):
+        require((bot.manifest or {}).get("reveal_on_close") is True, "the seed is revealed outside of a hook")
+        require(not bot.has_revealed_at_close, "the seed was revealed at the close already")
+        require(envelope["cause"] == self.log.closing, "its cause is not the request to close the channel")
+        self.reveal(envelope, body, bot)
+        bot.has_revealed_at_close = True
+
+    # Timers.
+
+    def set_timers(self, envelope, body, bot):
+        for timer in body.get("timers", []):
+            number = timer["n"]
+            if "after_ms" in timer:
+                require(number == bot.last_timer + 1, f"the next timer is {bot.last_timer + 1}")
+                bot.last_timer = number
+                bot.timers[number] = Timer(envelope["id"], self.log.time + timedelta(milliseconds=timer["after_ms"]))
+            else:
+                require(number <= bot.last_timer, f"timer {number} is cancelled before it was set")
+                bot.timers.pop(number, None)
+                for due in bot.queue:
+                    due.is_stale |= due.timer == number
+
+    def fire(self, envelope, body):
+        bot = self.present(body["bot_id"])
+        timer = bot.timers.get(body["n"])
+        require(timer is not None and not timer.fired and timer.set_by == body["set_by"], "no such timer is set")
+        require(timer.due <= self.log.time, "the timer is not due yet")
+        timer.fired = True
+        if "on_timer" in bot.attached["hooks"]:
+            self.plan(bot.bot_id, "on_timer", envelope, body["n"])
+        else:
+            del bot.timers[body["n"]]
+
+    def check_timers(self, envelope):
+        """Checks, for an entry of a member or that a member asked for, that no timer is due before it."""
+        for bot in self.bots.values():
+            for number, timer in bot.timers.items():
+                require(timer.fired or timer.due > self.log.time, f"timer {number} of {bot.bot_id} was due before it")
+
+    # The end.
+
+    def check_closed(self):
+        for bot in self.bots.values():
+            require(not bot.queue, f"{bot.bot_id} has hooks that did not run")
+            if (bot.manifest or {}).get("reveal_on_close") is True:
+                require(bot.has_revealed_at_close, f"{bot.bot_id} has not revealed its seed")
+
+    def pending(self):
+        """Returns how many hooks are due."""
+        return sum(len(bot.queue) for bot in self.bots.values())
+
+
+def is_error(envelope, body):
+    return envelope["sender"] == "system" and body["type"] == "bot:error"
+
+
+def commitment(seed):
+    """Returns the commitment to a seed."""
+    return "sha256:" + tagged_hash("mcp-multiplayer/bot-seed/v2", seed).hex()
+
+
+def previous_seed(seed):
+    """Returns the seed of the epoch before: a seed opens those before it."""
+    return tagged_hash("mcp-multiplayer/seed-chain/v2", seed)

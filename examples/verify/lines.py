@@ -1,0 +1,129 @@
+"""Reads a receipt: its lines, their order, and the form of what is not part of the log itself."""
+
+from canonical import HEX_32_BYTES, Malformed, parse
+from tree import KEY
+
+FORMAT = "mcp-multiplayer/receipt/v2"
+ORDER = ("header", "entry", "bot", "exchange", "checkpoint")
+
+
+class Unreadable(Exception):
+    """A file that is not a receipt, or that was cut off; the text explains why."""
+
+
+class Receipt:
+    """The parsed lines of a receipt."""
+
+    def __init__(self):
+        self.header = None
+        self.entries = []
+        self.bots = []
+        self.exchanges = []
+        self.checkpoint = None
+
+
+def read_receipt(data):
+    """Parses the bytes of a receipt. Raises Unreadable at the first line that breaks the format."""
+    try:
+        text = data.decode()
+    except UnicodeDecodeError as error:
+        raise Unreadable(f"The file is not UTF-8: {error}.") from None
+    if not text.endswith("\n"):
+        raise Unreadable("The last line does not end with a newline: the file was cut off.")
+    receipt, last = Receipt(), "header"
+    for number, line in enumerate(text[:-1].split("\n"), 1):
+        try:
+            name, value = _one_field(parse(line))
+            if (number == 1) != (name == "header") or ORDER.index(name) < ORDER.index(last):
+                raise Malformed(f"a line `{name}` is not expected here")
+            if name == last == "checkpoint":
+                raise Malformed("there is a second checkpoint")
+            READERS[name](receipt, value)
+            last = name
+        except Malformed as error:
+            raise Unreadable(f"Line {number}: {error}.") from None
+    if receipt.header["log"] is None and receipt.checkpoint is not None:
+        raise Unreadable("There is a checkpoint, but the header names no relay.")
+    if receipt.header["log"] is not None and receipt.checkpoint is None:
+        raise Unreadable("The header names a relay, but there is no checkpoint: the file was cut off.")
+    return receipt
+
+
+def fields(value, what, required, optional=()):
+    """Checks that `value` is an object with exactly these fields."""
+    if not isinstance(value, dict):
+        raise Malformed(f"{what} is not an object")
+    for name in required:
+        if name not in value:
+            raise Malformed(f"{what} lacks the field {name}")
+    for name in value:
+        if name not in required and name not in optional:
+            raise Malformed(f"{what} has the unknown field {name}")
+    return value
+
+
+def is_number(value, least=0):
+    """Returns whether `value` is an integer of at least `least`. Booleans are not integers here."""
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+
+
+def _one_field(line):
+    if not isinstance(line, dict) or len(line) != 1:
+        raise Malformed("it is not an object with one field")
+    [(name, value)] = line.items()
+    if name not in ORDER:
+        raise Malformed(f"there is no line `{name}` in a receipt")
+    return name, value
+
+
+def _require(holds, problem):
+    if not holds:
+        raise Malformed(problem)
+
+
+def _read_header(receipt, value):
+    fields(value, "the header", ("format", "channel_id", "log", "holder", "body_bytes"))
+    _require(value["format"] == FORMAT, f"the format is not {FORMAT}")
+    _require(isinstance(value["channel_id"], str) and isinstance(value["holder"], str), "channel_id and holder must be texts")
+    _require(is_number(value["body_bytes"]), "body_bytes must be a number")
+    if value["log"] is not None:
+        fields(value["log"], "log", ("origin", "key"))
+        _require(isinstance(value["log"]["origin"], str) and value["log"]["origin"], "the origin must be a text")
+        _require(isinstance(value["log"]["key"], str) and KEY.match(value["log"]["key"]), "the key is no Ed25519 key")
+    receipt.header = value
+
+
+def _read_entry(receipt, value):
+    fields(value, "the entry", ("envelope", "content"))
+    if value["content"] is not None:
+        fields(value["content"], "the content", ("salt", "body"))
+        salt = value["content"]["salt"]
+        _require(isinstance(salt, str) and HEX_32_BYTES.match(salt), "the salt is not 64 hex digits")
+    receipt.entries.append(value)
+
+
+def _read_bot(receipt, value):
+    fields(value, "the bot", ("bot_id", "source", "params"), ("seed",))
+    _require(isinstance(value["bot_id"], str) and isinstance(value["source"], str), "bot_id and source must be texts")
+    _require(isinstance(value["params"], dict), "params must be an object")
+    if "seed" in value:
+        fields(value["seed"], "the seed", ("epoch", "seed"))
+        _require(is_number(value["seed"]["epoch"]), "the epoch must be a number")
+        _require(isinstance(value["seed"]["seed"], str) and HEX_32_BYTES.match(value["seed"]["seed"]), "the seed is not 64 hex digits")
+    receipt.bots.append(value)
+
+
+def _read_exchange(receipt, value):
+    fields(value, "the exchange", ("bot_id", "trigger", "step", "salt", "record"))
+    _require(isinstance(value["bot_id"], str) and isinstance(value["record"], str), "bot_id and record must be texts")
+    _require(is_number(value["trigger"], 1) and is_number(value["step"]), "trigger and step must be numbers")
+    _require(isinstance(value["salt"], str) and HEX_32_BYTES.match(value["salt"]), "the salt is not 64 hex digits")
+    receipt.exchanges.append(value)
+
+
+def _read_checkpoint(receipt, value):
+    _require(isinstance(value, str), "the checkpoint must be a text")
+    receipt.checkpoint = value
+
+
+READERS = {"header": _read_header, "entry": _read_entry, "bot": _read_bot, "exchange": _read_exchange, "checkpoint": _read_checkpoint}

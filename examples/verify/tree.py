@@ -1,0 +1,100 @@
+"""The log's Merkle tree (RFC 6962, section 2.1), and the checkpoint that a relay signs (C2SP signed-note, tlog-checkpoint)."""
+
+import base64
+import hashlib
+import re
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+ED25519 = b"\x01"  # the signature type of signed-note
+SIZE = re.compile(r"(0|[1-9][0-9]{0,19})\Z")
+KEY = re.compile(r"ed25519:([0-9a-f]{64})\Z")
+SIGNATURE_LINE = re.compile("— (?P<name>[^ +]+) (?P<signature>[^ ]+)\\Z")
+
+
+class Tree:
+    """Computes the root over leaves that are added one after another."""
+
+    def __init__(self):
+        self.size = 0
+        self.peaks = []  # (number of leaves, hash) of the complete subtrees, the largest first
+
+    def add(self, leaf):
+        self.size += 1
+        self.peaks.append((1, hashlib.sha256(b"\0" + leaf).digest()))
+        while len(self.peaks) > 1 and self.peaks[-1][0] == self.peaks[-2][0]:
+            (count, right), (_, left) = self.peaks.pop(), self.peaks.pop()
+            self.peaks.append((2 * count, _parent(left, right)))
+
+    def root(self):
+        if not self.peaks:
+            return hashlib.sha256(b"").digest()
+        root = self.peaks[-1][1]
+        for _, left in reversed(self.peaks[:-1]):
+            root = _parent(left, root)
+        return root
+
+
+def _parent(left, right):
+    return hashlib.sha256(b"\1" + left + right).digest()
+
+
+class BadCheckpoint(Exception):
+    """A checkpoint that is malformed or not signed by the relay's key; the text explains why."""
+
+
+def verify_checkpoint(note, origin, key):
+    """Verifies a signed note with the key of 32 bytes. Returns the size and the root that it states."""
+    text, signatures = _split(note)
+    key_id = hashlib.sha256(origin.encode() + b"\n" + ED25519 + key).digest()[:4]
+    signed = False
+    for name, found_id, signature in signatures:
+        if (name, found_id) != (origin, key_id):
+            continue  # another key's, such as a witness's
+        try:
+            Ed25519PublicKey.from_public_bytes(key).verify(signature, text.encode())
+        except (InvalidSignature, ValueError):
+            raise BadCheckpoint("The signature of the checkpoint is not valid.") from None
+        signed = True
+    if not signed:
+        raise BadCheckpoint("The checkpoint is not signed with the relay's key.")
+    lines = text.split("\n")[:-1]
+    if len(lines) != 3:
+        raise BadCheckpoint(f"The checkpoint has {len(lines)} lines before its signatures, not three.")
+    if lines[0] != origin:
+        raise BadCheckpoint(f"The checkpoint is of {lines[0]}, not of {origin}.")
+    if not SIZE.match(lines[1]) or int(lines[1]) >= 2**64:
+        raise BadCheckpoint("The checkpoint has no valid size.")
+    root = _base64(lines[2])
+    if len(root) != 32:
+        raise BadCheckpoint("The checkpoint has no valid root.")
+    return int(lines[1]), root
+
+
+def _split(note):
+    """Splits a note into the signed text and its signatures: (name, key id, signature)."""
+    if any(ord(character) < 0x20 and character != "\n" for character in note):
+        raise BadCheckpoint("The checkpoint contains control characters.")
+    text, separator, rest = note.rpartition("\n\n")
+    if not separator or not rest.endswith("\n"):
+        raise BadCheckpoint("The checkpoint has no signatures.")
+    signatures = []
+    for line in rest[:-1].split("\n"):
+        found = SIGNATURE_LINE.match(line)
+        signature = _base64(found["signature"]) if found else b""
+        if len(signature) < 5:
+            raise BadCheckpoint("The checkpoint has a malformed signature line.")
+        signatures.append((found["name"], signature[:4], signature[4:]))
+    return text + "\n", signatures
+
+
+def _base64(text):
+    """Decodes base64 with padding (RFC 4648, section 4). Refuses every other spelling of the same bytes."""
+    try:
+        data = base64.b64decode(text, validate=True)
+    except ValueError:
+        data = b""
+    if base64.b64encode(data).decode() != text:
+        raise BadCheckpoint("The checkpoint contains invalid base64.")
+    return data
