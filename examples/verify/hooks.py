@@ -75,6 +75,7 @@ class Hooks:
     effects: list = field(default_factory=list)  # of the hook that runs: (envelope, body)
     running: Bot | None = None
     failed: Bot | None = None  # its `on_init` did not end with `ok`
+    undescribed: str | None = None  # the bot whose manifest is the next entry
     exchanged: dict = field(default_factory=dict)  # (bot_id, trigger, step) → what `bot:ran` says of its traffic
     ran: int = 0
     skipped: int = 0
@@ -88,6 +89,8 @@ class Hooks:
             bot = self.failed
             require(name == "bot:detach" and body.get("bot_id") == bot.bot_id and "by" not in body,
                     f"{bot.bot_id} must be detached, because its on_init failed")
+        if self.undescribed is not None:
+            require(name == "bot:manifest", "the manifest of a bot is the entry after its `bot:attach`")
         if self.running is not None:
             require(envelope["cause"] == self.running.queue[0].trigger, f"it is between the effects of a hook of {self.running.bot_id}")
 
@@ -97,12 +100,14 @@ class Hooks:
         require(re.fullmatch(f"bot_{re.escape(body['name'])}_(0|[1-9][0-9]*)", bot_id), "its id does not consist of its name and a number")
         bot = Bot(bot_id, body, envelope["id"], envelope["id"], body["seed_commitment"])
         self.bots[bot_id] = self.ever[bot_id] = bot
+        self.undescribed = bot_id
         for hook in ["on_init"] + ["on_join"] * len(seated):
             self.plan(bot_id, hook, envelope)
 
     def manifest(self, body):
         bot = self.present(body["bot_id"])
-        require(bot.manifest is None, "the bot has a manifest already")
+        require(self.undescribed == body["bot_id"], "the manifest of a bot is not the entry after its `bot:attach`")
+        self.undescribed = None
         require(sha256(canonical(body["manifest"])) == bot.attached["manifest_hash"], "the manifest is not the one that was attached")
         bot.manifest = body["manifest"]
 
@@ -298,6 +303,9 @@ class Hooks:
         timer = bot.timers.get(body["n"])
         require(timer is not None and not timer.fired and timer.set_by == body["set_by"], "no such timer is set")
         require(timer.due <= self.log.time, "the timer is not due yet")
+        waiting = [(timer.due, bot.attach_id, number) for bot in self.bots.values() for number, timer in bot.timers.items()
+                   if not timer.fired]
+        require(min(waiting)[2] == body["n"] and min(waiting)[1] == bot.attach_id, "another timer was due before")
         timer.fired = True
         if "on_timer" in bot.attached["hooks"]:
             self.plan(bot.bot_id, "on_timer", envelope, body["n"])

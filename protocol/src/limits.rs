@@ -11,6 +11,8 @@ pub const SLOT_PATTERN: &str =
 pub const SLOTS: usize = 32;
 /// Maximum size of the body of a player's entry, in bytes of canonical JSON (*default*).
 pub const BODY_BYTES: usize = 32 * 1024;
+/// Maximum size of the body of an entry of the relay, in bytes.
+pub const SYSTEM_BODY_BYTES: usize = 64 * 1024;
 /// Maximum size of a bot's source text, in bytes.
 pub const SOURCE_BYTES: usize = 256 * 1024;
 /// Maximum size of a bot's manifest and of its params, each in bytes of canonical JSON.

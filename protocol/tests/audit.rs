@@ -467,3 +467,48 @@ fn an_entry_that_no_hook_had_has_no_cause() {
     log.caused(5, &SystemEvent::Renamed { name: "Finals".to_owned(), by: Actor::Owner });
     refused(&log, "an entry that is no effect of a hook has no cause");
 }
+
+#[test]
+fn a_manifest_follows_its_bot_at_once_and_only_then() {
+    let mut audit = Audit::new(ChannelState::empty(ChannelId::from_bytes([7; 10])));
+    let log = started();
+    audit.append(&log.entries[0]).unwrap();
+    audit.append(&log.entries[1]).unwrap();
+    let event = SystemEvent::Renamed { name: "Finals".to_owned(), by: Actor::Owner };
+    let other = Draft::event(&event, None).seal(audit.state(), Timestamp::from_millis(START), Salt([1; 32]));
+    let violation = audit.append(&other).unwrap_err();
+    assert_eq!(violation.reason, "a bot's manifest is the entry after its bot:attach");
+    let mut log = started();
+    log.system(&SystemEvent::BotManifest { bot_id: bot(0), manifest: Map::new() });
+    refused(&log, "a bot's manifest is the entry after its bot:attach, and no other");
+}
+
+#[test]
+fn timers_fire_in_the_order_in_which_they_are_due() {
+    let mut log = started();
+    let said = log.say("set");
+    let set = |n, after_ms| TimerChange { n, after_ms: Some(after_ms) };
+    let set_by = log.ran_with(0, said, (0, Hook::OnMessage), 0, HookOutcome::Ok, vec![set(1, 9_000), set(2, 5_000)]);
+    log.now += 60_000;
+    let fire = |log: &Log, n| {
+        let event = SystemEvent::Timer { bot_id: bot(0), n, set_by };
+        let entry = Draft::event(&event, None).seal(&log.state, Timestamp::from_millis(log.now), Salt([1; 32]));
+        log.state.clone().append(&entry).map_err(|error| error.message.into_owned())
+    };
+    assert_eq!(fire(&log, 1).unwrap_err(), "timers fire once, when they are due, in the order in which they are");
+    fire(&log, 2).unwrap();
+    let mut audit = Audit::new(ChannelState::empty(ChannelId::from_bytes([7; 10])));
+    log.entries.iter().for_each(|entry| drop(audit.append(entry).unwrap()));
+    assert_eq!(audit.overdue().count(), 0, "nothing in the log is later than the timers");
+}
+
+#[test]
+fn what_was_due_when_a_channel_was_stopped_is_kept() {
+    let mut log = started();
+    let said = log.say("one");
+    log.system(&SystemEvent::OperatorStopped {});
+    let mut audit = Audit::new(ChannelState::empty(ChannelId::from_bytes([7; 10])));
+    log.entries.iter().for_each(|entry| drop(audit.append(entry).unwrap()));
+    let dropped: Vec<_> = audit.dropped().iter().map(|(bot_id, due)| (bot_id.clone(), due.trigger)).collect();
+    assert_eq!(dropped, [(bot(0), said)]);
+}

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 mod log;
 
 /// Environment variable that makes the tests rewrite the files. Use it only for a new version of the envelope, never for
-/// this one.
+/// one that is frozen.
 const WRITE_VARIABLE: &str = "MULTIPLAYER_WRITE_VECTORS";
 
 #[derive(Serialize, Deserialize)]
@@ -226,9 +226,9 @@ fn write(file: &str, entries: Vec<(&'static str, Entry)>) {
             content,
         }
     });
-    let about = "Envelope v1: canonical is RFC 8785 JSON of envelope; body_hash is SHA-256(\"mcp-multiplayer/body/v1\" || salt || \
+    let about = "Envelope v2: canonical is RFC 8785 JSON of envelope; body_hash is SHA-256(\"mcp-multiplayer/body/v2\" || 0x00 || salt || \
                  RFC 8785 JSON of body); leaf_hash is SHA-256(0x00 || canonical); root is that of RFC 6962, section 2.1, over \
-                 the entries so far. Frozen.";
+                 the entries so far. Not frozen yet.";
     let vectors = Vectors { about: about.to_owned(), entries: entries.collect() };
     let text = serde_json::to_string_pretty(&vectors).expect("plain JSON") + "\n";
     std::fs::write(path(file), text).expect("a file that can be written");

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use anyhow::{Context as _, Result, ensure};
 use mcp_multiplayer_bot_supervisor::referee::Memory;
 use mcp_multiplayer_protocol::receipt::{FORMAT, Header, Line, LogIdentity, ReceiptBot, ReceiptExchange, ReceiptSeed};
-use mcp_multiplayer_protocol::{BotId, ChannelId, Entry};
+use mcp_multiplayer_protocol::{BotId, ChannelId, Entry, Kind, Sender, SystemEvent};
 
 use crate::channel::Visibility;
 use crate::config::Config;
@@ -63,12 +63,13 @@ pub(crate) async fn write_receipt(
 ) -> Result<()> {
     let channel_id = header.channel_id;
     sink.write(Line::Header(header)).await?;
-    let (mut read, mut withheld) = (0, BTreeSet::new());
+    let (mut read, mut withheld, mut exchanged) = (0, BTreeSet::new(), BTreeSet::new());
     while read < size {
         let page = store.list_entries(channel_id, read, PAGE, PAGE_BYTES).await?;
         ensure!(!page.is_empty(), "the log of {channel_id} is incomplete");
         for mut entry in page.into_iter().take_while(|entry| entry.id() <= size) {
             read = entry.id();
+            exchanged.extend(exchange_of(&entry));
             if !reader.may_read(&entry) {
                 entry.content = None;
                 withheld.insert(read);
@@ -85,9 +86,10 @@ pub(crate) async fn write_receipt(
         }
     }
     for exchange in store.list_exchanges(channel_id).await? {
-        // Traffic that contained a secret was not stored.
-        let Some(record) = exchange.record.filter(|_| exchange.trigger <= size) else { continue };
-        if !withheld.contains(&exchange.trigger) {
+        // Traffic that contained a secret was not stored. Traffic of hooks that ran later is not in this log.
+        let Some(record) = exchange.record else { continue };
+        let key = (exchange.bot_id.clone(), exchange.trigger, exchange.step);
+        if exchanged.contains(&key) && !withheld.contains(&exchange.trigger) {
             let (bot_id, trigger, step, salt) = (exchange.bot_id, exchange.trigger, exchange.step, exchange.salt);
             sink.write(Line::Exchange(ReceiptExchange { bot_id, trigger, step, salt, record })).await?;
         }
@@ -95,6 +97,17 @@ pub(crate) async fn write_receipt(
     match checkpoint {
         Some(note) => sink.write(Line::Checkpoint(note)).await,
         None => Ok(()),
+    }
+}
+
+/// Bot, trigger and step of a hook that exchanged something, if the entry is its result.
+fn exchange_of(entry: &Entry) -> Option<(BotId, u64, u32)> {
+    if entry.envelope.kind != Kind::TRACE || entry.envelope.sender != Sender::System {
+        return None;
+    }
+    match entry.body()?.parse().ok()? {
+        SystemEvent::BotRan { bot_id, trigger, step, exchanged: Some(_), .. } => Some((bot_id, trigger, step)),
+        _ => None,
     }
 }
 

@@ -41,7 +41,7 @@ fn compare(first: &Path, second: &Path) -> Result<(String, bool), String> {
         let (one, other) = (one.header.channel_id, other.header.channel_id);
         return Err(format!("These are receipts of two channels: {one} and {other}."));
     }
-    let same_key = one.header.log == other.header.log;
+    let same_key = one.header.log.is_some() && one.header.log == other.header.log;
     let mut entries = one.entries.iter().zip(&other.entries);
     let Some((entry, _)) = entries.find(|(one, other)| one.envelope != other.envelope) else {
         let (shorter, longer) =

@@ -48,6 +48,10 @@ class Stream:
 
     def take(self, count):
         """Returns the next `count` bytes."""
+        if self._key is None:
+            # Counts as drawn, so that a replay notices the attempt although the bot may catch the error.
+            self._position += max(count, 1)
+            raise RuntimeError(UNKNOWN_SEED)
         first, offset = divmod(self._position, _BLOCK)
         last = (self._position + count + _BLOCK - 1) // _BLOCK
         if last - first == 1:
@@ -68,8 +72,6 @@ class Stream:
         self._cached = None, b""
 
     def _block(self, number):
-        if self._key is None:
-            raise RuntimeError(UNKNOWN_SEED)
         cached, block = self._cached
         if cached != number:
             block = hmac.digest(self._key, number.to_bytes(8, "big"), "sha256")

@@ -1,4 +1,4 @@
-use super::{BotHead, ChannelState, Composition, Holder, RULES, Slot, SlotKind, Terms, Timer};
+use super::{Bot, BotHead, ChannelState, Composition, Holder, RULES, Slot, SlotKind, Terms, Timer};
 use crate::{
     Actor, BotId, Entry, Envelope, Error, ErrorCode, Kind, Sender, SlotId, SystemEvent, TimerChange, Timestamp, limits,
     seed,
@@ -100,17 +100,7 @@ fn by_bot(composition: &Composition, bot_id: &BotId, entry: &Entry) -> Result<()
 
 fn by_relay(state: &ChannelState, entry: &Entry) -> Result<(), Error> {
     let composition = &*state.composition;
-    // Its body has nothing but the fields of its event, each in its one form.
-    let event = entry.body().and_then(|body| {
-        let event = body.parse::<SystemEvent>().ok()?;
-        (event.to_body() == *body).then_some(event)
-    });
-    let Some(event) = event else {
-        return Err(broken("a system entry has the body of a known event"));
-    };
-    if event.kind() != entry.envelope.kind || entry.envelope.to_slot.is_some() {
-        return Err(broken("a system entry is public and has the kind of its event"));
-    }
+    let event = event_of(entry)?;
     let created = matches!(event, SystemEvent::ChannelCreated { .. });
     if created != (state.size() == 0) {
         return Err(broken("channel:created is the first entry of a log, and only the first"));
@@ -155,11 +145,7 @@ fn by_relay(state: &ChannelState, entry: &Entry) -> Result<(), Error> {
             if until <= latest { Ok(()) } else { Err(broken("a bot holds the seats for at most 24 hours")) }
         }
         SystemEvent::BotRan { bot_id, timers, .. } => may_set(require_bot(state, &bot_id)?, &timers),
-        SystemEvent::Timer { bot_id, n, set_by } => {
-            let mut timers = require_bot(state, &bot_id)?.timers.iter();
-            let fires = |timer: &Timer| timer.n == n && timer.due <= entry.envelope.ts && timer.set_by == set_by;
-            if timers.any(fires) { Ok(()) } else { Err(broken("a timer fires once, when it is due")) }
-        }
+        SystemEvent::Timer { bot_id, n, set_by } => may_fire(state, entry, &bot_id, n, set_by),
         SystemEvent::MemberJoin { slot_id, .. } => may_join(open_seat(composition, slot_id)?),
         SystemEvent::TermsAccepted { slot_id, terms_hash } => {
             require_player(composition, slot_id)?;
@@ -199,6 +185,24 @@ fn by_relay(state: &ChannelState, entry: &Entry) -> Result<(), Error> {
         | SystemEvent::Closed {}
         | SystemEvent::OperatorStopped {} => Ok(()),
     }
+}
+
+/// The event of a system entry. Its body has nothing but the fields of the
+/// event, each in its one form, and the envelope says the same.
+fn event_of(entry: &Entry) -> Result<SystemEvent, Error> {
+    let Some(body) = entry.body() else {
+        return Err(broken("a system entry has the body of a known event"));
+    };
+    if body.as_str().len() > limits::SYSTEM_BODY_BYTES {
+        return Err(broken("a system entry has at most 64 KiB"));
+    }
+    let Some(event) = body.parse::<SystemEvent>().ok().filter(|event| event.to_body() == *body) else {
+        return Err(broken("a system entry has the body of a known event"));
+    };
+    if event.kind() != entry.envelope.kind || entry.envelope.to_slot.is_some() {
+        return Err(broken("a system entry is public and has the kind of its event"));
+    }
+    Ok(event)
 }
 
 fn check_sandbox(level: &str) -> Result<(), Error> {
@@ -301,6 +305,18 @@ fn may_follow_request(event: &SystemEvent, cause: Option<u64>, request: u64) -> 
         | SystemEvent::BotDetach { by: None, .. } => cause.is_some_and(|cause| cause <= request),
         SystemEvent::BotRuntime { .. } | SystemEvent::Closed {} | SystemEvent::OperatorStopped {} => true,
         _ => false,
+    }
+}
+
+/// Timers fire one at a time, and the one that is due first before the others.
+fn may_fire(state: &ChannelState, entry: &Entry, bot_id: &BotId, n: u32, set_by: u64) -> Result<(), Error> {
+    let fires = |(bot, timer): (&Bot, Timer)| {
+        bot.bot_id == *bot_id && timer.n == n && timer.due <= entry.envelope.ts && timer.set_by == set_by
+    };
+    if state.next_timer().is_some_and(fires) {
+        Ok(())
+    } else {
+        Err(broken("timers fire once, when they are due, in the order in which they are"))
     }
 }
 

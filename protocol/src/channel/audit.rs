@@ -21,6 +21,10 @@ pub struct Audit {
     open: Option<OpenCall>,
     /// The bot that must be detached by the next entry, because its `on_init` failed.
     to_detach: Option<BotId>,
+    /// The bot whose manifest must be the next entry.
+    to_describe: Option<BotId>,
+    /// Calls that were due when their bot was detached, or the operator stopped the channel.
+    dropped: Vec<(BotId, Due)>,
     /// Number of hooks that led to each entry, at most [`limits::CASCADE_DEPTH`].
     depths: Vec<u8>,
 }
@@ -134,12 +138,32 @@ struct CallResult {
 impl Audit {
     /// An audit of a log from its first entry on, with the state before that entry.
     pub fn new(state: ChannelState) -> Self {
-        Self { state, bots: BTreeMap::new(), open: None, to_detach: None, depths: Vec::new() }
+        Self {
+            state,
+            bots: BTreeMap::new(),
+            open: None,
+            to_detach: None,
+            to_describe: None,
+            dropped: Vec::new(),
+            depths: Vec::new(),
+        }
     }
 
     /// The state after the entries so far.
     pub fn state(&self) -> &ChannelState {
         &self.state
+    }
+
+    /// The calls that never ran although they were due, because their bot was detached or the channel was stopped.
+    pub fn dropped(&self) -> &[(BotId, Due)] {
+        &self.dropped
+    }
+
+    /// The bots with a timer that was due before the last entry, but has not fired.
+    pub fn overdue(&self) -> impl Iterator<Item = &BotId> {
+        let last = self.state.head.ts;
+        let bots = self.state.bots().filter(move |(_, head)| head.timers.iter().any(|timer| timer.due < last));
+        bots.map(|(bot, _)| &bot.bot_id)
     }
 
     /// The calls that are due, in order, for each bot.
@@ -181,6 +205,14 @@ impl Audit {
             && !matches!(role, Role::FailedToStart(detached) if detached == bot_id)
         {
             return Err("a bot whose on_init failed is detached by the next entry");
+        }
+        if let Some(described) = self.to_describe.take() {
+            let is_manifest = matches!(event, Some(SystemEvent::BotManifest { bot_id, .. }) if *bot_id == described);
+            if !is_manifest {
+                return Err("a bot's manifest is the entry after its bot:attach");
+            }
+        } else if matches!(event, Some(SystemEvent::BotManifest { .. })) {
+            return Err("a bot's manifest is the entry after its bot:attach, and no other");
         }
         match role {
             Role::Effect(bot_id) if self.is_final_reveal(bot_id, entry, event) => {
@@ -313,6 +345,7 @@ impl Audit {
         match event {
             Some(SystemEvent::BotAttach { bot_id, .. }) => {
                 self.bots.insert(bot_id.clone(), BotAudit::default());
+                self.to_describe = Some(bot_id.clone());
             }
             Some(SystemEvent::BotManifest { bot_id, manifest }) => {
                 let bot = self.state.composition.bot(bot_id);
@@ -324,7 +357,11 @@ impl Audit {
                 }
             }
             Some(SystemEvent::BotDetach { bot_id, .. }) => {
-                self.bots.remove(bot_id);
+                let due = self.bots.remove(bot_id).map(|bot| bot.due).unwrap_or_default();
+                // A bot that could not start has nothing else to do.
+                let dropped =
+                    due.into_iter().filter(|_| self.state.composition.closed.is_none() && is_by_somebody(event));
+                self.dropped.extend(dropped.map(|due| (bot_id.clone(), due)));
             }
             Some(SystemEvent::Closed {}) => {
                 if self.bots.values().any(|bot| !bot.due.is_empty()) {
@@ -334,7 +371,11 @@ impl Audit {
                     return Err("the channel was closed without a seed that a bot's manifest promises");
                 }
             }
-            Some(SystemEvent::OperatorStopped {}) => self.bots.clear(),
+            Some(SystemEvent::OperatorStopped {}) => {
+                for (bot_id, bot) in std::mem::take(&mut self.bots) {
+                    self.dropped.extend(bot.due.into_iter().map(|due| (bot_id.clone(), due)));
+                }
+            }
             _ => {}
         }
         Ok(())
@@ -387,6 +428,10 @@ fn role<'a>(entry: &'a Entry, event: Option<&'a SystemEvent>) -> Role<'a> {
         Some(SystemEvent::BotDetach { bot_id, by: None, .. }) => Role::FailedToStart(bot_id),
         _ => Role::Other,
     }
+}
+
+fn is_by_somebody(event: Option<&SystemEvent>) -> bool {
+    matches!(event, Some(SystemEvent::BotDetach { by: Some(_), .. }))
 }
 
 fn hash_of(manifest: &Map<String, Value>) -> Option<Hash> {

@@ -158,7 +158,7 @@ impl fmt::Display for Report {
         }
         writeln!(f, "\nWhat was agreed")?;
         for bot in &self.bots {
-            let origin = if bot.preset.is_some() { "a preset" } else { "code of a player's own" };
+            let origin = if bot.preset.is_some() { "a preset, says the relay" } else { "code of its own" };
             writeln!(f, "  the bot {}: {origin}, {}", printable(&bot.name), bot.code_hash)?;
         }
         if let Some(terms_hash) = self.terms_hash {

@@ -6,7 +6,9 @@ use super::line::{Header, Line, LineError, Order, ReceiptBot, ReceiptExchange, R
 use super::report::{Agreed, BotSummary, Ending, PlayerSummary, Report};
 use crate::channel::{Audit, ChannelState, Terms};
 use crate::checkpoint::Checkpoint;
-use crate::{BotId, Entry, Hash, NetworkExchange, PublicKey, Sender, SystemEvent, canonical_text, record_hash, seed};
+use crate::{
+    BotId, Entry, Hash, NetworkExchange, PublicKey, Sender, SlotId, SystemEvent, canonical_text, record_hash, seed,
+};
 
 /// Verifies a receipt, line by line, in memory that does not grow with it (but for one byte for each entry).
 ///
@@ -134,9 +136,9 @@ impl Verifier {
                 let (bot_id, name, preset) = (bot_id.clone(), name.clone(), preset.clone());
                 self.report.bots.push(BotSummary { bot_id, name, preset, code_hash, posts: 0, last_words: None });
             }
-            SystemEvent::MemberJoin { slot_id, label, .. } => self.report.players.push(PlayerSummary {
+            SystemEvent::MemberJoin { slot_id, .. } => self.report.players.push(PlayerSummary {
                 slot_id: *slot_id,
-                label: label.clone(),
+                label: self.label_of(*slot_id),
                 joined: entry.id(),
                 left: None,
                 was_kicked: false,
@@ -169,6 +171,12 @@ impl Verifier {
             SystemEvent::OperatorStopped {} => self.report.ending = Ending::Stopped,
             _ => {}
         }
+    }
+
+    /// The label of a slot, which the whole channel has known since the slot was made.
+    fn label_of(&self, slot_id: SlotId) -> String {
+        let slot = self.audit.as_ref().and_then(|audit| audit.state().composition.slot(slot_id));
+        slot.map(|slot| slot.label.clone()).unwrap_or_default()
     }
 
     fn read_bot(&mut self, bot: &ReceiptBot) -> Result<(), String> {
@@ -230,6 +238,22 @@ impl Verifier {
             let terms = Terms::of(&audit.state().composition).hash();
             self.report.terms_hash = (audit.state().size() > 0).then_some(terms);
             self.report.pending = audit.pending().count() as u64;
+            let overdue = audit.overdue().count();
+            if overdue > 0 {
+                let text = format!("Why timers that were due did not fire ({overdue}).");
+                self.report.unknown.push(text);
+            }
+            let dropped = audit.dropped().len();
+            if dropped > 0 {
+                let text = format!(
+                    "What hooks would have done that were due when their bot was removed, or the channel stopped ({dropped})."
+                );
+                self.report.unknown.push(text);
+            }
+            if self.report.pending > 0 {
+                let text = format!("What hooks do that were due at the end of the log ({}).", self.report.pending);
+                self.report.unknown.push(text);
+            }
         }
         let entries = self.report.entries;
         if !self.is_broken {

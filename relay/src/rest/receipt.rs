@@ -1,6 +1,7 @@
 //! `GET /receipt`: the receipt of a channel, as JSON Lines.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use axum::body::{Body, Bytes};
@@ -8,9 +9,10 @@ use axum::extract::{Extension, Query, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse as _, Response};
 use mcp_multiplayer_protocol::receipt::Line;
-use mcp_multiplayer_protocol::{ChannelId, Error, SlotId};
+use mcp_multiplayer_protocol::{ChannelId, Error, ErrorCode, SlotId};
 use serde::Deserialize;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
+use tokio::time::timeout;
 
 use crate::auth::Credential;
 use crate::operation::{Caller, ReceiptPlan};
@@ -23,6 +25,12 @@ const CHUNK_BYTES: usize = 64 << 10;
 
 /// Chunks that may wait for a client that reads slowly.
 const WAITING_CHUNKS: usize = 4;
+
+/// Longest time that a client may take to read a piece.
+const SEND_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Receipts that are being made. A record of traffic is read as a whole, so many of them at once would take much memory.
+static RUNNING: Semaphore = Semaphore::const_new(4);
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -48,8 +56,14 @@ pub(super) async fn serve(
         Ok(plan) => plan,
         Err(error) => return refused(error),
     };
+    let Ok(permit) = RUNNING.try_acquire() else {
+        let error =
+            Error::new(ErrorCode::RateLimit, "The relay is making receipts for others.", "Try again in a few seconds.");
+        return refused(error.retry_after(2_000));
+    };
     let (chunks, mut received) = mpsc::channel(WAITING_CHUNKS);
     tokio::spawn(async move {
+        let _permit = permit;
         if let Err(error) = send(&relay, plan, &chunks).await {
             tracing::warn!(%channel_id, error.cause = %error, "a receipt was not sent to its end");
             // The connection is closed, so that the client knows that the file is incomplete.
@@ -81,7 +95,8 @@ impl Sink for ChunkSink<'_> {
         self.text.push_str(&line.to_text());
         if self.text.len() >= CHUNK_BYTES || matches!(line, Line::Checkpoint(_)) {
             let chunk = Bytes::from(std::mem::take(&mut self.text));
-            self.chunks.send(Ok(chunk)).await.ok().context("the client has gone")?;
+            let sent = timeout(SEND_TIMEOUT, self.chunks.send(Ok(chunk))).await;
+            sent.context("the client does not read")?.ok().context("the client has gone")?;
         }
         Ok(())
     }

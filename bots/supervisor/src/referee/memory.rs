@@ -6,7 +6,7 @@ use std::sync::Arc;
 use mcp_multiplayer_protocol::channel::{
     Bot, Composition, Holder, Hook, HookCall, Slot as ChannelSlot, SlotKind, evolve_composition,
 };
-use mcp_multiplayer_protocol::{Contribution, Entry, Kind, SlotId, SystemEvent};
+use mcp_multiplayer_protocol::{Contribution, Entry, Kind, Sender, SlotId, SystemEvent};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -122,7 +122,9 @@ impl Memory {
                 tenure.is_none_or(|tenure| tenure == kept.tenure)
             });
         }
-        if entry.envelope.kind == Kind::SYSTEM
+        // A bot may post with any kind.
+        if entry.envelope.sender == Sender::System
+            && entry.envelope.kind == Kind::SYSTEM
             && self.stream.starting
             && let Some(SystemEvent::EntropyOpened { bot_id, contributions, .. }) =
                 entry.body().and_then(|body| body.parse().ok())
@@ -135,7 +137,8 @@ impl Memory {
             self.changed = true;
         }
         // No hook will run for it.
-        if entry.envelope.kind == Kind::TRACE
+        if entry.envelope.sender == Sender::System
+            && entry.envelope.kind == Kind::TRACE
             && !bot.hooks.contains(&Hook::OnTimer)
             && let Some(SystemEvent::Timer { bot_id, n, .. }) = entry.body().and_then(|body| body.parse().ok())
             && bot_id == bot.bot_id

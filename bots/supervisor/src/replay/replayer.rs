@@ -20,8 +20,8 @@ use super::report::{BotReplay, Difference, Replayed, list};
 use crate::config::SupervisorConfig;
 use crate::error::{InspectError, Unavailable};
 use crate::program::{BotKey, Owner, Program};
-use crate::referee::{Memory, Seeds, Turn};
-use crate::sandbox::RuntimeInfo;
+use crate::referee::{HookOutput, Memory, Seeds, Turn, Verdict};
+use crate::sandbox::{RuntimeInfo, SandboxLevel};
 use crate::supervisor::Supervisor;
 
 /// A bot that is being replayed.
@@ -37,6 +37,8 @@ pub struct Replayer {
     supervisor: Supervisor,
     egress: Arc<RecordedEgress>,
     body_limit: usize,
+    /// True if bots may run although this machine has no sandbox that confines them.
+    is_sandbox_optional: bool,
     /// Returns `true` for the triggers before whose hooks the bot's process is restarted.
     restart_before: fn(u64) -> bool,
 }
@@ -47,13 +49,26 @@ impl Replayer {
         let egress = Arc::new(RecordedEgress::default());
         config.egress = Some(Arc::clone(&egress) as Arc<_>);
         let supervisor = Supervisor::new(config)?;
-        Ok(Self { supervisor, egress, body_limit: limits::BODY_BYTES, restart_before: |_| false })
+        Ok(Self {
+            supervisor,
+            egress,
+            body_limit: limits::BODY_BYTES,
+            is_sandbox_optional: false,
+            restart_before: |_| false,
+        })
     }
 
     /// Restarts a bot's process before the hooks of those triggers for which `restart_before` returns `true`.
     #[must_use]
     pub fn restarting(mut self, restart_before: fn(u64) -> bool) -> Self {
         self.restart_before = restart_before;
+        self
+    }
+
+    /// Runs bots also where no sandbox confines them: for one's own.
+    #[must_use]
+    pub fn without_sandbox(mut self) -> Self {
+        self.is_sandbox_optional = true;
         self
     }
 
@@ -65,6 +80,7 @@ impl Replayer {
         self.body_limit = receipt.header.body_bytes;
         let log = AuditedLog::read(receipt)?;
         let mut replayed = Replayed::default();
+        let is_confined = self.is_sandbox_optional || self.supervisor.sandbox().await?.level >= SandboxLevel::Kernel;
         for entry in &receipt.entries {
             if let Some(SystemEvent::BotAttach { bot_id, params_hash, runtime, policy_off, seed_commitment, .. }) =
                 event(entry)
@@ -75,6 +91,12 @@ impl Replayer {
                 let bot = log.compositions[index(entry.id())].bot(&bot_id).expect("attached by this entry");
                 check_hashes(bot, shown, params_hash)?;
                 let mut result = BotReplay { pending: log.pending(&bot_id), ..BotReplay::default() };
+                if !is_confined {
+                    let reason = "this machine has no sandbox that confines the code of others";
+                    result.add_unchecked(bot.attached, reason.to_owned());
+                    replayed.bots.insert(bot_id, result);
+                    continue;
+                }
                 let seeds = seeds(receipt, bot, shown, seed_commitment)?;
                 self.replay_bot(receipt, &log, bot, shown, (&runtime, !policy_off), seeds, &mut result).await?;
                 replayed.bots.insert(bot_id, result);
@@ -184,6 +206,12 @@ impl Replayer {
         if turn.trigger.content.is_none() {
             return Ok(after_unreadable(turn, logged, result));
         }
+        if let Some(outcome @ (HookOutcome::Timeout | HookOutcome::Died)) = logged_outcome(logged) {
+            // A run that ends otherwise would prove nothing, and many that take their full time would never end.
+            let what = if outcome == HookOutcome::Timeout { "ran out of time" } else { "died" };
+            result.add_unchecked(trigger, format!("the relay says that the hook {what}"));
+            return Ok(After::Unchanged);
+        }
         if draws_unknown_seed(logged, turn.seeds) {
             result.add_unchecked(trigger, "the seed that the hook drew from was not revealed".to_owned());
             return Ok(After::Unknown);
@@ -204,6 +232,17 @@ impl Replayer {
         let report = self.supervisor.run(&replayed.key, &replayed.program, turn.request(BTreeMap::new())).await?;
         let unknown_seed = failed_for_unknown_seed(&report.outcome);
         let verdict = turn.judge(report).without_undelivered(turn, &undelivered(logged), before_result);
+        if self.body_limit != limits::BODY_BYTES
+            && (verdict.outcome == HookOutcome::Refused || logged_outcome(logged) == Some(HookOutcome::Refused))
+        {
+            let reason = "the hook was refused, perhaps for a limit of the relay's own, which is its word";
+            result.add_unchecked(trigger, reason.to_owned());
+            return Ok(After::Unknown);
+        }
+        if has_drawn_from_unknown_seed(&verdict, turn.seeds) {
+            result.add_unchecked(trigger, "the hook draws here from a seed that was not revealed".to_owned());
+            return Ok(After::Unknown);
+        }
         let Err(Mismatch { log, replay }) = compare(&verdict, logged) else {
             result.identical += 1;
             if let Some(dm) = logged.iter().find(|entry| entry.content.is_none()) {
@@ -224,6 +263,17 @@ impl Replayer {
         // If the log says that the hook failed, the bot's memory was not changed by it, and the replay can go on.
         let failed = logged_outcome(logged).is_some_and(|outcome| outcome != HookOutcome::Ok);
         Ok(if failed { After::Unchanged } else { After::Unknown })
+    }
+}
+
+/// Returns whether a replayed hook has drawn, or tried to, from a seed that nobody revealed. It may have caught the error.
+fn has_drawn_from_unknown_seed(verdict: &Verdict, seeds: &Seeds) -> bool {
+    match verdict.outputs.last() {
+        Some(HookOutput::Event(event)) => match &**event {
+            SystemEvent::BotRan { drawn, .. } => drawn.iter().any(|range| !seeds.contains(range.epoch)),
+            _ => false,
+        },
+        _ => false,
     }
 }
 
@@ -266,12 +316,17 @@ impl AuditedLog {
         let mut audit = Audit::new(ChannelState::empty(receipt.header.channel_id));
         let (mut compositions, mut calls) = (Vec::with_capacity(receipt.entries.len()), Vec::new());
         for entry in &receipt.entries {
+            if entry.content.is_none() && entry.envelope.to_slot.is_none() {
+                let reason = "the body of a public entry is missing".to_owned();
+                return Err(ReplayError::Broken { entry: entry.id(), reason });
+            }
             let completed = audit.append(entry);
             calls.extend(completed.map_err(|Violation { entry, reason }| ReplayError::Broken { entry, reason })?);
             compositions.push(Arc::clone(&audit.state().composition));
         }
         let mut pending = BTreeMap::new();
-        for (bot_id, _) in audit.pending() {
+        let dropped = audit.dropped().iter().map(|(bot_id, _)| bot_id);
+        for bot_id in audit.pending().map(|(bot_id, _)| bot_id).chain(dropped).chain(audit.overdue()) {
             *pending.entry(bot_id.clone()).or_default() += 1;
         }
         Ok(Self { compositions, calls, pending })

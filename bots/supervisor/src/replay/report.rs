@@ -100,8 +100,8 @@ impl fmt::Display for Replayed {
             }
             match bot.pending {
                 0 => {}
-                1 => writeln!(f, "  1 hook had not run yet when the log ended")?,
-                hooks => writeln!(f, "  {hooks} hooks had not run yet when the log ended")?,
+                1 => writeln!(f, "  1 hook or timer was due, and has not run")?,
+                hooks => writeln!(f, "  {hooks} hooks or timers were due, and have not run")?,
             }
             for Difference { trigger, hook, log, replay } in &bot.differences {
                 writeln!(f, "  DIFFERENT: {hook}, started by entry {trigger}")?;

@@ -37,7 +37,7 @@ fn forged_receipts_do_not_control_the_terminal() {
     let sources = SourceDirectory::new();
     let receipt = receipt(&sources);
     let replay = |lines: &[Value], more: &[&str]| {
-        let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+        let text = lines.iter().map(Value::to_string).collect::<Vec<_>>().join("\n");
         let file = sources.write("forged.jsonl", text);
         bot(&[&["replay", &file], more].concat())
     };
