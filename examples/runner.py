@@ -31,7 +31,7 @@ def parse_options(description, *more):
     parser.add_argument("--slow", action="store_true", help="pause after each message")
     parser.add_argument("--relay", help="use this running relay, such as http://127.0.0.1:8100, instead of starting one")
     parser.add_argument("--token", action="append", default=[], help="with --relay: one token for each player, in order")
-    parser.add_argument("--keep", type=Path, metavar="DIRECTORY", help="keep the exported channels here")
+    parser.add_argument("--keep", type=Path, metavar="DIRECTORY", help="keep the receipts here")
     for name, help_text in more:
         parser.add_argument(name, help=help_text)
     return parser.parse_args()

@@ -1,4 +1,4 @@
-//! What the verifier says of receipts that are genuine, and of others that each break one rule.
+//! The verifier's judgement of genuine receipts, and of others that each break one rule.
 #![expect(clippy::unwrap_used, reason = "a failure here is a failure of the test")]
 
 use std::path::Path;

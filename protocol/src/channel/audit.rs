@@ -29,7 +29,7 @@ pub struct Audit {
     depths: Vec<u8>,
 }
 
-/// What the audit keeps of an attached bot.
+/// An attached bot, as far as the audit follows it.
 #[derive(Clone, Debug, Default)]
 struct BotAudit {
     due: VecDeque<Due>,
@@ -107,7 +107,7 @@ enum Role<'a> {
     Other,
 }
 
-/// What `bot:ran` says about the effects of a call.
+/// The effects of a call, as `bot:ran` lists them.
 struct Summary<'a> {
     outcome: HookOutcome,
     effects: u32,
@@ -128,7 +128,7 @@ impl Summary<'_> {
     }
 }
 
-/// What `bot:ran` and `bot:skipped` say about the call that they are the result of.
+/// The result of a call, as `bot:ran` or `bot:skipped` reports it.
 struct CallResult {
     trigger: u64,
     step: u32,

@@ -4,7 +4,8 @@ use serde::Serialize;
 
 use crate::{BotId, ChannelId, Hash, SlotId, Timestamp, printable};
 
-/// What a receipt shows: who played, what was agreed, what happened; and what of it holds, fails, or cannot be known.
+/// The result of verifying a receipt: the players, their agreements and the course of the channel, with the lists of
+/// what holds, what fails and what cannot be known.
 ///
 /// The texts of the three lists are sentences. They may quote names from the log.
 #[derive(Debug, Default, Serialize)]
@@ -21,7 +22,7 @@ pub struct Report {
     pub bots: Vec<BotSummary>,
     /// Hash of the terms at the end.
     pub terms_hash: Option<Hash>,
-    /// Who accepted which terms.
+    /// The acceptances of terms, in the order of the log.
     pub agreed: Vec<Agreed>,
     /// Number of entries that follow the rules.
     pub entries: u64,
@@ -29,7 +30,7 @@ pub struct Report {
     pub began: Option<Timestamp>,
     /// Time of the last entry.
     pub ended: Option<Timestamp>,
-    /// How the channel ended.
+    /// The state of the channel at the end of the log.
     pub ending: Ending,
     /// Number of hooks that ran.
     pub hooks: u64,
@@ -37,11 +38,11 @@ pub struct Report {
     pub skipped: u64,
     /// Number of hooks that had not run yet when the log ended.
     pub pending: u64,
-    /// What is proven.
+    /// The statements that are proven.
     pub holds: Vec<String>,
-    /// What is refuted.
+    /// The statements that are refuted.
     pub fails: Vec<String>,
-    /// What this file does not show, and why.
+    /// The statements that this file can neither prove nor refute, each with the reason.
     pub unknown: Vec<String>,
 }
 
@@ -92,7 +93,7 @@ pub struct Agreed {
     pub entry: u64,
 }
 
-/// How a channel ended.
+/// The state of a channel at the end of its log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Ending {

@@ -277,7 +277,7 @@ fn has_drawn_from_unknown_seed(verdict: &Verdict, seeds: &Seeds) -> bool {
     }
 }
 
-/// What a hook leaves in the bot's memory.
+/// The part of a hook's result that stays in the bot's memory.
 enum After {
     Unchanged,
     Changed(Box<Memory>),
