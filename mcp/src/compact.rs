@@ -17,16 +17,20 @@ const REPEATED_MESSAGES: [&str; 4] = ["bots_announced", "bot:manifest", "seats:h
 /// Further ones that a result with `bots[]` and `view` makes superfluous: what a joiner learns from these.
 const REPEATED_ON_JOINING: [&str; 3] = ["channel:created", "bot:attach", "member:join"];
 /// Fields of system messages that only a verifier needs, or that `view` and `bots[]` contain.
-const VERIFIER_FIELDS: [&str; 16] = [
+const VERIFIER_FIELDS: [&str; 20] = [
+    "api",
+    "egress_hash",
     "entropy",
     "entry",
     "epoch",
     "hooks",
+    "limits",
     "manifest_hash",
     "next_commitment",
     "owner",
     "params_hash",
     "player",
+    "policy",
     "runtime",
     "sandbox",
     "sandbox_report",
@@ -168,7 +172,8 @@ fn compact_message(
             let is_repeated =
                 |type_: &str| REPEATED_MESSAGES.contains(&type_) || is_joining && REPEATED_ON_JOINING.contains(&type_);
             // `bots[]` does not tell that the policy was off, or that the bot has secrets.
-            let is_exceptional = body.get("policy_off").is_some() || body.get("env").is_some();
+            let is_attach = body["type"] == "bot:attach";
+            let is_exceptional = is_attach && (body["policy"].is_null() || !body["env"].is_null());
             if body["type"].as_str().is_some_and(is_repeated) && !is_exceptional {
                 return Ok(None);
             }
@@ -329,14 +334,14 @@ mod tests {
     #[test]
     fn joiners_learn_of_bots_without_policy_or_with_secrets() {
         let joined = |more: &Value| {
-            let mut body = json!({ "type": "bot:attach", "bot_id": "bot_A_0" });
+            let mut body = json!({ "type": "bot:attach", "bot_id": "bot_A_0", "policy": 1 });
             body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
             let messages = [message("system", "", "system", &body)];
             let text = compact(reply(&json!({ "messages": messages, "bots": [], "cursor": 7 })), Form::default());
             serde_json::from_str::<Value>(&text).unwrap()["messages"].as_array().unwrap().len()
         };
         assert_eq!(joined(&json!({})), 0);
-        assert_eq!(joined(&json!({ "policy_off": true })), 1);
+        assert_eq!(joined(&json!({ "policy": null })), 1);
         assert_eq!(joined(&json!({ "env": ["KEY"] })), 1);
     }
 

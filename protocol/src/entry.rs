@@ -222,8 +222,13 @@ impl Entry {
         }
     }
 
+    /// Returns `true` for an entry that only a verifier needs: one of the kind [`Kind::TRACE`], also within a DM.
+    pub fn is_trace(&self) -> bool {
+        self.envelope.kind == Kind::TRACE || self.direct_message().is_some_and(|message| message.kind == Kind::TRACE)
+    }
+
     /// Parses the body of a bot's DM; `None` if the entry is not one, or its body is missing.
-    pub(crate) fn direct_message(&self) -> Option<DirectMessage> {
+    pub fn direct_message(&self) -> Option<DirectMessage> {
         let is_dm = self.envelope.to_slot.is_some() && matches!(self.envelope.sender, Sender::Bot(_));
         if is_dm { self.body()?.parse().ok() } else { None }
     }

@@ -34,8 +34,9 @@ pub use body::{Body, BodyError, canonical_text};
 pub use entry::{Author, Content, DirectMessage, Entry, Envelope, Salt, Sender};
 pub use error::{Error, ErrorCode};
 pub use event::{
-    Actor, BotAnnouncement, Contribution, HookOutcome, KeystreamRange, NetworkExchange, Runtime, SandboxReport,
-    SkipReason, SlotSpec, SystemEvent, TimerChange, record_hash,
+    Actor, BotAnnouncement, BotLimits, Contribution, HookFailure, HookOutcome, HookResult, KeystreamRange,
+    NetworkExchange, PrivateResult, Runtime, SandboxReport, SkipReason, SlotSpec, SystemEvent, TimerChange,
+    record_hash,
 };
 pub use hash::Hash;
 pub use id::{BotId, ChannelId, IdParseError, SlotId};

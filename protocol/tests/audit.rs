@@ -4,10 +4,13 @@
 
 use std::sync::Arc;
 
-use mcp_multiplayer_protocol::channel::{Audit, BotsChange, ChannelState, Draft, Hook, RULES, Salts, SlotKind, Step};
+use mcp_multiplayer_protocol::channel::{
+    Audit, BOT_API, BOT_POLICY, BotsChange, ChannelState, Draft, Hook, RULES, Salts, SlotKind, Step,
+};
 use mcp_multiplayer_protocol::{
-    Actor, Body, BotId, ChannelId, DirectMessage, Entry, Hash, HookOutcome, Kind, Runtime, Salt, Sender, SkipReason,
-    SlotId, SlotSpec, SystemEvent, TimerChange, Timestamp, canonical_text, limits, seed,
+    Actor, Body, BotId, BotLimits, ChannelId, DirectMessage, Entry, Hash, HookFailure, HookOutcome, HookResult, Kind,
+    Runtime, Salt, Sender, SkipReason, SlotId, SlotSpec, SystemEvent, TimerChange, Timestamp, canonical_text, limits,
+    seed,
 };
 use serde_json::{Map, Value, json};
 
@@ -49,6 +52,7 @@ impl Log {
             owner: Hash::of(&[b"alice"]),
             bots_change: BotsChange::Owner,
             require_terms: false,
+            log: None,
         });
         log.attach(0, 0, manifest);
         log
@@ -69,11 +73,22 @@ impl Log {
             manifest_hash: Hash::of(&[text.as_bytes()]),
             params_hash: hash,
             env: vec![],
-            hooks: vec![Hook::OnInit, Hook::OnJoin, Hook::OnMessage, Hook::OnTimer, Hook::OnClose],
-            runtime: Runtime { worker: "1".to_owned(), python: "3".to_owned(), lock_hash: hash },
+            api: BOT_API,
+            hooks: vec![
+                Hook::OnInit,
+                Hook::OnJoin,
+                Hook::OnMessage,
+                Hook::OnPrivateMessage,
+                Hook::OnTimer,
+                Hook::OnClose,
+            ],
+            runtime: Runtime { worker: "1".to_owned(), python: "3".to_owned(), lock_hash: hash, memory_bytes: 1 },
             sandbox: "full".to_owned(),
             sandbox_report: None,
-            policy_off: false,
+            limits: BotLimits::default(),
+            egress_hash: None,
+            policy: Some(BOT_POLICY),
+            unseals: manifest.get("unseals") == Some(&json!(true)),
             seed_commitment: seed::commitment(&SEED),
             by: None,
         });
@@ -130,19 +145,18 @@ impl Log {
             trigger,
             step,
             hook,
-            outcome,
             effects,
             drawn: vec![],
             timers,
-            exchanged: None,
-            undelivered: vec![],
+            result: Some(HookResult { outcome, exchanged: None, undelivered: vec![] }),
         };
         self.caused(trigger, &event)
     }
 
     fn error(&mut self, trigger: u64) -> u64 {
         let (bot_id, hook, text) = (bot(0), Hook::OnMessage, "it failed".to_owned());
-        self.caused(trigger, &SystemEvent::BotError { bot_id, hook, reason: text.clone(), line: None, text })
+        let failure = HookFailure { reason: text.clone(), line: None, text };
+        self.caused(trigger, &SystemEvent::BotError { bot_id, hook, failure })
     }
 
     fn skipped(&mut self, trigger: u64, hook: Hook, reason: SkipReason) -> u64 {
@@ -458,7 +472,7 @@ fn a_manifest_and_every_body_match_their_hashes() {
     assert_eq!(violation.reason, "its body does not match the hash in the log");
     let sealed = sealed.seal(audit.state(), Timestamp::from_millis(START), Salt([1; 32]));
     let violation = audit.append(&sealed).unwrap_err();
-    assert_eq!(violation.reason, "the manifest does not match its hash in bot:attach");
+    assert_eq!(violation.reason, "the manifest does not match bot:attach");
 }
 
 #[test]

@@ -158,6 +158,11 @@ proptest! {
                 | SystemEvent::CloseRequested { by: None }
                 | SystemEvent::Closed {}
                 | SystemEvent::OperatorStopped {} => {}
+                SystemEvent::DmUnsealed { bot_id } => {
+                    prop_assert!(before.bot(&bot_id).is_some_and(|bot| bot.unseals));
+                    let sealed = Composition { unsealed: before.unsealed.clone(), ..after.clone() };
+                    prop_assert_eq!(Composition { revision: before.revision, ..sealed }, before.clone());
+                }
                 SystemEvent::BotsAnnounced { .. }
                 | SystemEvent::BotManifest { .. }
                 | SystemEvent::BotRan { .. }
@@ -256,6 +261,7 @@ proptest! {
                 None => prop_assert!(matches!(envelope.sender, Sender::Bot(_))),
                 Some(SystemEvent::BotRan { .. } | SystemEvent::BotSkipped { .. } | SystemEvent::BotError { .. }
                     | SystemEvent::SeatsHeld { .. } | SystemEvent::SeatsReleased { .. } | SystemEvent::EntropyOpened { .. }
+                    | SystemEvent::DmUnsealed { .. }
                     | SystemEvent::BotDetach { by: None, .. }) => {}
                 Some(other) => prop_assert!(false, "{other:?}"),
             }
@@ -496,7 +502,7 @@ fn attempts_reach_every_rule() {
     let mut runner = TestRunner::deterministic();
     let mut seen: BTreeMap<String, usize> = BTreeMap::new();
     let mut count = |what: &str| *seen.entry(what.to_owned()).or_default() += 1;
-    for case in 0..1_200 {
+    for case in 0..1_500 {
         let attempts = attempts().new_tree(&mut runner).expect("a sequence").current();
         let bots_change = if case % 2 == 0 { BotsChange::Owner } else { BotsChange::Never };
         for step in play(Options { bots_change, require_terms: case % 3 == 0 }, &attempts) {
@@ -525,5 +531,5 @@ fn attempts_reach_every_rule() {
     }
     let rare: Vec<_> = seen.iter().filter(|(_, times)| **times < 20).collect();
     assert!(rare.is_empty(), "{rare:?}");
-    assert_eq!(seen.len(), 26 + 8, "{seen:?}");
+    assert_eq!(seen.len(), 27 + 8, "{seen:?}");
 }

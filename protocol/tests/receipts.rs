@@ -3,10 +3,10 @@
 
 use std::path::Path;
 
-use mcp_multiplayer_protocol::checkpoint::Checkpoint;
+use mcp_multiplayer_protocol::checkpoint::{Checkpoint, LogIdentity};
 use mcp_multiplayer_protocol::merkle::Frontier;
-use mcp_multiplayer_protocol::receipt::{Line, LogIdentity, Receipt, Report, Verifier};
-use mcp_multiplayer_protocol::{BotId, PublicKey, Salt, SigningKey};
+use mcp_multiplayer_protocol::receipt::{Line, Receipt, Report, Verifier};
+use mcp_multiplayer_protocol::{BotId, PublicKey, Salt, SigningKey, SystemEvent};
 use serde_json::json;
 
 /// A receipt of each kind that is kept beside the tests of the whole product.
@@ -26,12 +26,21 @@ fn verify(lines: impl IntoIterator<Item = Line>, key: Option<PublicKey>) -> Repo
 /// Signs a receipt again, as a relay with another key would.
 fn signed(mut receipt: Receipt) -> Receipt {
     let key = SigningKey::ed25519(&[9; 32]);
+    let origin: mcp_multiplayer_protocol::checkpoint::LogOrigin = "relay.example.org".parse().unwrap();
+    let identity = Some(LogIdentity { origin: origin.clone(), key: key.public() });
+    let first = &mut receipt.entries[0];
+    let content = first.content.as_mut().unwrap();
+    let mut created: SystemEvent = content.body.parse().unwrap();
+    if let SystemEvent::ChannelCreated { log, .. } = &mut created {
+        log.clone_from(&identity);
+    }
+    content.body = created.to_body();
+    first.envelope.body_hash = content.hash();
     let mut frontier = Frontier::default();
     receipt.entries.iter().for_each(|entry| frontier.push(entry.envelope.leaf_hash()));
-    let origin: mcp_multiplayer_protocol::checkpoint::LogOrigin = "relay.example.org".parse().unwrap();
     let checkpoint = Checkpoint { origin: origin.channel(receipt.header.channel_id), tree: frontier.tree_head() };
     receipt.checkpoint = Some(checkpoint.sign(&key));
-    receipt.header.log = Some(LogIdentity { origin, key: key.public() });
+    receipt.header.log = identity;
     receipt
 }
 
@@ -87,9 +96,14 @@ fn each_broken_rule_is_named() {
         &with(&|receipt| receipt.entries[2].content.as_mut().unwrap().salt = Salt([1; 32])),
         "Entry 3: its body does not match the hash in the log",
     );
-    refused(&with(&|receipt| receipt.header.log = None), "its header names no relay");
+    let other_relay = "The header names another relay, or another key, than entry 1";
+    refused(&with(&|receipt| receipt.header.log = None), other_relay);
     refused(
         &with(&|receipt| receipt.header.log.as_mut().unwrap().origin = "other.example.org".parse().unwrap()),
+        other_relay,
+    );
+    refused(
+        &with(&|receipt| receipt.checkpoint = Some(receipt.checkpoint.take().unwrap().replacen("\n\n", "\n1\n\n", 1))),
         "The signature under the log does not hold",
     );
     refused(

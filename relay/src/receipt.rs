@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use anyhow::{Context as _, Result, ensure};
 use mcp_multiplayer_bot_supervisor::referee::Memory;
-use mcp_multiplayer_protocol::receipt::{FORMAT, Header, Line, LogIdentity, ReceiptBot, ReceiptExchange, ReceiptSeed};
-use mcp_multiplayer_protocol::{BotId, ChannelId, Entry, Kind, Sender, SystemEvent};
+use mcp_multiplayer_protocol::channel::Composition;
+use mcp_multiplayer_protocol::receipt::{FORMAT, Header, Line, ReceiptBot, ReceiptExchange, ReceiptSeed};
+use mcp_multiplayer_protocol::{BotId, ChannelId, Entry, Kind, PrivateResult, Sender, SystemEvent};
 
 use crate::channel::Visibility;
-use crate::config::Config;
 use crate::keys::{LogKey, RelayKey};
 use crate::store::{Store, StoredBot};
 
@@ -27,12 +27,14 @@ pub(crate) enum Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn may_read(&self, entry: &Entry) -> bool {
-        match self {
-            Self::Operator(_) => true,
-            Self::Member(visibility) => entry.envelope.to_slot.is_none() || visibility.includes(entry),
-            Self::Public => entry.envelope.to_slot.is_none(),
-        }
+    fn may_read(&self, composition: &Composition, entry: &Entry) -> bool {
+        let is_public = entry.envelope.to_slot.is_none() || composition.is_unsealed(&entry.envelope);
+        is_public
+            || match self {
+                Self::Operator(_) => true,
+                Self::Member(visibility) => visibility.includes(entry),
+                Self::Public => false,
+            }
     }
 
     /// The seed of a bot that is in force; only the operator may have it.
@@ -62,18 +64,19 @@ pub(crate) async fn write_receipt(
     sink: &mut impl Sink,
 ) -> Result<()> {
     let channel_id = header.channel_id;
+    let composition = store.lookup_channel(channel_id).await?.context("the channel was deleted")?.state.composition;
     sink.write(Line::Header(header)).await?;
-    let (mut read, mut withheld, mut exchanged) = (0, BTreeSet::new(), BTreeSet::new());
+    let (mut read, mut private_exchange, mut exchanged) = (0, false, BTreeSet::new());
     while read < size {
         let page = store.list_entries(channel_id, read, PAGE, PAGE_BYTES).await?;
         ensure!(!page.is_empty(), "the log of {channel_id} is incomplete");
         for mut entry in page.into_iter().take_while(|entry| entry.id() <= size) {
             read = entry.id();
-            exchanged.extend(exchange_of(&entry));
-            if !reader.may_read(&entry) {
+            if !reader.may_read(&composition, &entry) {
                 entry.content = None;
-                withheld.insert(read);
             }
+            exchanged.extend(exchange_of(&entry, private_exchange));
+            private_exchange = has_private_exchange(&entry);
             sink.write(Line::Entry(entry)).await?;
         }
     }
@@ -89,7 +92,7 @@ pub(crate) async fn write_receipt(
         // Traffic that contained a secret was not stored. Traffic of hooks that ran later is not in this log.
         let Some(record) = exchange.record else { continue };
         let key = (exchange.bot_id.clone(), exchange.trigger, exchange.step);
-        if exchanged.contains(&key) && !withheld.contains(&exchange.trigger) {
+        if exchanged.contains(&key) {
             let (bot_id, trigger, step, salt) = (exchange.bot_id, exchange.trigger, exchange.step, exchange.salt);
             sink.write(Line::Exchange(ReceiptExchange { bot_id, trigger, step, salt, record })).await?;
         }
@@ -100,13 +103,23 @@ pub(crate) async fn write_receipt(
     }
 }
 
-/// Bot, trigger and step of a hook that exchanged something, if the entry is its result.
-fn exchange_of(entry: &Entry) -> Option<(BotId, u64, u32)> {
+/// Returns `true` for the private result of a hook that exchanged something.
+fn has_private_exchange(entry: &Entry) -> bool {
+    let result = entry.direct_message().and_then(|message| PrivateResult::of_message(&message));
+    result.is_some_and(|private| private.result.exchanged.is_some())
+}
+
+/// Bot, trigger and step of a hook that exchanged something, if the entry is its `bot:ran`. Where a DM started the hook, the
+/// entry before that says so, to those who may read it.
+fn exchange_of(entry: &Entry, private_exchange: bool) -> Option<(BotId, u64, u32)> {
     if entry.envelope.kind != Kind::TRACE || entry.envelope.sender != Sender::System {
         return None;
     }
     match entry.body()?.parse().ok()? {
-        SystemEvent::BotRan { bot_id, trigger, step, exchanged: Some(_), .. } => Some((bot_id, trigger, step)),
+        SystemEvent::BotRan { bot_id, trigger, step, result, .. } => {
+            let has_exchange = result.map_or(private_exchange, |result| result.exchanged.is_some());
+            has_exchange.then_some((bot_id, trigger, step))
+        }
         _ => None,
     }
 }
@@ -114,7 +127,6 @@ fn exchange_of(entry: &Entry) -> Option<(BotId, u64, u32)> {
 /// Makes the receipt of a channel for its operator, with the relay's key, or for anybody; returns the number of entries.
 pub async fn operator_receipt(
     store: &dyn Store,
-    config: &Config,
     log: &LogKey,
     channel_id: ChannelId,
     operator: Option<&RelayKey>,
@@ -126,13 +138,7 @@ pub async fn operator_receipt(
         Some(key) => (Reader::Operator(key), "the operator"),
         None => (Reader::Public, "anybody"),
     };
-    let header = Header {
-        format: FORMAT.to_owned(),
-        channel_id,
-        log: Some(LogIdentity { origin: log.origin().clone(), key: log.public() }),
-        holder: holder.to_owned(),
-        body_bytes: config.body_bytes,
-    };
+    let header = Header { format: FORMAT.to_owned(), channel_id, log: Some(log.identity()), holder: holder.to_owned() };
     let checkpoint = log.sign(channel_id, frontier.tree_head());
     write_receipt(store, header, frontier.size(), Some(checkpoint), &reader, &mut File(write)).await?;
     Ok(frontier.size())

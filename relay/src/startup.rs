@@ -64,18 +64,13 @@ pub async fn open(config: Config, clock: Clock, random: Random, shutdown: Cancel
     tracing::info!(origin = %log.origin(), key = %log.public(), "checkpoints are signed");
     let local = config.local_token.then(|| open_local_token(&config.local_token_file(), &random));
     let local = local.transpose().context("cannot open the local token")?;
+    let egress_hash = egress::rules_hash(&config);
     let network = Network::open(&config, &clock)?.map(|network| Arc::new(network) as Arc<dyn Egress>);
     let (control_group, max_workers) = limit_bot_memory(&config);
     let supervisor = Supervisor::new(SupervisorConfig {
         egress: network,
         python: config.bot_python.clone(),
-        limits: Limits {
-            hook: Duration::from_millis(config.bot_hook_ms),
-            hook_wall: Duration::from_millis(config.bot_hook_wall_ms),
-            memory_bytes: config.bot_memory_bytes,
-            body_bytes: config.body_bytes,
-            ..Limits::default()
-        },
+        limits: Limits { memory_bytes: config.bot_memory_bytes, ..Limits::default() },
         max_workers,
         control_group,
         disabled_layers: config.bot_sandbox_disable.clone(),
@@ -100,6 +95,7 @@ pub async fn open(config: Config, clock: Clock, random: Random, shutdown: Cancel
             store,
             channels,
             supervisor,
+            egress_hash,
             sandbox: OnceCell::new(),
             tokens,
             quotas,

@@ -27,6 +27,8 @@ pub struct Relay {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) channels: Channels,
     pub(crate) supervisor: Supervisor,
+    /// Hash of the rules for bots' connections; `None` where bots have none.
+    pub(crate) egress_hash: Option<Hash>,
     /// Result of the sandbox's self-test; empty until it has run.
     pub(crate) sandbox: OnceCell<SandboxStatus>,
     pub(crate) tokens: Tokens,
@@ -73,7 +75,7 @@ impl Relay {
                 report_to_operator(&sandbox, &self.config);
                 let RuntimeInfo { worker, python, lock_hash, .. } = sandbox.runtime.clone();
                 let lock_hash = lock_hash.parse().map_err(|_| Unavailable::Broken("it has no lock hash".to_owned()))?;
-                let runtime = Runtime { worker, python, lock_hash };
+                let runtime = Runtime { worker, python, lock_hash, memory_bytes: self.config.bot_memory_bytes };
                 Ok(SandboxStatus { report: report(&sandbox), sandbox, runtime })
             })
             .await

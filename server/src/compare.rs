@@ -76,8 +76,8 @@ fn read(path: &Path) -> Result<Receipt, String> {
 #[cfg(test)]
 mod tests {
     use mcp_multiplayer_protocol::checkpoint::Checkpoint;
+    use mcp_multiplayer_protocol::checkpoint::LogIdentity;
     use mcp_multiplayer_protocol::merkle::Frontier;
-    use mcp_multiplayer_protocol::receipt::LogIdentity;
     use mcp_multiplayer_protocol::{Salt, SigningKey};
 
     use super::*;

@@ -43,6 +43,7 @@ EXERCISES = {
     "TeaBot": [("post", "tea 1", {"type": "brewing", "seconds": 1}), ("wait", None, {"type": "ready", "text": "alice, the tea is ready."}),
                ("post", "stop", {"type": "stopped"})],
     "QuoteBot": [("post", "!price", {"type": "price", "price": 12.5})],
+    "SealedBidBot": [("dm", "all I have", {"text": "Send your bid as a whole number."}), ("dm", "7", {"text": "Your bid is 7."})],
     "TallyBot": [("post", "!tally", {"type": "tally", "said": {}})],
 }
 

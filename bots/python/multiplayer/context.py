@@ -22,6 +22,7 @@ class Effects:
         self._seats = None
         self._hook = call["hook"]
         self._may_hold_seats = call["may_hold_seats"]
+        self._may_unseal = call["may_unseal"]
         self.stream = stream
         self.texts = []
         self._messages = 0
@@ -98,6 +99,12 @@ class Effects:
     def release_seats(self):
         self._check_open()
         self.texts.append('{"release_seats":{}}')
+
+    def unseal(self):
+        self._check_open()
+        if not self._may_unseal:
+            raise RuntimeError('the bot\'s manifest does not have "unseals": true, so players were not told')
+        self.texts.append('{"unseal":{}}')
 
     def start(self):
         self._check_open()
@@ -204,6 +211,13 @@ class Context:
     def release_seats(self):
         """Ends the protection of `hold_seats`."""
         self._effects.release_seats()
+
+    def unseal(self):
+        """Opens the DMs so far between the players and this bot to everybody, in receipts. The manifest says "unseals": true.
+
+        Whoever verifies a receipt can then replay the hooks that DMs started, too.
+        """
+        self._effects.unseal()
 
     def timer(self, name, seconds):
         """Calls `on_timer(name)` once, after `seconds`. Setting the name again replaces the timer; None cancels it."""

@@ -30,12 +30,13 @@ from multiplayer.policy import Rejected
 from multiplayer.values import to_json
 from multiplayer.worker import Output, Worker
 
-# Values of a body's `type` that only the relay may use; protocol/src/event.rs declares them.
+# Values of a body's `type` that only the relay may use; protocol/src/event/mod.rs declares them.
 RESERVED_TYPES = """
     channel:created bots_announced bot:attach bot:manifest bot:detach bot:ran bot:skipped bot:runtime bot:error
-    member:join member:rejoin member:leave member:kick terms:accepted entropy:open seed:reveal timer seats:held seats:released
-    rename_applied set_admin_applied yield_slot_applied new_invite_applied close_slot_applied close_requested
-    close_applied operator:stopped
+    member:join member:rejoin member:leave member:kick terms:accepted dm:unsealed entropy:open seed:reveal timer
+    seats:held seats:released rename_applied set_admin_applied yield_slot_applied new_invite_applied
+    close_slot_applied close_requested close_applied operator:stopped bot:result entry:deleted entropy:requested
+    entropy:revealed seat:key
 """.split()
 
 # Those of a relay; bots/supervisor/src/limits.rs declares them.
@@ -241,10 +242,11 @@ class Channel:
                   for slot_id, slot in self._slots.items()]
         seats = {slot_id: self._seats.get(slot_id, {}) for slot_id in self._slots if slot_id in seated or slot_id == leaving}
         call = {"hook": hook, "channel_id": self.channel_id, "bot_id": self.bot_id, "now_ms": self._now_ms(), "state": self._state,
-                "seats": json.dumps(seats), "may_hold_seats": may_hold_seats, "kept": self._kept, "players": players, "slots": slots,
+                "seats": json.dumps(seats), "may_hold_seats": may_hold_seats, "may_unseal": True, "kept": self._kept, "players": players, "slots": slots,
                 "stream": self._keystream(), "env": self._env, "args": list(args)}
         done = self._worker.hook(call)
         self._check_effects(hook, done["effects"])
+        self._entries += hook == "on_private_message"  # its result, a DM of its own
         return self._apply(done, list(seated))
 
     def _answer_start(self):

@@ -3,7 +3,7 @@
     {"id": 1, "request": {"load": {name, source, code?, params, limits}}}    -> {"loaded": {code?}} | {"rejected": {message, line, hint}}
     {"id": 1, "request": {"warm_up": {limits}}}                       -> {"warmed_up": {}}
     {"id": 2, "request": {"inspect": {}}}                             -> {"inspected": {class_name, hooks, summary}} | {"rejected": ...}
-    {"id": 3, "request": {"hook": {hook, channel_id, bot_id, now_ms, state, seats, may_hold_seats, kept, players, slots, stream, env, args}}}
+    {"id": 3, "request": {"hook": {hook, channel_id, bot_id, now_ms, state, seats, may_hold_seats, may_unseal, kept, players, slots, stream, env, args}}}
         -> {"done": {effects, state, seats, kept, drawn, log}} | {"failed": {exception, message, line, memory, log}}
 
 During a hook, the worker may send requests for egress to the relay: {"id": 3, "ask": ...}, answered by
@@ -45,7 +45,7 @@ class Sample:
 
 
 _SAMPLE_CALL = {
-    "hook": "on_message", "channel_id": "", "bot_id": "", "now_ms": 0, "state": None, "seats": "{}", "may_hold_seats": False,
+    "hook": "on_message", "channel_id": "", "bot_id": "", "now_ms": 0, "state": None, "seats": "{}", "may_hold_seats": False, "may_unseal": False,
     "kept": None, "players": [], "slots": [], "env": {}, "args": [{"sender": "s1", "kind": "user", "body": {"text": "ab"}}],
     "stream": {"epoch": 0, "last": True, "open": False, "starting": False, "position": 0, "key": "00" * 32, "next_key": None},
 }

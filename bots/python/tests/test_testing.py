@@ -311,8 +311,8 @@ class ChannelTest(unittest.TestCase):
             expected = int(text.removeprefix("Duration::from_secs(").rstrip(")")) * 1000 if name == "hook_ms" else eval(text)
             self.assertEqual(value, expected, name)
         self.assertEqual(testing._MAX_TIMERS, int(constants["TIMERS"]))
-        events = (ROOT / "protocol/src/event.rs").read_text()
-        reserved = re.search(r"pub const TYPES: [^=]*= &\[(.*?)\];", events, re.DOTALL)[1]
+        events = (ROOT / "protocol/src/event/mod.rs").read_text()
+        reserved = re.search(r"pub const RESERVED_TYPES: [^=]*= &\[(.*?)\];", events, re.DOTALL)[1]
         self.assertEqual(testing.RESERVED_TYPES, re.findall(r'"([^"]+)"', reserved))
 
 

@@ -135,6 +135,7 @@ fn completed(
                 Effect::HoldSeats { for_ms }
             }
             SentEffect::ReleaseSeats {} => Effect::ReleaseSeats,
+            SentEffect::Unseal {} => Effect::Unseal,
         });
     }
     if effects.iter().any(|effect| contains_secret(effect, secrets)) {
@@ -177,7 +178,7 @@ fn contains_secret(effect: &Effect, secrets: &[String]) -> bool {
             in_text(kind, secrets) || in_fields(body, secrets)
         }
         Effect::Timer { name, .. } => in_text(name, secrets),
-        Effect::Start | Effect::Reveal | Effect::HoldSeats { .. } | Effect::ReleaseSeats => false,
+        Effect::Start | Effect::Reveal | Effect::HoldSeats { .. } | Effect::ReleaseSeats | Effect::Unseal => false,
     }
 }
 
@@ -205,7 +206,7 @@ fn checked_body(body: &RawValue, limits: &Limits, remaining: &mut usize) -> Resu
     }
     *remaining = remaining.checked_sub(length).ok_or("the posts of the hook are too long in total")?;
     let body = object(body.get(), "body")?;
-    match body.get("type").and_then(Value::as_str).filter(|name| SystemEvent::TYPES.contains(name)) {
+    match body.get("type").and_then(Value::as_str).filter(|name| SystemEvent::RESERVED_TYPES.contains(name)) {
         Some(name) => Err(format!("a post has the type '{name}', which is the relay's own")),
         None => Ok(body),
     }
@@ -270,6 +271,7 @@ mod tests {
             state: None,
             seats: "{}".to_owned(),
             may_hold_seats: false,
+            may_unseal: false,
             commitments: None,
             stream: Stream {
                 epoch: 0,

@@ -75,7 +75,7 @@ impl LoadLimits {
             log_bytes: limits.log_bytes,
             commitment_bytes: limits.commitment_bytes,
             hook_ms: limits.hook.as_millis(),
-            reserved_types: SystemEvent::TYPES,
+            reserved_types: SystemEvent::RESERVED_TYPES,
         }
     }
 }
@@ -159,6 +159,7 @@ pub(crate) enum SentEffect {
     Reveal {},
     HoldSeats { for_ms: u64 },
     ReleaseSeats {},
+    Unseal {},
 }
 
 /// Reason why no message was read.

@@ -24,6 +24,8 @@ pub struct HookRequest {
     pub seats: String,
     /// True if `ctx.hold_seats` is allowed, because a player's entry started the hook.
     pub may_hold_seats: bool,
+    /// True if `ctx.unseal` is allowed, because the bot's manifest says that it unseals.
+    pub may_unseal: bool,
     /// Values that the bot has committed to with `ctx.commit`, as JSON text written by the worker.
     #[serde(rename = "kept")]
     pub commitments: Option<String>,

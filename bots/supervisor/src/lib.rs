@@ -18,6 +18,7 @@
 //!     source: "class EchoBot:\n    def on_init(self):\n        self.ctx.post('bot', 'ready')".into(),
 //!     params: serde_json::json!({}),
 //!     policy: true,
+//!     limits: Default::default(),
 //! });
 //! let inspected = supervisor.inspect(&Owner::new("alice"), &program).await?;
 //! assert_eq!(inspected.hooks, [Hook::OnInit]);
@@ -67,7 +68,7 @@ pub use crate::error::{InspectError, Unavailable};
 pub use crate::hook::{HookRequest, Player, Slot, Stream};
 pub use crate::limits::Limits;
 pub use crate::preset::{Preset, find_preset, presets};
-pub use crate::program::{API_VERSION, BotKey, Owner, Program};
+pub use crate::program::{BotKey, Owner, Program};
 pub use crate::record::{EgressExchange, EgressRecord};
 pub use crate::report::{Completion, Effect, FailureKind, HookReport, Inspected, Outcome};
 pub use crate::sandbox::{ForbiddenAction, Layer, RuntimeInfo, Sandbox, SandboxLevel};

@@ -2,15 +2,18 @@
 
 use std::time::Duration;
 
-use mcp_multiplayer_protocol::limits;
+use mcp_multiplayer_protocol::{BotLimits, limits};
+
+use crate::program::Program;
 
 /// Limits of a hook. The supervisor or the kernel enforces all of them, so a bot that controls its process cannot
 /// exceed them.
 #[derive(Debug, Clone)]
 pub struct Limits {
-    /// CPU time of a hook, and of compiling or inspecting a source: 5 s. The start of the process does not count.
+    /// CPU time of the self-test: 5 s. The time of hooks, and of compiling or inspecting a source, is limited by the program's
+    /// own [`BotLimits`]; the start of the process does not count.
     pub hook: Duration,
-    /// Wall-clock time of the same: 30 s. The time in which a hook waits for its turn to run does not count.
+    /// Wall-clock time of the same, likewise: 30 s. The time in which a hook waits for its turn to run does not count.
     pub hook_wall: Duration,
     /// Time until a new worker must be ready: 10 s.
     pub startup: Duration,
@@ -20,7 +23,7 @@ pub struct Limits {
     pub workspace_bytes: u64,
     /// Number of posts and DMs of a hook: 100.
     pub posts: usize,
-    /// Size of the body of one post or DM as JSON: 32 KiB.
+    /// Size of the body of one post or DM as JSON: 32 KiB; the program's own limit counts.
     pub body_bytes: usize,
     /// Total size of the bodies of a hook's posts and DMs as JSON: 1 MiB.
     pub post_bytes: usize,
@@ -54,6 +57,15 @@ impl Default for Limits {
 }
 
 impl Limits {
+    /// These limits, with those that the program has of its own.
+    pub(crate) fn of_program(&self, program: &Program) -> Self {
+        let (BotLimits { hook_ms, hook_wall_ms, body_bytes }, mut limits) = (program.limits, self.clone());
+        limits.hook = Duration::from_millis(hook_ms);
+        limits.hook_wall = Duration::from_millis(hook_wall_ms);
+        limits.body_bytes = usize::try_from(body_bytes).unwrap_or(usize::MAX);
+        limits
+    }
+
     /// The limit of wall-clock time that applies on this platform: where CPU time cannot be read, it is that of CPU time.
     pub(crate) fn wall_clock(&self) -> Duration {
         if cfg!(target_os = "linux") { self.hook_wall } else { self.hook }

@@ -31,7 +31,13 @@ mod tests {
     use super::*;
 
     fn modules_of(source: &str, policy: bool) -> Modules {
-        Modules::of(&Program { name: String::new(), source: source.into(), params: serde_json::json!({}), policy })
+        Modules::of(&Program {
+            name: String::new(),
+            source: source.into(),
+            params: serde_json::json!({}),
+            policy,
+            limits: mcp_multiplayer_protocol::BotLimits::default(),
+        })
     }
 
     #[test]

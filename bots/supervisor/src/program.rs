@@ -3,10 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use mcp_multiplayer_protocol::BotLimits;
 use serde_json::Value;
-
-/// Version of the API for bots: the hooks, `ctx`, and what both take and return. `docs/BOTS.md` says what changes it.
-pub const API_VERSION: u64 = 1;
 
 /// A bot's source and the parameters that it was attached with.
 #[derive(Clone, PartialEq, Eq)]
@@ -21,6 +19,8 @@ pub struct Program {
     /// True if the source must satisfy the policy; without it, it is plain Python that only the process sandbox
     /// confines.
     pub policy: bool,
+    /// The limits of its hooks; the other limits are the supervisor's.
+    pub limits: BotLimits,
 }
 
 impl Program {

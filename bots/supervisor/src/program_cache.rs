@@ -107,13 +107,14 @@ fn key(program: &Program) -> Key {
 
 #[cfg(test)]
 mod tests {
+    use mcp_multiplayer_protocol::BotLimits;
     use serde_json::json;
 
     use super::{MAX_BYTES, MAX_SOURCES, ProgramCache};
     use crate::program::Program;
 
     fn program(source: &str, policy: bool) -> Program {
-        Program { name: String::new(), source: source.into(), params: json!({}), policy }
+        Program { name: String::new(), source: source.into(), params: json!({}), policy, limits: BotLimits::default() }
     }
 
     #[test]

@@ -135,4 +135,6 @@ pub enum Effect {
     },
     /// `ctx.release_seats()`.
     ReleaseSeats,
+    /// `ctx.unseal()`.
+    Unseal,
 }

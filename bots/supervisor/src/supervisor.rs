@@ -73,7 +73,8 @@ impl Supervisor {
 
     /// Compiles and loads a source under the policy, without running any hook. The owner is the person who asks for it.
     pub async fn inspect(&self, owner: &Owner, program: &Arc<Program>) -> Result<Inspected, InspectError> {
-        let (limits, context) = (self.limits(), self.context(owner));
+        let limits = &self.limits().of_program(program);
+        let context = self.context(owner, limits);
         if let Some(message) = oversized(program, limits) {
             return Err(InspectError::Rejected { message, line: None, hint: None });
         }
@@ -125,9 +126,11 @@ impl Supervisor {
         program: &Arc<Program>,
         request: HookRequest,
     ) -> Result<HookReport, Unavailable> {
-        if let Some(message) = oversized(program, self.limits()) {
+        let limits = &self.limits().of_program(program);
+        if let Some(message) = oversized(program, limits) {
             return Ok(check::failed(message, FailureKind::Refused));
         }
+        let context = self.context(key.owner(), limits);
         // Before the place is locked: the idle worker of a locked place cannot be ended in favour of another bot.
         let _share = self.inner.shares.acquire(key.owner()).await;
         let place = self.pool().place_of(key);
@@ -143,18 +146,18 @@ impl Supervisor {
             // by the out-of-memory killer, with its zygote, or by its limit of CPU time, which covers all its hooks.
             // The hook then runs again in a new worker. Without a reply it has had no effect on the channel, although
             // its network requests may be repeated.
-            if let Attempt::Reported(report) = self.attempt(worker, &mut place, key.owner(), &request).await? {
+            if let Attempt::Reported(report) = self.attempt(worker, &mut place, context, &request).await? {
                 return Ok(report);
             }
         }
-        let worker = match self.start_loaded(key.owner(), program).await? {
+        let worker = match self.start_loaded(program, context).await? {
             Ok(worker) => worker,
             Err(report) => return Ok(report),
         };
-        match self.attempt(worker, &mut place, key.owner(), &request).await? {
+        match self.attempt(worker, &mut place, context, &request).await? {
             Attempt::Reported(report) => Ok(report),
             Attempt::Died => {
-                let reason = describe(&CallError::Closed, request.hook.name(), self.limits());
+                let reason = describe(&CallError::Closed, request.hook.name(), limits);
                 Ok(check::failed(reason, FailureKind::Died))
             }
         }
@@ -170,26 +173,31 @@ impl Supervisor {
         &self.inner.pool
     }
 
+    /// Largest memory of a bot's process, in bytes.
+    pub fn memory_bytes(&self) -> u64 {
+        self.limits().memory_bytes
+    }
+
     fn limits(&self) -> &Limits {
         &self.inner.config.limits
     }
 
-    fn context<'a>(&'a self, owner: &'a Owner) -> CallContext<'a> {
-        CallContext { limits: self.limits(), scheduler: &self.inner.scheduler, owner }
+    fn context<'a>(&'a self, owner: &'a Owner, limits: &'a Limits) -> CallContext<'a> {
+        CallContext { limits, scheduler: &self.inner.scheduler, owner }
     }
 
     async fn attempt(
         &self,
         mut worker: Worker,
         place: &mut Option<Worker>,
-        owner: &Owner,
+        context: CallContext<'_>,
         request: &HookRequest,
     ) -> Result<Attempt, Unavailable> {
         worker.workspace().empty().await?;
-        let limits = self.limits();
+        let limits = context.limits;
         let secrets: Arc<[String]> = request.env.values().map(|secret| secret.expose().to_owned()).collect();
         let mut recorder = EgressRecorder::new(self.inner.config.egress.as_deref(), request, &secrets);
-        let reply = worker.call(&Request::Hook(request), self.context(owner), Some(&mut recorder)).await;
+        let reply = worker.call(&Request::Hook(request), context, Some(&mut recorder)).await;
         let mut report = match reply {
             Ok(reply) => check::report(reply, request, limits, &secrets),
             Err(CallError::Closed) => return Ok(Attempt::Died),
@@ -237,7 +245,7 @@ impl Supervisor {
         let (hook, hook_wall) = (self.limits().hook.max(startup), self.limits().hook_wall.max(startup));
         let limits = Limits { hook, hook_wall, ..self.limits().clone() };
         let owner = Owner::default();
-        let context = CallContext { limits: &limits, ..self.context(&owner) };
+        let context = self.context(&owner, &limits);
         let tested = worker.self_test(&canary, context).await;
         tested.map_err(|error| describe(&error, "the self-test", &limits))
     }
@@ -279,11 +287,11 @@ impl Supervisor {
     /// Starts a worker and loads the program. A program that does not load is reported as the hook's failure.
     async fn start_loaded(
         &self,
-        owner: &Owner,
         program: &Arc<Program>,
+        context: CallContext<'_>,
     ) -> Result<Result<Worker, HookReport>, Unavailable> {
         let mut worker = self.start_worker(program).await?;
-        Ok(match self.load(&mut worker, program, self.context(owner)).await {
+        Ok(match self.load(&mut worker, program, context).await {
             Ok(Reply::Loaded { .. }) => Ok(worker),
             Ok(Reply::Rejected { message, line, .. }) => {
                 let outcome = Outcome::Failed { reason: message, message: None, line, kind: FailureKind::Error };
@@ -291,7 +299,7 @@ impl Supervisor {
             }
             Ok(_) => Err(check::failed(UNEXPECTED_REPLY.to_owned(), FailureKind::Refused)),
             Err(error) => {
-                Err(check::failed(describe(&error, "compiling the source", self.limits()), failure_kind(&error)))
+                Err(check::failed(describe(&error, "compiling the source", context.limits), failure_kind(&error)))
             }
         })
     }

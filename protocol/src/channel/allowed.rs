@@ -1,7 +1,9 @@
-use super::{Bot, BotHead, ChannelState, Composition, Holder, RULES, Slot, SlotKind, Terms, Timer};
+use super::{
+    BOT_API, BOT_POLICY, Bot, BotHead, ChannelState, Composition, Holder, RULES, Slot, SlotKind, Terms, Timer,
+};
 use crate::{
-    Actor, BotId, Entry, Envelope, Error, ErrorCode, Kind, Sender, SlotId, SystemEvent, TimerChange, Timestamp, limits,
-    seed,
+    Actor, BotId, DirectMessage, Entry, Envelope, Error, ErrorCode, Kind, PrivateResult, Sender, SlotId, SystemEvent,
+    TimerChange, Timestamp, limits, seed,
 };
 
 /// Checks that `entry` may follow `state`. The error is worded for the person whose request it was.
@@ -88,14 +90,29 @@ fn by_bot(composition: &Composition, bot_id: &BotId, entry: &Entry) -> Result<()
         (Some(to_slot), Some(tenure))
             if tenure <= cause && composition.slot(to_slot).and_then(Slot::tenure_began) == Some(tenure) =>
         {
-            if entry.envelope.kind == Kind::PRIVATE && (entry.content.is_none() || entry.direct_message().is_some()) {
-                Ok(())
-            } else {
-                Err(broken("a bot's DM has the kind 'private', and the bot's own kind in its body"))
+            let message = entry.direct_message();
+            if entry.envelope.kind != Kind::PRIVATE || entry.content.is_some() && message.is_none() {
+                return Err(broken("a bot's DM has the kind 'private', and the bot's own kind in its body"));
             }
+            if message
+                .is_some_and(|message| claims_to_be_result(&message) && PrivateResult::of_message(&message).is_none())
+            {
+                return Err(broken(
+                    "a DM of the kind 'trace' or the type 'bot:result' is a hook's result in its one form",
+                ));
+            }
+            Ok(())
         }
         _ => Err(broken("a bot's DM is for the tenure that held the slot when its hook was triggered")),
     }
+}
+
+fn claims_to_be_result(message: &DirectMessage) -> bool {
+    #[derive(serde::Deserialize)]
+    struct Typed {
+        r#type: String,
+    }
+    message.kind == Kind::TRACE || message.body.parse().is_ok_and(|Typed { r#type }| r#type == PrivateResult::TYPE)
 }
 
 fn by_relay(state: &ChannelState, entry: &Entry) -> Result<(), Error> {
@@ -135,6 +152,7 @@ fn by_relay(state: &ChannelState, entry: &Entry) -> Result<(), Error> {
         | SystemEvent::BotSkipped { bot_id, .. }
         | SystemEvent::BotError { bot_id, .. }
         | SystemEvent::SeatsReleased { bot_id } => require_bot(state, &bot_id).map(|_| ()),
+        SystemEvent::DmUnsealed { bot_id } => may_unseal(state, entry, &bot_id),
         SystemEvent::EntropyOpened { bot_id, epoch, .. } => may_open_entropy(require_bot(state, &bot_id)?, epoch),
         SystemEvent::SeedRevealed { bot_id, epoch, began, seed, .. } => {
             may_reveal(require_bot(state, &bot_id)?, epoch, began, &seed)
@@ -222,6 +240,21 @@ fn may_create(rules: u32, slots: usize) -> Result<(), Error> {
     Ok(())
 }
 
+/// Checks that the bot may open its DMs, and that not too many bots have done so: each takes space in the state.
+fn may_unseal(state: &ChannelState, entry: &Entry, bot_id: &BotId) -> Result<(), Error> {
+    let bot = state.composition.bot(bot_id).ok_or_else(Error::bot_not_found)?;
+    if !bot.unseals || entry.envelope.cause.is_none_or(|cause| cause >= entry.id()) {
+        return Err(broken("DMs are unsealed by a hook of a bot whose bot:attach says that it unseals"));
+    }
+    let unsealed = &state.composition.unsealed;
+    let is_known = unsealed.iter().any(|unsealed| unsealed.bot_id == *bot_id);
+    if is_known || unsealed.len() < limits::UNSEALING_BOTS {
+        Ok(())
+    } else {
+        Err(broken("at most 64 bots of a channel unseal their DMs"))
+    }
+}
+
 fn may_open_entropy(head: &BotHead, epoch: u32) -> Result<(), Error> {
     if head.epoch.is_some_and(|current| current.number == epoch) {
         Ok(())
@@ -248,8 +281,13 @@ fn may_reveal(head: &BotHead, epoch: u32, began: u64, text: &str) -> Result<(), 
 
 fn may_attach(state: &ChannelState, entry: &Entry, event: SystemEvent) -> Result<(), Error> {
     let composition = &*state.composition;
-    let SystemEvent::BotAttach { bot_id, slot_id, slot_label, name, sandbox, by, .. } = event else { return Ok(()) };
+    let SystemEvent::BotAttach { bot_id, slot_id, slot_label, name, api, policy, sandbox, by, .. } = event else {
+        return Ok(());
+    };
     check_sandbox(&sandbox)?;
+    if api != BOT_API || policy.is_some_and(|policy| policy != BOT_POLICY) {
+        return Err(broken("the bot is for another version of the API or of the policy"));
+    }
     // `by` is absent for a bot that was created together with its channel; the owner asked for that one.
     may_change_bots(composition, by.unwrap_or(Actor::Owner))?;
     no_seats_held(state, entry)?;
@@ -298,6 +336,7 @@ fn may_follow_request(event: &SystemEvent, cause: Option<u64>, request: u64) -> 
         SystemEvent::BotRan { .. }
         | SystemEvent::BotSkipped { .. }
         | SystemEvent::BotError { .. }
+        | SystemEvent::DmUnsealed { .. }
         | SystemEvent::EntropyOpened { .. }
         | SystemEvent::SeedRevealed { .. }
         | SystemEvent::SeatsHeld { .. }

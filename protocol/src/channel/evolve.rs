@@ -1,6 +1,8 @@
 use std::sync::Arc;
 
-use super::{Bot, BotHead, ChannelState, Composition, Epoch, Holder, Slot, SlotKind, Timer, runtime_hash, wakes};
+use super::{
+    Bot, BotHead, ChannelState, Composition, Epoch, Holder, Slot, SlotKind, Timer, Unsealed, runtime_hash, wakes,
+};
 use crate::{Actor, BotId, Entry, Hash, Kind, Sender, SystemEvent, TimerChange, seed};
 
 /// The state that an [`allowed`](super::allowed) entry leads to.
@@ -103,8 +105,15 @@ fn apply_to_composition(
     }
     let composition = Arc::make_mut(composition);
     composition.revision = entry.id();
-    if matches!(event, SystemEvent::BotAttach { .. } | SystemEvent::BotDetach { .. }) {
-        // The terms change: nobody has accepted the new ones.
+    let changes_terms = match &event {
+        SystemEvent::BotAttach { .. } | SystemEvent::BotDetach { .. } => true,
+        SystemEvent::BotRuntime { bot_id, egress_hash, .. } => {
+            composition.bot(bot_id).is_some_and(|bot| bot.egress_hash != *egress_hash)
+        }
+        _ => false,
+    };
+    if changes_terms {
+        // Nobody has accepted the new ones.
         composition.slots.iter_mut().for_each(|slot| slot.accepted = false);
         composition.ready = None;
     }
@@ -117,17 +126,19 @@ fn apply_to_composition(
 fn apply(composition: &mut Composition, heads: &mut Vec<BotHead>, entry: &Entry, event: SystemEvent) {
     let id = entry.id();
     match event {
-        SystemEvent::ChannelCreated { rules: _, name, slots, owner, bots_change, require_terms } => {
+        SystemEvent::ChannelCreated { rules: _, name, slots, owner, bots_change, require_terms, log } => {
             composition.name = name;
             composition.owner = owner;
             composition.bots_change = bots_change;
             composition.require_terms = require_terms;
+            composition.log = log;
             composition.created_at = entry.envelope.ts;
             composition.slots = slots.into_iter().map(|slot| Slot::empty(slot.kind, slot.label)).collect();
         }
         SystemEvent::BotAttach { .. } => attach(composition, heads, id, event),
-        SystemEvent::BotRuntime { bot_id, runtime, sandbox, sandbox_report } => {
+        SystemEvent::BotRuntime { bot_id, runtime, sandbox, sandbox_report, egress_hash } => {
             if let Some(bot) = composition.bots.iter_mut().find(|bot| bot.bot_id == bot_id) {
+                bot.egress_hash = egress_hash;
                 bot.runtime_hash = runtime_hash(&runtime, &sandbox, sandbox_report.as_ref());
             }
         }
@@ -178,6 +189,7 @@ fn apply(composition: &mut Composition, heads: &mut Vec<BotHead>, entry: &Entry,
             slot.invite_used = false;
         }
         SystemEvent::SlotClosed { slot_id, .. } => composition.slots[slot_id.place()].closed = true,
+        SystemEvent::DmUnsealed { bot_id } => unseal(composition, &bot_id, entry.envelope.cause.unwrap_or_default()),
         SystemEvent::CloseRequested { .. } => composition.close_requested = Some(id),
         SystemEvent::Closed {} => composition.closed = Some(id),
         SystemEvent::OperatorStopped {} => {
@@ -209,7 +221,11 @@ fn attach(composition: &mut Composition, heads: &mut Vec<BotHead>, attached: u64
         manifest_hash,
         params_hash,
         env,
-        policy_off,
+        api,
+        limits,
+        egress_hash,
+        policy,
+        unseals,
         runtime,
         sandbox,
         sandbox_report,
@@ -238,9 +254,22 @@ fn attach(composition: &mut Composition, heads: &mut Vec<BotHead>, attached: u64
         manifest_hash,
         params_hash,
         env,
-        policy_off,
+        api,
+        limits,
+        egress_hash,
+        policy,
+        unseals,
         runtime_hash,
     });
     let epoch = Epoch { number: 0, began: attached, commitment: seed_commitment, previous_seed: None };
     heads.push(BotHead { epoch: Some(epoch), ..BotHead::default() });
+}
+
+fn unseal(composition: &mut Composition, bot_id: &BotId, up_to: u64) {
+    let Some(bot) = composition.bot(bot_id) else { return };
+    let new = Unsealed { bot_id: bot_id.clone(), slot_id: bot.slot_id, attached: bot.attached, up_to };
+    match composition.unsealed.iter_mut().find(|unsealed| unsealed.bot_id == *bot_id) {
+        Some(unsealed) => unsealed.up_to = unsealed.up_to.max(up_to),
+        None => composition.unsealed.push(new),
+    }
 }

@@ -20,7 +20,8 @@ pub use cascade::{Cascade, cascade_depth};
 pub use evolve::{evolve, evolve_composition};
 pub use plan::{Hook, HookCall, plan};
 pub use state::{
-    Bot, BotHead, BotsChange, ChannelState, Composition, Epoch, Head, Holder, Slot, SlotKind, Timer, runtime_hash,
+    Bot, BotHead, BotsChange, ChannelState, Composition, Epoch, Head, Holder, Slot, SlotKind, Timer, Unsealed,
+    runtime_hash,
 };
 pub use step::{Draft, Salts, Step};
 pub use terms::{BotTerms, Terms};
@@ -29,3 +30,9 @@ pub(crate) use plan::wakes;
 
 /// Version of the rules of channels, which `channel:created` names.
 pub const RULES: u32 = 2;
+
+/// Version of the API for bots: the hooks, `ctx`, and what both take and return. docs/BOTS.md says what changes it.
+pub const BOT_API: u32 = 1;
+
+/// Version of the policy for bots' sources.
+pub const BOT_POLICY: u32 = 1;

@@ -3,8 +3,9 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::Hook;
+use crate::checkpoint::LogIdentity;
 use crate::merkle::Frontier;
-use crate::{BotId, ChannelId, Hash, Runtime, SandboxReport, Sender, SlotId, Timestamp};
+use crate::{BotId, BotLimits, ChannelId, Envelope, Hash, Runtime, SandboxReport, Sender, SlotId, Timestamp};
 
 /// The state that a channel's log leads to: O(slots + bots + log n), no bodies, no secrets.
 ///
@@ -26,6 +27,31 @@ pub struct Head {
     pub frontier: Frontier,
     /// For each bot of the composition, in its order, what changes while it runs.
     pub bots: Vec<BotHead>,
+}
+
+/// The DMs to and from one bot that are public, because the bot has unsealed them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unsealed {
+    /// The bot.
+    pub bot_id: BotId,
+    /// Its slot.
+    pub slot_id: SlotId,
+    /// The entry that attached it.
+    pub attached: u64,
+    /// The last entry whose hook's DMs are public. Those to the bot are public up to this one.
+    pub up_to: u64,
+}
+
+impl Unsealed {
+    /// Returns `true` for a DM that is public.
+    pub fn opens(&self, envelope: &Envelope) -> bool {
+        let Some(to_slot) = envelope.to_slot else { return false };
+        match &envelope.sender {
+            Sender::Bot(bot_id) => *bot_id == self.bot_id && envelope.cause.is_some_and(|cause| cause <= self.up_to),
+            Sender::Slot(_) => to_slot == self.slot_id && (self.attached..=self.up_to).contains(&envelope.id),
+            Sender::System => false,
+        }
+    }
 }
 
 /// The part of a bot's state that hooks change.
@@ -94,6 +120,9 @@ pub struct Composition {
     pub bots_change: BotsChange,
     /// `true` if players post only after they have accepted the terms.
     pub require_terms: bool,
+    /// The relay's log; `None` for a game that is played without a relay.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log: Option<LogIdentity>,
     /// The entry with which all players were there and had, where that is required, accepted the present terms; `None` before it.
     pub ready: Option<u64>,
     /// The entry after which the channel takes nothing new; `None` while it is open.
@@ -106,6 +135,9 @@ pub struct Composition {
     pub bots: Vec<Bot>,
     /// Number of bots that were ever attached; it is part of the next bot's id.
     pub bots_attached: u32,
+    /// The bots whose DMs are public now, also those that were detached.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unsealed: Vec<Unsealed>,
 }
 
 /// Condition on which a channel's bots may be changed.
@@ -212,8 +244,16 @@ pub struct Bot {
     pub params_hash: Hash,
     /// Names of the secrets that it was attached with.
     pub env: Vec<String>,
-    /// `true` if the operator has switched off the policy check of its source.
-    pub policy_off: bool,
+    /// Version of the API that it is written for.
+    pub api: u32,
+    /// The limits of its hooks.
+    pub limits: BotLimits,
+    /// Hash of the relay's rules for its connections; `None` where bots have none.
+    pub egress_hash: Option<Hash>,
+    /// Version of the policy that its source passed; `None` if the operator has switched the check off.
+    pub policy: Option<u32>,
+    /// `true` if it may open its DMs with `ctx.unseal()`.
+    pub unseals: bool,
     /// Hash of what runs its hooks, see [`runtime_hash`].
     pub runtime_hash: Hash,
 }
@@ -238,12 +278,14 @@ impl ChannelState {
                 owner: Hash::from_bytes([0; 32]),
                 bots_change: BotsChange::Never,
                 require_terms: false,
+                log: None,
                 ready: None,
                 close_requested: None,
                 closed: None,
                 slots: Vec::new(),
                 bots: Vec::new(),
                 bots_attached: 0,
+                unsealed: Vec::new(),
             }),
         }
     }
@@ -276,6 +318,11 @@ impl ChannelState {
 }
 
 impl Composition {
+    /// Returns `true` for a DM that is public, because its bot has unsealed it.
+    pub fn is_unsealed(&self, envelope: &Envelope) -> bool {
+        self.unsealed.iter().any(|unsealed| unsealed.opens(envelope))
+    }
+
     /// The slot of this id.
     pub fn slot(&self, slot_id: SlotId) -> Option<&Slot> {
         self.slots.get(slot_id.place())

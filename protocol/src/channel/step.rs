@@ -195,6 +195,7 @@ mod tests {
             owner: Hash::of(&[b"alice"]),
             bots_change: BotsChange::Never,
             require_terms: false,
+            log: None,
         }
     }
 

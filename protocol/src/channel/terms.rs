@@ -1,16 +1,20 @@
 use serde::{Deserialize, Serialize};
 
 use super::{BotsChange, Composition, RULES};
-use crate::{Hash, canonical_text};
+use crate::checkpoint::LogIdentity;
+use crate::{BotLimits, Hash, canonical_text};
 
 /// The terms of a channel: everything about it that players accept before they play, and that stays as it is while they do.
 ///
-/// A pure function of the log. The terms say nothing of the channel's name, its slots or its players, so channels with equal
+/// A pure function of the log. The terms say nothing of the channel's name, its slots or its players, so channels of one relay with equal
 /// settings and equal bots have equal terms.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Terms {
     /// Version of the rules of channels.
     pub rules: u32,
+    /// The relay's log, with the key that signs it; missing for a game that is played without a relay.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log: Option<LogIdentity>,
     /// Condition on which bots may be changed.
     pub bots_change: BotsChange,
     /// True if players post only after they have accepted the terms.
@@ -36,9 +40,19 @@ pub struct BotTerms {
     /// Names of the secrets that it was attached with.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub env: Vec<String>,
-    /// True if the operator has switched off the policy check of its source.
+    /// Version of the API that it is written for.
+    pub api: u32,
+    /// The limits of its hooks.
+    pub limits: BotLimits,
+    /// Hash of the relay's rules for its connections; missing where bots have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub egress_hash: Option<Hash>,
+    /// Version of the policy that its source passed; missing if the operator has switched the check off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<u32>,
+    /// True if it may open its DMs, so that all can read them.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub policy_off: bool,
+    pub unseals: bool,
 }
 
 impl Terms {
@@ -51,10 +65,15 @@ impl Terms {
             manifest_hash: bot.manifest_hash,
             params_hash: bot.params_hash,
             env: bot.env.clone(),
-            policy_off: bot.policy_off,
+            api: bot.api,
+            limits: bot.limits,
+            egress_hash: bot.egress_hash,
+            policy: bot.policy,
+            unseals: bot.unseals,
         });
         Self {
             rules: RULES,
+            log: composition.log.clone(),
             bots_change: composition.bots_change,
             require_terms: composition.require_terms,
             bots: bots.collect(),
@@ -78,6 +97,7 @@ impl Terms {
             }
         };
         compare("rules".to_owned(), self.rules == other.rules);
+        compare("log".to_owned(), self.log == other.log);
         compare("bots_change".to_owned(), self.bots_change == other.bots_change);
         compare("require_terms".to_owned(), self.require_terms == other.require_terms);
         for place in 0..self.bots.len().max(other.bots.len()) {
@@ -94,7 +114,11 @@ impl Terms {
             compare(path("manifest_hash"), bot.manifest_hash == old.manifest_hash);
             compare(path("params_hash"), bot.params_hash == old.params_hash);
             compare(path("env"), bot.env == old.env);
-            compare(path("policy_off"), bot.policy_off == old.policy_off);
+            compare(path("api"), bot.api == old.api);
+            compare(path("limits"), bot.limits == old.limits);
+            compare(path("egress_hash"), bot.egress_hash == old.egress_hash);
+            compare(path("policy"), bot.policy == old.policy);
+            compare(path("unseals"), bot.unseals == old.unseals);
         }
         found
     }
@@ -103,8 +127,8 @@ impl Terms {
 #[cfg(test)]
 mod tests {
     use super::{BotTerms, RULES, Terms};
-    use crate::Hash;
     use crate::channel::BotsChange;
+    use crate::{BotLimits, Hash};
 
     fn terms(bots: &[(&str, &str)]) -> Terms {
         let bot = |(name, code): &(&str, &str)| BotTerms {
@@ -114,10 +138,15 @@ mod tests {
             manifest_hash: Hash::of(&[]),
             params_hash: Hash::of(&[]),
             env: Vec::new(),
-            policy_off: false,
+            api: 1,
+            limits: BotLimits::default(),
+            egress_hash: None,
+            policy: Some(1),
+            unseals: false,
         };
         Terms {
             rules: RULES,
+            log: None,
             bots_change: BotsChange::Never,
             require_terms: false,
             bots: bots.iter().map(bot).collect(),

@@ -17,6 +17,8 @@ mod note;
 mod origin;
 
 use data_encoding::BASE64;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 pub use note::{NoteError, verifier_key};
@@ -24,6 +26,16 @@ pub use origin::LogOrigin;
 
 use crate::merkle::TreeHead;
 use crate::{Hash, PublicKey, SigningKey};
+
+/// Name and key of a relay's log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LogIdentity {
+    /// First part of the origin of the relay's checkpoints; `/` and the channel's id follow there.
+    pub origin: LogOrigin,
+    /// The key that the relay signs with.
+    pub key: PublicKey,
+}
 
 /// The statement that a log has this tree.
 #[derive(Clone, Debug, PartialEq, Eq)]

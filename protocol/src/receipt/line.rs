@@ -2,8 +2,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 use thiserror::Error;
 
-use crate::checkpoint::LogOrigin;
-use crate::{BotId, ChannelId, Entry, PublicKey, Salt};
+use crate::checkpoint::LogIdentity;
+use crate::{BotId, ChannelId, Entry, Salt};
 
 /// The value of [`Header::format`].
 pub const FORMAT: &str = "mcp-multiplayer/receipt/v2";
@@ -37,18 +37,6 @@ pub struct Header {
     pub log: Option<LogIdentity>,
     /// For whom the receipt was made: a slot such as `s1`, `owner`, or `operator`.
     pub holder: String,
-    /// Largest body of a bot's post on the relay, in bytes.
-    pub body_bytes: usize,
-}
-
-/// Name and key of a relay's log.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct LogIdentity {
-    /// First part of the origin of the relay's checkpoints; `/` and the channel's id follow there.
-    pub origin: LogOrigin,
-    /// The key that the relay signs with.
-    pub key: PublicKey,
 }
 
 /// A bot as it was attached.

@@ -8,7 +8,7 @@ mod report;
 mod verifier;
 mod whole;
 
-pub use line::{FORMAT, Header, Line, LineError, LogIdentity, ReceiptBot, ReceiptExchange, ReceiptSeed};
+pub use line::{FORMAT, Header, Line, LineError, ReceiptBot, ReceiptExchange, ReceiptSeed};
 pub use report::{Agreed, BotSummary, Ending, PlayerSummary, Report};
 pub use verifier::Verifier;
 pub use whole::Receipt;

@@ -4,10 +4,11 @@ use serde_json::Value;
 
 use super::line::{Header, Line, LineError, Order, ReceiptBot, ReceiptExchange, ReceiptSeed};
 use super::report::{Agreed, BotSummary, Ending, PlayerSummary, Report};
-use crate::channel::{Audit, ChannelState, Terms};
+use crate::channel::{Audit, ChannelState, Holder, Terms};
 use crate::checkpoint::Checkpoint;
 use crate::{
-    BotId, Entry, Hash, NetworkExchange, PublicKey, Sender, SlotId, SystemEvent, canonical_text, record_hash, seed,
+    BotId, Entry, Hash, HookResult, NetworkExchange, PrivateResult, PublicKey, Sender, SlotId, SystemEvent,
+    canonical_text, record_hash, seed,
 };
 
 /// Verifies a receipt, line by line, in memory that does not grow with it (but for one byte for each entry).
@@ -23,9 +24,13 @@ pub struct Verifier {
     attached: BTreeMap<BotId, Attached>,
     /// Hashes of the network traffic of hooks that no line has shown yet, by bot, trigger and step.
     exchanged: BTreeMap<(BotId, u64, u32), Hash>,
+    /// The result of a hook that a DM started, from its last effect until its `bot:ran`.
+    private_result: Option<HookResult>,
     report: Report,
-    /// Private entries whose bodies the file leaves out.
+    /// Number of private entries whose bodies the file leaves out.
     withheld: u64,
+    /// For each bot, the first entry whose hook has DMs to or from it without their bodies, and the first such DM.
+    first_withheld: BTreeMap<BotId, (u64, u64)>,
     has_players_entries: bool,
     has_checkpoint: bool,
     /// The first problem of the file or its log. What follows it is not judged.
@@ -50,8 +55,10 @@ impl Verifier {
             audit: None,
             attached: BTreeMap::new(),
             exchanged: BTreeMap::new(),
+            private_result: None,
             report: Report::default(),
             withheld: 0,
+            first_withheld: BTreeMap::new(),
             has_players_entries: false,
             has_checkpoint: false,
             is_broken: false,
@@ -95,7 +102,7 @@ impl Verifier {
             if !is_private {
                 return Err(format!("Entry {}: the body of a public entry is missing.", entry.id()));
             }
-            self.withheld += 1;
+            self.note_withheld(entry)?;
         }
         self.report.entries = entry.id();
         self.report.began.get_or_insert(entry.envelope.ts);
@@ -104,6 +111,14 @@ impl Verifier {
             Sender::System => {
                 if let Some(event) = entry.body().and_then(|body| body.parse().ok()) {
                     self.read_event(entry, &event);
+                    if let SystemEvent::ChannelCreated { log, .. } = &event
+                        && self.header.as_ref().is_some_and(|header| header.log != *log)
+                    {
+                        return Err("The header names another relay, or another key, than entry 1.".to_owned());
+                    }
+                    if let SystemEvent::DmUnsealed { bot_id } = &event {
+                        self.check_unsealed(entry, bot_id)?;
+                    }
                 }
             }
             Sender::Slot(slot_id) => {
@@ -114,6 +129,8 @@ impl Verifier {
                 }
             }
             Sender::Bot(bot_id) => {
+                let result = entry.direct_message().as_ref().and_then(PrivateResult::of_message);
+                self.private_result = result.map(|PrivateResult { result, .. }| result);
                 let bot = self.report.bots.iter_mut().find(|bot| bot.bot_id == *bot_id);
                 if let (Some(bot), false) = (bot, is_private) {
                     bot.posts += 1;
@@ -124,6 +141,31 @@ impl Verifier {
             }
         }
         Ok(())
+    }
+
+    /// Notes a private entry whose body the file leaves out. It may not, once the bot has unsealed it.
+    fn note_withheld(&mut self, entry: &Entry) -> Result<(), String> {
+        let (envelope, state) = (&entry.envelope, self.audit.as_ref().expect("the header comes first").state());
+        if state.composition.is_unsealed(envelope) {
+            return Err(missing_unsealed(entry.id()));
+        }
+        let addressee = envelope.to_slot.and_then(|slot_id| state.composition.slot(slot_id)?.holder.as_ref());
+        let (bot_id, hook) = match (&envelope.sender, addressee) {
+            (Sender::Bot(bot_id), _) => (bot_id, envelope.cause.unwrap_or_default()),
+            (_, Some(Holder::Bot(bot_id))) => (bot_id, entry.id()),
+            _ => return Err(format!("Entry {}: the body of a public entry is missing.", entry.id())),
+        };
+        self.withheld += 1;
+        let first = self.first_withheld.entry(bot_id.clone()).or_insert((hook, entry.id()));
+        *first = (hook, entry.id()).min(*first);
+        Ok(())
+    }
+
+    fn check_unsealed(&self, entry: &Entry, bot_id: &BotId) -> Result<(), String> {
+        match self.first_withheld.get(bot_id) {
+            Some((hook, id)) if Some(*hook) <= entry.envelope.cause => Err(missing_unsealed(*id)),
+            _ => Ok(()),
+        }
     }
 
     fn read_event(&mut self, entry: &Entry, event: &SystemEvent) {
@@ -160,10 +202,11 @@ impl Verifier {
                 let (slot_id, terms_hash, entry) = (*slot_id, *terms_hash, entry.id());
                 self.report.agreed.push(Agreed { slot_id, terms_hash, entry });
             }
-            SystemEvent::BotRan { bot_id, trigger, step, exchanged, .. } => {
+            SystemEvent::BotRan { bot_id, trigger, step, result, .. } => {
                 self.report.hooks += 1;
-                if let Some(NetworkExchange { record_hash, .. }) = exchanged {
-                    self.exchanged.insert((bot_id.clone(), *trigger, *step), *record_hash);
+                let result = result.clone().or(self.private_result.take());
+                if let Some(NetworkExchange { record_hash, .. }) = result.and_then(|result| result.exchanged) {
+                    self.exchanged.insert((bot_id.clone(), *trigger, *step), record_hash);
                 }
             }
             SystemEvent::BotSkipped { .. } => self.report.skipped += 1,
@@ -336,4 +379,8 @@ impl Verifier {
             }
         }
     }
+}
+
+fn missing_unsealed(id: u64) -> String {
+    format!("Entry {id}: the body of a DM is missing, although the bot has unsealed it.")
 }

@@ -4,10 +4,10 @@
 //! that a sequence of attempts shrinks well. One in ten violates a rule that a correct relay always follows, such as the
 //! numbering of entries. The acting party is always random.
 
-use mcp_multiplayer_protocol::channel::{BotsChange, ChannelState, Draft, Hook, RULES, SlotKind, Terms};
+use mcp_multiplayer_protocol::channel::{BOT_API, BotsChange, ChannelState, Draft, Hook, RULES, SlotKind, Terms};
 use mcp_multiplayer_protocol::{
-    Actor, Body, BotId, Entry, Hash, HookOutcome, Kind, Runtime, Salt, Sender, SkipReason, SlotId, SlotSpec,
-    SystemEvent, TimerChange, Timestamp,
+    Actor, Body, BotId, BotLimits, Entry, Hash, HookFailure, HookOutcome, HookResult, Kind, Runtime, Salt, Sender,
+    SkipReason, SlotId, SlotSpec, SystemEvent, TimerChange, Timestamp,
 };
 use proptest::prelude::*;
 use serde_json::{Map, json};
@@ -82,6 +82,7 @@ enum Action {
     Fire { bot: u8, skew: bool },
     Hold { bot: u8, seconds: u32 },
     Release { bot: u8 },
+    Unseal { bot: u8 },
     Error { bot: u8 },
     Rename { by: Actor },
     SetAdmin { slot: SlotId, admin: bool, by: Actor },
@@ -143,6 +144,7 @@ fn action() -> impl Strategy<Value = Action> {
         1 => (0..3_u8, prop_oneof![4 => 0..10_u32, 1 => 86_000..90_000_u32])
             .prop_map(|(bot, seconds)| Action::Hold { bot, seconds }),
         1 => (0..3_u8).prop_map(|bot| Action::Release { bot }),
+        2 => (0..3_u8).prop_map(|bot| Action::Unseal { bot }),
         1 => (0..3_u8).prop_map(|bot| Action::Error { bot }),
         1 => actor().prop_map(|by| Action::Rename { by }),
         4 => (slot(), any::<bool>(), actor()).prop_map(|(slot, admin, by)| Action::SetAdmin { slot, admin, by }),
@@ -188,6 +190,7 @@ fn created(name: &str, slots: Vec<SlotSpec>, owner: u8, options: Options) -> Sys
         owner: player(owner),
         bots_change,
         require_terms,
+        log: None,
     }
 }
 
@@ -266,6 +269,7 @@ impl Attempt {
         entry
     }
 
+    #[expect(clippy::too_many_lines, reason = "one match arm for each action")]
     fn event(&self, state: &ChannelState) -> SystemEvent {
         let composition = &state.composition;
         let label = "slot".to_owned();
@@ -299,11 +303,20 @@ impl Attempt {
                     manifest_hash: player(101),
                     params_hash: player(102),
                     env: vec![],
+                    api: BOT_API,
                     hooks,
-                    runtime: Runtime { worker: String::new(), python: String::new(), lock_hash: player(103) },
+                    runtime: Runtime {
+                        worker: String::new(),
+                        python: String::new(),
+                        lock_hash: player(103),
+                        memory_bytes: 1,
+                    },
                     sandbox: "process".to_owned(),
                     sandbox_report: None,
-                    policy_off: false,
+                    limits: BotLimits::default(),
+                    egress_hash: None,
+                    policy: None,
+                    unseals: own_slot,
                     seed_commitment: player(104),
                     by,
                 }
@@ -334,9 +347,15 @@ impl Attempt {
             },
             Action::Runtime { bot: n } => SystemEvent::BotRuntime {
                 bot_id: bot(n).0,
-                runtime: Runtime { worker: "2".to_owned(), python: String::new(), lock_hash: player(103) },
+                runtime: Runtime {
+                    worker: "2".to_owned(),
+                    python: String::new(),
+                    lock_hash: player(103),
+                    memory_bytes: 1,
+                },
                 sandbox: "process".to_owned(),
                 sandbox_report: None,
+                egress_hash: None,
             },
             Action::Fire { bot: n, skew } => {
                 let timer = head(n).timers.first().map_or((1, 1), |timer| (timer.n, timer.set_by));
@@ -347,12 +366,11 @@ impl Attempt {
                 SystemEvent::SeatsHeld { bot_id: bot(n).0, until }
             }
             Action::Release { bot: n } => SystemEvent::SeatsReleased { bot_id: bot(n).0 },
+            Action::Unseal { bot: n } => SystemEvent::DmUnsealed { bot_id: bot(n).0 },
             Action::Error { bot: n } => SystemEvent::BotError {
                 bot_id: bot(n).0,
                 hook: Hook::OnMessage,
-                reason: "a test".to_owned(),
-                line: None,
-                text: "It failed.".to_owned(),
+                failure: HookFailure { reason: "a test".to_owned(), line: None, text: "It failed.".to_owned() },
             },
             Action::Rename { by } => SystemEvent::Renamed { name: "Renamed".to_owned(), by },
             Action::SetAdmin { slot, admin, by } => SystemEvent::AdminSet { slot_id: slot, admin, by },
@@ -375,12 +393,10 @@ fn ran(bot_id: BotId, trigger: u64, outcome: HookOutcome, timers: Vec<TimerChang
         trigger,
         step: 0,
         hook: Hook::OnMessage,
-        outcome,
         effects: 0,
         drawn: vec![],
         timers,
-        exchanged: None,
-        undelivered: vec![],
+        result: Some(HookResult { outcome, exchanged: None, undelivered: vec![] }),
     }
 }
 

@@ -1,12 +1,16 @@
 //! The log from which the test vectors were written: one entry of every type, in an order that the
 //! rules of a channel allow. The expected results are not here but in the committed file.
 
-use mcp_multiplayer_protocol::channel::{BotsChange, ChannelState, Draft, Hook, RULES, SlotKind, Terms};
-use mcp_multiplayer_protocol::{
-    Actor, Author, Body, BotAnnouncement, BotId, ChannelId, Contribution, Entry, Hash, HookOutcome, KeystreamRange,
-    Kind, NetworkExchange, Runtime, Salt, SandboxReport, Sender, SkipReason, SlotId, SlotSpec, SystemEvent,
-    TimerChange, Timestamp, seed,
+use mcp_multiplayer_protocol::channel::{
+    BOT_API, BOT_POLICY, BotsChange, ChannelState, Draft, Hook, RULES, SlotKind, Terms,
 };
+use mcp_multiplayer_protocol::checkpoint::LogIdentity;
+use mcp_multiplayer_protocol::{
+    Actor, Author, Body, BotAnnouncement, BotId, BotLimits, ChannelId, Contribution, Entry, Hash, HookFailure,
+    HookOutcome, HookResult, KeystreamRange, Kind, NetworkExchange, Runtime, Salt, SandboxReport, Sender, SkipReason,
+    SlotId, SlotSpec, SystemEvent, TimerChange, Timestamp, seed,
+};
+use mcp_multiplayer_protocol::{PrivateResult, SigningKey};
 use serde_json::{Map, Value, json};
 
 /// 2026-11-20T12:00:00.000Z
@@ -29,6 +33,7 @@ pub(super) fn entries() -> Vec<(&'static str, Entry)> {
 }
 
 /// Returns a second log, with the entries that bots' timers, draws and network exchanges produce.
+#[expect(clippy::too_many_lines, reason = "one entry after another")]
 pub(super) fn entries_of_bots() -> Vec<(&'static str, Entry)> {
     let state = ChannelState::empty(ChannelId::from_bytes([9; 10]));
     let mut log = Log { state, entries: Vec::new() };
@@ -38,10 +43,17 @@ pub(super) fn entries_of_bots() -> Vec<(&'static str, Entry)> {
     });
     let (name, owner) = ("Dice".to_owned(), pseudonym("alice"));
     let (slots, bots_change, require_terms) = (slots.to_vec(), BotsChange::Never, true);
-    let created = SystemEvent::ChannelCreated { rules: RULES, name, slots, owner, bots_change, require_terms };
+    let origin = "relay.example.org".parse().expect("an origin");
+    let log_key = SigningKey::ed25519(&[7; 32]).public();
+    let identity = Some(LogIdentity { origin, key: log_key });
+    let created =
+        SystemEvent::ChannelCreated { rules: RULES, name, slots, owner, bots_change, require_terms, log: identity };
     log.system("channel created", None, &created);
     let mut attached = attach("GuessBot", 0, 0, None, None);
-    if let SystemEvent::BotAttach { preset, env, hooks, sandbox, sandbox_report, policy_off, .. } = &mut attached {
+    if let SystemEvent::BotAttach {
+        preset, env, hooks, sandbox, sandbox_report, egress_hash, policy, unseals, ..
+    } = &mut attached
+    {
         *preset = Some("GuessBot".to_owned());
         env.push("API_KEY".to_owned());
         hooks.extend([Hook::OnReady, Hook::OnStart, Hook::OnTimer, Hook::OnClose]);
@@ -51,7 +63,9 @@ pub(super) fn entries_of_bots() -> Vec<(&'static str, Entry)> {
             missing: vec!["namespaces: Operation not permitted".to_owned()],
             self_test: "passed".to_owned(),
         });
-        *policy_off = true;
+        *egress_hash = Some(Hash::of(&[b"rules"]));
+        *policy = None;
+        *unseals = true;
     }
     log.system("bot attached behind a sandbox with a gap", None, &attached);
     log.system("seat taken, with entropy", None, &join(1, "alice", Some("four dice: 6 1 3 3".to_owned())));
@@ -68,7 +82,6 @@ pub(super) fn entries_of_bots() -> Vec<(&'static str, Entry)> {
         trigger: 3,
         step: 0,
         hook: Hook::OnJoin,
-        outcome: HookOutcome::Ok,
         effects: 2,
         drawn: vec![
             KeystreamRange { epoch: 0, open: false, from: 0, to: 8 },
@@ -79,12 +92,15 @@ pub(super) fn entries_of_bots() -> Vec<(&'static str, Entry)> {
             TimerChange { n: 1, after_ms: None },
             TimerChange { n: 2, after_ms: Some(1_000) },
         ],
-        exchanged: Some(NetworkExchange {
-            record_hash: Hash::of(&[b"record"]),
-            hosts: vec!["example.com:443".to_owned()],
-            sealed: true,
+        result: Some(HookResult {
+            outcome: HookOutcome::Ok,
+            exchanged: Some(NetworkExchange {
+                record_hash: Hash::of(&[b"record"]),
+                hosts: vec!["example.com:443".to_owned()],
+                sealed: true,
+            }),
+            undelivered: vec![1],
         }),
-        undelivered: vec![1],
     };
     log.system("a hook ran that drew, set timers and asked the world", Some(3), &ran);
     let until = Timestamp::from_millis(START + 3_600_000);
@@ -108,11 +124,14 @@ pub(super) fn entries_of_bots() -> Vec<(&'static str, Entry)> {
             worker: "0.2.0".to_owned(),
             python: "3.13.5".to_owned(),
             lock_hash: Hash::of(&[b"requirements"]),
+            memory_bytes: 1 << 29,
         },
         sandbox: "full".to_owned(),
         sandbox_report: None,
+        egress_hash: Some(Hash::of(&[b"other rules"])),
     };
     log.system("other software runs a bot", None, &changed);
+    log.system("DMs unsealed", Some(7), &SystemEvent::DmUnsealed { bot_id: referee() });
     let terms_hash = Terms::of(&log.state.composition).hash();
     log.system("terms accepted", None, &SystemEvent::TermsAccepted { slot_id: SlotId::at(1), terms_hash });
     log.system("channel stopped by the operator", None, &SystemEvent::OperatorStopped {});
@@ -136,6 +155,7 @@ fn append_opening(log: &mut Log) {
             owner: pseudonym("alice"),
             bots_change: BotsChange::Owner,
             require_terms: false,
+            log: None,
         },
     );
     log.system(
@@ -183,7 +203,9 @@ fn append_messages(log: &mut Log) {
     log.post("player's DM to a bot", alice, "private", Some(SlotId::at(0)), None, dm);
     let answer = json!({ "kind": "status", "body": { "text": "You have 3 guesses left.", "left": 3 } });
     log.post("bot's DM", Sender::Bot(referee()), "private", Some(SlotId::at(1)), Some(11), answer);
-    log.hook_ran("a hook was refused", Hook::OnPrivateMessage, 11, HookOutcome::Refused);
+    let result = HookResult { outcome: HookOutcome::Ok, exchanged: None, undelivered: vec![] };
+    log.private_result("result of a hook that a DM started", 11, &PrivateResult { result, failure: None });
+    log.private_ran("a hook ran that a DM started", 11, 2);
     let deleted = log.post(
         "player's post, its content deleted",
         Sender::Slot(SlotId::at(2)),
@@ -197,14 +219,16 @@ fn append_messages(log: &mut Log) {
     let error = |line| SystemEvent::BotError {
         bot_id: referee(),
         hook: Hook::OnMessage,
-        reason: "NameError: name 'targte' is not defined".to_owned(),
-        line,
-        text: "GuessBot failed in on_message.".to_owned(),
+        failure: HookFailure {
+            reason: "NameError: name 'targte' is not defined".to_owned(),
+            line,
+            text: "GuessBot failed in on_message.".to_owned(),
+        },
     };
-    log.system("a hook failed, in a line of its code", Some(15), &error(Some(7)));
-    log.hook_ran("a hook failed", Hook::OnMessage, 15, HookOutcome::Error);
-    log.system("a preset's hook failed", Some(14), &error(None));
-    log.hook_ran("a hook took too long", Hook::OnMessage, 14, HookOutcome::Timeout);
+    log.system("a hook failed, in a line of its code", Some(16), &error(Some(7)));
+    log.hook_ran("a hook failed", Hook::OnMessage, 16, HookOutcome::Error);
+    log.system("a preset's hook failed", Some(15), &error(None));
+    log.hook_ran("a hook took too long", Hook::OnMessage, 15, HookOutcome::Timeout);
 }
 
 fn append_changes(log: &mut Log) {
@@ -230,7 +254,7 @@ fn append_changes(log: &mut Log) {
         reason: "on_init failed".to_owned(),
         by: None,
     };
-    log.system("bot detached because its on_init failed", Some(25), &failed);
+    log.system("bot detached because its on_init failed", Some(26), &failed);
     log.system("seat given up", None, &SystemEvent::MemberLeave { slot_id: bob, label, by: Actor::Slot(bob) });
     let to = SlotKind::Invite;
     log.system("slot yielded", None, &SystemEvent::SlotYielded { slot_id: bob, to, by: Actor::Slot(bob) });
@@ -250,10 +274,10 @@ fn append_ending(log: &mut Log) {
         bot,
         "bot",
         None,
-        Some(33),
+        Some(34),
         json!({ "text": "37 it was", "target": 37 }),
     );
-    log.hook_ran("a hook ran while the channel is closing", Hook::OnMessage, 33, HookOutcome::Ok);
+    log.hook_ran("a hook ran while the channel is closing", Hook::OnMessage, 34, HookOutcome::Ok);
     log.system("channel closed", None, &SystemEvent::Closed {});
 }
 
@@ -281,15 +305,20 @@ fn attach(name: &str, number: u32, place: usize, slot_label: Option<&str>, by: O
         manifest_hash: Hash::of(&[b"{}"]),
         params_hash: Hash::of(&[b"{}"]),
         env: Vec::new(),
+        api: BOT_API,
         hooks: vec![Hook::OnInit, Hook::OnJoin, Hook::OnLeave, Hook::OnMessage, Hook::OnPrivateMessage],
         runtime: Runtime {
             worker: "0.1.0".to_owned(),
             python: "3.11.7".to_owned(),
             lock_hash: Hash::of(&[b"requirements"]),
+            memory_bytes: 1 << 28,
         },
         sandbox: "process".to_owned(),
         sandbox_report: None,
-        policy_off: false,
+        limits: BotLimits::default(),
+        egress_hash: None,
+        policy: Some(BOT_POLICY),
+        unseals: false,
         seed_commitment: seed::commitment(&[u8::try_from(number).expect("few bots"); 32]),
         by,
     }
@@ -306,13 +335,24 @@ impl Log {
             trigger,
             step: 0,
             hook,
-            outcome,
             effects: u32::from(outcome != HookOutcome::Ok),
             drawn: vec![],
             timers: vec![],
-            exchanged: None,
-            undelivered: vec![],
+            result: Some(HookResult { outcome, exchanged: None, undelivered: vec![] }),
         };
+        self.system(name, Some(trigger), &event);
+    }
+
+    fn private_result(&mut self, name: &'static str, trigger: u64, result: &PrivateResult) {
+        let body = result.to_message().to_body().expect("a body");
+        let (bot, alice) = (Sender::Bot(referee()), Some(SlotId::at(1)));
+        self.append(name, bot, Kind::PRIVATE, alice, Some(trigger), body);
+    }
+
+    fn private_ran(&mut self, name: &'static str, trigger: u64, effects: u32) {
+        let (bot_id, hook) = (referee(), Hook::OnPrivateMessage);
+        let (drawn, timers) = (vec![], vec![]);
+        let event = SystemEvent::BotRan { bot_id, trigger, step: 0, hook, effects, drawn, timers, result: None };
         self.system(name, Some(trigger), &event);
     }
 

@@ -36,8 +36,7 @@ pub(crate) async fn run(config: &Config, command: ReceiptCommand) -> Result<()> 
             Box::new(BufWriter::new(file.with_context(|| format!("cannot create {}", path.display()))?))
         }
     };
-    let size =
-        operator_receipt(&*store, config, &log, channel_id, operator, |text| file.write_all(text.as_bytes())).await?;
+    let size = operator_receipt(&*store, &log, channel_id, operator, |text| file.write_all(text.as_bytes())).await?;
     file.flush().context("cannot write the receipt")?;
     if let Some(path) = out {
         eprintln!("Wrote {size} entries of {channel_id} to {}.", path.display());

@@ -99,7 +99,6 @@ impl Runner {
             step: self.cursor.step,
             memory: &self.memory,
             seeds: &self.seeds,
-            body_limit: relay.config.body_bytes,
             record_salt: Salt(relay.random.bytes()),
         }
     }
@@ -120,12 +119,13 @@ impl Runner {
             return Ok(());
         }
         let status = relay.sandbox_status().await?;
-        if bot.runtime_hash != status.runtime_hash() {
+        if bot.runtime_hash != status.runtime_hash() || bot.egress_hash != relay.egress_hash {
             let event = SystemEvent::BotRuntime {
                 bot_id: bot.bot_id.clone(),
                 runtime: status.runtime().clone(),
                 sandbox: status.level().to_owned(),
                 sandbox_report: Some(status.report().clone()),
+                egress_hash: relay.egress_hash,
             };
             self.commit_memory(channel, &bot.bot_id, self.memory.clone(), Some((&event, None))).await?;
         }

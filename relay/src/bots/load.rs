@@ -23,11 +23,14 @@ impl Runner {
     pub(super) async fn load(relay: &Relay, channel: &LiveChannel, bot_id: &BotId) -> Result<Loaded, RunError> {
         let stored = relay.store.lookup_bot(channel.channel_id(), bot_id.clone()).await?;
         let Some(stored) = stored.filter(|stored| !stored.detached) else { return Ok(Loaded::Detached) };
+        let composition = channel.composition();
+        let Some(bot) = composition.bot(bot_id) else { return Ok(Loaded::Detached) };
         // Checked here although it was checked when the bot was attached: since then, the relay may have been restarted
         // with a higher minimum or on a platform with fewer layers.
         let below_minimum = match relay.takes_inline_code().await {
             _ if stored.bot.code_ref.is_some() => false,
-            Ok(taken) => !taken,
+            // Also a bot whose source did not pass the policy, at a relay that asks for that by now.
+            Ok(taken) => !taken || bot.policy.is_none() && relay.config.bot_policy,
             // The close does not wait for ever for a relay that cannot run bots: the hooks are skipped.
             Err(_) if Self::is_close_overdue(channel).await? => true,
             Err(error) => return Err(error.into()),
@@ -37,8 +40,8 @@ impl Runner {
         }
         let memory = stored.state.as_deref().and_then(Memory::parse).ok_or(RunError::Corrupt)?;
         let params = serde_json::from_str(&stored.bot.params).map_err(|_| RunError::Corrupt)?;
-        let policy = relay.config.bot_policy || stored.bot.code_ref.is_some();
-        let program = Arc::new(Program { name: stored.bot.name, source: stored.bot.source, params, policy });
+        let (policy, limits) = (bot.policy.is_some(), bot.limits);
+        let program = Arc::new(Program { name: stored.bot.name, source: stored.bot.source, params, policy, limits });
         let options: RunnerOptions = serde_json::from_str(&stored.bot.manifest).map_err(|_| RunError::Corrupt)?;
         let env = match &stored.bot.env {
             Some(sealed) => relay.key.open_env(channel.channel_id(), bot_id, sealed).ok_or(RunError::Sealed)?,

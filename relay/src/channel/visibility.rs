@@ -54,7 +54,7 @@ impl Visibility {
     /// Returns `true` if the reader may see the entry.
     pub(crate) fn includes(&self, entry: &Entry) -> bool {
         let envelope = &entry.envelope;
-        if envelope.kind == Kind::TRACE && !self.include_trace {
+        if !self.include_trace && entry.is_trace() {
             return false;
         }
         if envelope.to_slot.is_some() {

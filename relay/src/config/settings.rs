@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use mcp_multiplayer_protocol::checkpoint::LogOrigin;
-use mcp_multiplayer_protocol::limits;
+use mcp_multiplayer_protocol::{BotLimits, limits};
 use serde::{Deserialize, Serialize};
 
 use super::setting::{Setting, SettingType, optional, settings};
@@ -228,6 +228,12 @@ impl Config {
             Some(this_program.parent()?.join("mcp-multiplayer-bot"))
         };
         self.bot_worker.clone().or_else(beside_this_program).unwrap_or_else(|| PathBuf::from("mcp-multiplayer-bot"))
+    }
+
+    /// Limits of the hooks of bots that are attached now.
+    pub(crate) fn bot_limits(&self) -> BotLimits {
+        let body_bytes = self.body_bytes as u64;
+        BotLimits { hook_ms: self.bot_hook_ms, hook_wall_ms: self.bot_hook_wall_ms, body_bytes }
     }
 
     /// Maximum memory of all bot processes together; `None` if neither the setting nor the machine has a value.

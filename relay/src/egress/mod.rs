@@ -19,6 +19,8 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use mcp_multiplayer_bot_supervisor::{Egress, HookEgress};
+use mcp_multiplayer_protocol::{Hash, canonical_text};
+use serde_json::json;
 use tokio::time::Instant;
 
 use self::budget::{Amounts, HourlyBudgets};
@@ -71,6 +73,21 @@ impl Network {
 
 /// The setting for further certificate authorities.
 const CA_SETTING: &str = "bot_network_ca";
+
+/// Hash of the rules for bots' connections: SHA-256 of a tag, a zero byte and their canonical JSON (RFC 8785); `None` if bots
+/// have no network. Players can tell by it that the rules stay as they were, and the operator can show which they are.
+pub(crate) fn rules_hash(config: &Config) -> Option<Hash> {
+    let rules = json!({
+        "ports": config.bot_network_ports,
+        "allow": config.bot_network_allow,
+        "deny": config.bot_network_deny,
+        "only_allowed": config.bot_network_only,
+        "hook_connections": config.bot_network_hook_connections,
+        "hook_bytes": config.bot_network_hook_bytes,
+    });
+    let text = canonical_text("rules", &rules).expect("the settings are checked at the start");
+    config.bot_network.then(|| Hash::of(&[b"mcp-multiplayer/egress/v2\0", text.as_bytes()]))
+}
 
 /// Parses the host rules of a setting.
 /// Checks the settings that name hosts.

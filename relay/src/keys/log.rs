@@ -7,14 +7,14 @@ use std::fmt;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail, ensure};
-use mcp_multiplayer_protocol::checkpoint::{Checkpoint, LogOrigin, verifier_key};
+use mcp_multiplayer_protocol::checkpoint::{Checkpoint, LogIdentity, LogOrigin, verifier_key};
 use mcp_multiplayer_protocol::merkle::TreeHead;
 use mcp_multiplayer_protocol::{ChannelId, PublicKey, SigningKey};
 
 use super::file::{create_secret, decode, encode, read_secret};
 use crate::clock::Random;
 use crate::config::Config;
-use crate::store::{LogIdentity, Store};
+use crate::store::Store;
 
 /// Signs checkpoints of the relay's channels.
 #[derive(Clone)]
@@ -64,6 +64,11 @@ impl LogKey {
     /// To be called with durable trees only: a checkpoint of a tree that is lost afterwards contradicts the next one.
     pub(crate) fn sign(&self, channel_id: ChannelId, tree: TreeHead) -> String {
         Checkpoint { origin: self.origin.channel(channel_id), tree }.sign(&self.key)
+    }
+
+    /// Name and public key of the relay's log.
+    pub(crate) fn identity(&self) -> LogIdentity {
+        LogIdentity { origin: self.origin.clone(), key: self.key.public() }
     }
 
     /// Name of the relay's log.

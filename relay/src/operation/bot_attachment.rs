@@ -1,9 +1,10 @@
 use std::sync::Arc;
 
 use mcp_multiplayer_bot_supervisor::referee::Memory;
-use mcp_multiplayer_protocol::channel::{Composition, SlotKind};
+use mcp_multiplayer_protocol::channel::{BOT_API, BOT_POLICY, Composition, SlotKind};
 use mcp_multiplayer_protocol::{Actor, BotId, Error, Hash, SlotId, SystemEvent, limits};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::Caller;
 use super::bot_source::AttachableBot;
@@ -54,11 +55,15 @@ impl Caller {
             manifest_hash,
             params_hash: Hash::of(&[bot.params_text.as_bytes()]),
             env: bot.env.keys().cloned().collect(),
+            api: BOT_API,
             hooks: bot.hooks.clone(),
             runtime: bot.runtime.clone(),
             sandbox: bot.sandbox.clone(),
             sandbox_report: Some(bot.sandbox_report.clone()),
-            policy_off: !self.relay.config.bot_policy && bot.code_ref.is_none(),
+            limits: bot.limits,
+            egress_hash: self.relay.egress_hash,
+            policy: bot.policy.then_some(BOT_POLICY),
+            unseals: bot.manifest.get("unseals") == Some(&Value::Bool(true)),
             seed_commitment: seeds.commitment(0).ok_or_else(Error::internal)?,
             by,
         };

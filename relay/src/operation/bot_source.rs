@@ -1,12 +1,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use mcp_multiplayer_bot_supervisor::{
-    API_VERSION, InspectError, Inspected, Owner, Program, Unavailable, find_preset, presets,
-};
-use mcp_multiplayer_protocol::channel::Hook;
+use mcp_multiplayer_bot_supervisor::{InspectError, Inspected, Owner, Program, Unavailable, find_preset, presets};
+use mcp_multiplayer_protocol::channel::{BOT_API, Hook};
 use mcp_multiplayer_protocol::operation::BotSpec;
-use mcp_multiplayer_protocol::{Error, ErrorCode, Runtime, SandboxReport, Secret, canonical_text, limits};
+use mcp_multiplayer_protocol::{BotLimits, Error, ErrorCode, Runtime, SandboxReport, Secret, canonical_text, limits};
 use serde_json::{Map, Value, json};
 
 use super::Caller;
@@ -27,6 +25,9 @@ pub(super) struct AttachableBot {
     pub(super) manifest_text: String,
     pub(super) params_text: String,
     pub(super) hooks: Vec<Hook>,
+    pub(super) limits: BotLimits,
+    /// True if the source passed the policy.
+    pub(super) policy: bool,
     pub(super) runtime: Runtime,
     pub(super) sandbox: String,
     pub(super) sandbox_report: SandboxReport,
@@ -84,7 +85,8 @@ impl Caller {
         let name = spec.name.as_deref().unwrap_or(default_name);
         let name = if name.is_empty() && spec.name.is_none() { None } else { Some(checked_name("name", name)?) };
         let program_name = name.clone().unwrap_or_default();
-        let program = Arc::new(Program { name: program_name, source: Arc::clone(&source), params, policy });
+        let limits = self.relay.config.bot_limits();
+        let program = Arc::new(Program { name: program_name, source: Arc::clone(&source), params, policy, limits });
         let owner = Owner::new(self.principal.as_str());
         let inspected = self.relay.supervisor.inspect(&owner, &program).await.map_err(rejected)?;
         let Inspected { class_name, hooks, summary: docstring, .. } = inspected;
@@ -108,6 +110,8 @@ impl Caller {
             manifest_text,
             params_text,
             hooks,
+            limits,
+            policy,
             runtime: sandbox.runtime().clone(),
             sandbox: sandbox.level().to_owned(),
             sandbox_report: sandbox.report().clone(),
@@ -135,13 +139,13 @@ impl Caller {
 
 /// Checks that a manifest asks for the version of the bot API that this relay has, or for none.
 fn check_api_version(manifest: &Map<String, Value>) -> Result<(), Error> {
-    let Some(api) = manifest.get("api").filter(|api| api.as_u64() != Some(API_VERSION)) else { return Ok(()) };
+    let Some(api) = manifest.get("api").filter(|api| api.as_u64() != Some(BOT_API.into())) else { return Ok(()) };
     let api: String = api.to_string().chars().take(64).collect();
     Err(Error::new(
         ErrorCode::BotRejected,
-        format!("The bot's manifest asks for version {api} of the bot API, and this relay has version {API_VERSION}."),
+        format!("The bot's manifest asks for version {api} of the bot API, and this relay has version {BOT_API}."),
         format!(
-            "Write \"api\": {API_VERSION} in the manifest if the bot can do with that, or use a relay with the other version."
+            "Write \"api\": {BOT_API} in the manifest if the bot can do with that, or use a relay with the other version."
         ),
     ))
 }

@@ -51,11 +51,15 @@ async fn start_result_in_log(channel: &LiveChannel, attached: &AttachedBot) -> R
         for event in events.filter_map(|entry| entry.body()?.parse().ok()) {
             match event {
                 SystemEvent::BotAttach { hooks, .. } if !hooks.contains(&Hook::OnInit) => return Ok(()),
-                SystemEvent::BotRan { hook: Hook::OnInit, outcome: HookOutcome::Ok, .. } => return Ok(()),
-                SystemEvent::BotError { hook: Hook::OnInit, reason, line, .. } => {
+                SystemEvent::BotRan { hook: Hook::OnInit, result: Some(result), .. }
+                    if result.outcome == HookOutcome::Ok =>
+                {
+                    return Ok(());
+                }
+                SystemEvent::BotError { hook: Hook::OnInit, failure, .. } => {
                     // The log has only the type of an exception. Its message is for the caller alone.
-                    let reason = channel.start_failure(&attached.bot_id).unwrap_or(reason);
-                    return Err(bot_rejected(&format!("on_init failed: {reason}"), line, None));
+                    let reason = channel.start_failure(&attached.bot_id).unwrap_or(failure.reason);
+                    return Err(bot_rejected(&format!("on_init failed: {reason}"), failure.line, None));
                 }
                 _ => {}
             }

@@ -123,6 +123,7 @@ impl Caller {
             owner,
             bots_change: plan.bots_change,
             require_terms: plan.require_terms,
+            log: Some(self.relay.log.identity()),
         };
         proposal.push_event(&created, None)?;
         if !plan.bots.is_empty() {

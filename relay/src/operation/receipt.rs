@@ -1,5 +1,5 @@
 use mcp_multiplayer_protocol::channel::Composition;
-use mcp_multiplayer_protocol::receipt::{FORMAT, Header, LogIdentity};
+use mcp_multiplayer_protocol::receipt::{FORMAT, Header};
 use mcp_multiplayer_protocol::{Actor, ChannelId, Error, Hash, SlotId};
 
 use super::Caller;
@@ -30,9 +30,7 @@ impl Caller {
             Err(error) => self.former(&channel, slot_id).await.map_err(|_| error)?,
         };
         let checkpoint = self.relay.log.sign(channel_id, channel.tree_of(size).await?);
-        let log = LogIdentity { origin: self.relay.log.origin().clone(), key: self.relay.log.public() };
-        let body_bytes = self.relay.config.body_bytes;
-        let header = Header { format: FORMAT.to_owned(), channel_id, log: Some(log), holder, body_bytes };
+        let header = Header { format: FORMAT.to_owned(), channel_id, log: Some(self.relay.log.identity()), holder };
         Ok(ReceiptPlan { header, size, checkpoint, reader: Reader::Member(visibility) })
     }
 

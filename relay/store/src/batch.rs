@@ -1,9 +1,8 @@
 use std::sync::Arc;
 
 use mcp_multiplayer_protocol::channel::ChannelState;
-use mcp_multiplayer_protocol::checkpoint::LogOrigin;
 use mcp_multiplayer_protocol::merkle::{Frontier, TreeHead};
-use mcp_multiplayer_protocol::{BotId, ChannelId, Entry, Hash, PublicKey, Salt, SlotId, Timestamp};
+use mcp_multiplayer_protocol::{BotId, ChannelId, Entry, Hash, Salt, SlotId, Timestamp};
 
 /// Everything that one request or hook changes in a channel, appended together or not at all.
 #[derive(Clone, Debug)]
@@ -270,15 +269,6 @@ pub struct StoredBot {
     pub state: Option<String>,
     /// `true` if it was detached.
     pub detached: bool,
-}
-
-/// The name and the key of the log whose checkpoints a relay signs.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LogIdentity {
-    /// Its name.
-    pub origin: LogOrigin,
-    /// Its key.
-    pub key: PublicKey,
 }
 
 /// A token to be recorded.

@@ -44,13 +44,14 @@ pub mod sqlite;
 
 use futures::future::BoxFuture;
 use mcp_multiplayer_protocol::channel::ChannelState;
+use mcp_multiplayer_protocol::checkpoint::LogIdentity;
 use mcp_multiplayer_protocol::merkle::Node;
 use mcp_multiplayer_protocol::{BotId, ChannelId, Entry, Hash};
 use thiserror::Error;
 
 pub use batch::{
-    AcceptedTerms, Appended, BotChange, BotCursor, BytesByKind, ChannelBatch, Exchange, IdempotencyRecord, LogIdentity,
-    Membership, NewBot, NewToken, StoredBot, StoredChannel, Tenure, Token,
+    AcceptedTerms, Appended, BotChange, BotCursor, BytesByKind, ChannelBatch, Exchange, IdempotencyRecord, Membership,
+    NewBot, NewToken, StoredBot, StoredChannel, Tenure, Token,
 };
 pub use oauth::{
     AccessCode, AuthorizationCode, Grant, NewAuthorizationCode, NewTokens, OAuthStore, RedemptionOutcome, RefreshToken,

@@ -150,7 +150,7 @@ async fn fetch(fixture: &mut TwoPlayerChannel, url: &str) -> (Value, Value) {
     let mut after = log.iter().skip_while(|message| message["id"] != post);
     let posted = after.find(|message| message["kind"] == "bot").expect("the bot answers everything");
     let ran = log.iter().find(|message| ran(message)).unwrap();
-    (posted["body"].clone(), ran["body"].clone())
+    (posted["body"].clone(), ran["body"]["result"].clone())
 }
 
 #[tokio::test]

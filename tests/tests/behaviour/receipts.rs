@@ -64,8 +64,8 @@ fn verify(text: &str) -> Report {
 /// The texts that a receipt opens of private entries.
 fn secrets(receipt: &Receipt) -> Vec<String> {
     let private = receipt.entries.iter().filter(|entry| entry.envelope.to_slot.is_some());
-    let texts = private.filter_map(|entry| entry.message().1?.parse::<Value>().ok());
-    texts.map(|body| body["text"].as_str().unwrap_or_default().to_owned()).collect()
+    let bodies = private.filter_map(|entry| entry.message().1?.parse::<Value>().ok());
+    bodies.filter_map(|body| body["text"].as_str().map(str::to_owned)).collect()
 }
 
 async fn dm(fixture: &mut TwoPlayerChannel, by_bob: bool) {
@@ -147,6 +147,92 @@ async fn a_former_member_gets_the_log_up_to_the_end_and_strangers_get_nothing() 
         assert_eq!((found, media_type.as_str()), (status, "application/problem+json"), "{text}");
         assert_eq!(serde_json::from_str::<Value>(&text).unwrap()["code"], code);
     }
+}
+
+/// Fails at a DM that says so, and opens all DMs at a public post.
+const OPENING: &str = "
+class Opening:
+    def on_message(self, msg):
+        self.ctx.unseal()
+        self.ctx.post('bot', 'opened')
+    def on_private_message(self, slot_id, msg):
+        if msg['text'] == 'fail':
+            raise ValueError('a secret')
+        self.ctx.dm(slot_id, 'bust', {'text': 'secret of ' + slot_id})
+";
+
+async fn opening(manifest: Value) -> TwoPlayerChannel {
+    let bot = json!({ "inline_code": OPENING, "name": "CustomBot", "manifest": manifest });
+    TwoPlayerChannel::create_with(&[], json!({ "bots": [bot] })).await
+}
+
+#[tokio::test]
+async fn only_the_sender_of_a_dm_learns_that_its_hook_failed() {
+    let mut fixture = opening(json!({})).await;
+    let id = fixture.channel_id.clone();
+    let args = fixture.args(json!({ "bot_id": "bot_CustomBot_0", "message": "fail" }));
+    fixture.bob.call("dm_bot", args).await;
+    let log = read_until(&mut fixture.bob, &id, "the result", |message| message["kind"] == "control").await;
+    let result = &log.iter().find(|message| message["kind"] == "control").unwrap()["body"];
+    assert_eq!((&result["type"], &result["outcome"]), (&json!("bot:result"), &json!("error")));
+    assert_eq!(result["text"], "CustomBot failed in on_private_message: ValueError (line 8)");
+    let bob_token = fixture.bob_token.clone();
+    let alice_token = fixture.relay.local_token().unwrap();
+    for (token, told) in [(&bob_token, true), (&alice_token, false)] {
+        let (text, _) = receipt_of(&fixture, token).await;
+        assert_eq!(text.contains("ValueError"), told, "{text}");
+        assert!(!text.contains("a secret\""), "{text}");
+        assert!(verify(&text).is_good());
+    }
+}
+
+#[tokio::test]
+async fn dms_that_a_bot_unseals_are_in_everybodys_receipt_and_can_be_replayed() {
+    let mut fixture = opening(json!({ "unseals": true })).await;
+    let id = fixture.channel_id.clone();
+    let alice_token = fixture.relay.local_token().unwrap();
+    dm(&mut fixture, true).await;
+    assert!(secrets(&receipt_of(&fixture, &alice_token).await.1).is_empty(), "before the bot opens them");
+    fixture.alice_posts("open").await;
+    read_until(&mut fixture.alice, &id, "the bot", |message| message["body"]["text"] == "opened").await;
+    // What comes later stays private.
+    dm(&mut fixture, true).await;
+    let (text, receipt) = receipt_of(&fixture, &alice_token).await;
+    assert_eq!(secrets(&receipt), ["tell me", "secret of s2"]);
+    let report = verify(&text);
+    assert!(report.is_good(), "{report}");
+
+    let path = operator_receipt(&fixture, &["--public"]).await;
+    let output =
+        Command::new(binary("mcp-multiplayer")).args(["verify", "--replay"]).arg(&path).output().await.unwrap();
+    let shown = String::from_utf8(output.stdout).unwrap();
+    assert!(shown.contains("with the source in this file (2)"), "the hook of the first DM and the public one: {shown}");
+
+    // A receipt that leaves one of them out is not complete.
+    let is_opened = |line: &str| line.contains("secret of s2");
+    let text: String = std::fs::read_to_string(&path).unwrap();
+    let lines = text.lines().map(|line| {
+        let mut line: Value = serde_json::from_str(line).unwrap();
+        if is_opened(&line.to_string()) && line["entry"]["envelope"]["kind"] == "private" {
+            line["entry"]["content"] = Value::Null;
+        }
+        line.to_string() + "\n"
+    });
+    let report = verify(&lines.collect::<String>());
+    assert!(report.fails[0].contains("the body of a DM is missing, although the bot has unsealed it"), "{report}");
+}
+
+#[tokio::test]
+async fn a_bot_whose_manifest_does_not_say_so_cannot_unseal() {
+    let mut fixture = opening(json!({})).await;
+    let id = fixture.channel_id.clone();
+    dm(&mut fixture, true).await;
+    fixture.alice_posts("open").await;
+    let failed = |message: &Value| message["body"]["type"] == "bot:error";
+    let log = read_until(&mut fixture.alice, &id, "the failure", failed).await;
+    let failed = log.iter().find(|message| failed(message)).unwrap();
+    assert!(failed["body"]["text"].as_str().unwrap().contains("RuntimeError"), "{failed}");
+    assert!(secrets(&receipt_of(&fixture, &fixture.relay.local_token().unwrap()).await.1).is_empty());
 }
 
 #[tokio::test]

@@ -29,7 +29,7 @@ pub(crate) fn check_hook(fixture: &Fixture, policy: Policy, text: &str, messages
     let (Some(ran), failed) = (of_type("bot:ran"), of_type("bot:error")) else {
         return Err(format!("there is no record of its hook: {messages:?}"));
     };
-    let outcome = &ran["body"]["outcome"];
+    let outcome = &ran["body"]["result"]["outcome"];
     if (outcome == "ok") == failed.is_some() {
         return Err(format!("the outcome contradicts the error: {messages:?}"));
     }

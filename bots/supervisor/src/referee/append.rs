@@ -1,7 +1,7 @@
 //! Adds the entries of a verdict to a step of the log.
 
 use mcp_multiplayer_protocol::channel::{Composition, Draft, HookCall, Salts, Slot, Step};
-use mcp_multiplayer_protocol::{Error, HookOutcome, Sender, SlotId, SystemEvent};
+use mcp_multiplayer_protocol::{Error, HookOutcome, Kind, PrivateResult, Sender, SlotId, SystemEvent};
 
 use super::turn::{HookOutput, Turn, Verdict};
 
@@ -9,26 +9,19 @@ impl Verdict {
     /// Adds all entries of the call `turn` to `step`, in order, each with the call's trigger as its cause. If `on_init`
     /// failed, the last one detaches the bot.
     ///
-    /// A DM to a player whose tenure ended while the hook ran is left out, and `bot:ran` says so: it must not reach the next
-    /// holder of the slot, and its loss is no reason to lose the hook's other effects.
-    ///
     /// Fails if the channel's rules forbid an entry. The caller must then drop the step, and append the verdict of
     /// [`Turn::refused`] instead.
     pub fn append_to<S: Salts>(&self, turn: &Turn<'_>, step: &mut Step<S>) -> Result<(), Error> {
         let (bot_id, cause) = (&turn.bot.bot_id, Some(turn.trigger.id()));
-        let mut lost = Vec::new();
-        for (number, output) in (0..).zip(&self.outputs) {
+        for output in self.delivered(turn, &step.state().composition.clone()) {
             match output {
-                HookOutput::Post { to_slot: Some(to_slot), .. } if !is_deliverable(step, *to_slot, turn) => {
-                    lost.push(number);
-                }
                 HookOutput::Post { to_slot, kind, body } => {
-                    let (sender, kind, body) = (Sender::Bot(bot_id.clone()), kind.clone(), body.clone());
-                    step.push(Draft { sender, kind, to_slot: *to_slot, cause, body })?;
+                    step.push(Draft { sender: Sender::Bot(bot_id.clone()), kind, to_slot, cause, body })?;
                 }
                 HookOutput::Event(event) => {
-                    step.push_event(&event.without_effects(&lost), cause)?;
+                    step.push_event(&event, cause)?;
                 }
+                HookOutput::Result { .. } => unreachable!("a result that is delivered is a DM"),
             }
         }
         if self.detaches_bot(turn) {
@@ -38,33 +31,48 @@ impl Verdict {
         Ok(())
     }
 
-    /// Leaves out DMs that the log calls undelivered, for a comparison with the log. `lost` are their numbers.
+    /// The entries that are appended to a channel of this composition; the result of a call that a DM started is a DM, too.
     ///
-    /// A DM stays if the player who held the slot at the trigger still held it in `before_result`, the channel just before
-    /// the call's `bot:ran`.
-    #[must_use]
-    pub fn without_undelivered(mut self, turn: &Turn<'_>, lost: &[u32], before_result: &Composition) -> Self {
-        let tenure = |composition: &Composition, slot_id| composition.slot(slot_id).and_then(Slot::tenure_began);
-        let is_lost = |(number, output): &(u32, HookOutput)| {
-            lost.contains(number)
-                && matches!(output, HookOutput::Post { to_slot: Some(to_slot), .. }
-                    if tenure(before_result, *to_slot) != tenure(turn.memory.composition(), *to_slot))
+    /// A DM to a player whose tenure ended while the hook ran is left out, and the result says so: it must not reach the next
+    /// holder of the slot, and its loss is no reason to lose the hook's other effects.
+    pub fn delivered(&self, turn: &Turn<'_>, composition: &Composition) -> Vec<HookOutput> {
+        let is_there = |slot_id: SlotId| {
+            let tenure = composition.slot(slot_id).and_then(Slot::tenure_began);
+            tenure.is_some_and(|began| began <= turn.trigger.id())
         };
-        let (lost, kept): (Vec<_>, Vec<_>) = (0..).zip(self.outputs).partition(is_lost);
-        let lost: Vec<u32> = lost.into_iter().map(|(number, _)| number).collect();
-        let kept = kept.into_iter().map(|(_, output)| match output {
-            HookOutput::Event(event) => HookOutput::Event(Box::new(event.without_effects(&lost))),
-            post @ HookOutput::Post { .. } => post,
-        });
-        self.outputs = kept.collect();
-        self
+        let (mut delivered, mut undelivered) = (Vec::with_capacity(self.outputs.len()), Vec::new());
+        for (number, output) in (0..).zip(&self.outputs) {
+            match output {
+                HookOutput::Post { to_slot: Some(to_slot), .. } if !is_there(*to_slot) => undelivered.push(number),
+                HookOutput::Post { .. } => delivered.push(output.clone()),
+                HookOutput::Result { to_slot, .. } if !is_there(*to_slot) => {}
+                HookOutput::Result { to_slot, result } => {
+                    let PrivateResult { mut result, failure } = PrivateResult::clone(result);
+                    result.undelivered.clone_from(&undelivered);
+                    let message = PrivateResult { result, failure }.to_message().to_body();
+                    let body = message.expect("a result is nested less deeply than a body may be");
+                    delivered.push(HookOutput::Post { to_slot: Some(*to_slot), kind: Kind::PRIVATE, body });
+                }
+                HookOutput::Event(event) => {
+                    let mut event = SystemEvent::clone(event);
+                    if let SystemEvent::BotRan { effects, result, .. } = &mut event {
+                        *effects = u32::try_from(delivered.len()).expect("a hook has few effects");
+                        if let Some(result) = result {
+                            result.undelivered.clone_from(&undelivered);
+                        }
+                    }
+                    delivered.push(HookOutput::Event(Box::new(event)));
+                }
+            }
+        }
+        delivered
     }
 
     /// Size of the bodies of all posts and DMs, in bytes.
     pub fn posted_bytes(&self) -> u64 {
         let bytes = |output: &HookOutput| match output {
             HookOutput::Post { body, .. } => body.as_str().len() as u64,
-            HookOutput::Event(_) => 0,
+            HookOutput::Result { .. } | HookOutput::Event(_) => 0,
         };
         self.outputs.iter().map(bytes).sum()
     }
@@ -73,10 +81,4 @@ impl Verdict {
     pub fn detaches_bot(&self, turn: &Turn<'_>) -> bool {
         self.outcome != HookOutcome::Ok && turn.call == HookCall::Init
     }
-}
-
-/// Returns `true` if the player who held the slot when the hook was triggered still holds it.
-fn is_deliverable<S: Salts>(step: &Step<S>, to_slot: SlotId, turn: &Turn<'_>) -> bool {
-    let tenure = step.state().composition.slot(to_slot).and_then(Slot::tenure_began);
-    tenure.is_some_and(|tenure| tenure <= turn.trigger.id())
 }

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use mcp_multiplayer_protocol::channel::{Bot, HookCall, Slot as ChannelSlot};
 use mcp_multiplayer_protocol::operation::Message;
 use mcp_multiplayer_protocol::{
-    Body, DirectMessage, Entry, HookOutcome, KeystreamRange, Kind, NetworkExchange, Salt, Secret, Sender, SkipReason,
-    SlotId, SystemEvent, TimerChange, limits, record_hash,
+    Body, DirectMessage, Entry, HookFailure, HookOutcome, HookResult, KeystreamRange, Kind, NetworkExchange,
+    PrivateResult, Salt, Secret, Sender, SkipReason, SlotId, SystemEvent, TimerChange, limits, record_hash,
 };
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
@@ -32,8 +32,6 @@ pub struct Turn<'a> {
     pub memory: &'a Memory,
     /// The bot's seeds.
     pub seeds: &'a Seeds,
-    /// Maximum size of the body of a post, in bytes.
-    pub body_limit: usize,
     /// Salt of the hash of the call's network exchanges. Not from the seed: what a bot reveals must open nothing private.
     pub record_salt: Salt,
 }
@@ -55,7 +53,7 @@ pub struct Verdict {
 }
 
 /// An entry that a call appends.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum HookOutput {
     /// A post or DM by the bot.
     Post {
@@ -65,6 +63,13 @@ pub enum HookOutput {
         kind: Kind,
         /// Its body.
         body: Body,
+    },
+    /// The result of a call that a DM started, for the player who sent it.
+    Result {
+        /// The player's slot.
+        to_slot: SlotId,
+        /// The result.
+        result: Box<PrivateResult>,
     },
     /// A system entry about the call.
     Event(Box<SystemEvent>),
@@ -90,6 +95,7 @@ impl Turn<'_> {
             state: self.memory.state().map(str::to_owned),
             seats: self.memory.seats_for(self.call),
             may_hold_seats: self.is_started_by_player(),
+            may_unseal: self.bot.unseals,
             commitments: self.memory.commitments.as_deref().map(|text| text.get().to_owned()),
             players: self.memory.players(),
             slots: self.memory.slots(),
@@ -170,9 +176,9 @@ impl Turn<'_> {
         };
         match applied {
             Ok((mut outputs, memory, mut summary)) => {
-                let timer_names = std::mem::take(&mut summary.timer_names);
-                outputs.push(self.bot_ran(HookOutcome::Ok, outputs.len(), summary, record.as_ref()));
-                Verdict { outcome: HookOutcome::Ok, outputs, memory: Some(memory), timer_names, record }
+                let (outcome, timer_names) = (HookOutcome::Ok, std::mem::take(&mut summary.timer_names));
+                self.push_result(&mut outputs, summary, self.result(outcome, record.as_ref()), None);
+                Verdict { outcome, outputs, memory: Some(memory), timer_names, record }
             }
             Err(reason) => self.failed(HookOutcome::Refused, &reason, None, record),
         }
@@ -184,49 +190,49 @@ impl Turn<'_> {
     }
 
     fn failed(&self, outcome: HookOutcome, reason: &str, line: Option<u32>, record: Option<EgressRecord>) -> Verdict {
-        let error = HookOutput::Event(Box::new(self.bot_error(reason, line)));
-        let outputs = vec![error, self.bot_ran(outcome, 1, HookSummary::default(), record.as_ref())];
+        let (mut outputs, result) = (Vec::new(), self.result(outcome, record.as_ref()));
+        self.push_result(&mut outputs, HookSummary::default(), result, Some(self.failure(reason, line)));
         Verdict { outcome, outputs, memory: self.memory_without_effects(), timer_names: BTreeMap::new(), record }
     }
 
-    /// The public entry about a failure. `reason` must not quote the bot's state, nor a private message.
-    fn bot_error(&self, reason: &str, line: Option<u32>) -> SystemEvent {
+    /// A failure in words. `reason` must not quote the bot's state, nor a private message.
+    fn failure(&self, reason: &str, line: Option<u32>) -> HookFailure {
         let place = line.map(|line| format!(" (line {line})")).unwrap_or_default();
-        let hook = self.call.hook();
-        let text = format!("{} failed in {}: {reason}{place}", self.bot.name, hook.name());
-        let reason = reason.chars().take(1_000).collect();
-        SystemEvent::BotError {
-            bot_id: self.bot.bot_id.clone(),
-            hook,
-            reason,
-            line,
-            text: text.chars().take(1_200).collect(),
-        }
+        let text = format!("{} failed in {}: {reason}{place}", self.bot.name, self.call.hook().name());
+        HookFailure { reason: reason.chars().take(1_000).collect(), line, text: text.chars().take(1_200).collect() }
     }
 
-    fn bot_ran(
+    fn result(&self, outcome: HookOutcome, record: Option<&EgressRecord>) -> HookResult {
+        let exchanged = record.map(|record| NetworkExchange {
+            record_hash: record_hash(&self.record_salt, record.text()),
+            hosts: record.hosts().to_vec(),
+            sealed: record.is_sealed(),
+        });
+        HookResult { outcome, exchanged, undelivered: Vec::new() }
+    }
+
+    /// Adds the failure, if it failed, and the result of the call. Those of a call that a DM started are for the player who
+    /// sent the DM: even that it failed may say something of the DM.
+    fn push_result(
         &self,
-        outcome: HookOutcome,
-        effects: usize,
-        summary: HookSummary,
-        record: Option<&EgressRecord>,
-    ) -> HookOutput {
-        HookOutput::Event(Box::new(SystemEvent::BotRan {
-            bot_id: self.bot.bot_id.clone(),
-            trigger: self.trigger.id(),
-            step: self.step,
-            hook: self.call.hook(),
-            outcome,
-            effects: u32::try_from(effects).expect("a hook has few effects"),
-            drawn: summary.drawn,
-            timers: summary.timers,
-            exchanged: record.map(|record| NetworkExchange {
-                record_hash: record_hash(&self.record_salt, record.text()),
-                hosts: record.hosts().to_vec(),
-                sealed: record.is_sealed(),
-            }),
-            undelivered: Vec::new(),
-        }))
+        outputs: &mut Vec<HookOutput>,
+        HookSummary { drawn, timers, .. }: HookSummary,
+        result: HookResult,
+        failure: Option<HookFailure>,
+    ) {
+        let (bot_id, hook) = (self.bot.bot_id.clone(), self.call.hook());
+        let public = if let HookCall::PrivateMessage(to_slot) = self.call {
+            outputs.push(HookOutput::Result { to_slot, result: Box::new(PrivateResult { result, failure }) });
+            None
+        } else {
+            let error = failure.map(|failure| SystemEvent::BotError { bot_id: bot_id.clone(), hook, failure });
+            outputs.extend(error.map(|error| HookOutput::Event(Box::new(error))));
+            Some(result)
+        };
+        let effects = u32::try_from(outputs.len()).expect("a hook has few effects");
+        let (trigger, step) = (self.trigger.id(), self.step);
+        let ran = SystemEvent::BotRan { bot_id, trigger, step, hook, effects, drawn, timers, result: public };
+        outputs.push(HookOutput::Event(Box::new(ran)));
     }
 
     /// Applies the effects of a completed hook to the memory. The error is the reason why they are not allowed.
@@ -289,6 +295,16 @@ impl Turn<'_> {
                     let (bot_id, until) = (self.bot.bot_id.clone(), self.trigger.envelope.ts.after_millis(for_ms));
                     outputs.push(HookOutput::Event(Box::new(SystemEvent::SeatsHeld { bot_id, until })));
                 }
+                Effect::Unseal => {
+                    if !self.bot.unseals {
+                        return Err("the bot's manifest does not say that it unseals its DMs".to_owned());
+                    }
+                    let event =
+                        HookOutput::Event(Box::new(SystemEvent::DmUnsealed { bot_id: self.bot.bot_id.clone() }));
+                    if !outputs.contains(&event) {
+                        outputs.push(event);
+                    }
+                }
                 Effect::ReleaseSeats => {
                     let bot_id = self.bot.bot_id.clone();
                     outputs.push(HookOutput::Event(Box::new(SystemEvent::SeatsReleased { bot_id })));
@@ -328,8 +344,9 @@ impl Turn<'_> {
             return Err("the kind 'trace' is reserved for the relay".to_owned());
         }
         let body = Body::new("body", body).map_err(|_| "the body of a post is not valid JSON".to_owned())?;
-        if body.as_str().len() > self.body_limit {
-            return Err(format!("a post is {} bytes; at most {}", body.as_str().len(), self.body_limit));
+        let (size, limit) = (body.as_str().len() as u64, self.bot.limits.body_bytes);
+        if size > limit {
+            return Err(format!("a post is {size} bytes; at most {limit}"));
         }
         if to_slot.is_none() {
             return Ok(HookOutput::Post { to_slot, kind, body });

@@ -3,7 +3,7 @@
 use mcp_multiplayer_protocol::channel::Bot;
 use mcp_multiplayer_protocol::{Entry, HookOutcome, Sender};
 
-use super::log::logged_outcome;
+use super::log::logged_result;
 use crate::referee::{HookOutput, Verdict};
 use crate::report::Outcome;
 
@@ -14,15 +14,16 @@ pub(super) struct Mismatch {
 }
 
 /// Compares the effects of a replayed hook with the logged ones, as far as the file has their bodies.
-pub(super) fn compare(verdict: &Verdict, logged: &[Entry]) -> Result<(), Mismatch> {
-    let same = verdict.outputs.len() == logged.len()
-        && verdict.outputs.iter().zip(logged).all(|(output, entry)| match output {
+pub(super) fn compare(replayed: &[HookOutput], logged: &[Entry]) -> Result<(), Mismatch> {
+    let same = replayed.len() == logged.len()
+        && replayed.iter().zip(logged).all(|(output, entry)| match output {
             HookOutput::Post { to_slot, kind, body } => {
                 matches!(entry.envelope.sender, Sender::Bot(_))
                     && entry.envelope.to_slot == *to_slot
                     && entry.envelope.kind == *kind
                     && entry.body().is_none_or(|logged| logged == body)
             }
+            HookOutput::Result { .. } => false,
             HookOutput::Event(event) => {
                 entry.envelope.sender == Sender::System && entry.body().is_some_and(|body| *body == event.to_body())
             }
@@ -31,7 +32,7 @@ pub(super) fn compare(verdict: &Verdict, logged: &[Entry]) -> Result<(), Mismatc
         return Ok(());
     }
     let in_log: Vec<String> = logged.iter().map(entry_line).collect();
-    let in_replay: Vec<String> = verdict.outputs.iter().map(output_line).collect();
+    let in_replay: Vec<String> = replayed.iter().map(output_line).collect();
     let only =
         |ours: &[String], theirs: &[String]| ours.iter().filter(|line| !theirs.contains(line)).cloned().collect();
     let (log, replay): (Vec<_>, Vec<_>) = (only(&in_log, &in_replay), only(&in_replay, &in_log));
@@ -47,6 +48,7 @@ fn output_line(output: &HookOutput) -> String {
             let to = to_slot.map(|slot| format!(" to {slot}")).unwrap_or_default();
             format!("{kind}{to} {}", body.as_str())
         }
+        HookOutput::Result { to_slot, result } => format!("result to {to_slot} {}", result.to_message().body.as_str()),
         HookOutput::Event(event) => format!("{} {}", event.kind(), event.to_body().as_str()),
     }
 }
@@ -67,26 +69,40 @@ pub(super) fn failed_for_unknown_seed(outcome: &Outcome) -> bool {
     matches!(outcome, Outcome::Failed { message: Some(message), .. } if message.contains(UNKNOWN_SEED))
 }
 
+/// Circumstances of a replayed hook that may explain a difference.
+#[derive(Clone, Copy)]
+pub(super) struct Excuses {
+    /// True if the network traffic contained a secret, so that nobody has it.
+    pub(super) is_sealed: bool,
+    /// True if the hook drew from a seed that is not in the file.
+    pub(super) unknown_seed: bool,
+    /// True if the bot's process has as much memory here as it had on the relay.
+    pub(super) has_same_memory: bool,
+}
+
 /// A reason why the replay of this hook cannot be expected to be the same, if there is one.
 pub(super) fn inconclusive(
     verdict: &Verdict,
     logged: &[Entry],
     bot: &Bot,
-    sealed: bool,
-    unknown_seed: bool,
+    Excuses { is_sealed, unknown_seed, has_same_memory }: Excuses,
 ) -> Option<String> {
-    let logged = logged_outcome(logged);
+    let logged = logged_result(logged).map(|result| result.outcome);
     let either = |outcome| verdict.outcome == outcome || logged == Some(outcome);
-    let reason = if sealed {
+    let reason = if is_sealed {
         "the hook's network traffic contained a sealed secret, so it was not recorded"
     } else if unknown_seed {
         "the hook drew from a seed that is not in this file"
+    } else if logged.is_none() {
+        "the hook's result was for a player who had left, so it is not in the log"
     } else if !bot.env.is_empty() {
         "the bot has sealed secrets (ctx.env), which are not in this file"
     } else if either(HookOutcome::Timeout) {
         "the hook ran into its time limit, here or on the relay, and how far it gets until then depends on the machine"
     } else if either(HookOutcome::Died) {
         "the bot's process ended, here or on the relay, as it does when the machine runs out of memory"
+    } else if !has_same_memory && either(HookOutcome::Error) {
+        "the hook failed, here or on the relay, where the bot's process had another amount of memory"
     } else {
         return None;
     };

@@ -2,7 +2,9 @@
 
 use mcp_multiplayer_protocol::channel::{AuditedCall, Bot};
 use mcp_multiplayer_protocol::receipt::{Receipt, ReceiptBot, ReceiptExchange, ReceiptSeed};
-use mcp_multiplayer_protocol::{BotId, Entry, Hash, HookOutcome, NetworkExchange, Salt, Sender, SystemEvent, seed};
+use mcp_multiplayer_protocol::{
+    BotId, Entry, Hash, HookResult, NetworkExchange, PrivateResult, Salt, Sender, SystemEvent, seed,
+};
 
 use super::error::ReplayError;
 use crate::record::EgressExchange;
@@ -45,7 +47,7 @@ pub(super) fn seeds(receipt: &Receipt, bot: &Bot, shown: &ReceiptBot, committed:
 
 /// Returns `true` if the log says that the hook drew from a seed that is not in `seeds`.
 pub(super) fn draws_unknown_seed(logged: &[Entry], seeds: &Seeds) -> bool {
-    match result(logged) {
+    match ran(logged) {
         Some(SystemEvent::BotRan { drawn, .. }) => drawn.iter().any(|drawn| !seeds.contains(drawn.epoch)),
         _ => false,
     }
@@ -63,9 +65,8 @@ pub(super) enum Traffic {
 
 /// The recorded network traffic of a hook. That there was some is what the log says, not the file.
 pub(super) fn recorded_exchange(receipt: &Receipt, turn: &Turn<'_>, logged: &[Entry]) -> Traffic {
-    let Some(SystemEvent::BotRan { exchanged: Some(NetworkExchange { sealed, .. }), .. }) = result(logged) else {
-        return Traffic::Known(Vec::new());
-    };
+    let exchanged = logged_result(logged).and_then(|result| result.exchanged);
+    let Some(NetworkExchange { sealed, .. }) = exchanged else { return Traffic::Known(Vec::new()) };
     if sealed {
         return Traffic::Sealed;
     }
@@ -85,23 +86,17 @@ fn exchange<'a>(receipt: &'a Receipt, bot_id: &BotId, trigger: u64, step: u32) -
     exchanges.find(|found| (&found.bot_id, found.trigger, found.step) == (bot_id, trigger, step))
 }
 
-/// Outcome of a hook according to the log.
-pub(super) fn logged_outcome(logged: &[Entry]) -> Option<HookOutcome> {
-    match result(logged) {
-        Some(SystemEvent::BotRan { outcome, .. }) => Some(outcome),
-        _ => None,
+/// The result of a hook according to the log: in its `bot:ran`, or in the DM before that. `None` if the holder of the file may
+/// not read it, or if it was for a player who had left.
+pub(super) fn logged_result(logged: &[Entry]) -> Option<HookResult> {
+    if let Some(SystemEvent::BotRan { result: Some(result), .. }) = ran(logged) {
+        return Some(result);
     }
-}
-
-/// Numbers of the hook's effects that were DMs to a tenure that had ended, according to the log.
-pub(super) fn undelivered(logged: &[Entry]) -> Vec<u32> {
-    match result(logged) {
-        Some(SystemEvent::BotRan { undelivered, .. }) => undelivered,
-        _ => Vec::new(),
-    }
+    let [.., last, _] = logged else { return None };
+    PrivateResult::of_message(&last.direct_message()?).map(|PrivateResult { result, .. }| result)
 }
 
 /// The last entry of a hook, which says how it went.
-fn result(logged: &[Entry]) -> Option<SystemEvent> {
+pub(super) fn ran(logged: &[Entry]) -> Option<SystemEvent> {
     logged.last().and_then(event)
 }

@@ -3,17 +3,19 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use mcp_multiplayer_protocol::channel::{Audit, AuditedCall, Bot, ChannelState, Composition, Hook, Violation};
+use mcp_multiplayer_protocol::channel::{
+    Audit, AuditedCall, Bot, ChannelState, Composition, Hook, HookCall, Violation,
+};
 use mcp_multiplayer_protocol::receipt::{Receipt, ReceiptBot};
 use mcp_multiplayer_protocol::{
-    BotId, Entry, Hash, HookOutcome, Runtime, SkipReason, SystemEvent, canonical_text, limits,
+    BotId, BotLimits, Entry, Hash, HookOutcome, Runtime, SkipReason, SystemEvent, canonical_text,
 };
 use serde_json::Value;
 
-use super::compare::{Mismatch, compare, failed_for_unknown_seed, inconclusive};
+use super::compare::{Excuses, Mismatch, compare, failed_for_unknown_seed, inconclusive};
 use super::error::ReplayError;
 use super::log::{
-    Traffic, draws_unknown_seed, event, index, logged_outcome, record_salt, recorded_exchange, seeds, undelivered,
+    Traffic, draws_unknown_seed, event, index, logged_result, ran, record_salt, recorded_exchange, seeds,
 };
 use super::recorded_egress::RecordedEgress;
 use super::report::{BotReplay, Difference, Replayed, list};
@@ -29,6 +31,8 @@ struct ReplayedBot<'a> {
     receipt: &'a Receipt,
     program: Arc<Program>,
     key: BotKey,
+    /// True if the bot's process has as much memory here as it had on the relay.
+    has_same_memory: bool,
 }
 
 /// Replays channels from their receipts.
@@ -36,7 +40,6 @@ struct ReplayedBot<'a> {
 pub struct Replayer {
     supervisor: Supervisor,
     egress: Arc<RecordedEgress>,
-    body_limit: usize,
     /// True if bots may run although this machine has no sandbox that confines them.
     is_sandbox_optional: bool,
     /// Returns `true` for the triggers before whose hooks the bot's process is restarted.
@@ -49,13 +52,7 @@ impl Replayer {
         let egress = Arc::new(RecordedEgress::default());
         config.egress = Some(Arc::clone(&egress) as Arc<_>);
         let supervisor = Supervisor::new(config)?;
-        Ok(Self {
-            supervisor,
-            egress,
-            body_limit: limits::BODY_BYTES,
-            is_sandbox_optional: false,
-            restart_before: |_| false,
-        })
+        Ok(Self { supervisor, egress, is_sandbox_optional: false, restart_before: |_| false })
     }
 
     /// Restarts a bot's process before the hooks of those triggers for which `restart_before` returns `true`.
@@ -75,16 +72,12 @@ impl Replayer {
     /// Replays every bot of a channel.
     ///
     /// The log is audited first, so that every entry by or about a bot belongs to one of the calls that are replayed.
-    pub async fn replay(mut self, receipt: &Receipt) -> Result<Replayed, ReplayError> {
-        // Posts are held to the limit of the relay that ran the bots.
-        self.body_limit = receipt.header.body_bytes;
+    pub async fn replay(self, receipt: &Receipt) -> Result<Replayed, ReplayError> {
         let log = AuditedLog::read(receipt)?;
         let mut replayed = Replayed::default();
         let is_confined = self.is_sandbox_optional || self.supervisor.sandbox().await?.level >= SandboxLevel::Kernel;
         for entry in &receipt.entries {
-            if let Some(SystemEvent::BotAttach { bot_id, params_hash, runtime, policy_off, seed_commitment, .. }) =
-                event(entry)
-            {
+            if let Some(SystemEvent::BotAttach { bot_id, params_hash, runtime, seed_commitment, .. }) = event(entry) {
                 let shown = receipt.bots.get(&bot_id);
                 let shown =
                     shown.ok_or_else(|| ReplayError::Mismatch(format!("the file lacks the source of {bot_id}")))?;
@@ -98,7 +91,7 @@ impl Replayer {
                     continue;
                 }
                 let seeds = seeds(receipt, bot, shown, seed_commitment)?;
-                self.replay_bot(receipt, &log, bot, shown, (&runtime, !policy_off), seeds, &mut result).await?;
+                self.replay_bot(receipt, &log, bot, shown, &runtime, seeds, &mut result).await?;
                 replayed.bots.insert(bot_id, result);
             }
         }
@@ -112,7 +105,7 @@ impl Replayer {
         log: &AuditedLog,
         bot: &Bot,
         shown: &ReceiptBot,
-        (runtime, policy): (&Runtime, bool),
+        runtime: &Runtime,
         seeds: Seeds,
         result: &mut BotReplay,
     ) -> Result<(), ReplayError> {
@@ -120,7 +113,8 @@ impl Replayer {
             name: bot.name.clone(),
             source: shown.source.as_str().into(),
             params: Value::Object(shown.params.clone()),
-            policy,
+            policy: bot.policy.is_some(),
+            limits: BotLimits { body_bytes: bot.limits.body_bytes, ..BotLimits::default() },
         });
         let inspected = match self.supervisor.inspect(&Owner::default(), &program).await {
             Ok(inspected) => inspected,
@@ -142,7 +136,9 @@ impl Replayer {
             return Ok(());
         }
         let key = BotKey::new(&receipt.header.channel_id.to_string(), bot.bot_id.as_str());
-        let replayed = ReplayedBot { receipt, program, key };
+        let memory_bytes = self.supervisor.memory_bytes();
+        let has_same_memory = runtime.memory_bytes == memory_bytes;
+        let mut replayed = ReplayedBot { receipt, program, key, has_same_memory };
         // A relay makes a bot's memory once the manifest, the entry after the attach, is in the log too.
         let first = index(bot.attached + 1).min(log.compositions.len() - 1);
         let mut memory = Memory::new(Arc::clone(&log.compositions[first]), bot.attached);
@@ -154,10 +150,12 @@ impl Replayer {
             memory.apply(bot, entry);
             if let Some(SystemEvent::BotRuntime { bot_id, runtime, .. }) = event(entry)
                 && bot_id == bot.bot_id
-                && let Some(reason) = runtime_difference(&runtime, &here)
             {
-                result.add_unchecked(entry.id(), reason);
-                return Ok(());
+                replayed.has_same_memory = runtime.memory_bytes == memory_bytes;
+                if let Some(reason) = runtime_difference(&runtime, &here) {
+                    result.add_unchecked(entry.id(), reason);
+                    return Ok(());
+                }
             }
             while let Some(call) = calls.next_if(|call| call.due.trigger == entry.id()) {
                 let turn = Turn {
@@ -167,7 +165,6 @@ impl Replayer {
                     step: call.due.step,
                     memory: &memory,
                     seeds: &seeds,
-                    body_limit: self.body_limit,
                     record_salt: record_salt(receipt, call),
                 };
                 let logged = &receipt.entries[index(call.first)..=index(call.result)];
@@ -206,7 +203,9 @@ impl Replayer {
         if turn.trigger.content.is_none() {
             return Ok(after_unreadable(turn, logged, result));
         }
-        if let Some(outcome @ (HookOutcome::Timeout | HookOutcome::Died)) = logged_outcome(logged) {
+        let logged_result = logged_result(logged);
+        let logged_outcome = logged_result.as_ref().map(|result| result.outcome);
+        if let Some(outcome @ (HookOutcome::Timeout | HookOutcome::Died)) = logged_outcome {
             // A run that ends otherwise would prove nothing, and many that take their full time would never end.
             let what = if outcome == HookOutcome::Timeout { "ran out of time" } else { "died" };
             result.add_unchecked(trigger, format!("the relay says that the hook {what}"));
@@ -231,19 +230,12 @@ impl Replayer {
         }
         let report = self.supervisor.run(&replayed.key, &replayed.program, turn.request(BTreeMap::new())).await?;
         let unknown_seed = failed_for_unknown_seed(&report.outcome);
-        let verdict = turn.judge(report).without_undelivered(turn, &undelivered(logged), before_result);
-        if self.body_limit != limits::BODY_BYTES
-            && (verdict.outcome == HookOutcome::Refused || logged_outcome(logged) == Some(HookOutcome::Refused))
-        {
-            let reason = "the hook was refused, perhaps for a limit of the relay's own, which is its word";
-            result.add_unchecked(trigger, reason.to_owned());
-            return Ok(After::Unknown);
-        }
+        let verdict = turn.judge(report);
         if has_drawn_from_unknown_seed(&verdict, turn.seeds) {
             result.add_unchecked(trigger, "the hook draws here from a seed that was not revealed".to_owned());
             return Ok(After::Unknown);
         }
-        let Err(Mismatch { log, replay }) = compare(&verdict, logged) else {
+        let Err(Mismatch { log, replay }) = compare(&verdict.delivered(turn, before_result), logged) else {
             result.identical += 1;
             if let Some(dm) = logged.iter().find(|entry| entry.content.is_none()) {
                 let reason = format!("this file leaves out what the bot said privately in entry {}", dm.id());
@@ -251,7 +243,8 @@ impl Replayer {
             }
             return Ok(verdict.memory.map_or(After::Unchanged, |memory| After::Changed(Box::new(memory))));
         };
-        match inconclusive(&verdict, logged, turn.bot, is_sealed, unknown_seed) {
+        let excuses = Excuses { is_sealed, unknown_seed, has_same_memory: replayed.has_same_memory };
+        match inconclusive(&verdict, logged, turn.bot, excuses) {
             Some(reason) => result.add_unchecked(trigger, reason),
             None if !result.assumed.is_empty() => {
                 let reason =
@@ -261,7 +254,7 @@ impl Replayer {
             None => result.differences.push(Difference { trigger, hook: turn.call.hook().name(), log, replay }),
         }
         // If the log says that the hook failed, the bot's memory was not changed by it, and the replay can go on.
-        let failed = logged_outcome(logged).is_some_and(|outcome| outcome != HookOutcome::Ok);
+        let failed = logged_outcome.is_some_and(|outcome| outcome != HookOutcome::Ok);
         Ok(if failed { After::Unchanged } else { After::Unknown })
     }
 }
@@ -285,16 +278,16 @@ enum After {
     Unknown,
 }
 
-/// Judges a hook whose trigger is private, and not in the file. It is passed over if it had no effects; that it did not change
-/// what the bot remembers either is an assumption.
+/// Judges a hook whose trigger is private, and not in the file. It is passed over if it had no effects but its result; that it
+/// did not change what the bot remembers either, and used no network, is an assumption.
 fn after_unreadable(turn: &Turn<'_>, logged: &[Entry], result: &mut BotReplay) -> After {
     let trigger = turn.trigger.id();
-    let ran = logged.last().and_then(event);
-    let Some(SystemEvent::BotRan { outcome, effects, drawn, timers, exchanged, .. }) = ran else {
-        return After::Unknown;
+    let Some(SystemEvent::BotRan { effects, drawn, timers, .. }) = ran(logged) else { return After::Unknown };
+    let result_dm = match (logged, turn.call) {
+        ([.., last, _], HookCall::PrivateMessage(slot_id)) => u32::from(last.envelope.to_slot == Some(slot_id)),
+        _ => 0,
     };
-    let did_nothing = outcome != HookOutcome::Ok || effects == 0 && drawn.is_empty() && timers.is_empty();
-    if !did_nothing || exchanged.is_some() {
+    if effects > result_dm || !drawn.is_empty() || !timers.is_empty() {
         result.add_unchecked(trigger, "this file leaves out the body of the entry that started the hook".to_owned());
         return After::Unknown;
     }

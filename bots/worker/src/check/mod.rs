@@ -16,7 +16,7 @@ use mcp_multiplayer_bot_supervisor::{
     BotKey, Hook, HookRequest, InspectError, Inspected, Limits, Outcome, Owner, Program, RuntimeInfo, Stream,
     Supervisor, SupervisorConfig,
 };
-use mcp_multiplayer_protocol::{Hash, Secret, Timestamp, printable, printable_json};
+use mcp_multiplayer_protocol::{BotLimits, Hash, Secret, Timestamp, printable, printable_json};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -96,8 +96,13 @@ fn check(arguments: &Check) -> Result<Checked> {
     let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     let source = String::from_utf8(bytes).with_context(|| format!("{} is not UTF-8 text", path.display()))?;
     let params = Value::Object(arguments::parse_params(&arguments.params)?);
-    let program =
-        Arc::new(Program { name: arguments.name.clone(), source: source.as_str().into(), params, policy: true });
+    let program = Arc::new(Program {
+        name: arguments.name.clone(),
+        source: source.as_str().into(),
+        params,
+        policy: true,
+        limits: BotLimits::default(),
+    });
     let env = arguments::read_secrets(&arguments.env)?;
     ensure!(
         arguments.seats.iter().all(|seats| random_play::SEATS.contains(seats)),
@@ -160,7 +165,13 @@ async fn lint(supervisor: &Supervisor, source: &str) -> Result<Vec<Finding>> {
         findings: Vec<Finding>,
     }
     let params = json!({});
-    let program = Arc::new(Program { name: "Lint".to_owned(), source: LINT.into(), params, policy: false });
+    let program = Arc::new(Program {
+        name: "Lint".to_owned(),
+        source: LINT.into(),
+        params,
+        policy: false,
+        limits: BotLimits::default(),
+    });
     let key = BotKey::new("check", "lint");
     let report = supervisor.run(&key, &program, lint_request(source)).await?;
     supervisor.retire(&key).await;
@@ -188,6 +199,7 @@ fn lint_request(source: &str) -> HookRequest {
         state: None,
         seats: "{}".to_owned(),
         may_hold_seats: false,
+        may_unseal: false,
         commitments: None,
         players: Vec::new(),
         slots: Vec::new(),

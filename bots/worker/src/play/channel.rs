@@ -60,6 +60,7 @@ impl Channel {
             owner,
             bots_change,
             require_terms,
+            log: None,
         })?;
         Ok(channel)
     }

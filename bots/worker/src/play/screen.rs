@@ -4,7 +4,9 @@ use std::fmt::{Display, Write as _};
 use std::io::{self, IsTerminal, Write};
 
 use mcp_multiplayer_protocol::channel::HookCall;
-use mcp_multiplayer_protocol::{Entry, KeystreamRange, Sender, SystemEvent, TimerChange, Timestamp, printable};
+use mcp_multiplayer_protocol::{
+    Entry, KeystreamRange, PrivateResult, Sender, SystemEvent, TimerChange, Timestamp, printable,
+};
 use serde_json::{Map, Value};
 
 use super::changes::{changes, short, truncate};
@@ -109,6 +111,9 @@ impl Screen {
 
     /// Shows an entry that a hook appended; returns whether there was something to show.
     fn effect(&mut self, entry: &Entry, ran: &HookRun, session: &Session) -> io::Result<bool> {
+        if entry.direct_message().is_some_and(|message| PrivateResult::of_message(&message).is_some()) {
+            return Ok(false);
+        }
         let (kind, body) = entry.message();
         let body: Map<String, Value> = body.and_then(|body| body.parse().ok()).unwrap_or_default();
         if entry.envelope.sender != Sender::System {
@@ -123,6 +128,9 @@ impl Screen {
                     contributions.iter().map(|contribution| session.channel.label(contribution.slot_id)).collect();
                 let sources = if players.is_empty() { "the relay alone".to_owned() } else { players.join(", ") };
                 self.item(Tone::Plain, "start", &format!("from now on, draws use randomness from {sources}"))?;
+            }
+            Ok(SystemEvent::DmUnsealed { .. }) => {
+                self.item(Tone::Plain, "unseal", "from now on, everybody may read the DMs to and from this bot")?;
             }
             Ok(SystemEvent::SeedRevealed { seed, .. }) => {
                 self.item(Tone::Plain, "reveal", &format!("the seed was {seed}"))?;

@@ -7,11 +7,10 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, anyhow};
 use mcp_multiplayer_bot_supervisor::referee::{HookOutput, Memory, Seeds, Turn, Verdict};
 use mcp_multiplayer_bot_supervisor::{BotKey, Inspected, Outcome, Program, Supervisor};
-use mcp_multiplayer_protocol::channel::{Bot, HookCall, Step, plan};
+use mcp_multiplayer_protocol::channel::{BOT_API, BOT_POLICY, Bot, HookCall, Step, plan};
 use mcp_multiplayer_protocol::receipt::{FORMAT, Header, Receipt, ReceiptBot, ReceiptExchange, ReceiptSeed};
 use mcp_multiplayer_protocol::{
     BotId, Entry, Error, Hash, HookOutcome, Runtime, Salt, Secret, SkipReason, SystemEvent, Timestamp, canonical_text,
-    limits,
 };
 use serde_json::{Map, Value, json};
 
@@ -81,9 +80,9 @@ impl Session {
         let LoadedBot { program, inspected, env } = bot;
         let mut channel = Channel::create(seats, start, seed).map_err(|error| to_anyhow(&error))?;
         let seeds = Seeds::new(*Hash::of(&[b"bot", seed.as_bytes()]).as_bytes());
-        let bot_id = BotId::new(&program.name, 0);
+        let (bot_id, memory_bytes) = (BotId::new(&program.name, 0), supervisor.memory_bytes());
         channel
-            .append(|step| attach(step, &program, &inspected, (&bot_id, &seeds, &env)))
+            .append(|step| attach(step, &program, &inspected, (&bot_id, &seeds, &env), memory_bytes))
             .map_err(|error| to_anyhow(&error))
             .context("the bot cannot be attached")?;
         let composition = Arc::new(channel.composition().clone());
@@ -146,7 +145,6 @@ impl Session {
             step: u32::try_from(step).expect("an entry starts few hooks"),
             memory: &self.memory,
             seeds: &self.seeds,
-            body_limit: limits::BODY_BYTES,
             // Everybody knows what happens in a game without players.
             record_salt: Salt([0; 32]),
         };
@@ -223,7 +221,6 @@ impl Session {
             channel_id: self.channel.composition().channel_id,
             log: None,
             holder: "its author".to_owned(),
-            body_bytes: limits::BODY_BYTES,
         };
         Receipt {
             header,
@@ -240,8 +237,11 @@ fn attach(
     program: &Program,
     inspected: &Inspected,
     (bot_id, seeds, env): (&BotId, &Seeds, &BTreeMap<String, Secret>),
+    memory_bytes: u64,
 ) -> Result<(), Error> {
-    let manifest: Map<String, Value> = [("hooks".to_owned(), json!(inspected.hooks))].into_iter().collect();
+    // Every bot may unseal its DMs here, so that its author can try that without a manifest.
+    let fields = [("hooks", json!(inspected.hooks)), ("unseals", json!(true))];
+    let manifest: Map<String, Value> = fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
     let hash = |name, value: &Value| {
         let text = canonical_text(name, value).map_err(|error| Error::invalid(error.to_string(), "Change it."))?;
         Ok::<_, Error>(Hash::of(&[text.as_bytes()]))
@@ -260,15 +260,20 @@ fn attach(
         manifest_hash: hash("manifest", &Value::Object(manifest.clone()))?,
         params_hash: hash("params", &program.params)?,
         env: env.keys().cloned().collect(),
+        api: BOT_API,
         hooks: inspected.hooks.clone(),
         runtime: Runtime {
             worker: runtime.worker.clone(),
             python: runtime.python.clone(),
             lock_hash: runtime.lock_hash.parse().map_err(|_| Error::internal())?,
+            memory_bytes,
         },
         sandbox: runtime.sandbox.name().to_owned(),
         sandbox_report: None,
-        policy_off: !program.policy,
+        limits: program.limits,
+        egress_hash: None,
+        policy: program.policy.then_some(BOT_POLICY),
+        unseals: true,
         seed_commitment: seeds.commitment(0).ok_or_else(Error::internal)?,
         by: None,
     };
@@ -279,9 +284,10 @@ fn attach(
 fn logged_reason(verdict: &Verdict) -> String {
     let mut reasons = verdict.outputs.iter().filter_map(|output| match output {
         HookOutput::Event(event) => match &**event {
-            SystemEvent::BotError { reason, .. } => Some(reason.clone()),
+            SystemEvent::BotError { failure, .. } => Some(failure.reason.clone()),
             _ => None,
         },
+        HookOutput::Result { result, .. } => result.failure.as_ref().map(|failure| failure.reason.clone()),
         HookOutput::Post { .. } => None,
     });
     reasons.next_back().unwrap_or_default()

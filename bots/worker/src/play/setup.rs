@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
 use mcp_multiplayer_bot_supervisor::{InspectError, Owner, Program, Supervisor, find_preset, presets};
-use mcp_multiplayer_protocol::{Secret, Timestamp};
+use mcp_multiplayer_protocol::{BotLimits, Secret, Timestamp};
 use serde_json::{Map, Value};
 
 use super::channel::Seats;
@@ -62,7 +62,8 @@ impl Setup {
             }
         };
         let params = Value::Object(self.params.clone());
-        let program = Arc::new(Program { name, source: Arc::clone(&source), params, policy: true });
+        let program =
+            Arc::new(Program { name, source: Arc::clone(&source), params, policy: true, limits: BotLimits::default() });
         match self.supervisor.inspect(&Owner::default(), &program).await {
             Ok(inspected) => {
                 let program = program.named(&inspected.class_name);

@@ -7,6 +7,7 @@ use mcp_multiplayer_bot_supervisor::{
     BotKey, BoxFuture, Egress, EgressErrorKind, EgressRequest, EgressResponse, FailureKind, HookEgress, HookReport,
     Owner, Program, SupervisorConfig,
 };
+use mcp_multiplayer_protocol::BotLimits;
 use mcp_multiplayer_tests::{Signal, send_signal};
 use serde_json::json;
 use tokio::sync::Semaphore;
@@ -92,7 +93,8 @@ async fn each_looping_bot_ends_when_its_cpu_time_is_used_up() {
 async fn a_hook_that_sleeps_ends_at_the_limit_of_elapsed_time() {
     let bots = bots(|config| config.limits.hook_wall = Duration::from_millis(300));
     let source = init_bot("import _thread\nlock = _thread.allocate_lock()\nlock.acquire()\nlock.acquire()").into();
-    let sleeps = Program { name: "test".to_owned(), source, params: json!({}), policy: false };
+    let sleeps =
+        Program { name: "test".to_owned(), source, params: json!({}), policy: false, limits: BotLimits::default() };
     let report = start(&bots, "alice", "bot_1", &Arc::new(sleeps)).await.unwrap();
     assert_eq!(report.failure(), ("on_init took longer than 300ms".to_owned(), None, FailureKind::Timeout));
 }

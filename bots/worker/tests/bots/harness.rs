@@ -8,10 +8,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mcp_multiplayer_bot_supervisor::{
-    BotKey, Effect, FailureKind, Hook, HookReport, HookRequest, InspectError, Inspected, Limits, Outcome, Owner,
-    Player, Program, Slot, Stream, Supervisor, SupervisorConfig,
+    BotKey, Effect, FailureKind, Hook, HookReport, HookRequest, InspectError, Inspected, Outcome, Owner, Player,
+    Program, Slot, Stream, Supervisor, SupervisorConfig,
 };
-use mcp_multiplayer_protocol::Secret;
+use mcp_multiplayer_protocol::{BotLimits, Secret};
 use mcp_multiplayer_tests::{Process, processes};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -22,6 +22,7 @@ pub(crate) const SHORT: Duration = Duration::from_millis(500);
 pub(crate) struct Bots {
     pub(crate) supervisor: Supervisor,
     directory: TempDir,
+    limits: BotLimits,
 }
 
 impl Bots {
@@ -31,7 +32,8 @@ impl Bots {
 
     /// With a short time limit.
     pub(crate) fn impatient() -> Self {
-        Self::with(|config| config.limits = Limits { hook: SHORT, ..Limits::default() })
+        let hook_ms = SHORT.as_millis().try_into().unwrap();
+        Self { limits: BotLimits { hook_ms, ..BotLimits::default() }, ..Self::new() }
     }
 
     pub(crate) fn with(adjust: impl FnOnce(&mut SupervisorConfig)) -> Self {
@@ -42,7 +44,7 @@ impl Bots {
         // Tests count processes.
         config.spares = 0;
         adjust(&mut config);
-        Self { supervisor: Supervisor::new(config).unwrap(), directory }
+        Self { supervisor: Supervisor::new(config).unwrap(), directory, limits: BotLimits::default() }
     }
 
     /// Without namespaces, so that workspaces are directories that the test can read.
@@ -54,12 +56,16 @@ impl Bots {
     }
 
     pub(crate) async fn inspect(&self, source: &str) -> Result<Inspected, InspectError> {
-        self.supervisor.inspect(&Owner::default(), &program(source)).await
+        self.supervisor.inspect(&Owner::default(), &self.program(source)).await
     }
 
     /// Runs a hook of bot `bot_1`.
     pub(crate) async fn run(&self, source: &str, hook: HookRequest) -> HookReport {
-        self.supervisor.run(&BotKey::new("chn_1", "bot_1"), &program(source), hook).await.unwrap()
+        self.supervisor.run(&BotKey::new("chn_1", "bot_1"), &self.program(source), hook).await.unwrap()
+    }
+
+    fn program(&self, source: &str) -> Arc<Program> {
+        Arc::new(Program { limits: self.limits, ..Program::clone(&program(source)) })
     }
 
     /// The message, line and hint that a source is rejected with.
@@ -128,7 +134,8 @@ pub(crate) async fn eventually(what: &str, happened: impl Fn() -> bool) {
 }
 
 pub(crate) fn program(source: &str) -> Arc<Program> {
-    Arc::new(Program { name: "test".to_owned(), source: source.into(), params: json!({"limit": 3}), policy: true })
+    let (name, params, limits) = ("test".to_owned(), json!({"limit": 3}), BotLimits::default());
+    Arc::new(Program { name, source: source.into(), params, policy: true, limits })
 }
 
 pub(crate) fn call(hook: Hook, args: Vec<Value>) -> HookRequest {
@@ -139,6 +146,7 @@ pub(crate) fn call(hook: Hook, args: Vec<Value>) -> HookRequest {
         now_ms: 1_700_000_000_250,
         state: None,
         seats: r#"{"s1":{},"s2":{}}"#.to_owned(),
+        may_unseal: true,
         may_hold_seats: true,
         commitments: None,
         stream: stream(0),
@@ -243,9 +251,12 @@ impl ReportExt for HookReport {
     fn bodies(&self) -> Vec<Value> {
         let body = |effect: &Effect| match effect {
             Effect::Post { body, .. } | Effect::Dm { body, .. } => Some(Value::Object(body.clone())),
-            Effect::Timer { .. } | Effect::Start | Effect::Reveal | Effect::HoldSeats { .. } | Effect::ReleaseSeats => {
-                None
-            }
+            Effect::Timer { .. }
+            | Effect::Start
+            | Effect::Reveal
+            | Effect::HoldSeats { .. }
+            | Effect::ReleaseSeats
+            | Effect::Unseal => None,
         };
         self.effects().iter().filter_map(body).collect()
     }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use mcp_multiplayer_bot_supervisor::{BotKey, FailureKind, HookReport, Program};
+use mcp_multiplayer_protocol::BotLimits;
 use serde_json::{Value, json};
 
 use crate::harness::{Bots, ReportExt, init_bot, on_init};
@@ -10,7 +11,8 @@ use crate::harness::{Bots, ReportExt, init_bot, on_init};
 /// Runs lines of plain Python, which append to `out`.
 async fn run(bots: &Bots, lines: &str) -> HookReport {
     let source = init_bot(lines).into();
-    let program = Program { name: "test".to_owned(), source, params: json!({}), policy: false };
+    let program =
+        Program { name: "test".to_owned(), source, params: json!({}), policy: false, limits: BotLimits::default() };
     bots.supervisor.run(&BotKey::new("chn_1", "bot_1"), &Arc::new(program), on_init()).await.unwrap()
 }
 

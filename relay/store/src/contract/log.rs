@@ -5,8 +5,8 @@ use std::sync::Arc;
 use mcp_multiplayer_protocol::channel::{BotsChange, ChannelState, Draft, Hook, RULES, Salts, SlotKind, Step, evolve};
 use mcp_multiplayer_protocol::merkle::Frontier;
 use mcp_multiplayer_protocol::{
-    Actor, Body, BotId, ChannelId, Entry, Hash, HookOutcome, Kind, Runtime, Salt, Sender, SlotId, SlotSpec,
-    SystemEvent, Timestamp,
+    Actor, Body, BotId, BotLimits, ChannelId, Entry, Hash, HookOutcome, HookResult, Kind, Runtime, Salt, Sender,
+    SlotId, SlotSpec, SystemEvent, Timestamp,
 };
 use serde_json::json;
 
@@ -51,6 +51,7 @@ impl Log {
             owner,
             bots_change: BotsChange::Owner,
             require_terms: false,
+            log: None,
         });
         log
     }
@@ -123,11 +124,20 @@ impl Log {
             manifest_hash: hash,
             env: Vec::new(),
             params_hash: hash,
+            api: 1,
             hooks: vec![Hook::OnInit, Hook::OnMessage],
-            runtime: Runtime { worker: "0.1.0".into(), python: "3.11.2".into(), lock_hash: hash },
+            runtime: Runtime {
+                worker: "0.1.0".into(),
+                python: "3.11.2".into(),
+                lock_hash: hash,
+                memory_bytes: 1 << 28,
+            },
             sandbox: "process".into(),
             sandbox_report: None,
-            policy_off: false,
+            limits: BotLimits::default(),
+            egress_hash: None,
+            policy: Some(1),
+            unseals: false,
             seed_commitment: hash,
             by: None,
         });
@@ -159,17 +169,16 @@ impl Log {
     /// Adds the `bot:ran` entry of a hook.
     pub fn ran(&mut self, bot_id: &BotId, trigger: u64) -> Arc<Entry> {
         let (bot_id, outcome) = (bot_id.clone(), HookOutcome::Ok);
+        let result = HookResult { outcome, exchanged: None, undelivered: vec![] };
         self.append_event(&SystemEvent::BotRan {
             bot_id,
             trigger,
             step: 0,
             hook: Hook::OnMessage,
-            outcome,
             effects: 0,
             drawn: vec![],
             timers: vec![],
-            exchanged: None,
-            undelivered: vec![],
+            result: Some(result),
         })
     }
 

@@ -1,7 +1,7 @@
 use mcp_multiplayer_protocol::SigningKey;
+use mcp_multiplayer_protocol::checkpoint::LogIdentity;
 
 use super::Subject;
-use crate::LogIdentity;
 
 fn identity(origin: &str, secret: u8) -> LogIdentity {
     LogIdentity { origin: origin.parse().unwrap(), key: SigningKey::ed25519(&[secret; 32]).public() }

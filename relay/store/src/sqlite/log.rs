@@ -1,7 +1,8 @@
+use mcp_multiplayer_protocol::checkpoint::LogIdentity;
 use rusqlite::{Connection, params};
 
 use super::row::{Row, failed};
-use crate::{LogIdentity, StoreError};
+use crate::StoreError;
 
 const INSERT: &str = "INSERT OR IGNORE INTO log (no, origin, key) VALUES (1, ?1, ?2)";
 

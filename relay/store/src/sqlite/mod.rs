@@ -32,6 +32,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use mcp_multiplayer_protocol::channel::ChannelState;
+use mcp_multiplayer_protocol::checkpoint::LogIdentity;
 use mcp_multiplayer_protocol::merkle::Node;
 use mcp_multiplayer_protocol::{BotId, ChannelId, Entry, Hash};
 
@@ -41,8 +42,8 @@ use self::row::failed;
 use self::schema::OpenError;
 use self::writer::Writer;
 use super::{
-    AcceptedTerms, AppendError, Appended, BytesByKind, ChannelBatch, Exchange, IdempotencyRecord, LogIdentity,
-    Membership, NewToken, Store, StoreError, StoredBot, StoredChannel, Tenure, Token,
+    AcceptedTerms, AppendError, Appended, BytesByKind, ChannelBatch, Exchange, IdempotencyRecord, Membership, NewToken,
+    Store, StoreError, StoredBot, StoredChannel, Tenure, Token,
 };
 
 /// A store in one SQLite file.

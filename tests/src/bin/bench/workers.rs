@@ -5,7 +5,7 @@ use anyhow::{Context as _, Result, ensure};
 use mcp_multiplayer_bot_supervisor::{
     BotKey, Hook, HookRequest, Outcome, Program, Stream, Supervisor, SupervisorConfig,
 };
-use mcp_multiplayer_protocol::Secret;
+use mcp_multiplayer_protocol::{BotLimits, Secret};
 use mcp_multiplayer_tests::binary;
 use serde_json::json;
 use tokio::time::sleep;
@@ -67,7 +67,13 @@ async fn first_hooks(spares: usize) -> Result<Timing> {
 
 fn program(number: usize) -> Arc<Program> {
     let source = format!("{ECHO}\n# {number}\n").into();
-    Arc::new(Program { name: "EchoBot".to_owned(), source, params: json!({}), policy: true })
+    Arc::new(Program {
+        name: "EchoBot".to_owned(),
+        source,
+        params: json!({}),
+        policy: true,
+        limits: BotLimits::default(),
+    })
 }
 
 async fn run(supervisor: &Supervisor, key: &BotKey, program: &Arc<Program>) -> Result<()> {
@@ -86,6 +92,7 @@ fn call() -> HookRequest {
         state: Some(r#"{"n":41}"#.to_owned()),
         seats: "{}".to_owned(),
         may_hold_seats: false,
+        may_unseal: false,
         commitments: None,
         players: vec![],
         slots: vec![],

@@ -1,3 +1,7 @@
+//! Entries that the relay itself writes.
+
+mod bot;
+
 use std::fmt;
 use std::str::FromStr;
 
@@ -5,7 +9,13 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use crate::channel::{BotsChange, Hook, SlotKind};
-use crate::{Body, BotId, Hash, IdParseError, Kind, Salt, SlotId, Timestamp};
+use crate::checkpoint::LogIdentity;
+use crate::{Body, BotId, Hash, IdParseError, Kind, SlotId, Timestamp};
+
+pub use bot::{
+    BotAnnouncement, BotLimits, Contribution, HookFailure, HookOutcome, HookResult, KeystreamRange, NetworkExchange,
+    PrivateResult, Runtime, SandboxReport, SkipReason, TimerChange, record_hash,
+};
 
 /// The party that requested the change recorded in a system entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,127 +65,6 @@ pub struct SlotSpec {
     pub label: String,
 }
 
-/// Summary of a bot that is about to be attached.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct BotAnnouncement {
-    /// Slot that it will fill.
-    pub slot_id: SlotId,
-    /// Name of the bot.
-    pub name: String,
-    /// Version, as stated by the bot's author.
-    pub version: String,
-    /// Purpose, in one line.
-    pub summary: String,
-}
-
-/// Software that runs a bot's hooks.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Runtime {
-    /// Version of the worker program.
-    pub worker: String,
-    /// Version of the worker's Python.
-    pub python: String,
-    /// Hash of the list of pinned Python packages.
-    pub lock_hash: Hash,
-}
-
-/// A range of a bot's keystream that a hook consumed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct KeystreamRange {
-    /// Number of the seed, counted from 0; each reveal switches to the next one.
-    pub epoch: u32,
-    /// True if players' entropy is mixed in; false if the keystream depends on the relay's seed alone.
-    pub open: bool,
-    /// Offset of the first byte.
-    pub from: u64,
-    /// Offset after the last byte.
-    pub to: u64,
-}
-
-/// Entropy of one player that was mixed into a bot's keystream.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Contribution {
-    /// The player's seat.
-    pub slot_id: SlotId,
-    /// Id of the `member:join` entry that contains the entropy.
-    pub entry: u64,
-    /// SHA-256 of the entropy's text.
-    pub entropy: Hash,
-}
-
-/// A timer that a hook set or, if `after_ms` is absent, cancelled.
-///
-/// The log numbers timers instead of naming them, because a name that a hook for a DM chose may say what the DM said.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TimerChange {
-    /// Number of the timer: 1 for the first one that the bot sets, and one more for each further one.
-    pub n: u32,
-    /// Time from this `bot:ran` entry until the timer fires, in milliseconds; at least 1,000.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub after_ms: Option<u64>,
-}
-
-/// Reason why a hook that was due did not run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum SkipReason {
-    /// The entry is the last of a chain of bots' posts that answer one another.
-    Depth,
-    /// An earlier hook cancelled or replaced the timer after it had fired.
-    Stale,
-    /// The hook would exceed a budget of its channel.
-    Budget,
-    /// The hooks that were due when the channel was closed took too long.
-    Closing,
-    /// The relay cannot run the bot, and the channel is closing.
-    Unavailable,
-}
-
-/// Hash of the record of a hook's network traffic: `SHA-256("mcp-multiplayer/record/v2" ‖ 0x00 ‖ salt ‖ record)`.
-pub fn record_hash(salt: &Salt, record: &str) -> Hash {
-    Hash::of(&[b"mcp-multiplayer/record/v2\0", &salt.0, record.as_bytes()])
-}
-
-/// A hook's network traffic, which is recorded only by hash.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct NetworkExchange {
-    /// Salted hash of the record.
-    pub record_hash: Hash,
-    /// Contacted hosts, as `host:port`.
-    pub hosts: Vec<String>,
-    /// True if the record contained a sealed secret, so that only its hash was stored.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub sealed: bool,
-}
-
-/// The layers of the sandbox around a bot, as reported by its relay.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-pub struct SandboxReport {
-    /// Active layers, by name.
-    pub active: Vec<String>,
-    /// Layers that the platform lacks or refuses, each with the reason.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub missing: Vec<String>,
-    /// Result of the self-test at the relay's start: `passed`, `not tested`, or the forbidden actions that were not blocked.
-    pub self_test: String,
-}
-
-/// Outcome of a hook call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum HookOutcome {
-    /// The hook returned, and its effects are in the log.
-    Ok,
-    /// The hook raised an exception; it had no effects.
-    Error,
-    /// The hook's process ended; it had no effects.
-    Died,
-    /// The hook exceeded its time limit; it had no effects.
-    Timeout,
-    /// The hook's effects exceeded a limit; all of them were discarded.
-    Refused,
-}
-
 /// Contents of an entry that the relay itself writes; the `type` of the body selects the variant.
 ///
 /// `by` is the party that requested the change.
@@ -195,6 +84,9 @@ pub enum SystemEvent {
         bots_change: BotsChange,
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         require_terms: bool,
+        /// The relay's log; absent for a game that is played without a relay.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        log: Option<LogIdentity>,
     },
     /// Announces the bots that are about to be attached.
     #[serde(rename = "bots_announced")]
@@ -218,14 +110,24 @@ pub enum SystemEvent {
         /// Names of the secrets that come with it.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         env: Vec<String>,
+        /// Version of the API for bots, see [`BOT_API`](crate::channel::BOT_API).
+        api: u32,
         hooks: Vec<Hook>,
+        limits: BotLimits,
+        /// Hash of the relay's rules for the bot's connections; absent where bots have none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        egress_hash: Option<Hash>,
+        /// Version of the policy that the source passed, see [`BOT_POLICY`](crate::channel::BOT_POLICY); absent if the
+        /// operator has switched the check off.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        policy: Option<u32>,
+        /// True if the bot may open its DMs with `ctx.unseal()`.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        unseals: bool,
         runtime: Runtime,
         sandbox: String,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         sandbox_report: Option<SandboxReport>,
-        /// True if the operator has switched off the policy check of the source.
-        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-        policy_off: bool,
         seed_commitment: Hash,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         by: Option<Actor>,
@@ -271,23 +173,22 @@ pub enum SystemEvent {
         /// Number of the hook among those that the trigger starts for the bot, from 0.
         step: u32,
         hook: Hook,
-        outcome: HookOutcome,
         /// Number of its effects.
         effects: u32,
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         drawn: Vec<KeystreamRange>,
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         timers: Vec<TimerChange>,
+        /// The rest of the result; absent if a DM started the hook. Then the last effect is a DM with it, see
+        /// [`PrivateResult`].
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        exchanged: Option<NetworkExchange>,
-        /// Numbers of the hook's effects, counted from 0, that are DMs to a tenure that ended while the hook ran.
-        #[serde(default, skip_serializing_if = "Vec::is_empty")]
-        undelivered: Vec<u32>,
+        result: Option<HookResult>,
     },
     /// A hook that was due did not run.
     #[serde(rename = "bot:skipped")]
     BotSkipped { bot_id: BotId, trigger: u64, step: u32, hook: Hook, reason: SkipReason },
-    /// From now on, other software runs a bot's hooks, or another sandbox is around them.
+    /// From now on, other software runs a bot's hooks, another sandbox is around them, or other rules are in force for the
+    /// bot's connections. New rules change the terms.
     #[serde(rename = "bot:runtime")]
     BotRuntime {
         bot_id: BotId,
@@ -295,6 +196,8 @@ pub enum SystemEvent {
         sandbox: String,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         sandbox_report: Option<SandboxReport>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        egress_hash: Option<Hash>,
     },
     /// A bot protects a game in progress: nobody is kicked, and no bot changed, until then.
     #[serde(rename = "seats:held")]
@@ -302,6 +205,10 @@ pub enum SystemEvent {
     /// A bot holds the seats no longer.
     #[serde(rename = "seats:released")]
     SeatsReleased { bot_id: BotId },
+    /// The DMs to and from a bot become public: those that it had been sent up to the cause of this entry, and those that
+    /// hooks up to there sent, with the records of their network traffic.
+    #[serde(rename = "dm:unsealed")]
+    DmUnsealed { bot_id: BotId },
     /// These players' entropy is mixed into a bot's keystream from its `on_start` on. `missing` are the other players who were
     /// seated.
     #[serde(rename = "entropy:open")]
@@ -318,15 +225,13 @@ pub enum SystemEvent {
     /// A bot's timer fired; `set_by` is the `bot:ran` entry that set it.
     #[serde(rename = "timer")]
     Timer { bot_id: BotId, n: u32, set_by: u64 },
-    /// A hook failed; the text is written for players.
+    /// A hook failed.
     #[serde(rename = "bot:error")]
     BotError {
         bot_id: BotId,
         hook: Hook,
-        reason: String,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        line: Option<u32>,
-        text: String,
+        #[serde(flatten)]
+        failure: HookFailure,
     },
     /// The channel was renamed.
     #[serde(rename = "rename_applied")]
@@ -361,7 +266,7 @@ pub enum SystemEvent {
 impl SystemEvent {
     /// The values of a body's `type` that only the relay may use. A post of a player or bot with one of them would look like
     /// the relay's own statement to a program that does not look at the sender.
-    pub const TYPES: &'static [&'static str] = &[
+    pub const RESERVED_TYPES: &'static [&'static str] = &[
         "channel:created",
         "bots_announced",
         "bot:attach",
@@ -376,6 +281,7 @@ impl SystemEvent {
         "member:leave",
         "member:kick",
         "terms:accepted",
+        "dm:unsealed",
         "entropy:open",
         "seed:reveal",
         "timer",
@@ -389,7 +295,16 @@ impl SystemEvent {
         "close_requested",
         "close_applied",
         "operator:stopped",
+        "bot:result",
+        // Of entries that are to come.
+        "entry:deleted",
+        "entropy:requested",
+        "entropy:revealed",
+        "seat:key",
     ];
+
+    /// The types of the entries that the relay itself writes.
+    pub const TYPES: &'static [&'static str] = Self::RESERVED_TYPES.split_at(Self::RESERVED_TYPES.len() - 5).0;
 
     /// Returns the label of an entry with this body.
     pub fn kind(&self) -> Kind {
@@ -425,6 +340,7 @@ impl SystemEvent {
             | Self::BotSkipped { .. }
             | Self::BotRuntime { .. }
             | Self::BotError { .. }
+            | Self::DmUnsealed { .. }
             | Self::EntropyOpened { .. }
             | Self::SeedRevealed { .. }
             | Self::Timer { .. }
@@ -433,17 +349,6 @@ impl SystemEvent {
             | Self::Closed {}
             | Self::OperatorStopped {} => false,
         }
-    }
-
-    /// Returns the event; if it is a `bot:ran`, without these effects, which are not delivered.
-    #[must_use]
-    pub fn without_effects(&self, lost: &[u32]) -> Self {
-        let mut event = self.clone();
-        if let Self::BotRan { effects, undelivered, .. } = &mut event {
-            *effects -= u32::try_from(lost.len()).expect("a hook has few effects");
-            lost.clone_into(undelivered);
-        }
-        event
     }
 
     /// Returns the event as a body.

@@ -1,12 +1,13 @@
+mod call;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 
 use serde_json::{Map, Value};
 
-use super::{ChannelState, Composition, HookCall, plan};
-use crate::{
-    BotId, Entry, Hash, HookOutcome, Sender, SkipReason, SystemEvent, TimerChange, canonical_text, limits, printable,
-};
+use self::call::{CallName, OpenCall, Role};
+use super::{ChannelState, Composition, HookCall, Slot, plan};
+use crate::{BotId, Entry, Hash, Sender, SkipReason, SystemEvent, TimerChange, canonical_text, limits, printable};
 
 /// Checks a log as a whole, entry by entry.
 ///
@@ -79,62 +80,6 @@ impl fmt::Display for Violation {
     }
 }
 
-#[derive(Clone, Debug)]
-struct OpenCall {
-    bot_id: BotId,
-    first: u64,
-    effects: u32,
-    failed: bool,
-}
-
-/// Role of an entry in the calls of hooks.
-enum Role<'a> {
-    /// An effect of a hook of this bot.
-    Effect(&'a BotId),
-    Ran {
-        bot_id: &'a BotId,
-        result: CallResult,
-        summary: Summary<'a>,
-    },
-    Skipped {
-        bot_id: &'a BotId,
-        result: CallResult,
-        reason: SkipReason,
-    },
-    /// Detached because its `on_init` failed.
-    FailedToStart(&'a BotId),
-    /// No part of a call.
-    Other,
-}
-
-/// The effects of a call, as `bot:ran` lists them.
-struct Summary<'a> {
-    outcome: HookOutcome,
-    effects: u32,
-    has_drawn: bool,
-    timers: &'a [TimerChange],
-    undelivered: &'a [u32],
-}
-
-impl Summary<'_> {
-    /// A hook that failed drew nothing that counts, and set and lost nothing. The effects that a hook lost are numbered among
-    /// all of them.
-    fn is_consistent(&self) -> bool {
-        let failed = self.outcome != HookOutcome::Ok;
-        let nothing = !self.has_drawn && self.timers.is_empty() && self.undelivered.is_empty();
-        let all = u64::from(self.effects) + self.undelivered.len() as u64;
-        let is_ordered = self.undelivered.windows(2).all(|pair| pair[0] < pair[1]);
-        (nothing || !failed) && is_ordered && self.undelivered.iter().all(|number| u64::from(*number) < all)
-    }
-}
-
-/// The result of a call, as `bot:ran` or `bot:skipped` reports it.
-struct CallResult {
-    trigger: u64,
-    step: u32,
-    hook: super::Hook,
-}
-
 impl Audit {
     /// An audit of a log from its first entry on, with the state before that entry.
     pub fn new(state: ChannelState) -> Self {
@@ -200,7 +145,7 @@ impl Audit {
     }
 
     fn check(&mut self, entry: &Entry, event: Option<&SystemEvent>) -> Result<Option<AuditedCall>, &'static str> {
-        let role = role(entry, event);
+        let role = Role::of(entry, event);
         if let Some(bot_id) = &self.to_detach
             && !matches!(role, Role::FailedToStart(detached) if detached == bot_id)
         {
@@ -219,38 +164,34 @@ impl Audit {
                 self.bots.entry(bot_id.clone()).or_default().final_seed_revealed = true;
                 Ok(None)
             }
-            Role::Effect(bot_id) => {
-                let failed = matches!(event, Some(SystemEvent::BotError { .. }));
-                self.add_effect(bot_id, entry, failed).map(|()| None)
-            }
-            Role::Ran { bot_id, result, summary } => {
-                let Summary { outcome, effects, timers, .. } = summary;
-                let due = self.next_due(bot_id, entry, &result)?;
+            Role::Effect(bot_id) => self.add_effect(bot_id, entry, event).map(|()| None),
+            Role::Ran { bot_id, call, ran } => {
+                let due = self.next_due(bot_id, entry, &call)?;
                 let open = self.open.take();
-                let (found, failed) = open.as_ref().map_or((0, false), |open| (open.effects, open.failed));
-                if found != effects {
-                    return Err("bot:ran counts another number of effects than there are before it");
-                }
-                if failed != (outcome != HookOutcome::Ok) || failed && effects != 1 {
-                    return Err("a hook that failed has one effect, a bot:error; others have none");
-                }
-                if !summary.is_consistent() {
-                    return Err("bot:ran says of its effects what cannot be");
-                }
                 if self.depth(due.trigger) >= DEEPEST || due.is_stale {
                     return Err("the hook ran although it had to be skipped");
                 }
-                if due.call == HookCall::Init && outcome != HookOutcome::Ok {
-                    self.to_detach = Some(bot_id.clone());
+                match due.call {
+                    HookCall::PrivateMessage(slot_id) => {
+                        let tenure = self.state.composition.slot(slot_id).and_then(Slot::tenure_began);
+                        let is_there = tenure.is_some_and(|began| began <= due.trigger);
+                        ran.check_private(open.as_ref(), slot_id, is_there)?;
+                    }
+                    call => {
+                        let is_ok = ran.check_public(open.as_ref())?;
+                        if call == HookCall::Init && !is_ok {
+                            self.to_detach = Some(bot_id.clone());
+                        }
+                    }
                 }
                 let first = open.map_or(entry.id(), |open| open.first);
-                Ok(Some(self.complete(bot_id, due, first, entry.id(), timers)))
+                Ok(Some(self.complete(bot_id, due, first, entry.id(), ran.timers)))
             }
-            Role::Skipped { bot_id, result, reason } => {
+            Role::Skipped { bot_id, call, reason } => {
                 if self.open.is_some() {
                     return Err("a hook that was skipped has no effects");
                 }
-                let due = self.next_due(bot_id, entry, &result)?;
+                let due = self.next_due(bot_id, entry, &call)?;
                 if !self.may_skip(due, reason) {
                     return Err("the hook was skipped for a reason that does not apply");
                 }
@@ -286,29 +227,26 @@ impl Audit {
             && entry.envelope.cause == self.state.composition.close_requested
     }
 
-    fn add_effect(&mut self, bot_id: &BotId, entry: &Entry, failed: bool) -> Result<(), &'static str> {
+    fn add_effect(&mut self, bot_id: &BotId, entry: &Entry, event: Option<&SystemEvent>) -> Result<(), &'static str> {
         let due = self.bots.get(bot_id).and_then(|bot| bot.due.front());
         if due.is_none_or(|due| entry.envelope.cause != Some(due.trigger)) {
             return Err("no hook that was due had this effect");
         }
-        let new = || OpenCall { bot_id: bot_id.clone(), first: entry.id(), effects: 0, failed: false };
-        let open = self.open.get_or_insert_with(new);
+        let open = self.open.get_or_insert_with(|| OpenCall::new(bot_id.clone(), entry.id()));
         if open.bot_id != *bot_id {
             return Err("the effects of a hook are directly before its bot:ran");
         }
-        open.effects += 1;
-        open.failed |= failed;
-        Ok(())
+        open.add(entry, event)
     }
 
-    /// The call that must be the next of the bot, if `result` is about it.
-    fn next_due(&self, bot_id: &BotId, entry: &Entry, result: &CallResult) -> Result<Due, &'static str> {
+    /// The call that must be the next of the bot, if it is this one.
+    fn next_due(&self, bot_id: &BotId, entry: &Entry, call: &CallName) -> Result<Due, &'static str> {
         if self.open.as_ref().is_some_and(|open| open.bot_id != *bot_id) {
             return Err("the effects of a hook are directly before its bot:ran");
         }
         let due = self.bots.get(bot_id).and_then(|bot| bot.due.front()).copied();
         let due = due.ok_or("no hook of the bot was due")?;
-        let is_next = (due.trigger, due.step, due.call.hook()) == (result.trigger, result.step, result.hook)
+        let is_next = (due.trigger, due.step, due.call.hook()) == (call.trigger, call.step, call.hook)
             && entry.envelope.cause == Some(due.trigger);
         if is_next { Ok(due) } else { Err("another hook of the bot was due before") }
     }
@@ -349,11 +287,14 @@ impl Audit {
             }
             Some(SystemEvent::BotManifest { bot_id, manifest }) => {
                 let bot = self.state.composition.bot(bot_id);
-                if bot.is_some_and(|bot| hash_of(manifest) != Some(bot.manifest_hash)) {
-                    return Err("the manifest does not match its hash in bot:attach");
+                let is_set = |name: &str| manifest.get(name) == Some(&Value::Bool(true));
+                if bot
+                    .is_some_and(|bot| hash_of(manifest) != Some(bot.manifest_hash) || is_set("unseals") != bot.unseals)
+                {
+                    return Err("the manifest does not match bot:attach");
                 }
                 if let Some(bot) = self.bots.get_mut(bot_id) {
-                    bot.reveals_on_close = manifest.get("reveal_on_close") == Some(&Value::Bool(true));
+                    bot.reveals_on_close = is_set("reveal_on_close");
                 }
             }
             Some(SystemEvent::BotDetach { bot_id, .. }) => {
@@ -401,34 +342,6 @@ const DEEPEST: u8 = {
     let [deepest, 0, 0, 0] = limits::CASCADE_DEPTH.to_le_bytes() else { panic!("a small limit") };
     deepest
 };
-
-fn role<'a>(entry: &'a Entry, event: Option<&'a SystemEvent>) -> Role<'a> {
-    if let Sender::Bot(bot_id) = &entry.envelope.sender {
-        return Role::Effect(bot_id);
-    }
-    match event {
-        Some(
-            SystemEvent::BotError { bot_id, .. }
-            | SystemEvent::SeatsHeld { bot_id, .. }
-            | SystemEvent::SeatsReleased { bot_id }
-            | SystemEvent::EntropyOpened { bot_id, .. }
-            | SystemEvent::SeedRevealed { bot_id, .. },
-        ) => Role::Effect(bot_id),
-        Some(SystemEvent::BotRan {
-            bot_id, trigger, step, hook, outcome, effects, drawn, timers, undelivered, ..
-        }) => {
-            let result = CallResult { trigger: *trigger, step: *step, hook: *hook };
-            let (outcome, effects, has_drawn) = (*outcome, *effects, !drawn.is_empty());
-            Role::Ran { bot_id, result, summary: Summary { outcome, effects, has_drawn, timers, undelivered } }
-        }
-        Some(SystemEvent::BotSkipped { bot_id, trigger, step, hook, reason }) => {
-            let result = CallResult { trigger: *trigger, step: *step, hook: *hook };
-            Role::Skipped { bot_id, result, reason: *reason }
-        }
-        Some(SystemEvent::BotDetach { bot_id, by: None, .. }) => Role::FailedToStart(bot_id),
-        _ => Role::Other,
-    }
-}
 
 fn is_by_somebody(event: Option<&SystemEvent>) -> bool {
     matches!(event, Some(SystemEvent::BotDetach { by: Some(_), .. }))
