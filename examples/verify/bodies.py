@@ -6,6 +6,7 @@ from functools import lru_cache
 
 from canonical import HASH, HEX_32_BYTES, Malformed
 from lines import fields, is_number
+from tree import KEY
 
 ENVELOPE = ("v", "channel_id", "id", "ts", "sender", "kind", "to_slot", "to_tenure", "cause", "body_hash", "author")
 KIND = re.compile(r"[A-Za-z0-9_.:-]{1,64}\Z")
@@ -59,6 +60,10 @@ def hex_(value):
     return isinstance(value, str) and bool(HEX_32_BYTES.match(value))
 
 
+def key(value):
+    return isinstance(value, str) and bool(KEY.match(value))
+
+
 def slot(value):
     return isinstance(value, str) and bool(SLOT.match(value))
 
@@ -104,9 +109,13 @@ def record(required, optional=None):
     return matches
 
 
-RUNTIME = record({"worker": text, "python": text, "lock_hash": hash_})
+RELAY = record({"origin": text, "key": key})
+LIMITS = record({"hook_ms": count, "hook_wall_ms": count, "body_bytes": count})
+RUNTIME = record({"worker": text, "python": text, "lock_hash": hash_, "memory_bytes": count})
 SANDBOX = one_of("full", "kernel", "process")
 SANDBOX_REPORT = record({"active": list_of(text), "self_test": text}, {"missing": list_of(text)})
+EXCHANGED = record({"record_hash": hash_, "hosts": list_of(text)}, {"sealed": one_of(True)})
+RESULT = {"outcome": one_of(*OUTCOMES)}, {"exchanged": EXCHANGED, "undelivered": list_of(count)}
 CONTRIBUTION = record({"slot_id": slot, "entry": entry_id, "entropy": hash_})
 HOOK = {"bot_id": text, "trigger": entry_id, "step": count, "hook": one_of(*HOOKS)}
 SEAT = {"slot_id": slot, "label": text}
@@ -116,14 +125,15 @@ BOT_SLOT = {"bot_id": text, "slot_id": slot}
 SYSTEM = {
     "channel:created": ("system", {
         "rules": exactly(2), "name": text, "slots": list_of(record({"kind": one_of("bot", "invite"), "label": text})),
-        "owner": hash_, "bots_change": one_of("never", "owner")}, {"require_terms": one_of(True)}),
+        "owner": hash_, "bots_change": one_of("never", "owner")}, {"require_terms": one_of(True), "log": RELAY}),
     "bots_announced": ("system", {
         "bots": list_of(record({"slot_id": slot, "name": text, "version": text, "summary": text}))}, {}),
     "bot:attach": ("system", BOT_SLOT | {
         "name": text, "version": text, "code_hash": hash_, "manifest_hash": hash_, "params_hash": hash_,
-        "hooks": list_of(one_of(*HOOKS)), "runtime": RUNTIME, "sandbox": SANDBOX, "seed_commitment": hash_}, {
-        "slot_label": text, "preset": text, "env": list_of(text), "sandbox_report": SANDBOX_REPORT,
-        "policy_off": one_of(True), "by": by}),
+        "api": exactly(1), "hooks": list_of(one_of(*HOOKS)), "limits": LIMITS, "runtime": RUNTIME, "sandbox": SANDBOX,
+        "seed_commitment": hash_}, {
+        "slot_label": text, "preset": text, "env": list_of(text), "egress_hash": hash_, "policy": exactly(1),
+        "unseals": one_of(True), "sandbox_report": SANDBOX_REPORT, "by": by}),
     "bot:manifest": ("system", {"bot_id": text, "manifest": object_}, {}),
     "bot:detach": ("system", BOT_SLOT | {"reason": text}, {"by": by}),
     "member:join": ("system", SEAT | {"player": hash_}, {"entropy": text}),
@@ -141,18 +151,43 @@ SYSTEM = {
     "operator:stopped": ("system", {}, {}),
     "seats:held": ("system", {"bot_id": text, "until": time}, {}),
     "seats:released": ("system", {"bot_id": text}, {}),
-    "bot:runtime": ("system", {"bot_id": text, "runtime": RUNTIME, "sandbox": SANDBOX}, {"sandbox_report": SANDBOX_REPORT}),
-    "bot:ran": ("trace", HOOK | {"outcome": one_of(*OUTCOMES), "effects": count}, {
+    "bot:runtime": ("system", {"bot_id": text, "runtime": RUNTIME, "sandbox": SANDBOX}, {
+        "sandbox_report": SANDBOX_REPORT, "egress_hash": hash_}),
+    "bot:ran": ("trace", HOOK | {"effects": count}, {
         "drawn": list_of(record({"epoch": count, "open": boolean, "from": count, "to": count})),
         "timers": list_of(record({"n": entry_id}, {"after_ms": timer_duration})),
-        "exchanged": record({"record_hash": hash_, "hosts": list_of(text)}, {"sealed": boolean}),
-        "undelivered": list_of(count)}),
+        "result": record(*RESULT)}),
     "bot:skipped": ("trace", HOOK | {"reason": one_of(*REASONS)}, {}),
+    "dm:unsealed": ("system", {"bot_id": text}, {}),
     "entropy:open": ("system", {"bot_id": text, "epoch": count, "contributions": list_of(CONTRIBUTION)}, {"missing": list_of(slot)}),
     "seed:reveal": ("system", {"bot_id": text, "epoch": count, "began": entry_id, "seed": hex_, "next_commitment": hash_}, {}),
     "timer": ("trace", {"bot_id": text, "n": entry_id, "set_by": entry_id}, {}),
-    "bot:error": ("control", {"bot_id": text, "hook": one_of(*HOOKS), "reason": text, "text": text}, {"line": entry_id}),
+    "bot:error": ("control", {"bot_id": text, "hook": one_of(*HOOKS), "reason": text, "text": text}, {"line": count}),
 }
+
+# The body of a private result: its kind, and its fields by outcome.
+PRIVATE_RESULT = {"type": one_of("bot:result")} | RESULT[0]
+PRIVATE_SUCCESS = record(PRIVATE_RESULT, RESULT[1])
+PRIVATE_FAILURE = record(PRIVATE_RESULT | {"reason": text, "text": text}, RESULT[1] | {"line": count})
+
+RESERVED_TYPES = (*SYSTEM, "bot:result", "entry:deleted", "entropy:requested", "entropy:revealed", "seat:key")
+
+
+def check_private_result(kind, body):
+    """Checks the kind and the body of a hook's private result."""
+    has_failed = body.get("outcome") != "ok"
+    if not (PRIVATE_FAILURE if has_failed else PRIVATE_SUCCESS)(body):
+        raise Malformed("the private result has an invalid form")
+    right_kind = "control" if has_failed else "trace"
+    if kind != right_kind:
+        raise Malformed(f"this private result has the kind {right_kind}, not {kind}")
+
+
+def check_type_of_post(body):
+    """Checks that a post of a player or a bot does not look like an entry of the relay."""
+    name = body.get("type")
+    if isinstance(name, str) and name in RESERVED_TYPES:
+        raise Malformed(f"only the relay writes bodies of the type `{name}`")
 
 
 def check_system_body(body, kind):

@@ -9,12 +9,13 @@ from collections import deque
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from bodies import time_of
+from bodies import check_private_result, check_type_of_post, time_of
 from canonical import Malformed, canonical, sha256, tagged_hash
 
 DEEPEST_CASCADE = 8  # hooks that led to a trigger
 SEEDS = 1024
 LONGEST_HOLD = timedelta(hours=24)
+MOST_UNSEALING_BOTS = 64
 
 
 def require(holds, problem):
@@ -32,6 +33,7 @@ class Due:
     step: int
     depth: int
     timer: int | None = None
+    player: tuple | None = None  # (slot, tenure) of the player whose DM started it
     is_stale: bool = False
 
 
@@ -60,6 +62,8 @@ class Bot:
     last_seed: str | None = None
     contributions: list | None = None  # of the epoch, once the keystream is open
     manifest: dict | None = None
+    egress_hash: str | None = None  # of the present rules for its connections
+    unsealed: int = 0  # its DMs are public up to this entry
     has_revealed_at_close: bool = False
     held_until: object = None
 
@@ -76,7 +80,9 @@ class Hooks:
     running: Bot | None = None
     failed: Bot | None = None  # its `on_init` did not end with `ok`
     undescribed: str | None = None  # the bot whose manifest is the next entry
-    exchanged: dict = field(default_factory=dict)  # (bot_id, trigger, step) → what `bot:ran` says of its traffic
+    hidden: list = field(default_factory=list)  # envelopes of private entries that the file leaves out
+    unsealing: set = field(default_factory=set)  # bots that opened DMs
+    exchanged: dict = field(default_factory=dict)  # (bot_id, trigger, step) → what the hook's result says of its traffic
     ran: int = 0
     skipped: int = 0
 
@@ -98,7 +104,7 @@ class Hooks:
         bot_id = body["bot_id"]
         require(bot_id not in self.ever, f"there was a bot {bot_id} before")
         require(re.fullmatch(f"bot_{re.escape(body['name'])}_(0|[1-9][0-9]*)", bot_id), "its id does not consist of its name and a number")
-        bot = Bot(bot_id, body, envelope["id"], envelope["id"], body["seed_commitment"])
+        bot = Bot(bot_id, body, envelope["id"], envelope["id"], body["seed_commitment"], egress_hash=body.get("egress_hash"))
         self.bots[bot_id] = self.ever[bot_id] = bot
         self.undescribed = bot_id
         for hook in ["on_init"] + ["on_join"] * len(seated):
@@ -109,6 +115,8 @@ class Hooks:
         require(self.undescribed == body["bot_id"], "the manifest of a bot is not the entry after its `bot:attach`")
         self.undescribed = None
         require(sha256(canonical(body["manifest"])) == bot.attached["manifest_hash"], "the manifest is not the one that was attached")
+        require((body["manifest"].get("unseals") is True) == ("unseals" in bot.attached),
+                "the manifest and `bot:attach` differ about whether the bot may open its DMs")
         bot.manifest = body["manifest"]
 
     def detach(self, envelope, body):
@@ -129,24 +137,39 @@ class Hooks:
             if bot_id != but:
                 self.plan(bot_id, hook, envelope)
 
-    def plan(self, bot_id, hook, envelope, timer=None):
+    def plan(self, bot_id, hook, envelope, timer=None, player=None):
         bot, trigger = self.bots[bot_id], envelope["id"]
         if hook not in bot.attached["hooks"] or self.log.closing is not None:
             return
         step = sum(due.trigger == trigger for due in bot.queue)
-        bot.queue.append(Due(hook, trigger, step, self.depths.get(trigger, 0), timer))
+        bot.queue.append(Due(hook, trigger, step, self.depths.get(trigger, 0), timer, player))
+
+    def add_private_post(self, envelope, body, bot_id, tenure):
+        """Adds a DM of a player."""
+        if body is None:
+            self.hidden.append(envelope)
+        self.plan(bot_id, "on_private_message", envelope, player=(envelope["sender"], tenure))
 
     # What a hook does.
 
     def add_post(self, envelope, body, bot_id):
-        """Adds a post of a bot."""
-        self.begin(bot_id, envelope)
+        """Adds a post of a bot. The body of a DM still has its own kind beside it."""
+        due = self.begin(bot_id, envelope)
         require(envelope["kind"] != "trace", "the kind `trace` is the relay's alone")
         if envelope["to_slot"] is not None:
             seat = self.log.slot(envelope["to_slot"])
             require(seat.tenure is not None and seat.tenure == envelope["to_tenure"], "to_tenure is not the tenure that holds the slot")
             require(seat.tenure <= envelope["cause"], "the tenure began after the cause")
+            if body is None:
+                self.hidden.append(envelope)
+                self.check_unsealed(self.bots[bot_id])
+            elif is_result(body):
+                require(due.player == addressee(envelope), "a private result is for the player whose DM started the hook")
+                check_private_result(body["kind"], body["body"])
+            else:
+                check_type_of_post(body["body"])
         else:
+            check_type_of_post(body)
             self.plan_for_all("on_message", envelope, but=bot_id)
         self.effects.append((envelope, body))
 
@@ -163,7 +186,7 @@ class Hooks:
             due = self.begin(bot.bot_id, envelope)
             self.effects.append((envelope, body))
             {"seats:held": self.hold, "seats:released": self.release, "entropy:open": self.open, "seed:reveal": self.reveal,
-             "bot:error": self.error}[name](envelope, body, bot, due)
+             "dm:unsealed": self.unseal, "bot:error": self.error}[name](envelope, body, bot, due)
 
     def begin(self, bot_id, envelope):
         """Checks that the first hook in the bot's queue can have this effect; returns the hook."""
@@ -183,22 +206,43 @@ class Hooks:
     def finish(self, envelope, body, bot):
         due = self.begin(bot.bot_id, envelope)
         self.check_hook(body, due)
-        effects, errors = self.effects, [body for envelope, body in self.effects if is_error(envelope, body)]
-        require(body["effects"] == len(effects), f"the hook has {len(effects)} effects, not {body['effects']}")
-        if body["outcome"] == "ok":
-            require(not errors, "a hook that ended with ok has a bot:error")
-        else:
-            require(len(effects) == len(errors) == 1, "a hook that failed has one effect, a bot:error")
-            require("timers" not in body and "undelivered" not in body, "a hook that failed sets no timers and sends nothing")
-        undelivered = body.get("undelivered", [])
-        require(undelivered == sorted(set(undelivered)) and all(index < len(effects) + len(undelivered) for index in undelivered),
-                "undelivered does not number effects of the hook")
+        require(body["effects"] == len(self.effects), f"the hook has {len(self.effects)} effects, not {body['effects']}")
+        require(("result" in body) == (due.player is None), "a hook has a public result exactly where no DM started it")
+        result = body["result"] if due.player is None else self.private_result(due.player)
+        if result is not None:
+            self.check_result(result, body, due)
+            if "exchanged" in result:
+                self.exchanged[bot.bot_id, due.trigger, due.step] = result["exchanged"]
         self.set_timers(envelope, body, bot)
-        if "exchanged" in body:
-            self.exchanged[bot.bot_id, due.trigger, due.step] = body["exchanged"]
         self.running, self.effects = None, []
         self.ran += 1
-        self.done(bot, due, body["outcome"] == "ok")
+        self.done(bot, due, result is not None and result["outcome"] == "ok")
+
+    def private_result(self, player):
+        """Returns the private result of a hook that this player's DM started; None if the file does not have it."""
+        slot_id, tenure = player
+        if self.log.slot(slot_id).tenure != tenure:
+            return None  # left out: the player is gone
+        require(self.effects and addressee(self.effects[-1][0]) == player, "the last effect is not the private result")
+        require(not any(is_result(body) for envelope, body in self.effects[:-1] if addressee(envelope)), "a private result is not the last effect")
+        body = self.effects[-1][1]
+        require(body is None or is_result(body), "the last effect is not the private result")
+        return body and body["body"]
+
+    def check_result(self, result, ran, due):
+        """Checks the result of a hook against its effects and its `bot:ran`."""
+        errors = [body for envelope, body in self.effects if is_error(envelope, body)]
+        if result["outcome"] == "ok":
+            require(not errors, "a hook that ended with ok has a bot:error")
+        else:
+            require(len(self.effects) == 1 and (errors or due.player), "a hook that failed has one effect, a bot:error or the private result")
+            require(not any(name in ran for name in ("drawn", "timers")) and "undelivered" not in result,
+                    "a hook that failed draws nothing, sets no timers and sends nothing")
+        undelivered = result.get("undelivered", [])
+        effects = len(self.effects) + len(undelivered)
+        require(undelivered == sorted(set(undelivered)) and all(index < effects for index in undelivered),
+                "undelivered does not number effects of the hook")
+        require(due.player is None or effects - 1 not in undelivered, "undelivered numbers the private result, which is there")
 
     def skip(self, envelope, body, bot):
         require(self.running is None, "it is between the effects of a hook")
@@ -243,7 +287,22 @@ class Hooks:
         return any(bot.held_until is not None and bot.held_until > now for bot in self.bots.values())
 
     def error(self, envelope, body, bot, due):
+        require(due.player is None, "a hook that a DM started has no bot:error")
         require(body["hook"] == due.hook, f"the hook that failed is {due.hook}")
+
+    def unseal(self, envelope, body, bot, due):
+        require("unseals" in bot.attached, "the bot may not open its DMs")
+        self.unsealing.add(bot.bot_id)
+        require(len(self.unsealing) <= MOST_UNSEALING_BOTS, f"more than {MOST_UNSEALING_BOTS} bots open their DMs")
+        bot.unsealed = envelope["cause"]
+        self.check_unsealed(bot)
+
+    def check_unsealed(self, bot):
+        """Checks that the file has all DMs that the bot has opened."""
+        for envelope in self.hidden:
+            is_to_bot = envelope["to_slot"] == bot.attached["slot_id"] and bot.attach_id <= envelope["id"] <= bot.unsealed
+            is_from_bot = envelope["sender"] == f"bot:{bot.bot_id}" and envelope["cause"] <= bot.unsealed
+            require(not is_to_bot and not is_from_bot, f"the content of entry {envelope['id']} is missing, although it was unsealed")
 
     def open(self, envelope, body, bot, due):
         require(body["epoch"] == bot.epoch, f"the epoch is {bot.epoch}")
@@ -329,6 +388,16 @@ class Hooks:
     def pending(self):
         """Returns how many hooks are due."""
         return sum(len(bot.queue) for bot in self.bots.values())
+
+
+def addressee(envelope):
+    """Returns (slot, tenure) that a bot's DM is for; None if the entry is not one."""
+    return (envelope["to_slot"], envelope["to_tenure"]) if envelope["to_tenure"] is not None else None
+
+
+def is_result(body):
+    """Returns whether the body of a bot's DM is, or claims to be, a private result."""
+    return body is not None and (body["kind"] == "trace" or body["body"].get("type") == "bot:result")
 
 
 def is_error(envelope, body):

@@ -82,10 +82,9 @@ def _require(holds, problem):
 
 
 def _read_header(receipt, value):
-    fields(value, "the header", ("format", "channel_id", "log", "holder", "body_bytes"))
+    fields(value, "the header", ("format", "channel_id", "log", "holder"))
     _require(value["format"] == FORMAT, f"the format is not {FORMAT}")
     _require(isinstance(value["channel_id"], str) and isinstance(value["holder"], str), "channel_id and holder must be texts")
-    _require(is_number(value["body_bytes"]), "body_bytes must be a number")
     if value["log"] is not None:
         fields(value["log"], "log", ("origin", "key"))
         _require(isinstance(value["log"]["origin"], str) and value["log"]["origin"], "the origin must be a text")

@@ -6,14 +6,15 @@ it (PROTOCOL.md, "What a log must fulfil", part 1). What bots do is checked by `
 
 from dataclasses import dataclass, field
 
-from bodies import BOT_SENDER, KIND, SLOT, check_envelope, check_system_body, time_of
+from bodies import BOT_SENDER, KIND, SLOT, check_envelope, check_system_body, check_type_of_post, time_of
 from canonical import canonical, depth, sha256, tagged_hash
 from hooks import Hooks, require
 from lines import fields
 
 RESERVED_KINDS = ("system", "control", "bot", "private", "trace")
 DEEPEST_BODY = 32
-EFFECTS = ("bot:ran", "bot:skipped", "seats:held", "seats:released", "entropy:open", "seed:reveal", "bot:error")
+LARGEST_SYSTEM_BODY = 64 << 10  # bytes of canonical JSON
+EFFECTS = ("bot:ran", "bot:skipped", "dm:unsealed", "seats:held", "seats:released", "entropy:open", "seed:reveal", "bot:error")
 BY_MEMBERS = ("member:join", "terms:accepted", "member:rejoin", "member:leave", "member:kick")
 NOT_DURING_HOLD = ("member:kick", "yield_slot_applied", "close_slot_applied", "new_invite_applied")
 WHILE_CLOSING = (*EFFECTS, "bot:runtime", "bot:detach", "close_applied", "operator:stopped")
@@ -43,12 +44,13 @@ class Log:
     """The state of a channel after the entries that were added."""
 
     channel_id: str
+    relay: dict | None  # name and key of the relay's log, as the header has them
     size: int = 0
     created: dict | None = None
     slots: list = field(default_factory=list)
     ever_filled: set = field(default_factory=set)
     time: object = None
-    was_ready: bool = False  # since the last change of the bots
+    was_ready: bool = False  # since the last change of the terms
     closing: int | None = None  # id of `close_requested`
     ended: bool = False
     leaving: tuple | None = None  # (id, slot) of the entry before, if a player gave up the seat with it and may yield the slot
@@ -97,14 +99,14 @@ class Log:
             if envelope["to_slot"] is not None:
                 fields(body, "the private post", ("kind", "body"))
                 require(isinstance(body["kind"], str) and KIND.match(body["kind"]), "the kind of the private post is invalid")
-                body = body["body"]
-                require(isinstance(body, dict), "its body is not an object")
+                require(isinstance(body["body"], dict), "its body is not an object")
         return body
 
     # Players.
 
     def add_post(self, envelope, body):
         seat = self.slot(envelope["sender"])
+        check_type_of_post(body or {})
         require(self.closing is None, "a player posted after the request to close the channel")
         require(seat.player is not None, "nobody sits in the slot of the sender")
         require(envelope["cause"] is None, "a player's post has no cause")
@@ -113,7 +115,7 @@ class Log:
         if envelope["to_slot"] is not None:
             bot_id = self.slot(envelope["to_slot"]).bot_id
             require(bot_id is not None, "a player's private entry is for a bot")
-            self.hooks.plan(bot_id, "on_private_message", envelope)
+            self.hooks.add_private_post(envelope, body, bot_id, seat.tenure)
             return
         require(envelope["kind"] not in RESERVED_KINDS and not envelope["kind"].startswith("bot:"), "players can not post with this kind")
         self.hooks.plan_for_all("on_message", envelope)
@@ -122,6 +124,7 @@ class Log:
 
     def add_system(self, envelope, body):
         name = check_system_body(body, envelope["kind"])
+        require(len(canonical(body)) <= LARGEST_SYSTEM_BODY, "an entry of the relay has at most 64 KiB")
         require((name == "channel:created") == (self.created is None), "`channel:created` is the first entry, and only the first")
         require(self.closing is None or name in WHILE_CLOSING, f"`{name}` follows the request to close the channel")
         if name in EFFECTS:
@@ -136,6 +139,7 @@ class Log:
         getattr(self, "on_" + name.replace(":", "_"))(envelope, body)
 
     def on_channel_created(self, envelope, body):
+        require(body.get("log") == self.relay, "it names another relay than the header")
         self.created = body
         self.slots = [Slot(slot["kind"]) for slot in body["slots"]]
 
@@ -154,7 +158,7 @@ class Log:
             self.require_admin(body["by"])
         self.hooks.attach(envelope, body, self.seated())
         seat.bot_id = body["bot_id"]
-        self.bots_changed()
+        self.terms_changed()
 
     def on_bot_manifest(self, envelope, body):
         self.hooks.manifest(body)
@@ -169,10 +173,13 @@ class Log:
             self.require_admin(body["by"])
         self.hooks.detach(envelope, body)
         seat.bot_id = None
-        self.bots_changed()
+        self.terms_changed()
 
     def on_bot_runtime(self, envelope, body):
-        require(body["bot_id"] in self.hooks.bots, "there is no such bot")
+        bot = self.hooks.present(body["bot_id"])
+        if body.get("egress_hash") != bot.egress_hash:
+            bot.egress_hash = body.get("egress_hash")
+            self.terms_changed()
 
     def on_timer(self, envelope, body):
         self.hooks.fire(envelope, body)
@@ -299,7 +306,7 @@ class Log:
         if by is not None:
             require(self.created["bots_change"] == "owner" or len(self.ever_filled) < 2, "the channel's bots can no longer be changed")
 
-    def bots_changed(self):
+    def terms_changed(self):
         self.was_ready = False
         for slot in self.slots:
             slot.accepted = False
@@ -311,8 +318,13 @@ class Log:
 
     def terms_hash(self):
         """Computes the hash of the present terms."""
-        names = ("name", "preset", "code_hash", "manifest_hash", "params_hash", "env", "policy_off")
-        bots = [{name: bot.attached[name] for name in names if name in bot.attached} for bot in self.hooks.bots.values()]
-        terms = {"rules": 2, "bots_change": self.created["bots_change"],
-                 "require_terms": self.created.get("require_terms", False), "bots": bots}
-        return "sha256:" + tagged_hash("mcp-multiplayer/terms/v2", canonical(terms)).hex()
+        return "sha256:" + tagged_hash("mcp-multiplayer/terms/v2", canonical(self.terms())).hex()
+
+    def terms(self):
+        names = ("name", "preset", "code_hash", "manifest_hash", "params_hash", "env", "api", "limits", "policy", "unseals")
+        terms = {"rules": 2, "bots_change": self.created["bots_change"], "require_terms": self.created.get("require_terms", False),
+                 "bots": [{name: bot.attached[name] for name in names if name in bot.attached} |
+                          ({"egress_hash": bot.egress_hash} if bot.egress_hash is not None else {}) for bot in self.hooks.bots.values()]}
+        if "log" in self.created:
+            terms["log"] = self.created["log"]
+        return terms

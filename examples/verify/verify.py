@@ -45,7 +45,7 @@ def verify(data, key=None):
 
 def check_log(receipt, report):
     """Checks entry by entry, up to the first one that breaks a rule."""
-    log = Log(receipt.header["channel_id"])
+    log = Log(receipt.header["channel_id"], receipt.header["log"])
     for number, entry in enumerate(receipt.entries, 1):
         try:
             log.add(entry)

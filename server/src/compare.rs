@@ -95,11 +95,19 @@ mod tests {
             last.envelope.body_hash = last.content.as_ref().unwrap().hash();
         }
         let (key, mut frontier) = (SigningKey::ed25519(&[key; 32]), Frontier::default());
-        receipt.entries.iter().for_each(|entry| frontier.push(entry.envelope.leaf_hash()));
         let origin: mcp_multiplayer_protocol::checkpoint::LogOrigin = "relay.example.org".parse().unwrap();
+        receipt.header.log = Some(LogIdentity { origin: origin.clone(), key: key.public() });
+        let first = receipt.entries.first_mut().unwrap();
+        let content = first.content.as_mut().unwrap();
+        let mut created: SystemEvent = content.body.parse().unwrap();
+        if let SystemEvent::ChannelCreated { log, .. } = &mut created {
+            log.clone_from(&receipt.header.log);
+        }
+        content.body = created.to_body();
+        first.envelope.body_hash = content.hash();
+        receipt.entries.iter().for_each(|entry| frontier.push(entry.envelope.leaf_hash()));
         let tree = frontier.tree_head();
         receipt.checkpoint = Some(Checkpoint { origin: origin.channel(receipt.header.channel_id), tree }.sign(&key));
-        receipt.header.log = Some(LogIdentity { origin, key: key.public() });
         receipt.into_lines().map(|line| line.to_text()).collect()
     }
 

@@ -6,117 +6,8 @@ Each function changes a log, and returns False if the channel offers no occasion
 
 import copy
 import hashlib
-import json
 
-def read(path):
-    """Reads a receipt: its header, its checkpoint, its entries, bots by id, and exchanges."""
-    receipt = {"entries": [], "bots": {}, "exchanges": []}
-    for line in path.read_text().splitlines():
-        ((kind, value),) = json.loads(line).items()
-        if kind == "entry":
-            receipt["entries"].append(value)
-        elif kind == "bot":
-            receipt["bots"][value["bot_id"]] = value
-        elif kind == "exchange":
-            receipt["exchanges"].append(value)
-        else:
-            receipt[kind] = value
-    return receipt
-
-
-def lines(receipt):
-    """Returns the text of a receipt."""
-    values = [("header", receipt["header"]), *(("entry", entry) for entry in receipt["entries"]),
-              *(("bot", bot) for bot in receipt["bots"].values()), *(("exchange", each) for each in receipt["exchanges"]),
-              ("checkpoint", receipt["checkpoint"])]
-    return "".join(json.dumps({kind: value}) + "\n" for kind, value in values)
-
-
-REFERENCES = ("trigger", "set_by", "began")
-
-
-def body_of(entry):
-    return (entry["content"] or {}).get("body", {})
-
-
-def canonical(value):
-    """Canonical JSON of what these logs contain: no number in them is written differently by RFC 8785."""
-    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()
-
-
-def rehash(entry):
-    if entry["content"]:
-        preimage = b"mcp-multiplayer/body/v2\0" + bytes.fromhex(entry["content"]["salt"]) + canonical(entry["content"]["body"])
-        entry["envelope"]["body_hash"] = "sha256:" + hashlib.sha256(preimage).hexdigest()
-
-
-def seal(receipt):
-    """Numbers the entries anew, follows every reference to their ids, and computes the hashes of their bodies."""
-    entries = receipt["entries"]
-    moved = {entry["envelope"]["id"]: number for number, entry in enumerate(entries, 1) if not entry.get("new")}
-    follow = lambda id: moved.get(id, id)  # noqa: E731
-    for number, entry in enumerate(entries, 1):
-        entry.pop("new", None)
-        envelope, body = entry["envelope"], body_of(entry)
-        envelope["id"] = number
-        for name in ("cause", "to_tenure"):
-            if envelope[name] is not None:
-                envelope[name] = follow(envelope[name])
-        if envelope["sender"] == "system":
-            for name in REFERENCES:
-                if name in body:
-                    body[name] = follow(body[name])
-            for given in body.get("contributions", ()):
-                given["entry"] = follow(given["entry"])
-        rehash(entry)
-    for exchange in receipt["exchanges"]:
-        exchange["trigger"] = follow(exchange["trigger"])
-    return receipt
-
-
-class Log:
-    """A receipt that is being forged."""
-
-    def __init__(self, receipt):
-        self.receipt = copy.deepcopy(receipt)
-        self.entries = self.receipt["entries"]
-
-    def calls(self):
-        """The hooks in the log: lists of entries that belong together, the last of which is `bot:ran` or `bot:skipped`."""
-        call, found = [], []
-        for entry in self.entries:
-            kind, envelope = body_of(entry).get("type"), entry["envelope"]
-            if envelope["cause"] is None or kind == "bot:detach":
-                call = []
-                continue
-            call.append(entry)
-            if envelope["sender"] == "system" and kind in ("bot:ran", "bot:skipped"):
-                found.append(call)
-                call = []
-        return found
-
-    def find(self, test):
-        return next((entry for entry in self.entries if test(entry)), None)
-
-    def system(self, kind):
-        return self.find(lambda entry: entry["envelope"]["sender"] == "system" and body_of(entry).get("type") == kind)
-
-    def posts(self):
-        return [entry for entry in self.entries if entry["envelope"]["sender"].startswith("bot:")]
-
-    def calls_with_posts(self):
-        return [call for call in self.calls() if any(entry["envelope"]["sender"].startswith("bot:") for entry in call)]
-
-    def remove(self, *removed):
-        ids = {id(entry) for entry in removed}
-        self.entries[:] = [entry for entry in self.entries if id(entry) not in ids]
-
-    def insert_after(self, entry, *new):
-        place = next(place for place, each in enumerate(self.entries) if each is entry)
-        self.entries[place + 1:place + 1] = [each | {"new": True} for each in copy.deepcopy(new)]
-
-    def call_of(self, hook):
-        return next((call for call in self.calls() if body_of(call[-1]).get("hook") == hook), None)
+from forging import Log, body_of, seal
 
 
 def forgery(function):
@@ -172,6 +63,156 @@ def invent_a_post_in_a_hook(log):
 def invent_a_hook(log):
     call = log.calls_with_posts()[1]
     log.insert_after(call[-1], *call)
+
+
+@forgery
+def leave_out_a_private_result(log):
+    call = log.private_calls()[0]
+    body_of(call[-1])["effects"] -= 1
+    log.remove(call[-2])
+
+
+@forgery
+def send_a_private_result_to_another_player(log):
+    result = log.private_calls()[0][-2]["envelope"]
+    join = log.find(lambda entry: body_of(entry).get("type") == "member:join" and body_of(entry)["slot_id"] != result["to_slot"])
+    result |= {"to_slot": body_of(join)["slot_id"], "to_tenure": join["envelope"]["id"]}
+
+
+@forgery
+def send_a_private_result_before_another_effect(log):
+    call = next(call for call in log.private_calls() if len(call) > 2)
+    places = [log.entries.index(entry) for entry in call[-3:-1]]
+    log.entries[places[0]], log.entries[places[1]] = call[-2], call[-3]
+
+
+@forgery
+def say_in_private_that_a_hook_failed(log):
+    call = next(call for call in log.private_calls() if body_of(call[-2])["kind"] == "trace")
+    failure = {"type": "bot:result", "outcome": "error", "reason": "ValueError", "text": "it failed"}
+    call[-2]["content"]["body"] = {"kind": "control", "body": failure}
+    body_of(call[-1])["effects"] = 1
+    log.remove(*call[:-2])
+
+
+@forgery
+def say_in_private_that_a_hook_succeeded(log):
+    call = next(call for call in log.private_calls() if body_of(call[-2])["kind"] == "control")
+    call[-2]["content"]["body"] = {"kind": "trace", "body": {"type": "bot:result", "outcome": "ok"}}
+
+
+@forgery
+def report_a_private_hook_in_public(log):
+    body_of(log.private_calls()[0][-1])["result"] = {"outcome": "ok"}
+
+
+@forgery
+def report_a_private_hook_in_public_only(log):
+    call = log.private_calls()[0]
+    body_of(call[-1])["result"] = {"outcome": "ok"}
+    body_of(call[-1])["effects"] -= 1
+    log.remove(call[-2])
+
+
+@forgery
+def report_a_public_hook_without_its_result(log):
+    del body_of(next(call[-1] for call in log.calls() if "result" in body_of(call[-1])))["result"]
+
+
+@forgery
+def unseal_without_permission(log):
+    if "unseals" in body_of(log.system("bot:attach")):
+        return False
+    unseal(log)
+
+
+@forgery
+def unseal_without_being_told_to(log):
+    if "unseals" not in body_of(log.system("bot:attach")):
+        return False
+    unseal(log)
+
+
+def unseal(log):
+    """Lets the first hook that ran open DMs."""
+    ran = log.calls()[0][-1]
+    envelope = ran["envelope"] | {"kind": "system"}
+    body = {"type": "dm:unsealed", "bot_id": body_of(ran)["bot_id"]}
+    log.insert_before(ran, {"envelope": envelope, "content": ran["content"] | {"body": body}})
+    body_of(ran)["effects"] += 1
+
+
+@forgery
+def leave_out_an_unsealing(log):
+    unsealed = log.system("dm:unsealed")
+    ran = next(call[-1] for call in log.calls() if any(entry is unsealed for entry in call))
+    body_of(ran)["effects"] -= 1
+    log.remove(unsealed)
+
+
+@forgery
+def leave_out_an_unsealed_dm_of_a_player(log):
+    unsealed = log.system("dm:unsealed")
+    if unsealed is None:
+        return False
+    dm = next(entry for entry in log.entries if entry["envelope"]["to_slot"] and entry["envelope"]["id"] <= unsealed["envelope"]["cause"])
+    dm["content"] = None
+
+
+@forgery
+def leave_out_an_unsealed_result(log):
+    unsealed = log.system("dm:unsealed")
+    if unsealed is None:
+        return False
+    next(call for call in log.private_calls() if any(entry is unsealed for entry in call))[-2]["content"] = None
+
+
+@forgery
+def allow_a_bot_to_unseal_after_all(log):
+    body_of(log.system("bot:attach"))["unseals"] = True
+    return "unseals" not in body_of(log.system("bot:manifest"))["manifest"]
+
+
+@forgery
+def name_another_relay(log):
+    body_of(log.entries[0])["log"]["origin"] = "another.example.org"
+
+
+@forgery
+def name_another_key_of_the_relay(log):
+    body_of(log.entries[0])["log"]["key"] = "ed25519:" + "55" * 32
+
+
+@forgery
+def name_no_relay(log):
+    del body_of(log.entries[0])["log"]
+
+
+@forgery
+def change_the_limits_that_players_accepted(log):
+    return change_accepted(log, limits={"body_bytes": 32768, "hook_ms": 5001, "hook_wall_ms": 30000})
+
+
+@forgery
+def change_the_api_that_players_accepted(log):
+    return change_accepted(log, api=2)
+
+
+@forgery
+def change_the_policy_that_players_accepted(log):
+    return change_accepted(log, policy=None)
+
+
+@forgery
+def change_the_rules_for_connections_that_players_accepted(log):
+    return change_accepted(log, egress_hash="sha256:" + "66" * 32)
+
+
+def change_accepted(log, **changes):
+    if log.system("terms:accepted") is None:
+        return False
+    attach = log.system("bot:attach")
+    attach["content"]["body"] = {name: value for name, value in (body_of(attach) | changes).items() if value is not None}
 
 
 @forgery
@@ -270,8 +311,8 @@ def commit_to_another_seed(log):
 @forgery
 def commit_to_another_next_seed(log):
     reveal = log.system("seed:reveal")
-    if reveal is None:
-        return False
+    if reveal is None or reveal["envelope"]["cause"] == (log.system("close_requested") or reveal)["envelope"]["id"]:
+        return False  # nothing is drawn after the last reveal, when the channel closes
     body_of(reveal)["next_commitment"] = "sha256:" + "22" * 32
 
 
@@ -287,7 +328,7 @@ def play_with_another_seed(log):
     if not any(body_of(call[-1]).get("drawn") for call in log.calls()):
         return False
     attach = log.system("bot:attach")
-    seed = b"\x44" * 32
+    seed = b"\x45" * 32  # one that draws other things: who begins is one bit
     body_of(attach)["seed_commitment"] = "sha256:" + hashlib.sha256(b"mcp-multiplayer/bot-seed/v2\0" + seed).hexdigest()
     for entry in log.entries:
         if body_of(entry).get("type") == "seed:reveal":
@@ -342,9 +383,9 @@ def fail(log, outcome):
     error["content"]["body"] = {"type": "bot:error", "bot_id": bot, "hook": "on_message", "reason": "it failed", "text": "it failed"}
     log.insert_after(ran, error | {"new": True}, ran)
     made = body_of(log.entries[log.entries.index(ran) + 2])
-    for name in ("drawn", "timers", "exchanged"):
+    for name in ("drawn", "timers"):
         made.pop(name, None)
-    made |= {"outcome": outcome, "effects": 1}
+    made |= {"result": {"outcome": outcome}, "effects": 1}
     log.remove(*call)
 
 

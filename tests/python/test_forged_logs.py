@@ -6,7 +6,8 @@ import unittest
 from pathlib import Path
 
 import paths
-from forged_logs import FORGERIES, Log, forge, lines, read, seal
+from forged_logs import FORGERIES, forge
+from forging import Log, lines, read, seal
 from relay import program
 
 RECEIPTS = sorted((paths.ROOT / "tests/receipts").glob("*.jsonl"))

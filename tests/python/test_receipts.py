@@ -15,7 +15,7 @@ import unittest
 from pathlib import Path
 
 import paths
-from forged_logs import lines, read, seal
+from forging import lines, read, seal
 from relay import program
 
 RECEIPTS = sorted((paths.ROOT / "tests/receipts").glob("*.jsonl"))

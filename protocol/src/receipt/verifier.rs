@@ -42,7 +42,19 @@ struct Attached {
     code_hash: Hash,
     params_hash: Hash,
     seed_commitment: Hash,
+    /// The commitment that the last `seed:reveal` made, with its epoch.
+    next_commitment: Option<(u32, Hash)>,
     is_shown: bool,
+}
+
+impl Attached {
+    /// Returns `true` for a seed that the chain leads from to all commitments in the log.
+    fn has_committed_to(&self, seed: &[u8; 32], epoch: u32) -> bool {
+        let is_later = |(next, commitment): &(u32, Hash)| {
+            epoch.checked_sub(*next).is_none_or(|steps| seed::is_committed(seed, steps, commitment))
+        };
+        seed::is_committed(seed, epoch, &self.seed_commitment) && self.next_commitment.as_ref().is_none_or(is_later)
+    }
 }
 
 impl Verifier {
@@ -173,7 +185,8 @@ impl Verifier {
             SystemEvent::ChannelCreated { name, .. } => self.report.name.clone_from(name),
             SystemEvent::BotAttach { bot_id, name, preset, code_hash, params_hash, seed_commitment, .. } => {
                 let (code_hash, params_hash, seed_commitment) = (*code_hash, *params_hash, *seed_commitment);
-                let attached = Attached { code_hash, params_hash, seed_commitment, is_shown: false };
+                let attached =
+                    Attached { code_hash, params_hash, seed_commitment, next_commitment: None, is_shown: false };
                 self.attached.insert(bot_id.clone(), attached);
                 let (bot_id, name, preset) = (bot_id.clone(), name.clone(), preset.clone());
                 self.report.bots.push(BotSummary { bot_id, name, preset, code_hash, posts: 0, last_words: None });
@@ -209,6 +222,11 @@ impl Verifier {
                     self.exchanged.insert((bot_id.clone(), *trigger, *step), record_hash);
                 }
             }
+            SystemEvent::SeedRevealed { bot_id, epoch, next_commitment, .. } => {
+                if let Some(attached) = self.attached.get_mut(bot_id) {
+                    attached.next_commitment = epoch.checked_add(1).map(|epoch| (epoch, *next_commitment));
+                }
+            }
             SystemEvent::BotSkipped { .. } => self.report.skipped += 1,
             SystemEvent::Closed {} => self.report.ending = Ending::Closed,
             SystemEvent::OperatorStopped {} => self.report.ending = Ending::Stopped,
@@ -237,7 +255,7 @@ impl Verifier {
             return Err(format!("The params of {id} in the file are not those whose hash is in the log."));
         }
         if let Some(ReceiptSeed { epoch, seed }) = &bot.seed
-            && !seed::parse(seed).is_some_and(|seed| seed::is_committed(&seed, *epoch, &attached.seed_commitment))
+            && !seed::parse(seed).is_some_and(|seed| attached.has_committed_to(&seed, *epoch))
         {
             return Err(format!("The seed of {id} in the file is not the one that the relay committed to."));
         }

@@ -317,6 +317,10 @@ impl AuditedLog {
             calls.extend(completed.map_err(|Violation { entry, reason }| ReplayError::Broken { entry, reason })?);
             compositions.push(Arc::clone(&audit.state().composition));
         }
+        if audit.state().composition.log != receipt.header.log {
+            let reason = "the header of the file names another relay, or another key, than entry 1";
+            return Err(ReplayError::Mismatch(reason.to_owned()));
+        }
         let mut pending = BTreeMap::new();
         let dropped = audit.dropped().iter().map(|(bot_id, _)| bot_id);
         for bot_id in audit.pending().map(|(bot_id, _)| bot_id).chain(dropped).chain(audit.overdue()) {

@@ -37,9 +37,10 @@ fn start(bots: &Bots, owner: &str, bot_id: &str, program: &Arc<Program>) -> Join
     tokio::spawn(async move { supervisor.run(&key, &program, on_init()).await.unwrap() })
 }
 
-/// Starts bots of mallory that loop for ever.
-fn start_loops(bots: &Bots, count: usize) -> Vec<JoinHandle<HookReport>> {
-    let program = program(LOOPS);
+/// Starts bots of mallory that loop for ever, each up to this time.
+fn start_loops(bots: &Bots, count: usize, hook_ms: u64) -> Vec<JoinHandle<HookReport>> {
+    let limits = BotLimits { hook_ms, ..BotLimits::default() };
+    let program = Arc::new(Program { limits, ..Program::clone(&program(LOOPS)) });
     (0..count).map(|number| start(bots, "mallory", &format!("loop_{number}"), &program)).collect()
 }
 
@@ -57,10 +58,9 @@ fn is_stopped(pid: u32) -> bool {
 async fn a_hook_gets_its_cpu_time_although_many_bots_loop() {
     for disabled_layers in [vec![], vec!["zygote".to_owned()]] {
         let bots = bots(|config| {
-            config.limits.hook = Duration::from_secs(2);
             config.disabled_layers = disabled_layers;
         });
-        let loops = start_loops(&bots, 16);
+        let loops = start_loops(&bots, 16, 2_000);
         assert_eq!(run(&bots, HELLO).await.bodies(), [json!({"text": "hello"})]);
         assert_eq!(run(&bots, WORKS).await.bodies(), [json!({"text": "done"})]);
         // Half of the time was alice's, and each of mallory's bots had a small share of the other half.
@@ -71,15 +71,15 @@ async fn a_hook_gets_its_cpu_time_although_many_bots_loop() {
 #[tokio::test]
 async fn sources_load_although_many_bots_loop() {
     let bots = bots(|_| {});
-    let loops = start_loops(&bots, 16);
+    let loops = start_loops(&bots, 16, 5_000);
     bots.inspect(HELLO).await.unwrap();
     assert!(loops.iter().all(|hook| !hook.is_finished()));
 }
 
 #[tokio::test]
 async fn each_looping_bot_ends_when_its_cpu_time_is_used_up() {
-    let bots = bots(|config| config.limits.hook = Duration::from_millis(300));
-    for hook in start_loops(&bots, 4) {
+    let bots = bots(|_| {});
+    for hook in start_loops(&bots, 4, 300) {
         let (reason, _, kind) = hook.await.unwrap().failure();
         assert_eq!(kind, FailureKind::Timeout);
         #[cfg(target_os = "linux")]
@@ -91,10 +91,10 @@ async fn each_looping_bot_ends_when_its_cpu_time_is_used_up() {
 #[tokio::test]
 #[cfg(target_os = "linux")]
 async fn a_hook_that_sleeps_ends_at_the_limit_of_elapsed_time() {
-    let bots = bots(|config| config.limits.hook_wall = Duration::from_millis(300));
+    let bots = bots(|_| {});
     let source = init_bot("import _thread\nlock = _thread.allocate_lock()\nlock.acquire()\nlock.acquire()").into();
-    let sleeps =
-        Program { name: "test".to_owned(), source, params: json!({}), policy: false, limits: BotLimits::default() };
+    let limits = BotLimits { hook_wall_ms: 300, ..BotLimits::default() };
+    let sleeps = Program { name: "test".to_owned(), source, params: json!({}), policy: false, limits };
     let report = start(&bots, "alice", "bot_1", &Arc::new(sleeps)).await.unwrap();
     assert_eq!(report.failure(), ("on_init took longer than 300ms".to_owned(), None, FailureKind::Timeout));
 }
@@ -102,8 +102,8 @@ async fn a_hook_that_sleeps_ends_at_the_limit_of_elapsed_time() {
 #[tokio::test]
 #[cfg(target_os = "linux")]
 async fn a_stopped_worker_can_be_killed_and_the_others_go_on() {
-    let bots = bots(|config| config.limits.hook = Duration::from_mins(1));
-    let mut loops = start_loops(&bots, 3);
+    let bots = bots(|_| {});
+    let mut loops = start_loops(&bots, 3, 60_000);
     eventually("the loops", || bots.pids().len() == 3 && bots.pids().into_iter().any(is_stopped)).await;
     let stopped = bots.pids().into_iter().find(|pid| is_stopped(*pid));
     send_signal(stopped.unwrap_or_else(|| bots.pids()[0]), Signal::KILL);

@@ -124,7 +124,7 @@ impl Ran<'_> {
         if failed != has_error || failed && self.effects != 1 {
             return Err("a hook that failed has one effect, a bot:error; others have none");
         }
-        self.check_consistency(result)?;
+        self.check_consistency(result, self.effects)?;
         Ok(!failed)
     }
 
@@ -152,7 +152,8 @@ impl Ran<'_> {
                 if failed != failure.is_some() || failed && self.effects != 1 {
                     return Err("a hook that failed has no effect but the result, which says why; others say nothing");
                 }
-                self.check_consistency(result)
+                // The result itself is no effect that could be missing.
+                self.check_consistency(result, self.effects - 1)
             }
             _ => Err("the last effect of a hook that a DM started is its result, for the player who sent the DM"),
         }
@@ -168,10 +169,14 @@ impl Ran<'_> {
 
     /// A hook that failed drew nothing that counts, and set and lost nothing. The effects that a hook lost are numbered among
     /// all of them.
-    fn check_consistency(&self, HookResult { outcome, undelivered, .. }: &HookResult) -> Result<(), &'static str> {
+    fn check_consistency(
+        &self,
+        HookResult { outcome, undelivered, .. }: &HookResult,
+        effects: u32,
+    ) -> Result<(), &'static str> {
         let failed = *outcome != HookOutcome::Ok;
         let nothing = !self.has_drawn && self.timers.is_empty() && undelivered.is_empty();
-        let all = u64::from(self.effects) + undelivered.len() as u64;
+        let all = u64::from(effects) + undelivered.len() as u64;
         let is_ordered = undelivered.windows(2).all(|pair| pair[0] < pair[1]);
         if (nothing || !failed) && is_ordered && undelivered.iter().all(|number| u64::from(*number) < all) {
             Ok(())
