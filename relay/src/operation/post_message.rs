@@ -67,7 +67,8 @@ impl Caller {
         if text.trim().is_empty() && fields.is_empty() {
             return Err(Error::invalid("The message is empty.", "Send a text, or fields in data."));
         }
-        if let Some(name) = fields.get("type").and_then(Value::as_str).filter(|name| SystemEvent::RESERVED_TYPES.contains(name))
+        if let Some(name) =
+            fields.get("type").and_then(Value::as_str).filter(|name| SystemEvent::RESERVED_TYPES.contains(name))
         {
             return Err(Error::invalid(
                 format!("The type '{name}' in data is the relay's own."),
