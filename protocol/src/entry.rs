@@ -4,7 +4,7 @@ use std::str::FromStr;
 use data_encoding::HEXLOWER;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::{Body, BodyError, BotId, ChannelId, Hash, IdParseError, Kind, SlotId, Timestamp};
+use crate::{Body, BodyError, BotId, ChannelId, Hash, IdParseError, Kind, SlotId, SystemEvent, Timestamp};
 
 /// Domain separator that is hashed in front of a body, so that its hash cannot be mistaken for a hash of other data.
 const BODY_DOMAIN: &[u8] = b"mcp-multiplayer/body/v2\0";
@@ -225,6 +225,11 @@ impl Entry {
     /// Returns `true` for an entry that only a verifier needs: one of the kind [`Kind::TRACE`], also within a DM.
     pub fn is_trace(&self) -> bool {
         self.envelope.kind == Kind::TRACE || self.direct_message().is_some_and(|message| message.kind == Kind::TRACE)
+    }
+
+    /// The event that the entry states, if it is one of the relay's own.
+    pub fn event(&self) -> Option<SystemEvent> {
+        if self.envelope.sender == Sender::System { self.body()?.parse().ok() } else { None }
     }
 
     /// Parses the body of a bot's DM; `None` if the entry is not one, or its body is missing.

@@ -47,5 +47,7 @@ pub const TIMER_MIN_MS: u64 = 1_000;
 pub const TIMER_SECONDS: u64 = 30 * 24 * 60 * 60;
 /// Longest time that a bot may hold the seats without renewing it, in seconds: 24 hours.
 pub const HOLD_SECONDS: u64 = 24 * 60 * 60;
+/// Most entries that one request deletes.
+pub const DELETED_ENTRIES: usize = 500;
 /// Most bots of a channel that ever open their DMs.
 pub const UNSEALING_BOTS: usize = 64;

@@ -526,3 +526,80 @@ fn what_was_due_when_a_channel_was_stopped_is_kept() {
     let dropped: Vec<_> = audit.dropped().iter().map(|(bot_id, due)| (bot_id.clone(), due.trigger)).collect();
     assert_eq!(dropped, [(bot(0), said)]);
 }
+
+/// A closed channel in which alice has posted with entry 7 and then deleted that.
+fn deleted(by: Option<SlotId>) -> Log {
+    let mut log = started();
+    log.say("regrettable");
+    log.ran(0, 7, Hook::OnMessage, 0);
+    let requested = log.system(&SystemEvent::CloseRequested { by: Some(Actor::Owner) });
+    log.ran(0, requested, Hook::OnClose, 0);
+    log.system(&SystemEvent::Closed {});
+    log.system(&SystemEvent::EntriesDeleted { ids: vec![7], by });
+    log
+}
+
+/// The log with entry `id` without its body.
+fn without_body(mut log: Log, id: usize) -> Log {
+    let entry = Entry { content: None, ..Entry::clone(&log.entries[id - 1]) };
+    log.entries[id - 1] = Arc::new(entry);
+    log
+}
+
+/// The first body that is missing at the end of a log that breaks no rule before.
+fn missing_body(log: &Log) -> Option<String> {
+    let mut audit = Audit::new(ChannelState::empty(ChannelId::from_bytes([7; 10])));
+    for entry in &log.entries {
+        audit.append(entry).unwrap();
+    }
+    audit.missing_body().map(|violation| violation.to_string())
+}
+
+#[test]
+fn only_deleted_bodies_are_missing_from_a_log() {
+    for by in [None, Some(SlotId::at(1))] {
+        assert_eq!(missing_body(&deleted(by)), None);
+        assert_eq!(missing_body(&without_body(deleted(by), 7)), None);
+    }
+    let mut kept = without_body(deleted(None), 7);
+    kept.entries.pop();
+    let reason = "entry 7: the body of a public entry is missing, and no entry says that it was deleted";
+    assert_eq!(missing_body(&kept).as_deref(), Some(reason));
+}
+
+#[test]
+fn players_delete_their_own_entries_after_the_close_and_nobody_those_of_the_relay() {
+    let mut log = started();
+    log.say("one");
+    log.system(&SystemEvent::EntriesDeleted { ids: vec![4], by: None });
+    refused(&log, "entries of the relay are not deleted");
+    let mut log = deleted(None);
+    log.entries.pop();
+    let by = Some(SlotId::at(1));
+    log.state = log.entries.iter().fold(ChannelState::empty(ChannelId::from_bytes([7; 10])), |mut state, entry| {
+        state.append(entry).unwrap();
+        state
+    });
+    log.system(&SystemEvent::EntriesDeleted { ids: vec![5], by });
+    refused(&log, "entries of the relay are not deleted");
+    // Before the close, a player may not.
+    let mut log = started();
+    log.say("one");
+    let mut step = Step::new(log.state.clone(), Timestamp::from_millis(log.now), SaltsOfIds);
+    assert!(step.push_event(&SystemEvent::EntriesDeleted { ids: vec![7], by }, None).is_err());
+    let mut bots = deleted(None);
+    bots.entries.truncate(6);
+    let mut log = Log { state: ChannelState::empty(ChannelId::from_bytes([7; 10])), now: START, entries: vec![] };
+    for entry in bots.entries {
+        log.state.append(&entry).unwrap();
+        log.entries.push(entry);
+    }
+    let said = log.say("hello");
+    let posted = log.bot_post(0, said);
+    log.ran(0, said, Hook::OnMessage, 1);
+    let requested = log.system(&SystemEvent::CloseRequested { by: Some(Actor::Owner) });
+    log.ran(0, requested, Hook::OnClose, 0);
+    log.system(&SystemEvent::Closed {});
+    log.system(&SystemEvent::EntriesDeleted { ids: vec![posted], by });
+    refused(&log, "players delete only what they wrote, in the present tenure");
+}

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use mcp_multiplayer_protocol::channel::Composition;
-use mcp_multiplayer_protocol::{ChannelId, SystemEvent};
+use mcp_multiplayer_protocol::{ChannelId, Entry, Sender, SystemEvent, limits};
 
 use crate::channel::{Channels, CommitError, LiveChannel};
 use crate::clock::{Clock, Random};
@@ -41,6 +41,40 @@ pub async fn delete_channel(store: &dyn Store, channel_id: ChannelId) -> Result<
     );
     store.delete_channel(channel_id).await?;
     Ok(stored.bytes)
+}
+
+/// Destroys the bodies of players' and bots' entries of a channel, and returns the number of those that still had one.
+pub async fn delete_entries(store: Arc<dyn Store>, channel_id: ChannelId, mut ids: Vec<u64>) -> Result<usize> {
+    let channel = open(store, channel_id).await?;
+    ids.sort_unstable();
+    ids.dedup();
+    let (size, composition) = (channel.durable().size(), channel.composition());
+    let mut present = Vec::new();
+    for id in ids {
+        ensure!((1..=size).contains(&id), "entry {id} does not exist: the channel has the entries 1 to {size}");
+        let entry = channel.entry(id).await?.with_context(|| format!("entry {id} cannot be read"))?;
+        ensure!(entry.envelope.sender != Sender::System, "entry {id} is the relay's own, which is not deleted");
+        ensure!(
+            composition.closed.is_some() || !may_be_unsealed(&composition, &entry),
+            "entry {id} is a DM that its bot may still unseal; close the channel first"
+        );
+        if entry.content.is_some() {
+            present.push(id);
+        }
+    }
+    for ids in present.chunks(limits::DELETED_ENTRIES) {
+        let event = SystemEvent::EntriesDeleted { ids: ids.to_vec(), by: None };
+        explained(channel.commit(|proposal| proposal.push_event(&event, None).map(|_| ())).await)?;
+    }
+    Ok(present.len())
+}
+
+fn may_be_unsealed(composition: &Composition, entry: &Entry) -> bool {
+    let Some(to_slot) = entry.envelope.to_slot else { return false };
+    composition
+        .bots
+        .iter()
+        .any(|bot| bot.unseals && (bot.slot_id == to_slot || entry.envelope.sender == Sender::Bot(bot.bot_id.clone())))
 }
 
 /// Opens a channel to append to it, without running its bots.

@@ -75,10 +75,9 @@ fn read(path: &Path) -> Result<Receipt, String> {
 
 #[cfg(test)]
 mod tests {
-    use mcp_multiplayer_protocol::checkpoint::Checkpoint;
-    use mcp_multiplayer_protocol::checkpoint::LogIdentity;
+    use mcp_multiplayer_protocol::checkpoint::{Checkpoint, LogIdentity};
     use mcp_multiplayer_protocol::merkle::Frontier;
-    use mcp_multiplayer_protocol::{Salt, SigningKey};
+    use mcp_multiplayer_protocol::{Salt, SigningKey, SystemEvent};
 
     use super::*;
 

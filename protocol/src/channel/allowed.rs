@@ -122,6 +122,9 @@ fn by_relay(state: &ChannelState, entry: &Entry) -> Result<(), Error> {
     if created != (state.size() == 0) {
         return Err(broken("channel:created is the first entry of a log, and only the first"));
     }
+    if let SystemEvent::EntriesDeleted { ids, by } = &event {
+        return may_delete(composition, entry, ids, *by);
+    }
     if composition.closed.is_some()
         || composition.close_requested.is_some_and(|request| !may_follow_request(&event, entry.envelope.cause, request))
     {
@@ -201,6 +204,7 @@ fn by_relay(state: &ChannelState, entry: &Entry) -> Result<(), Error> {
         SystemEvent::BotsAnnounced { .. }
         | SystemEvent::CloseRequested { by: None }
         | SystemEvent::Closed {}
+        | SystemEvent::EntriesDeleted { .. }
         | SystemEvent::OperatorStopped {} => Ok(()),
     }
 }
@@ -238,6 +242,26 @@ fn may_create(rules: u32, slots: usize) -> Result<(), Error> {
         return Err(broken("a channel has at most 32 slots"));
     }
     Ok(())
+}
+
+/// Checks who deletes entries, and when. Whose entries they are is not in the state; [`Audit`](super::Audit) checks that.
+fn may_delete(composition: &Composition, entry: &Entry, ids: &[u64], by: Option<SlotId>) -> Result<(), Error> {
+    let is_ordered = ids.windows(2).all(|pair| pair[0] < pair[1]) && ids.first().is_some_and(|first| *first > 0);
+    if !is_ordered || ids.last().is_none_or(|last| *last >= entry.id()) || entry.envelope.cause.is_some() {
+        return Err(broken("entries are deleted by the ids of earlier entries, in ascending order"));
+    }
+    if composition.close_requested.is_some() && composition.closed.is_none() {
+        return Err(Error::closed());
+    }
+    let Some(slot_id) = by else { return Ok(()) };
+    require_player(composition, slot_id)?;
+    if composition.closed.is_some() {
+        return Ok(());
+    }
+    Err(Error::bad_op(
+        "Players delete what they wrote only after the channel is closed.",
+        "Ask an admin to close the channel (update_channel, close), or the relay's operator to delete it.",
+    ))
 }
 
 /// Checks that the bot may open its DMs, and that not too many bots have done so: each takes space in the state.

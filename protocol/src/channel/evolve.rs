@@ -3,13 +3,13 @@ use std::sync::Arc;
 use super::{
     Bot, BotHead, ChannelState, Composition, Epoch, Holder, Slot, SlotKind, Timer, Unsealed, runtime_hash, wakes,
 };
-use crate::{Actor, BotId, Entry, Hash, Kind, Sender, SystemEvent, TimerChange, seed};
+use crate::{Actor, BotId, Entry, Hash, Kind, SystemEvent, TimerChange, seed};
 
 /// The state that an [`allowed`](super::allowed) entry leads to.
 pub fn evolve(mut state: ChannelState, entry: &Entry) -> ChannelState {
     state.head.ts = entry.envelope.ts;
     state.head.frontier.push(entry.envelope.leaf_hash());
-    let event = system_event(entry);
+    let event = entry.event();
     if let Some(event) = &event {
         apply_to_bots(&mut state, entry, event);
     }
@@ -24,10 +24,6 @@ pub fn evolve(mut state: ChannelState, entry: &Entry) -> ChannelState {
         }
     }
     state
-}
-
-fn system_event(entry: &Entry) -> Option<SystemEvent> {
-    if entry.envelope.sender == Sender::System { entry.body()?.parse().ok() } else { None }
 }
 
 /// Applies an event to timers and holds of the bots that are attached already.
@@ -81,7 +77,7 @@ fn apply_to_bots(state: &mut ChannelState, entry: &Entry, event: &SystemEvent) {
 pub fn evolve_composition(composition: &mut Arc<Composition>, entry: &Entry) {
     if entry.envelope.kind == Kind::SYSTEM {
         let mut heads = vec![BotHead::default(); composition.bots.len()];
-        apply_to_composition(composition, &mut heads, entry, system_event(entry));
+        apply_to_composition(composition, &mut heads, entry, entry.event());
     }
 }
 
@@ -96,7 +92,8 @@ fn apply_to_composition(
     // view again.
     if matches!(
         event,
-        SystemEvent::EntropyOpened { .. }
+        SystemEvent::EntriesDeleted { .. }
+            | SystemEvent::EntropyOpened { .. }
             | SystemEvent::SeedRevealed { .. }
             | SystemEvent::SeatsHeld { .. }
             | SystemEvent::SeatsReleased { .. }
@@ -197,6 +194,7 @@ fn apply(composition: &mut Composition, heads: &mut Vec<BotHead>, entry: &Entry,
             composition.closed = Some(id);
         }
         SystemEvent::BotsAnnounced { .. }
+        | SystemEvent::EntriesDeleted { .. }
         | SystemEvent::BotManifest { .. }
         | SystemEvent::BotRan { .. }
         | SystemEvent::BotSkipped { .. }

@@ -255,10 +255,18 @@ pub enum SystemEvent {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         by: Option<Actor>,
     },
-    /// The channel is closed; this is the last entry.
+    /// The channel is closed. Only `entry:deleted` can follow.
     #[serde(rename = "close_applied")]
     Closed {},
-    /// The operator of the relay ended the channel; this is the last entry. Hooks that were due do not run.
+    /// The bodies and salts of these posts and DMs were destroyed, by the player who wrote them, or by the relay's operator.
+    #[serde(rename = "entry:deleted")]
+    EntriesDeleted {
+        ids: Vec<u64>,
+        /// The seat of the player; absent if it was the operator.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<SlotId>,
+    },
+    /// The operator of the relay ended the channel; only `entry:deleted` can follow. Hooks that were due do not run.
     #[serde(rename = "operator:stopped")]
     OperatorStopped {},
 }
@@ -295,16 +303,16 @@ impl SystemEvent {
         "close_requested",
         "close_applied",
         "operator:stopped",
+        "entry:deleted",
         "bot:result",
         // Of entries that are to come.
-        "entry:deleted",
         "entropy:requested",
         "entropy:revealed",
         "seat:key",
     ];
 
     /// The types of the entries that the relay itself writes.
-    pub const TYPES: &'static [&'static str] = Self::RESERVED_TYPES.split_at(Self::RESERVED_TYPES.len() - 5).0;
+    pub const TYPES: &'static [&'static str] = Self::RESERVED_TYPES.split_at(Self::RESERVED_TYPES.len() - 4).0;
 
     /// Returns the label of an entry with this body.
     pub fn kind(&self) -> Kind {
@@ -347,6 +355,7 @@ impl SystemEvent {
             | Self::SeatsHeld { .. }
             | Self::SeatsReleased { .. }
             | Self::Closed {}
+            | Self::EntriesDeleted { .. }
             | Self::OperatorStopped {} => false,
         }
     }

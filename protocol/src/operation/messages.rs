@@ -138,6 +138,29 @@ pub struct SyncMessages {
     pub slot_id: Option<SlotId>,
 }
 
+/// Arguments of `delete_entries`.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DeleteEntries {
+    /// 'chn_…'
+    pub channel_id: ChannelId,
+    /// The ids of your own posts and DMs.
+    #[schemars(length(min = 1, max = limits::DELETED_ENTRIES))]
+    pub ids: Vec<u64>,
+    /// Your seat, if several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slot_id: Option<SlotId>,
+}
+
+/// Result of [`DeleteEntries`], returned after the bodies were destroyed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Deleted {
+    /// Always `true`.
+    pub ok: bool,
+    /// Number of entries whose bodies this request destroyed; those that had none any more are not counted.
+    pub deleted: u64,
+}
+
 /// The entries that end a wait before its time. A reader's own entries never do.
 ///
 /// This only decides when an operation returns; it returns everything after the cursor.

@@ -31,7 +31,9 @@ pub use channels::{
     JoinChannel, JoinOutcome, Joined, LeaveChannel, Left, ListChannels,
 };
 pub use health::{Health, HealthCheck};
-pub use messages::{DmBot, DmDelivered, Message, MessagePosted, PostMessage, SyncMessages, Synced, WaitFor};
+pub use messages::{
+    DeleteEntries, Deleted, DmBot, DmDelivered, Message, MessagePosted, PostMessage, SyncMessages, Synced, WaitFor,
+};
 pub use proofs::{GetProof, LogProof};
 pub use update::{ChannelUpdated, UpdateChannel, UpdateOp};
 pub use view::{BotView, SlotView, View};
@@ -158,11 +160,13 @@ operations! {
     AttachBot = "attach_bot" -> BotAttached,
     /// Proves that an entry is in the channel's log, or that the log has only grown.
     GetProof = "get_proof" -> LogProof,
+    /// Destroys what the caller wrote in a closed channel; the log shows that it was there.
+    DeleteEntries = "delete_entries" -> Deleted,
 }
 
 impl Request {
     /// The operations that no model calls: they are for programs that verify a log, and no MCP tools.
-    pub const FOR_PROGRAMS: &'static [&'static str] = &["get_proof"];
+    pub const FOR_PROGRAMS: &'static [&'static str] = &["get_proof", "delete_entries"];
 
     /// Returns the argument `idempotency_key`, if the operation has one.
     pub fn idempotency_key_mut(&mut self) -> Option<&mut Option<IdempotencyKey>> {
@@ -179,6 +183,7 @@ impl Request {
             | Self::GetChannelInfo(_)
             | Self::GetBotCode(_)
             | Self::GetProof(_)
+            | Self::DeleteEntries(_)
             | Self::ListChannels(_) => None,
         }
     }
@@ -202,6 +207,7 @@ impl Request {
             Self::SyncMessages(args) => Some((args.channel_id, &mut args.slot_id)),
             Self::UpdateChannel(args) => Some((args.channel_id, &mut args.slot_id)),
             Self::AttachBot(args) => Some((args.channel_id, &mut args.slot_id)),
+            Self::DeleteEntries(args) => Some((args.channel_id, &mut args.slot_id)),
             Self::HealthCheck(_)
             | Self::CreateChannel(_)
             | Self::JoinChannel(_)

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::line::{Header, Line, LineError, Order, ReceiptBot, ReceiptExchange, ReceiptSeed};
 use super::report::{Agreed, BotSummary, Ending, PlayerSummary, Report};
-use crate::channel::{Audit, ChannelState, Holder, Terms};
+use crate::channel::{Audit, ChannelState, Terms, Violation};
 use crate::checkpoint::Checkpoint;
 use crate::{
     BotId, Entry, Hash, HookResult, NetworkExchange, PrivateResult, PublicKey, Sender, SlotId, SystemEvent,
@@ -27,10 +27,6 @@ pub struct Verifier {
     /// The result of a hook that a DM started, from its last effect until its `bot:ran`.
     private_result: Option<HookResult>,
     report: Report,
-    /// Number of private entries whose bodies the file leaves out.
-    withheld: u64,
-    /// For each bot, the first entry whose hook has DMs to or from it without their bodies, and the first such DM.
-    first_withheld: BTreeMap<BotId, (u64, u64)>,
     has_players_entries: bool,
     has_checkpoint: bool,
     /// The first problem of the file or its log. What follows it is not judged.
@@ -69,8 +65,6 @@ impl Verifier {
             exchanged: BTreeMap::new(),
             private_result: None,
             report: Report::default(),
-            withheld: 0,
-            first_withheld: BTreeMap::new(),
             has_players_entries: false,
             has_checkpoint: false,
             is_broken: false,
@@ -110,12 +104,6 @@ impl Verifier {
         let audit = self.audit.as_mut().expect("the header comes first");
         audit.append(entry).map_err(|violation| format!("Entry {}: {}.", violation.entry, violation.reason))?;
         let is_private = entry.envelope.to_slot.is_some();
-        if entry.content.is_none() {
-            if !is_private {
-                return Err(format!("Entry {}: the body of a public entry is missing.", entry.id()));
-            }
-            self.note_withheld(entry)?;
-        }
         self.report.entries = entry.id();
         self.report.began.get_or_insert(entry.envelope.ts);
         self.report.ended = Some(entry.envelope.ts);
@@ -127,9 +115,6 @@ impl Verifier {
                         && self.header.as_ref().is_some_and(|header| header.log != *log)
                     {
                         return Err("The header names another relay, or another key, than entry 1.".to_owned());
-                    }
-                    if let SystemEvent::DmUnsealed { bot_id } = &event {
-                        self.check_unsealed(entry, bot_id)?;
                     }
                 }
             }
@@ -153,31 +138,6 @@ impl Verifier {
             }
         }
         Ok(())
-    }
-
-    /// Notes a private entry whose body the file leaves out. It may not, once the bot has unsealed it.
-    fn note_withheld(&mut self, entry: &Entry) -> Result<(), String> {
-        let (envelope, state) = (&entry.envelope, self.audit.as_ref().expect("the header comes first").state());
-        if state.composition.is_unsealed(envelope) {
-            return Err(missing_unsealed(entry.id()));
-        }
-        let addressee = envelope.to_slot.and_then(|slot_id| state.composition.slot(slot_id)?.holder.as_ref());
-        let (bot_id, hook) = match (&envelope.sender, addressee) {
-            (Sender::Bot(bot_id), _) => (bot_id, envelope.cause.unwrap_or_default()),
-            (_, Some(Holder::Bot(bot_id))) => (bot_id, entry.id()),
-            _ => return Err(format!("Entry {}: the body of a public entry is missing.", entry.id())),
-        };
-        self.withheld += 1;
-        let first = self.first_withheld.entry(bot_id.clone()).or_insert((hook, entry.id()));
-        *first = (hook, entry.id()).min(*first);
-        Ok(())
-    }
-
-    fn check_unsealed(&self, entry: &Entry, bot_id: &BotId) -> Result<(), String> {
-        match self.first_withheld.get(bot_id) {
-            Some((hook, id)) if Some(*hook) <= entry.envelope.cause => Err(missing_unsealed(*id)),
-            _ => Ok(()),
-        }
     }
 
     fn read_event(&mut self, entry: &Entry, event: &SystemEvent) {
@@ -318,6 +278,9 @@ impl Verifier {
         }
         let entries = self.report.entries;
         if !self.is_broken {
+            let missing = self.audit.as_ref().and_then(Audit::missing_body);
+            let missing = missing.map(|Violation { entry, reason }| format!("Entry {entry}: {reason}."));
+            self.report.fails.extend(missing);
             if entries == 0 {
                 self.report.fails.push("The file has no entries.".to_owned());
             }
@@ -334,10 +297,13 @@ impl Verifier {
             ));
         }
         self.judge_bots();
-        if self.withheld > 0 {
-            let text =
-                format!("What the private entries say that are not for the holder of this file ({}).", self.withheld);
+        let (withheld, deleted) = self.audit.as_ref().map_or((0, 0), |audit| (audit.withheld(), audit.deleted()));
+        if withheld > 0 {
+            let text = format!("What the private entries say that are not for the holder of this file ({withheld}).");
             self.report.unknown.push(text);
+        }
+        if deleted > 0 {
+            self.report.unknown.push(format!("What the entries said that were deleted ({deleted})."));
         }
         if self.has_players_entries {
             let text = "Whether the players wrote what the log says that they wrote: players do not sign, it is the relay's word.";
@@ -397,8 +363,4 @@ impl Verifier {
             }
         }
     }
-}
-
-fn missing_unsealed(id: u64) -> String {
-    format!("Entry {id}: the body of a DM is missing, although the bot has unsealed it.")
 }

@@ -83,6 +83,7 @@ enum Action {
     Hold { bot: u8, seconds: u32 },
     Release { bot: u8 },
     Unseal { bot: u8 },
+    Delete { ids: Vec<u8>, by: Option<SlotId> },
     Error { bot: u8 },
     Rename { by: Actor },
     SetAdmin { slot: SlotId, admin: bool, by: Actor },
@@ -145,6 +146,7 @@ fn action() -> impl Strategy<Value = Action> {
             .prop_map(|(bot, seconds)| Action::Hold { bot, seconds }),
         1 => (0..3_u8).prop_map(|bot| Action::Release { bot }),
         2 => (0..3_u8).prop_map(|bot| Action::Unseal { bot }),
+        2 => (prop::collection::vec(1..60_u8, 1..3), optional_slot()).prop_map(|(ids, by)| Action::Delete { ids, by }),
         1 => (0..3_u8).prop_map(|bot| Action::Error { bot }),
         1 => actor().prop_map(|by| Action::Rename { by }),
         4 => (slot(), any::<bool>(), actor()).prop_map(|(slot, admin, by)| Action::SetAdmin { slot, admin, by }),
@@ -366,6 +368,9 @@ impl Attempt {
                 SystemEvent::SeatsHeld { bot_id: bot(n).0, until }
             }
             Action::Release { bot: n } => SystemEvent::SeatsReleased { bot_id: bot(n).0 },
+            Action::Delete { ids, by } => {
+                SystemEvent::EntriesDeleted { ids: ids.into_iter().map(u64::from).collect(), by }
+            }
             Action::Unseal { bot: n } => SystemEvent::DmUnsealed { bot_id: bot(n).0 },
             Action::Error { bot: n } => SystemEvent::BotError {
                 bot_id: bot(n).0,

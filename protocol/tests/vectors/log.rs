@@ -279,6 +279,9 @@ fn append_ending(log: &mut Log) {
     );
     log.hook_ran("a hook ran while the channel is closing", Hook::OnMessage, 34, HookOutcome::Ok);
     log.system("channel closed", None, &SystemEvent::Closed {});
+    let by = Some(SlotId::at(1));
+    log.system("entries deleted by their author", None, &SystemEvent::EntriesDeleted { ids: vec![9, 34], by });
+    log.system("entry deleted by the operator", None, &SystemEvent::EntriesDeleted { ids: vec![15], by: None });
 }
 
 fn referee() -> BotId {

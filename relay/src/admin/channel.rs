@@ -6,7 +6,7 @@ use clap::Subcommand;
 use mcp_multiplayer_protocol::channel::{BotsChange, Composition, Holder, SlotKind};
 use mcp_multiplayer_protocol::{ChannelId, printable};
 use mcp_multiplayer_relay::config::Config;
-use mcp_multiplayer_relay::operator::{close_channel, delete_channel, stop_channel};
+use mcp_multiplayer_relay::operator::{close_channel, delete_channel, delete_entries, stop_channel};
 use mcp_multiplayer_relay::store::{BytesByKind, Membership, Store, StoredChannel};
 use mcp_multiplayer_relay::telemetry::SECURITY;
 
@@ -36,6 +36,14 @@ pub(crate) enum ChannelCommand {
     Close {
         /// Id of the channel, chn_…
         id: ChannelId,
+    },
+    /// Destroy what players or bots wrote in some entries. The log shows that they were there, and that they were deleted
+    DeleteEntries {
+        /// Id of the channel, chn_…
+        id: ChannelId,
+        /// Ids of the entries
+        #[arg(required = true, value_name = "ENTRY")]
+        entries: Vec<u64>,
     },
     /// Delete a channel that is closed, with everything that is stored for it
     Delete {
@@ -71,6 +79,11 @@ pub(crate) async fn run(config: &Config, command: ChannelCommand) -> Result<()> 
                     "Asked to close channel {id}. A running relay now lets its bots finish, otherwise the relay does at its next start."
                 );
             }
+        }
+        ChannelCommand::DeleteEntries { id, entries } => {
+            let deleted = delete_entries(store, id, entries).await?;
+            tracing::info!(target: SECURITY, { security.event = "entries_deleted", channel_id = %id, entries = deleted }, "entries deleted");
+            eprintln!("Deleted what {deleted} entries of channel {id} said. {RELAY_NOTE}");
         }
         ChannelCommand::Delete { id } => {
             let bytes = delete_channel(&*store, id).await?;

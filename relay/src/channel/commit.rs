@@ -102,7 +102,11 @@ impl LiveChannel {
             (Ok(value), Some(batch)) => {
                 let size = batch.state.size();
                 tip.proposed = batch.state.clone();
-                tip.in_flight.push_back(InFlight { state: batch.state.clone(), entries: batch.entries.clone() });
+                tip.in_flight.push_back(InFlight {
+                    state: batch.state.clone(),
+                    entries: batch.entries.clone(),
+                    deletes: !batch.deleted().is_empty(),
+                });
                 tip.outstanding += 1;
                 tip.time = ChannelTime::new(now, moment);
                 // Called under the lock, because the store appends in the order of these calls, and each
@@ -131,6 +135,9 @@ impl LiveChannel {
             while tip.in_flight.front().is_some_and(|batch| batch.state.size() <= size) {
                 let batch = tip.in_flight.pop_front().expect("checked just now");
                 tip.durable = batch.state;
+                if batch.deletes {
+                    tip.recent.clear();
+                }
                 for entry in batch.entries {
                     tip.recent.push(entry);
                 }

@@ -70,6 +70,8 @@ pub(super) struct InFlight {
     /// The state after it.
     pub(super) state: ChannelState,
     pub(super) entries: Vec<Arc<Entry>>,
+    /// `true` if it destroys bodies of earlier entries.
+    pub(super) deletes: bool,
 }
 
 impl LiveChannel {

@@ -50,6 +50,10 @@ impl Multiplayer for Caller {
                 Request::GetChannelInfo(args) => reply(Box::pin(self.get_channel_info(args)).await),
                 Request::GetBotCode(args) => reply(Box::pin(self.get_bot_code(args)).await),
                 Request::GetProof(args) => reply(Box::pin(self.get_proof(args)).await),
+                Request::DeleteEntries(args) => {
+                    let channel_id = args.channel_id;
+                    self.signed_reply(Box::pin(self.delete_entries(args)).await, |_| channel_id).await
+                }
                 Request::ListChannels(_) => reply(Box::pin(self.list_channels()).await),
                 Request::UpdateChannel(args) => {
                     let channel_id = args.channel_id;

@@ -20,6 +20,7 @@ mod bot_source;
 mod bot_start;
 mod caller;
 mod create_channel;
+mod delete_entries;
 mod dispatch;
 mod get_bot_code;
 mod get_channel_info;

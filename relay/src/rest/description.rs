@@ -122,7 +122,7 @@ fn responses(name: &str, result_schema: &Value) -> Value {
             "The operation conflicts with the channel's state, or with an earlier use of the idempotency key.",
         );
     }
-    if bots.contains(&name) {
+    if bots.contains(&name) || name == "delete_entries" {
         responses["422"] = error_response("The bot cannot be run, or an operation cannot be applied.");
     }
     if let Some(links) = examples::links(name) {

@@ -18,6 +18,7 @@ pub(super) fn arguments(name: &str) -> Option<Value> {
         "dm_bot" => json!({ "channel_id": channel_id, "bot_id": "bot_GuessBot_0", "message": "!status" }),
         "sync_messages" => json!({ "channel_id": channel_id, "cursor": 9, "timeout_ms": 1_000 }),
         "get_bot_code" => json!({ "channel_id": channel_id, "bot_id": "bot_GuessBot_0" }),
+        "delete_entries" => json!({ "channel_id": channel_id, "ids": [7, 12] }),
         "get_proof" => json!({ "channel_id": channel_id, "id": 9 }),
         "update_channel" => json!({ "channel_id": channel_id, "ops": [{ "type": "rename", "name": "Finals" }] }),
         "attach_bot" => json!({ "channel_id": channel_id, "name": "Referee", "code_ref": "builtin://GuessBot" }),

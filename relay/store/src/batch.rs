@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use mcp_multiplayer_protocol::channel::ChannelState;
 use mcp_multiplayer_protocol::merkle::{Frontier, TreeHead};
-use mcp_multiplayer_protocol::{BotId, ChannelId, Entry, Hash, Salt, SlotId, Timestamp};
+use mcp_multiplayer_protocol::{BotId, ChannelId, Entry, Hash, Kind, Salt, SlotId, SystemEvent, Timestamp};
 
 /// Everything that one request or hook changes in a channel, appended together or not at all.
 #[derive(Clone, Debug)]
@@ -38,6 +38,17 @@ impl ChannelBatch {
     pub fn creator(&self) -> Option<&str> {
         let creator = self.memberships.iter().find(|membership| membership.seat.is_none());
         creator.map(|membership| membership.principal.as_str())
+    }
+
+    /// The earlier entries whose bodies and salts are to be destroyed, because an entry of the batch says that they were.
+    pub fn deleted(&self) -> Vec<u64> {
+        let of_system = self.entries.iter().filter(|entry| entry.envelope.kind == Kind::SYSTEM);
+        let events = of_system.filter_map(|entry| entry.event());
+        let deleted = events.filter_map(|event| match event {
+            SystemEvent::EntriesDeleted { ids, .. } => Some(ids),
+            _ => None,
+        });
+        deleted.flatten().collect()
     }
 
     /// Size of everything that the batch stores, in bytes. The states that it replaces are not subtracted.

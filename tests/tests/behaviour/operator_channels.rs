@@ -165,3 +165,37 @@ async fn delete_removes_a_closed_channel_and_makes_room_for_its_owner() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn the_operator_and_after_the_close_the_author_destroy_what_was_said() {
+    let mut fixture = TwoPlayerChannel::with_bot(REFEREE).await;
+    let at = fixture.channel_id.clone();
+    let (first, second) = (fixture.bob_posts("my address is …").await, fixture.bob_posts("and my name").await);
+    let own = |ids: Value| json!({ "channel_id": at, "ids": ids });
+    let args = own(json!([first]));
+    assert_eq!(fixture.bob.refusal("delete_entries", args.clone()).await, "BAD_OP", "the channel is open");
+    assert_eq!(fixture.alice.refusal("delete_entries", args.clone()).await, "INVALID_REQUEST", "bob wrote it");
+    let refused = operator(&fixture.relay, &["channel", "delete-entries", &at, "1"]).await.unwrap_err();
+    assert!(refused.contains("entry 1 is the relay's own"), "{refused}");
+    operator(&fixture.relay, &["channel", "delete-entries", &at, &first.to_string()]).await.unwrap();
+    let text_of =
+        |log: &[Value], id: u64| log.iter().find(|message| message["id"] == id).unwrap()["body"]["text"].clone();
+    let is_deleted = |message: &Value| message["body"]["type"] == "entry:deleted";
+    let log = read_until(&mut fixture.alice, &at, "the deletion", is_deleted).await;
+    assert_eq!((text_of(&log, first), text_of(&log, second)), (Value::Null, json!("and my name")));
+
+    fixture.update(json!([{ "type": "close" }])).await.unwrap();
+    read_until(&mut fixture.alice, &at, "the close", |message| message["body"]["type"] == "close_applied").await;
+    let args = own(json!([first, second]));
+    let deleted = fixture.bob.call("delete_entries", args.clone()).await;
+    assert_eq!((&deleted["ok"], &deleted["deleted"]), (&json!(true), &json!(1)));
+    assert_eq!(fixture.bob.call("delete_entries", args).await["deleted"], 0, "a repeat");
+    let receipt = std::fs::read_to_string(crate::receipts::operator_receipt(&fixture, &[]).await).unwrap();
+    assert!(!receipt.contains("my address") && !receipt.contains("and my name"), "{receipt}");
+    let path = crate::receipts::operator_receipt(&fixture, &["--public"]).await;
+    let output = Command::new(binary("mcp-multiplayer")).arg("verify").arg(path).output().await.unwrap();
+    let shown = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success() && shown.contains("What the entries said that were deleted (2)."), "{shown}");
+    let database = std::fs::read(fixture.relay.data_dir().join("relay.db")).unwrap_or_default();
+    assert!(!database.windows(10).any(|bytes| bytes == b"my address"), "the database has it still");
+}

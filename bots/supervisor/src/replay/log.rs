@@ -3,7 +3,7 @@
 use mcp_multiplayer_protocol::channel::{AuditedCall, Bot};
 use mcp_multiplayer_protocol::receipt::{Receipt, ReceiptBot, ReceiptExchange, ReceiptSeed};
 use mcp_multiplayer_protocol::{
-    BotId, Entry, Hash, HookResult, NetworkExchange, PrivateResult, Salt, Sender, SystemEvent, seed,
+    BotId, Entry, Hash, HookResult, NetworkExchange, PrivateResult, Salt, SystemEvent, seed,
 };
 
 use super::error::ReplayError;
@@ -15,17 +15,12 @@ pub(super) fn index(id: u64) -> usize {
     usize::try_from(id.saturating_sub(1)).unwrap_or(usize::MAX)
 }
 
-/// The event that an entry states, if it is one of the relay's own.
-pub(super) fn event(entry: &Entry) -> Option<SystemEvent> {
-    if entry.envelope.sender == Sender::System { entry.body()?.parse().ok() } else { None }
-}
-
 /// The seeds of a bot, as far as the file or the log reveals them. Fails if they are not those that the log commits to.
 pub(super) fn seeds(receipt: &Receipt, bot: &Bot, shown: &ReceiptBot, committed: Hash) -> Result<Seeds, ReplayError> {
     let mut latest = shown.seed.clone();
     let mut next = None;
     for entry in &receipt.entries {
-        if let Some(SystemEvent::SeedRevealed { bot_id, epoch, seed, next_commitment, .. }) = event(entry)
+        if let Some(SystemEvent::SeedRevealed { bot_id, epoch, seed, next_commitment, .. }) = entry.event()
             && bot_id == bot.bot_id
             && latest.as_ref().is_none_or(|latest| latest.epoch <= epoch)
         {
@@ -98,5 +93,5 @@ pub(super) fn logged_result(logged: &[Entry]) -> Option<HookResult> {
 
 /// The last entry of a hook, which says how it went.
 pub(super) fn ran(logged: &[Entry]) -> Option<SystemEvent> {
-    logged.last().and_then(event)
+    logged.last().and_then(Entry::event)
 }

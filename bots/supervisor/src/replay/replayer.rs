@@ -14,9 +14,7 @@ use serde_json::Value;
 
 use super::compare::{Excuses, Mismatch, compare, failed_for_unknown_seed, inconclusive};
 use super::error::ReplayError;
-use super::log::{
-    Traffic, draws_unknown_seed, event, index, logged_result, ran, record_salt, recorded_exchange, seeds,
-};
+use super::log::{Traffic, draws_unknown_seed, index, logged_result, ran, record_salt, recorded_exchange, seeds};
 use super::recorded_egress::RecordedEgress;
 use super::report::{BotReplay, Difference, Replayed, list};
 use crate::config::SupervisorConfig;
@@ -77,7 +75,7 @@ impl Replayer {
         let mut replayed = Replayed::default();
         let is_confined = self.is_sandbox_optional || self.supervisor.sandbox().await?.level >= SandboxLevel::Kernel;
         for entry in &receipt.entries {
-            if let Some(SystemEvent::BotAttach { bot_id, params_hash, runtime, seed_commitment, .. }) = event(entry) {
+            if let Some(SystemEvent::BotAttach { bot_id, params_hash, runtime, seed_commitment, .. }) = entry.event() {
                 let shown = receipt.bots.get(&bot_id);
                 let shown =
                     shown.ok_or_else(|| ReplayError::Mismatch(format!("the file lacks the source of {bot_id}")))?;
@@ -148,7 +146,7 @@ impl Replayer {
                 break;
             }
             memory.apply(bot, entry);
-            if let Some(SystemEvent::BotRuntime { bot_id, runtime, .. }) = event(entry)
+            if let Some(SystemEvent::BotRuntime { bot_id, runtime, .. }) = entry.event()
                 && bot_id == bot.bot_id
             {
                 replayed.has_same_memory = runtime.memory_bytes == memory_bytes;
@@ -168,7 +166,7 @@ impl Replayer {
                     record_salt: record_salt(receipt, call),
                 };
                 let logged = &receipt.entries[index(call.first)..=index(call.result)];
-                if let Some(SystemEvent::BotSkipped { reason, .. }) = logged.last().and_then(event) {
+                if let Some(SystemEvent::BotSkipped { reason, .. }) = logged.last().and_then(Entry::event) {
                     memory = turn.skipped(reason).memory.unwrap_or(memory);
                     result.skipped += 1;
                     if !matches!(reason, SkipReason::Depth | SkipReason::Stale) {
@@ -309,10 +307,6 @@ impl AuditedLog {
         let mut audit = Audit::new(ChannelState::empty(receipt.header.channel_id));
         let (mut compositions, mut calls) = (Vec::with_capacity(receipt.entries.len()), Vec::new());
         for entry in &receipt.entries {
-            if entry.content.is_none() && entry.envelope.to_slot.is_none() {
-                let reason = "the body of a public entry is missing".to_owned();
-                return Err(ReplayError::Broken { entry: entry.id(), reason });
-            }
             let completed = audit.append(entry);
             calls.extend(completed.map_err(|Violation { entry, reason }| ReplayError::Broken { entry, reason })?);
             compositions.push(Arc::clone(&audit.state().composition));
@@ -320,6 +314,9 @@ impl AuditedLog {
         if audit.state().composition.log != receipt.header.log {
             let reason = "the header of the file names another relay, or another key, than entry 1";
             return Err(ReplayError::Mismatch(reason.to_owned()));
+        }
+        if let Some(Violation { entry, reason }) = audit.missing_body() {
+            return Err(ReplayError::Broken { entry, reason });
         }
         let mut pending = BTreeMap::new();
         let dropped = audit.dropped().iter().map(|(bot_id, _)| bot_id);

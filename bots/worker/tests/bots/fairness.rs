@@ -1,7 +1,6 @@
 //! Bots that share the cores: long hooks neither delay the hooks of others nor make them fail.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use mcp_multiplayer_bot_supervisor::{
     BotKey, BoxFuture, Egress, EgressErrorKind, EgressRequest, EgressResponse, FailureKind, HookEgress, HookReport,

@@ -1,3 +1,4 @@
+mod bodies;
 mod call;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -5,6 +6,7 @@ use std::fmt;
 
 use serde_json::{Map, Value};
 
+use self::bodies::Bodies;
 use self::call::{CallName, OpenCall, Role};
 use super::{ChannelState, Composition, HookCall, Slot, plan};
 use crate::{BotId, Entry, Hash, Sender, SkipReason, SystemEvent, TimerChange, canonical_text, limits, printable};
@@ -28,6 +30,7 @@ pub struct Audit {
     dropped: Vec<(BotId, Due)>,
     /// Number of hooks that led to each entry, at most [`limits::CASCADE_DEPTH`].
     depths: Vec<u8>,
+    bodies: Bodies,
 }
 
 /// An attached bot, as far as the audit follows it.
@@ -91,12 +94,29 @@ impl Audit {
             to_describe: None,
             dropped: Vec::new(),
             depths: Vec::new(),
+            bodies: Bodies::default(),
         }
     }
 
     /// The state after the entries so far.
     pub fn state(&self) -> &ChannelState {
         &self.state
+    }
+
+    /// The first entry whose body is missing although everybody may read it: it is public, or its bot has unsealed it, and no
+    /// entry says that it was deleted. To be asked at the end of the log.
+    pub fn missing_body(&self) -> Option<Violation> {
+        self.bodies.first_missing().map(|(entry, reason)| Violation { entry, reason: reason.to_owned() })
+    }
+
+    /// Number of private entries without a body.
+    pub fn withheld(&self) -> u64 {
+        self.bodies.withheld()
+    }
+
+    /// Number of entries that were deleted.
+    pub fn deleted(&self) -> u64 {
+        self.bodies.deleted
     }
 
     /// The calls that never ran although they were due, because their bot was detached or the channel was stopped.
@@ -129,6 +149,8 @@ impl Audit {
             Sender::System => entry.body().and_then(|body| body.parse::<SystemEvent>().ok()),
             _ => None,
         };
+        let read = self.bodies.read(&after.composition, entry, event.as_ref());
+        read.map_err(|reason| violation(reason.to_owned()))?;
         let completed = self.check(entry, event.as_ref()).map_err(|reason| violation(reason.to_owned()))?;
         self.state = after;
         let depth = entry.envelope.cause.map_or(0, |cause| self.depth(cause) + 1);

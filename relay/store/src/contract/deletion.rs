@@ -1,4 +1,4 @@
-use mcp_multiplayer_protocol::Salt;
+use mcp_multiplayer_protocol::{Salt, SystemEvent};
 
 use super::Subject;
 use super::log::{Log, advance, creator, seat};
@@ -45,4 +45,29 @@ pub async fn leaves_no_trace_of_a_channel(store: Subject) {
     assert_eq!(store.list_channels_with_due_bots().await.unwrap(), [kept.channel_id()]);
     // Its id is free again.
     store.append(Log::new(1).batch()).await.unwrap();
+}
+
+pub async fn destroys_the_bodies_that_an_entry_names(store: Subject) {
+    let mut log = Log::new(1);
+    log.join(1);
+    let said = log.post(1, &"regrettable ".repeat(100));
+    log.post(1, "and this stays");
+    store.append(ChannelBatch { memberships: vec![creator("host")], ..log.batch() }).await.unwrap();
+    let (channel_id, before) = (log.channel_id(), store.stored_bytes_of("host".into()).await.unwrap());
+    log.append_event(&SystemEvent::EntriesDeleted { ids: vec![said.id()], by: None });
+    let batch = log.batch();
+    let added = batch.bytes();
+    store.append(batch).await.unwrap();
+
+    let store = store.reopen().await;
+    let entries = store.list_entries(channel_id, 0, 10, 10_000).await.unwrap();
+    let has_body: Vec<bool> = entries.iter().map(|entry| entry.content.is_some()).collect();
+    assert_eq!(has_body, [true, true, false, true, true]);
+    assert_eq!(entries[2].envelope, said.envelope);
+    let freed = said.body().unwrap().as_str().len() as u64;
+    assert_eq!(store.stored_bytes_of("host".into()).await.unwrap(), before + added - freed);
+    assert_eq!(store.measure_channel(channel_id).await.unwrap().bodies + freed, {
+        let bodies = log.entries.iter().map(|entry| entry.body().unwrap().as_str().len() as u64);
+        bodies.sum::<u64>()
+    });
 }

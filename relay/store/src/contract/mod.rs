@@ -124,6 +124,7 @@ macro_rules! store_contract {
             }
             deletion {
                 leaves_no_trace_of_a_channel
+                destroys_the_bodies_that_an_entry_names
             }
             atomicity {
                 a_batch_that_was_prepared_against_a_refused_one_is_refused

@@ -16,6 +16,8 @@ pub(super) struct Append {
     /// The new composition; `None` when the entries did not change it.
     composition: Option<String>,
     bytes: u64,
+    /// The entries whose bodies are destroyed.
+    deleted: Vec<u64>,
 }
 
 impl Append {
@@ -24,7 +26,8 @@ impl Append {
         let composition = &batch.state.composition;
         let composition = (composition.revision > batch.base.size()).then(|| channel::composition_column(composition));
         let (head, nodes, bytes) = (HeadColumns::new(&batch.state.head), batch.nodes(), batch.bytes());
-        Self { batch, head, nodes, composition, bytes }
+        let deleted = batch.deleted();
+        Self { batch, head, nodes, composition, bytes, deleted }
     }
 
     /// Writes the batch, or returns why it was refused.
@@ -76,7 +79,7 @@ impl Append {
         for accepted in &batch.accepted {
             terms::insert(connection, accepted)?;
         }
-        let mut replaced = 0;
+        let mut replaced = entry::delete_contents(connection, channel, &self.deleted)?;
         for change in &batch.bots {
             replaced += bot::write(connection, channel, change)?;
         }

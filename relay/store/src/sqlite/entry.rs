@@ -10,6 +10,10 @@ const INSERT: &str =
         nodes)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
 
+const BODY_BYTES: &str = "SELECT octet_length(body) FROM entry WHERE channel = ?1 AND id = ?2";
+
+const DELETE_CONTENT: &str = "UPDATE entry SET salt = NULL, body = NULL WHERE channel = ?1 AND id = ?2";
+
 pub(super) const LIST: &str = "SELECT id, v, ts, sender, kind, to_slot, cause, body_hash, author, salt, body, to_tenure
     FROM entry WHERE channel = (SELECT no FROM channel WHERE id = ?1) AND id > ?2 ORDER BY id LIMIT ?3";
 
@@ -39,6 +43,20 @@ pub(super) fn insert(connection: &Connection, channel: i64, entry: &Entry, nodes
     let mut statement = connection.prepare_cached(INSERT).map_err(failed("insert an entry"))?;
     statement.execute(values).map_err(failed("insert an entry"))?;
     Ok(())
+}
+
+/// Destroys the bodies and salts of entries, and returns the number of bytes that the bodies had.
+pub(super) fn delete_contents(connection: &Connection, channel: i64, ids: &[u64]) -> Result<u64, StoreError> {
+    let mut statement = connection.prepare_cached(DELETE_CONTENT).map_err(failed("delete an entry's body"))?;
+    let mut freed = 0;
+    for id in ids {
+        let values = params![channel, integer(*id)];
+        let found = connection.query_row(BODY_BYTES, values, |row| row.get::<_, Option<i64>>(0));
+        freed +=
+            found.map_err(failed("delete an entry's body"))?.and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or(0);
+        statement.execute(values).map_err(failed("delete an entry's body"))?;
+    }
+    Ok(freed)
 }
 
 /// Lists entries after `after`: at most `limit`, with bodies of at most `max_bytes` together, but at least one.

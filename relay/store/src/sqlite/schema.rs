@@ -80,7 +80,8 @@ pub(super) fn connect_writer(path: &Path) -> Result<Connection, OpenError> {
         return Err(OpenError::NoWal { path: path.to_owned() });
     }
     // FULL: a commit returns only once it is on disk. A negative cache size is in KiB.
-    let settings = "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA cache_size = -16384;";
+    let settings =
+        "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON; PRAGMA cache_size = -16384;";
     connection.execute_batch(settings).map_err(failed)?;
     Ok(connection)
 }
