@@ -12,6 +12,7 @@ mod channels;
 mod health;
 mod messages;
 mod proofs;
+mod receipts;
 mod update;
 mod view;
 
@@ -33,6 +34,7 @@ pub use channels::{
 pub use health::{Health, HealthCheck};
 pub use messages::{DmBot, DmDelivered, Message, MessagePosted, PostMessage, SyncMessages, Synced, WaitFor};
 pub use proofs::{GetProof, LogProof};
+pub use receipts::{GetReceipt, ReceiptSummary};
 pub use update::{ChannelUpdated, UpdateChannel, UpdateOp};
 pub use view::{BotView, SlotView, View};
 
@@ -156,6 +158,8 @@ operations! {
     UpdateChannel = "update_channel" -> ChannelUpdated,
     /// Adds a bot to a channel.
     AttachBot = "attach_bot" -> BotAttached,
+    /// Makes the receipt of a channel and says what it proves.
+    GetReceipt = "get_receipt" -> ReceiptSummary,
     /// Proves that an entry is in the channel's log, or that the log has only grown.
     GetProof = "get_proof" -> LogProof,
 }
@@ -179,6 +183,7 @@ impl Request {
             | Self::GetChannelInfo(_)
             | Self::GetBotCode(_)
             | Self::GetProof(_)
+            | Self::GetReceipt(_)
             | Self::ListChannels(_) => None,
         }
     }
@@ -202,6 +207,7 @@ impl Request {
             Self::SyncMessages(args) => Some((args.channel_id, &mut args.slot_id)),
             Self::UpdateChannel(args) => Some((args.channel_id, &mut args.slot_id)),
             Self::AttachBot(args) => Some((args.channel_id, &mut args.slot_id)),
+            Self::GetReceipt(args) => Some((args.channel_id, &mut args.slot_id)),
             Self::HealthCheck(_)
             | Self::CreateChannel(_)
             | Self::JoinChannel(_)

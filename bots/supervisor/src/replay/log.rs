@@ -22,7 +22,8 @@ pub(super) fn event(entry: &Entry) -> Option<SystemEvent> {
 pub(super) fn seeds(receipt: &Receipt, bot: &Bot, shown: &ReceiptBot, committed: Hash) -> Result<Seeds, ReplayError> {
     let mut latest = shown.seed.clone();
     let mut next = None;
-    for entry in &receipt.entries {
+    let later = receipt.later_entries.iter().map(|later| &later.entry);
+    for entry in receipt.entries.iter().chain(later) {
         if let Some(SystemEvent::SeedRevealed { bot_id, epoch, seed, next_commitment, .. }) = event(entry)
             && bot_id == bot.bot_id
             && latest.as_ref().is_none_or(|latest| latest.epoch <= epoch)

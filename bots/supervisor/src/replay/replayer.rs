@@ -39,6 +39,8 @@ pub struct Replayer {
     body_limit: usize,
     /// True if bots may run although this machine has no sandbox that confines them.
     is_sandbox_optional: bool,
+    /// True if bots that a relay ran without the policy may run here without it.
+    is_policy_optional: bool,
     /// Returns `true` for the triggers before whose hooks the bot's process is restarted.
     restart_before: fn(u64) -> bool,
 }
@@ -54,6 +56,7 @@ impl Replayer {
             egress,
             body_limit: limits::BODY_BYTES,
             is_sandbox_optional: false,
+            is_policy_optional: false,
             restart_before: |_| false,
         })
     }
@@ -72,7 +75,14 @@ impl Replayer {
         self
     }
 
-    /// Replays every bot of a channel.
+    /// Also runs bots that a relay ran without the policy, again without it.
+    #[must_use]
+    pub fn allowing_policy_off(mut self) -> Self {
+        self.is_policy_optional = true;
+        self
+    }
+
+    /// Replays every bot of a channel. The minimum of sandbox and policy is this replayer's own, whatever the file says.
     ///
     /// The log is audited first, so that every entry by or about a bot belongs to one of the calls that are replayed.
     pub async fn replay(mut self, receipt: &Receipt) -> Result<Replayed, ReplayError> {
@@ -93,6 +103,13 @@ impl Replayer {
                 let mut result = BotReplay { pending: log.pending(&bot_id), ..BotReplay::default() };
                 if !is_confined {
                     let reason = "this machine has no sandbox that confines the code of others";
+                    result.add_unchecked(bot.attached, reason.to_owned());
+                    replayed.bots.insert(bot_id, result);
+                    continue;
+                }
+                if policy_off && !self.is_policy_optional {
+                    let reason =
+                        "the relay ran it without the policy, so it was not run here; --allow-policy-off runs it";
                     result.add_unchecked(bot.attached, reason.to_owned());
                     replayed.bots.insert(bot_id, result);
                     continue;
