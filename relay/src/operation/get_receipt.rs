@@ -5,6 +5,7 @@ use mcp_multiplayer_protocol::{ChannelId, Error, SlotId, Timestamp};
 use super::Caller;
 use crate::auth::Credential;
 use crate::error::internal;
+use crate::keys::RelayKey;
 use crate::receipt::{Sink, permit, write_receipt};
 use crate::state::Relay;
 
@@ -52,14 +53,18 @@ pub(crate) struct ReceiptLink {
 impl ReceiptLink {
     /// Opens a link, and returns it with the credential of the caller that asked for it, which must be validated.
     pub(crate) fn open(relay: &Relay, secret: &str) -> Result<(Self, Credential), Error> {
-        let found = relay.key.open_receipt_link(secret).and_then(|content| Self::from_bytes(&content));
-        let found = found.filter(|(link, _)| relay.clock.now() < link.expires);
+        let found = Self::open_at(&relay.key, relay.clock.now(), secret);
         found.ok_or_else(|| {
             Error::invalid(
                 "This link is not valid, or has expired.",
                 format!("Ask your AI for the receipt again: a link can be used for {LINK_MINUTES} minutes."),
             )
         })
+    }
+
+    fn open_at(key: &RelayKey, now: Timestamp, secret: &str) -> Option<(Self, Credential)> {
+        let found = key.open_receipt_link(secret).and_then(|content| Self::from_bytes(&content));
+        found.filter(|(link, _)| now < link.expires)
     }
 
     /// Writes the time of expiry (8 bytes, big-endian), the channel (10), the slot's number (4, big-endian; all ones for none), and
@@ -98,5 +103,35 @@ impl Sink for VerifierSink {
             tokio::task::yield_now().await;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use mcp_multiplayer_protocol::{ChannelId, Hash, SlotId, Timestamp};
+
+    use super::{ReceiptLink, RelayKey};
+    use crate::auth::Credential;
+    use crate::clock::Random;
+
+    #[test]
+    fn a_link_is_for_one_seat_and_token_until_it_expires() {
+        let (key, now) = (RelayKey::new(&[1; 32]), Timestamp::from_millis(1_800_000_000_000));
+        let token = [&[2], &Hash::of(&[b"token"]).as_bytes()[..], b"person:alice"].concat();
+        for slot_id in [None, Some(SlotId::at(3))] {
+            let link = ReceiptLink { expires: now, channel_id: ChannelId::from_bytes([7; 10]), slot_id };
+            let credential = Credential::from_bytes(&token).unwrap();
+            let secret = key.seal_receipt_link(&link.to_bytes(&credential), &Random::system());
+            let open = |key: &RelayKey, millis| {
+                let now = Timestamp::from_millis(now.as_millis() + millis);
+                ReceiptLink::open_at(key, now, secret.expose())
+            };
+            let (opened, credential) = open(&key, -1).unwrap();
+            assert_eq!((opened.channel_id, opened.slot_id), (link.channel_id, slot_id));
+            assert_eq!(credential.to_bytes(), token);
+            assert!(open(&key, 0).is_none(), "it has expired");
+            assert!(open(&RelayKey::new(&[2; 32]), -1).is_none(), "it is another relay's");
+            assert!(!secret.expose().contains("alice"));
+        }
     }
 }
