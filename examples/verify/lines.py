@@ -1,14 +1,17 @@
 """Reads a receipt: its lines, their order, and the form of what is not part of the log itself."""
 
-from canonical import HEX_32_BYTES, Malformed, parse
+from canonical import HASH, HEX_32_BYTES, Malformed, parse
 from tree import KEY
 
 FORMAT = "mcp-multiplayer/receipt/v2"
-ORDER = ("header", "entry", "bot", "exchange", "checkpoint")
+ORDER = ("header", "entry", "later", "later_entry", "bot", "exchange", "checkpoint")
+ONCE = ("later", "checkpoint")
 
 
 class Unreadable(Exception):
     """A file that is not a receipt, or that was cut off; the text explains why."""
+
+    is_receipt = False  # whether the file begins like one
 
 
 class Receipt:
@@ -17,6 +20,8 @@ class Receipt:
     def __init__(self):
         self.header = None
         self.entries = []
+        self.later = None
+        self.later_entries = []
         self.bots = []
         self.exchanges = []
         self.checkpoint = None
@@ -24,29 +29,43 @@ class Receipt:
 
 def read_receipt(data):
     """Parses the bytes of a receipt. Raises Unreadable at the first line that breaks the format."""
+    receipt = Receipt()
     try:
-        text = data.decode()
-    except UnicodeDecodeError as error:
-        raise Unreadable(f"The file is not UTF-8: {error}.") from None
-    if not text.endswith("\n"):
-        raise Unreadable("The last line does not end with a newline: the file was cut off.")
-    receipt, last = Receipt(), "header"
-    for number, line in enumerate(text[:-1].split("\n"), 1):
+        _read_lines(receipt, data)
+    except Unreadable as error:
+        error.is_receipt = receipt.header is not None
+        raise
+    return receipt
+
+
+def _read_lines(receipt, data):
+    last = "header"
+    for number, line in enumerate(data.split(b"\n")[:-1], 1):
         try:
-            name, value = _one_field(parse(line))
+            name, value = _one_field(parse(_text(line)))
             if (number == 1) != (name == "header") or ORDER.index(name) < ORDER.index(last):
                 raise Malformed(f"a line `{name}` is not expected here")
-            if name == last == "checkpoint":
-                raise Malformed("there is a second checkpoint")
+            if name == last and name in ONCE:
+                raise Malformed(f"there is a second line `{name}`")
+            if name == "later_entry" and receipt.later is None:
+                raise Malformed("there is a line `later_entry` without a line `later`")
             READERS[name](receipt, value)
             last = name
         except Malformed as error:
             raise Unreadable(f"Line {number}: {error}.") from None
-    if receipt.header["log"] is None and receipt.checkpoint is not None:
+    if receipt.header is None or not data.endswith(b"\n"):
+        raise Unreadable("The last line does not end with a newline: the file was cut off.")
+    if receipt.header["log"] is None and (receipt.checkpoint or receipt.later) is not None:
         raise Unreadable("There is a checkpoint, but the header names no relay.")
     if receipt.header["log"] is not None and receipt.checkpoint is None:
         raise Unreadable("The header names a relay, but there is no checkpoint: the file was cut off.")
-    return receipt
+
+
+def _text(line):
+    try:
+        return line.decode()
+    except UnicodeDecodeError as error:
+        raise Malformed(f"it is not UTF-8: {error}") from None
 
 
 def fields(value, what, required, optional=()):
@@ -93,12 +112,35 @@ def _read_header(receipt, value):
 
 
 def _read_entry(receipt, value):
+    _check_entry(value)
+    receipt.entries.append(value)
+
+
+def _check_entry(value):
     fields(value, "the entry", ("envelope", "content"))
     if value["content"] is not None:
         fields(value["content"], "the content", ("salt", "body"))
         salt = value["content"]["salt"]
         _require(isinstance(salt, str) and HEX_32_BYTES.match(salt), "the salt is not 64 hex digits")
-    receipt.entries.append(value)
+
+
+def _read_later(receipt, value):
+    fields(value, "the later log", ("checkpoint", "proof"))
+    _require(isinstance(value["checkpoint"], str), "the checkpoint must be a text")
+    _require_proof(value["proof"])
+    receipt.later = value
+
+
+def _read_later_entry(receipt, value):
+    fields(value, "the later entry", ("entry", "proof"))
+    _check_entry(value["entry"])
+    _require_proof(value["proof"])
+    receipt.later_entries.append(value)
+
+
+def _require_proof(value):
+    is_proof = isinstance(value, list) and all(isinstance(each, str) and HASH.match(each) for each in value)
+    _require(is_proof, "the proof is not a list of hashes")
 
 
 def _read_bot(receipt, value):
@@ -125,4 +167,7 @@ def _read_checkpoint(receipt, value):
     receipt.checkpoint = value
 
 
-READERS = {"header": _read_header, "entry": _read_entry, "bot": _read_bot, "exchange": _read_exchange, "checkpoint": _read_checkpoint}
+READERS = {
+    "header": _read_header, "entry": _read_entry, "later": _read_later, "later_entry": _read_later_entry,
+    "bot": _read_bot, "exchange": _read_exchange, "checkpoint": _read_checkpoint,
+}

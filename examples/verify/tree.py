@@ -1,13 +1,16 @@
-"""The log's Merkle tree (RFC 6962, section 2.1), and the checkpoint that a relay signs (C2SP signed-note, tlog-checkpoint)."""
+"""The log's Merkle tree (RFC 6962, section 2.1), and the checkpoint that a relay signs (C2SP signed-note, tlog-checkpoint,
+tlog-cosignature)."""
 
 import base64
 import hashlib
 import re
+import struct
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 ED25519 = b"\x01"  # the signature type of signed-note
+COSIGNATURE = b"\x04"  # the one of tlog-cosignature
 SIZE = re.compile(r"(0|[1-9][0-9]{0,19})\Z")
 KEY = re.compile(r"ed25519:([0-9a-f]{64})\Z")
 SIGNATURE_LINE = re.compile("— (?P<name>[^ +]+) (?P<signature>[^ ]+)\\Z")
@@ -36,6 +39,51 @@ class Tree:
         return root
 
 
+def is_included(leaf, index, size, root, proof):
+    """Returns whether the leaf is at this index of a tree (RFC 9162, section 2.1.3.2)."""
+    if index >= size:
+        return False
+    node, last, found = index, size - 1, hashlib.sha256(b"\0" + leaf).digest()
+    for sibling in proof:
+        if last == 0:
+            return False
+        if node & 1 or node == last:
+            found = _parent(sibling, found)
+            while not node & 1 and node:
+                node, last = node >> 1, last >> 1
+        else:
+            found = _parent(found, sibling)
+        node, last = node >> 1, last >> 1
+    return last == 0 and found == root
+
+
+def is_consistent(old_size, old_root, size, root, proof):
+    """Returns whether a tree is the beginning of another one (RFC 9162, section 2.1.4.2)."""
+    if not 0 < old_size <= size:
+        return False
+    if old_size == size:
+        return old_root == root and not proof
+    if old_size & (old_size - 1) == 0:
+        proof = [old_root, *proof]
+    if not proof:
+        return False
+    node, last = old_size - 1, size - 1
+    while node & 1:
+        node, last = node >> 1, last >> 1
+    old, new = proof[0], proof[0]
+    for sibling in proof[1:]:
+        if last == 0:
+            return False
+        if node & 1 or node == last:
+            old, new = _parent(sibling, old), _parent(sibling, new)
+            while not node & 1 and node:
+                node, last = node >> 1, last >> 1
+        else:
+            new = _parent(new, sibling)
+        node, last = node >> 1, last >> 1
+    return last == 0 and (old, new) == (old_root, root)
+
+
 def _parent(left, right):
     return hashlib.sha256(b"\1" + left + right).digest()
 
@@ -47,7 +95,7 @@ class BadCheckpoint(Exception):
 def verify_checkpoint(note, origin, key):
     """Verifies a signed note with the key of 32 bytes. Returns the size and the root that it states."""
     text, signatures = _split(note)
-    key_id = hashlib.sha256(origin.encode() + b"\n" + ED25519 + key).digest()[:4]
+    key_id = key_id_of(origin, ED25519, key)
     signed = False
     for name, found_id, signature in signatures:
         if (name, found_id) != (origin, key_id):
@@ -66,10 +114,34 @@ def verify_checkpoint(note, origin, key):
         raise BadCheckpoint(f"The checkpoint is of {lines[0]}, not of {origin}.")
     if not SIZE.match(lines[1]) or int(lines[1]) >= 2**64:
         raise BadCheckpoint("The checkpoint has no valid size.")
-    root = _base64(lines[2])
+    root = decode_base64(lines[2])
     if len(root) != 32:
         raise BadCheckpoint("The checkpoint has no valid root.")
     return int(lines[1]), root
+
+
+def key_id_of(name, kind, key):
+    """Returns the key id of signed-note."""
+    return hashlib.sha256(name.encode() + b"\n" + kind + key).digest()[:4]
+
+
+def is_cosigned(note, name, key):
+    """Returns whether a checkpoint has a cosignature of this key. Raises BadCheckpoint if it has one that is not valid."""
+    text, signatures = _split(note)
+    key_id = key_id_of(name, COSIGNATURE, key)
+    found = [signature for signer, found_id, signature in signatures if (signer, found_id) == (name, key_id)]
+    for signature in found:
+        try:
+            if len(signature) != 72:
+                raise ValueError("a time has 8 bytes, and a signature 64")
+            [time] = struct.unpack(">q", signature[:8])
+            if time < 0:
+                raise ValueError("a time is below 2^63")
+            message = f"cosignature/v1\ntime {time}\n{text}".encode()
+            Ed25519PublicKey.from_public_bytes(key).verify(signature[8:], message)
+        except (InvalidSignature, ValueError):
+            raise BadCheckpoint(f"The cosignature of {name} is not valid.") from None
+    return bool(found)
 
 
 def _split(note):
@@ -82,14 +154,14 @@ def _split(note):
     signatures = []
     for line in rest[:-1].split("\n"):
         found = SIGNATURE_LINE.match(line)
-        signature = _base64(found["signature"]) if found else b""
+        signature = decode_base64(found["signature"]) if found else b""
         if len(signature) < 5:
             raise BadCheckpoint("The checkpoint has a malformed signature line.")
         signatures.append((found["name"], signature[:4], signature[4:]))
     return text + "\n", signatures
 
 
-def _base64(text):
+def decode_base64(text):
     """Decodes base64 with padding (RFC 4648, section 4). Refuses every other spelling of the same bytes."""
     try:
         data = base64.b64decode(text, validate=True)

@@ -1,9 +1,9 @@
 """Verifies a receipt of a channel: a second verifier, written from docs/PROTOCOL.md alone.
 
-    python3 examples/verify/verify.py FILE [--key ed25519:…]
+    python3 examples/verify/verify.py FILE [--key ed25519:…] [--policy FILE]
 
 Says what holds, what fails, and what cannot be known from the file. Exits with 0 if at least one entry was checked and
-nothing fails, 1 if something fails, 2 if the file cannot be read. Needs Python 3.11 and the package `cryptography`.
+nothing fails, 1 if something fails, 2 if a file cannot be read or is no receipt. Needs Python 3.11 and the package `cryptography`.
 """
 
 import argparse
@@ -14,8 +14,10 @@ from pathlib import Path
 
 from canonical import Malformed, canonical, sha256, tagged_hash
 from hooks import SEEDS, commitment, previous_seed
+from later import check_later
 from lines import Unreadable, read_receipt
 from log import Log
+from policy import BadPolicy, Policy
 from tree import KEY, BadCheckpoint, Tree, verify_checkpoint
 
 
@@ -32,11 +34,11 @@ class Report:
         return 1 if self.fails or not self.entries else 0
 
 
-def verify(data, key=None):
+def verify(data, key=None, policy=None):
     """Checks the bytes of a receipt. `key` is the relay's key, if the caller knows it. Raises Unreadable."""
     receipt, report = read_receipt(data), Report()
     log = check_log(receipt, report)
-    check_checkpoint(receipt, report, key)
+    check_checkpoint(receipt, report, log, key, policy)
     check_bots(receipt, report, log)
     check_exchanges(receipt, report, log)
     report.unknown.append("Whether the players wrote what the log says that they wrote: players do not sign.")
@@ -68,13 +70,15 @@ def check_log(receipt, report):
     return log
 
 
-def check_checkpoint(receipt, report, wanted_key):
+def check_checkpoint(receipt, report, log, wanted_key, policy):
     """Checks that the relay signed exactly these entries."""
     named = receipt.header["log"]
     if wanted_key is not None and (named is None or named["key"] != wanted_key):
         report.fails.append(f"The receipt is not signed with the key {wanted_key}.")
     if named is None:
         report.unknown.append("Whether the log was changed later: no relay signed it.")
+        if policy is not None:
+            report.fails.append("No relay signed the log, as the policy demands.")
         return
     tree = Tree()
     for entry in receipt.entries:
@@ -89,9 +93,32 @@ def check_checkpoint(receipt, report, wanted_key):
         report.fails.append(f"The checkpoint is of another log: it states {size} entries, and this file has {tree.size}, or other ones.")
         return
     report.holds.append(f"The relay {named['origin']} signed exactly these {size} entries, with the key {named['key']}.")
-    if wanted_key is None:
+    key = bytes.fromhex(KEY.match(named["key"])[1])
+    if receipt.later is not None and log.size == tree.size:
+        check_later(receipt, report, log, tree, origin, key)
+    check_policy(receipt, report, policy, (origin, named["origin"]), key)
+    if wanted_key is None and not (policy and policy.logs):
         report.unknown.append("Whether this key is the relay's: compare it with the one that the relay shows, and give it with --key.")
     report.unknown.append("Whether the relay signed another log of this channel for somebody else: compare receipts of several players.")
+
+
+def check_policy(receipt, report, policy, names, key):
+    """Checks that the policy knows the log, and that enough of its witnesses cosigned the checkpoint."""
+    if policy is None or policy.quorum == b"none":
+        report.unknown.append("Whether witnesses saw this log.")
+    if policy is None:
+        return
+    if policy.logs and not any((name, key) in policy.logs for name in names):
+        report.fails.append("The policy does not have the log with this key.")
+    try:
+        is_quorum, cosigned = policy.judge(receipt.checkpoint)
+    except BadCheckpoint as error:
+        report.fails.append(str(error))
+        return
+    if not is_quorum:
+        report.fails.append(f"The quorum of the policy is not met: {cosigned} cosigned.")
+    elif policy.quorum != b"none":
+        report.holds.append(f"The quorum of the policy is met: {cosigned} cosigned.")
 
 
 def check_bots(receipt, report, log):
@@ -159,12 +186,14 @@ def main():
     parser = argparse.ArgumentParser(description="Verifies a receipt of a channel.")
     parser.add_argument("file", type=Path)
     parser.add_argument("--key", help="the relay's key, if you know it: `ed25519:` and 64 hex digits")
+    parser.add_argument("--policy", type=Path, help="logs and witnesses that you trust: a C2SP tlog-policy")
     options = parser.parse_args()
     try:
-        report = verify(options.file.read_bytes(), options.key)
-    except (OSError, Unreadable) as error:
-        print(escape(f"{options.file} cannot be read: {error}"), file=sys.stderr)
-        return 2
+        policy = Policy(options.policy.read_bytes()) if options.policy else None
+        report = verify(options.file.read_bytes(), options.key, policy)
+    except (OSError, BadPolicy, Unreadable) as error:
+        print(escape(f"{options.file} cannot be verified: {error}"), file=sys.stderr)
+        return 1 if getattr(error, "is_receipt", False) else 2
     for title, texts in (("Holds", report.holds), ("Fails", report.fails), ("Cannot be known from this file", report.unknown)):
         print(f"{title}\n" + "\n".join(f"  - {escape(text)}" for text in texts or ["nothing"]) + "\n")
     return report.exit_code()

@@ -57,17 +57,19 @@ fn merge_variants(schema: &mut Value) {
     *schema = json!({ "properties": properties, "required": ["type"], "type": "object" });
 }
 
-/// Removes the arguments that the stdio server adds to each request by itself, what the names of others say already, and the
+/// Removes the arguments that the stdio server adds to each request by itself, what the names of others or the instructions say, and the
 /// statement that there are no others: the relay refuses those, with an error that names them.
 pub(crate) fn for_stdio(mut schema: JsonObject) -> JsonObject {
     schema.remove("additionalProperties");
     if let Some(Value::Object(properties)) = schema.get_mut("properties") {
         properties.remove("idempotency_key");
         properties.remove("entropy");
-        if let Some(Value::Object(channel_id)) = properties.get_mut("channel_id")
-            && channel_id.get("description").is_some_and(|description| description == "'chn_…'")
-        {
-            channel_id.remove("description");
+        for (name, said_elsewhere) in [("channel_id", "'chn_…'"), ("slot_id", "Your seat, if several.")] {
+            if let Some(Value::Object(property)) = properties.get_mut(name)
+                && property.get("description").is_some_and(|description| description == said_elsewhere)
+            {
+                property.remove("description");
+            }
         }
         if let Some(Value::Object(env)) = properties.get_mut("env") {
             env.remove("additionalProperties");

@@ -4,9 +4,9 @@
 use std::path::Path;
 
 use mcp_multiplayer_protocol::checkpoint::{Checkpoint, LogIdentity};
-use mcp_multiplayer_protocol::merkle::Frontier;
-use mcp_multiplayer_protocol::receipt::{Line, Receipt, Report, Verifier};
-use mcp_multiplayer_protocol::{BotId, PublicKey, Salt, SigningKey, SystemEvent};
+use mcp_multiplayer_protocol::merkle::{Frontier, Node, ProofPlan};
+use mcp_multiplayer_protocol::receipt::{Later, LaterEntry, Line, Receipt, Report, Verifier};
+use mcp_multiplayer_protocol::{BotId, Entry, Hash, PublicKey, Salt, SigningKey, SystemEvent};
 use serde_json::json;
 
 /// A receipt of each kind that is kept beside the tests of the whole product.
@@ -70,6 +70,62 @@ fn another_relays_signature_is_good_but_not_the_known_key() {
     let forged = signed(genuine);
     assert!(verify(forged.clone().into_lines(), None).is_good());
     refused(&verify(forged.into_lines(), Some(key)), "not the one that you know");
+}
+
+/// The receipt of somebody who left before the first seed was revealed, with that entry.
+fn former() -> Receipt {
+    let mut receipt = signed(kept("GuessBot"));
+    let is_reveal = |entry: &Entry| entry.body().is_some_and(|body| body.as_str().contains("\"type\":\"seed:reveal\""));
+    let reveal = receipt.entries.iter().position(is_reveal).unwrap();
+    let trigger = receipt.entries[reveal].envelope.cause.unwrap();
+    // The last result of a hook before it: the log does not end between the effects of one.
+    let ran = |entry: &Entry| entry.envelope.kind.as_str() == "trace" && entry.id() < trigger;
+    let left = receipt.entries.iter().filter(|entry| ran(entry)).map(Entry::id).max().unwrap();
+    let mut frontier = Frontier::default();
+    let stored: Vec<Vec<Hash>> =
+        receipt.entries.iter().map(|entry| frontier.push_and_complete(entry.envelope.leaf_hash())).collect();
+    let prove = |plan: ProofPlan| {
+        let node = |node: &Node| stored[usize::try_from(node.completed_by()).unwrap() - 1][usize::from(node.level())];
+        plan.prove(&plan.nodes().iter().map(node).collect::<Vec<_>>()).unwrap()
+    };
+    let size = frontier.size();
+    let later = Later {
+        checkpoint: receipt.checkpoint.take().unwrap(),
+        proof: prove(ProofPlan::consistency(left, size).unwrap()),
+    };
+    let proof = prove(ProofPlan::inclusion(reveal as u64, size).unwrap());
+    receipt.later_entries = vec![LaterEntry { entry: receipt.entries[reveal].clone(), proof }];
+    receipt.entries.truncate(usize::try_from(left).unwrap());
+    receipt.exchanges.clear();
+    receipt = signed(receipt);
+    receipt.later = Some(later);
+    receipt
+}
+
+#[test]
+fn later_entries_hold_with_their_proofs_only() {
+    let report = verify(former().into_lines(), None);
+    assert!(report.is_good(), "{report}");
+    assert!(report.holds.iter().any(|sentence| sentence.contains("reveals the seed of bot_GuessBot_0")), "{report}");
+    let with = |change: &dyn Fn(&mut Receipt)| {
+        let mut receipt = former();
+        change(&mut receipt);
+        verify(receipt.into_lines(), None)
+    };
+    refused(
+        &with(&|receipt| receipt.later.as_mut().unwrap().proof.truncate(1)),
+        "are not the beginning of the later log",
+    );
+    refused(&with(&|receipt| receipt.later = None), "a receipt consists of");
+    refused(&with(&|receipt| receipt.later_entries[0].proof.reverse()), "is not in the later log");
+    refused(&with(&|receipt| receipt.later_entries[0].entry.content = None), "its body is not the one in the log");
+    refused(&with(&|receipt| receipt.later_entries.push(receipt.later_entries[0].clone())), "does not come after");
+    refused(
+        &with(&|receipt| receipt.header.log = None),
+        "The header names another relay, or another key, than entry 1",
+    );
+    let own = |receipt: &mut Receipt| receipt.later.as_mut().unwrap().checkpoint = receipt.checkpoint.clone().unwrap();
+    refused(&with(&own), "are not the beginning of the later log");
 }
 
 #[test]

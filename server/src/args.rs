@@ -39,7 +39,7 @@ pub struct Args {
 /// What the program does for people.
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
-    Verify(Verify),
+    Verify(Box<Verify>),
     Compare(Compare),
 }
 

@@ -5,12 +5,13 @@ use data_encoding::HEXLOWER;
 use mcp_multiplayer_protocol::operation::ReplyFuture;
 use mcp_multiplayer_protocol::{ChannelId, Error, ErrorCode, Multiplayer, Reply, Request, SlotId};
 use serde::Serialize;
+use serde_json::value::to_raw_value;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
-use crate::Dialer;
 use crate::connection::{Command, Connection, MAX_PENDING_REQUESTS, Submission};
 use crate::seats::{Seats, may_take_seat};
+use crate::{Dialer, data_dir, receipt};
 
 /// Maximum size of a request that a relay accepts, in bytes of its frame.
 const MAX_REQUEST_BYTES: usize = 1 << 20;
@@ -22,6 +23,7 @@ const MAX_REQUEST_BYTES: usize = 1 << 20;
 /// again on the next one. Its idempotency key ensures that it takes effect only once.
 #[derive(Debug)]
 pub struct RelayClient {
+    dialer: Dialer,
     commands: mpsc::UnboundedSender<Command>,
     request_permits: Arc<Semaphore>,
     next_id: AtomicU64,
@@ -48,8 +50,9 @@ impl RelayClient {
     pub fn new(dialer: Dialer) -> Self {
         // The permits bound this channel: each caller has at most one submission and one cancellation in it.
         let (commands, received) = mpsc::unbounded_channel();
-        tokio::spawn(Connection::new(dialer, received).run());
+        tokio::spawn(Connection::new(dialer.clone(), received).run());
         Self {
+            dialer,
             commands,
             request_permits: Arc::new(Semaphore::new(MAX_PENDING_REQUESTS)),
             next_id: AtomicU64::new(1),
@@ -124,6 +127,11 @@ impl RelayClient {
 
     async fn perform_and_track_seats(&self, mut request: Request) -> Result<Reply, Error> {
         let seat = self.complete(&mut request);
+        if let Request::GetReceipt(args) = &request {
+            let directory = data_dir().map(|directory| directory.join("receipts"));
+            let summary = receipt::get(&self.dialer, args, directory).await?;
+            return Ok(to_raw_value(&summary).expect("a summary is plain JSON"));
+        }
         let result = self.submit(&request).await;
         match (&result, seat) {
             (Ok(reply), _) if may_take_seat(&request) => self.with_seats(|seats| seats.remember(reply)),

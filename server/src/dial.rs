@@ -32,6 +32,13 @@ pub struct Dialer {
     insecure: bool,
 }
 
+impl From<DialError> for Error {
+    fn from(error: DialError) -> Self {
+        let (DialError::Transient { error, .. } | DialError::Permanent(error)) = error;
+        error
+    }
+}
+
 /// Error of an attempt to connect.
 #[derive(Debug)]
 pub(crate) enum DialError {
@@ -51,6 +58,11 @@ impl Dialer {
     /// `insecure` allows sending the token to another machine over an unencrypted connection.
     pub fn new(relay: RelayUrl, token: TokenSource, insecure: bool) -> Self {
         Self { relay, token, insecure }
+    }
+
+    /// Returns the relay's address.
+    pub(crate) fn relay(&self) -> &RelayUrl {
+        &self.relay
     }
 
     /// Returns the token as its source contains it now.
@@ -88,7 +100,8 @@ impl Dialer {
         DialError::Transient { error: self.unreachable(reason), connection_refused: false }
     }
 
-    async fn open(&self) -> Result<(Socket, Secret), DialError> {
+    /// Connects to the relay's host, and reads the token. The connection is not encrypted yet.
+    pub(crate) async fn connect(&self) -> Result<(TcpStream, Secret), DialError> {
         if !self.relay.is_encrypted() && !self.relay.is_loopback() && !self.insecure {
             return Err(DialError::Permanent(Error::new(
                 ErrorCode::RelayUnreachable,
@@ -103,11 +116,13 @@ impl Dialer {
         }
         // The token is read only now, so that a missing relay is reported rather than a missing token.
         let token = self.token().map_err(DialError::Permanent)?;
+        Ok((stream, token))
+    }
+
+    async fn open(&self) -> Result<(Socket, Secret), DialError> {
+        let (stream, token) = self.connect().await?;
         let mut request = self.relay.uri().into_client_request().map_err(|error| self.explain(error))?;
-        let mut bearer = HeaderValue::try_from(format!("Bearer {}", token.expose()))
-            .expect("tokens are printable ASCII, which is valid in a header");
-        bearer.set_sensitive(true);
-        request.headers_mut().insert(AUTHORIZATION, bearer);
+        request.headers_mut().insert(AUTHORIZATION, bearer(&token));
         request.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL));
         let connector = if self.relay.is_encrypted() {
             Connector::Rustls(tls::client_config().map_err(|error| self.explain_io(&error))?)
@@ -124,7 +139,7 @@ impl Dialer {
     }
 
     /// Converts an I/O error to an error for the user.
-    fn explain_io(&self, error: &io::Error) -> DialError {
+    pub(crate) fn explain_io(&self, error: &io::Error) -> DialError {
         if let Some(tls) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
             // Trying again soon does not help: an invalid certificate stays invalid.
             return DialError::Permanent(self.unreachable(&format!("the TLS handshake failed ({tls})")));
@@ -171,4 +186,12 @@ impl Dialer {
             other => self.transient(&other.to_string()),
         }
     }
+}
+
+/// Returns the value of an `Authorization` header with the token (RFC 6750, section 2.1).
+pub(crate) fn bearer(token: &Secret) -> HeaderValue {
+    let mut bearer = HeaderValue::try_from(format!("Bearer {}", token.expose()))
+        .expect("tokens are printable ASCII, which is valid in a header");
+    bearer.set_sensitive(true);
+    bearer
 }

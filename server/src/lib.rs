@@ -3,7 +3,7 @@
 //! Path of a tool call: [`stdio`] reads a line, and `rmcp` routes it to the `mcp` crate, which converts it to
 //! a [`Request`](mcp_multiplayer_protocol::Request) for [`RelayClient`]. The client numbers the request, sends it to
 //! the relay over one WebSocket connection and returns the answer. Tools, prompts and documents are listed by this
-//! process itself, even if the relay cannot be reached.
+//! process itself, even if the relay cannot be reached. Only [`receipt`] speaks HTTP with the relay.
 //!
 //! Only MCP messages may be written to standard output; logs go to standard error.
 #![deny(clippy::print_stdout)]
@@ -14,7 +14,9 @@ mod client;
 pub mod compare;
 mod connection;
 mod dial;
+mod http;
 mod no_relay;
+mod receipt;
 mod relay_url;
 mod seats;
 pub mod stdio;

@@ -27,6 +27,12 @@ impl RelayUrl {
         &self.uri
     }
 
+    /// Returns the path of another endpoint of the relay, such as `receipt`, and the host as a `Host` header names it.
+    pub(crate) fn endpoint(&self, name: &str) -> (String, &str) {
+        let base = self.uri.path().strip_suffix("/ws").unwrap_or_default();
+        (format!("{base}/{name}"), self.uri.authority().map_or("", |authority| authority.as_str()))
+    }
+
     /// Returns the host and port to connect to.
     pub(crate) fn authority(&self) -> (&str, u16) {
         (&self.host, self.port)
@@ -100,6 +106,8 @@ mod tests {
         }
         let url: RelayUrl = "https://relay.example.com".parse().unwrap();
         assert_eq!(url.authority(), ("relay.example.com", 443));
+        let url: RelayUrl = "https://relay.example.com:8443/games/mcp".parse().unwrap();
+        assert_eq!(url.endpoint("receipt"), ("/games/receipt".to_owned(), "relay.example.com:8443"));
     }
 
     #[test]

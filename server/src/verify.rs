@@ -5,6 +5,7 @@ use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 
+use mcp_multiplayer_protocol::checkpoint::Policy;
 use mcp_multiplayer_protocol::receipt::{Report, Verifier};
 use mcp_multiplayer_protocol::{PublicKey, printable, printable_json};
 use serde::Deserialize;
@@ -17,8 +18,8 @@ const MAX_LINE: u64 = 64 << 20;
 
 /// Show what a receipt proves: who played, what was agreed, what happened, and what of that holds
 ///
-/// Works offline, and takes nothing on trust from the relay that made the file. Exits with 0 if nothing fails, 1 if
-/// something does, and 2 if the file cannot be read.
+/// Works offline, and takes nothing on trust from the relay that made the file. Exits with 0 if nothing fails and
+/// something was checked, 1 if something fails, and 2 if a file cannot be read, or is no receipt at all.
 #[derive(Debug, clap::Args)]
 pub struct Verify {
     /// The receipt
@@ -26,9 +27,16 @@ pub struct Verify {
     /// The relay's key, if you know it: `ed25519:` and 64 hex digits
     #[arg(long)]
     key: Option<PublicKey>,
+    /// The logs and witnesses that you trust, and the quorum of cosignatures that you ask for (C2SP tlog-policy)
+    #[arg(long, value_name = "FILE")]
+    policy: Option<PathBuf>,
     /// Also run the bots again, in the sandbox of `mcp-multiplayer-bot`, and compare what they do with the log
     #[arg(long)]
     replay: bool,
+    /// With --replay, also run bots that the relay ran without the policy, which keeps code from most of what it could do
+    /// in the sandbox
+    #[arg(long, requires = "replay")]
+    allow_policy_off: bool,
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
@@ -36,15 +44,15 @@ pub struct Verify {
 
 /// Verifies a receipt and prints the result.
 pub fn run(arguments: &Verify) -> ExitCode {
-    let mut report = match read(arguments) {
+    let mut report = match judge(arguments) {
         Ok(report) => report,
         Err(error) => {
-            let _ = writeln!(io::stderr(), "cannot read {}: {error}", printable(&arguments.file.to_string_lossy()));
+            let _ = writeln!(io::stderr(), "{}", printable(&error));
             return ExitCode::from(2);
         }
     };
     if arguments.replay && report.fails.is_empty() {
-        add_replay(&mut report, &arguments.file);
+        add_replay(&mut report, arguments);
     }
     let text = if arguments.json {
         let json = serde_json::to_string(&report).expect("a report is plain JSON");
@@ -57,9 +65,28 @@ pub fn run(arguments: &Verify) -> ExitCode {
     if report.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-fn read(arguments: &Verify) -> io::Result<Report> {
-    let mut file = BufReader::new(File::open(&arguments.file)?);
-    let mut verifier = Verifier::new(arguments.key);
+/// Reads the files that the arguments name. Fails if one of them cannot be used at all.
+fn judge(arguments: &Verify) -> Result<Report, String> {
+    let policy = arguments.policy.as_deref().map(read_policy).transpose()?;
+    let name = arguments.file.display();
+    let verifier = Verifier::new(arguments.key).with_policy(policy);
+    let report = read(&arguments.file, verifier).map_err(|error| format!("cannot read {name}: {error}"))?;
+    if report.is_of_receipt() {
+        Ok(report)
+    } else {
+        Err(format!("{name} is not a receipt. {}", report.fails.join(" ")))
+    }
+}
+
+fn read_policy(path: &Path) -> Result<Policy, String> {
+    let name = path.display();
+    let text = std::fs::read(path).map_err(|error| format!("cannot read {name}: {error}"))?;
+    Policy::parse(&text).map_err(|error| format!("{name}: {error}"))
+}
+
+/// Verifies a file, line by line.
+pub(crate) fn read(path: &Path, mut verifier: Verifier) -> io::Result<Report> {
+    let mut file = BufReader::new(File::open(path)?);
     let mut line = Vec::new();
     loop {
         line.clear();
@@ -101,8 +128,10 @@ struct Unchecked {
 }
 
 /// Runs the bots again, and adds to the report what that shows.
-fn add_replay(report: &mut Report, file: &Path) {
-    let done = Command::new(bot_program()).args(["replay", "--json"]).arg(file).stdin(Stdio::null()).output();
+fn add_replay(report: &mut Report, arguments: &Verify) {
+    let mut command = Command::new(bot_program());
+    command.args(["replay", "--json"]).args(arguments.allow_policy_off.then_some("--allow-policy-off"));
+    let done = command.arg(&arguments.file).stdin(Stdio::null()).output();
     let done = match done {
         Ok(done) => done,
         Err(error) => {

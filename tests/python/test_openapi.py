@@ -86,6 +86,7 @@ class OpenApiTest(unittest.IsolatedAsyncioTestCase):
         self.call("/join_channel", {"invite_code": "inv_nonsense"}, status=404)
         self.call("/who", {"channel_id": "chn_0123456789abcdef"}, "GET", status=403)
         self.call("/update_channel", channel | {"slot_id": "s1", "ops": [{"type": "close_slot", "slot_id": "s1"}]}, status=422)
+        self.call("/get_receipt", channel | {"slot_id": "s1"})
         self.call("/leave_channel", channel | {"slot_id": "s1"})
         described = {(method.upper(), path) for path, methods in self.document["paths"].items() for method in methods}
         # A receipt is a file, not JSON.

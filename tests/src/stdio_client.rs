@@ -22,6 +22,8 @@ impl StdioClient {
     pub async fn launch(relay: &RelayProcess, token: &str) -> Result<(Self, Value)> {
         let mut command = Command::new(binary("mcp-multiplayer"));
         command.args(["--relay", &format!("http://{}", relay.address())]).env("MCP_MULTIPLAYER_TOKEN", token);
+        // Receipts are kept there.
+        command.env("DATA_DIR", relay.data_dir());
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
         let mut child = command.spawn().context("cannot launch the stdio server")?;
         let stdin = child.stdin.take().context("stdin is piped")?;

@@ -24,6 +24,9 @@ pub(crate) struct Replay {
     /// Run every hook in a new process
     #[arg(long)]
     fresh: bool,
+    /// Also run bots that the relay ran without the policy
+    #[arg(long)]
+    allow_policy_off: bool,
 }
 
 /// Exits with 0 if all hooks reproduced the log, 1 if one did not, 2 if the file cannot be replayed, and 3 if a hook
@@ -62,6 +65,9 @@ fn replay(arguments: &Replay) -> Result<Replayed> {
         let mut replayer = Replayer::new(SupervisorConfig::new(std::env::current_exe()?, scratch.path()))?;
         if arguments.fresh {
             replayer = replayer.restarting(|_| true);
+        }
+        if arguments.allow_policy_off {
+            replayer = replayer.allowing_policy_off();
         }
         Ok(replayer.replay(&receipt).await?)
     })

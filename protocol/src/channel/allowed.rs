@@ -211,7 +211,7 @@ fn by_relay(state: &ChannelState, entry: &Entry) -> Result<(), Error> {
 
 /// The event of a system entry. Its body has nothing but the fields of the
 /// event, each in its one form, and the envelope says the same.
-fn event_of(entry: &Entry) -> Result<SystemEvent, Error> {
+pub(super) fn event_of(entry: &Entry) -> Result<SystemEvent, Error> {
     let Some(body) = entry.body() else {
         return Err(broken("a system entry has the body of a known event"));
     };
@@ -288,7 +288,7 @@ fn may_open_entropy(head: &BotHead, epoch: u32) -> Result<(), Error> {
 }
 
 /// Checks a revealed seed against the commitment to it, and against the seed before it in the chain.
-fn may_reveal(head: &BotHead, epoch: u32, began: u64, text: &str) -> Result<(), Error> {
+pub(super) fn may_reveal(head: &BotHead, epoch: u32, began: u64, text: &str) -> Result<(), Error> {
     let (Some(current), Some(seed)) = (head.epoch, seed::parse(text)) else {
         return Err(broken("a seed has 64 lower-case hex digits"));
     };

@@ -58,17 +58,22 @@ fn apply_to_bots(state: &mut ChannelState, entry: &Entry, event: &SystemEvent) {
         }
         SystemEvent::SeedRevealed { bot_id, epoch, seed, next_commitment, .. } => {
             let Some(place) = place(bot_id) else { return };
-            state.head.bots[place].epoch = Some(Epoch {
-                number: epoch + 1,
-                began: entry.envelope.cause.unwrap_or_default(),
-                commitment: *next_commitment,
-                previous_seed: seed::parse(seed).map(Hash::from_bytes),
-            });
+            state.head.bots[place].epoch = Some(epoch_after(*epoch, seed, *next_commitment, entry));
         }
         SystemEvent::CloseRequested { .. } | SystemEvent::OperatorStopped {} => {
             state.head.bots.iter_mut().for_each(|head| head.timers.clear());
         }
         _ => {}
+    }
+}
+
+/// The epoch that begins when the seed of epoch `number` is revealed by this entry.
+pub(super) fn epoch_after(number: u32, seed: &str, next_commitment: Hash, entry: &Entry) -> Epoch {
+    Epoch {
+        number: number.saturating_add(1),
+        began: entry.envelope.cause.unwrap_or_default(),
+        commitment: next_commitment,
+        previous_seed: seed::parse(seed).map(Hash::from_bytes),
     }
 }
 

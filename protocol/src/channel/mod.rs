@@ -5,6 +5,7 @@
 //! them, a verifier folds [`ChannelState::append`] over a transcript, and `play` and the tests do as
 //! the relay does. [`plan`] lists the hooks of a bot that an entry starts.
 
+mod aftermath;
 mod allowed;
 mod audit;
 mod cascade;
@@ -14,6 +15,7 @@ mod state;
 mod step;
 mod terms;
 
+pub use aftermath::Aftermath;
 pub use allowed::{allowed, may_change_bots};
 pub use audit::{Audit, AuditedCall, Due, Violation};
 pub use cascade::{Cascade, cascade_depth};

@@ -13,8 +13,10 @@
 //! the root of the tree in base64, a blank line, and the signatures. [`Checkpoint::verify`] takes nothing but this form:
 //! extension lines, which the specification advises against, are refused.
 
+mod cosignature;
 mod note;
 mod origin;
+mod policy;
 
 use data_encoding::BASE64;
 use schemars::JsonSchema;
@@ -23,6 +25,7 @@ use thiserror::Error;
 
 pub use note::{NoteError, verifier_key};
 pub use origin::LogOrigin;
+pub use policy::{Policy, PolicyError, Witnessed};
 
 use crate::merkle::TreeHead;
 use crate::{Hash, PublicKey, SigningKey};

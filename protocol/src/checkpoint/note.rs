@@ -11,7 +11,7 @@ const MAX_BYTES: usize = 256 * 1024;
 /// Most signatures of a note. The specification asks for at least 16.
 const MAX_SIGNATURES: usize = 64;
 /// Length of the key id before each signature.
-const KEY_ID_BYTES: usize = 4;
+pub(super) const KEY_ID_BYTES: usize = 4;
 
 /// Reasons why a signed note is refused. A reader must not use a note's text before its signature is verified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -38,37 +38,75 @@ pub enum NoteError {
     InvalidSignature,
 }
 
+/// Purpose of a signature, which is a part of its type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// The log's own signature.
+    Log,
+    /// A cosignature (C2SP `tlog-cosignature`).
+    Cosignature,
+}
+
 /// Signature types that the specification assigns.
-fn signature_type(algorithm: Algorithm) -> u8 {
-    match algorithm {
-        Algorithm::Ed25519 => 0x01,
+pub(super) fn signature_type(algorithm: Algorithm, purpose: Purpose) -> u8 {
+    match (algorithm, purpose) {
+        (Algorithm::Ed25519, Purpose::Log) => 0x01,
+        (Algorithm::Ed25519, Purpose::Cosignature) => 0x04,
     }
 }
 
 /// Returns the first four bytes of SHA-256(name ‖ 0x0A ‖ signature type ‖ public key).
-fn key_id(name: &LogOrigin, key: &PublicKey) -> [u8; KEY_ID_BYTES] {
-    let hash = Hash::of(&[name.as_str().as_bytes(), b"\n", &[signature_type(key.algorithm())], key.as_bytes()]);
+pub(super) fn key_id(name: &str, key: &PublicKey, purpose: Purpose) -> [u8; KEY_ID_BYTES] {
+    let hash = Hash::of(&[name.as_bytes(), b"\n", &[signature_type(key.algorithm(), purpose)], key.as_bytes()]);
     *hash.as_bytes().first_chunk().expect("a hash has 32 bytes")
 }
 
 /// Returns a public key with its name in the form that other tools for signed notes read:
 /// `<name>+<key id in hex>+<base64 of signature type ‖ public key>`.
 pub fn verifier_key(name: &LogOrigin, key: &PublicKey) -> String {
-    let key_id = u32::from_be_bytes(key_id(name, key));
-    let typed = [&[signature_type(key.algorithm())], key.as_bytes()].concat();
+    let key_id = u32::from_be_bytes(key_id(name.as_str(), key, Purpose::Log));
+    let typed = [&[signature_type(key.algorithm(), Purpose::Log)], key.as_bytes()].concat();
     format!("{name}+{key_id:08x}+{}", BASE64.encode(&typed))
 }
 
 /// Signs a text, which must end with a newline, under the name of the key.
 pub(super) fn sign(text: &str, name: &LogOrigin, key: &SigningKey) -> String {
     debug_assert!(text.ends_with('\n'), "a note's text ends with a newline");
-    let signature = [&key_id(name, &key.public())[..], &key.sign(text.as_bytes())].concat();
+    let signature = [&key_id(name.as_str(), &key.public(), Purpose::Log)[..], &key.sign(text.as_bytes())].concat();
     format!("{text}\n{SIGNATURE_PREFIX}{name} {}\n", BASE64.encode(&signature))
 }
 
 /// Verifies a note, and returns its text. At least one signature must be the key's, and every one that claims to be must be
 /// valid.
 pub(super) fn verify<'a>(note: &'a str, name: &LogOrigin, key: &PublicKey) -> Result<&'a str, NoteError> {
+    let (text, signatures) = parse(note)?;
+    let key_id = key_id(name.as_str(), key, Purpose::Log);
+    let mut is_signed = false;
+    for signature in signatures.iter().filter(|signature| signature.is_by(name.as_str(), key_id)) {
+        if !key.verify(text.as_bytes(), &signature.bytes) {
+            return Err(NoteError::InvalidSignature);
+        }
+        is_signed = true;
+    }
+    if is_signed { Ok(text) } else { Err(NoteError::NotSigned) }
+}
+
+/// A signature of a note, not verified.
+pub(super) struct NoteSignature<'a> {
+    name: &'a str,
+    key_id: [u8; KEY_ID_BYTES],
+    pub(super) bytes: Vec<u8>,
+}
+
+impl NoteSignature<'_> {
+    /// Returns `true` if it claims to be the signature of this key.
+    pub(super) fn is_by(&self, name: &str, key_id: [u8; KEY_ID_BYTES]) -> bool {
+        (self.name, self.key_id) == (name, key_id)
+    }
+}
+
+/// Parses a note, and returns its text and signatures. Nothing is verified.
+pub(super) fn parse(note: &str) -> Result<(&str, Vec<NoteSignature<'_>>), NoteError> {
     if note.len() > MAX_BYTES {
         return Err(NoteError::TooLarge);
     }
@@ -76,21 +114,14 @@ pub(super) fn verify<'a>(note: &'a str, name: &LogOrigin, key: &PublicKey) -> Re
         return Err(NoteError::ControlCharacter);
     }
     let (text, lines) = split(note).ok_or(NoteError::NoSignatures)?;
-    let key_id = key_id(name, key);
-    let mut is_signed = false;
-    for (count, line) in lines.lines().enumerate() {
-        if count == MAX_SIGNATURES {
+    let mut signatures = Vec::new();
+    for line in lines.lines() {
+        if signatures.len() == MAX_SIGNATURES {
             return Err(NoteError::TooLarge);
         }
-        let (signer, signature) = parse_signature(line).ok_or(NoteError::MalformedSignature)?;
-        if signer == name.as_str() && signature.starts_with(&key_id) {
-            if !key.verify(text.as_bytes(), &signature[KEY_ID_BYTES..]) {
-                return Err(NoteError::InvalidSignature);
-            }
-            is_signed = true;
-        }
+        signatures.push(parse_signature(line).ok_or(NoteError::MalformedSignature)?);
     }
-    if is_signed { Ok(text) } else { Err(NoteError::NotSigned) }
+    Ok((text, signatures))
 }
 
 /// Splits a note at its last blank line, into the text with its last newline, and the signature lines.
@@ -100,12 +131,16 @@ fn split(note: &str) -> Option<(&str, &str)> {
     lines.ends_with('\n').then_some((text, lines))
 }
 
-/// Parses a signature line, and returns the key's name and the decoded key id and signature.
-fn parse_signature(line: &str) -> Option<(&str, Vec<u8>)> {
+fn parse_signature(line: &str) -> Option<NoteSignature<'_>> {
     let (name, signature) = line.strip_prefix(SIGNATURE_PREFIX)?.split_once(' ')?;
     let signature = BASE64.decode(signature.as_bytes()).ok()?;
-    let is_name = !name.is_empty() && !name.contains(|c: char| c.is_whitespace() || c == '+');
-    (is_name && signature.len() > KEY_ID_BYTES).then_some((name, signature))
+    let (key_id, bytes) = signature.split_first_chunk().filter(|(_, bytes)| !bytes.is_empty())?;
+    is_key_name(name).then(|| NoteSignature { name, key_id: *key_id, bytes: bytes.to_vec() })
+}
+
+/// Returns `true` for a text that can be the name of a key.
+pub(super) fn is_key_name(name: &str) -> bool {
+    !name.is_empty() && !name.contains(|c: char| c.is_whitespace() || c == '+')
 }
 
 #[cfg(test)]

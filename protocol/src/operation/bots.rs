@@ -29,7 +29,7 @@ pub struct BotSpec {
     /// Its parameters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub params: Option<Map<String, Value>>,
-    /// Secrets, such as API keys, for its code only (ctx.env).
+    /// Secrets for its code, as ctx.env.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub env: Option<BTreeMap<String, Secret>>,
     /// 'bot:label' or 's0'; by default the first empty one.
@@ -58,10 +58,10 @@ pub struct AttachBot {
     /// Its parameters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub params: Option<Map<String, Value>>,
-    /// Secrets, such as API keys, for its code only (ctx.env).
+    /// Secrets for its code, as ctx.env.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub env: Option<BTreeMap<String, Secret>>,
-    /// Your seat, if several.
+    /// Your seat, if several; not the bot's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slot_id: Option<SlotId>,
     /// Your own text; a repeat with the same key changes nothing.
@@ -97,7 +97,7 @@ pub struct GetBotCode {
     /// next_offset of the previous part.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub offset: Option<u64>,
-    /// code_hash of a source you have, to leave it out.
+    /// code_hash of a source that you have.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub known_hash: Option<Hash>,
 }

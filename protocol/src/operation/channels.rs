@@ -89,7 +89,7 @@ pub struct ChannelCreated {
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct JoinChannel {
-    /// Invite code, invite link, or your rejoin_token.
+    /// Invite code or link, or your rejoin_token.
     pub invite_code: Secret,
     /// Only look: bots[], terms, terms_hash.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -64,7 +64,7 @@ pub struct DmBot {
     pub channel_id: ChannelId,
     /// 'bot_…', from bots[].
     pub bot_id: BotId,
-    /// The text, such as '!status'.
+    /// Such as '!status'.
     #[serde(default, alias = "body")]
     pub message: String,
     /// Fields for programs.
@@ -113,14 +113,14 @@ pub struct DmDelivered {
 pub struct SyncMessages {
     /// 'chn_…'
     pub channel_id: ChannelId,
-    /// Cursor of your last answer; 0 reads from the start.
+    /// Cursor of your last answer; 0: from the start.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cursor: Option<u64>,
-    /// Maximum wait in ms, 25000 by default.
+    /// Longest wait in ms; default 25000.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(max = limits::WAIT_MS))]
     pub timeout_ms: Option<u64>,
-    /// Maximum number of messages.
+    /// Most messages.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = limits::PAGE_ENTRIES))]
     pub limit: Option<u32>,

@@ -12,6 +12,7 @@ mod channels;
 mod health;
 mod messages;
 mod proofs;
+mod receipts;
 mod update;
 mod view;
 
@@ -35,6 +36,7 @@ pub use messages::{
     DeleteEntries, Deleted, DmBot, DmDelivered, Message, MessagePosted, PostMessage, SyncMessages, Synced, WaitFor,
 };
 pub use proofs::{GetProof, LogProof};
+pub use receipts::{GetReceipt, ReceiptSummary};
 pub use update::{ChannelUpdated, UpdateChannel, UpdateOp};
 pub use view::{BotView, SlotView, View};
 
@@ -158,6 +160,8 @@ operations! {
     UpdateChannel = "update_channel" -> ChannelUpdated,
     /// Adds a bot to a channel.
     AttachBot = "attach_bot" -> BotAttached,
+    /// Makes the receipt of a channel and says what it proves.
+    GetReceipt = "get_receipt" -> ReceiptSummary,
     /// Proves that an entry is in the channel's log, or that the log has only grown.
     GetProof = "get_proof" -> LogProof,
     /// Destroys what the caller wrote in a closed channel; the log shows that it was there.
@@ -184,6 +188,7 @@ impl Request {
             | Self::GetBotCode(_)
             | Self::GetProof(_)
             | Self::DeleteEntries(_)
+            | Self::GetReceipt(_)
             | Self::ListChannels(_) => None,
         }
     }
@@ -208,6 +213,7 @@ impl Request {
             Self::UpdateChannel(args) => Some((args.channel_id, &mut args.slot_id)),
             Self::AttachBot(args) => Some((args.channel_id, &mut args.slot_id)),
             Self::DeleteEntries(args) => Some((args.channel_id, &mut args.slot_id)),
+            Self::GetReceipt(args) => Some((args.channel_id, &mut args.slot_id)),
             Self::HealthCheck(_)
             | Self::CreateChannel(_)
             | Self::JoinChannel(_)

@@ -3,7 +3,7 @@ use serde_json::{Map, Value};
 use thiserror::Error;
 
 use crate::checkpoint::LogIdentity;
-use crate::{BotId, ChannelId, Entry, Salt};
+use crate::{BotId, ChannelId, Entry, Hash, Salt};
 
 /// The value of [`Header::format`].
 pub const FORMAT: &str = "mcp-multiplayer/receipt/v2";
@@ -16,6 +16,10 @@ pub enum Line {
     Header(Header),
     /// An entry. Those of a log follow each other from 1 on.
     Entry(Entry),
+    /// The longer log that those entries are the beginning of, for a former member.
+    Later(Later),
+    /// An entry of the longer log.
+    LaterEntry(LaterEntry),
     /// A bot that was attached.
     Bot(ReceiptBot),
     /// The network traffic of a hook.
@@ -37,6 +41,26 @@ pub struct Header {
     pub log: Option<LogIdentity>,
     /// For whom the receipt was made: a slot such as `s1`, `owner`, or `operator`.
     pub holder: String,
+}
+
+/// The log that a receipt's entries are the beginning of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Later {
+    /// Its checkpoint, a signed note.
+    pub checkpoint: String,
+    /// Proof that the receipt's entries are its beginning (RFC 6962, section 2.1.2).
+    pub proof: Vec<Hash>,
+}
+
+/// An entry of the log that a receipt's entries are the beginning of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LaterEntry {
+    /// The entry, with its body.
+    pub entry: Entry,
+    /// Proof that it is in that log (RFC 6962, section 2.1.1).
+    pub proof: Vec<Hash>,
 }
 
 /// A bot as it was attached.
@@ -125,13 +149,16 @@ impl Order {
             }
             Line::Header(_) => 1,
             Line::Entry(_) => 2,
-            Line::Bot(_) => 3,
-            Line::Exchange(_) => 4,
-            Line::Checkpoint(_) => 5,
+            Line::Later(_) => 3,
+            Line::LaterEntry(_) => 4,
+            Line::Bot(_) => 5,
+            Line::Exchange(_) => 6,
+            Line::Checkpoint(_) => 7,
         };
-        let is_once = matches!(line, Line::Header(_) | Line::Checkpoint(_));
-        if (rank == 1) != (self.line == 1) || rank < self.rank || rank == self.rank && is_once {
-            let reason = "a receipt consists of a header, entries, bots, exchanges and a checkpoint, in this order";
+        let is_once = matches!(line, Line::Header(_) | Line::Later(_) | Line::Checkpoint(_));
+        let is_without_log = rank == 4 && !matches!(self.rank, 3 | 4);
+        if (rank == 1) != (self.line == 1) || rank < self.rank || rank == self.rank && is_once || is_without_log {
+            let reason = "a receipt consists of a header, entries, perhaps a later log with entries of it, bots, exchanges and a checkpoint, in this order";
             return Err(error(reason.to_owned()));
         }
         self.rank = rank;

@@ -122,6 +122,11 @@ impl Report {
         self.unknown.retain(|sentence| !sentence.starts_with(&note));
     }
 
+    /// Returns `true` if the file begins like a receipt. Of any other file nothing can be said.
+    pub fn is_of_receipt(&self) -> bool {
+        self.channel_id.is_some()
+    }
+
     /// Returns `true` if nothing fails, and something was checked.
     pub fn is_good(&self) -> bool {
         self.fails.is_empty() && self.entries > 0

@@ -2,10 +2,11 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::later::LaterLog;
 use super::line::{Header, Line, LineError, Order, ReceiptBot, ReceiptExchange, ReceiptSeed};
 use super::report::{Agreed, BotSummary, Ending, PlayerSummary, Report};
 use crate::channel::{Audit, ChannelState, Terms, Violation};
-use crate::checkpoint::Checkpoint;
+use crate::checkpoint::{Checkpoint, Policy, Witnessed};
 use crate::{
     BotId, Entry, Hash, HookResult, NetworkExchange, PrivateResult, PublicKey, Sender, SlotId, SystemEvent,
     canonical_text, record_hash, seed,
@@ -17,9 +18,11 @@ use crate::{
 #[derive(Debug)]
 pub struct Verifier {
     known_key: Option<PublicKey>,
+    policy: Option<Policy>,
     order: Order,
     header: Option<Header>,
     audit: Option<Audit>,
+    later: Option<LaterLog>,
     /// Hashes of source and params of every bot that was ever attached.
     attached: BTreeMap<BotId, Attached>,
     /// Hashes of the network traffic of hooks that no line has shown yet, by bot, trigger and step.
@@ -29,6 +32,8 @@ pub struct Verifier {
     report: Report,
     has_players_entries: bool,
     has_checkpoint: bool,
+    /// The cosignatures under the checkpoint, as the policy judges them.
+    witnessed: Option<Witnessed>,
     /// The first problem of the file or its log. What follows it is not judged.
     is_broken: bool,
 }
@@ -58,17 +63,26 @@ impl Verifier {
     pub fn new(known_key: Option<PublicKey>) -> Self {
         Self {
             known_key,
+            policy: None,
             order: Order::default(),
             header: None,
             audit: None,
+            later: None,
             attached: BTreeMap::new(),
             exchanged: BTreeMap::new(),
             private_result: None,
             report: Report::default(),
             has_players_entries: false,
             has_checkpoint: false,
+            witnessed: None,
             is_broken: false,
         }
+    }
+
+    /// Also demands a known log and cosignatures, as the policy says.
+    #[must_use]
+    pub fn with_policy(self, policy: Option<Policy>) -> Self {
+        Self { policy, ..self }
     }
 
     /// Reads the next line. After a line that breaks a rule, the rest is ignored: it could say anything.
@@ -82,6 +96,15 @@ impl Verifier {
                 Ok(())
             }
             Ok(Line::Entry(entry)) => self.read_entry(&entry),
+            Ok(Line::Later(later)) => {
+                let log = self.header.as_ref().and_then(|header| header.log.as_ref());
+                let state = self.audit.as_ref().expect("the header comes first").state();
+                LaterLog::read(&later, log, state).map(|later| self.later = Some(later))
+            }
+            Ok(Line::LaterEntry(later)) => {
+                let audit = self.audit.as_mut().expect("the header comes first");
+                self.later.as_mut().expect("the later log comes first").read_entry(&later, audit, &mut self.report)
+            }
             Ok(Line::Bot(bot)) => self.read_bot(&bot),
             Ok(Line::Exchange(exchange)) => self.read_exchange(&exchange),
             Ok(Line::Checkpoint(note)) => self.read_checkpoint(&note),
@@ -250,6 +273,9 @@ impl Verifier {
             return Err("The signature is for another log: these are not the entries that the relay signed.".to_owned());
         }
         self.has_checkpoint = true;
+        let judge =
+            |policy: &Policy| policy.judge(note).map_err(|error| format!("The cosignatures cannot be read: {error}."));
+        self.witnessed = self.policy.as_ref().map(judge).transpose()?;
         Ok(())
     }
 
@@ -296,6 +322,9 @@ impl Verifier {
                 self.report.hooks
             ));
         }
+        if let Some(later) = self.later.take() {
+            later.report(entries, &mut self.report);
+        }
         self.judge_bots();
         let (withheld, deleted) = self.audit.as_ref().map_or((0, 0), |audit| (audit.withheld(), audit.deleted()));
         if withheld > 0 {
@@ -318,6 +347,9 @@ impl Verifier {
             return;
         };
         let Some(log) = &header.log else {
+            if self.known_key.is_some() || self.policy.is_some() {
+                self.report.fails.push("No relay signed this log, but a key or a policy asks for it.".to_owned());
+            }
             self.report
                 .unknown
                 .push("Who made this log: it was played without a relay, and nobody signed it.".to_owned());
@@ -331,19 +363,52 @@ impl Verifier {
         }
         let signed =
             format!("The relay {} signed exactly these {entries} entries, with the key {}.", log.origin, log.key);
+        let channel = log.origin.channel(header.channel_id);
+        let policy = self.policy.as_ref().filter(|policy| policy.has_logs());
+        let is_accepted = policy.map(|policy| policy.accepts_log(&[&log.origin, &channel], &log.key));
         match self.known_key {
             Some(key) if key == log.key => self.report.holds.push(format!("{signed} It is the key that you know.")),
             Some(key) => {
                 self.report.fails.push(format!("The relay's key is {}, not the one that you know, {key}.", log.key));
             }
+            None if is_accepted == Some(true) => {
+                self.report.holds.push(format!("{signed} It is a key of your policy."));
+            }
             None => {
                 self.report.holds.push(signed);
-                let text = "Whether this key is the relay's: compare it with the log_key that health_check shows, and give it with --key.";
-                self.report.unknown.push(text.to_owned());
+                if is_accepted.is_none() {
+                    let text = "Whether this key is the relay's: compare it with the log_key that health_check shows, and give it with --key.";
+                    self.report.unknown.push(text.to_owned());
+                }
             }
+        }
+        if is_accepted == Some(false) {
+            let (origin, key) = (&log.origin, &log.key);
+            self.report.fails.push(format!("The policy has no log {origin} or {channel} with the key {key}."));
         }
         let text = "Whether the relay signed another log of this channel for somebody else: compare two players' receipts, with 'mcp-multiplayer compare'.";
         self.report.unknown.push(text.to_owned());
+        self.judge_witnesses();
+    }
+
+    fn judge_witnesses(&mut self) {
+        let (Some(policy), Some(Witnessed { by, invalid, is_quorum })) = (&self.policy, &self.witnessed) else {
+            let text = "Whether witnesses saw this log: say with --policy whose cosignatures you ask for.";
+            self.report.unknown.push(text.to_owned());
+            return;
+        };
+        for witness in invalid {
+            self.report.fails.push(format!("The cosignature of the witness {witness} is not valid."));
+        }
+        let witnesses = if by.is_empty() { "no witness of it".to_owned() } else { by.join(", ") };
+        if !is_quorum {
+            self.report.fails.push(format!("The policy's quorum is not met: {witnesses} cosigned this log."));
+        } else if policy.needs_witnesses() {
+            self.report.holds.push(format!("The policy's quorum is met: {witnesses} cosigned exactly this log."));
+        } else {
+            let text = "Whether witnesses saw this log: the policy asks for none.";
+            self.report.unknown.push(text.to_owned());
+        }
     }
 
     fn judge_bots(&mut self) {

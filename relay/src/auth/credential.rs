@@ -43,6 +43,20 @@ impl Credential {
         Self(Arc::new(Inner { kind, token_hash, principal, ended, last_check }))
     }
 
+    /// A credential that [`to_bytes`](Self::to_bytes) wrote. The token must be validated before it is used.
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let (kind, rest) = bytes.split_first()?;
+        let kind = *[TokenKind::Local, TokenKind::Operator, TokenKind::OAuth].get(usize::from(*kind))?;
+        let (token_hash, principal) = rest.split_first_chunk::<32>()?;
+        let principal = Principal::stored(std::str::from_utf8(principal).ok()?);
+        Some(Self::new(kind, Hash::from_bytes(*token_hash), principal))
+    }
+
+    /// Kind and hash of the token, and its principal, for what only this relay can read.
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+        [&[self.kind() as u8], &self.token_hash().as_bytes()[..], self.principal().as_str().as_bytes()].concat()
+    }
+
     /// The token's principal.
     pub fn principal(&self) -> &Principal {
         &self.0.principal

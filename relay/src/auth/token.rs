@@ -96,9 +96,11 @@ impl Tokens {
         if credential.has_ended() {
             return Err(self.refusal(credential.kind()));
         }
-        if credential.kind() != TokenKind::Local {
-            self.validate(credential.kind(), credential.token_hash(), Some(credential)).await?;
+        if credential.kind() == TokenKind::Local {
+            let is_own = self.local.as_ref().is_some_and(|local| local.token_hash() == credential.token_hash());
+            return if is_own { Ok(()) } else { Err(self.refusal(TokenKind::Local)) };
         }
+        self.validate(credential.kind(), credential.token_hash(), Some(credential)).await?;
         Ok(())
     }
 

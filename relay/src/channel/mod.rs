@@ -39,4 +39,4 @@ pub(crate) use member::Member;
 pub(crate) use proposal::Proposal;
 pub(crate) use registry::{Channels, StartRunner};
 pub(crate) use sync::{Page, wait_for_change};
-pub(crate) use visibility::Visibility;
+pub(crate) use visibility::{Visibility, is_aftermath};

@@ -96,14 +96,10 @@ fn is_during(entry: &Entry, tenure: &Tenure) -> bool {
     entry.id() > tenure.began && tenure.ended.is_none_or(|ended| entry.id() <= ended)
 }
 
-/// Returns `true` for an entry that proves how something ended that was under way when entry `left` was appended.
-fn is_aftermath(entry: &Entry, left: u64) -> bool {
-    if entry.envelope.sender != Sender::System || entry.envelope.kind != Kind::SYSTEM {
-        return false;
-    }
-    match entry.body().and_then(|body| body.parse().ok()) {
-        Some(SystemEvent::SeedRevealed { began, .. }) => began <= left,
-        Some(SystemEvent::CloseRequested { .. } | SystemEvent::Closed {} | SystemEvent::OperatorStopped {}) => true,
-        _ => false,
-    }
+/// Returns `true` for an entry after `left` that proves how something ended that was under way then.
+pub(crate) fn is_aftermath(entry: &Entry, left: u64) -> bool {
+    let is_of_system = entry.envelope.sender == Sender::System && entry.envelope.kind == Kind::SYSTEM;
+    let event =
+        entry.body().filter(|_| is_of_system && entry.id() > left).and_then(|body| body.parse::<SystemEvent>().ok());
+    event.is_some_and(|event| event.is_aftermath(left))
 }

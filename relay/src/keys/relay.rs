@@ -13,6 +13,7 @@
 //! | `mcp-multiplayer/request/v1` | replaces secrets by MACs in the stored hashes of requests with an idempotency key |
 //! | `mcp-multiplayer/cookie/v1` | signs the cookies by which the authorization server recognizes browsers |
 //! | `mcp-multiplayer/consent/v1` | authenticates the hidden field of the consent page's form |
+//! | `mcp-multiplayer/receipt-link/v1` | encrypts the links from which browsers save a receipt |
 //! | `mcp-multiplayer/fingerprint/v1` | is stored in the database, which is refused with any other key |
 //!
 //! Invite codes and rejoin tokens are not stored. Each contains its channel, slot and number, and a MAC over them. So the
@@ -65,6 +66,7 @@ pub struct RelayKey {
     /// 64 bytes, as the crate that signs the cookies demands.
     cookie: [u8; 64],
     consent: [u8; 32],
+    receipt_link: [u8; 32],
     fingerprint: Hash,
 }
 
@@ -94,6 +96,7 @@ impl RelayKey {
             request: derive("mcp-multiplayer/request/v1"),
             cookie,
             consent: derive("mcp-multiplayer/consent/v1"),
+            receipt_link: derive("mcp-multiplayer/receipt-link/v1"),
             fingerprint: Hash::from_bytes(derive("mcp-multiplayer/fingerprint/v1")),
         }
     }
@@ -170,12 +173,8 @@ impl RelayKey {
         env: &BTreeMap<String, Secret>,
         random: &Random,
     ) -> Vec<u8> {
-        let nonce = random.bytes::<12>();
         let text = serde_json::to_string(env).expect("a map of strings can be written as JSON");
-        let payload = Payload { msg: text.as_bytes(), aad: bot_id.as_str().as_bytes() };
-        let sealed =
-            self.env_cipher(channel_id).encrypt(&nonce.into(), payload).expect("a short text can be encrypted");
-        [&nonce[..], &sealed].concat()
+        seal(&self.env_cipher(channel_id), text.as_bytes(), bot_id.as_str().as_bytes(), random)
     }
 
     /// Decrypts the `env` of a bot; `None` if it was encrypted with another key, or for another channel or bot.
@@ -185,9 +184,7 @@ impl RelayKey {
         bot_id: &BotId,
         sealed: &[u8],
     ) -> Option<BTreeMap<String, Secret>> {
-        let (nonce, sealed) = sealed.split_first_chunk::<12>()?;
-        let payload = Payload { msg: sealed, aad: bot_id.as_str().as_bytes() };
-        let text = self.env_cipher(channel_id).decrypt(&(*nonce).into(), payload).ok()?;
+        let text = open(&self.env_cipher(channel_id), sealed, bot_id.as_str().as_bytes())?;
         serde_json::from_slice(&text).ok()
     }
 
@@ -222,10 +219,35 @@ impl RelayKey {
         bool::from(mac(&self.consent, &[visitor.as_bytes(), content]).ct_eq(tag)).then(|| content.to_vec())
     }
 
+    /// Encrypts the content of a receipt link, so that whoever has the link learns nothing from it, and cannot alter it.
+    pub(crate) fn seal_receipt_link(&self, content: &[u8], random: &Random) -> Secret {
+        let sealed = seal(&ChaCha20Poly1305::new(&self.receipt_link.into()), content, b"", random);
+        Secret::new(format!("rcp_{}", BASE64URL_NOPAD.encode(&sealed)))
+    }
+
+    /// Decrypts the content of a receipt link; `None` if this relay did not make the link.
+    pub(crate) fn open_receipt_link(&self, secret: &str) -> Option<Vec<u8>> {
+        let sealed = BASE64URL_NOPAD.decode(secret.strip_prefix("rcp_")?.as_bytes()).ok()?;
+        open(&ChaCha20Poly1305::new(&self.receipt_link.into()), &sealed, b"")
+    }
+
     /// Derives the secret seeds of a bot, from which its randomness and its salts come.
     pub(crate) fn bot_seeds(&self, channel_id: ChannelId, bot_id: &BotId) -> Seeds {
         Seeds::new(mac(&self.bot, &[channel_id.as_bytes(), bot_id.as_str().as_bytes()]))
     }
+}
+
+/// Encrypts with a random nonce, which comes first, and ChaCha20-Poly1305 (RFC 8439).
+fn seal(cipher: &ChaCha20Poly1305, text: &[u8], associated: &[u8], random: &Random) -> Vec<u8> {
+    let nonce = random.bytes::<12>();
+    let payload = Payload { msg: text, aad: associated };
+    let sealed = cipher.encrypt(&nonce.into(), payload).expect("a short text can be encrypted");
+    [&nonce[..], &sealed].concat()
+}
+
+fn open(cipher: &ChaCha20Poly1305, sealed: &[u8], associated: &[u8]) -> Option<Vec<u8>> {
+    let (nonce, sealed) = sealed.split_first_chunk::<12>()?;
+    cipher.decrypt(&(*nonce).into(), Payload { msg: sealed, aad: associated }).ok()
 }
 
 /// HMAC-SHA256 over a list of byte strings.

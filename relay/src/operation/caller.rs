@@ -26,6 +26,11 @@ impl Caller {
         Self { relay, principal: credential.principal().clone(), has_checkpoints: false, credential }
     }
 
+    /// The token that the caller acts with.
+    pub(super) fn credential(&self) -> &Credential {
+        &self.credential
+    }
+
     /// Adds a checkpoint to the replies about a channel that show or change something.
     #[must_use]
     pub(crate) fn with_checkpoints(self) -> Self {

@@ -49,6 +49,7 @@ impl Multiplayer for Caller {
                 }
                 Request::GetChannelInfo(args) => reply(Box::pin(self.get_channel_info(args)).await),
                 Request::GetBotCode(args) => reply(Box::pin(self.get_bot_code(args)).await),
+                Request::GetReceipt(args) => reply(Box::pin(self.get_receipt(args)).await),
                 Request::GetProof(args) => reply(Box::pin(self.get_proof(args)).await),
                 Request::DeleteEntries(args) => {
                     let channel_id = args.channel_id;

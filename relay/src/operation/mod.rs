@@ -1,6 +1,6 @@
 //! The operations, one file each: `protocol::Multiplayer` as a relay implements it.
 //!
-//! Transports use [`Caller`], the join page uses `InvitePreview`, and nothing else of this module is used outside. An operation turns secrets and principals
+//! Transports use [`Caller`], pages use `InvitePreview` and `ReceiptLink`, and nothing else of this module is used outside. An operation turns secrets and principals
 //! into slots, proposes changes to a channel, and answers from what is durable.
 //!
 //! Besides the operations:
@@ -25,6 +25,7 @@ mod dispatch;
 mod get_bot_code;
 mod get_channel_info;
 mod get_proof;
+mod get_receipt;
 mod health_check;
 mod idempotency;
 mod join_channel;
@@ -39,7 +40,7 @@ mod sync_messages;
 mod terms;
 mod update_channel;
 
+pub(crate) use get_receipt::ReceiptLink;
 pub(crate) use preview_invite::InvitePreview;
-pub(crate) use receipt::ReceiptPlan;
 
 pub use caller::Caller;

@@ -1,19 +1,12 @@
+use std::sync::Arc;
+
 use mcp_multiplayer_protocol::channel::Composition;
 use mcp_multiplayer_protocol::receipt::{FORMAT, Header};
 use mcp_multiplayer_protocol::{Actor, ChannelId, Error, Hash, SlotId};
 
 use super::Caller;
 use crate::channel::{LiveChannel, Member, Visibility};
-use crate::receipt::Reader;
-
-/// A receipt that is about to be made.
-pub(crate) struct ReceiptPlan {
-    pub(crate) header: Header,
-    /// Number of its entries.
-    pub(crate) size: u64,
-    pub(crate) checkpoint: String,
-    pub(crate) reader: Reader<'static>,
-}
+use crate::receipt::{LaterPlan, Reader, ReceiptPlan};
 
 impl Caller {
     /// Plans the receipt of a present member, with the whole log, or of a former one, with the log up to the end of the time in
@@ -22,7 +15,9 @@ impl Caller {
         &self,
         channel_id: ChannelId,
         slot_id: Option<SlotId>,
-    ) -> Result<ReceiptPlan, Error> {
+    ) -> Result<ReceiptPlan<'static>, Error> {
+        // A receipt link is redeemed without an operation, which would check this.
+        self.check().await?;
         let (channel, player) = self.channel(channel_id).await?;
         let state = channel.durable();
         let (holder, size, visibility) = match member(&state.composition, &player, slot_id) {
@@ -31,7 +26,13 @@ impl Caller {
         };
         let checkpoint = self.relay.log.sign(channel_id, channel.tree_of(size).await?);
         let header = Header { format: FORMAT.to_owned(), channel_id, log: Some(self.relay.log.identity()), holder };
-        Ok(ReceiptPlan { header, size, checkpoint, reader: Reader::Member(visibility) })
+        let present = state.head.frontier.tree_head();
+        let later = (size < present.size).then(|| LaterPlan {
+            checkpoint: self.relay.log.sign(channel_id, present),
+            tree: present,
+            channel: Arc::clone(&channel),
+        });
+        Ok(ReceiptPlan { header, size, checkpoint, reader: Reader::Member(visibility), later })
     }
 
     async fn former(&self, channel: &LiveChannel, slot_id: Option<SlotId>) -> Result<(String, u64, Visibility), Error> {

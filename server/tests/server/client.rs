@@ -32,7 +32,7 @@ async fn everything_except_tool_calls_is_answered_without_a_relay() {
     }
     server.notify("notifications/initialized", json!({})).await;
     let tools = server.request_result("tools/list", json!({})).await;
-    assert_eq!(tools["tools"].as_array().unwrap().len(), 12);
+    assert_eq!(tools["tools"].as_array().unwrap().len(), 13);
     assert!(tools["resultType"].is_null() && tools["ttlMs"].is_null(), "older clients do not know these fields");
     assert_eq!(server.request_result("prompts/list", json!({})).await["prompts"].as_array().unwrap().len(), 2);
     let prompt = server.request_result("prompts/get", json!({ "name": "host_game" })).await;

@@ -21,6 +21,7 @@ mod courtesies;
 mod egress;
 mod error_messages;
 mod fixture;
+mod get_receipt;
 mod health;
 mod idempotency;
 mod introduction;

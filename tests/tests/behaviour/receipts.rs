@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use hyper::Request;
 use hyper::body::Bytes;
+use mcp_multiplayer_protocol::Body;
 use mcp_multiplayer_protocol::receipt::{Receipt, Report, Verifier};
 use mcp_multiplayer_tests::{HttpClient, binary};
 use serde_json::{Value, json};
@@ -234,6 +235,108 @@ async fn a_bot_whose_manifest_does_not_say_so_cannot_unseal() {
     assert!(secrets(&receipt_of(&fixture, &fixture.relay.local_token().unwrap()).await.1).is_empty());
 }
 
+/// Draws a number, and reveals it when it is asked to.
+const DRAWING: &str = "
+import random
+class Drawing:
+    def on_message(self, msg):
+        text = msg['body']['text']
+        if text == 'draw':
+            self.ctx.post('bot', {'text': 'drew', 'n': random.random()})
+        if text == 'reveal':
+            self.ctx.reveal()
+";
+
+#[tokio::test]
+async fn a_former_member_can_replay_a_game_whose_seed_was_revealed_later() {
+    let mut fixture = TwoPlayerChannel::with_bot(DRAWING).await;
+    let at = fixture.channel_id.clone();
+    fixture.bob_posts("draw").await;
+    read_until(&mut fixture.bob, &at, "the draw", |message| message["body"]["text"] == "drew").await;
+    let leave = fixture.args(json!({}));
+    fixture.bob.call("leave_channel", leave).await;
+    let left = fixture.size().await;
+    // Bob gets the seed of his own game, not that of the next one, and none of what others say.
+    for text in ["not for bob", "reveal", "draw", "reveal"] {
+        fixture.alice_posts(text).await;
+    }
+    let second = |message: &Value| message["body"]["type"] == "seed:reveal" && message["body"]["epoch"] == 1;
+    read_until(&mut fixture.alice, &at, "the second reveal", second).await;
+    fixture.update(json!([{ "type": "close" }])).await.unwrap();
+    read_until(&mut fixture.alice, &at, "the close", |message| message["body"]["type"] == "close_applied").await;
+
+    let (text, receipt) = receipt_of(&fixture, &fixture.bob_token).await;
+    let report = verify(&text);
+    assert!(report.is_good(), "{report}");
+    assert_eq!(receipt.entries.len() as u64, left);
+    let types: Vec<Value> = receipt
+        .later_entries
+        .iter()
+        .map(|later| later.entry.body().unwrap().parse::<Value>().unwrap()["type"].clone())
+        .collect();
+    assert_eq!(types, ["seed:reveal", "close_requested", "close_applied"]);
+    assert!(!text.contains("not for bob"));
+    for sentence in ["The log went on to entry", "reveals the seed of bot_CustomBot_0", "closes the channel"] {
+        assert!(report.holds.iter().any(|holds| holds.contains(sentence)), "{report}");
+    }
+
+    let path = fixture.relay.data_dir().join("bob.jsonl");
+    let replay = async |receipt: Receipt| {
+        let text: String = receipt.into_lines().map(|line| line.to_text()).collect();
+        std::fs::write(&path, text).unwrap();
+        let output = Command::new(binary("mcp-multiplayer-bot")).arg("replay").arg(&path).output().await.unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    let (code, said) = replay(receipt.clone()).await;
+    assert_eq!((code, said.as_str()), (Some(0), "bot_CustomBot_0: 1 hook reproduced the log exactly\n"));
+    let (code, said) = replay(Receipt { later_entries: vec![], ..receipt }).await;
+    assert_eq!(code, Some(3), "{said}");
+    assert!(said.contains("was not revealed"), "{said}");
+}
+
+#[tokio::test]
+async fn code_that_the_relay_ran_without_the_policy_runs_only_on_request() {
+    let source = "
+class Careless:
+    def on_message(self, msg):
+        self.ctx.post('bot', {'text': 'heard', 'n': len(self.__class__.__name__)})
+";
+    let more = json!({ "bot_code": source });
+    let mut fixture = TwoPlayerChannel::create_with(&["--bot-policy", "false"], more).await;
+    let at = fixture.channel_id.clone();
+    fixture.bob_posts("hello").await;
+    read_until(&mut fixture.bob, &at, "the answer", |message| message["body"]["text"] == "heard").await;
+    let path = operator_receipt(&fixture, &[]).await;
+    let run = async |more: &[&str]| {
+        let output =
+            Command::new(binary("mcp-multiplayer")).arg("verify").arg(&path).args(more).output().await.unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    let (code, text) = run(&["--replay"]).await;
+    assert_eq!(code, Some(0), "{text}");
+    assert!(text.contains("it was not run here; --allow-policy-off runs it"), "{text}");
+    assert!(!text.contains("had exactly the effects in the log"), "{text}");
+    let (code, text) = run(&["--replay", "--allow-policy-off"]).await;
+    assert_eq!(code, Some(0), "{text}");
+    assert!(text.contains("Hooks of bot_CustomBot_0 that were run again here"), "{text}");
+
+    // A relay that hides that it ran the bot without the policy changes nothing about the verifier's own.
+    let text = std::fs::read_to_string(&path).unwrap();
+    let mut hidden = Receipt::parse(&text).unwrap();
+    let attach =
+        hidden.entries.iter_mut().find(|entry| entry.body().is_some_and(|body| body.as_str().contains("bot:attach")));
+    let attach = attach.unwrap();
+    let content = attach.content.as_mut().unwrap();
+    content.body =
+        Body::from_canonical(&content.body.as_str().replace("\"runtime\":", "\"policy\":1,\"runtime\":")).unwrap();
+    attach.envelope.body_hash = content.hash();
+    std::fs::write(&path, hidden.into_lines().map(|line| line.to_text()).collect::<String>()).unwrap();
+    let output = Command::new(binary("mcp-multiplayer-bot")).arg("replay").arg(&path).output().await.unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(3), "{said}");
+    assert!(said.contains("its source is rejected here"), "{said}");
+}
+
 #[tokio::test]
 async fn the_program_judges_a_receipt_and_runs_the_bots_again() {
     let mut fixture = TwoPlayerChannel::with_bot(SECRETIVE).await;
@@ -264,8 +367,11 @@ async fn the_program_judges_a_receipt_and_runs_the_bots_again() {
     let (code, text) = run(&["--replay"]).await;
     assert_eq!(code, Some(1), "{text}");
     assert!(text.contains("is not the one whose hash is in the log"), "{text}");
-    std::fs::write(&path, "").unwrap();
-    assert_eq!(run(&[]).await.0, Some(1));
+    // What is no receipt at all is not judged.
+    for text in ["", "{}\n", "a letter\n"] {
+        std::fs::write(&path, text).unwrap();
+        assert_eq!(run(&[]).await.0, Some(2), "{text}");
+    }
     std::fs::remove_file(&path).unwrap();
     assert_eq!(run(&[]).await.0, Some(2));
 }

@@ -33,7 +33,7 @@ async fn operator(relay: &RelayProcess, args: &[&str]) -> String {
 }
 
 /// Revokes the only token, grant or access code that there is.
-async fn revoke_only(relay: &RelayProcess, noun: &str) {
+pub(crate) async fn revoke_only(relay: &RelayProcess, noun: &str) {
     let listed = operator(relay, &[noun, "list"]).await;
     assert_eq!(listed.lines().count(), 2, "a header and one line: {listed}");
     let listed = listed.lines().last().unwrap();

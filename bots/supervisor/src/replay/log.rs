@@ -19,7 +19,8 @@ pub(super) fn index(id: u64) -> usize {
 pub(super) fn seeds(receipt: &Receipt, bot: &Bot, shown: &ReceiptBot, committed: Hash) -> Result<Seeds, ReplayError> {
     let mut latest = shown.seed.clone();
     let mut next = None;
-    for entry in &receipt.entries {
+    let later = receipt.later_entries.iter().map(|later| &later.entry);
+    for entry in receipt.entries.iter().chain(later) {
         if let Some(SystemEvent::SeedRevealed { bot_id, epoch, seed, next_commitment, .. }) = entry.event()
             && bot_id == bot.bot_id
             && latest.as_ref().is_none_or(|latest| latest.epoch <= epoch)

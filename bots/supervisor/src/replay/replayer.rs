@@ -40,6 +40,8 @@ pub struct Replayer {
     egress: Arc<RecordedEgress>,
     /// True if bots may run although this machine has no sandbox that confines them.
     is_sandbox_optional: bool,
+    /// True if bots that a relay ran without the policy may run here without it.
+    is_policy_optional: bool,
     /// Returns `true` for the triggers before whose hooks the bot's process is restarted.
     restart_before: fn(u64) -> bool,
 }
@@ -50,7 +52,13 @@ impl Replayer {
         let egress = Arc::new(RecordedEgress::default());
         config.egress = Some(Arc::clone(&egress) as Arc<_>);
         let supervisor = Supervisor::new(config)?;
-        Ok(Self { supervisor, egress, is_sandbox_optional: false, restart_before: |_| false })
+        Ok(Self {
+            supervisor,
+            egress,
+            is_sandbox_optional: false,
+            is_policy_optional: false,
+            restart_before: |_| false,
+        })
     }
 
     /// Restarts a bot's process before the hooks of those triggers for which `restart_before` returns `true`.
@@ -67,7 +75,14 @@ impl Replayer {
         self
     }
 
-    /// Replays every bot of a channel.
+    /// Also runs bots that a relay ran without the policy, again without it.
+    #[must_use]
+    pub fn allowing_policy_off(mut self) -> Self {
+        self.is_policy_optional = true;
+        self
+    }
+
+    /// Replays every bot of a channel. The minimum of sandbox and policy is this replayer's own, whatever the file says.
     ///
     /// The log is audited first, so that every entry by or about a bot belongs to one of the calls that are replayed.
     pub async fn replay(self, receipt: &Receipt) -> Result<Replayed, ReplayError> {
@@ -84,6 +99,13 @@ impl Replayer {
                 let mut result = BotReplay { pending: log.pending(&bot_id), ..BotReplay::default() };
                 if !is_confined {
                     let reason = "this machine has no sandbox that confines the code of others";
+                    result.add_unchecked(bot.attached, reason.to_owned());
+                    replayed.bots.insert(bot_id, result);
+                    continue;
+                }
+                if bot.policy.is_none() && !self.is_policy_optional {
+                    let reason =
+                        "the relay ran it without the policy, so it was not run here; --allow-policy-off runs it";
                     result.add_unchecked(bot.attached, reason.to_owned());
                     replayed.bots.insert(bot_id, result);
                     continue;
@@ -314,6 +336,11 @@ impl AuditedLog {
         if audit.state().composition.log != receipt.header.log {
             let reason = "the header of the file names another relay, or another key, than entry 1";
             return Err(ReplayError::Mismatch(reason.to_owned()));
+        }
+        for later in &receipt.later_entries {
+            if let Some(SystemEvent::EntriesDeleted { ids, .. }) = later.entry.event() {
+                audit.excuse_deleted(&ids);
+            }
         }
         if let Some(Violation { entry, reason }) = audit.missing_body() {
             return Err(ReplayError::Broken { entry, reason });

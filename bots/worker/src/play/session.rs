@@ -225,6 +225,8 @@ impl Session {
         Receipt {
             header,
             entries: self.channel.entries().to_vec(),
+            later: None,
+            later_entries: vec![],
             bots: [(self.bot.bot_id.clone(), bot)].into(),
             exchanges: self.exchanges.clone(),
             checkpoint: None,

@@ -73,11 +73,18 @@ impl Bodies {
             if is_to_be_unsealed && composition.closed.is_none() {
                 return Err("a DM that its bot may still unseal is not deleted");
             }
+        }
+        self.excuse(ids);
+        Ok(())
+    }
+
+    /// Excuses bodies that are missing because they were deleted.
+    pub(super) fn excuse(&mut self, ids: &[u64]) {
+        for id in ids.iter().filter(|id| **id <= self.writers.len() as u64) {
             self.missing.remove(id);
             self.deleted += 1;
         }
-        self.withheld.values_mut().for_each(|dms| dms.retain(|(_, id)| ids.binary_search(id).is_err()));
-        Ok(())
+        self.withheld.values_mut().for_each(|dms| dms.retain(|(_, id)| !ids.contains(id)));
     }
 
     fn unseal(&mut self, bot_id: &BotId, up_to: u64) {

@@ -119,6 +119,11 @@ impl Audit {
         self.bodies.deleted
     }
 
+    /// Excuses bodies that are missing because they were deleted by an entry that comes after the ones read.
+    pub fn excuse_deleted(&mut self, ids: &[u64]) {
+        self.bodies.excuse(ids);
+    }
+
     /// The calls that never ran although they were due, because their bot was detached or the channel was stopped.
     pub fn dropped(&self) -> &[(BotId, Due)] {
         &self.dropped

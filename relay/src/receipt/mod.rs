@@ -1,5 +1,8 @@
 //! Makes the receipt of a channel: its log, and all that is needed to verify it offline.
 
+mod later;
+mod limit;
+
 use std::collections::BTreeSet;
 
 use anyhow::{Context as _, Result, ensure};
@@ -11,6 +14,9 @@ use mcp_multiplayer_protocol::{BotId, ChannelId, Entry, Kind, PrivateResult, Sen
 use crate::channel::Visibility;
 use crate::keys::{LogKey, RelayKey};
 use crate::store::{Store, StoredBot};
+
+pub(crate) use later::LaterPlan;
+pub(crate) use limit::permit;
 
 /// Most entries, and most bytes of bodies, that are read at a time.
 const PAGE: u32 = 1000;
@@ -52,17 +58,22 @@ pub(crate) trait Sink: Send {
     fn write(&mut self, line: Line) -> impl Future<Output = Result<()>> + Send;
 }
 
-/// Passes the lines of a receipt of the first `size` entries to `sink`, one after the other.
+/// A receipt that is about to be made.
+pub(crate) struct ReceiptPlan<'a> {
+    pub(crate) header: Header,
+    /// Number of its entries.
+    pub(crate) size: u64,
+    pub(crate) checkpoint: String,
+    pub(crate) reader: Reader<'a>,
+    /// The log that its entries are the beginning of, for a former member.
+    pub(crate) later: Option<LaterPlan>,
+}
+
+/// Passes the lines of a receipt to `sink`, one after the other.
 ///
 /// Entries are read page by page, so that a long log takes no more memory than a short one.
-pub(crate) async fn write_receipt(
-    store: &dyn Store,
-    header: Header,
-    size: u64,
-    checkpoint: Option<String>,
-    reader: &Reader<'_>,
-    sink: &mut impl Sink,
-) -> Result<()> {
+pub(crate) async fn write_receipt(store: &dyn Store, plan: ReceiptPlan<'_>, sink: &mut impl Sink) -> Result<()> {
+    let ReceiptPlan { header, size, checkpoint, reader, later } = plan;
     let channel_id = header.channel_id;
     let composition = store.lookup_channel(channel_id).await?.context("the channel was deleted")?.state.composition;
     sink.write(Line::Header(header)).await?;
@@ -79,6 +90,9 @@ pub(crate) async fn write_receipt(
             private_exchange = has_private_exchange(&entry);
             sink.write(Line::Entry(entry)).await?;
         }
+    }
+    if let Some(later) = later {
+        later.write(store, size, sink).await?;
     }
     for StoredBot { bot, state, .. } in store.list_bots(channel_id).await? {
         if bot.attached <= size {
@@ -97,10 +111,7 @@ pub(crate) async fn write_receipt(
             sink.write(Line::Exchange(ReceiptExchange { bot_id, trigger, step, salt, record })).await?;
         }
     }
-    match checkpoint {
-        Some(note) => sink.write(Line::Checkpoint(note)).await,
-        None => Ok(()),
-    }
+    sink.write(Line::Checkpoint(checkpoint)).await
 }
 
 /// Returns `true` for the private result of a hook that exchanged something.
@@ -140,7 +151,8 @@ pub async fn operator_receipt(
     };
     let header = Header { format: FORMAT.to_owned(), channel_id, log: Some(log.identity()), holder: holder.to_owned() };
     let checkpoint = log.sign(channel_id, frontier.tree_head());
-    write_receipt(store, header, frontier.size(), Some(checkpoint), &reader, &mut File(write)).await?;
+    let plan = ReceiptPlan { header, size: frontier.size(), checkpoint, reader, later: None };
+    write_receipt(store, plan, &mut File(write)).await?;
     Ok(frontier.size())
 }
 
