@@ -192,8 +192,11 @@ impl PrivateResult {
         DirectMessage { kind, body: Body::from_own_type(self) }
     }
 
-    /// Reads it from a DM; `None` if the DM is another one, or not in the one form of a result.
+    /// Reads it from a DM; `None` if the DM is another one, or not in the one form of a result, which says why exactly where
+    /// the hook failed.
     pub fn of_message(message: &DirectMessage) -> Option<Self> {
-        message.body.parse().ok().filter(|result: &Self| result.to_message() == *message)
+        let result: Self = message.body.parse().ok()?;
+        let has_failed = result.result.outcome != HookOutcome::Ok;
+        (has_failed == result.failure.is_some() && result.to_message() == *message).then_some(result)
     }
 }

@@ -309,6 +309,23 @@ fn posts_of_bots(vectors: &mut Vectors<'_>) {
     dm("private result of a success with a reason", rule, ("game", 13), &|log| {
         log.bot_dm(1, 13, "trace", with(result.clone(), json!({ "reason": "none", "text": "none" })));
     });
+    let failure = json!({ "type": "bot:result", "outcome": "error", "reason": "ValueError", "text": "Bot failed." });
+    dm(
+        "private failure without its reason",
+        "if the outcome is not ok, reason and text are there",
+        ("game", 13),
+        &|log| {
+            log.bot_dm(1, 13, "trace", json!({ "type": "bot:result", "outcome": "error" }));
+        },
+    );
+    dm(
+        "private success with a reason",
+        "if the outcome is ok, reason, line and text are missing",
+        ("game", 13),
+        &|log| {
+            log.bot_dm(1, 13, "control", with(failure.clone(), json!({ "outcome": "ok" })));
+        },
+    );
     dm(
         "private result with an empty list",
         "fields are missing where they would be an empty list",

@@ -188,7 +188,6 @@ fn results(vectors: &mut Vectors<'_>) {
         ("game", 8),
         |log| {
             log.private_result(1, 8);
-            log.ran(8, "on_message", 1);
         },
     );
 }
@@ -202,7 +201,6 @@ fn private_results(vectors: &mut Vectors<'_>) {
     });
     vectors.add("private result for another player", PRIVATE, last, ("game", 13), |log| {
         log.private_result(2, 13);
-        log.private_ran(13, 1);
     });
     vectors.add("withheld DM to another player in place of the private result", PRIVATE, last, ("game", 13), |log| {
         log.private_result(2, 13);
@@ -220,7 +218,6 @@ fn private_results(vectors: &mut Vectors<'_>) {
     });
     vectors.add("bot:error of a hook that a DM started", PRIVATE, rule, ("game", 13), |log| {
         log.error(13, "on_private_message");
-        log.private_ran(13, 1);
     });
     let rule = "if the outcome is not ok, the private result is the only effect, and says why";
     let failure = json!({ "type": "bot:result", "outcome": "error", "reason": "ValueError", "text": "Bot failed." });
@@ -229,20 +226,6 @@ fn private_results(vectors: &mut Vectors<'_>) {
         log.bot_dm(1, 13, "control", failure.clone());
         log.private_ran(13, 2);
     });
-    vectors.add("private failure without its reason", PRIVATE, rule, ("game", 13), |log| {
-        log.bot_dm(1, 13, "trace", json!({ "type": "bot:result", "outcome": "error" }));
-        log.private_ran(13, 1);
-    });
-    vectors.add(
-        "private success with a reason",
-        PRIVATE,
-        "if the outcome is ok, reason, line and text are missing",
-        ("game", 13),
-        |log| {
-            log.bot_dm(1, 13, "control", with(failure.clone(), json!({ "outcome": "ok" })));
-            log.private_ran(13, 1);
-        },
-    );
     let rule = "if the outcome is not ok, bot:ran has no drawn and no timers, and nothing is undelivered";
     vectors.add("private failure that set a timer", PRIVATE, rule, ("game", 13), |log| {
         log.bot_dm(1, 13, "control", failure.clone());
@@ -264,7 +247,6 @@ fn private_results(vectors: &mut Vectors<'_>) {
         let dm = log.dm(2, 0, "my secret");
         log.relay(None, json!({ "type": "member:leave", "slot_id": "s2", "label": "bob", "by": "s2" }));
         log.private_result(1, dm);
-        log.private_ran(dm, 1);
     });
 }
 

@@ -1,4 +1,4 @@
-use super::super::Hook;
+use super::super::{Hook, HookCall};
 use crate::{
     BotId, Entry, HookOutcome, HookResult, PrivateResult, Sender, SkipReason, SlotId, SystemEvent, TimerChange,
 };
@@ -65,6 +65,8 @@ pub(super) struct OpenCall {
     pub(super) bot_id: BotId,
     /// Its first effect.
     pub(super) first: u64,
+    /// The player whose DM started it; `None` if no DM did.
+    started_by: Option<SlotId>,
     effects: u32,
     /// True if one of the effects is a `bot:error`.
     has_error: bool,
@@ -82,8 +84,12 @@ struct Dm {
 }
 
 impl OpenCall {
-    pub(super) fn new(bot_id: BotId, first: u64) -> Self {
-        Self { bot_id, first, effects: 0, has_error: false, last_dm: None }
+    pub(super) fn new(bot_id: BotId, first: u64, call: HookCall) -> Self {
+        let started_by = match call {
+            HookCall::PrivateMessage(slot_id) => Some(slot_id),
+            _ => None,
+        };
+        Self { bot_id, first, started_by, effects: 0, has_error: false, last_dm: None }
     }
 
     /// Reads the next effect.
@@ -91,13 +97,23 @@ impl OpenCall {
         if self.last_dm.as_ref().is_some_and(|dm| dm.result.is_some()) {
             return Err("the result of a hook that a DM started is its last effect");
         }
-        self.effects += 1;
-        self.has_error |= matches!(event, Some(SystemEvent::BotError { .. }));
-        self.last_dm = entry.envelope.to_slot.map(|to_slot| Dm {
+        let is_error = matches!(event, Some(SystemEvent::BotError { .. }));
+        let dm = entry.envelope.to_slot.map(|to_slot| Dm {
             to_slot,
             is_withheld: entry.content.is_none(),
             result: entry.direct_message().as_ref().and_then(PrivateResult::of_message),
         });
+        let result_for = dm.as_ref().filter(|dm| dm.result.is_some()).map(|dm| dm.to_slot);
+        match self.started_by {
+            None if result_for.is_some() => return Err("only a hook that a DM started has a private result"),
+            Some(player) if is_error || result_for.is_some_and(|to_slot| to_slot != player) => {
+                return Err("the result of a hook that a DM started is for the player who sent the DM only");
+            }
+            _ => {}
+        }
+        self.effects += 1;
+        self.has_error |= is_error;
+        self.last_dm = dm;
         Ok(())
     }
 }
@@ -117,9 +133,6 @@ impl Ran<'_> {
             return Err("the result of a hook is missing, although no DM started it");
         };
         self.check_count(open)?;
-        if open.is_some_and(|open| open.last_dm.as_ref().is_some_and(|dm| dm.result.is_some())) {
-            return Err("only a hook that a DM started has a private result");
-        }
         let (failed, has_error) = (result.outcome != HookOutcome::Ok, open.is_some_and(|open| open.has_error));
         if failed != has_error || failed && self.effects != 1 {
             return Err("a hook that failed has one effect, a bot:error; others have none");
@@ -136,21 +149,19 @@ impl Ran<'_> {
         slot_id: SlotId,
         is_there: bool,
     ) -> Result<(), &'static str> {
-        if self.result.is_some() || open.is_some_and(|open| open.has_error) {
-            return Err("the result of a hook that a DM started is for the player who sent the DM only");
+        if self.result.is_some() {
+            return Err("the bot:ran of a hook that a DM started has no result");
         }
         self.check_count(open)?;
         let last = open.and_then(|open| open.last_dm.as_ref());
         if !is_there {
-            let has_result = last.is_some_and(|dm| dm.result.is_some());
-            return if has_result { Err("the result of a hook went to another player") } else { Ok(()) };
+            return Ok(());
         }
         match last.filter(|dm| dm.to_slot == slot_id) {
             Some(Dm { is_withheld: true, .. }) => Ok(()),
-            Some(Dm { result: Some(PrivateResult { result, failure }), .. }) => {
-                let failed = result.outcome != HookOutcome::Ok;
-                if failed != failure.is_some() || failed && self.effects != 1 {
-                    return Err("a hook that failed has no effect but the result, which says why; others say nothing");
+            Some(Dm { result: Some(PrivateResult { result, .. }), .. }) => {
+                if result.outcome != HookOutcome::Ok && self.effects != 1 {
+                    return Err("a hook that failed has no effect but the result");
                 }
                 // The result itself is no effect that could be missing.
                 self.check_consistency(result, self.effects - 1)

@@ -256,10 +256,10 @@ impl Audit {
 
     fn add_effect(&mut self, bot_id: &BotId, entry: &Entry, event: Option<&SystemEvent>) -> Result<(), &'static str> {
         let due = self.bots.get(bot_id).and_then(|bot| bot.due.front());
-        if due.is_none_or(|due| entry.envelope.cause != Some(due.trigger)) {
+        let Some(due) = due.filter(|due| entry.envelope.cause == Some(due.trigger)) else {
             return Err("no hook that was due had this effect");
-        }
-        let open = self.open.get_or_insert_with(|| OpenCall::new(bot_id.clone(), entry.id()));
+        };
+        let open = self.open.get_or_insert_with(|| OpenCall::new(bot_id.clone(), entry.id(), due.call));
         if open.bot_id != *bot_id {
             return Err("the effects of a hook are directly before its bot:ran");
         }
