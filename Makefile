@@ -6,10 +6,11 @@
 # make interop   runs other people's software against the relay: the MCP conformance suite, OAuth clients for Node,
 #                schemathesis; installs them from npm and PyPI (PEERS=node runs one of them)
 # make fresh     runs `demo` and `test` on a bare Debian that debootstrap installs (SUITE=bookworm or trixie; needs root)
+# make vectors   writes the golden vectors anew, after a change of the log's format: protocol/tests/vectors, tests/vectors
 # make lint      checks formatting, lints and documentation, as .ci/run does
 # make setup     installs the Python environment that bots run in; the other targets do this when needed
 
-.PHONY: help demo test relay bench interop fresh lint setup clients tools
+.PHONY: help demo test relay bench interop fresh vectors lint setup clients tools
 .DEFAULT_GOAL := help
 
 PYTHON_ENV := .venv/bin/python
@@ -78,6 +79,11 @@ interop: clients
 
 fresh:
 	bash tests/fresh/run.sh
+
+vectors: clients
+	MULTIPLAYER_WRITE_VECTORS=1 cargo test --quiet -p mcp-multiplayer-protocol --test vectors --test rules --test constructions -- rewritten
+	cargo build -p mcp-multiplayer-bot --bins
+	MULTIPLAYER_WRITE_VECTORS=1 $(CLIENTS_ENV) tests/python/replay_vectors.py
 
 lint: setup
 	cargo fmt --all --check

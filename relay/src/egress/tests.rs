@@ -13,7 +13,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Duration, Instant};
 use tokio_rustls::TlsAcceptor;
 
-use super::Network;
+use super::{Network, rules_hash};
 use crate::clock::Clock;
 use crate::config::Config;
 
@@ -395,4 +395,24 @@ fn configuration_errors_name_the_setting_and_the_value() {
         assert!(error.contains(message), "{error}");
     }
     assert!(Network::open(&Config { bot_network: false, ..Config::default() }, &Clock::system()).unwrap().is_none());
+}
+
+#[test]
+fn the_hash_of_the_rules_is_that_of_the_golden_vectors() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../protocol/tests/vectors/constructions.json");
+    let file: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
+    let constructions = file["constructions"].as_array().unwrap();
+    let vector = constructions.iter().find(|construction| construction["name"] == "egress_hash").unwrap();
+    let rules = &vector["input"]["rules"];
+    let config = Config {
+        bot_network: true,
+        bot_network_ports: serde_json::from_value(rules["ports"].clone()).unwrap(),
+        bot_network_allow: serde_json::from_value(rules["allow"].clone()).unwrap(),
+        bot_network_deny: serde_json::from_value(rules["deny"].clone()).unwrap(),
+        bot_network_only: serde_json::from_value(rules["only_allowed"].clone()).unwrap(),
+        bot_network_hook_connections: serde_json::from_value(rules["hook_connections"].clone()).unwrap(),
+        bot_network_hook_bytes: serde_json::from_value(rules["hook_bytes"].clone()).unwrap(),
+        ..Config::default()
+    };
+    assert_eq!(rules_hash(&config).unwrap().to_string(), vector["right"]);
 }

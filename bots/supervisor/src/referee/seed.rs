@@ -180,4 +180,28 @@ mod tests {
             assert!(keys[place + 1..].iter().all(|other| other != one));
         }
     }
+
+    #[test]
+    fn keys_of_keystreams_are_those_of_the_golden_vectors() {
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../protocol/tests/vectors/constructions.json");
+        let file: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
+        let find = |name: &str| {
+            let constructions = file["constructions"].as_array().unwrap();
+            constructions.iter().find(|construction| construction["name"] == name).unwrap()
+        };
+        let seeds = |vector: &serde_json::Value| {
+            let seed = vector["input"]["seed"].as_str().unwrap();
+            Seeds::revealed(0, seed, None).unwrap()
+        };
+        let vector = find("keystream_key_relay_only");
+        assert_eq!(seeds(vector).stream_key(0, None).unwrap().expose(), vector["right"]);
+        let vector = find("keystream_key_open");
+        let given = vector["input"]["contributions"].as_array().unwrap().iter().map(|given| Contribution {
+            slot_id: given["slot_id"].as_str().unwrap().parse().unwrap(),
+            entry: given["entry"].as_u64().unwrap(),
+            entropy: Hash::of(&[given["entropy_text"].as_str().unwrap().as_bytes()]),
+        });
+        let given: Vec<_> = given.collect();
+        assert_eq!(seeds(vector).stream_key(0, Some(&given)).unwrap().expose(), vector["right"]);
+    }
 }
