@@ -44,7 +44,9 @@ fn result(name: &str, input: &Value) -> String {
         "merkle_root" => {
             let mut frontier = Frontier::default();
             let leaves: Vec<Hash> = serde_json::from_value(input["leaf_hashes"].clone()).unwrap();
-            leaves.into_iter().for_each(|leaf| frontier.push(leaf));
+            for leaf in leaves {
+                frontier.push(leaf);
+            }
             frontier.root().to_string()
         }
         "terms_hash" => terms_hash(input),

@@ -18,10 +18,20 @@ use serde_json::{Value, json};
 mod allowed;
 #[path = "rules/audit.rs"]
 mod audit;
+#[path = "rules/bots.rs"]
+mod bots;
+#[path = "rules/entries.rs"]
+mod entries;
 #[path = "rules/good.rs"]
 mod good;
+#[path = "rules/hooks.rs"]
+mod hooks;
 #[path = "rules/log.rs"]
 mod log;
+#[path = "rules/moderation.rs"]
+mod moderation;
+#[path = "rules/posts.rs"]
+mod posts;
 #[path = "rules/reasons.rs"]
 mod reasons;
 
@@ -195,15 +205,15 @@ fn vector_files_are_rewritten_on_request() {
     }
     let (logs, large) = (good::logs(), good::large());
     let about = "Logs and bad continuations of them, for the rules that the state before an entry decides. README.md describes the format.";
-    write("allowed.json", about, &logs, allowed::bad(&logs));
+    write("allowed.json", about, &logs, &allowed::bad(&logs));
     let about = "As allowed.json, for limits that need many or large entries. README.md describes the format.";
-    write("allowed-large.json", about, &large, allowed::large(&large));
+    write("allowed-large.json", about, &large, &allowed::large(&large));
     let about = "Logs and bad continuations of them, for the rules that concern a log as a whole. README.md describes the format.";
-    write("audit.json", about, &logs, audit::bad(&logs));
+    write("audit.json", about, &logs, &audit::bad(&logs));
 }
 
 /// Writes a file with one line for each entry.
-fn write(file: &str, about: &str, logs: &[good::Good], bad: Vec<Bad>) {
+fn write(file: &str, about: &str, logs: &[good::Good], bad: &[Bad]) {
     let lines = |entries: &[Value]| {
         let lines: Vec<String> = entries.iter().map(|entry| format!("\n        {entry}")).collect();
         format!("[{}]", lines.join(","))
@@ -229,7 +239,7 @@ fn write(file: &str, about: &str, logs: &[good::Good], bad: Vec<Bad>) {
             ("size", json!(bad.size)),
             ("refused_at", json!(bad.refused_at)),
         ];
-        let fields: String = fields.iter().map(|(name, value)| format!("\n      \"{name}\": {value},")).collect();
+        let fields = fields.map(|(name, value)| format!("\n      \"{name}\": {value},")).concat();
         write!(text, "{comma}\n    {{{fields}\n      \"entries\": {}\n    }}", lines(&bad.entries)).unwrap();
     }
     text += "\n  ]\n}\n";

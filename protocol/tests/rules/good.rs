@@ -86,7 +86,7 @@ pub(super) const HOOKS: [&str; 6] = ["on_init", "on_start", "on_message", "on_pr
 fn game() -> Log {
     let mut log = Log::new(2);
     log.create(&[("bot", "referee"), ("invite", "alice"), ("invite", "bob")], json!({}));
-    log.attach(0, &HOOKS, json!({ "summary": "A game", "reveal_on_close": true }));
+    log.attach(0, &HOOKS, &json!({ "summary": "A game", "reveal_on_close": true }));
     log.bot_post(BOT, 2, "Welcome");
     log.ran_with(2, "on_init", 1, json!({ "timers": [{ "n": 1, "after_ms": 60_000 }] }));
     log.relay(None, with(join(1, "alice"), json!({ "entropy": "four dice: 6 1 3 3" })));
@@ -124,7 +124,7 @@ fn game() -> Log {
 fn terms() -> Log {
     let mut log = Log::new(3);
     log.create(&[("bot", "referee"), ("invite", "alice")], json!({ "require_terms": true }));
-    log.attach(0, &["on_init", "on_ready", "on_message"], json!({}));
+    log.attach(0, &["on_init", "on_ready", "on_message"], &json!({}));
     log.ran(2, "on_init", 0);
     log.join(1, "alice");
     accept(&mut log);
@@ -158,7 +158,7 @@ fn held() -> Log {
     let mut log = Log::new(4);
     let slots = [("bot", "referee"), ("invite", "alice"), ("invite", "bob"), ("bot", "scribe")];
     log.create(&slots, json!({}));
-    log.attach(0, &["on_init", "on_message"], json!({}));
+    log.attach(0, &["on_init", "on_message"], &json!({}));
     log.relay(2, json!({ "type": "seats:held", "bot_id": BOT, "until": "2026-11-20T13:00:00.000Z" }));
     log.ran(2, "on_init", 1);
     log.join(1, "alice");
@@ -172,7 +172,7 @@ fn held() -> Log {
 fn sealed() -> Log {
     let mut log = Log::new(5);
     log.create(&[("bot", "auction"), ("invite", "alice"), ("invite", "bob")], json!({}));
-    log.attach(0, &["on_init", "on_message", "on_private_message"], json!({ "unseals": true }));
+    log.attach(0, &["on_init", "on_message", "on_private_message"], &json!({ "unseals": true }));
     log.ran(2, "on_init", 0);
     log.join(1, "alice");
     log.join(2, "bob");
@@ -194,9 +194,9 @@ fn sealed() -> Log {
 fn two() -> Log {
     let mut log = Log::new(6);
     log.create(&[("bot", "one"), ("bot", "two"), ("invite", "alice")], json!({}));
-    log.attach(0, &["on_init", "on_message"], json!({}));
+    log.attach(0, &["on_init", "on_message"], &json!({}));
     log.ran(2, "on_init", 0);
-    log.attach(1, &["on_init", "on_message"], json!({}));
+    log.attach(1, &["on_init", "on_message"], &json!({}));
     log.ran_with(5, "on_init", 0, json!({ "bot_id": OTHER }));
     log.join(2, "alice");
     let mut trigger = log.post(2, "go");
@@ -216,11 +216,11 @@ pub(super) const OTHER: &str = "bot_Bot_1";
 fn failing() -> Log {
     let mut log = Log::new(7);
     log.create(&[("bot", "referee"), ("invite", "alice")], json!({}));
-    log.attach(0, &["on_init", "on_message"], json!({}));
+    log.attach(0, &["on_init", "on_message"], &json!({}));
     log.error(2, "on_init");
     log.ran_with(2, "on_init", 1, json!({ "result": { "outcome": "error" } }));
     log.relay(2, json!({ "type": "bot:detach", "bot_id": BOT, "slot_id": "s0", "reason": "on_init failed" }));
-    log.attach(0, &["on_init", "on_message"], json!({}));
+    log.attach(0, &["on_init", "on_message"], &json!({}));
     log.ran_with(7, "on_init", 0, json!({ "bot_id": OTHER }));
     log.join(1, "alice");
     log.post(1, "Hello");
@@ -234,7 +234,7 @@ pub(super) fn large() -> Vec<Good> {
     many.create(&[("bot", "referee"), ("invite", "alice")], json!({}));
     for number in 0..64 {
         let bot_id = format!("bot_Bot_{number}");
-        let attached = many.attach(0, &["on_init"], json!({ "unseals": true }));
+        let attached = many.attach(0, &["on_init"], &json!({ "unseals": true }));
         many.relay(attached, json!({ "type": "dm:unsealed", "bot_id": bot_id }));
         many.ran_with(attached, "on_init", 1, json!({ "bot_id": bot_id }));
         let detach =

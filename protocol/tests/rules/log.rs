@@ -110,9 +110,9 @@ impl Log {
     }
 
     /// Adds a `bot:attach`, its `bot:manifest`, and, with that many effects, nothing else yet.
-    pub(super) fn attach(&mut self, place: usize, hooks: &[&str], manifest: Value) -> u64 {
+    pub(super) fn attach(&mut self, place: usize, hooks: &[&str], manifest: &Value) -> u64 {
         let number = self.state.composition.bots_attached;
-        let id = self.relay(None, attach(number, place, hooks, &manifest));
+        let id = self.relay(None, attach(number, place, hooks, manifest));
         self.relay(
             None,
             json!({ "type": "bot:manifest", "bot_id": format!("bot_Bot_{number}"), "manifest": manifest }),
