@@ -61,6 +61,10 @@ pub(super) fn bots(vectors: &mut Vectors<'_>) {
         at,
         with(attach(0, 4, &HOOKS, &json!({})), json!({ "slot_label": "scribe" })),
     );
+    vectors.add("33rd slot, made for a bot", BODIES, "a channel has at most 32 slots", ("game", 0), |log| {
+        log.create(&[("invite", "player"); 32], json!({}));
+        log.relay(None, with(attach(0, 31, &HOOKS, &json!({})), json!({ "slot_id": "s32", "slot_label": "referee" })));
+    });
     let rule = "bot_id consists of bot_, the name, _ and the number of bots that were ever attached";
     vectors.relay("bot with another number", BODIES, rule, at, attached(json!({ "bot_id": "bot_Bot_1" })));
     vectors.relay("bot with another name", BODIES, rule, at, attached(json!({ "bot_id": "bot_Other_0" })));
