@@ -44,7 +44,7 @@ pub(super) fn seats(vectors: &mut Vectors<'_>) {
         at,
         of("member:leave", "s2", "s1"),
     );
-    vectors.relay("kick by a player", BODIES, by_admins, at, of("member:kick", "s1", "s2"));
+    vectors.relay("kick by a player", BODIES, by_admins, at, of("member:kick", "s2", "s2"));
     vectors.relay("kick of an empty seat", BODIES, no_player, at, of("member:kick", "s3", "owner"));
     let rule = "only the owner does this to the owner's seat";
     vectors.relay("owner kicked by an admin", BODIES, rule, ("seats", 4), of("member:kick", "s1", "s2"));
