@@ -81,6 +81,17 @@ impl LiveChannel {
         shutdown: &CancellationToken,
         authorize: impl Fn(&Composition) -> Result<Visibility, Error>,
     ) -> Result<Synced, Error> {
+        self.wait_for_news(page, shutdown, &authorize).await?;
+        self.read_page(page, &authorize).await
+    }
+
+    /// Waits as [`sync`](Self::sync) does, and reads nothing.
+    pub(crate) async fn wait_for_news(
+        &self,
+        page: Page,
+        shutdown: &CancellationToken,
+        authorize: impl Fn(&Composition) -> Result<Visibility, Error>,
+    ) -> Result<(), Error> {
         let deadline = Instant::now() + page.wait;
         let mut progress = self.progress();
         let size = self.durable().size();
@@ -120,7 +131,7 @@ impl LiveChannel {
                 break;
             }
         }
-        self.read_page(page, &authorize).await
+        Ok(())
     }
 
     /// The `entropy:open` entry after `head` with which the response to an entry up to `head` goes on.

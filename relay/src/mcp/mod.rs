@@ -2,6 +2,7 @@
 
 mod handler;
 mod refusal;
+mod waiting;
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -43,6 +44,8 @@ struct Services<H> {
 pub(crate) struct McpEndpoint<H> {
     handler: H,
     config: StreamableHttpServerConfig,
+    /// The relay whose operations are the tools; `None` in tests of the protocol.
+    relay: Option<Arc<Relay>>,
 }
 
 impl McpEndpoint<McpServer> {
@@ -57,14 +60,15 @@ impl McpEndpoint<McpServer> {
         });
         let public_url = relay.config.public_url.trim_end_matches('/');
         let server = server.with_public_url(public_url).with_shutdown(relay.shutdown.clone());
-        Self::with_handler(server, &relay.config, cut_off)
+        let endpoint = Self::with_handler(server, &relay.config, cut_off);
+        Self { relay: Some(Arc::clone(relay)), ..endpoint }
     }
 }
 
 impl McpEndpoint<McpServer> {
     /// The same endpoint with messages in the relay's own form, for programs.
     pub(crate) fn for_programs(&self) -> Self {
-        Self { handler: self.handler.clone().for_programs(), config: self.config.clone() }
+        Self { handler: self.handler.clone().for_programs(), ..self.clone() }
     }
 }
 
@@ -78,7 +82,7 @@ impl<H: Handler> McpEndpoint<H> {
             // Host and Origin are checked for all transports alike, in net/origin.rs.
             .disable_allowed_hosts()
             .disable_allowed_origins();
-        Self { handler, config }
+        Self { handler, config, relay: None }
     }
 
     /// The service that responds in JSON.
@@ -126,7 +130,12 @@ impl<H: Handler> McpEndpoint<H> {
                 if is_listen {
                     return Ok(Box::pin(services.endpoint.clone().listen(parts, body)).await);
                 }
-                let mcp = if modern || json_for_all { &services.json } else { &services.stream };
+                let is_json_response = modern || json_for_all;
+                let mcp = if is_json_response { &services.json } else { &services.stream };
+                let body = match &services.endpoint.relay {
+                    Some(relay) if is_json_response => Box::pin(waiting::wait_first(relay, &parts, body)).await,
+                    _ => body,
+                };
                 let claims_json = is_json(&parts.headers);
                 let request = Request::from_parts(parts, Body::from(body.clone()));
                 let response = mcp.clone().oneshot(request).await?.map(Body::new);

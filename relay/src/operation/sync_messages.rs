@@ -34,6 +34,25 @@ impl Caller {
         self.sync(args.channel_id, args.slot_id, page, args.include_trace.unwrap_or(false)).await
     }
 
+    /// Waits until `sync_messages` with these arguments would return; what it would return is not read. Returns at once where
+    /// the call would be refused.
+    pub(crate) async fn wait_for_news(&self, args: SyncMessages) -> Result<(), Error> {
+        let reading = Reading::new(args.cursor, args.wait_for, args.include_own);
+        let page = self.page(reading, args.timeout_ms.unwrap_or(limits::DEFAULT_WAIT_MS), args.limit);
+        let (channel, player) = self.channel(args.channel_id).await?;
+        let include_trace = args.include_trace.unwrap_or(false);
+        let waited = channel.wait_for_news(page, &self.relay.shutdown, |composition| {
+            let mut visibility = Member::resolve(composition, &player, args.slot_id)?.visibility(composition);
+            visibility.include_trace = include_trace;
+            Ok(visibility)
+        });
+        tokio::select! {
+            biased;
+            waited = waited => waited,
+            error = self.wait_for_end_of_token() => Err(error),
+        }
+    }
+
     /// A request for a page, within the relay's limits.
     pub(super) fn page(&self, reading: Reading, wait_ms: u64, limit: Option<u32>) -> Page {
         Page {
