@@ -25,6 +25,9 @@ pub enum ClientToRelay {
         /// Arguments of the operation.
         #[serde(default)]
         args: Value,
+        /// Asks for the log of the channel after this entry beside the result.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        log_after: Option<u64>,
     },
     /// Cancels a request. Entries that it has already appended remain.
     Cancel {

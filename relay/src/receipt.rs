@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use anyhow::{Context as _, Result, ensure};
 use mcp_multiplayer_bot_supervisor::referee::Memory;
+use mcp_multiplayer_protocol::channel::Visibility;
 use mcp_multiplayer_protocol::receipt::{FORMAT, Header, Line, LogIdentity, ReceiptBot, ReceiptExchange, ReceiptSeed};
 use mcp_multiplayer_protocol::{BotId, ChannelId, Entry, Kind, Sender, SystemEvent};
 
-use crate::channel::Visibility;
 use crate::config::Config;
 use crate::keys::{LogKey, RelayKey};
 use crate::store::{Store, StoredBot};
@@ -30,7 +30,7 @@ impl Reader<'_> {
     fn may_read(&self, entry: &Entry) -> bool {
         match self {
             Self::Operator(_) => true,
-            Self::Member(visibility) => entry.envelope.to_slot.is_none() || visibility.includes(entry),
+            Self::Member(visibility) => visibility.may_read(entry),
             Self::Public => entry.envelope.to_slot.is_none(),
         }
     }

@@ -8,9 +8,9 @@ use serde::Serialize;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
-use crate::Dialer;
 use crate::connection::{Command, Connection, MAX_PENDING_REQUESTS, Submission};
 use crate::seats::{Seats, may_take_seat};
+use crate::{Dialer, RelayUrl};
 
 /// Maximum size of a request that a relay accepts, in bytes of its frame.
 const MAX_REQUEST_BYTES: usize = 1 << 20;
@@ -26,6 +26,7 @@ pub struct RelayClient {
     request_permits: Arc<Semaphore>,
     next_id: AtomicU64,
     seats: Mutex<Seats>,
+    relay: RelayUrl,
 }
 
 /// Cancels a request when the future that waits for its answer is dropped.
@@ -48,13 +49,20 @@ impl RelayClient {
     pub fn new(dialer: Dialer) -> Self {
         // The permits bound this channel: each caller has at most one submission and one cancellation in it.
         let (commands, received) = mpsc::unbounded_channel();
+        let relay = dialer.relay().clone();
         tokio::spawn(Connection::new(dialer, received).run());
         Self {
             commands,
             request_permits: Arc::new(Semaphore::new(MAX_PENDING_REQUESTS)),
             next_id: AtomicU64::new(1),
             seats: Mutex::default(),
+            relay,
         }
+    }
+
+    /// Returns the relay's address.
+    pub(crate) fn relay(&self) -> &RelayUrl {
+        &self.relay
     }
 
     fn with_seats<T>(&self, f: impl FnOnce(&mut Seats) -> T) -> T {
@@ -64,7 +72,7 @@ impl RelayClient {
     /// Fills in the acting seat, a player's entropy and an idempotency key, where the caller left them out.
     ///
     /// The key makes it safe to send the request more than once. Returns the channel and the acting seat.
-    fn complete(&self, request: &mut Request) -> Option<(ChannelId, Option<SlotId>)> {
+    pub(crate) fn complete(&self, request: &mut Request) -> Option<(ChannelId, Option<SlotId>)> {
         let seat = request.seat_mut().map(|(channel_id, slot_id)| {
             if slot_id.is_none() {
                 *slot_id = self.with_seats(|seats| seats.sole_seat(channel_id));
@@ -89,15 +97,18 @@ impl RelayClient {
         seat
     }
 
-    async fn submit(&self, request: &Request) -> Result<Reply, Error> {
+    /// Sends a request, and asks for the channel's log after `log_after` beside the result.
+    pub(crate) async fn submit(&self, request: &Request, log_after: Option<u64>) -> Result<Reply, Error> {
         #[derive(Serialize)]
         struct Frame<'a> {
             id: u64,
             #[serde(flatten)]
             request: &'a Request,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            log_after: Option<u64>,
         }
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
-        let text = serde_json::to_string(&Frame { id, request }).expect("requests are plain JSON");
+        let text = serde_json::to_string(&Frame { id, request, log_after }).expect("requests are plain JSON");
         if text.len() > MAX_REQUEST_BYTES {
             return Err(Error::new(
                 ErrorCode::TooLarge,
@@ -122,11 +133,15 @@ impl RelayClient {
         result
     }
 
-    async fn perform_and_track_seats(&self, mut request: Request) -> Result<Reply, Error> {
-        let seat = self.complete(&mut request);
-        let result = self.submit(&request).await;
-        match (&result, seat) {
-            (Ok(reply), _) if may_take_seat(&request) => self.with_seats(|seats| seats.remember(reply)),
+    /// Notes the seats that a request took or gave up.
+    pub(crate) fn track_seats(
+        &self,
+        request: &Request,
+        seat: Option<(ChannelId, Option<SlotId>)>,
+        result: &Result<Reply, Error>,
+    ) {
+        match (result, seat) {
+            (Ok(reply), _) if may_take_seat(request) => self.with_seats(|seats| seats.remember(reply)),
             (Ok(_), Some((channel_id, slot_id))) if matches!(request, Request::LeaveChannel(_)) => {
                 self.with_seats(|seats| seats.forget(channel_id, slot_id));
             }
@@ -135,6 +150,12 @@ impl RelayClient {
             }
             _ => {}
         }
+    }
+
+    async fn perform_and_track_seats(&self, mut request: Request) -> Result<Reply, Error> {
+        let seat = self.complete(&mut request);
+        let result = self.submit(&request, None).await;
+        self.track_seats(&request, seat, &result);
         result
     }
 }

@@ -53,6 +53,11 @@ impl Dialer {
         Self { relay, token, insecure }
     }
 
+    /// Returns the relay's address.
+    pub(crate) fn relay(&self) -> &RelayUrl {
+        &self.relay
+    }
+
     /// Returns the token as its source contains it now.
     pub(crate) fn token(&self) -> Result<Secret, Error> {
         self.token.read(&self.relay)

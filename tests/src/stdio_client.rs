@@ -1,3 +1,4 @@
+use std::path::Path;
 use std::process::Stdio;
 
 use anyhow::{Context as _, Result, bail};
@@ -20,8 +21,14 @@ pub struct StdioClient {
 impl StdioClient {
     /// Launches the server for a relay with this token, and initializes it. Returns the client and the result of `initialize`.
     pub async fn launch(relay: &RelayProcess, token: &str) -> Result<(Self, Value)> {
+        Self::launch_at(relay.address(), token, relay.data_dir()).await
+    }
+
+    /// Launches the server for a relay at an address, with a data directory of its own.
+    pub async fn launch_at(address: &str, token: &str, data_dir: &Path) -> Result<(Self, Value)> {
         let mut command = Command::new(binary("mcp-multiplayer"));
-        command.args(["--relay", &format!("http://{}", relay.address())]).env("MCP_MULTIPLAYER_TOKEN", token);
+        command.args(["--relay", &format!("http://{address}")]).env("MCP_MULTIPLAYER_TOKEN", token);
+        command.env("DATA_DIR", data_dir);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
         let mut child = command.spawn().context("cannot launch the stdio server")?;
         let stdin = child.stdin.take().context("stdin is piped")?;

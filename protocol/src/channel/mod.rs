@@ -13,6 +13,7 @@ mod plan;
 mod state;
 mod step;
 mod terms;
+mod visibility;
 
 pub use allowed::{allowed, may_change_bots};
 pub use audit::{Audit, AuditedCall, Due, Violation};
@@ -24,6 +25,7 @@ pub use state::{
 };
 pub use step::{Draft, Salts, Step};
 pub use terms::{BotTerms, Terms};
+pub use visibility::{Tenure, Visibility};
 
 pub(crate) use plan::wakes;
 

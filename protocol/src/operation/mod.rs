@@ -10,6 +10,7 @@
 mod bots;
 mod channels;
 mod health;
+mod log;
 mod messages;
 mod proofs;
 mod update;
@@ -31,6 +32,7 @@ pub use channels::{
     JoinChannel, JoinOutcome, Joined, LeaveChannel, Left, ListChannels,
 };
 pub use health::{Health, HealthCheck};
+pub use log::{LogEntry, LogPage, LogRead, Logged, ReadLog};
 pub use messages::{DmBot, DmDelivered, Message, MessagePosted, PostMessage, SyncMessages, Synced, WaitFor};
 pub use proofs::{GetProof, LogProof};
 pub use update::{ChannelUpdated, UpdateChannel, UpdateOp};
@@ -158,11 +160,13 @@ operations! {
     AttachBot = "attach_bot" -> BotAttached,
     /// Proves that an entry is in the channel's log, or that the log has only grown.
     GetProof = "get_proof" -> LogProof,
+    /// Returns the entries of a channel's log as they are hashed.
+    ReadLog = "read_log" -> LogRead,
 }
 
 impl Request {
     /// The operations that no model calls: they are for programs that verify a log, and no MCP tools.
-    pub const FOR_PROGRAMS: &'static [&'static str] = &["get_proof"];
+    pub const FOR_PROGRAMS: &'static [&'static str] = &["get_proof", "read_log"];
 
     /// Returns the argument `idempotency_key`, if the operation has one.
     pub fn idempotency_key_mut(&mut self) -> Option<&mut Option<IdempotencyKey>> {
@@ -179,6 +183,7 @@ impl Request {
             | Self::GetChannelInfo(_)
             | Self::GetBotCode(_)
             | Self::GetProof(_)
+            | Self::ReadLog(_)
             | Self::ListChannels(_) => None,
         }
     }
@@ -193,6 +198,23 @@ impl Request {
         }
     }
 
+    /// Returns the channel that the request is about; `None` if it names none, or only by a secret.
+    pub fn channel_id(&self) -> Option<crate::ChannelId> {
+        match self {
+            Self::LeaveChannel(args) => Some(args.channel_id),
+            Self::PostMessage(args) => Some(args.channel_id),
+            Self::DmBot(args) => Some(args.channel_id),
+            Self::SyncMessages(args) => Some(args.channel_id),
+            Self::GetChannelInfo(args) => Some(args.channel_id),
+            Self::GetBotCode(args) => args.channel_id,
+            Self::UpdateChannel(args) => Some(args.channel_id),
+            Self::AttachBot(args) => Some(args.channel_id),
+            Self::GetProof(args) => Some(args.channel_id),
+            Self::ReadLog(args) => Some(args.channel_id),
+            Self::HealthCheck(_) | Self::CreateChannel(_) | Self::JoinChannel(_) | Self::ListChannels(_) => None,
+        }
+    }
+
     /// Returns the channel and the argument `slot_id`, if the operation has one.
     pub fn seat_mut(&mut self) -> Option<(crate::ChannelId, &mut Option<crate::SlotId>)> {
         match self {
@@ -202,6 +224,7 @@ impl Request {
             Self::SyncMessages(args) => Some((args.channel_id, &mut args.slot_id)),
             Self::UpdateChannel(args) => Some((args.channel_id, &mut args.slot_id)),
             Self::AttachBot(args) => Some((args.channel_id, &mut args.slot_id)),
+            Self::ReadLog(args) => Some((args.channel_id, &mut args.slot_id)),
             Self::HealthCheck(_)
             | Self::CreateChannel(_)
             | Self::JoinChannel(_)

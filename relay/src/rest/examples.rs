@@ -19,6 +19,7 @@ pub(super) fn arguments(name: &str) -> Option<Value> {
         "sync_messages" => json!({ "channel_id": channel_id, "cursor": 9, "timeout_ms": 1_000 }),
         "get_bot_code" => json!({ "channel_id": channel_id, "bot_id": "bot_GuessBot_0" }),
         "get_proof" => json!({ "channel_id": channel_id, "id": 9 }),
+        "read_log" => json!({ "channel_id": channel_id, "after": 9 }),
         "update_channel" => json!({ "channel_id": channel_id, "ops": [{ "type": "rename", "name": "Finals" }] }),
         "attach_bot" => json!({ "channel_id": channel_id, "name": "Referee", "code_ref": "builtin://GuessBot" }),
         _ => return None,

@@ -8,8 +8,16 @@ use serde_json::{Value, json};
 
 use crate::fixture::{TwoPlayerChannel, in_time, without_now};
 
-const READS: [&str; 7] =
-    ["health_check", "sync_messages", "get_channel_info", "who", "get_bot_code", "list_channels", "get_proof"];
+const READS: [&str; 8] = [
+    "health_check",
+    "sync_messages",
+    "get_channel_info",
+    "who",
+    "get_bot_code",
+    "list_channels",
+    "get_proof",
+    "read_log",
+];
 const CHANGES: [&str; 7] =
     ["create_channel", "join_channel", "leave_channel", "post_message", "dm_bot", "update_channel", "attach_bot"];
 
