@@ -71,6 +71,27 @@ impl StdioClient {
         Ok(text)
     }
 
+    /// Calls several tools at once, and returns the texts of their results, or of their errors, in the order of the calls.
+    pub async fn call_tools(&mut self, calls: Vec<(&str, Value)>) -> Result<Vec<Result<String, String>>> {
+        let first = self.next_id;
+        let mut results: Vec<Option<Result<String, String>>> = vec![None; calls.len()];
+        for (name, arguments) in calls {
+            let params = json!({ "name": name, "arguments": arguments });
+            self.write(&json!({ "jsonrpc": "2.0", "id": self.next_id, "method": "tools/call", "params": params }))
+                .await?;
+            self.next_id += 1;
+        }
+        while results.iter().any(Option::is_none) {
+            let line = self.stdout.next_line().await?.context("the stdio server has ended")?;
+            let answer: Value = serde_json::from_str(&line)?;
+            let place = answer["id"].as_u64().and_then(|id| usize::try_from(id.checked_sub(first)?).ok());
+            let Some(result) = place.and_then(|place| results.get_mut(place)) else { continue };
+            let text = answer["result"]["content"][0]["text"].as_str().context("a text block")?.to_owned();
+            *result = Some(if answer["result"]["isError"] == true { Err(text) } else { Ok(text) });
+        }
+        Ok(results.into_iter().flatten().collect())
+    }
+
     async fn write(&mut self, message: &Value) -> Result<()> {
         Ok(self.stdin.write_all(format!("{message}\n").as_bytes()).await?)
     }
