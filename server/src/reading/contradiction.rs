@@ -9,7 +9,6 @@ use serde::{Deserialize, Serialize};
 
 use super::files::{EVIDENCE, Folder};
 use super::known::{Finding, Received};
-use mcp_multiplayer_protocol::operation::Logged;
 
 /// The evidence of a contradiction, as it is stored. Nobody needs it but people and programs that judge the relay.
 #[derive(Debug, Serialize)]
@@ -79,10 +78,10 @@ pub(super) fn report(
 ) -> Error {
     let Finding { expected, found } = finding;
     let error = error(&format!("{found} But: {expected}"), folder.path());
-    let entry = |(id, logged): (&u64, &'_ Logged)| (*id, logged.leaf_hash());
-    let received_entries = received.entries.iter().map(|(id, logged)| {
-        let (id, leaf_hash) = entry((id, logged));
-        EvidenceEntry { id, leaf_hash, entry: logged.entry() }
+    let received_entries = received.entries.iter().map(|(id, logged)| EvidenceEntry {
+        id: *id,
+        leaf_hash: logged.leaf_hash(),
+        entry: logged.entry(),
     });
     let evidence = Evidence {
         format: "mcp-multiplayer/contradiction/v1",

@@ -3,20 +3,23 @@
 //!
 //! [`VerifiedRelay`] asks for the log beside each answer and folds it to the signed checkpoint:
 //!
+//! - `exchange`: one request, and the comparison of the log in its answer with what is known;
 //! - `known`: what follows from the entries that were verified; pure;
 //! - `shown`: the answer that the model gets, and the comparison with what it requested;
 //! - `source`: a bot's source, which must have the hash in the log;
 //! - `files`, `pinned_log`: what is kept over restarts, and shared by all processes of a person;
-//! - `contradiction`: evidence, and the error that the model gets.
+//! - `contradiction`, `unverified`: evidence, and the errors that the model gets.
 //!
 //! The relay's word remains: previews and lists of channels, errors, waits and `has_more`.
 
 mod contradiction;
+mod exchange;
 mod files;
 mod known;
 mod pinned_log;
 mod shown;
 mod source;
+mod unverified;
 
 use std::collections::{HashMap, HashSet};
 use std::io;
@@ -24,7 +27,6 @@ use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use mcp_multiplayer_protocol::checkpoint::Checkpoint;
 use mcp_multiplayer_protocol::merkle::TreeHead;
 use mcp_multiplayer_protocol::operation::{Health, HealthCheck, LogPage, LogRead, ReadLog, ReplyFuture};
 use mcp_multiplayer_protocol::receipt::LogIdentity;
@@ -32,10 +34,12 @@ use mcp_multiplayer_protocol::{ChannelId, Error, ErrorCode, Multiplayer, Reply, 
 
 use crate::RelayClient;
 use contradiction::Answer;
+use exchange::{Advance, Exchange, add, advance, check_note, check_note_for, own_seat};
 use files::Folder;
-use known::{Finding, KnownChannel, Received, Stop};
+use known::{Finding, KnownChannel, Received};
 use shown::{Answered, Reading};
 use source::Sources;
+use unverified::{Unverified, cannot_keep, no_data_directory, unverifiable};
 
 /// Number of times that a page of the log is asked for while the relay is busy.
 const PAGE_ATTEMPTS: u32 = 8;
@@ -62,42 +66,6 @@ struct Memory {
     checked: HashSet<ChannelId>,
     /// For each channel, the size of the log that the relay has signed last, and the time when the request for it was sent.
     caught_up: HashMap<ChannelId, (u64, Timestamp)>,
-}
-
-/// A request about a channel, and what its answer is verified against.
-struct Exchange<'a> {
-    request: &'a Request,
-    channel_id: ChannelId,
-    folder: Folder,
-    log: &'a LogIdentity,
-    /// The seat that the caller acts from, if it is known.
-    slot_id: Option<SlotId>,
-    /// Size of the known log when the request was sent. The relay had signed it before, so its answer covers it.
-    sent_size: u64,
-}
-
-/// Reason for which an answer is not shown.
-enum Unverified {
-    Contradiction(Finding),
-    Error(Error),
-}
-
-impl From<Finding> for Unverified {
-    fn from(finding: Finding) -> Self {
-        Self::Contradiction(finding)
-    }
-}
-
-impl From<Error> for Unverified {
-    fn from(error: Error) -> Self {
-        Self::Error(error)
-    }
-}
-
-impl From<io::Error> for Unverified {
-    fn from(error: io::Error) -> Self {
-        Self::Error(cannot_keep(&error))
-    }
 }
 
 impl VerifiedRelay {
@@ -413,115 +381,6 @@ impl Multiplayer for VerifiedRelay {
     }
 }
 
-/// Outcome of an attempt to verify a log up to a size.
-enum Advance {
-    /// The entries after this one are needed first.
-    Missing(u64),
-    Unverified(Unverified),
-}
-
-impl<T: Into<Unverified>> From<T> for Advance {
-    fn from(cause: T) -> Self {
-        Self::Unverified(cause.into())
-    }
-}
-
-/// Verifies received entries against what is known and against a signed tree, and keeps what follows from them.
-fn advance(exchange: &Exchange<'_>, received: &Received, tree: TreeHead, note: &str) -> Result<KnownChannel, Advance> {
-    let locked = exchange.folder.lock()?;
-    let known = locked.known(exchange.channel_id)?;
-    let size = known.size();
-    compare(&locked, received, size)?;
-    received.check_bodies()?;
-    let mut next = known.clone();
-    let leaves = next.advance(received, tree.size).map_err(|stop| match stop {
-        Stop::Missing(after) => Advance::Missing(after),
-        Stop::Contradiction(finding) => finding.into(),
-    })?;
-    let root = if tree.size == next.size() { next.tree.root() } else { locked.root(tree.size)? };
-    if root != tree.root {
-        return Err(Finding::new(
-            format!("The entries of this log of {} lead to the root that the relay has signed.", tree.size),
-            "They lead to another one: the relay has sent or signed something else before.".to_owned(),
-        )
-        .into());
-    }
-    if next != known {
-        if next.size() == tree.size {
-            note.clone_into(&mut next.checkpoint);
-        }
-        locked.store(&next, size, &leaves)?;
-    }
-    Ok(next)
-}
-
-/// Compares received entries with the known hashes.
-fn compare(locked: &files::LockedFolder<'_>, received: &Received, size: u64) -> Result<(), Unverified> {
-    let mut old = received.entries.range(..=size);
-    let (Some((first, _)), Some((last, _))) = (old.next(), received.entries.range(..=size).next_back()) else {
-        return Ok(());
-    };
-    let leaves = locked.leaves(*first, *last)?;
-    for (id, logged) in received.entries.range(..=size) {
-        let place = usize::try_from(id - first).unwrap_or(usize::MAX);
-        if leaves.get(place) != Some(&logged.leaf_hash()) {
-            return Err(Finding::new(
-                format!("Entry {id} is what it was when the relay signed it before."),
-                format!("The relay now shows another entry {id}."),
-            )
-            .into());
-        }
-    }
-    Ok(())
-}
-
-/// Notes that this person took a seat.
-fn own_seat(exchange: &Exchange<'_>, slot_id: SlotId) -> Result<KnownChannel, Unverified> {
-    let locked = exchange.folder.lock()?;
-    let mut known = locked.known(exchange.channel_id)?;
-    let before = known.clone();
-    known.take(slot_id);
-    if known != before {
-        locked.store(&known, known.size(), &[])?;
-    }
-    Ok(known)
-}
-
-/// Adds a page of the log to the received entries.
-fn add(received: &mut Received, page: LogPage, channel_id: ChannelId, after: u64) -> Result<(), Error> {
-    received.reader = Some(page.reader);
-    for (id, entry) in (after + 1..).zip(page.entries) {
-        let logged = entry
-            .restore(channel_id, id)
-            .map_err(|reason| unverifiable(&format!("its entry {id} does not have the documented form: {reason}")))?;
-        received.entries.insert(id, logged);
-    }
-    Ok(())
-}
-
-/// Verifies the checkpoint of an answer, which covers everything that was known when the request was sent.
-fn check_note(exchange: &Exchange<'_>, note: &str) -> Result<TreeHead, Unverified> {
-    check_note_for(exchange, note, exchange.sent_size)
-}
-
-fn check_note_for(exchange: &Exchange<'_>, note: &str, covered: u64) -> Result<TreeHead, Unverified> {
-    let LogIdentity { origin, key } = exchange.log;
-    let checkpoint = Checkpoint::verify(note, &origin.channel(exchange.channel_id), key).map_err(|error| {
-        Finding::new(
-            format!("The relay signs its log with the key {key}."),
-            format!("The checkpoint of its answer is not signed with it, or not for this channel: {error}."),
-        )
-    })?;
-    if checkpoint.tree.size < covered {
-        return Err(Finding::new(
-            format!("The log has at least {covered} entries: the relay has signed it."),
-            format!("It now shows a signed log of {}: an old one, or it has lost the rest.", checkpoint.tree.size),
-        )
-        .into());
-    }
-    Ok(checkpoint.tree)
-}
-
 /// The channel that an answer is about, and the caller's seat in it, if that is known.
 struct Subject {
     channel_id: ChannelId,
@@ -570,24 +429,4 @@ fn is_seat_taken(request: &Request) -> bool {
 fn now() -> Timestamp {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
-}
-
-fn unverifiable(reason: &str) -> Error {
-    Error::new(
-        ErrorCode::RelayContradiction,
-        format!("The relay's answer cannot be verified, and was not shown: {reason}."),
-        "Call again. If that does not help, tell your user: the relay is of another version, or does not sign what it says.",
-    )
-}
-
-fn cannot_keep(error: &io::Error) -> Error {
-    Error::new(
-        ErrorCode::InternalError,
-        format!("The MCP server mcp-multiplayer cannot read or write what it has verified so far: {error}."),
-        "Make sure that there is room on the disk and that DATA_DIR is a directory that this program can write to, then call again.",
-    )
-}
-
-fn no_data_directory() -> Error {
-    cannot_keep(&io::Error::other("the data directory is unknown"))
 }

@@ -12,7 +12,7 @@ use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value};
 
 use super::known::{Finding, KnownChannel, Received};
-use super::{Unverified, unverifiable};
+use super::unverified::{Unverified, unverifiable};
 
 /// Members of a result that the log determines.
 const DERIVED: [&str; 6] = ["messages", "view", "bots", "terms", "terms_hash", "message_count"];
@@ -303,4 +303,29 @@ pub(super) fn late_note(received: &Received, size: u64, then: Timestamp) -> Opti
         "Entry {id} says that it was written at {ts}, but at {then} the relay had signed a log without it. Either the relay \
          delayed or back-dated it, or the clock of this computer is ahead."
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use mcp_multiplayer_protocol::operation::{LogEntry, Logged};
+    use mcp_multiplayer_protocol::{ChannelId, Timestamp};
+
+    use super::{Received, late_note};
+
+    #[test]
+    fn entries_that_come_long_after_their_time_are_noted() {
+        let then = Timestamp::from_millis(1_800_000_000_000);
+        let received = |millis| {
+            let ts = Timestamp::from_millis(then.as_millis() + millis);
+            let text = format!(r#"{{"ts":"{ts}","sender":"s1","body_hash":"sha256:{}"}}"#, "0".repeat(64));
+            let entry: LogEntry = serde_json::from_str(&text).unwrap();
+            let logged = entry.restore(ChannelId::from_bytes([7; 10]), 8).unwrap();
+            assert!(matches!(logged, Logged::Entry(_)));
+            Received { entries: [(8, logged)].into(), reader: None }
+        };
+        assert!(late_note(&received(-30_001), 7, then).unwrap().contains("Entry 8"));
+        assert_eq!(late_note(&received(-30_000), 7, then), None);
+        assert_eq!(late_note(&received(1_000), 7, then), None, "written after that");
+        assert_eq!(late_note(&received(-90_000), 8, then), None, "it was there then: history");
+    }
 }

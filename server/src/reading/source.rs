@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::known::{Finding, KnownBot, canonical_hash};
 use super::shown::Answered;
-use super::{Unverified, unverifiable};
+use super::unverified::{Unverified, unverifiable};
 use crate::RelayClient;
 
 /// Most parts in which a source arrives.
