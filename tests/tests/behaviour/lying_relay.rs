@@ -300,7 +300,7 @@ async fn other_terms_than_the_accepted_ones_are_caught() {
 
 #[tokio::test]
 async fn forged_sources_are_caught() {
-    let source = "class CustomBot:\n    def on_message(self, ctx, message):\n        pass\n";
+    let source = "class CustomBot:\n    def on_message(self, msg):\n        pass\n";
     let mut deceived = Deceived::create(json!({ "bot_code": source })).await;
     let args = json!({ "bot_id": "bot_CustomBot_0" });
     let code = deceived.call("get_bot_code", args.clone()).await.unwrap();

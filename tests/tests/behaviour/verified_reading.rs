@@ -10,12 +10,12 @@ use crate::fixture::{TwoPlayerChannel, in_time, with};
 
 /// Answers each DM in private, and repeats each post.
 const ECHO: &str = "class CustomBot:
-    def on_message(self, ctx, message):
-        if message['sender'].startswith('s'):
-            ctx.post({'text': 'echo ' + message['body']['text']})
+    def on_message(self, msg):
+        if msg['sender'].startswith('s') and msg['sender'] != 'system':
+            self.ctx.post('bot', {'text': 'echo ' + msg['body']['text']})
 
-    def on_private_message(self, ctx, message):
-        ctx.dm(message['sender'], {'text': 'secret ' + message['body']['text']})
+    def on_private_message(self, slot_id, msg):
+        self.ctx.dm(slot_id, 'secret', {'text': 'secret ' + msg['text']})
 ";
 
 /// Bob's model, with a stdio server of its own.
