@@ -168,3 +168,28 @@ impl Logged {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::LogEntry;
+
+    #[test]
+    fn entries_of_another_form_are_refused() {
+        let hash = format!("sha256:{}", "0".repeat(64));
+        let salt = "0".repeat(64);
+        for text in [
+            "{}".to_owned(),
+            format!(r#"{{"leaf":"{hash}","sender":"s1"}}"#),
+            format!(r#"{{"ts":"2026-11-20T12:00:00.000Z","body_hash":"{hash}"}}"#),
+            format!(r#"{{"sender":"s1","body_hash":"{hash}"}}"#),
+            r#"{"ts":"2026-11-20T12:00:00.000Z","sender":"s1","body":{}}"#.to_owned(),
+            format!(r#"{{"ts":"2026-11-20T12:00:00.000Z","sender":"s1","salt":"{salt}","body_hash":"{hash}"}}"#),
+            format!(
+                r#"{{"ts":"2026-11-20T12:00:00.000Z","sender":"s1","salt":"{salt}","body":{{}},"body_hash":"{hash}"}}"#
+            ),
+        ] {
+            let entry: LogEntry = serde_json::from_str(&text).unwrap();
+            assert!(entry.restore("chn_0123456789abcdef".parse().unwrap(), 1).is_err(), "{text}");
+        }
+    }
+}

@@ -85,16 +85,14 @@ impl BotView {
         let mut room = MANIFESTS_BYTES;
         for BotView { manifest, .. } in bots {
             let size = serde_json::to_string(manifest).map_or(usize::MAX, |text| text.len());
-            match room.checked_sub(size) {
-                Some(rest) => room = rest,
-                None => {
-                    let summary = manifest.get("summary").and_then(Value::as_str).unwrap_or_default();
-                    let summary: String = summary.chars().take(100).collect();
-                    *manifest = [("summary".to_owned(), summary.into()), ("abridged".to_owned(), true.into())]
-                        .into_iter()
-                        .collect();
-                }
+            if let Some(rest) = room.checked_sub(size) {
+                room = rest;
+                continue;
             }
+            let summary = manifest.get("summary").and_then(Value::as_str).unwrap_or_default();
+            let summary: String = summary.chars().take(100).collect();
+            *manifest =
+                [("summary".to_owned(), summary.into()), ("abridged".to_owned(), true.into())].into_iter().collect();
         }
     }
 }

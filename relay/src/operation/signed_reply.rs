@@ -11,6 +11,14 @@ use crate::error::internal;
 /// Members of results that a client computes from the log, and which are therefore left out beside it.
 const DERIVED: [&str; 6] = ["messages", "view", "bots", "terms", "terms_hash", "message_count"];
 
+/// A result with the checkpoint that covers what it shows or acknowledges.
+#[derive(Serialize)]
+struct Signed<'a, T> {
+    #[serde(flatten)]
+    result: T,
+    checkpoint: &'a str,
+}
+
 /// The part of a log that a result is about.
 #[derive(Clone, Copy)]
 pub(super) struct Subject {
@@ -46,12 +54,6 @@ impl Caller {
         // The operation was performed. If the channel was deleted since then, or cannot be read, that must still be said.
         let Some(channel) = self.relay.channels.get(channel_id).await.ok().flatten() else { return reply(Ok(result)) };
         let (size, checkpoint) = channel.checkpoint(|tree| self.relay.log.sign(channel_id, tree));
-        #[derive(Serialize)]
-        struct Signed<'a, T> {
-            #[serde(flatten)]
-            result: T,
-            checkpoint: &'a str,
-        }
         let log = match self.log_after.filter(|_| is_member) {
             Some(after) => self.log_beside_result(&channel, slot_id, after, size).await.ok(),
             None => None,

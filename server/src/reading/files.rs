@@ -133,7 +133,9 @@ impl LockedFolder<'_> {
 
 fn root_of(leaves: &[Hash]) -> Hash {
     let mut tree = Frontier::default();
-    leaves.iter().for_each(|leaf| tree.push(*leaf));
+    for leaf in leaves {
+        tree.push(*leaf);
+    }
     tree.root()
 }
 

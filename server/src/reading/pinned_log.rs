@@ -70,5 +70,5 @@ pub(super) fn check(kept: &LogIdentity, health: &Health) -> Result<(), Finding> 
 }
 
 fn stated(health: &Health) -> LogIdentity {
-    LogIdentity { origin: health.log_origin.clone(), key: health.log_key.clone() }
+    LogIdentity { origin: health.log_origin.clone(), key: health.log_key }
 }
