@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use mcp_multiplayer_protocol::channel::Composition;
+use mcp_multiplayer_protocol::channel::{Composition, Visibility};
 use mcp_multiplayer_protocol::operation::{Message, Synced, View, WaitFor};
 use mcp_multiplayer_protocol::{Entry, Error, Kind, Sender, SystemEvent, limits};
 use tokio::sync::watch;
@@ -10,7 +10,6 @@ use tokio_util::sync::CancellationToken;
 
 use super::live::LiveChannel;
 use super::news::News;
-use super::visibility::Visibility;
 use crate::error::store_failed;
 
 /// Longest time that a reader waits for the hooks that are due on the entries it is about to read, so

@@ -17,13 +17,15 @@ pub struct Caller {
     pub(super) principal: Principal,
     /// `true` if replies about a channel carry a checkpoint.
     pub(super) has_checkpoints: bool,
+    /// The entry after which replies about a channel carry its log; `None` for replies without it.
+    pub(super) log_after: Option<u64>,
     credential: Credential,
 }
 
 impl Caller {
     /// A caller that acts for this token's principal, as long as the token is valid.
     pub fn new(relay: Arc<Relay>, credential: Credential) -> Self {
-        Self { relay, principal: credential.principal().clone(), has_checkpoints: false, credential }
+        Self { relay, principal: credential.principal().clone(), has_checkpoints: false, log_after: None, credential }
     }
 
     /// The token that the caller acts with.
@@ -35,6 +37,12 @@ impl Caller {
     #[must_use]
     pub(crate) fn with_checkpoints(self) -> Self {
         Self { has_checkpoints: true, ..self }
+    }
+
+    /// Adds the log after this entry to the replies about a channel.
+    #[must_use]
+    pub(crate) fn with_log_after(self, log_after: Option<u64>) -> Self {
+        Self { log_after, ..self }
     }
 
     /// Returns an `UNAUTHENTICATED` error if the caller's token has expired or was revoked.

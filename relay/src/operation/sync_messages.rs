@@ -4,7 +4,7 @@ use mcp_multiplayer_protocol::operation::{SyncMessages, Synced, WaitFor};
 use mcp_multiplayer_protocol::{ChannelId, Error, ErrorCode, SlotId, limits};
 
 use super::Caller;
-use crate::channel::{LiveChannel, Member, Page, Visibility};
+use crate::channel::{LiveChannel, Member, Page};
 
 /// The arguments of an operation that say what is read and what ends the wait for it.
 #[derive(Clone, Copy)]
@@ -114,8 +114,7 @@ impl Caller {
         page: Page,
         include_trace: bool,
     ) -> Result<Synced, Error> {
-        let tenures = self.former_tenures(channel.channel_id(), slot_id).await?;
-        let mut visibility = Visibility::of_former_member(tenures.into());
+        let mut visibility = self.former_visibility(channel.channel_id(), slot_id).await?;
         visibility.include_trace = include_trace;
         let page = Page { wait: Duration::ZERO, ..page };
         let synced = channel.sync(page, &self.relay.shutdown, |_| Ok(visibility.clone())).await?;

@@ -21,6 +21,7 @@ mod signed;
 mod stdio;
 mod timing;
 mod token;
+mod verified;
 mod waiting;
 mod workers;
 
@@ -59,7 +60,7 @@ const UNLIMITED: [&str; 20] = [
 ];
 
 /// The parts of the benchmark, in the order of the table.
-const SECTIONS: [&str; 6] = ["posts", "creations", "workers", "channels", "connections", "stdio"];
+const SECTIONS: [&str; 7] = ["posts", "creations", "workers", "channels", "connections", "stdio", "verified"];
 
 #[tokio::main]
 async fn main() -> Result<()> {
@@ -114,6 +115,7 @@ async fn measure(section: &str, settings: &Settings) -> Result<Vec<Row>> {
         "workers" => workers::measure().await,
         "channels" => channels::measure(settings).await,
         "connections" => connections::measure(settings).await,
-        _ => stdio::measure().await,
+        "stdio" => stdio::measure().await,
+        _ => verified::measure().await,
     }
 }
