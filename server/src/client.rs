@@ -1,9 +1,10 @@
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use data_encoding::HEXLOWER;
-use mcp_multiplayer_protocol::operation::ReplyFuture;
-use mcp_multiplayer_protocol::{ChannelId, Error, ErrorCode, Multiplayer, Reply, Request, SlotId};
+use mcp_multiplayer_protocol::operation::{GetReceipt, ReplyFuture};
+use mcp_multiplayer_protocol::{ChannelId, Error, ErrorCode, Multiplayer, PublicKey, Reply, Request, SlotId};
 use serde::Serialize;
 use serde_json::value::to_raw_value;
 use tokio::sync::{Semaphore, mpsc, oneshot};

@@ -65,7 +65,7 @@ mod tests {
 
     use super::{waiting_call, without_wait};
 
-    fn call(name: &str, arguments: Value, meta: Value) -> Vec<u8> {
+    fn call(name: &str, arguments: &Value, meta: &Value) -> Vec<u8> {
         let params = json!({ "name": name, "arguments": arguments, "_meta": meta });
         json!({ "jsonrpc": "2.0", "id": 7, "method": "tools/call", "params": params }).to_string().into_bytes()
     }
@@ -74,19 +74,19 @@ mod tests {
     fn only_calls_that_wait_and_report_no_progress_wait_first() {
         let at = json!({ "channel_id": "chn_0123456789abcdef", "cursor": 3 });
         let with = |timeout_ms: u64| json!({ "channel_id": "chn_0123456789abcdef", "timeout_ms": timeout_ms });
-        assert_eq!(waiting_call(&call("sync_messages", at.clone(), json!({}))).unwrap().cursor, Some(3));
-        assert!(waiting_call(&call("sync_messages", with(1), Value::Null)).is_some());
+        assert_eq!(waiting_call(&call("sync_messages", &at, &json!({}))).unwrap().cursor, Some(3));
+        assert!(waiting_call(&call("sync_messages", &with(1), &Value::Null)).is_some());
         for body in [
-            call("sync_messages", with(0), json!({})),
-            call("sync_messages", at.clone(), json!({ "progressToken": 1 })),
-            call("sync_messages", json!({ "channel_id": 7 }), json!({})),
-            call("list_channels", json!({}), json!({})),
+            call("sync_messages", &with(0), &json!({})),
+            call("sync_messages", &at, &json!({ "progressToken": 1 })),
+            call("sync_messages", &json!({ "channel_id": 7 }), &json!({})),
+            call("list_channels", &json!({}), &json!({})),
             b"{}".to_vec(),
         ] {
             assert!(waiting_call(&body).is_none(), "{}", String::from_utf8_lossy(&body));
         }
         let rest: Value =
-            serde_json::from_slice(&without_wait(&call("sync_messages", at, json!({}))).unwrap()).unwrap();
+            serde_json::from_slice(&without_wait(&call("sync_messages", &at, &json!({}))).unwrap()).unwrap();
         assert_eq!(
             rest["params"]["arguments"],
             json!({ "channel_id": "chn_0123456789abcdef", "cursor": 3, "timeout_ms": 0 })

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 
-use mcp_multiplayer_protocol::receipt::LogIdentity;
+use mcp_multiplayer_protocol::checkpoint::LogIdentity;
 use mcp_multiplayer_protocol::{Entry, Error, ErrorCode, Hash, Timestamp};
 use serde::{Deserialize, Serialize};
 

@@ -1,7 +1,6 @@
-use mcp_multiplayer_protocol::checkpoint::Checkpoint;
+use mcp_multiplayer_protocol::checkpoint::{Checkpoint, LogIdentity};
 use mcp_multiplayer_protocol::merkle::TreeHead;
 use mcp_multiplayer_protocol::operation::LogPage;
-use mcp_multiplayer_protocol::receipt::LogIdentity;
 use mcp_multiplayer_protocol::{ChannelId, Error, Request, SlotId};
 
 use super::files::{Folder, LockedFolder};
@@ -44,12 +43,20 @@ pub(super) fn advance(
     let known = locked.known(exchange.channel_id)?;
     let size = known.size();
     compare(&locked, received, size)?;
-    received.check_bodies()?;
     let mut next = known.clone();
     let leaves = next.advance(received, tree.size).map_err(|stop| match stop {
         Stop::Missing(after) => Advance::Missing(after),
         Stop::Contradiction(finding) => finding.into(),
     })?;
+    let named = next.state.composition.log.as_ref();
+    if next.state.size() > 0 && named != Some(exchange.log) {
+        let named = named.map_or_else(|| "none".to_owned(), |log| format!("{}, {}", log.origin, log.key));
+        return Err(Finding::new(
+            format!("Entry 1 names the relay's log, {}, {}.", exchange.log.origin, exchange.log.key),
+            format!("It names {named}."),
+        )
+        .into());
+    }
     let root = if tree.size == next.size() { next.tree.root() } else { locked.root(tree.size)? };
     if root != tree.root {
         return Err(Finding::new(

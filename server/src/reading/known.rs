@@ -6,7 +6,7 @@ use std::sync::Arc;
 use mcp_multiplayer_protocol::channel::{ChannelState, Composition, Head, Tenure, Visibility};
 use mcp_multiplayer_protocol::merkle::Frontier;
 use mcp_multiplayer_protocol::operation::{BotView, Logged};
-use mcp_multiplayer_protocol::{BotId, ChannelId, Entry, Hash, Sender, SlotId, SystemEvent, canonical_text};
+use mcp_multiplayer_protocol::{BotId, ChannelId, Entry, Hash, SlotId, SystemEvent, canonical_text};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -29,6 +29,8 @@ pub(super) struct KnownChannel {
     own: BTreeSet<(SlotId, u64)>,
     /// The entries whose bodies were deleted.
     deleted: BTreeSet<u64>,
+    /// The entries without a body that the reader may read, and that nothing so far calls deleted.
+    missing: BTreeSet<u64>,
 }
 
 /// A bot, as the log describes it.
@@ -71,6 +73,8 @@ struct Stored {
     own: BTreeSet<(SlotId, u64)>,
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     deleted: BTreeSet<u64>,
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    missing: BTreeSet<u64>,
 }
 
 /// Entries of a log that a relay has sent, before and after they are verified.
@@ -115,14 +119,15 @@ impl Received {
         Visibility::of(self.reader.as_deref().unwrap_or_default())
     }
 
-    /// The first entry without a body that the reader may read, and that the log does not call deleted.
+    /// The first entry, of these and of those before, without a body that the reader may read, and that the log does not call
+    /// deleted.
     pub(super) fn missing_body(&self, known: &KnownChannel) -> Option<u64> {
         let visibility = self.visibility();
         let mut entries = self.entries.values().filter_map(Logged::entry);
         let is_missing = |entry: &&Entry| {
             entry.content.is_none() && visibility.may_read(entry) && !known.deleted.contains(&entry.id())
         };
-        entries.find(is_missing).map(Entry::id)
+        entries.find(is_missing).map(Entry::id).or(known.missing.first().copied())
     }
 
     /// Checks that no body is withheld that the reader may read.
@@ -147,24 +152,25 @@ impl KnownChannel {
             accepted: BTreeSet::new(),
             own: BTreeSet::new(),
             deleted: BTreeSet::new(),
+            missing: BTreeSet::new(),
         }
     }
 
     /// Reads the stored form; `None` if it is not one of this channel.
     pub(super) fn from_json(text: &str, channel_id: ChannelId) -> Option<Self> {
-        let Stored { checkpoint, head, composition, tree, bots, tenures, accepted, own, deleted } =
+        let Stored { checkpoint, head, composition, tree, bots, tenures, accepted, own, deleted, missing } =
             serde_json::from_str(text).ok()?;
         let is_whole = composition.channel_id == channel_id
             && tree.size() >= head.frontier.size()
             && head.bots.len() == composition.bots.len();
         let state = ChannelState { head, composition };
-        is_whole.then_some(Self { checkpoint, state, tree, bots, tenures, accepted, own, deleted })
+        is_whole.then_some(Self { checkpoint, state, tree, bots, tenures, accepted, own, deleted, missing })
     }
 
     pub(super) fn to_json(&self) -> String {
-        let Self { checkpoint, state, tree, bots, tenures, accepted, own, deleted } = self.clone();
+        let Self { checkpoint, state, tree, bots, tenures, accepted, own, deleted, missing } = self.clone();
         let ChannelState { head, composition } = state;
-        let stored = Stored { checkpoint, head, composition, tree, bots, tenures, accepted, own, deleted };
+        let stored = Stored { checkpoint, head, composition, tree, bots, tenures, accepted, own, deleted, missing };
         serde_json::to_string(&stored).expect("it is plain JSON")
     }
 
@@ -186,7 +192,12 @@ impl KnownChannel {
         for id in first..=size {
             let logged = received.entries.get(&id).ok_or(Stop::Missing(id - 1))?;
             match logged {
-                Logged::Entry(entry) if id == self.state.size() + 1 => self.append(entry)?,
+                Logged::Entry(entry) if id == self.state.size() + 1 => {
+                    self.append(entry)?;
+                    if entry.content.is_none() && visibility.may_read(entry) {
+                        self.missing.insert(id);
+                    }
+                }
                 _ if !is_past_end(&self.state) => {
                     return Err(Stop::from(Finding::new(
                         "The relay shows all entries of your time in the channel.",
@@ -265,7 +276,10 @@ impl KnownChannel {
             SystemEvent::MemberLeave { slot_id, .. } | SystemEvent::MemberKick { slot_id, .. } => {
                 self.end_time_in(slot_id, id, true);
             }
-            SystemEvent::EntriesDeleted { ids, .. } => self.deleted.extend(ids),
+            SystemEvent::EntriesDeleted { ids, .. } => {
+                self.missing.retain(|id| !ids.contains(id));
+                self.deleted.extend(ids);
+            }
             SystemEvent::TermsAccepted { slot_id, terms_hash } => {
                 self.accepted.insert((slot_id, terms_hash));
             }

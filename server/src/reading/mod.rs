@@ -27,9 +27,9 @@ use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use mcp_multiplayer_protocol::checkpoint::LogIdentity;
 use mcp_multiplayer_protocol::merkle::TreeHead;
 use mcp_multiplayer_protocol::operation::{Health, HealthCheck, LogPage, LogRead, ReadLog, ReplyFuture};
-use mcp_multiplayer_protocol::receipt::LogIdentity;
 use mcp_multiplayer_protocol::{ChannelId, Error, ErrorCode, Multiplayer, Reply, Request, SlotId, Timestamp};
 
 use crate::RelayClient;

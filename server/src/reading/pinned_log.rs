@@ -4,8 +4,8 @@ use std::io;
 use std::path::Path;
 
 use mcp_multiplayer_protocol::Hash;
+use mcp_multiplayer_protocol::checkpoint::LogIdentity;
 use mcp_multiplayer_protocol::operation::Health;
-use mcp_multiplayer_protocol::receipt::LogIdentity;
 use serde::{Deserialize, Serialize};
 
 use super::files::Folder;

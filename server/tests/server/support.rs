@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures::{SinkExt as _, StreamExt as _};
 use mcp_multiplayer_protocol::channel::{BotsChange, ChannelState, Draft, RULES, SlotKind, Tenure};
-use mcp_multiplayer_protocol::checkpoint::{Checkpoint, LogOrigin};
+use mcp_multiplayer_protocol::checkpoint::{Checkpoint, LogIdentity, LogOrigin};
 use mcp_multiplayer_protocol::operation::{LogEntry, LogPage};
 use mcp_multiplayer_protocol::{
     Actor, Body, Entry, Hash, Kind, Salt, Sender, SigningKey, SlotId, SlotSpec, SystemEvent, Timestamp,
@@ -277,6 +277,7 @@ impl FakeLog {
             owner: Hash::of(&[b"host"]),
             bots_change: BotsChange::Never,
             require_terms: false,
+            log: Some(LogIdentity { origin: LOG_ORIGIN.parse().unwrap(), key: log_key().public() }),
         });
         for (place, label) in [(1, "alice"), (2, "bob")] {
             let (slot_id, label, player) = (SlotId::at(place), label.to_owned(), Hash::of(&[label.as_bytes()]));
