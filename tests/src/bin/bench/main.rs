@@ -15,6 +15,7 @@ mod load;
 mod original;
 mod posts;
 mod process;
+mod receipts;
 mod row;
 mod settings;
 mod signed;
@@ -60,7 +61,8 @@ const UNLIMITED: [&str; 20] = [
 ];
 
 /// The parts of the benchmark, in the order of the table.
-const SECTIONS: [&str; 7] = ["posts", "creations", "workers", "channels", "connections", "stdio", "verified"];
+const SECTIONS: [&str; 8] =
+    ["posts", "creations", "workers", "channels", "connections", "stdio", "verified", "receipts"];
 
 #[tokio::main]
 async fn main() -> Result<()> {
@@ -116,6 +118,7 @@ async fn measure(section: &str, settings: &Settings) -> Result<Vec<Row>> {
         "channels" => channels::measure(settings).await,
         "connections" => connections::measure(settings).await,
         "stdio" => stdio::measure().await,
-        _ => verified::measure().await,
+        "verified" => verified::measure().await,
+        _ => receipts::measure().await,
     }
 }
