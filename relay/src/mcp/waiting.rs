@@ -32,14 +32,19 @@ struct Params {
     meta: Value,
 }
 
+/// Marks a request that has waited, in its extensions.
+#[derive(Clone, Copy)]
+pub(super) struct HasWaited;
+
 /// Waits as long as the call in this request would, and returns the request without the wait. Any other request is returned
 /// as it is.
-pub(super) async fn wait_first(relay: &Arc<Relay>, parts: &Parts, body: Bytes) -> Bytes {
+pub(super) async fn wait_first(relay: &Arc<Relay>, parts: &mut Parts, body: Bytes) -> Bytes {
     let (Some(args), Some(credential)) = (waiting_call(&body), parts.extensions.get::<Credential>()) else {
         return body;
     };
     // An error is for the call itself, which fails in the same way, but at once.
     let _ = Caller::new(Arc::clone(relay), credential.clone()).wait_for_news(args).await;
+    parts.extensions.insert(HasWaited);
     without_wait(&body).unwrap_or(body)
 }
 

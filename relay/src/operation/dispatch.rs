@@ -11,7 +11,7 @@ impl Multiplayer for Caller {
     fn perform(&self, request: Request) -> ReplyFuture<'_> {
         Box::pin(async move {
             let op = request.name();
-            if self.relay.shutdown.is_cancelled() {
+            if self.relay.shutdown.is_cancelled() && !self.has_begun {
                 return Err(Error::new(
                     ErrorCode::RelayUnreachable,
                     "The relay is shutting down.",

@@ -230,7 +230,7 @@ async fn read_log_shows_each_reader_what_the_reader_may_know() {
     let has_content = |logged: &Logged| logged.entry().is_some_and(|entry| entry.content.is_some());
     assert!(of_bob.iter().all(has_content));
     let withheld: Vec<_> = of_alice.iter().filter(|logged| !has_content(logged)).collect();
-    assert_eq!(withheld.len(), 2, "bob's DM and the bot's answer");
+    assert_eq!(withheld.len(), 3, "bob's DM, the bot's answer, and the result of the hook");
     for (bobs, alices) in of_bob.iter().zip(&of_alice) {
         assert_eq!(bobs.leaf_hash(), alices.leaf_hash());
     }
