@@ -72,6 +72,10 @@ def by(value):
     return value == "owner" or slot(value)
 
 
+def ascending_ids(value):
+    return list_of(entry_id)(value) and value != [] and value == sorted(set(value))
+
+
 def time(value):
     return isinstance(value, str) and time_of(value) is not None
 
@@ -117,6 +121,8 @@ SANDBOX_REPORT = record({"active": list_of(text), "self_test": text}, {"missing"
 EXCHANGED = record({"record_hash": hash_, "hosts": list_of(text)}, {"sealed": one_of(True)})
 RESULT = {"outcome": one_of(*OUTCOMES)}, {"exchanged": EXCHANGED, "undelivered": list_of(count)}
 CONTRIBUTION = record({"slot_id": slot, "entry": entry_id, "entropy": hash_})
+MOST_SLOTS = 32
+SLOTS = list_of(record({"kind": one_of("bot", "invite"), "label": text}))
 HOOK = {"bot_id": text, "trigger": entry_id, "step": count, "hook": one_of(*HOOKS)}
 SEAT = {"slot_id": slot, "label": text}
 BOT_SLOT = {"bot_id": text, "slot_id": slot}
@@ -124,7 +130,7 @@ BOT_SLOT = {"bot_id": text, "slot_id": slot}
 # For each type of an entry of the relay: its kind, its required fields, its optional fields.
 SYSTEM = {
     "channel:created": ("system", {
-        "rules": exactly(2), "name": text, "slots": list_of(record({"kind": one_of("bot", "invite"), "label": text})),
+        "rules": exactly(2), "name": text, "slots": lambda value: SLOTS(value) and len(value) <= MOST_SLOTS,
         "owner": hash_, "bots_change": one_of("never", "owner")}, {"require_terms": one_of(True), "log": RELAY}),
     "bots_announced": ("system", {
         "bots": list_of(record({"slot_id": slot, "name": text, "version": text, "summary": text}))}, {}),
@@ -149,6 +155,7 @@ SYSTEM = {
     "close_requested": ("system", {}, {"by": by}),
     "close_applied": ("system", {}, {}),
     "operator:stopped": ("system", {}, {}),
+    "entry:deleted": ("system", {"ids": ascending_ids}, {"by": slot}),
     "seats:held": ("system", {"bot_id": text, "until": time}, {}),
     "seats:released": ("system", {"bot_id": text}, {}),
     "bot:runtime": ("system", {"bot_id": text, "runtime": RUNTIME, "sandbox": SANDBOX}, {
@@ -162,15 +169,13 @@ SYSTEM = {
     "entropy:open": ("system", {"bot_id": text, "epoch": count, "contributions": list_of(CONTRIBUTION)}, {"missing": list_of(slot)}),
     "seed:reveal": ("system", {"bot_id": text, "epoch": count, "began": entry_id, "seed": hex_, "next_commitment": hash_}, {}),
     "timer": ("trace", {"bot_id": text, "n": entry_id, "set_by": entry_id}, {}),
-    "bot:error": ("control", {"bot_id": text, "hook": one_of(*HOOKS), "reason": text, "text": text}, {"line": count}),
+    "bot:error": ("control", {"bot_id": text, "hook": one_of(*HOOKS), "reason": text, "text": text}, {"line": entry_id}),
 }
 
 # The body of a private result: its kind, and its fields by outcome.
 PRIVATE_RESULT = {"type": one_of("bot:result")} | RESULT[0]
 PRIVATE_SUCCESS = record(PRIVATE_RESULT, RESULT[1])
-PRIVATE_FAILURE = record(PRIVATE_RESULT | {"reason": text, "text": text}, RESULT[1] | {"line": count})
-
-RESERVED_TYPES = (*SYSTEM, "bot:result", "entry:deleted", "entropy:requested", "entropy:revealed", "seat:key")
+PRIVATE_FAILURE = record(PRIVATE_RESULT | {"reason": text, "text": text}, RESULT[1] | {"line": entry_id})
 
 
 def check_private_result(kind, body):
@@ -181,13 +186,6 @@ def check_private_result(kind, body):
     right_kind = "control" if has_failed else "trace"
     if kind != right_kind:
         raise Malformed(f"this private result has the kind {right_kind}, not {kind}")
-
-
-def check_type_of_post(body):
-    """Checks that a post of a player or a bot does not look like an entry of the relay."""
-    name = body.get("type")
-    if isinstance(name, str) and name in RESERVED_TYPES:
-        raise Malformed(f"only the relay writes bodies of the type `{name}`")
 
 
 def check_system_body(body, kind):

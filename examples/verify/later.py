@@ -5,7 +5,7 @@ from canonical import Malformed, canonical
 from hooks import require
 from tree import BadCheckpoint, is_consistent, is_included, verify_checkpoint
 
-TYPES = ("seed:reveal", "close_requested", "close_applied", "operator:stopped")
+TYPES = ("seed:reveal", "dm:unsealed", "close_requested", "close_applied", "operator:stopped", "entry:deleted")
 
 
 def check_later(receipt, report, log, tree, origin, key):
@@ -49,21 +49,38 @@ def check_entry(log, entry, last, time):
     body = log.check_content(envelope, content)
     name = check_system_body(body, envelope["kind"])
     require(name in TYPES, f"`{name}` is not for a former member")
-    require(not log.ended, "it follows the end of the channel")
+    require(not log.ended or name == "entry:deleted", "it follows the end of the channel")
     cause = envelope["cause"]
-    if name == "seed:reveal":
+    if name in ("seed:reveal", "dm:unsealed"):
         require(cause is not None and cause < envelope["id"], "its cause is not before it")
+    if name == "seed:reveal":
         require(body["began"] <= log.size, "its epoch began after the end of the tenure")
         bot = log.hooks.present(body["bot_id"])
         log.hooks.reveal(envelope, body, bot)
         bot.began = cause
+    elif name == "dm:unsealed":
+        unseal(log.hooks, body["bot_id"], cause)
     else:
         require(cause is None, f"`{name}` has no cause")
+    if name == "entry:deleted":
+        require(any(number <= log.size for number in body["ids"]), "it deletes no entry of the holder's part of the log")
+        log.deletions.delete(body, envelope["id"])
+    elif cause is None:
         require(name != "close_requested" or log.closing is None, "the channel was closing before")
         require(name != "close_applied" or log.closing is not None, "nobody had asked to close the channel")
         log.closing = envelope["id"] if name == "close_requested" else log.closing
         log.ended = name in ("close_applied", "operator:stopped")
     return name
+
+
+def unseal(hooks, bot_id, cause):
+    """Notes which DMs a later `dm:unsealed` opened. The bot may be one that was attached later, too."""
+    hooks.count_unsealing(bot_id)
+    if bot_id in hooks.ever:
+        bot = hooks.present(bot_id)
+        require("unseals" in bot.attached, "the bot may not open its DMs")
+        bot.unsealed = cause
+        hooks.check_unsealed(bot)
 
 
 def decoded(proof):

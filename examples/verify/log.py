@@ -6,8 +6,9 @@ it (PROTOCOL.md, "What a log must fulfil", part 1). What bots do is checked by `
 
 from dataclasses import dataclass, field
 
-from bodies import BOT_SENDER, KIND, SLOT, check_envelope, check_system_body, check_type_of_post, time_of
+from bodies import BOT_SENDER, KIND, MOST_SLOTS, SLOT, check_envelope, check_system_body, time_of
 from canonical import canonical, depth, sha256, tagged_hash
+from deletions import Deletions
 from hooks import Hooks, require
 from lines import fields
 
@@ -18,6 +19,10 @@ EFFECTS = ("bot:ran", "bot:skipped", "dm:unsealed", "seats:held", "seats:release
 BY_MEMBERS = ("member:join", "terms:accepted", "member:rejoin", "member:leave", "member:kick")
 NOT_DURING_HOLD = ("member:kick", "yield_slot_applied", "close_slot_applied", "new_invite_applied")
 WHILE_CLOSING = (*EFFECTS, "bot:runtime", "bot:detach", "close_applied", "operator:stopped")
+
+
+def is_deletion(envelope, body):
+    return envelope["sender"] == "system" and isinstance(body, dict) and body.get("type") == "entry:deleted"
 
 
 @dataclass
@@ -58,6 +63,7 @@ class Log:
 
     def __post_init__(self):
         self.hooks = Hooks(self)
+        self.deletions = Deletions(self)
 
     def add(self, entry):
         """Adds an entry. Raises Malformed if it may not follow the entries before it."""
@@ -65,6 +71,7 @@ class Log:
         check_envelope(envelope)
         self.check_place(envelope)
         body = self.check_content(envelope, content)
+        require(not self.ended or is_deletion(envelope, body), "it follows the end of the channel")
         self.size += 1
         self.time = time_of(envelope["ts"])
         self.hooks.before(envelope, body)
@@ -74,6 +81,8 @@ class Log:
             self.add_post(envelope, body)
         else:
             self.hooks.add_post(envelope, body, BOT_SENDER.match(envelope["sender"])[1])
+        if envelope["sender"] != "system":
+            self.deletions.add_post(envelope, body)
         if not self.was_ready and self.is_ready():
             self.was_ready = True
             self.hooks.plan_for_all("on_ready", envelope)
@@ -82,13 +91,12 @@ class Log:
         require(envelope["channel_id"] == self.channel_id, "it belongs to another channel")
         require(envelope["id"] == self.size + 1, f"its id should be {self.size + 1}")
         require(self.time is None or time_of(envelope["ts"]) >= self.time, "it is earlier than the entry before it")
-        require(not self.ended, "it follows the end of the channel")
         require(envelope["cause"] is None or envelope["cause"] < envelope["id"], "its cause is not before it")
 
     def check_content(self, envelope, content):
         """Checks the body against the envelope; returns it, or None if the file leaves it out."""
         if content is None:
-            require(envelope["to_slot"] is not None, "its content is missing, although everybody may read it")
+            require(envelope["sender"] != "system", "the content of an entry of the relay is missing")
             return None
         body = content["body"]
         body_hash = tagged_hash("mcp-multiplayer/body/v2", bytes.fromhex(content["salt"]), canonical(body)).hex()
@@ -106,7 +114,6 @@ class Log:
 
     def add_post(self, envelope, body):
         seat = self.slot(envelope["sender"])
-        check_type_of_post(body or {})
         require(self.closing is None, "a player posted after the request to close the channel")
         require(seat.player is not None, "nobody sits in the slot of the sender")
         require(envelope["cause"] is None, "a player's post has no cause")
@@ -126,13 +133,13 @@ class Log:
         name = check_system_body(body, envelope["kind"])
         require(len(canonical(body)) <= LARGEST_SYSTEM_BODY, "an entry of the relay has at most 64 KiB")
         require((name == "channel:created") == (self.created is None), "`channel:created` is the first entry, and only the first")
-        require(self.closing is None or name in WHILE_CLOSING, f"`{name}` follows the request to close the channel")
+        require(self.closing is None or self.ended or name in WHILE_CLOSING, f"`{name}` follows the request to close the channel")
         if name in EFFECTS:
             self.hooks.add_effect(envelope, body)
             return
         if name != "bot:detach":
             require(envelope["cause"] is None, f"`{name}` has no cause")
-        if name in BY_MEMBERS or "by" in body:
+        if (name in BY_MEMBERS or "by" in body) and not self.ended:
             self.hooks.check_timers(envelope)
         if name in NOT_DURING_HOLD:
             self.require_no_hold()
@@ -151,6 +158,7 @@ class Log:
         self.require_bots_may_change(body.get("by"))
         if "slot_label" in body:
             require(number == len(self.slots), "a slot that is made for a bot comes after the last one")
+            require(number < MOST_SLOTS, f"a channel has at most {MOST_SLOTS} slots")
             self.slots.append(Slot("bot"))
         seat = self.slot(body["slot_id"])
         require(seat.kind == "bot" and seat.is_empty(), "the slot is not an empty slot for bots")
@@ -254,6 +262,9 @@ class Log:
 
     def on_operator_stopped(self, envelope, body):
         self.ended = True
+
+    def on_entry_deleted(self, envelope, body):
+        self.deletions.delete(body, envelope["id"])
 
     # Seats and settings.
 

@@ -39,6 +39,8 @@ def verify(data, key=None, policy=None):
     receipt, report = read_receipt(data), Report()
     log = check_log(receipt, report)
     check_checkpoint(receipt, report, log, key, policy)
+    if report.entries == len(receipt.entries):
+        check_missing(receipt, report, log)
     check_bots(receipt, report, log)
     check_exchanges(receipt, report, log)
     report.unknown.append("Whether the players wrote what the log says that they wrote: players do not sign.")
@@ -55,7 +57,6 @@ def check_log(receipt, report):
             report.fails.append(f"Entry {number}: {error}. Later entries were not checked.")
             return log
         report.entries = number
-    hidden = sum(entry["content"] is None for entry in receipt.entries)
     if not receipt.entries:
         report.fails.append("There are no entries.")
     else:
@@ -65,9 +66,20 @@ def check_log(receipt, report):
         report.unknown.append(f"What {log.hooks.pending()} hooks did that were due when the log ended.")
     if log.hooks.running is not None:
         report.unknown.append("How the last hook ended: the log ends between its effects.")
-    if hidden:
-        report.unknown.append(f"What {hidden} private entries say, which this file leaves out.")
     return log
+
+
+def check_missing(receipt, report, log):
+    """Checks that every body that everybody may read is there, or was deleted, also by a later entry."""
+    missing = {number for number, entry in enumerate(receipt.entries, 1) if entry["content"] is None}
+    unexcused = log.deletions.unexcused()
+    if unexcused:
+        report.fails.append(f"The contents of these entries are missing, although everybody may read them and nobody deleted them: {unexcused}.")
+    deleted = missing & log.deletions.deleted
+    if deleted:
+        report.unknown.append(f"What {len(deleted)} entries say, which were deleted.")
+    if private := missing - deleted - set(unexcused):
+        report.unknown.append(f"What {len(private)} private entries say, which this file leaves out.")
 
 
 def check_checkpoint(receipt, report, log, wanted_key, policy):
@@ -137,12 +149,19 @@ def check_bots(receipt, report, log):
             report.fails.append(f"The source of {bot_id} in this file is not the one that was attached.")
         if sha256(canonical(line["params"])) != attached["params_hash"]:
             report.fails.append(f"The params of {bot_id} in this file are not the ones that were attached.")
-        if "seed" in line and commitment(seed_of(line, 0) or b"") != attached["seed_commitment"]:
+        if "seed" in line and not fits(line, 0, attached["seed_commitment"]):
             report.fails.append(f"The seed of {bot_id} in this file does not fit the commitment to its seeds.")
+        if "seed" in line and line["seed"]["epoch"] >= bot.epoch and not fits(line, bot.epoch, bot.commitment):
+            report.fails.append(f"The seed of {bot_id} in this file does not fit the commitment in its last seed:reveal.")
         if len(report.fails) == failures:
             report.holds.append(f"The source and the params of {bot_id} in this file are the ones that were attached, "
                                 f"{attached['code_hash']}.")
         report.unknown.append(f"Whether this source of {bot_id} has exactly these effects: a replay shows it.")
+
+
+def fits(line, epoch, expected):
+    """Returns whether a bot's line has a seed that leads to the commitment to the seed of this epoch."""
+    return commitment(seed_of(line, epoch) or b"") == expected
 
 
 def seed_of(line, epoch):

@@ -49,6 +49,8 @@ pub enum ErrorCode {
     SeatsHeld,
     /// The caller has not accepted the channel's terms, or has accepted others.
     TermsNotAccepted,
+    /// A client found that the relay contradicts itself or breaks a rule of the channel. No relay answers with this.
+    RelayContradiction,
     /// The relay failed; nothing was changed.
     InternalError,
 }

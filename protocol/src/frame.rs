@@ -25,6 +25,9 @@ pub enum ClientToRelay {
         /// Arguments of the operation.
         #[serde(default)]
         args: Value,
+        /// Asks for the log of the channel after this entry beside the result.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        log_after: Option<u64>,
     },
     /// Cancels a request. Entries that it has already appended remain.
     Cancel {
@@ -117,7 +120,9 @@ mod tests {
         }
         assert!(matches!(serde_json::from_str(r#"{"cancel":7}"#).unwrap(), ClientToRelay::Cancel { cancel: 7 }));
         let request = serde_json::from_str(r#"{"id":1,"op":"health_check"}"#).unwrap();
-        assert!(matches!(request, ClientToRelay::Request { id: 1, .. }));
+        assert!(matches!(request, ClientToRelay::Request { id: 1, log_after: None, .. }));
+        let request = serde_json::from_str(r#"{"id":1,"op":"leave_channel","args":{},"log_after":12}"#).unwrap();
+        assert!(matches!(request, ClientToRelay::Request { log_after: Some(12), .. }));
         assert!(RelayToClient::parse(r#"{"id":7}"#).is_err());
     }
 }

@@ -29,6 +29,10 @@ pub const DEFAULT_WAIT_MS: u64 = 25_000;
 pub const PAGE_ENTRIES: u32 = 500;
 /// Maximum size of a page of messages or source, in bytes of JSON, so that an MCP result stays under 60,000 characters.
 pub const PAGE_BYTES: usize = 40_000;
+/// Maximum number of entries in one reply to `read_log`.
+pub const LOG_PAGE_ENTRIES: u32 = 1_000;
+/// Maximum size of the entries in one reply to `read_log`, in bytes of JSON; one entry is returned even if it is larger.
+pub const LOG_PAGE_BYTES: usize = 60_000;
 /// Maximum size of a reply that combines messages with other data, in bytes of JSON, for the same reason.
 pub const ANSWER_BYTES: usize = 55_000;
 /// Maximum number of operations in one `update_channel`.

@@ -27,7 +27,7 @@ fn frames() -> Vec<String> {
     let reply = serde_json::from_str(r#"{"msg_id":3,"ts":"2026-11-20T12:00:00.000Z"}"#).expect("JSON");
     let args = json!({ "channel_id": "chn_0123456789abcdef", "body": "é \u{1f600}", "wait_ms": 20_000 });
     let sent = [
-        serde_json::to_string(&ClientToRelay::Request { id: 1, op: "post_message".to_owned(), args }),
+        serde_json::to_string(&ClientToRelay::Request { id: 1, op: "post_message".to_owned(), args, log_after: None }),
         serde_json::to_string(&ClientToRelay::Cancel { cancel: 1 }),
         serde_json::to_string(&RelayToClient::answer(1, Ok(reply))),
         serde_json::to_string(&RelayToClient::answer(1, Err(Error::internal()))),

@@ -9,6 +9,7 @@ use std::process::Command;
 
 use mcp_multiplayer_protocol::channel::ChannelState;
 use mcp_multiplayer_protocol::merkle::{Frontier, leaf_hash};
+use mcp_multiplayer_protocol::operation::{LogEntry, Logged};
 use mcp_multiplayer_protocol::{Content, Entry, Envelope, Hash, Kind, Sender, SystemEvent};
 use serde::{Deserialize, Serialize};
 
@@ -236,4 +237,20 @@ fn write(file: &str, entries: Vec<(&'static str, Entry)>) {
     let vectors = Vectors { about: about.to_owned(), entries: entries.collect() };
     let text = serde_json::to_string_pretty(&vectors).expect("plain JSON") + "\n";
     std::fs::write(path(file), text).expect("a file that can be written");
+}
+
+#[test]
+fn entries_are_the_same_after_their_way_to_a_reader() {
+    for (description, entry) in log::entries().into_iter().chain(log::entries_of_bots()) {
+        let (channel_id, id) = (entry.envelope.channel_id, entry.id());
+        for may_read in [true, false] {
+            let text = serde_json::to_string(&LogEntry::of(&entry, may_read)).unwrap();
+            assert!(!text.contains(&channel_id.to_string()) || may_read, "{description}: {text}");
+            let sent: LogEntry = serde_json::from_str(&text).unwrap();
+            let expected = Entry { content: entry.content.clone().filter(|_| may_read), ..entry.clone() };
+            assert_eq!(sent.restore(channel_id, id), Ok(Logged::Entry(expected)), "{description}: {text}");
+        }
+        let leaf = LogEntry::leaf_of(&entry).restore(channel_id, id);
+        assert_eq!(leaf, Ok(Logged::Leaf(entry.envelope.leaf_hash())), "{description}");
+    }
 }

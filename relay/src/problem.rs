@@ -61,7 +61,7 @@ pub(crate) fn status(error: &Error) -> StatusCode {
         ErrorCode::BotRejected | ErrorCode::BadOp => StatusCode::UNPROCESSABLE_ENTITY,
         ErrorCode::RateLimit => StatusCode::TOO_MANY_REQUESTS,
         ErrorCode::StorageFull => StatusCode::INSUFFICIENT_STORAGE,
-        ErrorCode::InternalError => StatusCode::INTERNAL_SERVER_ERROR,
+        ErrorCode::InternalError | ErrorCode::RelayContradiction => StatusCode::INTERNAL_SERVER_ERROR,
         ErrorCode::RelayUnreachable | ErrorCode::BotsUnavailable => StatusCode::SERVICE_UNAVAILABLE,
     }
 }

@@ -1,9 +1,10 @@
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use data_encoding::HEXLOWER;
-use mcp_multiplayer_protocol::operation::ReplyFuture;
-use mcp_multiplayer_protocol::{ChannelId, Error, ErrorCode, Multiplayer, Reply, Request, SlotId};
+use mcp_multiplayer_protocol::operation::{GetReceipt, ReplyFuture};
+use mcp_multiplayer_protocol::{ChannelId, Error, ErrorCode, Multiplayer, PublicKey, Reply, Request, SlotId};
 use serde::Serialize;
 use serde_json::value::to_raw_value;
 use tokio::sync::{Semaphore, mpsc, oneshot};
@@ -11,7 +12,7 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use crate::connection::{Command, Connection, MAX_PENDING_REQUESTS, Submission};
 use crate::seats::{Seats, may_take_seat};
-use crate::{Dialer, data_dir, receipt};
+use crate::{Dialer, RelayUrl, receipt};
 
 /// Maximum size of a request that a relay accepts, in bytes of its frame.
 const MAX_REQUEST_BYTES: usize = 1 << 20;
@@ -28,6 +29,7 @@ pub struct RelayClient {
     request_permits: Arc<Semaphore>,
     next_id: AtomicU64,
     seats: Mutex<Seats>,
+    relay: RelayUrl,
 }
 
 /// Cancels a request when the future that waits for its answer is dropped.
@@ -50,6 +52,7 @@ impl RelayClient {
     pub fn new(dialer: Dialer) -> Self {
         // The permits bound this channel: each caller has at most one submission and one cancellation in it.
         let (commands, received) = mpsc::unbounded_channel();
+        let relay = dialer.relay().clone();
         tokio::spawn(Connection::new(dialer.clone(), received).run());
         Self {
             dialer,
@@ -57,7 +60,13 @@ impl RelayClient {
             request_permits: Arc::new(Semaphore::new(MAX_PENDING_REQUESTS)),
             next_id: AtomicU64::new(1),
             seats: Mutex::default(),
+            relay,
         }
+    }
+
+    /// Returns the relay's address.
+    pub(crate) fn relay(&self) -> &RelayUrl {
+        &self.relay
     }
 
     fn with_seats<T>(&self, f: impl FnOnce(&mut Seats) -> T) -> T {
@@ -67,7 +76,7 @@ impl RelayClient {
     /// Fills in the acting seat, a player's entropy and an idempotency key, where the caller left them out.
     ///
     /// The key makes it safe to send the request more than once. Returns the channel and the acting seat.
-    fn complete(&self, request: &mut Request) -> Option<(ChannelId, Option<SlotId>)> {
+    pub(crate) fn complete(&self, request: &mut Request) -> Option<(ChannelId, Option<SlotId>)> {
         let seat = request.seat_mut().map(|(channel_id, slot_id)| {
             if slot_id.is_none() {
                 *slot_id = self.with_seats(|seats| seats.sole_seat(channel_id));
@@ -92,15 +101,18 @@ impl RelayClient {
         seat
     }
 
-    async fn submit(&self, request: &Request) -> Result<Reply, Error> {
+    /// Sends a request, and asks for the channel's log after `log_after` beside the result.
+    pub(crate) async fn submit(&self, request: &Request, log_after: Option<u64>) -> Result<Reply, Error> {
         #[derive(Serialize)]
         struct Frame<'a> {
             id: u64,
             #[serde(flatten)]
             request: &'a Request,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            log_after: Option<u64>,
         }
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
-        let text = serde_json::to_string(&Frame { id, request }).expect("requests are plain JSON");
+        let text = serde_json::to_string(&Frame { id, request, log_after }).expect("requests are plain JSON");
         if text.len() > MAX_REQUEST_BYTES {
             return Err(Error::new(
                 ErrorCode::TooLarge,
@@ -125,16 +137,15 @@ impl RelayClient {
         result
     }
 
-    async fn perform_and_track_seats(&self, mut request: Request) -> Result<Reply, Error> {
-        let seat = self.complete(&mut request);
-        if let Request::GetReceipt(args) = &request {
-            let directory = data_dir().map(|directory| directory.join("receipts"));
-            let summary = receipt::get(&self.dialer, args, directory).await?;
-            return Ok(to_raw_value(&summary).expect("a summary is plain JSON"));
-        }
-        let result = self.submit(&request).await;
-        match (&result, seat) {
-            (Ok(reply), _) if may_take_seat(&request) => self.with_seats(|seats| seats.remember(reply)),
+    /// Notes the seats that a request took or gave up.
+    pub(crate) fn track_seats(
+        &self,
+        request: &Request,
+        seat: Option<(ChannelId, Option<SlotId>)>,
+        result: &Result<Reply, Error>,
+    ) {
+        match (result, seat) {
+            (Ok(reply), _) if may_take_seat(request) => self.with_seats(|seats| seats.remember(reply)),
             (Ok(_), Some((channel_id, slot_id))) if matches!(request, Request::LeaveChannel(_)) => {
                 self.with_seats(|seats| seats.forget(channel_id, slot_id));
             }
@@ -143,6 +154,23 @@ impl RelayClient {
             }
             _ => {}
         }
+    }
+
+    /// Fetches the receipt of a channel to a file in `directory`, and verifies it with the relay's known key.
+    pub(crate) async fn get_receipt(
+        &self,
+        args: &GetReceipt,
+        known_key: Option<PublicKey>,
+        directory: Option<PathBuf>,
+    ) -> Result<Reply, Error> {
+        let summary = receipt::get(&self.dialer, args, known_key, directory).await?;
+        Ok(to_raw_value(&summary).expect("a summary is plain JSON"))
+    }
+
+    async fn perform_and_track_seats(&self, mut request: Request) -> Result<Reply, Error> {
+        let seat = self.complete(&mut request);
+        let result = self.submit(&request, None).await;
+        self.track_seats(&request, seat, &result);
         result
     }
 }

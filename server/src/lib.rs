@@ -1,8 +1,8 @@
 //! The stdio MCP server, which Claude Desktop and other MCP clients launch to connect to a relay.
 //!
 //! Path of a tool call: [`stdio`] reads a line, and `rmcp` routes it to the `mcp` crate, which converts it to
-//! a [`Request`](mcp_multiplayer_protocol::Request) for [`RelayClient`]. The client numbers the request, sends it to
-//! the relay over one WebSocket connection and returns the answer. Tools, prompts and documents are listed by this
+//! a [`Request`](mcp_multiplayer_protocol::Request) for [`VerifiedRelay`]. Its [`RelayClient`] numbers the request, sends it to
+//! the relay over one WebSocket connection and returns the answer, which is shown once it is verified. Tools, prompts and documents are listed by this
 //! process itself, even if the relay cannot be reached. Only [`receipt`] speaks HTTP with the relay.
 //!
 //! Only MCP messages may be written to standard output; logs go to standard error.
@@ -16,6 +16,7 @@ mod connection;
 mod dial;
 mod http;
 mod no_relay;
+mod reading;
 mod receipt;
 mod relay_url;
 mod seats;
@@ -36,6 +37,7 @@ use tokio_util::sync::CancellationToken;
 pub use client::RelayClient;
 pub use dial::Dialer;
 pub use no_relay::NoRelay;
+pub use reading::VerifiedRelay;
 pub use relay_url::{RelayUrl, RelayUrlError};
 pub use token::{TokenSource, data_dir};
 

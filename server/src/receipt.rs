@@ -9,7 +9,7 @@ use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use mcp_multiplayer_protocol::operation::{GetReceipt, ReceiptSummary};
 use mcp_multiplayer_protocol::receipt::{Report, Verifier};
-use mcp_multiplayer_protocol::{ChannelId, Error, ErrorCode};
+use mcp_multiplayer_protocol::{ChannelId, Error, ErrorCode, PublicKey};
 use tokio::time::timeout;
 
 use crate::dial::Dialer;
@@ -24,10 +24,12 @@ const MAX_VERSIONS: u32 = 99;
 /// Value of `checked_by`.
 const CHECKED_BY: &str = "this computer, without trusting the relay";
 
-/// Fetches a receipt to a file in `directory`, verifies it there, and returns the file's path and what it proves.
+/// Fetches a receipt to a file in `directory`, verifies it there with the relay's known key, and returns the file's path and
+/// what it proves.
 pub(crate) async fn get(
     dialer: &Dialer,
     args: &GetReceipt,
+    known_key: Option<PublicKey>,
     directory: Option<PathBuf>,
 ) -> Result<ReceiptSummary, Error> {
     let directory = directory.ok_or_else(|| {
@@ -51,7 +53,7 @@ pub(crate) async fn get(
         .map_err(not_kept)?;
     save(dialer, body, &mut part, not_kept).await?;
     let path = part.path.clone();
-    let read = tokio::task::spawn_blocking(move || verify::read(&path, Verifier::new(None))).await;
+    let read = tokio::task::spawn_blocking(move || verify::read(&path, Verifier::new(known_key))).await;
     let report = read.map_err(io::Error::other).and_then(|report| report).map_err(not_kept)?;
     let kept = part.keep(&directory, args.channel_id, &report).map_err(not_kept)?;
     let mut summary = ReceiptSummary::new(&report, CHECKED_BY);

@@ -23,6 +23,21 @@ def mutate_relay(name, lines, choice):
         yield f"{name}: first entry {way}, header without one", dump(rehash(changed, log=None))
 
 
+def mutate_slots(name, lines, choice):
+    """Gives the channel as many slots as may be, and one more, which the bot brings."""
+    for count in (32, 33):
+        changed = copy.deepcopy(lines)
+        slots = body_of(changed[1][1])["slots"]
+        slots += [{"kind": "bot", "label": f"x{number}"} for number in range(len(slots), count)]
+        yield f"{name}: {count} slots", dump(reseal(changed))
+        last = max(number for number, line in enumerate(changed) if line[0] == "entry" and type_of(line[1]) == "bot:manifest")
+        brought = [line for number, line in enumerate(changed) if number <= last or line[0] != "entry"]
+        attach = next(value for line, value in brought if line == "entry" and type_of(value) == "bot:attach")
+        body_of(attach).update(slot_id=f"s{count - 1}", slot_label="new")
+        slots.pop()
+        yield f"{name}: {count - 1} slots and one of the bot", dump(reseal(brought))
+
+
 def rehash(lines, log=RELAY):
     """Computes the hashes of bodies, and lets the header name this relay."""
     lines = reseal(lines, renumber=False, relay=RELAY)

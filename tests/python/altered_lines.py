@@ -139,7 +139,7 @@ def mutate_spelling(name, lines, choice):
         yield f"{name}: {way} in line {number}", dump([*written[:number], other, *written[number + 1:]])
     yield f"{name}: a byte order mark", b"\xef\xbb\xbf" + dump(lines)
     yield f"{name}: not UTF-8", dump(lines).replace(b'"holder":"', b'"holder":"\xff')
-    posts = [number for number, line in enumerate(lines) if line[0] == "entry" and type_of(line[1]) == "player"]
+    posts = [number for number, line in enumerate(lines) if line[0] == "entry" and type_of(line[1]) == "player" and line[1]["content"]]
     if not posts:
         return
     number = posts[0]

@@ -100,7 +100,7 @@ def alter_results(hook, choice):
         **{f"with the undelivered effect {place}": ("trace", OK | {"undelivered": [place]}) for place in (0, total - 1, total, total + 1)},
     }
     failures = {
-        "failed": ("control", FAILED), "failed with a line": ("control", FAILED | {"line": choice.choice((0, 1, -1, "1", None))}),
+        "failed": ("control", FAILED), **{f"failed with line {line!r}": ("control", FAILED | {"line": line}) for line in (0, 1, -1, "1", None)},
         "failed after traffic": ("control", FAILED | {"exchanged": TRAFFIC}), "failed of the kind trace": ("trace", FAILED),
         "failed with an unknown outcome": ("control", FAILED | {"outcome": "lost"}),
         "failed with undelivered effects": ("control", FAILED | {"undelivered": [0]}),

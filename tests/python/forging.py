@@ -65,6 +65,8 @@ def seal(receipt):
                     body[name] = follow(body[name])
             for given in body.get("contributions", ()):
                 given["entry"] = follow(given["entry"])
+            if "ids" in body:
+                body["ids"] = [follow(id) for id in body["ids"]]
         rehash(entry)
     for exchange in receipt["exchanges"]:
         exchange["trigger"] = follow(exchange["trigger"])

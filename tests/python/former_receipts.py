@@ -8,12 +8,12 @@ import copy
 import hashlib
 import struct
 
-from canonical import canonical
+from canonical import canonical, tagged_hash
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes([9] * 32))
 ORIGIN = "relay.example.org"
-AFTERMATH = ("seed:reveal", "close_requested", "close_applied", "operator:stopped")
+AFTERMATH = ("seed:reveal", "dm:unsealed", "close_requested", "close_applied", "operator:stopped", "entry:deleted")
 
 
 def public_bytes(key):
@@ -89,15 +89,23 @@ def type_of(entry):
     return entry["content"]["body"].get("type") if entry["envelope"]["sender"] == "system" and entry["content"] else None
 
 
+def reseal(entry):
+    content = entry["content"]
+    body_hash = tagged_hash("mcp-multiplayer/body/v2", bytes.fromhex(content["salt"]), canonical(content["body"])).hex()
+    entry["envelope"]["body_hash"] = "sha256:" + body_hash
+
+
 def former(lines, left, shown=None):
     """Returns the receipt of somebody who left with entry `left`. `shown` are the ids of the later entries in it."""
     lines = copy.deepcopy(lines)
     header, entries = lines[0][1], [value for name, value in lines if name == "entry"]
+    header["log"] = entries[0]["content"]["body"]["log"] = {"origin": ORIGIN, "key": "ed25519:" + public_bytes(KEY).hex()}
+    reseal(entries[0])
     hashes = leaves(entries)
-    header["log"] = {"origin": ORIGIN, "key": "ed25519:" + public_bytes(KEY).hex()}
     if shown is None:
         shown = [entry["envelope"]["id"] for entry in entries[left:]
-                 if type_of(entry) in AFTERMATH and entry["content"]["body"].get("began", 0) <= left]
+                 if type_of(entry) in AFTERMATH and entry["content"]["body"].get("began", 0) <= left
+                 and min(entry["content"]["body"].get("ids") or [0]) <= left]
     attached = {entry["content"]["body"]["bot_id"] for entry in entries[:left] if type_of(entry) == "bot:attach"}
     later = {"checkpoint": checkpoint(header["channel_id"], hashes), "proof": texts(consistency(left, hashes))}
     # Only the operator has seeds beside the log.

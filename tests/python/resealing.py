@@ -96,6 +96,8 @@ def reseal(lines, renumber=True, relay=None):
                         holder[name] = moved.get(holder[name], holder[name])
             for given in body.get("contributions", ()) if is_system else ():
                 given["entry"] = moved.get(given["entry"], given["entry"])
+            if type_of(entry) == "entry:deleted" and isinstance(body.get("ids"), list):
+                body["ids"] = [moved.get(id, id) if isinstance(id, int) else id for id in body["ids"]]
         for name, value in lines:
             if name == "exchange":
                 value["trigger"] = moved.get(value["trigger"], value["trigger"])

@@ -13,9 +13,8 @@ from relay import program
 
 sys.path.insert(0, str(paths.ROOT / "examples/verify"))
 
-from canonical import canonical, tagged_hash  # noqa: E402
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey  # noqa: E402
-from former_receipts import KEY, cosigned, former, leaves, texts, type_of, verifier_key  # noqa: E402
+from former_receipts import AFTERMATH, KEY, cosigned, former, leaves, reseal, texts, type_of, verifier_key  # noqa: E402
 from former_receipts import path as inclusion  # noqa: E402
 
 SECOND = paths.ROOT / "examples/verify/verify.py"
@@ -40,12 +39,6 @@ def left_before(lines, type_):
     """Returns the last entry before the hook that had the first entry of this type, after which somebody could have left."""
     first = ids(lines, type_)[0]
     return max(number for number in ids(lines, "bot:ran") if number < first)
-
-
-def reseal(entry):
-    content = entry["content"]
-    body_hash = tagged_hash("mcp-multiplayer/body/v2", bytes.fromhex(content["salt"]), canonical(content["body"])).hex()
-    entry["envelope"]["body_hash"] = "sha256:" + body_hash
 
 
 class BothVerifiers(unittest.TestCase):
@@ -171,6 +164,91 @@ class FormerReceiptsTest(BothVerifiers):
         code, text = self.judge(former(changed, left, shown=[left + 1, reveal]))
         self.assertEqual(code, 1, text)
 
+    def test_a_later_deletion_excuses_what_is_missing(self):
+        lines = load("Deletions")
+        deleted = {number: entry["content"]["body"] for number, entry in enumerate(entries_of(lines), 1) if type_of(entry) == "entry:deleted"}
+        close, left = ids(lines, "close_applied")[0], ids(lines, "bot:ran")[1]
+        of_post, of_dm, of_answer = (number for number in deleted if number > close)
+        shown = [number for number in range(left + 1, len(entries_of(lines)) + 1) if type_of(entries_of(lines)[number - 1]) in AFTERMATH]
+        self.assertGreater(len(shown), 4)
+        genuine = former(lines, left)
+        self.assertEqual(self.judge(genuine)[0], 0)
+        for number in (of_post, of_dm):
+            seen = [name for name, value in genuine if name == "later_entry" and value["entry"]["envelope"]["id"] == number]
+            self.assertEqual(len(seen), 1)
+            self.assertEqual(self.judge(former(lines, left, shown=[each for each in shown if each not in (number, of_answer)]))[0], 1)
+        self.assertEqual(self.judge(former(lines, left, shown=shown))[0], 1, "what is deleted after the tenure is not for its holder")
+
+    def test_a_later_deletion_follows_the_rules_of_deletions(self):
+        lines = load("Deletions")
+        close, left = ids(lines, "close_applied")[0], ids(lines, "bot:ran")[1]
+        at = close + 1
+
+        def with_deletion(shown=None, number=at, **body):
+            """Returns a receipt in which an entry of the later log is another `entry:deleted`, beside those that it has."""
+            changed = copy.deepcopy(lines)
+            entries = entries_of(changed)
+            more = copy.deepcopy(entries[at - 1])
+            more["envelope"].update(ts=entries[number - 1]["envelope"]["ts"], id=number)
+            more["content"]["body"] = {"type": "entry:deleted", **body}
+            reseal(more)
+            place = next(place for place, line in enumerate(changed) if line == ("entry", entries[number - 1]))
+            changed.insert(place, ("entry", more))
+            for later, entry in enumerate(entries_of(changed), 1):
+                entry["envelope"]["id"] = later
+            return former(changed, left, shown)
+
+        alices, bobs, dm = 7, 15, 11
+        cases = [
+            ("the operator's", {"ids": [alices]}, 0), ("her own", {"ids": [alices], "by": "s1"}, 0),
+            ("her own DM", {"ids": [dm], "by": "s1"}, 0), ("somebody else's", {"ids": [alices], "by": "s2"}, 1),
+            ("one of the relay", {"ids": [1]}, 1), ("one of a bot by a player", {"ids": [12], "by": "s1"}, 1),
+            ("an empty seat's", {"ids": [alices], "by": "s9"}, 1), ("the bot's", {"ids": [12], "by": "s0"}, 1),
+            ("in descending order", {"ids": [bobs, alices]}, 1), ("none", {"ids": []}, 1),
+            ("one that comes later", {"ids": [alices, at]}, 1), ("one of the later log, too", {"ids": [alices, left + 1]}, 0),
+        ]
+        for what, body, code in cases:
+            with self.subTest(what):
+                found, text = self.judge(with_deletion(**body))
+                self.assertEqual(found, code, text)
+        before, closing = ids(lines, "close_requested")[0], close
+        for what, number, body, code in [
+            ("by the operator before the close", before, {"ids": [alices]}, 0), ("by her before the close", before, {"ids": [alices], "by": "s1"}, 1),
+            ("a DM before the close", before, {"ids": [dm]}, 1), ("while closing", closing, {"ids": [alices]}, 1),
+        ]:
+            with self.subTest(what):
+                found, text = self.judge(with_deletion(number=number, **body))
+                self.assertEqual(found, code, text)
+
+    def test_a_later_unsealing_opens_dms(self):
+        lines = load("Deletions")
+        left, unsealed = ids(lines, "bot:ran")[0], ids(lines, "dm:unsealed")[0]
+
+        def judge(alter=lambda entry: None, shown=(unsealed,), hide=(), game=lines):
+            changed = copy.deepcopy(game)
+            entries = entries_of(changed)
+            alter(entries[unsealed - 1])
+            if entries[unsealed - 1]["content"]:
+                reseal(entries[unsealed - 1])
+            for number in (*hide, 7):
+                entries[number - 1]["content"] = None
+            deleted = [number for number in ids(lines, "entry:deleted") if number > left]
+            return self.judge(former(changed, left, [*shown, *ids(lines, "close_requested"), *ids(lines, "close_applied"), deleted[1]]))[0]
+
+        self.assertEqual(judge(), 0)
+        for dm in (11, 12, 13):
+            self.assertEqual(judge(hide=[dm], shown=[]), 0)
+            self.assertEqual(judge(hide=[dm]), 1)
+        for what, alter, code in [
+            ("no cause", lambda entry: entry["envelope"].update(cause=None), 1),
+            ("a later cause", lambda entry: entry["envelope"].update(cause=unsealed), 1),
+            ("an earlier cause", lambda entry: entry["envelope"].update(cause=left), 0),
+            ("another bot", lambda entry: entry["content"]["body"].update(bot_id="bot_Other_1"), 0),
+            ("no bot", lambda entry: entry["content"]["body"].pop("bot_id"), 1),
+        ]:
+            with self.subTest(what):
+                self.assertEqual(judge(alter), code)
+
     def test_a_replay_finds_the_seed_that_was_revealed_later(self):
         lines = load("GuessBot")
         file = Path(self.directory.name, "replayed.jsonl")
@@ -245,6 +323,9 @@ class PolicyTest(BothVerifiers):
     def test_a_log_that_nobody_signed_meets_no_policy_and_no_key(self):
         lines = load("TicTacToeBot")[:-1]
         lines[0][1]["log"] = None
+        first = entries_of(lines)[0]
+        del first["content"]["body"]["log"]
+        reseal(first)
         self.assertEqual(self.judge(lines)[0], 0)
         self.assertEqual(self.judge(lines, self.policy("quorum none"))[0], 1)
         self.assertEqual(self.judge(lines, None, "--key", "ed25519:d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a")[0], 1)

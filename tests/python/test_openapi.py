@@ -76,6 +76,7 @@ class OpenApiTest(unittest.IsolatedAsyncioTestCase):
             self.call("/get_bot_code", bot, method)
             self.call("/get_proof", channel | {"id": 1}, method)
             self.call("/get_proof", channel | {"from": 1, "to": 2}, method)
+            self.call("/read_log", channel | {"after": 0}, method)
             self.call("/get_bot_code", channel | {"bot_id": created["bots"][0]["bot_id"]}, method)
             for path in ("/list_channels", "/health_check"):
                 self.call(path, {}, method)

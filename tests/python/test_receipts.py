@@ -2,7 +2,9 @@
 
 `tests/receipts` contains one receipt for each preset, written by `examples/... --keep tests/receipts`, and by the demo's
 players for GuessBot, whose second game ends when the channel is closed. SealedBidBot is the bot of docs/BOTS.md, in a channel
-whose players accepted its terms: its DMs were unsealed, except for the last ones, and one of its hooks failed. They are
+whose players accepted its terms: its DMs were unsealed, except for the last ones, and one of its hooks failed. Deletions
+is the same bot: the operator deleted posts of players before the close and answers of the bot after it, and each player
+deleted something of their own, of which one DM had been unsealed. They are
 recorded again only if the format of the log changes: otherwise a build that judges them differently has changed a rule, or
 the behaviour of bots.
 """
@@ -30,7 +32,7 @@ def replay(file, *options):
 
 class KeptReceiptsTest(unittest.TestCase):
     def test_every_preset_has_a_receipt(self):
-        self.assertEqual({path.name.split("-")[0] for path in RECEIPTS}, {*PRESETS, "SealedBidBot"})
+        self.assertEqual({path.name.split("-")[0] for path in RECEIPTS}, {*PRESETS, "SealedBidBot", "Deletions"})
 
     def test_each_receipt_replays_in_one_process_and_in_a_new_one_per_hook(self):
         for path in RECEIPTS:
@@ -42,7 +44,7 @@ class KeptReceiptsTest(unittest.TestCase):
                     if "Python" not in text:
                         self.assertRegex(text, r"[1-9]\d* hooks? reproduced the log exactly")
                     if code == 3:
-                        self.assertRegex(text, "with Python|sealed secret")
+                        self.assertRegex(text, "with Python|sealed secret|leaves out the body")
 
     def test_each_receipt_is_verified(self):
         for path in RECEIPTS:

@@ -5,6 +5,7 @@
 
 mod event_stream;
 mod http_client;
+mod lying_relay;
 mod processes;
 mod relay_process;
 mod stdio_client;
@@ -12,6 +13,7 @@ mod ws_client;
 
 pub use event_stream::EventStream;
 pub use http_client::{HttpClient, ToolCall};
+pub use lying_relay::LyingRelay;
 pub use processes::{Process, processes, send_signal};
 pub use relay_process::{RelayProcess, binary};
 pub use rustix::process::Signal;

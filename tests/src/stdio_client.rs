@@ -1,3 +1,4 @@
+use std::path::Path;
 use std::process::Stdio;
 
 use anyhow::{Context as _, Result, bail};
@@ -20,10 +21,15 @@ pub struct StdioClient {
 impl StdioClient {
     /// Launches the server for a relay with this token, and initializes it. Returns the client and the result of `initialize`.
     pub async fn launch(relay: &RelayProcess, token: &str) -> Result<(Self, Value)> {
+        Self::launch_at(relay.address(), token, relay.data_dir()).await
+    }
+
+    /// Launches the server for a relay at an address, with a data directory of its own.
+    pub async fn launch_at(address: &str, token: &str, data_dir: &Path) -> Result<(Self, Value)> {
         let mut command = Command::new(binary("mcp-multiplayer"));
-        command.args(["--relay", &format!("http://{}", relay.address())]).env("MCP_MULTIPLAYER_TOKEN", token);
-        // Receipts are kept there.
-        command.env("DATA_DIR", relay.data_dir());
+        command.args(["--relay", &format!("http://{address}")]).env("MCP_MULTIPLAYER_TOKEN", token);
+        // Receipts, and what was verified, are kept there.
+        command.env("DATA_DIR", data_dir);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
         let mut child = command.spawn().context("cannot launch the stdio server")?;
         let stdin = child.stdin.take().context("stdin is piped")?;
@@ -64,6 +70,27 @@ impl StdioClient {
             bail!("{name}: {text}");
         }
         Ok(text)
+    }
+
+    /// Calls several tools at once, and returns the texts of their results, or of their errors, in the order of the calls.
+    pub async fn call_tools(&mut self, calls: Vec<(&str, Value)>) -> Result<Vec<Result<String, String>>> {
+        let first = self.next_id;
+        let mut results: Vec<Option<Result<String, String>>> = vec![None; calls.len()];
+        for (name, arguments) in calls {
+            let params = json!({ "name": name, "arguments": arguments });
+            self.write(&json!({ "jsonrpc": "2.0", "id": self.next_id, "method": "tools/call", "params": params }))
+                .await?;
+            self.next_id += 1;
+        }
+        while results.iter().any(Option::is_none) {
+            let line = self.stdout.next_line().await?.context("the stdio server has ended")?;
+            let answer: Value = serde_json::from_str(&line)?;
+            let place = answer["id"].as_u64().and_then(|id| usize::try_from(id.checked_sub(first)?).ok());
+            let Some(result) = place.and_then(|place| results.get_mut(place)) else { continue };
+            let text = answer["result"]["content"][0]["text"].as_str().context("a text block")?.to_owned();
+            *result = Some(if answer["result"]["isError"] == true { Err(text) } else { Ok(text) });
+        }
+        Ok(results.into_iter().flatten().collect())
     }
 
     async fn write(&mut self, message: &Value) -> Result<()> {

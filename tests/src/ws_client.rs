@@ -73,8 +73,8 @@ impl WsClient {
     pub async fn try_call(&mut self, op: &str, args: Value) -> Result<Value, Failure> {
         let id = self.send(op, args).await.map_err(|_| Failure::Lost)?;
         let mut result = self.answer(id).await?;
-        // That of `get_proof` is a part of the result itself.
-        if op != "get_proof"
+        // That of these is a part of the result itself.
+        if !["get_proof", "read_log"].contains(&op)
             && let Some(Value::String(checkpoint)) =
                 result.as_object_mut().and_then(|result| result.remove("checkpoint"))
         {

@@ -1,4 +1,4 @@
-use super::allowed::{event_of, may_reveal};
+use super::allowed::{are_ids_before, event_of, may_reveal};
 use super::audit::Violation;
 use super::evolve::epoch_after;
 use super::{BotHead, ChannelState};
@@ -48,7 +48,13 @@ impl Aftermath {
         }
     }
 
-    /// Reads the next of the entries. Returns what it says.
+    /// Returns `true` once the channel has ended.
+    pub fn has_ended(&self) -> bool {
+        self.has_ended
+    }
+
+    /// Reads the next of the entries. Returns what it says. Whether those entries may be deleted that it names is for
+    /// [`Audit::delete_later`](super::Audit::delete_later).
     pub fn append(&mut self, entry: &Entry) -> Result<SystemEvent, Violation> {
         let violation = |reason: &str| Violation { entry: entry.id(), reason: reason.to_owned() };
         let Envelope { v, channel_id, id, ts, body_hash, .. } = &entry.envelope;
@@ -83,6 +89,14 @@ impl Aftermath {
                 let head = head.ok_or_else(|| violation("the bot was not attached when the log ended"))?;
                 may_reveal(head, *epoch, *began, seed).map_err(|error| violation(&error.message))?;
                 head.epoch = Some(epoch_after(*epoch, seed, *next_commitment, entry));
+            }
+            SystemEvent::EntriesDeleted { ids, .. } if !are_ids_before(ids, *id) => {
+                return Err(violation("entries are deleted by the ids of earlier entries, in ascending order"));
+            }
+            SystemEvent::EntriesDeleted { by, .. } if !self.has_ended && (self.is_closing || by.is_some()) => {
+                return Err(violation(
+                    "players delete entries after the close, and nobody while the channel is closing",
+                ));
             }
             SystemEvent::DmUnsealed { bot_id }
                 if self.channel.composition.bot(bot_id).is_some_and(|bot| !bot.unseals) =>

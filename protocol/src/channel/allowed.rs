@@ -244,10 +244,16 @@ fn may_create(rules: u32, slots: usize) -> Result<(), Error> {
     Ok(())
 }
 
+/// Returns `true` for at least one id of an entry before `id`, in ascending order.
+pub(super) fn are_ids_before(ids: &[u64], id: u64) -> bool {
+    ids.windows(2).all(|pair| pair[0] < pair[1])
+        && ids.first().is_some_and(|first| *first > 0)
+        && ids.last().is_some_and(|last| *last < id)
+}
+
 /// Checks who deletes entries, and when. Whose entries they are is not in the state; [`Audit`](super::Audit) checks that.
 fn may_delete(composition: &Composition, entry: &Entry, ids: &[u64], by: Option<SlotId>) -> Result<(), Error> {
-    let is_ordered = ids.windows(2).all(|pair| pair[0] < pair[1]) && ids.first().is_some_and(|first| *first > 0);
-    if !is_ordered || ids.last().is_none_or(|last| *last >= entry.id()) || entry.envelope.cause.is_some() {
+    if !are_ids_before(ids, entry.id()) || entry.envelope.cause.is_some() {
         return Err(broken("entries are deleted by the ids of earlier entries, in ascending order"));
     }
     if composition.close_requested.is_some() && composition.closed.is_none() {

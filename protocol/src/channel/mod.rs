@@ -14,6 +14,7 @@ mod plan;
 mod state;
 mod step;
 mod terms;
+mod visibility;
 
 pub use aftermath::Aftermath;
 pub use allowed::{allowed, may_change_bots};
@@ -27,6 +28,7 @@ pub use state::{
 };
 pub use step::{Draft, Salts, Step};
 pub use terms::{BotTerms, Terms};
+pub use visibility::{Tenure, Visibility, is_aftermath};
 
 pub(crate) use plan::wakes;
 

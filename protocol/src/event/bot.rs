@@ -1,5 +1,7 @@
 //! What entries say about bots: the software that runs them, and the results of their hooks.
 
+use std::num::NonZeroU32;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{Body, DirectMessage, Hash, Kind, Salt, SlotId, limits};
@@ -162,9 +164,9 @@ pub struct HookResult {
 pub struct HookFailure {
     /// The relay's words, or the type of an exception.
     pub reason: String,
-    /// Line of the bot's source.
+    /// Line of the bot's source, from 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub line: Option<u32>,
+    pub line: Option<NonZeroU32>,
     /// A sentence with the bot's name.
     pub text: String,
 }

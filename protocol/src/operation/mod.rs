@@ -10,6 +10,7 @@
 mod bots;
 mod channels;
 mod health;
+mod log;
 mod messages;
 mod proofs;
 mod receipts;
@@ -32,6 +33,7 @@ pub use channels::{
     JoinChannel, JoinOutcome, Joined, LeaveChannel, Left, ListChannels,
 };
 pub use health::{Health, HealthCheck};
+pub use log::{LogEntry, LogPage, LogRead, Logged, ReadLog};
 pub use messages::{
     DeleteEntries, Deleted, DmBot, DmDelivered, Message, MessagePosted, PostMessage, SyncMessages, Synced, WaitFor,
 };
@@ -166,11 +168,13 @@ operations! {
     GetProof = "get_proof" -> LogProof,
     /// Destroys what the caller wrote in a closed channel; the log shows that it was there.
     DeleteEntries = "delete_entries" -> Deleted,
+    /// Returns the entries of a channel's log as they are hashed.
+    ReadLog = "read_log" -> LogRead,
 }
 
 impl Request {
     /// The operations that no model calls: they are for programs that verify a log, and no MCP tools.
-    pub const FOR_PROGRAMS: &'static [&'static str] = &["get_proof", "delete_entries"];
+    pub const FOR_PROGRAMS: &'static [&'static str] = &["get_proof", "delete_entries", "read_log"];
 
     /// Returns the argument `idempotency_key`, if the operation has one.
     pub fn idempotency_key_mut(&mut self) -> Option<&mut Option<IdempotencyKey>> {
@@ -189,6 +193,7 @@ impl Request {
             | Self::GetProof(_)
             | Self::DeleteEntries(_)
             | Self::GetReceipt(_)
+            | Self::ReadLog(_)
             | Self::ListChannels(_) => None,
         }
     }
@@ -203,6 +208,25 @@ impl Request {
         }
     }
 
+    /// Returns the channel that the request is about; `None` if it names none, or only by a secret.
+    pub fn channel_id(&self) -> Option<crate::ChannelId> {
+        match self {
+            Self::LeaveChannel(args) => Some(args.channel_id),
+            Self::PostMessage(args) => Some(args.channel_id),
+            Self::DmBot(args) => Some(args.channel_id),
+            Self::SyncMessages(args) => Some(args.channel_id),
+            Self::GetChannelInfo(args) => Some(args.channel_id),
+            Self::GetBotCode(args) => args.channel_id,
+            Self::UpdateChannel(args) => Some(args.channel_id),
+            Self::AttachBot(args) => Some(args.channel_id),
+            Self::GetProof(args) => Some(args.channel_id),
+            Self::ReadLog(args) => Some(args.channel_id),
+            Self::GetReceipt(args) => Some(args.channel_id),
+            Self::DeleteEntries(args) => Some(args.channel_id),
+            Self::HealthCheck(_) | Self::CreateChannel(_) | Self::JoinChannel(_) | Self::ListChannels(_) => None,
+        }
+    }
+
     /// Returns the channel and the argument `slot_id`, if the operation has one.
     pub fn seat_mut(&mut self) -> Option<(crate::ChannelId, &mut Option<crate::SlotId>)> {
         match self {
@@ -214,6 +238,7 @@ impl Request {
             Self::AttachBot(args) => Some((args.channel_id, &mut args.slot_id)),
             Self::DeleteEntries(args) => Some((args.channel_id, &mut args.slot_id)),
             Self::GetReceipt(args) => Some((args.channel_id, &mut args.slot_id)),
+            Self::ReadLog(args) => Some((args.channel_id, &mut args.slot_id)),
             Self::HealthCheck(_)
             | Self::CreateChannel(_)
             | Self::JoinChannel(_)

@@ -76,6 +76,27 @@ pub struct BotView {
     pub manifest_hash: Hash,
 }
 
+/// Most bytes of manifests in an answer that lists a channel's bots.
+const MANIFESTS_BYTES: usize = 8_000;
+
+impl BotView {
+    /// Shortens the manifests of a channel's bots where there is no room for all of them. `get_bot_code` returns the whole.
+    pub fn abridge(bots: &mut [Self]) {
+        let mut room = MANIFESTS_BYTES;
+        for BotView { manifest, .. } in bots {
+            let size = serde_json::to_string(manifest).map_or(usize::MAX, |text| text.len());
+            if let Some(rest) = room.checked_sub(size) {
+                room = rest;
+                continue;
+            }
+            let summary = manifest.get("summary").and_then(Value::as_str).unwrap_or_default();
+            let summary: String = summary.chars().take(100).collect();
+            *manifest =
+                [("summary".to_owned(), summary.into()), ("abridged".to_owned(), true.into())].into_iter().collect();
+        }
+    }
+}
+
 impl View {
     /// Creates the view of a channel.
     pub fn of(state: &ChannelState) -> Self {

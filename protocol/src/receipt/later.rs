@@ -45,9 +45,14 @@ impl LaterLog {
             SystemEvent::SeedRevealed { bot_id, epoch, .. } => {
                 format!("reveals the seed of {bot_id} that the relay committed to, of epoch {epoch}")
             }
-            SystemEvent::DmUnsealed { bot_id } => format!("unseals DMs to and from {bot_id}"),
-            SystemEvent::EntriesDeleted { ids, .. } => {
-                audit.excuse_deleted(&ids);
+            SystemEvent::DmUnsealed { bot_id } => {
+                audit.unseal_later(&bot_id, entry.envelope.cause.unwrap_or_default());
+                format!("unseals DMs to and from {bot_id}")
+            }
+            SystemEvent::EntriesDeleted { ids, by } => {
+                audit
+                    .delete_later(&ids, by, self.aftermath.has_ended())
+                    .map_err(|reason| format!("Entry {id}: {reason}."))?;
                 "says that entries were deleted".to_owned()
             }
             SystemEvent::CloseRequested { .. } => "asks for the end of the channel".to_owned(),

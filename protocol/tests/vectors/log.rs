@@ -216,12 +216,12 @@ fn append_messages(log: &mut Log) {
     );
     deleted.content = None;
     log.signed();
-    let error = |line| SystemEvent::BotError {
+    let error = |line: Option<u32>| SystemEvent::BotError {
         bot_id: referee(),
         hook: Hook::OnMessage,
         failure: HookFailure {
             reason: "NameError: name 'targte' is not defined".to_owned(),
-            line,
+            line: line.and_then(std::num::NonZeroU32::new),
             text: "GuessBot failed in on_message.".to_owned(),
         },
     };

@@ -1,8 +1,5 @@
-use mcp_multiplayer_protocol::channel::{Composition, Slot, may_change_bots};
+use mcp_multiplayer_protocol::channel::{Composition, Slot, Tenure, Visibility, may_change_bots};
 use mcp_multiplayer_protocol::{Actor, Error, ErrorCode, Hash, SlotId};
-
-use super::visibility::Visibility;
-use crate::store::Tenure;
 
 /// A member in the context of one request: the seat that it acts from, or the owner without a seat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,7 +8,7 @@
 //! - `live`: the state of a channel that is in use, and reading from it;
 //! - `sync`: the long-poll, and waiting for a change without missing one;
 //! - `news`: the entries that end a wait;
-//! - `member`, `visibility`: the seat that a principal acts from, and the entries that it may read;
+//! - `member`: the seat that a principal acts from;
 //! - `proof`: proofs over the log, from the hashes that the store keeps, and its signed checkpoint;
 //! - `last_checkpoint`: the checkpoint that was signed last;
 //! - `time`: the time of entries and timers, which does not go back when the clock does;
@@ -31,7 +31,6 @@ mod registry;
 mod sync;
 mod time;
 mod trigger_use;
-mod visibility;
 
 pub(crate) use commit::CommitError;
 pub(crate) use live::LiveChannel;
@@ -39,4 +38,3 @@ pub(crate) use member::Member;
 pub(crate) use proposal::Proposal;
 pub(crate) use registry::{Channels, StartRunner};
 pub(crate) use sync::{Page, wait_for_change};
-pub(crate) use visibility::{Visibility, is_aftermath};

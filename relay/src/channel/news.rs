@@ -1,8 +1,7 @@
+use mcp_multiplayer_protocol::channel::Visibility;
 use mcp_multiplayer_protocol::operation::WaitFor;
 use mcp_multiplayer_protocol::{Entry, Kind, Sender, SlotId, SystemEvent};
 use serde::Deserialize;
-
-use super::visibility::Visibility;
 
 /// Number of entries before the cursor among which a reader looks for the last post that names turns.
 const TURN_LOOKBACK: u64 = 200;

@@ -13,10 +13,10 @@ use crate::error::{internal, store_failed};
 struct IncompleteTree(mcp_multiplayer_protocol::ChannelId);
 
 impl LiveChannel {
-    /// Returns the checkpoint of the durable log: it covers every entry that was shown or acknowledged before.
+    /// Returns the checkpoint of the durable log, and its size: it covers every entry that was shown or acknowledged before.
     ///
     /// `sign` runs on the caller's thread, never on the one that writes to the store.
-    pub(crate) fn checkpoint(&self, sign: impl FnOnce(TreeHead) -> String) -> Arc<str> {
+    pub(crate) fn checkpoint(&self, sign: impl FnOnce(TreeHead) -> String) -> (u64, Arc<str>) {
         let frontier = self.tip().durable.head.frontier.clone();
         self.last_checkpoint.get(frontier.size(), || sign(frontier.tree_head()))
     }

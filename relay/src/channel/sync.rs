@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use mcp_multiplayer_protocol::channel::Composition;
+use mcp_multiplayer_protocol::channel::{Composition, Visibility};
 use mcp_multiplayer_protocol::operation::{Message, Synced, View, WaitFor};
 use mcp_multiplayer_protocol::{Entry, Error, Kind, Sender, SystemEvent, limits};
 use tokio::sync::watch;
@@ -10,7 +10,6 @@ use tokio_util::sync::CancellationToken;
 
 use super::live::LiveChannel;
 use super::news::News;
-use super::visibility::Visibility;
 use crate::error::store_failed;
 
 /// Longest time that a reader waits for the hooks that are due on the entries it is about to read, so
@@ -81,6 +80,17 @@ impl LiveChannel {
         shutdown: &CancellationToken,
         authorize: impl Fn(&Composition) -> Result<Visibility, Error>,
     ) -> Result<Synced, Error> {
+        self.wait_for_news(page, shutdown, &authorize).await?;
+        self.read_page(page, &authorize).await
+    }
+
+    /// Waits as [`sync`](Self::sync) does, and reads nothing.
+    pub(crate) async fn wait_for_news(
+        &self,
+        page: Page,
+        shutdown: &CancellationToken,
+        authorize: impl Fn(&Composition) -> Result<Visibility, Error>,
+    ) -> Result<(), Error> {
         let deadline = Instant::now() + page.wait;
         let mut progress = self.progress();
         let size = self.durable().size();
@@ -120,7 +130,7 @@ impl LiveChannel {
                 break;
             }
         }
-        self.read_page(page, &authorize).await
+        Ok(())
     }
 
     /// The `entropy:open` entry after `head` with which the response to an entry up to `head` goes on.

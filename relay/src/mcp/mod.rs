@@ -2,6 +2,7 @@
 
 mod handler;
 mod refusal;
+mod waiting;
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use tower::{Service, ServiceExt as _, service_fn};
 
 pub use handler::Handler;
 
+use self::waiting::HasWaited;
 use crate::auth::Credential;
 use crate::config::Config;
 use crate::net::is_json;
@@ -43,6 +45,8 @@ struct Services<H> {
 pub(crate) struct McpEndpoint<H> {
     handler: H,
     config: StreamableHttpServerConfig,
+    /// The relay whose operations are the tools; `None` in tests of the protocol.
+    relay: Option<Arc<Relay>>,
 }
 
 impl McpEndpoint<McpServer> {
@@ -50,21 +54,24 @@ impl McpEndpoint<McpServer> {
     pub(crate) fn new(relay: &Arc<Relay>, cut_off: &CancellationToken) -> Self {
         let relay_for_calls = Arc::clone(relay);
         let server = McpServer::new(move |extensions| {
-            let credential = extensions.get::<Parts>().and_then(|parts| parts.extensions.get::<Credential>());
+            let parts = extensions.get::<Parts>();
+            let credential = parts.and_then(|parts| parts.extensions.get::<Credential>());
             let credential = credential.cloned().ok_or_else(Error::internal)?;
-            let caller: Arc<dyn Multiplayer> = Arc::new(Caller::new(Arc::clone(&relay_for_calls), credential));
-            Ok(caller)
+            let has_waited = parts.is_some_and(|parts| parts.extensions.get::<HasWaited>().is_some());
+            let caller = Caller::new(Arc::clone(&relay_for_calls), credential).having_begun(has_waited);
+            Ok(Arc::new(caller) as Arc<dyn Multiplayer>)
         });
         let public_url = relay.config.public_url.trim_end_matches('/');
         let server = server.with_public_url(public_url).with_shutdown(relay.shutdown.clone());
-        Self::with_handler(server, &relay.config, cut_off)
+        let endpoint = Self::with_handler(server, &relay.config, cut_off);
+        Self { relay: Some(Arc::clone(relay)), ..endpoint }
     }
 }
 
 impl McpEndpoint<McpServer> {
     /// The same endpoint with messages in the relay's own form, for programs.
     pub(crate) fn for_programs(&self) -> Self {
-        Self { handler: self.handler.clone().for_programs(), config: self.config.clone() }
+        Self { handler: self.handler.clone().for_programs(), ..self.clone() }
     }
 }
 
@@ -78,7 +85,7 @@ impl<H: Handler> McpEndpoint<H> {
             // Host and Origin are checked for all transports alike, in net/origin.rs.
             .disable_allowed_hosts()
             .disable_allowed_origins();
-        Self { handler, config }
+        Self { handler, config, relay: None }
     }
 
     /// The service that responds in JSON.
@@ -119,14 +126,19 @@ impl<H: Handler> McpEndpoint<H> {
             let is_listen = modern && header("mcp-method").is_some_and(|method| method == "subscriptions/listen");
             let services = Arc::clone(&services);
             async move {
-                let (parts, body) = request.into_parts();
+                let (mut parts, body) = request.into_parts();
                 let Ok(body) = to_bytes(body, max_body_bytes).await else {
                     return Ok(refusal::too_large(max_body_bytes));
                 };
                 if is_listen {
                     return Ok(Box::pin(services.endpoint.clone().listen(parts, body)).await);
                 }
-                let mcp = if modern || json_for_all { &services.json } else { &services.stream };
+                let is_json_response = modern || json_for_all;
+                let mcp = if is_json_response { &services.json } else { &services.stream };
+                let body = match &services.endpoint.relay {
+                    Some(relay) if is_json_response => Box::pin(waiting::wait_first(relay, &mut parts, body)).await,
+                    _ => body,
+                };
                 let claims_json = is_json(&parts.headers);
                 let request = Request::from_parts(parts, Body::from(body.clone()));
                 let response = mcp.clone().oneshot(request).await?.map(Body::new);

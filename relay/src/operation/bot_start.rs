@@ -1,3 +1,5 @@
+use std::num::NonZeroU32;
+
 use std::time::Duration;
 
 use mcp_multiplayer_protocol::channel::Hook;
@@ -59,7 +61,11 @@ async fn start_result_in_log(channel: &LiveChannel, attached: &AttachedBot) -> R
                 SystemEvent::BotError { hook: Hook::OnInit, failure, .. } => {
                     // The log has only the type of an exception. Its message is for the caller alone.
                     let reason = channel.start_failure(&attached.bot_id).unwrap_or(failure.reason);
-                    return Err(bot_rejected(&format!("on_init failed: {reason}"), failure.line, None));
+                    return Err(bot_rejected(
+                        &format!("on_init failed: {reason}"),
+                        failure.line.map(NonZeroU32::get),
+                        None,
+                    ));
                 }
                 _ => {}
             }

@@ -17,13 +17,24 @@ pub struct Caller {
     pub(super) principal: Principal,
     /// `true` if replies about a channel carry a checkpoint.
     pub(super) has_checkpoints: bool,
+    /// The entry after which replies about a channel carry its log; `None` for replies without it.
+    pub(super) log_after: Option<u64>,
+    /// `true` if the request was begun before: it is performed even if the relay shuts down meanwhile.
+    pub(super) has_begun: bool,
     credential: Credential,
 }
 
 impl Caller {
     /// A caller that acts for this token's principal, as long as the token is valid.
     pub fn new(relay: Arc<Relay>, credential: Credential) -> Self {
-        Self { relay, principal: credential.principal().clone(), has_checkpoints: false, credential }
+        let principal = credential.principal().clone();
+        Self { relay, principal, has_checkpoints: false, log_after: None, has_begun: false, credential }
+    }
+
+    /// A caller whose request was begun before.
+    #[must_use]
+    pub(crate) fn having_begun(self, has_begun: bool) -> Self {
+        Self { has_begun, ..self }
     }
 
     /// The token that the caller acts with.
@@ -35,6 +46,12 @@ impl Caller {
     #[must_use]
     pub(crate) fn with_checkpoints(self) -> Self {
         Self { has_checkpoints: true, ..self }
+    }
+
+    /// Adds the log after this entry to the replies about a channel.
+    #[must_use]
+    pub(crate) fn with_log_after(self, log_after: Option<u64>) -> Self {
+        Self { log_after, ..self }
     }
 
     /// Returns an `UNAUTHENTICATED` error if the caller's token has expired or was revoked.

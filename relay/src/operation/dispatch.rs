@@ -3,6 +3,7 @@ use mcp_multiplayer_protocol::{Error, ErrorCode, Multiplayer, Request};
 
 use super::Caller;
 use super::answer::reply;
+use super::signed_reply::Subject;
 use crate::auth::Principal;
 use crate::store::failpoint;
 
@@ -10,7 +11,7 @@ impl Multiplayer for Caller {
     fn perform(&self, request: Request) -> ReplyFuture<'_> {
         Box::pin(async move {
             let op = request.name();
-            if self.relay.shutdown.is_cancelled() {
+            if self.relay.shutdown.is_cancelled() && !self.has_begun {
                 return Err(Error::new(
                     ErrorCode::RelayUnreachable,
                     "The relay is shutting down.",
@@ -26,43 +27,51 @@ impl Multiplayer for Caller {
             let result = match request {
                 Request::HealthCheck(_) => reply(self.health_check().await),
                 Request::CreateChannel(args) => {
-                    self.signed_reply(Box::pin(self.create_channel(args)).await, |created| created.channel_id).await
+                    let result = Box::pin(self.create_channel(args)).await;
+                    self.signed_reply(result, |created| Subject::seat(created.channel_id, created.slot_id)).await
                 }
                 Request::JoinChannel(args) => {
-                    self.signed_reply(Box::pin(self.join_channel(args)).await, JoinOutcome::channel_id).await
+                    self.signed_reply(Box::pin(self.join_channel(args)).await, subject_of_joined).await
                 }
                 Request::LeaveChannel(args) => {
-                    let channel_id = args.channel_id;
-                    self.signed_reply(Box::pin(self.leave_channel(args)).await, |_| channel_id).await
+                    let subject = Subject::seat(args.channel_id, args.slot_id);
+                    self.signed_reply(Box::pin(self.leave_channel(args)).await, |_| subject).await
                 }
                 Request::PostMessage(args) => {
-                    let channel_id = args.channel_id;
-                    self.signed_reply(self.post_message(args).await, |_| channel_id).await
+                    let subject = Subject::seat(args.channel_id, args.slot_id);
+                    self.signed_reply(self.post_message(args).await, |_| subject).await
                 }
                 Request::DmBot(args) => {
-                    let channel_id = args.channel_id;
-                    self.signed_reply(self.dm_bot(args).await, |_| channel_id).await
+                    let subject = Subject::seat(args.channel_id, args.slot_id);
+                    self.signed_reply(self.dm_bot(args).await, |_| subject).await
                 }
                 Request::SyncMessages(args) => {
-                    let channel_id = args.channel_id;
-                    self.signed_reply(self.sync_messages(args).await, |_| channel_id).await
+                    let subject = Subject::seat(args.channel_id, args.slot_id);
+                    self.signed_reply(self.sync_messages(args).await, |_| subject).await
                 }
-                Request::GetChannelInfo(args) => reply(Box::pin(self.get_channel_info(args)).await),
-                Request::GetBotCode(args) => reply(Box::pin(self.get_bot_code(args)).await),
+                Request::GetChannelInfo(args) => {
+                    let channel_id = args.channel_id;
+                    self.reply_with_log(Box::pin(self.get_channel_info(args)).await, Some(channel_id)).await
+                }
+                Request::GetBotCode(args) => {
+                    let channel_id = args.channel_id;
+                    self.reply_with_log(Box::pin(self.get_bot_code(args)).await, channel_id).await
+                }
                 Request::GetReceipt(args) => reply(Box::pin(self.get_receipt(args)).await),
-                Request::GetProof(args) => reply(Box::pin(self.get_proof(args)).await),
                 Request::DeleteEntries(args) => {
-                    let channel_id = args.channel_id;
-                    self.signed_reply(Box::pin(self.delete_entries(args)).await, |_| channel_id).await
+                    let subject = Subject::seat(args.channel_id, args.slot_id);
+                    self.signed_reply(Box::pin(self.delete_entries(args)).await, |_| subject).await
                 }
+                Request::GetProof(args) => reply(Box::pin(self.get_proof(args)).await),
+                Request::ReadLog(args) => reply(Box::pin(self.read_log(args)).await),
                 Request::ListChannels(_) => reply(Box::pin(self.list_channels()).await),
                 Request::UpdateChannel(args) => {
-                    let channel_id = args.channel_id;
-                    self.signed_reply(Box::pin(self.update_channel(args)).await, |_| channel_id).await
+                    let subject = Subject::seat(args.channel_id, args.slot_id);
+                    self.signed_reply(Box::pin(self.update_channel(args)).await, |_| subject).await
                 }
                 Request::AttachBot(args) => {
-                    let channel_id = args.channel_id;
-                    self.signed_reply(Box::pin(self.attach_bot(args)).await, |_| channel_id).await
+                    let subject = Subject::seat(args.channel_id, args.slot_id);
+                    self.signed_reply(Box::pin(self.attach_bot(args)).await, |_| subject).await
                 }
             };
             failpoint::hit("reply");
@@ -77,6 +86,13 @@ impl Multiplayer for Caller {
 
     fn end_of_access(&self) -> RefusalFuture<'_> {
         Box::pin(self.wait_for_end_of_token())
+    }
+}
+
+fn subject_of_joined(outcome: &JoinOutcome) -> Subject {
+    match outcome {
+        JoinOutcome::Joined(joined) => Subject::seat(joined.channel_id, Some(joined.slot_id)),
+        JoinOutcome::Preview(preview) => Subject { channel_id: preview.channel_id, slot_id: None, is_member: false },
     }
 }
 

@@ -2,15 +2,11 @@ use mcp_multiplayer_protocol::channel::Composition;
 use mcp_multiplayer_protocol::operation::{BotCode, BotView, GetBotCode};
 use mcp_multiplayer_protocol::{ChannelId, Error, Hash, limits};
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Value, json};
 
 use super::Caller;
 use super::caller::seats_of_member;
 use crate::error::{internal, store_failed};
 use crate::store::NewBot;
-
-/// Most bytes of manifests in an answer that lists a channel's bots.
-const MANIFESTS_BYTES: usize = 8_000;
 
 impl Caller {
     /// Returns the exact code of a bot, attached or detached. Former members get the code of bots that were attached before
@@ -67,31 +63,18 @@ impl Caller {
     /// The channel's bots as members see them.
     pub(super) async fn bot_views(&self, composition: &Composition) -> Result<Vec<BotView>, Error> {
         let mut views = Vec::with_capacity(composition.bots.len());
-        let mut room = MANIFESTS_BYTES;
         for bot in &composition.bots {
             let stored = self.relay.store.lookup_bot(composition.channel_id, bot.bot_id.clone()).await;
             let Some(stored) = stored.map_err(store_failed)? else { continue };
             let NewBot { bot_id, slot_id, name, version, manifest, .. } = stored.bot;
-            let manifest = match room.checked_sub(manifest.len()) {
-                Some(rest) => {
-                    room = rest;
-                    parsed(&manifest)?
-                }
-                None => abridged_manifest(&parsed(&manifest)?),
-            };
+            let manifest = parsed(&manifest)?;
             let (code_hash, manifest_hash) = (bot.code_hash, bot.manifest_hash);
             let (preset, inline) = (bot.preset.clone(), bot.preset.is_none());
             views.push(BotView { bot_id, slot_id, name, version, preset, inline, manifest, code_hash, manifest_hash });
         }
+        BotView::abridge(&mut views);
         Ok(views)
     }
-}
-
-/// The short form of a manifest, for answers that have no room for all of it. `get_bot_code` returns the whole.
-fn abridged_manifest(manifest: &Map<String, Value>) -> Map<String, Value> {
-    let summary = manifest.get("summary").and_then(Value::as_str).unwrap_or_default();
-    let summary: String = summary.chars().take(100).collect();
-    [("summary".to_owned(), json!(summary)), ("abridged".to_owned(), json!(true))].into_iter().collect()
 }
 
 fn parsed<T: DeserializeOwned>(text: &str) -> Result<T, Error> {

@@ -9,7 +9,7 @@
 //! - `bot_source`, `bot_env`, `bot_attachment`, `bot_start`: the way of a bot into a channel, from its
 //!   source to its first hook;
 //! - `arguments`, `answer`: checks of arguments, and the size of answers;
-//! - `signed_reply`: answers with a checkpoint, for clients that verify what they read.
+//! - `signed_reply`: answers with a checkpoint and the log, for clients that verify what they read.
 
 mod answer;
 mod arguments;
@@ -34,6 +34,7 @@ mod list_channels;
 mod names;
 mod post_message;
 mod preview_invite;
+mod read_log;
 mod receipt;
 mod signed_reply;
 mod sync_messages;

@@ -1,11 +1,11 @@
 use std::sync::Arc;
 
-use mcp_multiplayer_protocol::channel::Composition;
+use mcp_multiplayer_protocol::channel::{Composition, Visibility};
 use mcp_multiplayer_protocol::receipt::{FORMAT, Header};
 use mcp_multiplayer_protocol::{Actor, ChannelId, Error, Hash, SlotId};
 
 use super::Caller;
-use crate::channel::{LiveChannel, Member, Visibility};
+use crate::channel::{LiveChannel, Member};
 use crate::receipt::{LaterPlan, Reader, ReceiptPlan};
 
 impl Caller {
@@ -36,11 +36,9 @@ impl Caller {
     }
 
     async fn former(&self, channel: &LiveChannel, slot_id: Option<SlotId>) -> Result<(String, u64, Visibility), Error> {
-        let tenures = self.former_tenures(channel.channel_id(), slot_id).await?;
-        let left = tenures.iter().filter_map(|tenure| tenure.ended).max().ok_or_else(Error::not_member)?;
-        let seats: Vec<String> = tenures.iter().map(|tenure| tenure.slot_id.to_string()).collect();
-        let mut visibility = Visibility::of_former_member(tenures.into());
-        visibility.include_trace = true;
+        let visibility = self.former_visibility(channel.channel_id(), slot_id).await?;
+        let left = visibility.end().ok_or_else(Error::not_member)?;
+        let seats: Vec<String> = visibility.tenures().iter().map(|tenure| tenure.slot_id.to_string()).collect();
         Ok((format!("{}, until entry {left}", seats.join(", ")), left, visibility))
     }
 }
@@ -51,7 +49,5 @@ fn member(composition: &Composition, player: &Hash, slot_id: Option<SlotId>) -> 
         Actor::Slot(slot_id) => slot_id.to_string(),
         Actor::Owner => "the owner".to_owned(),
     };
-    let mut visibility = member.visibility(composition);
-    visibility.include_trace = true;
-    Ok((holder, visibility))
+    Ok((holder, member.visibility(composition)))
 }

@@ -5,8 +5,9 @@ use mcp_multiplayer_protocol::merkle::{ProofPlan, TreeHead};
 use mcp_multiplayer_protocol::receipt::{Later, LaterEntry, Line};
 
 use super::{PAGE, PAGE_BYTES, Sink};
-use crate::channel::{LiveChannel, is_aftermath};
+use crate::channel::LiveChannel;
 use crate::store::Store;
+use mcp_multiplayer_protocol::channel::is_aftermath;
 
 /// The log that the entries of a former member's receipt are the beginning of.
 pub(crate) struct LaterPlan {

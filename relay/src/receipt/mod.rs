@@ -7,11 +7,10 @@ use std::collections::BTreeSet;
 
 use anyhow::{Context as _, Result, ensure};
 use mcp_multiplayer_bot_supervisor::referee::Memory;
-use mcp_multiplayer_protocol::channel::Composition;
+use mcp_multiplayer_protocol::channel::{Composition, Visibility};
 use mcp_multiplayer_protocol::receipt::{FORMAT, Header, Line, ReceiptBot, ReceiptExchange, ReceiptSeed};
 use mcp_multiplayer_protocol::{BotId, ChannelId, Entry, Kind, PrivateResult, Sender, SystemEvent};
 
-use crate::channel::Visibility;
 use crate::keys::{LogKey, RelayKey};
 use crate::store::{Store, StoredBot};
 
@@ -38,7 +37,7 @@ impl Reader<'_> {
         is_public
             || match self {
                 Self::Operator(_) => true,
-                Self::Member(visibility) => visibility.includes(entry),
+                Self::Member(visibility) => visibility.may_read(entry),
                 Self::Public => false,
             }
     }

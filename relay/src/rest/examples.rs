@@ -20,6 +20,7 @@ pub(super) fn arguments(name: &str) -> Option<Value> {
         "get_bot_code" => json!({ "channel_id": channel_id, "bot_id": "bot_GuessBot_0" }),
         "delete_entries" => json!({ "channel_id": channel_id, "ids": [7, 12] }),
         "get_proof" => json!({ "channel_id": channel_id, "id": 9 }),
+        "read_log" => json!({ "channel_id": channel_id, "after": 9 }),
         "update_channel" => json!({ "channel_id": channel_id, "ops": [{ "type": "rename", "name": "Finals" }] }),
         "attach_bot" => json!({ "channel_id": channel_id, "name": "Referee", "code_ref": "builtin://GuessBot" }),
         _ => return None,

@@ -125,7 +125,7 @@ impl Connection {
     /// Processes a frame. An error is the reason to close the connection.
     fn process(&mut self, frame: &str) -> Result<(), &'static str> {
         match serde_json::from_str(frame) {
-            Ok(ClientToRelay::Request { id, op, args }) => self.start(id, &op, args),
+            Ok(ClientToRelay::Request { id, op, args, log_after }) => self.start(id, &op, args, log_after),
             Ok(ClientToRelay::Cancel { cancel }) => {
                 if let Some(request) = lock(&self.by_id).remove(&cancel) {
                     request.task.abort();
@@ -157,7 +157,7 @@ impl Connection {
         Ok(())
     }
 
-    fn start(&mut self, id: u64, op: &str, args: Value) -> Result<(), &'static str> {
+    fn start(&mut self, id: u64, op: &str, args: Value, log_after: Option<u64>) -> Result<(), &'static str> {
         if lock(&self.by_id).contains_key(&id) {
             return Err("this id is in use by a request in progress");
         }
@@ -171,7 +171,8 @@ impl Connection {
                 return Ok(());
             }
         };
-        let (caller, outbox, by_id) = (self.caller.clone(), self.outbox.clone(), Arc::clone(&self.by_id));
+        let caller = self.caller.clone().with_log_after(log_after);
+        let (outbox, by_id) = (self.outbox.clone(), Arc::clone(&self.by_id));
         // Locked until the request is registered: its task must not end, and try to remove it, before.
         let mut registered = lock(&self.by_id);
         let task = self.running.spawn(async move {

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use mcp_multiplayer_protocol::channel::ChannelState;
+use mcp_multiplayer_protocol::channel::{ChannelState, Tenure};
 use mcp_multiplayer_protocol::merkle::{Frontier, TreeHead};
 use mcp_multiplayer_protocol::{BotId, ChannelId, Entry, Hash, Kind, Salt, SlotId, SystemEvent, Timestamp};
 
@@ -140,19 +140,6 @@ pub struct Membership {
     pub principal: String,
     /// The time in a seat; `None` for the channel's creator.
     pub seat: Option<Tenure>,
-}
-
-/// A principal's time in a seat: a tenure, or the part of one that was the principal's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Tenure {
-    /// The slot.
-    pub slot_id: SlotId,
-    /// Number of the tenure among those of the slot, from 1.
-    pub number: u32,
-    /// The `member:join` entry that began the tenure.
-    pub began: u64,
-    /// The last entry of the principal's time in the seat; `None` while the principal holds it.
-    pub ended: Option<u64>,
 }
 
 /// Terms that a principal has accepted, in any channel.

@@ -49,9 +49,11 @@ use mcp_multiplayer_protocol::merkle::Node;
 use mcp_multiplayer_protocol::{BotId, ChannelId, Entry, Hash};
 use thiserror::Error;
 
+pub use mcp_multiplayer_protocol::channel::Tenure;
+
 pub use batch::{
     AcceptedTerms, Appended, BotChange, BotCursor, BytesByKind, ChannelBatch, Exchange, IdempotencyRecord, Membership,
-    NewBot, NewToken, StoredBot, StoredChannel, Tenure, Token,
+    NewBot, NewToken, StoredBot, StoredChannel, Token,
 };
 pub use oauth::{
     AccessCode, AuthorizationCode, Grant, NewAuthorizationCode, NewTokens, OAuthStore, RedemptionOutcome, RefreshToken,

@@ -5,6 +5,12 @@ use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use futures::{SinkExt as _, StreamExt as _};
+use mcp_multiplayer_protocol::channel::{BotsChange, ChannelState, Draft, RULES, SlotKind, Tenure};
+use mcp_multiplayer_protocol::checkpoint::{Checkpoint, LogIdentity, LogOrigin};
+use mcp_multiplayer_protocol::operation::{LogEntry, LogPage};
+use mcp_multiplayer_protocol::{
+    Actor, Body, Entry, Hash, Kind, Salt, Sender, SigningKey, SlotId, SlotSpec, SystemEvent, Timestamp,
+};
 use rustix::process::Pid;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader, Lines};
@@ -34,6 +40,7 @@ pub(crate) struct StdioServer {
 
 impl StdioServer {
     pub(crate) fn launch(relay: &str, data_dir: &Path, environment: &[(&str, &str)]) -> Self {
+        pin(relay, data_dir);
         let mut command = Command::new(env!("CARGO_BIN_EXE_mcp-multiplayer"));
         command.args(["--relay", relay]).env_clear().env("DATA_DIR", data_dir).envs(environment.iter().copied());
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
@@ -230,4 +237,96 @@ pub(crate) fn data_dir(token: &str) -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("local-token"), format!("{token}\n")).unwrap();
     dir
+}
+
+/// Name of the fake relay's log.
+const LOG_ORIGIN: &str = "relay.test";
+
+fn log_key() -> SigningKey {
+    SigningKey::ed25519(&[7; 32])
+}
+
+/// Makes the program know the fake relay's log, as if it had used the relay before, so that it does not ask for it first.
+fn pin(relay: &str, data_dir: &Path) {
+    let address = Hash::of(&[relay.as_bytes()]).to_string();
+    let folder = data_dir.join("verified/relays").join(&address["sha256:".len()..][..24]);
+    let log = json!({ "origin": LOG_ORIGIN, "key": log_key().public().to_string() });
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("log.json"), json!({ "relay": relay, "log": log }).to_string()).unwrap();
+}
+
+/// The log of a channel with the seats `s1` (alice) and `s2` (bob), which the fake relay shows and signs.
+pub(crate) struct FakeLog {
+    state: ChannelState,
+    entries: Vec<Entry>,
+}
+
+impl FakeLog {
+    /// Id of the channel.
+    pub(crate) const CHANNEL: &str = "chn_0123456789abcdef";
+    /// Number of entries at the beginning.
+    pub(crate) const SIZE: u64 = 3;
+
+    pub(crate) fn create() -> Self {
+        let mut log = Self { state: ChannelState::empty(Self::CHANNEL.parse().unwrap()), entries: vec![] };
+        let slot = |label: &str| SlotSpec { kind: SlotKind::Invite, label: label.to_owned() };
+        log.event(&SystemEvent::ChannelCreated {
+            rules: RULES,
+            name: "Game".to_owned(),
+            slots: ["host", "alice", "bob"].map(slot).to_vec(),
+            owner: Hash::of(&[b"host"]),
+            bots_change: BotsChange::Never,
+            require_terms: false,
+            log: Some(LogIdentity { origin: LOG_ORIGIN.parse().unwrap(), key: log_key().public() }),
+        });
+        for (place, label) in [(1, "alice"), (2, "bob")] {
+            let (slot_id, label, player) = (SlotId::at(place), label.to_owned(), Hash::of(&[label.as_bytes()]));
+            log.event(&SystemEvent::MemberJoin { slot_id, label, player, entropy: None });
+        }
+        log
+    }
+
+    fn append(&mut self, draft: Draft) -> u64 {
+        let id = self.state.size() + 1;
+        let salt = Salt([u8::try_from(id).unwrap(); 32]);
+        let entry = draft.seal(&self.state, Timestamp::from_millis(1_800_000_000_000), salt);
+        self.state.append(&entry).unwrap();
+        self.entries.push(entry);
+        id
+    }
+
+    pub(crate) fn event(&mut self, event: &SystemEvent) -> u64 {
+        self.append(Draft::event(event, None))
+    }
+
+    /// Appends a post, and returns its id.
+    pub(crate) fn post(&mut self, place: usize, body: Value) -> u64 {
+        let Value::Object(fields) = body else { panic!("an object") };
+        let (sender, body) = (Sender::Slot(SlotId::at(place)), Body::new("body", fields).unwrap());
+        self.append(Draft { sender, kind: Kind::USER, to_slot: None, cause: None, body })
+    }
+
+    /// Appends that a player leaves.
+    pub(crate) fn leave(&mut self, place: usize) -> u64 {
+        let slot_id = SlotId::at(place);
+        let label = self.state.composition.slot(slot_id).unwrap().label.clone();
+        self.event(&SystemEvent::MemberLeave { slot_id, label, by: Actor::Slot(slot_id) })
+    }
+
+    /// Adds the log and its checkpoint to a result, for the reader in this seat.
+    pub(crate) fn beside(&self, request: &Value, place: usize, mut result: Value) -> String {
+        let after = usize::try_from(request["log_after"].as_u64().expect("log_after")).unwrap();
+        let slot_id = SlotId::at(place);
+        let ended = self.state.composition.slot(slot_id).unwrap().holder.is_none().then(|| self.state.size());
+        let page = LogPage {
+            entries: self.entries.iter().skip(after).map(|entry| LogEntry::of(entry, true)).collect(),
+            reader: vec![Tenure { slot_id, number: 1, began: place as u64 + 1, ended }],
+        };
+        let origin: LogOrigin = LOG_ORIGIN.parse().unwrap();
+        let origin = origin.channel(Self::CHANNEL.parse().unwrap());
+        let checkpoint = Checkpoint { origin, tree: self.state.head.frontier.tree_head() };
+        result["log"] = serde_json::to_value(page).unwrap();
+        result["checkpoint"] = checkpoint.sign(&log_key()).into();
+        result.to_string()
+    }
 }

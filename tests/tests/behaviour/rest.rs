@@ -8,9 +8,17 @@ use serde_json::{Value, json};
 
 use crate::fixture::{TwoPlayerChannel, in_time, without_now};
 
-const READS: [&str; 7] =
-    ["health_check", "sync_messages", "get_channel_info", "who", "get_bot_code", "list_channels", "get_proof"];
-const BY_POST_ONLY: [&str; 8] = [
+const READS: [&str; 8] = [
+    "health_check",
+    "sync_messages",
+    "get_channel_info",
+    "who",
+    "get_bot_code",
+    "list_channels",
+    "get_proof",
+    "read_log",
+];
+const BY_POST_ONLY: [&str; 9] = [
     "create_channel",
     "join_channel",
     "leave_channel",
@@ -19,6 +27,7 @@ const BY_POST_ONLY: [&str; 8] = [
     "update_channel",
     "attach_bot",
     "get_receipt",
+    "delete_entries",
 ];
 
 /// Sends a request on a new connection, with a token unless it is empty, and these headers.

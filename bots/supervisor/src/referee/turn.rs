@@ -1,6 +1,7 @@
 //! One run of a hook: its request, and the entries that its report becomes.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 
 use mcp_multiplayer_protocol::channel::{Bot, HookCall, Slot as ChannelSlot};
 use mcp_multiplayer_protocol::operation::Message;
@@ -199,6 +200,7 @@ impl Turn<'_> {
     fn failure(&self, reason: &str, line: Option<u32>) -> HookFailure {
         let place = line.map(|line| format!(" (line {line})")).unwrap_or_default();
         let text = format!("{} failed in {}: {reason}{place}", self.bot.name, self.call.hook().name());
+        let line = line.and_then(NonZeroU32::new);
         HookFailure { reason: reason.chars().take(1_000).collect(), line, text: text.chars().take(1_200).collect() }
     }
 

@@ -337,9 +337,19 @@ impl AuditedLog {
             let reason = "the header of the file names another relay, or another key, than entry 1";
             return Err(ReplayError::Mismatch(reason.to_owned()));
         }
+        let mut has_ended = audit.state().composition.closed.is_some();
         for later in &receipt.later_entries {
-            if let Some(SystemEvent::EntriesDeleted { ids, .. }) = later.entry.event() {
-                audit.excuse_deleted(&ids);
+            match later.entry.event() {
+                Some(SystemEvent::EntriesDeleted { ids, by }) => {
+                    let entry = later.entry.id();
+                    let deleted = audit.delete_later(&ids, by, has_ended);
+                    deleted.map_err(|reason| ReplayError::Broken { entry, reason: reason.to_owned() })?;
+                }
+                Some(SystemEvent::DmUnsealed { bot_id }) => {
+                    audit.unseal_later(&bot_id, later.entry.envelope.cause.unwrap_or_default());
+                }
+                Some(SystemEvent::Closed {} | SystemEvent::OperatorStopped {}) => has_ended = true,
+                _ => {}
             }
         }
         if let Some(Violation { entry, reason }) = audit.missing_body() {

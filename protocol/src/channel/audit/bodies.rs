@@ -46,7 +46,9 @@ impl Bodies {
         let flag = if bot.is_some_and(|bot| bot.unseals) { TO_BE_UNSEALED } else { 0 };
         self.writers.push(writer(&entry.envelope.sender) | flag);
         match event {
-            Some(SystemEvent::EntriesDeleted { ids, by }) => self.delete(composition, ids, *by),
+            Some(SystemEvent::EntriesDeleted { ids, by }) => {
+                self.delete(composition, ids, *by, composition.closed.is_some())
+            }
             Some(SystemEvent::DmUnsealed { bot_id }) => {
                 self.unseal(bot_id, entry.envelope.cause.unwrap_or_default());
                 Ok(())
@@ -55,7 +57,14 @@ impl Bodies {
         }
     }
 
-    fn delete(&mut self, composition: &Composition, ids: &[u64], by: Option<SlotId>) -> Result<(), &'static str> {
+    /// Takes note that bodies are deleted, in a channel of this composition.
+    pub(super) fn delete(
+        &mut self,
+        composition: &Composition,
+        ids: &[u64],
+        by: Option<SlotId>,
+        has_ended: bool,
+    ) -> Result<(), &'static str> {
         for id in ids {
             let place = usize::try_from(id.saturating_sub(1)).unwrap_or(usize::MAX);
             let found = self.writers.get(place).copied().unwrap_or(RELAY);
@@ -70,24 +79,18 @@ impl Bodies {
             if !by.is_none_or(is_own) {
                 return Err("players delete only what they wrote, in the present tenure");
             }
-            if is_to_be_unsealed && composition.closed.is_none() {
+            if is_to_be_unsealed && !has_ended {
                 return Err("a DM that its bot may still unseal is not deleted");
             }
-        }
-        self.excuse(ids);
-        Ok(())
-    }
-
-    /// Excuses bodies that are missing because they were deleted.
-    pub(super) fn excuse(&mut self, ids: &[u64]) {
-        for id in ids.iter().filter(|id| **id <= self.writers.len() as u64) {
             self.missing.remove(id);
             self.deleted += 1;
         }
         self.withheld.values_mut().for_each(|dms| dms.retain(|(_, id)| !ids.contains(id)));
+        Ok(())
     }
 
-    fn unseal(&mut self, bot_id: &BotId, up_to: u64) {
+    /// Takes note that DMs become public.
+    pub(super) fn unseal(&mut self, bot_id: &BotId, up_to: u64) {
         let Some(withheld) = self.withheld.get_mut(bot_id) else { return };
         let opened = withheld.extract_if(.., |(hook, _)| *hook <= up_to);
         self.missing.extend(opened.map(|(_, id)| (id, UNSEALED)));

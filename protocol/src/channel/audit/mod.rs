@@ -9,7 +9,9 @@ use serde_json::{Map, Value};
 use self::bodies::Bodies;
 use self::call::{CallName, OpenCall, Role};
 use super::{ChannelState, Composition, HookCall, Slot, plan};
-use crate::{BotId, Entry, Hash, Sender, SkipReason, SystemEvent, TimerChange, canonical_text, limits, printable};
+use crate::{
+    BotId, Entry, Hash, Sender, SkipReason, SlotId, SystemEvent, TimerChange, canonical_text, limits, printable,
+};
 
 /// Checks a log as a whole, entry by entry.
 ///
@@ -119,9 +121,15 @@ impl Audit {
         self.bodies.deleted
     }
 
-    /// Excuses bodies that are missing because they were deleted by an entry that comes after the ones read.
-    pub fn excuse_deleted(&mut self, ids: &[u64]) {
-        self.bodies.excuse(ids);
+    /// Takes note that an entry that comes after those read deletes some of them. `has_ended` is true after the close.
+    pub fn delete_later(&mut self, ids: &[u64], by: Option<SlotId>, has_ended: bool) -> Result<(), &'static str> {
+        let known: Vec<u64> = ids.iter().copied().filter(|id| *id <= self.state.size()).collect();
+        self.bodies.delete(&self.state.composition, &known, by, has_ended)
+    }
+
+    /// Takes note that an entry that comes after those read unseals DMs of hooks up to this one.
+    pub fn unseal_later(&mut self, bot_id: &BotId, up_to: u64) {
+        self.bodies.unseal(bot_id, up_to);
     }
 
     /// The calls that never ran although they were due, because their bot was detached or the channel was stopped.

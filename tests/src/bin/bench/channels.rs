@@ -95,7 +95,8 @@ impl Channel {
     }
 }
 
-async fn fill(client: &mut WsClient, channel_id: &Value, entries: u64) -> Result<()> {
+/// Has a client post until the channel has this number of entries more.
+pub(crate) async fn fill(client: &mut WsClient, channel_id: &Value, entries: u64) -> Result<()> {
     let (mut sent, mut answered) = (0, 0);
     while answered < entries {
         while sent < entries && sent - answered < WINDOW {

@@ -15,12 +15,14 @@ mod load;
 mod original;
 mod posts;
 mod process;
+mod receipts;
 mod row;
 mod settings;
 mod signed;
 mod stdio;
 mod timing;
 mod token;
+mod verified;
 mod waiting;
 mod workers;
 
@@ -59,7 +61,8 @@ const UNLIMITED: [&str; 20] = [
 ];
 
 /// The parts of the benchmark, in the order of the table.
-const SECTIONS: [&str; 6] = ["posts", "creations", "workers", "channels", "connections", "stdio"];
+const SECTIONS: [&str; 8] =
+    ["posts", "creations", "workers", "channels", "connections", "stdio", "verified", "receipts"];
 
 #[tokio::main]
 async fn main() -> Result<()> {
@@ -114,6 +117,8 @@ async fn measure(section: &str, settings: &Settings) -> Result<Vec<Row>> {
         "workers" => workers::measure().await,
         "channels" => channels::measure(settings).await,
         "connections" => connections::measure(settings).await,
-        _ => stdio::measure().await,
+        "stdio" => stdio::measure().await,
+        "verified" => verified::measure().await,
+        _ => receipts::measure().await,
     }
 }

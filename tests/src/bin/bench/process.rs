@@ -6,9 +6,18 @@ use rustix::param::clock_ticks_per_second;
 
 /// Resident memory of a process, in MB.
 pub(crate) fn resident(pid: Option<u32>) -> f64 {
+    memory(pid, "VmRSS:")
+}
+
+/// Largest resident memory that a process ever had, in MB.
+pub(crate) fn peak(pid: Option<u32>) -> f64 {
+    memory(pid, "VmHWM:")
+}
+
+fn memory(pid: Option<u32>, name: &str) -> f64 {
     let path = format!("/proc/{}/status", pid.unwrap_or_default());
     let status = fs::read_to_string(path).unwrap_or_default();
-    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap_or_default();
+    let line = status.lines().find(|line| line.starts_with(name)).unwrap_or_default();
     line.split_whitespace().nth(1).and_then(|text| text.parse::<f64>().ok()).unwrap_or(f64::NAN) / 1024.0
 }
 
