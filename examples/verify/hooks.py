@@ -4,7 +4,6 @@ Each entry starts hooks of bots. They wait in a queue for each bot. The first on
 ends with `bot:ran`, or is skipped, as a single `bot:skipped`. Also checked here: timers, seeds, and who contributed randomness.
 """
 
-import re
 from collections import deque
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -16,6 +15,7 @@ DEEPEST_CASCADE = 8  # hooks that led to a trigger
 SEEDS = 1024
 LONGEST_HOLD = timedelta(hours=24)
 MOST_UNSEALING_BOTS = 64
+MOST_TIMERS = 16  # of a bot at a time
 
 
 def require(holds, problem):
@@ -103,8 +103,7 @@ class Hooks:
 
     def attach(self, envelope, body, seated):
         bot_id = body["bot_id"]
-        require(bot_id not in self.ever, f"there was a bot {bot_id} before")
-        require(re.fullmatch(f"bot_{re.escape(body['name'])}_(0|[1-9][0-9]*)", bot_id), "its id does not consist of its name and a number")
+        require(bot_id == f"bot_{body['name']}_{len(self.ever)}", "its id does not consist of its name and the number of bots before it")
         bot = Bot(bot_id, body, envelope["id"], envelope["id"], body["seed_commitment"], egress_hash=body.get("egress_hash"))
         self.bots[bot_id] = self.ever[bot_id] = bot
         self.undescribed = bot_id
@@ -155,7 +154,7 @@ class Hooks:
 
     def add_post(self, envelope, body, bot_id):
         """Adds a post of a bot. The body of a DM still has its own kind beside it."""
-        due = self.begin(bot_id, envelope)
+        due = self.begin_effect(bot_id, envelope)
         require(envelope["kind"] != "trace", "the kind `trace` is the relay's alone")
         if envelope["to_slot"] is not None:
             seat = self.log.slot(envelope["to_slot"])
@@ -181,7 +180,7 @@ class Hooks:
         elif name == "bot:ran":
             self.finish(envelope, body, bot)
         else:
-            due = self.begin(bot.bot_id, envelope)
+            due = self.begin_effect(bot.bot_id, envelope)
             self.effects.append((envelope, body))
             {"seats:held": self.hold, "seats:released": self.release, "entropy:open": self.open, "seed:reveal": self.reveal,
              "dm:unsealed": self.unseal, "bot:error": self.error}[name](envelope, body, bot, due)
@@ -196,6 +195,13 @@ class Hooks:
         require(not self.must_skip(due), f"{due.hook} for entry {due.trigger} must be skipped")
         self.running = bot
         self.depths[envelope["id"]] = due.depth + 1
+        return due
+
+    def begin_effect(self, bot_id, envelope):
+        """Checks that the hook can have another effect; returns the hook."""
+        due = self.begin(bot_id, envelope)
+        last = self.effects[-1:]
+        require(not any(addressee(envelope) and is_result(body) for envelope, body in last), "it follows the private result, which is the last effect")
         return due
 
     def must_skip(self, due):
@@ -222,7 +228,6 @@ class Hooks:
         if self.log.slot(slot_id).tenure != tenure:
             return None  # left out: the player is gone
         require(self.effects and addressee(self.effects[-1][0]) == player, "the last effect is not the private result")
-        require(not any(is_result(body) for envelope, body in self.effects[:-1] if addressee(envelope)), "a private result is not the last effect")
         body = self.effects[-1][1]
         require(body is None or is_result(body), "the last effect is not the private result")
         return body and body["body"]
@@ -357,6 +362,14 @@ class Hooks:
                 bot.timers.pop(number, None)
                 for due in bot.queue:
                     due.is_stale |= due.timer == number
+        running = sum(not timer.fired for timer in bot.timers.values())
+        require(running <= MOST_TIMERS, f"{running} timers run, more than {MOST_TIMERS}")
+        if self.log.closing is not None:
+            self.stop_timers(bot)
+
+    def stop_timers(self, bot):
+        """Removes the timers that have not fired: none does after the request to close the channel."""
+        bot.timers = {number: timer for number, timer in bot.timers.items() if timer.fired}
 
     def fire(self, envelope, body):
         bot = self.present(body["bot_id"])

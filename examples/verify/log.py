@@ -124,7 +124,8 @@ class Log:
             require(bot_id is not None, "a player's private entry is for a bot")
             self.hooks.add_private_post(envelope, body, bot_id, seat.tenure)
             return
-        require(envelope["kind"] not in RESERVED_KINDS and not envelope["kind"].startswith("bot:"), "players can not post with this kind")
+        kind = envelope["kind"].lower()
+        require(kind not in RESERVED_KINDS and not kind.startswith("bot:"), "players can not post with this kind")
         self.hooks.plan_for_all("on_message", envelope)
 
     # The relay.
@@ -139,7 +140,7 @@ class Log:
             return
         if name != "bot:detach":
             require(envelope["cause"] is None, f"`{name}` has no cause")
-        if (name in BY_MEMBERS or "by" in body) and not self.ended:
+        if (name in BY_MEMBERS or name == "close_requested" or "by" in body) and not self.ended:
             self.hooks.check_timers(envelope)
         if name in NOT_DURING_HOLD:
             self.require_no_hold()
@@ -155,7 +156,7 @@ class Log:
 
     def on_bot_attach(self, envelope, body):
         number = int(body["slot_id"][1:])
-        self.require_bots_may_change(body.get("by"))
+        self.require_bots_may_change()
         if "slot_label" in body:
             require(number == len(self.slots), "a slot that is made for a bot comes after the last one")
             require(number < MOST_SLOTS, f"a channel has at most {MOST_SLOTS} slots")
@@ -177,7 +178,7 @@ class Log:
         if "by" in body:
             require(self.closing is None, "a bot is detached after the request to close the channel")
             require(envelope["cause"] is None, "an admin's wish has no cause")
-            self.require_bots_may_change(body["by"])
+            self.require_bots_may_change()
             self.require_admin(body["by"])
         self.hooks.detach(envelope, body)
         seat.bot_id = None
@@ -221,6 +222,7 @@ class Log:
 
     def on_member_kick(self, envelope, body):
         self.require_admin(body["by"])
+        self.require_owner_for_owners_seat(body)
         self.end_tenure(envelope, body["slot_id"])
 
     def on_rename_applied(self, envelope, body):
@@ -228,6 +230,7 @@ class Log:
 
     def on_set_admin_applied(self, envelope, body):
         self.require_admin(body["by"])
+        self.require_owner_for_owners_seat(body)
         self.seat(body["slot_id"]).admin = body["admin"]
 
     def on_yield_slot_applied(self, envelope, body):
@@ -254,6 +257,8 @@ class Log:
             self.require_admin(body["by"])
         self.hooks.plan_for_all("on_close", envelope)
         self.closing = envelope["id"]
+        for bot in self.hooks.bots.values():
+            self.hooks.stop_timers(bot)
 
     def on_close_applied(self, envelope, body):
         require(self.closing is not None, "nobody had asked to close the channel")
@@ -302,6 +307,11 @@ class Log:
             seat = self.seat(by)
             require(seat.admin or seat.player == self.created["owner"], f"{by} is no admin")
 
+    def require_owner_for_owners_seat(self, body):
+        owner = self.created["owner"]
+        is_by_owner = body["by"] == "owner" or self.seat(body["by"]).player == owner
+        require(is_by_owner or self.slot(body["slot_id"]).player != owner, "only the owner may do this to the owner's seat")
+
     def require_admin_or_leaving(self, envelope, body):
         """A player who yields the own slot has left it by then: `member:leave`, `yield_slot_applied`, `new_invite_applied`."""
         if self.leaving == (envelope["id"] - 1, body["slot_id"]) and body["by"] == body["slot_id"]:
@@ -312,10 +322,9 @@ class Log:
     def require_no_hold(self):
         require(not self.hooks.holds_seats(self.time), "a bot holds the seats")
 
-    def require_bots_may_change(self, by):
+    def require_bots_may_change(self):
         self.require_no_hold()
-        if by is not None:
-            require(self.created["bots_change"] == "owner" or len(self.ever_filled) < 2, "the channel's bots can no longer be changed")
+        require(self.created["bots_change"] == "owner" or len(self.ever_filled) < 2, "the channel's bots can no longer be changed")
 
     def terms_changed(self):
         self.was_ready = False

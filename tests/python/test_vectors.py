@@ -44,8 +44,10 @@ def refused(entries):
         return int(line) - 1, reason
     if not report.fails:
         return None
-    entry, reason = re.match(r"Entry (\d+): (.*)", report.fails[0]).groups()
-    return int(entry), reason
+    if found := re.match(r"Entry (\d+): (.*)", report.fails[0]):
+        return int(found[1]), found[2]
+    missing = re.match(r"The contents of these entries are missing, .*\[(\d+)", report.fails[0])
+    return int(missing[1]), report.fails[0]
 
 
 class VectorsTest(unittest.TestCase):
