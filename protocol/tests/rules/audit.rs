@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::Bad;
 use super::allowed::Vectors;
 use super::good::{Good, OTHER};
-use super::log::{BOT, Log, attach, ran, with};
+use super::log::{BOT, Log, attach, ran, reveal, with};
 
 const LOG: &str = "What a log must fulfil, 2";
 const BODIES: &str = "Bodies of the relay's own entries";
@@ -79,6 +79,8 @@ fn stale_timer(log: &mut Log) -> u64 {
     timer
 }
 
+const TOGETHER: &str = "nothing is between the effects of a hook and its bot:ran";
+
 fn effects(vectors: &mut Vectors<'_>) {
     vectors.add("post that no hook had", LOG, INVENTED, ("game", 7), |log| log.bot_post(BOT, 6, "Hello"));
     vectors.add("post after its hook had ended", LOG, INVENTED, ("game", 10), |log| log.bot_post(BOT, 8, "Hello"));
@@ -89,18 +91,17 @@ fn effects(vectors: &mut Vectors<'_>) {
     vectors.add("hold of the seats that no hook had", LOG, INVENTED, ("game", 7), |log| {
         log.relay(6, json!({ "type": "seats:held", "bot_id": BOT, "until": "2026-11-20T13:00:00.000Z" }));
     });
-    let together = "nothing is between the effects of a hook and its bot:ran";
-    vectors.add("post of a player between effects", LOG, together, ("game", 8), |log| {
+    vectors.add("post of a player between effects", LOG, TOGETHER, ("game", 8), |log| {
         log.bot_post(BOT, 8, "Hello");
         log.post(1, "in between");
     });
-    vectors.add("effect of another bot in between", LOG, together, ("two", 9), |log| {
+    vectors.add("effect of another bot in between", LOG, TOGETHER, ("two", 9), |log| {
         log.bot_post(BOT, 9, "Hello");
         log.bot_post(OTHER, 9, "Hello");
     });
-    vectors.add("bot:ran of another bot in between", LOG, together, ("two", 9), |log| {
+    vectors.add("bot:ran of another bot in between", LOG, TOGETHER, ("two", 9), |log| {
         log.bot_post(BOT, 9, "Hello");
-        log.ran_with(9, "on_message", 0, json!({ "bot_id": OTHER }));
+        log.ran_with(9, "on_message", 1, json!({ "bot_id": OTHER }));
     });
     vectors.add(
         "effects counted wrong",
@@ -193,6 +194,12 @@ fn results(vectors: &mut Vectors<'_>) {
 }
 
 fn private_results(vectors: &mut Vectors<'_>) {
+    let counted = "effects is the number of the entries directly before bot:ran";
+    vectors.add("effects of a private hook counted wrong", BODIES, counted, ("game", 13), |log| {
+        log.bot_dm(1, 13, "status", json!({ "text": "noted" }));
+        log.private_result(1, 13);
+        log.private_ran(13, 1);
+    });
     let last = "the last effect of a hook that a DM started is its private result, for the player who sent the DM";
     vectors.add("hook of a DM without its private result", PRIVATE, last, ("game", 13), |log| log.private_ran(13, 0));
     vectors.add("hook of a DM whose last effect is another DM", PRIVATE, last, ("game", 13), |log| {
@@ -379,6 +386,17 @@ fn ends(vectors: &mut Vectors<'_>) {
     vectors.add("seed revealed at the close without a promise", LOG, outside, ("terms", 14), |log| {
         let close = log.relay(None, json!({ "type": "close_requested", "by": "owner" }));
         log.reveal(close, 0, 2);
+    });
+    vectors.add("promised seed before the close", LOG, outside, ("promise", 7), |log| log.relay(None, reveal(0, 2)));
+    vectors.add("promised seed with another cause", LOG, outside, ("promise", 10), |log| log.reveal(2, 0, 2));
+    vectors.add("promised seed between the effects of another bot", LOG, TOGETHER, ("promise", 9), |log| {
+        log.reveal(8, 0, 2);
+    });
+    let rule = "a bot with reveal_on_close reveals its seed between its last hook and close_applied";
+    vectors.add("promised seed as an effect of the last hook", LOG, rule, ("game", 23), |log| {
+        log.reveal(23, 1, 20);
+        log.ran(23, "on_close", 1);
+        log.relay(None, json!({ "type": "close_applied" }));
     });
     vectors.add("seed revealed at the close twice", LOG, outside, ("game", 25), |log| {
         log.reveal(23, 2, 23);

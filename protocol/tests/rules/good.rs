@@ -28,6 +28,7 @@ pub(super) fn logs() -> Vec<Good> {
             sealed(),
         ),
         ("two", "Two bots that answer each other, until eight hooks led to a post.", two()),
+        ("promise", "Two bots, of which the first reveals its seed at the close, outside of a hook.", promise()),
         (
             "failing",
             "A bot whose on_init fails, so that it is detached; the next one is stopped by the operator.",
@@ -212,6 +213,21 @@ fn two() -> Log {
 
 /// The second bot in `two`.
 pub(super) const OTHER: &str = "bot_Bot_1";
+
+fn promise() -> Log {
+    let mut log = Log::new(11);
+    log.create(&[("bot", "one"), ("bot", "two"), ("invite", "alice")], json!({}));
+    log.attach(0, &["on_init"], &json!({ "reveal_on_close": true }));
+    log.ran(2, "on_init", 0);
+    log.attach(1, &["on_init", "on_close"], &json!({}));
+    log.ran_with(5, "on_init", 0, json!({ "bot_id": OTHER }));
+    log.relay(None, json!({ "type": "close_requested", "by": "owner" }));
+    log.bot_post(OTHER, 8, "Good night");
+    log.ran_with(8, "on_close", 1, json!({ "bot_id": OTHER }));
+    log.reveal(8, 0, 2);
+    log.relay(None, json!({ "type": "close_applied" }));
+    log
+}
 
 fn failing() -> Log {
     let mut log = Log::new(7);
