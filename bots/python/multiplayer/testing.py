@@ -35,7 +35,7 @@ RESERVED_TYPES = """
     channel:created bots_announced bot:attach bot:manifest bot:detach bot:ran bot:skipped bot:runtime bot:error
     member:join member:rejoin member:leave member:kick terms:accepted dm:unsealed entropy:open seed:reveal timer
     seats:held seats:released rename_applied set_admin_applied yield_slot_applied new_invite_applied
-    close_slot_applied close_requested close_applied operator:stopped bot:result entry:deleted entropy:requested
+    close_slot_applied close_requested close_applied operator:stopped entry:deleted bot:result entropy:requested
     entropy:revealed seat:key
 """.split()
 
