@@ -24,7 +24,7 @@ pub(super) fn logs() -> Vec<Good> {
         ("held", "A bot that holds the seats.", held()),
         (
             "sealed",
-            "A bot that opens its DMs. Those of the second round stay private, and their bodies are left out.",
+            "A bot that opens its DMs. Those of the second round stay private, and bodies of them are left out; the last hook fails.",
             sealed(),
         ),
         ("two", "Two bots that answer each other, until eight hooks led to a post.", two()),
@@ -72,6 +72,8 @@ fn deleted() -> Log {
     log.post(0, "regrettable");
     log.post(1, "Hello");
     log.relay(None, json!({ "type": "entry:deleted", "ids": [5] }));
+    // The owner remains an admin, also in the seat.
+    log.relay(None, json!({ "type": "set_admin_applied", "slot_id": "s0", "admin": false, "by": "owner" }));
     log.relay(None, json!({ "type": "close_requested", "by": "s0" }));
     log.relay(None, json!({ "type": "close_applied" }));
     log.relay(None, json!({ "type": "entry:deleted", "ids": [4], "by": "s0" }));
@@ -186,6 +188,10 @@ fn sealed() -> Log {
     log.dm(1, 0, "I bid 9");
     log.private_result(1, 13);
     log.private_ran(13, 1);
+    log.dm(2, 0, "I bid nothing");
+    let failure = json!({ "type": "bot:result", "outcome": "error", "reason": "ValueError", "text": "Bot failed." });
+    log.bot_dm(2, 16, "control", failure);
+    log.private_ran(16, 1);
     for place in [12, 13] {
         log.entries[place]["content"] = json!(null);
     }
@@ -251,8 +257,12 @@ pub(super) fn large() -> Vec<Good> {
     for number in 0..64 {
         let bot_id = format!("bot_Bot_{number}");
         let attached = many.attach(0, &["on_init"], &json!({ "unseals": true }));
-        many.relay(attached, json!({ "type": "dm:unsealed", "bot_id": bot_id }));
-        many.ran_with(attached, "on_init", 1, json!({ "bot_id": bot_id }));
+        // The last one does it twice, which counts once.
+        let times = if number < 63 { 1 } else { 2 };
+        for _ in 0..times {
+            many.relay(attached, json!({ "type": "dm:unsealed", "bot_id": bot_id }));
+        }
+        many.ran_with(attached, "on_init", times, json!({ "bot_id": bot_id }));
         let detach =
             json!({ "type": "bot:detach", "bot_id": bot_id, "slot_id": "s0", "reason": "done", "by": "owner" });
         many.relay(None, detach);
