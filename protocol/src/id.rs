@@ -119,6 +119,11 @@ impl BotId {
         Self(format!("bot_{name}_{number}"))
     }
 
+    /// The number of bots that were attached to the channel before; `None` if the id does not end with a number.
+    pub fn number(&self) -> Option<u32> {
+        self.0.rsplit('_').next()?.parse().ok()
+    }
+
     /// Returns the id's text.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -1,8 +1,10 @@
+use std::collections::BTreeSet;
+
 use super::allowed::{are_ids_before, event_of, may_reveal};
 use super::audit::Violation;
 use super::evolve::epoch_after;
 use super::{BotHead, ChannelState};
-use crate::{Author, BotId, Content, Entry, Envelope, Sender, SystemEvent, Timestamp};
+use crate::{Author, BotId, Content, Entry, Envelope, Sender, SystemEvent, Timestamp, limits};
 
 impl SystemEvent {
     /// Returns `true` if the event shows how something ended that was under way when entry `left` ended a tenure: the end of the
@@ -30,6 +32,8 @@ pub struct Aftermath {
     last_ts: Timestamp,
     channel: ChannelState,
     bots: Vec<(BotId, BotHead)>,
+    /// The bots that have unsealed their DMs.
+    unsealing: BTreeSet<BotId>,
     is_closing: bool,
     has_ended: bool,
 }
@@ -42,6 +46,7 @@ impl Aftermath {
             last_id: state.size(),
             last_ts: state.head.ts,
             bots: state.bots().map(|(bot, head)| (bot.bot_id.clone(), head.clone())).collect(),
+            unsealing: state.composition.unsealed.iter().map(|unsealed| unsealed.bot_id.clone()).collect(),
             is_closing: state.composition.close_requested.is_some(),
             has_ended: state.composition.closed.is_some(),
             channel: state.clone(),
@@ -84,6 +89,9 @@ impl Aftermath {
             return Err(violation("the channel had ended before"));
         }
         match &event {
+            SystemEvent::SeedRevealed { began, .. } if cause.is_some_and(|cause| cause < *began) => {
+                return Err(violation("a hook reveals the seed of an epoch that began before it"));
+            }
             SystemEvent::SeedRevealed { bot_id, epoch, began, seed, next_commitment } => {
                 let head = self.bots.iter_mut().find(|(attached, _)| attached == bot_id).map(|(_, head)| head);
                 let head = head.ok_or_else(|| violation("the bot was not attached when the log ended"))?;
@@ -98,10 +106,20 @@ impl Aftermath {
                     "players delete entries after the close, and nobody while the channel is closing",
                 ));
             }
-            SystemEvent::DmUnsealed { bot_id }
-                if self.channel.composition.bot(bot_id).is_some_and(|bot| !bot.unseals) =>
-            {
-                return Err(violation("the bot may not unseal its DMs"));
+            SystemEvent::DmUnsealed { bot_id } => {
+                let composition = &self.channel.composition;
+                let may_unseal = match composition.bot(bot_id) {
+                    Some(bot) => bot.unseals && cause.is_some_and(|cause| cause >= bot.attached),
+                    // Of a bot that was attached later, nothing else is known.
+                    None => bot_id.number().is_some_and(|number| number >= composition.bots_attached),
+                };
+                if !may_unseal {
+                    return Err(violation("the bot may not unseal its DMs"));
+                }
+                self.unsealing.insert(bot_id.clone());
+                if self.unsealing.len() > limits::UNSEALING_BOTS {
+                    return Err(violation("at most 64 bots of a channel unseal their DMs"));
+                }
             }
             SystemEvent::CloseRequested { .. } if std::mem::replace(&mut self.is_closing, true) => {
                 return Err(violation("the channel was closing before"));

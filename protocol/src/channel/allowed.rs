@@ -2,8 +2,8 @@ use super::{
     BOT_API, BOT_POLICY, Bot, BotHead, ChannelState, Composition, Holder, RULES, Slot, SlotKind, Terms, Timer,
 };
 use crate::{
-    Actor, BotId, DirectMessage, Entry, Envelope, Error, ErrorCode, Kind, PrivateResult, Sender, SlotId, SystemEvent,
-    TimerChange, Timestamp, limits, seed,
+    Actor, Author, Body, BotId, DirectMessage, Entry, Envelope, Error, ErrorCode, Kind, PrivateResult, Sender, SlotId,
+    SystemEvent, TimerChange, Timestamp, limits, seed,
 };
 
 /// Checks that `entry` may follow `state`. The error is worded for the person whose request it was.
@@ -19,6 +19,9 @@ pub fn allowed(state: &ChannelState, entry: &Entry) -> Result<(), Error> {
         && entry.content.as_ref().is_none_or(|content| content.hash() == envelope.body_hash);
     if !follows {
         return Err(broken("the entry does not follow the log's last one"));
+    }
+    if envelope.author != Author::RelayAttested {
+        return Err(broken("in this version of the format, players sign no statements"));
     }
     if envelope.to_tenure.is_some() && !matches!(envelope.sender, Sender::Bot(_)) {
         return Err(broken("only a bot's DM is for a tenure"));
@@ -73,9 +76,7 @@ fn by_player(composition: &Composition, slot_id: SlotId, entry: &Entry) -> Resul
 }
 
 fn by_bot(composition: &Composition, bot_id: &BotId, entry: &Entry) -> Result<(), Error> {
-    if composition.bot(bot_id).is_none() {
-        return Err(Error::bot_not_found());
-    }
+    let bot = composition.bot(bot_id).ok_or_else(Error::bot_not_found)?;
     if entry.envelope.kind == Kind::TRACE {
         return Err(Error::invalid("The kind 'trace' is the relay's own.", "Let the bot post with another kind."));
     }
@@ -85,8 +86,10 @@ fn by_bot(composition: &Composition, bot_id: &BotId, entry: &Entry) -> Result<()
     if composition.closed.is_some() || composition.close_requested.is_some_and(|requested| cause > requested) {
         return Err(Error::closed());
     }
+    let fits = |body: &Body| body.as_str().len() as u64 <= bot.limits.body_bytes;
     match (entry.envelope.to_slot, entry.envelope.to_tenure) {
-        (None, None) => Ok(()),
+        (None, None) if entry.body().is_none_or(fits) => Ok(()),
+        (None, None) => Err(broken(TOO_LARGE)),
         (Some(to_slot), Some(tenure))
             if tenure <= cause && composition.slot(to_slot).and_then(Slot::tenure_began) == Some(tenure) =>
         {
@@ -94,18 +97,22 @@ fn by_bot(composition: &Composition, bot_id: &BotId, entry: &Entry) -> Result<()
             if entry.envelope.kind != Kind::PRIVATE || entry.content.is_some() && message.is_none() {
                 return Err(broken("a bot's DM has the kind 'private', and the bot's own kind in its body"));
             }
-            if message
-                .is_some_and(|message| claims_to_be_result(&message) && PrivateResult::of_message(&message).is_none())
-            {
-                return Err(broken(
-                    "a DM of the kind 'trace' or the type 'bot:result' is a hook's result in its one form",
-                ));
+            match message {
+                Some(message) if claims_to_be_result(&message) => {
+                    let result = PrivateResult::of_message(&message);
+                    result.map(drop).ok_or_else(|| {
+                        broken("a DM of the kind 'trace' or the type 'bot:result' is a hook's result in its one form")
+                    })
+                }
+                Some(message) if !fits(&message.body) => Err(broken(TOO_LARGE)),
+                _ => Ok(()),
             }
-            Ok(())
         }
         _ => Err(broken("a bot's DM is for the tenure that held the slot when its hook was triggered")),
     }
 }
+
+const TOO_LARGE: &str = "the body of a bot's post is larger than its bot:attach allows";
 
 fn claims_to_be_result(message: &DirectMessage) -> bool {
     #[derive(serde::Deserialize)]
@@ -163,7 +170,11 @@ fn by_relay(state: &ChannelState, entry: &Entry) -> Result<(), Error> {
         SystemEvent::SeatsHeld { bot_id, until } => {
             require_bot(state, &bot_id)?;
             let latest = entry.envelope.ts.after_millis(limits::HOLD_SECONDS * 1_000);
-            if until <= latest { Ok(()) } else { Err(broken("a bot holds the seats for at most 24 hours")) }
+            if (composition.created_at..=latest).contains(&until) {
+                Ok(())
+            } else {
+                Err(broken("a bot holds the seats for at most 24 hours"))
+            }
         }
         SystemEvent::BotRan { bot_id, timers, .. } => may_set(require_bot(state, &bot_id)?, &timers),
         SystemEvent::Timer { bot_id, n, set_by } => may_fire(state, entry, &bot_id, n, set_by),
@@ -172,7 +183,12 @@ fn by_relay(state: &ChannelState, entry: &Entry) -> Result<(), Error> {
             require_player(composition, slot_id)?;
             if terms_hash == Terms::of(composition).hash() { Ok(()) } else { Err(Error::other_terms()) }
         }
-        SystemEvent::MemberRejoin { slot_id, .. } => require_player(composition, slot_id).map(|_| ()),
+        SystemEvent::MemberRejoin { slot_id, player, .. } => match &require_player(composition, slot_id)?.holder {
+            Some(Holder::Player { player: holder, .. }) if *holder == player => {
+                Err(broken("a seat moves to another principal than the one who holds it"))
+            }
+            _ => Ok(()),
+        },
         SystemEvent::MemberLeave { slot_id, by, .. } => {
             require_player(composition, slot_id)?;
             if by == Actor::Slot(slot_id) { Ok(()) } else { Err(Error::not_admin()) }
@@ -298,8 +314,8 @@ pub(super) fn may_reveal(head: &BotHead, epoch: u32, began: u64, text: &str) -> 
     let (Some(current), Some(seed)) = (head.epoch, seed::parse(text)) else {
         return Err(broken("a seed has 64 lower-case hex digits"));
     };
-    if (current.number, current.began) != (epoch, began) {
-        return Err(broken("a bot reveals the seed of the epoch that is in force"));
+    if (current.number, current.began) != (epoch, began) || epoch >= seed::EPOCHS {
+        return Err(broken("a bot reveals the seed of the epoch that is in force, of at most 1024"));
     }
     let follows = current.previous_seed.is_none_or(|previous| *previous.as_bytes() == seed::previous(&seed));
     if seed::commitment(&seed) == current.commitment && follows {

@@ -171,12 +171,12 @@ fn apply(composition: &mut Composition, heads: &mut Vec<BotHead>, entry: &Entry,
             // The acceptance in the log names whoever held the seat before.
             composition.slots[slot_id.place()].accepted = false;
         }
-        SystemEvent::MemberLeave { slot_id, by, .. } | SystemEvent::MemberKick { slot_id, by, .. } => {
+        SystemEvent::MemberLeave { slot_id, .. } | SystemEvent::MemberKick { slot_id, .. } => {
             let slot = &mut composition.slots[slot_id.place()];
             slot.holder = None;
             slot.admin = false;
             slot.accepted = false;
-            slot.given_up = if by == Actor::Slot(slot_id) { id } else { 0 };
+            slot.given_up = if matches!(event, SystemEvent::MemberLeave { .. }) { id } else { 0 };
         }
         SystemEvent::Renamed { name, .. } => composition.name = name,
         SystemEvent::AdminSet { slot_id, admin, .. } => composition.slots[slot_id.place()].admin = admin,

@@ -26,7 +26,7 @@ pub struct Verifier {
     /// Hashes of source and params of every bot that was ever attached.
     attached: BTreeMap<BotId, Attached>,
     /// Hashes of the network traffic of hooks that no line has shown yet, by bot, trigger and step.
-    exchanged: BTreeMap<(BotId, u64, u32), Hash>,
+    exchanged: BTreeMap<(BotId, u64, u32), NetworkExchange>,
     /// The result of a hook that a DM started, from its last effect until its `bot:ran`.
     private_result: Option<HookResult>,
     report: Report,
@@ -103,7 +103,12 @@ impl Verifier {
             }
             Ok(Line::LaterEntry(later)) => {
                 let audit = self.audit.as_mut().expect("the header comes first");
-                self.later.as_mut().expect("the later log comes first").read_entry(&later, audit, &mut self.report)
+                let log = self.later.as_mut().expect("the later log comes first");
+                let read = log.read_entry(&later, audit, &mut self.report);
+                if let Some(SystemEvent::SeedRevealed { bot_id, epoch, next_commitment, .. }) = later.entry.event() {
+                    self.follow_seeds(&bot_id, epoch, next_commitment);
+                }
+                read
             }
             Ok(Line::Bot(bot)) => self.read_bot(&bot),
             Ok(Line::Exchange(exchange)) => self.read_exchange(&exchange),
@@ -201,19 +206,23 @@ impl Verifier {
             SystemEvent::BotRan { bot_id, trigger, step, result, .. } => {
                 self.report.hooks += 1;
                 let result = result.clone().or(self.private_result.take());
-                if let Some(NetworkExchange { record_hash, .. }) = result.and_then(|result| result.exchanged) {
-                    self.exchanged.insert((bot_id.clone(), *trigger, *step), record_hash);
+                if let Some(exchanged) = result.and_then(|result| result.exchanged) {
+                    self.exchanged.insert((bot_id.clone(), *trigger, *step), exchanged);
                 }
             }
             SystemEvent::SeedRevealed { bot_id, epoch, next_commitment, .. } => {
-                if let Some(attached) = self.attached.get_mut(bot_id) {
-                    attached.next_commitment = epoch.checked_add(1).map(|epoch| (epoch, *next_commitment));
-                }
+                self.follow_seeds(bot_id, *epoch, *next_commitment);
             }
             SystemEvent::BotSkipped { .. } => self.report.skipped += 1,
             SystemEvent::Closed {} => self.report.ending = Ending::Closed,
             SystemEvent::OperatorStopped {} => self.report.ending = Ending::Stopped,
             _ => {}
+        }
+    }
+
+    fn follow_seeds(&mut self, bot_id: &BotId, revealed: u32, next_commitment: Hash) {
+        if let Some(attached) = self.attached.get_mut(bot_id) {
+            attached.next_commitment = revealed.checked_add(1).map(|epoch| (epoch, next_commitment));
         }
     }
 
@@ -249,12 +258,14 @@ impl Verifier {
     fn read_exchange(&mut self, exchange: &ReceiptExchange) -> Result<(), String> {
         let ReceiptExchange { bot_id, trigger, step, salt, record } = exchange;
         let logged = self.exchanged.remove(&(bot_id.clone(), *trigger, *step));
-        if logged == Some(record_hash(salt, record)) {
-            return Ok(());
+        let traffic = format!("The network traffic of {bot_id} for entry {trigger}");
+        match logged {
+            Some(NetworkExchange { sealed: true, .. }) => {
+                Err(format!("{traffic} is in the file, although the log says that a secret was in it."))
+            }
+            Some(NetworkExchange { record_hash: logged, .. }) if logged == record_hash(salt, record) => Ok(()),
+            _ => Err(format!("{traffic} in the file is not the one whose hash is in the log.")),
         }
-        Err(format!(
-            "The network traffic of {bot_id} for entry {trigger} in the file is not the one whose hash is in the log."
-        ))
     }
 
     fn read_checkpoint(&mut self, note: &str) -> Result<(), String> {

@@ -18,6 +18,7 @@ pub(super) fn bad(logs: &[Good]) -> Vec<Bad> {
     order(&mut vectors);
     effects(&mut vectors);
     results(&mut vectors);
+    draws(&mut vectors);
     private_results(&mut vectors);
     skipped(&mut vectors);
     bots(&mut vectors);
@@ -172,16 +173,46 @@ fn results(vectors: &mut Vectors<'_>) {
     };
     failed("failed hook that drew", json!({ "drawn": [{ "epoch": 0, "open": false, "from": 0, "to": 32 }] }));
     failed("failed hook that set a timer", json!({ "timers": [{ "n": 2, "after_ms": 5_000 }] }));
-    failed("failed hook with undelivered effects", json!({ "result": { "outcome": "timeout", "undelivered": [0] } }));
+    vectors.add("failed hook with undelivered effects", BODIES, rule, ("game", 8), |log| {
+        leave(log);
+        log.error(8, "on_message");
+        log.ran_with(8, "on_message", 1, json!({ "result": { "outcome": "timeout", "undelivered": [0] } }));
+    });
     let rule = "undelivered numbers the hook's effects, from 0";
     let mut undelivered = |name: &str, numbers: Value| {
         vectors.add(name, BODIES, rule, ("game", 8), |log| {
+            leave(log);
             log.ran_with(8, "on_message", 0, json!({ "result": { "outcome": "ok", "undelivered": numbers } }));
         });
     };
     undelivered("undelivered effect that the hook did not have", json!([1]));
     undelivered("undelivered effects in another order", json!([1, 0]));
     undelivered("undelivered effect twice", json!([0, 0]));
+    let rule = "effects are undelivered only where a tenure ended while the hook ran";
+    let lost = json!({ "outcome": "ok", "undelivered": [0] });
+    vectors.add("undelivered effect although nobody left", BODIES, rule, ("game", 8), |log| {
+        log.ran_with(8, "on_message", 0, json!({ "result": lost }));
+    });
+    vectors.add("undelivered private effect although nobody left", PRIVATE, rule, ("game", 13), |log| {
+        log.bot_dm(1, 13, "trace", with(lost.clone(), json!({ "type": "bot:result" })));
+        log.private_ran(13, 1);
+    });
+    vectors.add("undelivered effect of a hook although the player left before it", BODIES, rule, ("game", 20), |log| {
+        log.ran_with(20, "on_message", 0, json!({ "result": lost }));
+    });
+    let exchanged = |more: Value| {
+        let hash = mcp_multiplayer_protocol::Hash::of(&[b"record"]);
+        let exchanged = with(json!({ "record_hash": hash, "hosts": ["api.example.com:443"] }), more);
+        json!({ "result": { "outcome": "ok", "exchanged": exchanged } })
+    };
+    let rule = "exchanged is there only where the bot has an egress_hash";
+    vectors.add("exchange of a bot without a network", BODIES, rule, ("game", 8), |log| {
+        log.ran_with(8, "on_message", 0, exchanged(json!({})));
+    });
+    let rule = "a record is sealed only where the bot has secrets, env in bot:attach";
+    vectors.add("sealed exchange of a bot without secrets", BODIES, rule, ("terms", 13), |log| {
+        log.ran_with(13, "on_message", 0, exchanged(json!({ "sealed": true })));
+    });
     vectors.add(
         "private result of a hook that no DM started",
         PRIVATE,
@@ -191,6 +222,44 @@ fn results(vectors: &mut Vectors<'_>) {
             log.private_result(1, 8);
         },
     );
+}
+
+fn draws(vectors: &mut Vectors<'_>) {
+    let range =
+        |epoch: u32, open: bool, from: u32, to: u32| json!({ "epoch": epoch, "open": open, "from": from, "to": to });
+    let mut draw = |name: &str, rule: &str, (size, hook): (usize, &str), drawn: Value| {
+        vectors.add(name, BODIES, rule, ("game", size), |log| {
+            log.ran_with(size as u64, hook, 0, json!({ "drawn": drawn }));
+        });
+    };
+    let rule = "a hook draws from where the bot stands in its keystream, without gaps";
+    draw("draw that leaves bytes out", rule, (20, "on_message"), json!([range(0, true, 65, 96)]));
+    draw("draw of bytes that were drawn", rule, (20, "on_message"), json!([range(0, true, 0, 32)]));
+    draw("draw of nothing", rule, (20, "on_message"), json!([range(0, true, 64, 64)]));
+    draw("draw in two parts", rule, (20, "on_message"), json!([range(0, true, 64, 65), range(0, true, 65, 66)]));
+    let rule = "a hook draws from the epoch that is in force, open exactly after entropy:open";
+    draw("draw from an epoch to come", rule, (20, "on_message"), json!([range(1, false, 0, 32)]));
+    draw(
+        "draw from the relay's own keystream after it was opened",
+        rule,
+        (20, "on_message"),
+        json!([range(0, false, 0, 32)]),
+    );
+    draw("draw from an open keystream before entropy:open", rule, (8, "on_message"), json!([range(0, true, 0, 32)]));
+    draw("draw from an epoch that ended", rule, (23, "on_close"), json!([range(0, true, 66, 67)]));
+    vectors.add("draw from an epoch before it begins", BODIES, rule, ("game", 20), |log| {
+        log.reveal(20, 0, 2);
+        let drawn = json!([range(1, false, 0, 16), range(0, true, 64, 65)]);
+        log.ran_with(20, "on_message", 1, json!({ "drawn": drawn }));
+    });
+    vectors.add("draw from the keystream that this hook opens", BODIES, rule, ("game", 9), |log| {
+        log.ran_with(8, "on_message", 1, json!({ "drawn": [range(0, true, 0, 32)] }));
+    });
+}
+
+/// The player in `s2` leaves.
+fn leave(log: &mut Log) {
+    log.relay(None, json!({ "type": "member:leave", "slot_id": "s2", "label": "bob", "by": "s2" }));
 }
 
 fn private_results(vectors: &mut Vectors<'_>) {
@@ -245,6 +314,7 @@ fn private_results(vectors: &mut Vectors<'_>) {
         "undelivered numbers the effects without the private result",
         ("game", 13),
         |log| {
+            leave(log);
             log.bot_dm(1, 13, "trace", json!({ "type": "bot:result", "outcome": "ok", "undelivered": [1] }));
             log.private_ran(13, 1);
         },

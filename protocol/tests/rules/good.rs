@@ -112,11 +112,15 @@ fn game() -> Log {
     log.wait(60);
     log.relay(None, json!({ "type": "timer", "bot_id": BOT, "n": 1, "set_by": 5 }));
     let set = json!([{ "n": 2, "after_ms": 9_000 }, { "n": 3, "after_ms": 7_000 }]);
-    log.ran_with(17, "on_timer", 0, json!({ "timers": set }));
+    let drawn = json!([{ "epoch": 0, "open": true, "from": 32, "to": 64 }]);
+    log.ran_with(17, "on_timer", 0, json!({ "timers": set, "drawn": drawn }));
     log.relay(None, json!({ "type": "member:leave", "slot_id": "s2", "label": "bob", "by": "s2" }));
     log.post(1, "again");
     log.reveal(20, 0, 2);
-    log.ran_with(20, "on_message", 1, json!({ "timers": [{ "n": 2 }, { "n": 3 }] }));
+    let drawn = json!([
+        { "epoch": 0, "open": true, "from": 64, "to": 66 }, { "epoch": 1, "open": false, "from": 0, "to": 16 },
+    ]);
+    log.ran_with(20, "on_message", 1, json!({ "timers": [{ "n": 2 }, { "n": 3 }], "drawn": drawn }));
     log.relay(None, json!({ "type": "close_requested", "by": "owner" }));
     log.ran(23, "on_close", 0);
     log.reveal(23, 1, 20);
@@ -138,7 +142,9 @@ fn terms() -> Log {
     accept(&mut log);
     log.ran(11, "on_ready", 0);
     log.post(1, "Hello again");
-    log.ran(13, "on_message", 0);
+    let hash = mcp_multiplayer_protocol::Hash::of(&[b"record"]);
+    let exchanged = json!({ "record_hash": hash, "hosts": ["api.example.com:443"] });
+    log.ran_with(13, "on_message", 0, json!({ "result": { "outcome": "ok", "exchanged": exchanged } }));
     log
 }
 

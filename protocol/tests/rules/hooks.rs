@@ -31,6 +31,15 @@ pub(super) fn hooks(vectors: &mut Vectors<'_>) {
         },
     );
     vectors.add(
+        "seats held until a time before the channel began",
+        BODIES,
+        "until is not before the first entry",
+        ("held", 3),
+        |log| {
+            log.relay(2, json!({ "type": "seats:held", "bot_id": BOT, "until": "0000-01-01T00:00:00.000Z" }));
+        },
+    );
+    vectors.add(
         "DMs opened without permission",
         "Unsealing",
         "only a bot whose bot:attach has unseals may have this effect",

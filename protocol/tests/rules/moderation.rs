@@ -36,6 +36,18 @@ pub(super) fn seats(vectors: &mut Vectors<'_>) {
     );
     let rejoin = with(join(3, "dave"), json!({ "type": "member:rejoin" }));
     vectors.relay("empty seat moved", BODIES, no_player, at, rejoin);
+    vectors.relay(
+        "seat moved to the principal who holds it",
+        BODIES,
+        "member:rejoin moves the seat to another principal",
+        at,
+        with(join(2, "bob"), json!({ "type": "member:rejoin" })),
+    );
+    let rule = "only who gives up a seat with member:leave yields its slot, without being an admin";
+    vectors.add("slot yielded by an admin who kicked the own seat", BODIES, rule, ("seats", 4), |log| {
+        log.relay(None, of("member:kick", "s2", "s2"));
+        log.relay(None, json!({ "type": "yield_slot_applied", "slot_id": "s2", "to": "invite", "by": "s2" }));
+    });
     vectors.relay("empty seat given up", BODIES, no_player, at, of("member:leave", "s3", "s3"));
     vectors.relay(
         "seat of another given up",

@@ -48,6 +48,11 @@ pub(super) fn posts_of_players(vectors: &mut Vectors<'_>) {
             log.envelope("cause", 3);
         },
     );
+    let statement = mcp_multiplayer_protocol::Hash::of(&[b"a statement"]);
+    vectors.add("post with a statement of its author", ENVELOPE, "author is relay-attested", ("seats", 4), |log| {
+        log.post(2, "Hello");
+        log.envelope("author", json!(statement));
+    });
     for kind in ["system", "control", "bot", "private", "trace", "bot:status", "System"] {
         let (name, rule) = (
             format!("player's post of the kind {kind}"),
@@ -87,6 +92,12 @@ pub(super) fn posts_of_bots(vectors: &mut Vectors<'_>) {
     vectors.add("post of a bot of the kind trace", BODIES, "the kind trace is the relay's own", ("game", 8), |log| {
         log.bot_post(BOT, 8, "Hello");
         log.envelope("kind", "trace");
+    });
+    let (text, limit) =
+        ("x".repeat(32 << 10), "the body of a bot's post is at most limits.body_bytes of its bot:attach");
+    vectors.add("bot's post that is too large", BODIES, limit, ("game", 8), |log| log.bot_post(BOT, 8, &text));
+    vectors.add("bot's DM that is too large", BODIES, limit, ("game", 13), |log| {
+        log.bot_dm(1, 13, "status", json!({ "text": text }));
     });
     let rule = "the cause of a bot's entry is the earlier entry whose hook had it as its effect";
     vectors.add("bot's post without a cause", ENVELOPE, rule, ("game", 8), |log| {

@@ -3,10 +3,11 @@
 use mcp_multiplayer_protocol::Error;
 
 /// The files that state the rules.
-const SOURCES: [&str; 4] = [
+const SOURCES: [&str; 5] = [
     include_str!("../../src/channel/allowed.rs"),
     include_str!("../../src/channel/audit/mod.rs"),
     include_str!("../../src/channel/audit/call.rs"),
+    include_str!("../../src/channel/audit/keystream.rs"),
     include_str!("../../src/channel/audit/bodies.rs"),
 ];
 

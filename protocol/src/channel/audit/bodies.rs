@@ -85,7 +85,7 @@ impl Bodies {
             self.missing.remove(id);
             self.deleted += 1;
         }
-        self.withheld.values_mut().for_each(|dms| dms.retain(|(_, id)| !ids.contains(id)));
+        self.withheld.values_mut().for_each(|dms| dms.retain(|(_, id)| ids.binary_search(id).is_err()));
         Ok(())
     }
 

@@ -1,6 +1,7 @@
 use super::super::{Hook, HookCall};
 use crate::{
-    BotId, Entry, HookOutcome, HookResult, PrivateResult, Sender, SkipReason, SlotId, SystemEvent, TimerChange,
+    BotId, Entry, HookOutcome, HookResult, KeystreamRange, PrivateResult, Sender, SkipReason, SlotId, SystemEvent,
+    TimerChange,
 };
 
 /// Role of an entry in the calls of hooks.
@@ -46,8 +47,7 @@ impl<'a> Role<'a> {
             ) => Self::Effect(bot_id),
             Some(SystemEvent::BotRan { bot_id, trigger, step, hook, effects, drawn, timers, result }) => {
                 let call = CallName { trigger: *trigger, step: *step, hook: *hook };
-                let (effects, has_drawn) = (*effects, !drawn.is_empty());
-                Self::Ran { bot_id, call, ran: Ran { effects, has_drawn, timers, result: result.as_ref() } }
+                Self::Ran { bot_id, call, ran: Ran { effects: *effects, drawn, timers, result: result.as_ref() } }
             }
             Some(SystemEvent::BotSkipped { bot_id, trigger, step, hook, reason }) => {
                 let call = CallName { trigger: *trigger, step: *step, hook: *hook };
@@ -68,6 +68,8 @@ pub(super) struct OpenCall {
     /// The player whose DM started it; `None` if no DM did.
     started_by: Option<SlotId>,
     effects: u32,
+    /// Number of seeds that it revealed.
+    pub(super) reveals: u32,
     /// True if one of the effects is a `bot:error`.
     has_error: bool,
     /// The last effect, if it is a DM.
@@ -89,7 +91,7 @@ impl OpenCall {
             HookCall::PrivateMessage(slot_id) => Some(slot_id),
             _ => None,
         };
-        Self { bot_id, first, started_by, effects: 0, has_error: false, last_dm: None }
+        Self { bot_id, first, started_by, effects: 0, reveals: 0, has_error: false, last_dm: None }
     }
 
     /// Reads the next effect.
@@ -112,6 +114,7 @@ impl OpenCall {
             _ => {}
         }
         self.effects += 1;
+        self.reveals += u32::from(matches!(event, Some(SystemEvent::SeedRevealed { .. })));
         self.has_error |= is_error;
         self.last_dm = dm;
         Ok(())
@@ -121,14 +124,25 @@ impl OpenCall {
 /// The effects of a call, as `bot:ran` lists them.
 pub(super) struct Ran<'a> {
     effects: u32,
-    has_drawn: bool,
+    pub(super) drawn: &'a [KeystreamRange],
     pub(super) timers: &'a [TimerChange],
     result: Option<&'a HookResult>,
 }
 
+/// Facts of the log that bound what a hook can have done.
+#[derive(Clone, Copy)]
+pub(super) struct Possible {
+    /// True if the bot has a network.
+    pub(super) has_network: bool,
+    /// True if the bot has secrets.
+    pub(super) has_secrets: bool,
+    /// True if the tenure of a player ended after the entry that started the hook.
+    pub(super) somebody_left: bool,
+}
+
 impl Ran<'_> {
     /// Checks the result of a call that no DM started. Returns `true` if the call did not fail.
-    pub(super) fn check_public(&self, open: Option<&OpenCall>) -> Result<bool, &'static str> {
+    pub(super) fn check_public(&self, open: Option<&OpenCall>, possible: Possible) -> Result<bool, &'static str> {
         let Some(result) = self.result else {
             return Err("the result of a hook is missing, although no DM started it");
         };
@@ -137,7 +151,7 @@ impl Ran<'_> {
         if failed != has_error || failed && self.effects != 1 {
             return Err("a hook that failed has one effect, a bot:error; others have none");
         }
-        self.check_consistency(result, self.effects)?;
+        self.check_consistency(result, self.effects, possible)?;
         Ok(!failed)
     }
 
@@ -148,6 +162,7 @@ impl Ran<'_> {
         open: Option<&OpenCall>,
         slot_id: SlotId,
         is_there: bool,
+        possible: Possible,
     ) -> Result<(), &'static str> {
         if self.result.is_some() {
             return Err("the bot:ran of a hook that a DM started has no result");
@@ -164,7 +179,7 @@ impl Ran<'_> {
                     return Err("a hook that failed has no effect but the result");
                 }
                 // The result itself is no effect that could be missing.
-                self.check_consistency(result, self.effects - 1)
+                self.check_consistency(result, self.effects - 1, possible)
             }
             _ => Err("the last effect of a hook that a DM started is its result, for the player who sent the DM"),
         }
@@ -182,11 +197,20 @@ impl Ran<'_> {
     /// all of them.
     fn check_consistency(
         &self,
-        HookResult { outcome, undelivered, .. }: &HookResult,
+        HookResult { outcome, exchanged, undelivered }: &HookResult,
         effects: u32,
+        possible: Possible,
     ) -> Result<(), &'static str> {
+        if let Some(exchanged) = exchanged
+            && !(possible.has_network && (possible.has_secrets || !exchanged.sealed))
+        {
+            return Err("only a bot with a network exchanges something, and only one with secrets has a sealed record");
+        }
+        if !undelivered.is_empty() && !possible.somebody_left {
+            return Err("effects are undelivered only where a player left while the hook ran");
+        }
         let failed = *outcome != HookOutcome::Ok;
-        let nothing = !self.has_drawn && self.timers.is_empty() && undelivered.is_empty();
+        let nothing = self.drawn.is_empty() && self.timers.is_empty() && undelivered.is_empty();
         let all = u64::from(effects) + undelivered.len() as u64;
         let is_ordered = undelivered.windows(2).all(|pair| pair[0] < pair[1]);
         if (nothing || !failed) && is_ordered && undelivered.iter().all(|number| u64::from(*number) < all) {

@@ -1,16 +1,18 @@
 mod bodies;
 mod call;
+mod keystream;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 
 use serde_json::{Map, Value};
 
 use self::bodies::Bodies;
-use self::call::{CallName, OpenCall, Role};
+use self::call::{CallName, OpenCall, Possible, Role};
+use self::keystream::Keystream;
 use super::{ChannelState, Composition, HookCall, Slot, plan};
 use crate::{
-    BotId, Entry, Hash, Sender, SkipReason, SlotId, SystemEvent, TimerChange, canonical_text, limits, printable,
+    BotId, Entry, Hash, Sender, SkipReason, SlotId, SystemEvent, Timestamp, canonical_text, limits, printable,
 };
 
 /// Checks a log as a whole, entry by entry.
@@ -30,6 +32,10 @@ pub struct Audit {
     to_describe: Option<BotId>,
     /// Calls that were due when their bot was detached, or the operator stopped the channel.
     dropped: Vec<(BotId, Due)>,
+    /// The bots with a timer that was due when the operator stopped the channel.
+    overdue_at_stop: Vec<BotId>,
+    /// The last entry that ended a tenure; 0 for none.
+    last_departure: u64,
     /// Number of hooks that led to each entry, at most [`limits::CASCADE_DEPTH`].
     depths: Vec<u8>,
     bodies: Bodies,
@@ -39,6 +45,9 @@ pub struct Audit {
 #[derive(Clone, Debug, Default)]
 struct BotAudit {
     due: VecDeque<Due>,
+    /// The timers that its hooks cancelled or replaced.
+    cancelled: BTreeSet<u32>,
+    keystream: Keystream,
     /// True if the manifest promises that the seed is revealed when the channel closes.
     reveals_on_close: bool,
     final_seed_revealed: bool,
@@ -53,8 +62,6 @@ pub struct Due {
     pub step: u32,
     /// The hook and its argument.
     pub call: HookCall,
-    /// True if an earlier hook cancelled or replaced the timer after it had fired.
-    is_stale: bool,
 }
 
 /// A call that ran or was skipped, and its place in the log.
@@ -95,6 +102,8 @@ impl Audit {
             to_detach: None,
             to_describe: None,
             dropped: Vec::new(),
+            overdue_at_stop: Vec::new(),
+            last_departure: 0,
             depths: Vec::new(),
             bodies: Bodies::default(),
         }
@@ -139,8 +148,11 @@ impl Audit {
 
     /// The bots with a timer that was due before the last entry, but has not fired.
     pub fn overdue(&self) -> impl Iterator<Item = &BotId> {
-        let last = self.state.head.ts;
-        let bots = self.state.bots().filter(move |(_, head)| head.timers.iter().any(|timer| timer.due < last));
+        self.with_timer_before(self.state.head.ts).chain(&self.overdue_at_stop)
+    }
+
+    fn with_timer_before(&self, now: Timestamp) -> impl Iterator<Item = &BotId> {
+        let bots = self.state.bots().filter(move |(_, head)| head.timers.iter().any(|timer| timer.due < now));
         bots.map(|(bot, _)| &bot.bot_id)
     }
 
@@ -165,6 +177,13 @@ impl Audit {
         let read = self.bodies.read(&after.composition, entry, event.as_ref());
         read.map_err(|reason| violation(reason.to_owned()))?;
         let completed = self.check(entry, event.as_ref()).map_err(|reason| violation(reason.to_owned()))?;
+        match event {
+            Some(SystemEvent::OperatorStopped {}) => {
+                self.overdue_at_stop = self.with_timer_before(entry.envelope.ts).cloned().collect();
+            }
+            Some(SystemEvent::MemberLeave { .. } | SystemEvent::MemberKick { .. }) => self.last_departure = id,
+            _ => {}
+        }
         self.state = after;
         let depth = entry.envelope.cause.map_or(0, |cause| self.depth(cause) + 1);
         self.depths.push(depth.min(DEEPEST));
@@ -203,34 +222,41 @@ impl Audit {
             Role::Ran { bot_id, call, ran } => {
                 let due = self.next_due(bot_id, entry, &call)?;
                 let open = self.open.take();
-                if self.depth(due.trigger) >= DEEPEST || due.is_stale {
+                if self.depth(due.trigger) >= DEEPEST || self.is_stale(bot_id, due) {
                     return Err("the hook ran although it had to be skipped");
                 }
+                let possible = self.possible(bot_id, due);
                 match due.call {
                     HookCall::PrivateMessage(slot_id) => {
                         let tenure = self.state.composition.slot(slot_id).and_then(Slot::tenure_began);
                         let is_there = tenure.is_some_and(|began| began <= due.trigger);
-                        ran.check_private(open.as_ref(), slot_id, is_there)?;
+                        ran.check_private(open.as_ref(), slot_id, is_there, possible)?;
                     }
                     call => {
-                        let is_ok = ran.check_public(open.as_ref())?;
+                        let is_ok = ran.check_public(open.as_ref(), possible)?;
                         if call == HookCall::Init && !is_ok {
                             self.to_detach = Some(bot_id.clone());
                         }
                     }
                 }
-                let first = open.map_or(entry.id(), |open| open.first);
-                Ok(Some(self.complete(bot_id, due, first, entry.id(), ran.timers)))
+                let (first, reveals) = open.map_or((entry.id(), 0), |open| (open.first, open.reveals));
+                let bot = self.bots.get_mut(bot_id).ok_or("no hook of the bot was due")?;
+                bot.keystream = bot.keystream.clone().after_hook(due.trigger, reveals, ran.drawn)?;
+                bot.cancelled
+                    .extend(ran.timers.iter().filter(|change| change.after_ms.is_none()).map(|change| change.n));
+                bot.due.pop_front();
+                Ok(Some(AuditedCall { bot_id: bot_id.clone(), due, first, result: entry.id() }))
             }
             Role::Skipped { bot_id, call, reason } => {
                 if self.open.is_some() {
                     return Err("a hook that was skipped has no effects");
                 }
                 let due = self.next_due(bot_id, entry, &call)?;
-                if !self.may_skip(due, reason) {
+                if !self.may_skip(bot_id, due, reason) {
                     return Err("the hook was skipped for a reason that does not apply");
                 }
-                Ok(Some(self.complete(bot_id, due, entry.id(), entry.id(), &[])))
+                self.bots.get_mut(bot_id).ok_or("no hook of the bot was due")?.due.pop_front();
+                Ok(Some(AuditedCall { bot_id: bot_id.clone(), due, first: entry.id(), result: entry.id() }))
             }
             Role::FailedToStart(bot_id) => {
                 if self.to_detach.take().is_none_or(|expected| expected != *bot_id) {
@@ -287,12 +313,12 @@ impl Audit {
     }
 
     /// Returns `true` if the rules demand that the call be skipped for this reason, or leave it to the relay.
-    fn may_skip(&self, due: Due, reason: SkipReason) -> bool {
+    fn may_skip(&self, bot_id: &BotId, due: Due, reason: SkipReason) -> bool {
         let closing = self.state.composition.close_requested.is_some();
         if self.depth(due.trigger) >= DEEPEST {
             return reason == SkipReason::Depth;
         }
-        if due.is_stale {
+        if self.is_stale(bot_id, due) {
             return reason == SkipReason::Stale;
         }
         match reason {
@@ -303,14 +329,21 @@ impl Audit {
         }
     }
 
-    fn complete(&mut self, bot_id: &BotId, due: Due, first: u64, result: u64, timers: &[TimerChange]) -> AuditedCall {
-        let bot = self.bots.entry(bot_id.clone()).or_default();
-        bot.due.pop_front();
-        for cancelled in timers.iter().filter(|change| change.after_ms.is_none()) {
-            let fired = bot.due.iter_mut().filter(|due| due.call == HookCall::Timer(cancelled.n));
-            fired.for_each(|due| due.is_stale = true);
+    /// Returns `true` if an earlier hook cancelled or replaced the timer after it had fired.
+    fn is_stale(&self, bot_id: &BotId, due: Due) -> bool {
+        match due.call {
+            HookCall::Timer(n) => self.bots.get(bot_id).is_some_and(|bot| bot.cancelled.contains(&n)),
+            _ => false,
         }
-        AuditedCall { bot_id: bot_id.clone(), due, first, result }
+    }
+
+    fn possible(&self, bot_id: &BotId, due: Due) -> Possible {
+        let bot = self.state.composition.bot(bot_id);
+        Possible {
+            has_network: bot.is_some_and(|bot| bot.egress_hash.is_some()),
+            has_secrets: bot.is_some_and(|bot| !bot.env.is_empty()),
+            somebody_left: self.last_departure > due.trigger,
+        }
     }
 
     /// Takes up bots that are attached, and drops those that are gone.
@@ -319,6 +352,12 @@ impl Audit {
             Some(SystemEvent::BotAttach { bot_id, .. }) => {
                 self.bots.insert(bot_id.clone(), BotAudit::default());
                 self.to_describe = Some(bot_id.clone());
+            }
+            Some(SystemEvent::EntropyOpened { bot_id, .. }) => {
+                let opened = self.state.size();
+                if let Some(bot) = self.bots.get_mut(bot_id) {
+                    bot.keystream.open_at(opened);
+                }
             }
             Some(SystemEvent::BotManifest { bot_id, manifest }) => {
                 let bot = self.state.composition.bot(bot_id);
@@ -365,7 +404,7 @@ impl Audit {
         for bot in &composition.bots {
             let calls = plan(composition, bot, entry);
             if let Some(audited) = self.bots.get_mut(&bot.bot_id) {
-                let due = |(step, call)| Due { trigger: entry.id(), step, call, is_stale: false };
+                let due = |(step, call)| Due { trigger: entry.id(), step, call };
                 audited.due.extend((0..).zip(calls).map(due));
             }
         }
