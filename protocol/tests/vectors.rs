@@ -162,7 +162,6 @@ fn every_entry_type_has_a_vector() {
         "seats:released",
         "seed:reveal",
         "set_admin_applied",
-        "signed",
         "terms:accepted",
         "timer",
         "yield_slot_applied",
@@ -176,14 +175,13 @@ fn every_entry_type_has_a_vector() {
             (Sender::Bot(_), _) if private => "bot's DM",
             (Sender::Bot(_), _) => "bot's post",
             (Sender::Slot(_), _) if private => "player's DM",
-            _ if serde_json::to_value(envelope.author).unwrap() != "relay-attested" => "signed",
             _ if envelope.kind == Kind::USER => "player's post",
             _ => "player's own label",
         });
     }
     let types: BTreeSet<&str> = SystemEvent::TYPES.iter().copied().collect();
     assert!(types.is_subset(&seen), "{types:?}");
-    assert_eq!(types.len() + 7, seen.len(), "all but the entries of players and bots");
+    assert_eq!(types.len() + 6, seen.len(), "all but the entries of players and bots");
     assert_eq!(seen.into_iter().collect::<Vec<_>>(), expected);
 }
 

@@ -22,7 +22,7 @@ pub struct Report {
     pub bots: Vec<BotSummary>,
     /// Hash of the terms at the end.
     pub terms_hash: Option<Hash>,
-    /// The acceptances of terms, in the order of the log.
+    /// The acceptances of terms, in the order of the log, without repetitions while one is in force.
     pub agreed: Vec<Agreed>,
     /// Number of entries that follow the rules.
     pub entries: u64,
@@ -76,6 +76,16 @@ pub struct BotSummary {
     pub preset: Option<String>,
     /// Hash of its source.
     pub code_hash: Hash,
+    /// True if its source passed the policy, says the relay.
+    pub has_policy: bool,
+    /// Level of the sandbox around it at the end, says the relay.
+    pub sandbox: String,
+    /// The entry that attached it.
+    pub attached: u64,
+    /// The entry that detached it.
+    pub detached: Option<u64>,
+    /// The entries that say that its software, its sandbox, or the rules for its connections changed.
+    pub changed: Vec<u64>,
     /// Number of its public posts.
     pub posts: u64,
     /// Text of the last one.
@@ -91,6 +101,9 @@ pub struct Agreed {
     pub terms_hash: Hash,
     /// The entry.
     pub entry: u64,
+    /// The entry since which the acceptance is no longer in force: the terms changed, or the player left or handed over the
+    /// seat.
+    pub ended: Option<u64>,
 }
 
 /// The state of a channel at the end of its log.
@@ -165,14 +178,37 @@ impl fmt::Display for Report {
         writeln!(f, "\nWhat was agreed")?;
         for bot in &self.bots {
             let origin = if bot.preset.is_some() { "a preset, says the relay" } else { "code of its own" };
-            writeln!(f, "  the bot {}: {origin}, {}", printable(&bot.name), bot.code_hash)?;
+            write!(
+                f,
+                "  the bot {}: {origin}, {}, attached with entry {}",
+                printable(&bot.name),
+                bot.code_hash,
+                bot.attached
+            )?;
+            if let Some(detached) = bot.detached {
+                write!(f, ", detached with entry {detached}")?;
+            }
+            if !bot.has_policy {
+                write!(f, ", without the policy")?;
+            }
+            if bot.sandbox != "full" {
+                write!(f, ", in a sandbox of the level {}", printable(&bot.sandbox))?;
+            }
+            writeln!(f)?;
+            for entry in &bot.changed {
+                writeln!(f, "    entry {entry} changed its software, its sandbox, or the rules for its connections")?;
+            }
         }
         if let Some(terms_hash) = self.terms_hash {
             writeln!(f, "  the terms are {terms_hash}")?;
         }
-        for Agreed { slot_id, terms_hash, entry } in &self.agreed {
+        for Agreed { slot_id, terms_hash, entry, ended } in &self.agreed {
             let which = if Some(*terms_hash) == self.terms_hash { "these" } else { "earlier" };
-            writeln!(f, "  {slot_id} accepted {which} terms, with entry {entry}")?;
+            write!(f, "  {slot_id} accepted {which} terms, with entry {entry}")?;
+            match ended {
+                Some(ended) => writeln!(f, ", which was in force until entry {ended}")?,
+                None => writeln!(f)?,
+            }
         }
         writeln!(f, "\nWhat happened")?;
         let hooks = count(self.hooks, "hook", "hooks");

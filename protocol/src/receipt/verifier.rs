@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -30,6 +30,10 @@ pub struct Verifier {
     /// The result of a hook that a DM started, from its last effect until its `bot:ran`.
     private_result: Option<HookResult>,
     report: Report,
+    /// The acceptances that are in force, by their places in the report.
+    in_force: BTreeMap<SlotId, usize>,
+    /// Private entries without a body, to and from the holder of the file in the last tenure.
+    of_holder: BTreeSet<u64>,
     has_players_entries: bool,
     has_checkpoint: bool,
     /// The cosignatures under the checkpoint, as the policy judges them.
@@ -70,6 +74,8 @@ impl Verifier {
             later: None,
             attached: BTreeMap::new(),
             exchanged: BTreeMap::new(),
+            in_force: BTreeMap::new(),
+            of_holder: BTreeSet::new(),
             private_result: None,
             report: Report::default(),
             has_players_entries: false,
@@ -135,10 +141,17 @@ impl Verifier {
         self.report.entries = entry.id();
         self.report.began.get_or_insert(entry.envelope.ts);
         self.report.ended = Some(entry.envelope.ts);
+        let holder = self.report.holder.parse().ok();
+        let is_of =
+            |slot_id: SlotId| entry.envelope.to_slot == Some(slot_id) || entry.envelope.sender == Sender::Slot(slot_id);
+        if is_private && entry.content.is_none() && holder.is_some_and(is_of) {
+            self.of_holder.insert(entry.id());
+        }
         match &entry.envelope.sender {
             Sender::System => {
                 if let Some(event) = entry.body().and_then(|body| body.parse().ok()) {
                     self.read_event(entry, &event);
+                    self.end_acceptances(entry.id());
                     if let SystemEvent::ChannelCreated { log, .. } = &event
                         && self.header.as_ref().is_some_and(|header| header.log != *log)
                     {
@@ -171,23 +184,62 @@ impl Verifier {
     fn read_event(&mut self, entry: &Entry, event: &SystemEvent) {
         match event {
             SystemEvent::ChannelCreated { name, .. } => self.report.name.clone_from(name),
-            SystemEvent::BotAttach { bot_id, name, preset, code_hash, params_hash, seed_commitment, .. } => {
+            SystemEvent::BotAttach {
+                bot_id,
+                name,
+                preset,
+                code_hash,
+                params_hash,
+                seed_commitment,
+                policy,
+                sandbox,
+                ..
+            } => {
+                let (has_policy, sandbox) = (policy.is_some(), sandbox.clone());
                 let (code_hash, params_hash, seed_commitment) = (*code_hash, *params_hash, *seed_commitment);
                 let attached =
                     Attached { code_hash, params_hash, seed_commitment, next_commitment: None, is_shown: false };
                 self.attached.insert(bot_id.clone(), attached);
                 let (bot_id, name, preset) = (bot_id.clone(), name.clone(), preset.clone());
-                self.report.bots.push(BotSummary { bot_id, name, preset, code_hash, posts: 0, last_words: None });
+                self.report.bots.push(BotSummary {
+                    bot_id,
+                    name,
+                    preset,
+                    code_hash,
+                    has_policy,
+                    sandbox,
+                    attached: entry.id(),
+                    detached: None,
+                    changed: Vec::new(),
+                    posts: 0,
+                    last_words: None,
+                });
             }
-            SystemEvent::MemberJoin { slot_id, .. } => self.report.players.push(PlayerSummary {
-                slot_id: *slot_id,
-                label: self.label_of(*slot_id),
-                joined: entry.id(),
-                left: None,
-                was_kicked: false,
-                moved: 0,
-                entries: 0,
-            }),
+            SystemEvent::BotDetach { bot_id, .. } => {
+                if let Some(bot) = self.report.bots.iter_mut().find(|bot| bot.bot_id == *bot_id) {
+                    bot.detached = Some(entry.id());
+                }
+            }
+            SystemEvent::BotRuntime { bot_id, sandbox, .. } => {
+                if let Some(bot) = self.report.bots.iter_mut().find(|bot| bot.bot_id == *bot_id) {
+                    bot.sandbox.clone_from(sandbox);
+                    bot.changed.push(entry.id());
+                }
+            }
+            SystemEvent::MemberJoin { slot_id, .. } => {
+                if self.report.holder == slot_id.to_string() {
+                    self.of_holder.clear();
+                }
+                self.report.players.push(PlayerSummary {
+                    slot_id: *slot_id,
+                    label: self.label_of(*slot_id),
+                    joined: entry.id(),
+                    left: None,
+                    was_kicked: false,
+                    moved: 0,
+                    entries: 0,
+                });
+            }
             SystemEvent::MemberLeave { slot_id, .. } | SystemEvent::MemberKick { slot_id, .. } => {
                 if let Some(player) = self.report.players.iter_mut().rev().find(|player| player.slot_id == *slot_id) {
                     player.left = Some(entry.id());
@@ -201,7 +253,10 @@ impl Verifier {
             }
             SystemEvent::TermsAccepted { slot_id, terms_hash } => {
                 let (slot_id, terms_hash, entry) = (*slot_id, *terms_hash, entry.id());
-                self.report.agreed.push(Agreed { slot_id, terms_hash, entry });
+                self.in_force.entry(slot_id).or_insert_with(|| {
+                    self.report.agreed.push(Agreed { slot_id, terms_hash, entry, ended: None });
+                    self.report.agreed.len() - 1
+                });
             }
             SystemEvent::BotRan { bot_id, trigger, step, result, .. } => {
                 self.report.hooks += 1;
@@ -217,6 +272,15 @@ impl Verifier {
             SystemEvent::Closed {} => self.report.ending = Ending::Closed,
             SystemEvent::OperatorStopped {} => self.report.ending = Ending::Stopped,
             _ => {}
+        }
+    }
+
+    /// Notes which acceptances of terms this entry has ended.
+    fn end_acceptances(&mut self, entry: u64) {
+        let Some(audit) = &self.audit else { return };
+        let is_over = |slot_id: &SlotId| audit.state().composition.slot(*slot_id).is_none_or(|slot| !slot.accepted);
+        for (_, place) in self.in_force.extract_if(.., |slot_id, _| is_over(slot_id)) {
+            self.report.agreed[place].ended = Some(entry);
         }
     }
 
@@ -337,9 +401,19 @@ impl Verifier {
             later.report(entries, &mut self.report);
         }
         self.judge_bots();
-        let (withheld, deleted) = self.audit.as_ref().map_or((0, 0), |audit| (audit.withheld(), audit.deleted()));
-        if withheld > 0 {
-            let text = format!("What the private entries say that are not for the holder of this file ({withheld}).");
+        let of_holder = |id: &u64| self.of_holder.contains(id);
+        let (own, withheld): (Vec<u64>, Vec<u64>) = self.audit.iter().flat_map(Audit::withheld).partition(of_holder);
+        let deleted = self.audit.as_ref().map_or(0, Audit::deleted);
+        if !withheld.is_empty() {
+            let number = withheld.len();
+            let text = format!("What the private entries say that are not for the holder of this file ({number}).");
+            self.report.unknown.push(text);
+        }
+        if !own.is_empty() {
+            let number = own.len();
+            let text = format!(
+                "What private entries to and from the holder of this file say ({number}): they were left out, although a relay puts them into it."
+            );
             self.report.unknown.push(text);
         }
         if deleted > 0 {

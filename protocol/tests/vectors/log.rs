@@ -6,9 +6,9 @@ use mcp_multiplayer_protocol::channel::{
 };
 use mcp_multiplayer_protocol::checkpoint::LogIdentity;
 use mcp_multiplayer_protocol::{
-    Actor, Author, Body, BotAnnouncement, BotId, BotLimits, ChannelId, Contribution, Entry, Hash, HookFailure,
-    HookOutcome, HookResult, KeystreamRange, Kind, NetworkExchange, Runtime, Salt, SandboxReport, Sender, SkipReason,
-    SlotId, SlotSpec, SystemEvent, TimerChange, Timestamp, seed,
+    Actor, Body, BotAnnouncement, BotId, BotLimits, ChannelId, Contribution, Entry, Hash, HookFailure, HookOutcome,
+    HookResult, KeystreamRange, Kind, NetworkExchange, Runtime, Salt, SandboxReport, Sender, SkipReason, SlotId,
+    SlotSpec, SystemEvent, TimerChange, Timestamp, seed,
 };
 use mcp_multiplayer_protocol::{PrivateResult, SigningKey};
 use serde_json::{Map, Value, json};
@@ -215,7 +215,14 @@ fn append_messages(log: &mut Log) {
         json!({ "text": "what was said here is gone" }),
     );
     deleted.content = None;
-    log.signed();
+    log.append(
+        "player's guess",
+        Sender::Slot(SlotId::at(1)),
+        Kind::USER,
+        None,
+        None,
+        Body::new("body", Map::from_iter([("text".to_owned(), json!("guess 7"))])).expect("a body"),
+    );
     let error = |line: Option<u32>| SystemEvent::BotError {
         bot_id: referee(),
         hook: Hook::OnMessage,
@@ -371,14 +378,6 @@ impl Log {
         let fields: Map<String, Value> = serde_json::from_value(body).expect("an object");
         let body = Body::new("body", fields).expect("a body");
         self.append(name, sender, kind.parse().expect("a kind"), to_slot, cause, body)
-    }
-
-    /// Appends a post with a signed statement by its author.
-    fn signed(&mut self) {
-        let body = Body::new("body", Map::from_iter([("text".to_owned(), json!("guess 7"))])).expect("a body");
-        let mut entry = self.draft(Sender::Slot(SlotId::at(1)), Kind::USER, None, None, body);
-        entry.envelope.author = Author::Statement(Hash::of(&[b"a signed statement"]));
-        self.push("player's post with a statement of its author", entry);
     }
 
     fn append(

@@ -101,9 +101,9 @@ impl Bodies {
         self.missing.first_key_value().map(|(id, reason)| (*id, *reason))
     }
 
-    /// Number of private entries whose bodies were left out.
-    pub(super) fn withheld(&self) -> u64 {
-        self.withheld.values().map(|dms| dms.len() as u64).sum()
+    /// The private entries whose bodies were left out.
+    pub(super) fn withheld(&self) -> impl Iterator<Item = u64> {
+        self.withheld.values().flatten().map(|(_, id)| *id)
     }
 }
 

@@ -120,8 +120,8 @@ impl Audit {
         self.bodies.first_missing().map(|(entry, reason)| Violation { entry, reason: reason.to_owned() })
     }
 
-    /// Number of private entries without a body.
-    pub fn withheld(&self) -> u64 {
+    /// The private entries without a body.
+    pub fn withheld(&self) -> impl Iterator<Item = u64> {
         self.bodies.withheld()
     }
 
