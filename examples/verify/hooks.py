@@ -6,7 +6,7 @@ ends with `bot:ran`, or is skipped, as a single `bot:skipped`. Also checked here
 
 from collections import deque
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from bodies import check_private_result, time_of
 from canonical import Malformed, canonical, sha256, tagged_hash
@@ -16,6 +16,7 @@ SEEDS = 1024
 LONGEST_HOLD = timedelta(hours=24)
 MOST_UNSEALING_BOTS = 64
 MOST_TIMERS = 16  # of a bot at a time
+END_OF_TIME = datetime(9999, 12, 31, 23, 59, 59, 999000)
 
 
 def require(holds, problem):
@@ -356,7 +357,7 @@ class Hooks:
             if "after_ms" in timer:
                 require(number == bot.last_timer + 1, f"the next timer is {bot.last_timer + 1}")
                 bot.last_timer = number
-                bot.timers[number] = Timer(envelope["id"], self.log.time + timedelta(milliseconds=timer["after_ms"]))
+                bot.timers[number] = Timer(envelope["id"], later(self.log.time, timer["after_ms"]))
             else:
                 require(number <= bot.last_timer, f"timer {number} is cancelled before it was set")
                 bot.timers.pop(number, None)
@@ -402,6 +403,11 @@ class Hooks:
     def pending(self):
         """Returns how many hooks are due."""
         return sum(len(bot.queue) for bot in self.bots.values())
+
+
+def later(time, milliseconds):
+    """Returns the time so much later, at most the last one that four digits of a year can write."""
+    return time + min(timedelta(milliseconds=milliseconds), END_OF_TIME - time)
 
 
 def addressee(envelope):
