@@ -4,6 +4,7 @@ Each entry starts hooks of bots. They wait in a queue for each bot. The first on
 ends with `bot:ran`, or is skipped, as a single `bot:skipped`. Also checked here: timers, seeds, and who contributed randomness.
 """
 
+import re
 from collections import deque
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -15,6 +16,8 @@ DEEPEST_CASCADE = 8  # hooks that led to a trigger
 SEEDS = 1024
 LONGEST_HOLD = timedelta(hours=24)
 MOST_UNSEALING_BOTS = 64
+NOT_ALPHANUMERIC = re.compile("[^A-Za-z0-9]")
+LONGEST_NAME = 32  # characters of a bot's name in its id
 MOST_TIMERS = 16  # of a bot at a time
 END_OF_TIME = datetime(9999, 12, 31, 23, 59, 59, 999000)
 
@@ -104,7 +107,7 @@ class Hooks:
 
     def attach(self, envelope, body, seated):
         bot_id = body["bot_id"]
-        require(bot_id == f"bot_{body['name']}_{len(self.ever)}", "its id does not consist of its name and the number of bots before it")
+        require(bot_id == f"bot_{NOT_ALPHANUMERIC.sub('-', body['name'][:LONGEST_NAME])}_{len(self.ever)}", "its id does not consist of its name and the number of bots before it")
         bot = Bot(bot_id, body, envelope["id"], envelope["id"], body["seed_commitment"], egress_hash=body.get("egress_hash"))
         self.bots[bot_id] = self.ever[bot_id] = bot
         self.undescribed = bot_id
@@ -281,6 +284,7 @@ class Hooks:
     def hold(self, envelope, body, bot, due):
         until = time_of(body["until"])
         require(until - time_of(envelope["ts"]) <= LONGEST_HOLD, "seats are held for more than 24 hours")
+        require(until >= self.log.began, "seats are held until a time before the first entry")
         bot.held_until = until
 
     def release(self, envelope, body, bot, due):

@@ -5,6 +5,7 @@ it (PROTOCOL.md, "What a log must fulfil", part 1). What bots do is checked by `
 """
 
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from bodies import BOT_SENDER, KIND, MOST_SLOTS, SLOT, check_envelope, check_system_body, time_of
 from canonical import canonical, depth, sha256, tagged_hash
@@ -12,6 +13,7 @@ from deletions import Deletions
 from hooks import Hooks, require
 from lines import fields
 
+EPOCH = datetime(1970, 1, 1)
 RESERVED_KINDS = ("system", "control", "bot", "private", "trace")
 DEEPEST_BODY = 32
 LARGEST_SYSTEM_BODY = 64 << 10  # bytes of canonical JSON
@@ -55,6 +57,7 @@ class Log:
     slots: list = field(default_factory=list)
     ever_filled: set = field(default_factory=set)
     time: object = None
+    began: object = None  # time of the first entry
     was_ready: bool = False  # since the last change of the terms
     closing: int | None = None  # id of `close_requested`
     ended: bool = False
@@ -90,7 +93,7 @@ class Log:
     def check_place(self, envelope):
         require(envelope["channel_id"] == self.channel_id, "it belongs to another channel")
         require(envelope["id"] == self.size + 1, f"its id should be {self.size + 1}")
-        require(self.time is None or time_of(envelope["ts"]) >= self.time, "it is earlier than the entry before it")
+        require(time_of(envelope["ts"]) >= (self.time or EPOCH), "it is earlier than the entry before it, or than 1970")
         require(envelope["cause"] is None or envelope["cause"] < envelope["id"], "its cause is not before it")
 
     def check_content(self, envelope, content):
@@ -148,7 +151,7 @@ class Log:
 
     def on_channel_created(self, envelope, body):
         require(body.get("log") == self.relay, "it names another relay than the header")
-        self.created = body
+        self.created, self.began = body, self.time
         self.slots = [Slot(slot["kind"]) for slot in body["slots"]]
 
     def on_bots_announced(self, envelope, body):
