@@ -225,7 +225,7 @@ def check_envelope(envelope):
         "to_slot": lambda value: value is None or slot(value),
         "to_tenure": lambda value: value is None or entry_id(value),
         "cause": lambda value: value is None or entry_id(value),
-        "author": lambda value: value == "relay-attested" or hash_(value),
+        "author": one_of("relay-attested"),
     }
     for name, test in require.items():
         if not test(envelope[name]):
@@ -233,8 +233,6 @@ def check_envelope(envelope):
     sender = envelope["sender"]
     if sender != "system" and not SLOT.match(sender) and not BOT_SENDER.match(sender):
         raise Malformed(f"{sender} can not be a sender")
-    if envelope["author"] != "relay-attested" and not SLOT.match(sender):
-        raise Malformed("only players can sign statements")
     if envelope["to_slot"] is not None and (envelope["kind"] != "private" or sender == "system"):
         raise Malformed("an entry for one slot alone has the kind private, and is not the relay's")
     if (envelope["to_tenure"] is not None) != (envelope["to_slot"] is not None and sender.startswith("bot:")):
