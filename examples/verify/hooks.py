@@ -111,7 +111,8 @@ class Hooks:
 
     def attach(self, envelope, body, seated):
         bot_id = body["bot_id"]
-        require(bot_id == f"bot_{NOT_ALPHANUMERIC.sub('-', body['name'][:LONGEST_NAME])}_{len(self.ever)}", "its id does not consist of its name and the number of bots before it")
+        name = NOT_ALPHANUMERIC.sub("-", body["name"][:LONGEST_NAME])
+        require(bot_id == f"bot_{name}_{len(self.ever)}", "its id does not consist of its name and the number of bots before it")
         bot = Bot(bot_id, body, envelope["id"], envelope["id"], body["seed_commitment"], egress_hash=body.get("egress_hash"))
         self.bots[bot_id] = self.ever[bot_id] = bot
         self.undescribed = bot_id
