@@ -5,13 +5,14 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 
 from canonical import HASH, HEX_32_BYTES, Malformed
-from lines import fields, is_number
+from lines import LARGEST_COUNT, fields, is_number
 from tree import KEY
 
 ENVELOPE = ("v", "channel_id", "id", "ts", "sender", "kind", "to_slot", "to_tenure", "cause", "body_hash", "author")
 KIND = re.compile(r"[A-Za-z0-9_.:-]{1,64}\Z")
-SLOT = re.compile(r"s(0|[1-9][0-9]{0,8})\Z")
-BOT_SENDER = re.compile(r"bot:(bot_.+)\Z")
+SLOT = re.compile(r"s([12]?[0-9]|3[01])\Z")
+BOT_ID = re.compile(r"bot_[A-Za-z0-9_-]{1,48}\Z")
+BOT_SENDER = re.compile(r"bot:(bot_[A-Za-z0-9_-]{1,48})\Z")
 TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z\Z")
 SHORTEST_TIMER, LONGEST_TIMER = timedelta(seconds=1), timedelta(days=30)  # docs/BOTS.md, "Limits"
 HOOKS = ("on_init", "on_join", "on_leave", "on_ready", "on_start", "on_message", "on_private_message", "on_timer", "on_close")
@@ -36,8 +37,16 @@ def text(value):
     return isinstance(value, str)
 
 
-def count(value):
+def size(value):
     return is_number(value)
+
+
+def count(value):
+    return is_number(value, most=LARGEST_COUNT)
+
+
+def number(value):
+    return is_number(value, 1, LARGEST_COUNT)
 
 
 def timer_duration(value):
@@ -66,6 +75,10 @@ def key(value):
 
 def slot(value):
     return isinstance(value, str) and bool(SLOT.match(value))
+
+
+def bot_id(value):
+    return isinstance(value, str) and bool(BOT_ID.match(value))
 
 
 def by(value):
@@ -114,8 +127,8 @@ def record(required, optional=None):
 
 
 RELAY = record({"origin": text, "key": key})
-LIMITS = record({"hook_ms": count, "hook_wall_ms": count, "body_bytes": count})
-RUNTIME = record({"worker": text, "python": text, "lock_hash": hash_, "memory_bytes": count})
+LIMITS = record({"hook_ms": size, "hook_wall_ms": size, "body_bytes": size})
+RUNTIME = record({"worker": text, "python": text, "lock_hash": hash_, "memory_bytes": size})
 SANDBOX = one_of("full", "kernel", "process")
 SANDBOX_REPORT = record({"active": list_of(text), "self_test": text}, {"missing": list_of(text)})
 EXCHANGED = record({"record_hash": hash_, "hosts": list_of(text)}, {"sealed": one_of(True)})
@@ -123,9 +136,9 @@ RESULT = {"outcome": one_of(*OUTCOMES)}, {"exchanged": EXCHANGED, "undelivered":
 CONTRIBUTION = record({"slot_id": slot, "entry": entry_id, "entropy": hash_})
 MOST_SLOTS = 32
 SLOTS = list_of(record({"kind": one_of("bot", "invite"), "label": text}))
-HOOK = {"bot_id": text, "trigger": entry_id, "step": count, "hook": one_of(*HOOKS)}
+HOOK = {"bot_id": bot_id, "trigger": entry_id, "step": count, "hook": one_of(*HOOKS)}
 SEAT = {"slot_id": slot, "label": text}
-BOT_SLOT = {"bot_id": text, "slot_id": slot}
+BOT_SLOT = {"bot_id": bot_id, "slot_id": slot}
 
 # For each type of an entry of the relay: its kind, its required fields, its optional fields.
 SYSTEM = {
@@ -140,7 +153,7 @@ SYSTEM = {
         "seed_commitment": hash_}, {
         "slot_label": text, "preset": text, "env": list_of(text), "egress_hash": hash_, "policy": exactly(1),
         "unseals": one_of(True), "sandbox_report": SANDBOX_REPORT, "by": by}),
-    "bot:manifest": ("system", {"bot_id": text, "manifest": object_}, {}),
+    "bot:manifest": ("system", {"bot_id": bot_id, "manifest": object_}, {}),
     "bot:detach": ("system", BOT_SLOT | {"reason": text}, {"by": by}),
     "member:join": ("system", SEAT | {"player": hash_}, {"entropy": text}),
     "terms:accepted": ("system", {"slot_id": slot, "terms_hash": hash_}, {}),
@@ -156,26 +169,26 @@ SYSTEM = {
     "close_applied": ("system", {}, {}),
     "operator:stopped": ("system", {}, {}),
     "entry:deleted": ("system", {"ids": ascending_ids}, {"by": slot}),
-    "seats:held": ("system", {"bot_id": text, "until": time}, {}),
-    "seats:released": ("system", {"bot_id": text}, {}),
-    "bot:runtime": ("system", {"bot_id": text, "runtime": RUNTIME, "sandbox": SANDBOX}, {
+    "seats:held": ("system", {"bot_id": bot_id, "until": time}, {}),
+    "seats:released": ("system", {"bot_id": bot_id}, {}),
+    "bot:runtime": ("system", {"bot_id": bot_id, "runtime": RUNTIME, "sandbox": SANDBOX}, {
         "sandbox_report": SANDBOX_REPORT, "egress_hash": hash_}),
     "bot:ran": ("trace", HOOK | {"effects": count}, {
-        "drawn": list_of(record({"epoch": count, "open": boolean, "from": count, "to": count})),
-        "timers": list_of(record({"n": entry_id}, {"after_ms": timer_duration})),
+        "drawn": list_of(record({"epoch": count, "open": boolean, "from": size, "to": size})),
+        "timers": list_of(record({"n": number}, {"after_ms": timer_duration})),
         "result": record(*RESULT)}),
     "bot:skipped": ("trace", HOOK | {"reason": one_of(*REASONS)}, {}),
-    "dm:unsealed": ("system", {"bot_id": text}, {}),
-    "entropy:open": ("system", {"bot_id": text, "epoch": count, "contributions": list_of(CONTRIBUTION)}, {"missing": list_of(slot)}),
-    "seed:reveal": ("system", {"bot_id": text, "epoch": count, "began": entry_id, "seed": hex_, "next_commitment": hash_}, {}),
-    "timer": ("trace", {"bot_id": text, "n": entry_id, "set_by": entry_id}, {}),
-    "bot:error": ("control", {"bot_id": text, "hook": one_of(*HOOKS), "reason": text, "text": text}, {"line": entry_id}),
+    "dm:unsealed": ("system", {"bot_id": bot_id}, {}),
+    "entropy:open": ("system", {"bot_id": bot_id, "epoch": count, "contributions": list_of(CONTRIBUTION)}, {"missing": list_of(slot)}),
+    "seed:reveal": ("system", {"bot_id": bot_id, "epoch": count, "began": entry_id, "seed": hex_, "next_commitment": hash_}, {}),
+    "timer": ("trace", {"bot_id": bot_id, "n": number, "set_by": entry_id}, {}),
+    "bot:error": ("control", {"bot_id": bot_id, "hook": one_of(*HOOKS), "reason": text, "text": text}, {"line": number}),
 }
 
 # The body of a private result: its kind, and its fields by outcome.
 PRIVATE_RESULT = {"type": one_of("bot:result")} | RESULT[0]
 PRIVATE_SUCCESS = record(PRIVATE_RESULT, RESULT[1])
-PRIVATE_FAILURE = record(PRIVATE_RESULT | {"reason": text, "text": text}, RESULT[1] | {"line": entry_id})
+PRIVATE_FAILURE = record(PRIVATE_RESULT | {"reason": text, "text": text}, RESULT[1] | {"line": number})
 
 
 def check_private_result(kind, body):
@@ -212,7 +225,7 @@ def check_envelope(envelope):
         "to_slot": lambda value: value is None or slot(value),
         "to_tenure": lambda value: value is None or entry_id(value),
         "cause": lambda value: value is None or entry_id(value),
-        "author": lambda value: value == "relay-attested" or hash_(value),
+        "author": one_of("relay-attested"),
     }
     for name, test in require.items():
         if not test(envelope[name]):
@@ -220,8 +233,6 @@ def check_envelope(envelope):
     sender = envelope["sender"]
     if sender != "system" and not SLOT.match(sender) and not BOT_SENDER.match(sender):
         raise Malformed(f"{sender} can not be a sender")
-    if envelope["author"] != "relay-attested" and not SLOT.match(sender):
-        raise Malformed("only players can sign statements")
     if envelope["to_slot"] is not None and (envelope["kind"] != "private" or sender == "system"):
         raise Malformed("an entry for one slot alone has the kind private, and is not the relay's")
     if (envelope["to_tenure"] is not None) != (envelope["to_slot"] is not None and sender.startswith("bot:")):

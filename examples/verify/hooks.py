@@ -4,18 +4,24 @@ Each entry starts hooks of bots. They wait in a queue for each bot. The first on
 ends with `bot:ran`, or is skipped, as a single `bot:skipped`. Also checked here: timers, seeds, and who contributed randomness.
 """
 
+import re
 from collections import deque
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
+from heapq import heappop, heappush
 
 from bodies import check_private_result, time_of
 from canonical import Malformed, canonical, sha256, tagged_hash
+from keystream import Keystream
 
 DEEPEST_CASCADE = 8  # hooks that led to a trigger
 SEEDS = 1024
 LONGEST_HOLD = timedelta(hours=24)
 MOST_UNSEALING_BOTS = 64
+NOT_ALPHANUMERIC = re.compile("[^A-Za-z0-9]")
+LONGEST_NAME = 32  # characters of a bot's name in its id
 MOST_TIMERS = 16  # of a bot at a time
+END_OF_TIME = datetime(9999, 12, 31, 23, 59, 59, 999000)
 
 
 def require(holds, problem):
@@ -34,7 +40,6 @@ class Due:
     depth: int
     timer: int | None = None
     player: tuple | None = None  # (slot, tenure) of the player whose DM started it
-    is_stale: bool = False
 
 
 @dataclass
@@ -58,12 +63,15 @@ class Bot:
     queue: deque = field(default_factory=deque)
     timers: dict = field(default_factory=dict)
     last_timer: int = 0
+    cancelled: set = field(default_factory=set)  # numbers of timers that it cancelled or replaced
+    keystream: Keystream = field(default_factory=Keystream)
     epoch: int = 0
     last_seed: str | None = None
     contributions: list | None = None  # of the epoch, once the keystream is open
     manifest: dict | None = None
     egress_hash: str | None = None  # of the present rules for its connections
     unsealed: int = 0  # its DMs are public up to this entry
+    hidden: list = field(default_factory=list)  # heap of its DMs that the file leaves out: (entry of the hook, id)
     has_revealed_at_close: bool = False
     held_until: object = None
 
@@ -80,12 +88,12 @@ class Hooks:
     running: Bot | None = None
     failed: Bot | None = None  # its `on_init` did not end with `ok`
     undescribed: str | None = None  # the bot whose manifest is the next entry
-    hidden: list = field(default_factory=list)  # envelopes of private entries that the file leaves out
-    missing: set = field(default_factory=set)  # ids of those among them that were unsealed
+    missing: set = field(default_factory=set)  # ids of DMs that the file leaves out although they were unsealed
     unsealing: set = field(default_factory=set)  # bots that opened DMs
     exchanged: dict = field(default_factory=dict)  # (bot_id, trigger, step) → what the hook's result says of its traffic
     ran: int = 0
     skipped: int = 0
+    dropped: int = 0  # that were due when somebody removed their bot
 
     # Bots come and go.
 
@@ -103,7 +111,8 @@ class Hooks:
 
     def attach(self, envelope, body, seated):
         bot_id = body["bot_id"]
-        require(bot_id == f"bot_{body['name']}_{len(self.ever)}", "its id does not consist of its name and the number of bots before it")
+        name = NOT_ALPHANUMERIC.sub("-", body["name"][:LONGEST_NAME])
+        require(bot_id == f"bot_{name}_{len(self.ever)}", "its id does not consist of its name and the number of bots before it")
         bot = Bot(bot_id, body, envelope["id"], envelope["id"], body["seed_commitment"], egress_hash=body.get("egress_hash"))
         self.bots[bot_id] = self.ever[bot_id] = bot
         self.undescribed = bot_id
@@ -124,6 +133,8 @@ class Hooks:
             require(self.failed is not None, "a bot is detached without a reason")
             require(envelope["cause"] == self.failed.attach_id, "its cause is not the entry that attached the bot")
             self.failed = None
+        else:
+            self.dropped += len(self.bots[body["bot_id"]].queue)
         del self.bots[body["bot_id"]]
 
     def present(self, bot_id):
@@ -141,13 +152,14 @@ class Hooks:
         bot, trigger = self.bots[bot_id], envelope["id"]
         if hook not in bot.attached["hooks"] or self.log.closing is not None:
             return
-        step = sum(due.trigger == trigger for due in bot.queue)
+        last = bot.queue[-1] if bot.queue else None
+        step = last.step + 1 if last is not None and last.trigger == trigger else 0
         bot.queue.append(Due(hook, trigger, step, self.depths.get(trigger, 0), timer, player))
 
     def add_private_post(self, envelope, body, bot_id, tenure):
         """Adds a DM of a player."""
         if body is None:
-            self.hidden.append(envelope)
+            self.hide(self.bots[bot_id], envelope["id"], envelope)
         self.plan(bot_id, "on_private_message", envelope, player=(envelope["sender"], tenure))
 
     # What a hook does.
@@ -161,14 +173,20 @@ class Hooks:
             require(seat.tenure is not None and seat.tenure == envelope["to_tenure"], "to_tenure is not the tenure that holds the slot")
             require(seat.tenure <= envelope["cause"], "the tenure began after the cause")
             if body is None:
-                self.hidden.append(envelope)
-                self.check_unsealed(self.bots[bot_id])
+                self.hide(self.bots[bot_id], envelope["cause"], envelope)
             elif is_result(body):
                 require(due.player == addressee(envelope), "a private result is for the player whose DM started the hook")
                 check_private_result(body["kind"], body["body"])
+            else:
+                self.check_size(bot_id, body["body"])
         else:
+            self.check_size(bot_id, body)
             self.plan_for_all("on_message", envelope, but=bot_id)
         self.effects.append((envelope, body))
+
+    def check_size(self, bot_id, body):
+        limit = self.bots[bot_id].attached["limits"]["body_bytes"]
+        require(body is None or len(canonical(body)) <= limit, f"the body has more than the {limit} bytes that `bot:attach` allows")
 
     def add_effect(self, envelope, body):
         """Adds an entry of the relay about a hook."""
@@ -192,7 +210,7 @@ class Hooks:
         require(bot.queue, f"no hook of {bot_id} is due")
         due = bot.queue[0]
         require(envelope["cause"] == due.trigger, f"the hook that is due is {due.hook} for entry {due.trigger}")
-        require(not self.must_skip(due), f"{due.hook} for entry {due.trigger} must be skipped")
+        require(not self.must_skip(bot, due), f"{due.hook} for entry {due.trigger} must be skipped")
         self.running = bot
         self.depths[envelope["id"]] = due.depth + 1
         return due
@@ -204,8 +222,8 @@ class Hooks:
         require(not any(addressee(envelope) and is_result(body) for envelope, body in last), "it follows the private result, which is the last effect")
         return due
 
-    def must_skip(self, due):
-        return "depth" if due.depth >= DEEPEST_CASCADE else "stale" if due.is_stale else None
+    def must_skip(self, bot, due):
+        return due.depth >= DEEPEST_CASCADE or due.timer in bot.cancelled
 
     def finish(self, envelope, body, bot):
         due = self.begin(bot.bot_id, envelope)
@@ -214,9 +232,11 @@ class Hooks:
         require(("result" in body) == (due.player is None), "a hook has a public result exactly where no DM started it")
         result = body["result"] if due.player is None else self.private_result(due.player)
         if result is not None:
-            self.check_result(result, body, due)
+            self.check_result(result, body, bot, due)
             if "exchanged" in result:
                 self.exchanged[bot.bot_id, due.trigger, due.step] = result["exchanged"]
+        reveals = sum(is_of_type(envelope, body, "seed:reveal") for envelope, body in self.effects)
+        bot.keystream.advance(due.trigger, reveals, body.get("drawn", []))
         self.set_timers(envelope, body, bot)
         self.running, self.effects = None, []
         self.ran += 1
@@ -232,9 +252,9 @@ class Hooks:
         require(body is None or is_result(body), "the last effect is not the private result")
         return body and body["body"]
 
-    def check_result(self, result, ran, due):
+    def check_result(self, result, ran, bot, due):
         """Checks the result of a hook against its effects and its `bot:ran`."""
-        errors = [body for envelope, body in self.effects if is_error(envelope, body)]
+        errors = [body for envelope, body in self.effects if is_of_type(envelope, body, "bot:error")]
         if result["outcome"] == "ok":
             require(not errors, "a hook that ended with ok has a bot:error")
         else:
@@ -245,6 +265,10 @@ class Hooks:
         effects = len(self.effects) + len(undelivered) - (due.player is not None)  # without the private result
         require(undelivered == sorted(set(undelivered)) and all(index < effects for index in undelivered),
                 "undelivered does not number effects of the hook")
+        require(not undelivered or self.log.last_departure > due.trigger, "a DM is undelivered, although no tenure ended while the hook ran")
+        if "exchanged" in result:
+            require(bot.egress_hash is not None, "the hook of a bot without a network exchanged something")
+            require("sealed" not in result["exchanged"] or "env" in bot.attached, "the traffic of a bot without secrets is sealed")
 
     def skip(self, envelope, body, bot):
         require(self.running is None, "it is between the effects of a hook")
@@ -252,10 +276,9 @@ class Hooks:
         due, reason = bot.queue[0], body["reason"]
         self.check_hook(body, due)
         require(envelope["cause"] == due.trigger, "its cause is not its trigger")
-        must = self.must_skip(due)
-        if must or reason in ("depth", "stale"):
+        if self.must_skip(bot, due) or reason in ("depth", "stale"):
             # A hook that is both too deep and stale may give either reason.
-            require(reason == "stale" and due.is_stale or reason == "depth" and due.depth >= DEEPEST_CASCADE,
+            require(reason == "stale" and due.timer in bot.cancelled or reason == "depth" and due.depth >= DEEPEST_CASCADE,
                     f"{due.hook} for entry {due.trigger} is skipped for {reason}, which is not the reason")
         require(reason != "budget" or due.hook not in ("on_init", "on_close"), f"{due.hook} is never skipped for budget")
         require(reason != "closing" or (self.log.closing is not None and due.hook != "on_close"), "the hook is not skipped for closing")
@@ -280,6 +303,7 @@ class Hooks:
     def hold(self, envelope, body, bot, due):
         until = time_of(body["until"])
         require(until - time_of(envelope["ts"]) <= LONGEST_HOLD, "seats are held for more than 24 hours")
+        require(until >= self.log.began, "seats are held until a time before the first entry")
         bot.held_until = until
 
     def release(self, envelope, body, bot, due):
@@ -302,13 +326,15 @@ class Hooks:
         self.unsealing.add(bot_id)
         require(len(self.unsealing) <= MOST_UNSEALING_BOTS, f"more than {MOST_UNSEALING_BOTS} bots open their DMs")
 
+    def hide(self, bot, trigger, envelope):
+        """Notes that the file leaves out a DM to or from the bot, of the hook that entry `trigger` starts."""
+        heappush(bot.hidden, (trigger, envelope["id"]))
+        self.check_unsealed(bot)
+
     def check_unsealed(self, bot):
         """Notes which of the DMs that the bot has opened are not in the file."""
-        for envelope in self.hidden:
-            is_to_bot = envelope["to_slot"] == bot.attached["slot_id"] and bot.attach_id <= envelope["id"] <= bot.unsealed
-            is_from_bot = envelope["sender"] == f"bot:{bot.bot_id}" and envelope["cause"] <= bot.unsealed
-            if is_to_bot or is_from_bot:
-                self.missing.add(envelope["id"])
+        while bot.hidden and bot.hidden[0][0] <= bot.unsealed:
+            self.missing.add(heappop(bot.hidden)[1])
 
     def open(self, envelope, body, bot, due):
         require(body["epoch"] == bot.epoch, f"the epoch is {bot.epoch}")
@@ -319,6 +345,7 @@ class Hooks:
         require(found in now, "it does not name the players who gave randomness, and the others")
         if bot.contributions is None:
             bot.contributions = body["contributions"]
+        bot.keystream.open_at(envelope["id"])
         self.plan(bot.bot_id, "on_start", envelope)
 
     def randomness(self, seats, bot):
@@ -356,12 +383,11 @@ class Hooks:
             if "after_ms" in timer:
                 require(number == bot.last_timer + 1, f"the next timer is {bot.last_timer + 1}")
                 bot.last_timer = number
-                bot.timers[number] = Timer(envelope["id"], self.log.time + timedelta(milliseconds=timer["after_ms"]))
+                bot.timers[number] = Timer(envelope["id"], later(self.log.time, timer["after_ms"]))
             else:
                 require(number <= bot.last_timer, f"timer {number} is cancelled before it was set")
                 bot.timers.pop(number, None)
-                for due in bot.queue:
-                    due.is_stale |= due.timer == number
+                bot.cancelled.add(number)
         running = sum(not timer.fired for timer in bot.timers.values())
         require(running <= MOST_TIMERS, f"{running} timers run, more than {MOST_TIMERS}")
         if self.log.closing is not None:
@@ -399,9 +425,19 @@ class Hooks:
             if (bot.manifest or {}).get("reveal_on_close") is True:
                 require(bot.has_revealed_at_close, f"{bot.bot_id} has not revealed its seed")
 
+    def overdue(self):
+        """Returns how many timers were due before the last entry, or before the operator stopped the channel."""
+        end = self.log.stopped_at or self.log.time
+        return sum(not timer.fired and timer.due < end for bot in self.bots.values() for timer in bot.timers.values())
+
     def pending(self):
         """Returns how many hooks are due."""
         return sum(len(bot.queue) for bot in self.bots.values())
+
+
+def later(time, milliseconds):
+    """Returns the time so much later, at most the last one that four digits of a year can write."""
+    return time + min(timedelta(milliseconds=milliseconds), END_OF_TIME - time)
 
 
 def addressee(envelope):
@@ -414,8 +450,8 @@ def is_result(body):
     return body is not None and (body["kind"] == "trace" or body["body"].get("type") == "bot:result")
 
 
-def is_error(envelope, body):
-    return envelope["sender"] == "system" and body["type"] == "bot:error"
+def is_of_type(envelope, body, name):
+    return envelope["sender"] == "system" and body["type"] == name
 
 
 def commitment(seed):

@@ -3,6 +3,7 @@
 from bodies import check_envelope, check_system_body, time_of
 from canonical import Malformed, canonical
 from hooks import require
+from lines import LARGEST_COUNT
 from tree import BadCheckpoint, is_consistent, is_included, verify_checkpoint
 
 TYPES = ("seed:reveal", "dm:unsealed", "close_requested", "close_applied", "operator:stopped", "entry:deleted")
@@ -55,6 +56,7 @@ def check_entry(log, entry, last, time):
         require(cause is not None and cause < envelope["id"], "its cause is not before it")
     if name == "seed:reveal":
         require(body["began"] <= log.size, "its epoch began after the end of the tenure")
+        require(cause >= body["began"], "its cause is before its epoch began")
         bot = log.hooks.present(body["bot_id"])
         log.hooks.reveal(envelope, body, bot)
         bot.began = cause
@@ -79,8 +81,12 @@ def unseal(hooks, bot_id, cause):
     if bot_id in hooks.ever:
         bot = hooks.present(bot_id)
         require("unseals" in bot.attached, "the bot may not open its DMs")
+        require(cause >= bot.attach_id, "its cause is before the bot was attached")
         bot.unsealed = cause
         hooks.check_unsealed(bot)
+    else:
+        number = bot_id.rpartition("_")[2]
+        require(number.isdigit() and len(hooks.ever) <= int(number) <= LARGEST_COUNT, "the bot's number is that of an earlier one")
 
 
 def decoded(proof):

@@ -1,11 +1,17 @@
 """Reads a receipt: its lines, their order, and the form of what is not part of the log itself."""
 
-from canonical import HASH, HEX_32_BYTES, Malformed, parse
-from tree import KEY
+import re
+import unicodedata
+
+from canonical import HASH, HEX_32_BYTES, LARGEST_INTEGER, Malformed, parse
+from tree import KEY, is_point
 
 FORMAT = "mcp-multiplayer/receipt/v2"
 ORDER = ("header", "entry", "later", "later_entry", "bot", "exchange", "checkpoint")
 ONCE = ("later", "checkpoint")
+CHANNEL_ID = re.compile(r"chn_[0-9a-hjkmnp-tv-z]{16}\Z")
+LONGEST_ORIGIN = 255  # bytes
+LARGEST_COUNT = 2**32 - 1
 
 
 class Unreadable(Exception):
@@ -81,9 +87,9 @@ def fields(value, what, required, optional=()):
     return value
 
 
-def is_number(value, least=0):
-    """Returns whether `value` is an integer of at least `least`. Booleans are not integers here."""
-    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+def is_number(value, least=0, most=LARGEST_INTEGER):
+    """Returns whether `value` is an integer from `least` to `most`. Booleans are not integers here."""
+    return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
 
 
 def _one_field(line):
@@ -103,12 +109,19 @@ def _require(holds, problem):
 def _read_header(receipt, value):
     fields(value, "the header", ("format", "channel_id", "log", "holder"))
     _require(value["format"] == FORMAT, f"the format is not {FORMAT}")
-    _require(isinstance(value["channel_id"], str) and isinstance(value["holder"], str), "channel_id and holder must be texts")
+    _require(isinstance(value["channel_id"], str) and CHANNEL_ID.match(value["channel_id"]), "the channel_id is invalid")
+    _require(isinstance(value["holder"], str), "holder must be a text")
     if value["log"] is not None:
         fields(value["log"], "log", ("origin", "key"))
-        _require(isinstance(value["log"]["origin"], str) and value["log"]["origin"], "the origin must be a text")
-        _require(isinstance(value["log"]["key"], str) and KEY.match(value["log"]["key"]), "the key is no Ed25519 key")
+        _require(_is_origin(value["log"]["origin"]), f"the origin must be a text of 1 to {LONGEST_ORIGIN} bytes without spaces")
+        key = isinstance(value["log"]["key"], str) and KEY.match(value["log"]["key"])
+        _require(key and is_point(bytes.fromhex(key[1])), "the key is no Ed25519 key")
     receipt.header = value
+
+
+def _is_origin(value):
+    return (isinstance(value, str) and 1 <= len(value.encode()) <= LONGEST_ORIGIN
+            and not any(c.isspace() or c == "+" or unicodedata.category(c) == "Cc" for c in value))
 
 
 def _read_entry(receipt, value):
@@ -149,7 +162,7 @@ def _read_bot(receipt, value):
     _require(isinstance(value["params"], dict), "params must be an object")
     if "seed" in value:
         fields(value["seed"], "the seed", ("epoch", "seed"))
-        _require(is_number(value["seed"]["epoch"]), "the epoch must be a number")
+        _require(is_number(value["seed"]["epoch"], most=LARGEST_COUNT), "the epoch must be a number")
         _require(isinstance(value["seed"]["seed"], str) and HEX_32_BYTES.match(value["seed"]["seed"]), "the seed is not 64 hex digits")
     receipt.bots.append(value)
 
@@ -157,7 +170,7 @@ def _read_bot(receipt, value):
 def _read_exchange(receipt, value):
     fields(value, "the exchange", ("bot_id", "trigger", "step", "salt", "record"))
     _require(isinstance(value["bot_id"], str) and isinstance(value["record"], str), "bot_id and record must be texts")
-    _require(is_number(value["trigger"], 1) and is_number(value["step"]), "trigger and step must be numbers")
+    _require(is_number(value["trigger"], 1) and is_number(value["step"], most=LARGEST_COUNT), "trigger and step must be numbers")
     _require(isinstance(value["salt"], str) and HEX_32_BYTES.match(value["salt"]), "the salt is not 64 hex digits")
     receipt.exchanges.append(value)
 

@@ -4,14 +4,19 @@
 it (PROTOCOL.md, "What a log must fulfil", part 1). What bots do is checked by `hooks.py` (part 2).
 """
 
+from bisect import bisect_right
 from dataclasses import dataclass, field
+from datetime import datetime
+from operator import itemgetter
 
 from bodies import BOT_SENDER, KIND, MOST_SLOTS, SLOT, check_envelope, check_system_body, time_of
 from canonical import canonical, depth, sha256, tagged_hash
 from deletions import Deletions
+from holder import Stay
 from hooks import Hooks, require
 from lines import fields
 
+EPOCH = datetime(1970, 1, 1)
 RESERVED_KINDS = ("system", "control", "bot", "private", "trace")
 DEEPEST_BODY = 32
 LARGEST_SYSTEM_BODY = 64 << 10  # bytes of canonical JSON
@@ -55,10 +60,15 @@ class Log:
     slots: list = field(default_factory=list)
     ever_filled: set = field(default_factory=set)
     time: object = None
+    began: object = None  # time of the first entry
     was_ready: bool = False  # since the last change of the terms
     closing: int | None = None  # id of `close_requested`
     ended: bool = False
     leaving: tuple | None = None  # (id, slot) of the entry before, if a player gave up the seat with it and may yield the slot
+    last_departure: int = 0  # id of the last entry that ended a tenure
+    stopped_at: object = None  # time of `operator:stopped`
+    stays: list = field(default_factory=list)
+    current_terms: str | None = None  # their hash, once it was computed
     seats: list = field(default_factory=list)  # (id, {slot: (tenure, hash of the entropy)}) after each change
 
     def __post_init__(self):
@@ -90,7 +100,7 @@ class Log:
     def check_place(self, envelope):
         require(envelope["channel_id"] == self.channel_id, "it belongs to another channel")
         require(envelope["id"] == self.size + 1, f"its id should be {self.size + 1}")
-        require(self.time is None or time_of(envelope["ts"]) >= self.time, "it is earlier than the entry before it")
+        require(time_of(envelope["ts"]) >= (self.time or EPOCH), "it is earlier than the entry before it, or than 1970")
         require(envelope["cause"] is None or envelope["cause"] < envelope["id"], "its cause is not before it")
 
     def check_content(self, envelope, content):
@@ -148,7 +158,7 @@ class Log:
 
     def on_channel_created(self, envelope, body):
         require(body.get("log") == self.relay, "it names another relay than the header")
-        self.created = body
+        self.created, self.began = body, self.time
         self.slots = [Slot(slot["kind"]) for slot in body["slots"]]
 
     def on_bots_announced(self, envelope, body):
@@ -202,6 +212,7 @@ class Log:
         seat.admin = body["player"] == self.created["owner"]  # and stays one until the tenure ends
         seat.entropy = sha256(body["entropy"].encode()) if "entropy" in body else None
         self.ever_filled.add(body["slot_id"])
+        self.stays.append(Stay(body["slot_id"], body["player"], seat.tenure, envelope["id"]))
         self.remember_seats()
         self.hooks.plan_for_all("on_join", envelope)
 
@@ -214,6 +225,8 @@ class Log:
         seat = self.seat(body["slot_id"])
         require(seat.player != body["player"], "the seat moves to the principal who holds it")
         seat.player, seat.accepted = body["player"], False
+        self.end_stay(body["slot_id"], envelope["id"])
+        self.stays.append(Stay(body["slot_id"], body["player"], seat.tenure, envelope["id"]))
 
     def on_member_leave(self, envelope, body):
         require(body["by"] == body["slot_id"], "only the player can give up a seat")
@@ -266,7 +279,7 @@ class Log:
         self.ended = True
 
     def on_operator_stopped(self, envelope, body):
-        self.ended = True
+        self.ended, self.stopped_at = True, self.time
 
     def on_entry_deleted(self, envelope, body):
         self.deletions.delete(body, envelope["id"])
@@ -291,8 +304,13 @@ class Log:
         seat = self.seat(slot_id)
         seat.player = seat.tenure = seat.entropy = None
         seat.admin = seat.accepted = False
+        self.last_departure = envelope["id"]
+        self.end_stay(slot_id, envelope["id"])
         self.remember_seats()
         self.hooks.plan_for_all("on_leave", envelope)
+
+    def end_stay(self, slot_id, entry):
+        next(stay for stay in reversed(self.stays) if stay.slot_id == slot_id).ended = entry
 
     def remember_seats(self):
         players = {slot_id: self.slot(slot_id) for slot_id in self.seated()}
@@ -300,7 +318,8 @@ class Log:
 
     def seats_at(self, entry):
         """Returns {slot: (tenure, hash of the entropy)} after the entry with this id."""
-        return next((seats for at, seats in reversed(self.seats) if at <= entry), {})
+        place = bisect_right(self.seats, entry, key=itemgetter(0))
+        return self.seats[place - 1][1] if place else {}
 
     def require_admin(self, by):
         if by != "owner":
@@ -327,7 +346,7 @@ class Log:
         require(self.created["bots_change"] == "owner" or len(self.ever_filled) < 2, "the channel's bots can no longer be changed")
 
     def terms_changed(self):
-        self.was_ready = False
+        self.was_ready, self.current_terms = False, None
         for slot in self.slots:
             slot.accepted = False
 
@@ -338,7 +357,9 @@ class Log:
 
     def terms_hash(self):
         """Computes the hash of the present terms."""
-        return "sha256:" + tagged_hash("mcp-multiplayer/terms/v2", canonical(self.terms())).hex()
+        if self.current_terms is None:
+            self.current_terms = "sha256:" + tagged_hash("mcp-multiplayer/terms/v2", canonical(self.terms())).hex()
+        return self.current_terms
 
     def terms(self):
         names = ("name", "preset", "code_hash", "manifest_hash", "params_hash", "env", "api", "limits", "policy", "unseals")

@@ -1,6 +1,8 @@
 """Reads a policy (C2SP tlog-policy): the logs and witnesses that somebody trusts, and the quorum of cosignatures."""
 
-from tree import COSIGNATURE, ED25519, BadCheckpoint, decode_base64, is_cosigned, key_id_of
+from tree import COSIGNATURE, ED25519, BadCheckpoint, decode_base64, is_cosigned, is_point, key_id_of
+
+LARGEST = 256 << 10  # bytes
 
 
 class BadPolicy(Exception):
@@ -16,6 +18,8 @@ class Policy:
         self.groups = {}  # name → (threshold, members)
         self.quorum = None
         self.used = set()  # names that are in a group
+        if len(data) > LARGEST:
+            raise BadPolicy(f"the policy has more than {LARGEST} bytes")
         for number, line in enumerate(data.split(b"\n"), 1):
             try:
                 self._read(line)
@@ -84,6 +88,7 @@ def read_key(text, kind):
     name, key_id, key = text.decode().split("+", 2)
     key = decode_base64(key)
     require(len(key) == 33 and key[:1] == kind, "the key has another signature type or length")
+    require(is_point(key[1:]), "the key is no Ed25519 key")
     require(name and not any(c.isspace() for c in name), "the key has no name")
     require(key_id == key_id_of(name, kind, key[1:]).hex(), "the key id does not belong to the key")
     return name, key[1:]

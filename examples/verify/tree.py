@@ -14,6 +14,11 @@ COSIGNATURE = b"\x04"  # the one of tlog-cosignature
 SIZE = re.compile(r"(0|[1-9][0-9]{0,19})\Z")
 KEY = re.compile(r"ed25519:([0-9a-f]{64})\Z")
 SIGNATURE_LINE = re.compile("— (?P<name>[^ +]+) (?P<signature>[^ ]+)\\Z")
+LARGEST_NOTE, MOST_SIGNATURES = 256 << 10, 64  # a note's bytes, and its signatures
+FIELD = 2**255 - 19  # of Ed25519, RFC 8032, section 5.1
+CURVE = -121665 * pow(121666, -1, FIELD)  # its constant d
+ORDER_8 = 0x05FC536D880238B13933C6D305ACDFD5F098EFF289F4C345B027B2C28F95E826  # y of two of the four points of order 8
+SMALL_ORDERS = (0, 1, FIELD - 1, ORDER_8, FIELD - ORDER_8)  # y of the eight points whose order divides the cofactor, 8
 
 
 class Tree:
@@ -92,6 +97,23 @@ class BadCheckpoint(Exception):
     """A checkpoint that is malformed or not signed by the relay's key; the text explains why."""
 
 
+def is_point(data):
+    """Returns whether these 32 bytes are the one encoding of a point that can be a key (RFC 8032, section 5.1.3).
+
+    The points of small order are none: under such a key, one signature is valid for many texts.
+    """
+    y = int.from_bytes(data, "little") & 2**255 - 1  # without the sign of x
+    x_squared = (y * y - 1) * (CURVE * y * y + 1)  # times a square
+    return y < FIELD and y not in SMALL_ORDERS and pow(x_squared, (FIELD - 1) // 2, FIELD) == 1
+
+
+def verify_signature(key, signature, message):
+    """Verifies an Ed25519 signature. Raises InvalidSignature or ValueError."""
+    if not is_point(key) or not is_point(signature[:32]):
+        raise InvalidSignature
+    Ed25519PublicKey.from_public_bytes(key).verify(signature, message)
+
+
 def verify_checkpoint(note, origin, key):
     """Verifies a signed note with the key of 32 bytes. Returns the size and the root that it states."""
     text, signatures = _split(note)
@@ -101,7 +123,7 @@ def verify_checkpoint(note, origin, key):
         if (name, found_id) != (origin, key_id):
             continue  # another key's, such as a witness's
         try:
-            Ed25519PublicKey.from_public_bytes(key).verify(signature, text.encode())
+            verify_signature(key, signature, text.encode())
         except (InvalidSignature, ValueError):
             raise BadCheckpoint("The signature of the checkpoint is not valid.") from None
         signed = True
@@ -138,7 +160,7 @@ def is_cosigned(note, name, key):
             if time < 0:
                 raise ValueError("a time is below 2^63")
             message = f"cosignature/v1\ntime {time}\n{text}".encode()
-            Ed25519PublicKey.from_public_bytes(key).verify(signature[8:], message)
+            verify_signature(key, signature[8:], message)
         except (InvalidSignature, ValueError):
             raise BadCheckpoint(f"The cosignature of {name} is not valid.") from None
     return bool(found)
@@ -146,16 +168,20 @@ def is_cosigned(note, name, key):
 
 def _split(note):
     """Splits a note into the signed text and its signatures: (name, key id, signature)."""
+    if len(note.encode()) > LARGEST_NOTE:
+        raise BadCheckpoint(f"The checkpoint has more than {LARGEST_NOTE} bytes.")
     if any(ord(character) < 0x20 and character != "\n" for character in note):
         raise BadCheckpoint("The checkpoint contains control characters.")
     text, separator, rest = note.rpartition("\n\n")
     if not separator or not rest.endswith("\n"):
         raise BadCheckpoint("The checkpoint has no signatures.")
-    signatures = []
-    for line in rest[:-1].split("\n"):
+    lines, signatures = rest[:-1].split("\n"), []
+    if len(lines) > MOST_SIGNATURES:
+        raise BadCheckpoint(f"The checkpoint has more than {MOST_SIGNATURES} signatures.")
+    for line in lines:
         found = SIGNATURE_LINE.match(line)
         signature = decode_base64(found["signature"]) if found else b""
-        if len(signature) < 5:
+        if len(signature) < 5 or any(map(str.isspace, found["name"])):
             raise BadCheckpoint("The checkpoint has a malformed signature line.")
         signatures.append((found["name"], signature[:4], signature[4:]))
     return text + "\n", signatures

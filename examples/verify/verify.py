@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from canonical import Malformed, canonical, sha256, tagged_hash
+from holder import own_entries, stays_of
 from hooks import SEEDS, commitment, previous_seed
 from later import check_later
 from lines import Unreadable, read_receipt
@@ -62,8 +63,12 @@ def check_log(receipt, report):
     else:
         report.holds.append(f"Entries 1 to {log.size} follow the rules of channels, and each of {log.hooks.ran} hooks that ran, "
                             f"with all its effects, was due. {log.hooks.skipped} hooks were skipped.")
-    if log.hooks.pending() and not log.ended:
-        report.unknown.append(f"What {log.hooks.pending()} hooks did that were due when the log ended.")
+    if log.hooks.pending():
+        report.unknown.append(f"What {log.hooks.pending()} hooks do that were due when the log ended.")
+    if log.hooks.overdue():
+        report.unknown.append(f"Why {log.hooks.overdue()} timers that were due when the log ended did not fire.")
+    if log.hooks.dropped:
+        report.unknown.append(f"What {log.hooks.dropped} hooks would have done that were due when somebody removed their bot.")
     if log.hooks.running is not None:
         report.unknown.append("How the last hook ended: the log ends between its effects.")
     return log
@@ -78,8 +83,13 @@ def check_missing(receipt, report, log):
     deleted = missing & log.deletions.deleted
     if deleted:
         report.unknown.append(f"What {len(deleted)} entries say, which were deleted.")
-    if private := missing - deleted - set(unexcused):
-        report.unknown.append(f"What {len(private)} private entries say, which this file leaves out.")
+    private = missing - deleted - set(unexcused)
+    holder = receipt.header["holder"]
+    own = own_entries(stays_of(holder, log.stays), (receipt.entries[number - 1]["envelope"] for number in private))
+    if own:
+        report.unknown.append(f"{len(own)} private entries of the holder of this file are missing, although {holder} may read them: {sorted(own)}.")
+    if private - own:
+        report.unknown.append(f"What {len(private - own)} private entries say, which are not for the holder of this file.")
 
 
 def check_checkpoint(receipt, report, log, wanted_key, policy):
