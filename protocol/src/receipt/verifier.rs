@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde_json::Value;
 
@@ -32,8 +32,10 @@ pub struct Verifier {
     report: Report,
     /// The acceptances that are in force, by their places in the report.
     in_force: BTreeMap<SlotId, usize>,
-    /// Private entries without a body, to and from the holder of the file in the last tenure.
-    of_holder: BTreeSet<u64>,
+    /// The seats of the holder of the file.
+    seats_of_holder: Vec<SlotId>,
+    /// Private entries without a body, to and from the holder of the file in the last tenure, with the seat.
+    of_holder: BTreeMap<u64, SlotId>,
     has_players_entries: bool,
     has_checkpoint: bool,
     /// The cosignatures under the checkpoint, as the policy judges them.
@@ -75,7 +77,8 @@ impl Verifier {
             attached: BTreeMap::new(),
             exchanged: BTreeMap::new(),
             in_force: BTreeMap::new(),
-            of_holder: BTreeSet::new(),
+            seats_of_holder: Vec::new(),
+            of_holder: BTreeMap::new(),
             private_result: None,
             report: Report::default(),
             has_players_entries: false,
@@ -131,6 +134,7 @@ impl Verifier {
         self.audit = Some(Audit::new(ChannelState::empty(header.channel_id)));
         self.report.channel_id = Some(header.channel_id);
         self.report.holder.clone_from(&header.holder);
+        self.seats_of_holder = header.holder.split(", ").filter_map(|seat| seat.parse().ok()).collect();
         self.header = Some(header);
     }
 
@@ -141,11 +145,16 @@ impl Verifier {
         self.report.entries = entry.id();
         self.report.began.get_or_insert(entry.envelope.ts);
         self.report.ended = Some(entry.envelope.ts);
-        let holder = self.report.holder.parse().ok();
-        let is_of =
-            |slot_id: SlotId| entry.envelope.to_slot == Some(slot_id) || entry.envelope.sender == Sender::Slot(slot_id);
-        if is_private && entry.content.is_none() && holder.is_some_and(is_of) {
-            self.of_holder.insert(entry.id());
+        let sender = match entry.envelope.sender {
+            Sender::Slot(slot_id) => Some(slot_id),
+            _ => None,
+        };
+        let is_of_holder = |slot_id: &SlotId| self.seats_of_holder.contains(slot_id);
+        if entry.content.is_none()
+            && let Some(to_slot) = entry.envelope.to_slot
+            && let Some(seat) = [Some(to_slot), sender].into_iter().flatten().find(is_of_holder)
+        {
+            self.of_holder.insert(entry.id(), seat);
         }
         match &entry.envelope.sender {
             Sender::System => {
@@ -227,9 +236,8 @@ impl Verifier {
                 }
             }
             SystemEvent::MemberJoin { slot_id, .. } => {
-                if self.report.holder == slot_id.to_string() {
-                    self.of_holder.clear();
-                }
+                // What came before is of an earlier tenure.
+                self.of_holder.retain(|_, seat| seat != slot_id);
                 self.report.players.push(PlayerSummary {
                     slot_id: *slot_id,
                     label: self.label_of(*slot_id),
@@ -401,7 +409,7 @@ impl Verifier {
             later.report(entries, &mut self.report);
         }
         self.judge_bots();
-        let of_holder = |id: &u64| self.of_holder.contains(id);
+        let of_holder = |id: &u64| self.of_holder.contains_key(id);
         let (own, withheld): (Vec<u64>, Vec<u64>) = self.audit.iter().flat_map(Audit::withheld).partition(of_holder);
         let deleted = self.audit.as_ref().map_or(0, Audit::deleted);
         if !withheld.is_empty() {
