@@ -12,8 +12,15 @@ pub type BoxFuture<'a, T> = std::pin::Pin<Box<dyn Future<Output = T> + Send + 'a
 
 /// Makes the outgoing connections of bots.
 pub trait Egress: Send + Sync + fmt::Debug {
-    /// Starts the egress of one hook, which must finish by `deadline`. `secrets` must not appear in logs.
-    fn open(&self, channel_id: &str, bot_id: &str, deadline: Instant, secrets: Arc<[String]>) -> Box<dyn HookEgress>;
+    /// Starts the egress of one hook, which must finish by `deadline`; `None` if the bot has no network. `secrets` must not
+    /// appear in logs.
+    fn open(
+        &self,
+        channel_id: &str,
+        bot_id: &str,
+        deadline: Instant,
+        secrets: Arc<[String]>,
+    ) -> Option<Box<dyn HookEgress>>;
 }
 
 /// The egress of one hook; dropping it closes its connections.

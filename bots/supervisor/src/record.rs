@@ -86,10 +86,14 @@ impl<'a> EgressRecorder<'a> {
         let HookRequest { channel_id, bot_id, .. } = self.request;
         let deadline = Instant::now() + limits.wall_clock().saturating_sub(EGRESS_MARGIN);
         let open = |egress: &dyn Egress| egress.open(channel_id, bot_id, deadline, Arc::clone(self.secrets));
-        self.connections = self.egress.map(open);
+        self.connections = self.egress.and_then(open);
     }
 
     pub(crate) async fn perform(&mut self, request: EgressRequest) -> EgressResponse {
+        let Some(connections) = &mut self.connections else {
+            // Nothing of it depends on the outside, so a replay needs no record.
+            return failed(EgressErrorKind::Refused, "bots have no network on this relay");
+        };
         if let EgressRequest::Connect { host, port, .. } = &request {
             let host = format!("{}:{port}", host.chars().take(HOST_CHARACTERS).collect::<String>());
             if self.hosts.len() < MAX_HOSTS && !self.hosts.contains(&host) {
@@ -98,10 +102,10 @@ impl<'a> EgressRecorder<'a> {
         }
         self.sealed |= self.secrets.iter().any(|secret| request.contains(secret));
         let full = self.exchanges.len() >= MAX_EXCHANGES || self.bytes >= MAX_BYTES;
-        let response = match &mut self.connections {
-            None => failed(EgressErrorKind::Refused, "bots have no network on this relay"),
-            Some(_) if full => failed(EgressErrorKind::Limit, "this hook has reached its limit of network traffic"),
-            Some(connections) => connections.ask(request.clone()).await,
+        let response = if full {
+            failed(EgressErrorKind::Limit, "this hook has reached its limit of network traffic")
+        } else {
+            connections.ask(request.clone()).await
         };
         self.sealed |= self.secrets.iter().any(|secret| response.contains(secret));
         if !full {

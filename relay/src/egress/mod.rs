@@ -104,7 +104,13 @@ fn host_rules(rules: &[String], setting: &'static str) -> Result<Vec<HostRule>> 
 }
 
 impl Egress for Network {
-    fn open(&self, channel_id: &str, _bot_id: &str, deadline: Instant, _secrets: Arc<[String]>) -> Box<dyn HookEgress> {
-        Box::new(HookConnections::new(Arc::clone(&self.0), channel_id, deadline))
+    fn open(
+        &self,
+        channel_id: &str,
+        _bot_id: &str,
+        deadline: Instant,
+        _secrets: Arc<[String]>,
+    ) -> Option<Box<dyn HookEgress>> {
+        Some(Box::new(HookConnections::new(Arc::clone(&self.0), channel_id, deadline)))
     }
 }

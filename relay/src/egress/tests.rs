@@ -24,7 +24,7 @@ fn network(config: &Config) -> Network {
 }
 
 fn open_hook(network: &Network) -> Box<dyn HookEgress> {
-    network.open("c1", "bot_1", Instant::now() + HOOK, Arc::new([]))
+    network.open("c1", "bot_1", Instant::now() + HOOK, Arc::new([])).expect("bots have a network")
 }
 
 /// A configuration that allows bots to connect to an address.
@@ -259,7 +259,7 @@ async fn a_wait_ends_with_the_timeout_of_the_request_or_of_the_hook() {
     send(&mut *hook, 1, b"now").await;
     assert_eq!(receive(&mut *hook, 1).await, received("now"));
 
-    let mut hook = network.open("c1", "bot_1", Instant::now() + Duration::from_millis(200), Arc::new([]));
+    let mut hook = network.open("c1", "bot_1", Instant::now() + Duration::from_millis(200), Arc::new([])).unwrap();
     connect(&mut *hook, "127.0.0.1", address.port()).await;
     let (kind, message) = failure(hook.ask(wait(u64::MAX)).await);
     assert_eq!(kind, EgressErrorKind::Timeout);

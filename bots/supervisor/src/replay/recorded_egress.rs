@@ -11,19 +11,20 @@ use crate::record::EgressExchange;
 /// Gives the next hook its recording. Hooks run one at a time.
 #[derive(Debug, Default)]
 pub(super) struct RecordedEgress {
-    next: Mutex<VecDeque<EgressExchange>>,
+    next: Mutex<Option<VecDeque<EgressExchange>>>,
 }
 
 impl RecordedEgress {
-    /// Sets the recording that the next hook gets.
-    pub(super) fn prepare(&self, exchanges: Vec<EgressExchange>) {
-        *self.next.lock().unwrap_or_else(PoisonError::into_inner) = exchanges.into();
+    /// Sets the recording that the next hook gets; `None` if its bot has no network.
+    pub(super) fn prepare(&self, exchanges: Option<Vec<EgressExchange>>) {
+        *self.next.lock().unwrap_or_else(PoisonError::into_inner) = exchanges.map(VecDeque::from);
     }
 }
 
 impl Egress for RecordedEgress {
-    fn open(&self, _: &str, _: &str, _: Instant, _: Arc<[String]>) -> Box<dyn HookEgress> {
-        Box::new(RecordedHookEgress(std::mem::take(&mut *self.next.lock().unwrap_or_else(PoisonError::into_inner))))
+    fn open(&self, _: &str, _: &str, _: Instant, _: Arc<[String]>) -> Option<Box<dyn HookEgress>> {
+        let recording = self.next.lock().unwrap_or_else(PoisonError::into_inner).take()?;
+        Some(Box::new(RecordedHookEgress(recording)))
     }
 }
 

@@ -244,7 +244,8 @@ impl Replayer {
             }
         };
         let is_sealed = exchange.is_none();
-        self.egress.prepare(exchange.unwrap_or_default());
+        let has_network = before_result.bot(&turn.bot.bot_id).is_some_and(|bot| bot.egress_hash.is_some());
+        self.egress.prepare(has_network.then(|| exchange.unwrap_or_default()));
         if (self.restart_before)(trigger) {
             self.supervisor.retire(&replayed.key).await;
         }

@@ -129,8 +129,8 @@ struct SlowNetwork {
 }
 
 impl Egress for SlowNetwork {
-    fn open(&self, _channel: &str, _bot: &str, _deadline: Instant, _secrets: Arc<[String]>) -> Box<dyn HookEgress> {
-        Box::new(self.clone())
+    fn open(&self, _: &str, _: &str, _: Instant, _: Arc<[String]>) -> Option<Box<dyn HookEgress>> {
+        Some(Box::new(self.clone()))
     }
 }
 
