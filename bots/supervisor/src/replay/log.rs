@@ -18,21 +18,23 @@ pub(super) fn index(id: u64) -> usize {
 /// The seeds of a bot, as far as the file or the log reveals them. Fails if they are not those that the log commits to.
 pub(super) fn seeds(receipt: &Receipt, bot: &Bot, shown: &ReceiptBot, committed: Hash) -> Result<Seeds, ReplayError> {
     let mut latest = shown.seed.clone();
-    let mut next = None;
+    let (mut next, mut commitments) = (None, seed::Commitments::new(committed));
     let later = receipt.later_entries.iter().map(|later| &later.entry);
     for entry in receipt.entries.iter().chain(later) {
         if let Some(SystemEvent::SeedRevealed { bot_id, epoch, seed, next_commitment, .. }) = entry.event()
             && bot_id == bot.bot_id
-            && latest.as_ref().is_none_or(|latest| latest.epoch <= epoch)
         {
-            latest = Some(ReceiptSeed { epoch, seed });
-            next = Some(next_commitment);
+            commitments.add_reveal(epoch, next_commitment);
+            if latest.as_ref().is_none_or(|latest| latest.epoch <= epoch) {
+                latest = Some(ReceiptSeed { epoch, seed });
+                next = Some(next_commitment);
+            }
         }
     }
     let read = |ReceiptSeed { epoch, seed }: &ReceiptSeed, next| {
-        let is_committed = seed::parse(seed).is_some_and(|seed| seed::is_committed(&seed, *epoch, &committed));
+        let is_committed = seed::parse(seed).is_some_and(|seed| commitments.fit(&seed, *epoch));
         let seeds = Seeds::revealed(*epoch, seed, next).filter(|_| is_committed);
-        let message = || format!("the seed of {} is not the one that its bot:attach commits to", bot.bot_id);
+        let message = || format!("the seed of {} is not the one that the relay committed to", bot.bot_id);
         seeds.ok_or_else(|| ReplayError::Mismatch(message()))
     };
     if let Some(claimed) = &shown.seed {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use mcp_multiplayer_protocol::channel::{
     Audit, AuditedCall, Bot, ChannelState, Composition, Hook, HookCall, Violation,
 };
-use mcp_multiplayer_protocol::receipt::{Receipt, ReceiptBot};
+use mcp_multiplayer_protocol::receipt::{LaterLog, Receipt, ReceiptBot};
 use mcp_multiplayer_protocol::{
     BotId, BotLimits, Entry, Hash, HookOutcome, Runtime, SkipReason, SystemEvent, canonical_text,
 };
@@ -337,19 +337,11 @@ impl AuditedLog {
             let reason = "the header of the file names another relay, or another key, than entry 1";
             return Err(ReplayError::Mismatch(reason.to_owned()));
         }
-        let mut has_ended = audit.state().composition.closed.is_some();
-        for later in &receipt.later_entries {
-            match later.entry.event() {
-                Some(SystemEvent::EntriesDeleted { ids, by }) => {
-                    let entry = later.entry.id();
-                    let deleted = audit.delete_later(&ids, by, has_ended);
-                    deleted.map_err(|reason| ReplayError::Broken { entry, reason: reason.to_owned() })?;
-                }
-                Some(SystemEvent::DmUnsealed { bot_id }) => {
-                    audit.unseal_later(&bot_id, later.entry.envelope.cause.unwrap_or_default());
-                }
-                Some(SystemEvent::Closed {} | SystemEvent::OperatorStopped {}) => has_ended = true,
-                _ => {}
+        if let Some(later) = &receipt.later {
+            let later_log = LaterLog::read(later, receipt.header.log.as_ref(), audit.state());
+            let mut later_log = later_log.map_err(ReplayError::LaterLog)?;
+            for entry in &receipt.later_entries {
+                later_log.read_entry(entry, &mut audit).map_err(ReplayError::LaterLog)?;
             }
         }
         if let Some(Violation { entry, reason }) = audit.missing_body() {
