@@ -93,8 +93,8 @@ pub(super) fn inconclusive(
         "the hook's network traffic contained a sealed secret, so it was not recorded"
     } else if unknown_seed {
         "the hook drew from a seed that is not in this file"
-    } else if logged.is_none() {
-        "the hook's result was for a player who had left, so it is not in the log"
+    } else if logged.is_none() && verdict.record.is_some() {
+        "the hook uses the network here, and the result that says what it exchanged on the relay is not in this file"
     } else if !bot.env.is_empty() {
         "the bot has sealed secrets (ctx.env), which are not in this file"
     } else if either(HookOutcome::Timeout) {

@@ -1,6 +1,6 @@
 //! Reads from the log of a receipt: events, a hook's effects, a bot's seeds.
 
-use mcp_multiplayer_protocol::channel::{AuditedCall, Bot};
+use mcp_multiplayer_protocol::channel::{AuditedCall, Bot, Composition, HookCall};
 use mcp_multiplayer_protocol::receipt::{Receipt, ReceiptBot, ReceiptExchange, ReceiptSeed};
 use mcp_multiplayer_protocol::{
     BotId, Entry, Hash, HookResult, NetworkExchange, PrivateResult, Salt, SystemEvent, seed,
@@ -90,8 +90,28 @@ pub(super) fn logged_result(logged: &[Entry]) -> Option<HookResult> {
     if let Some(SystemEvent::BotRan { result: Some(result), .. }) = ran(logged) {
         return Some(result);
     }
+    private_result(logged).map(|PrivateResult { result, .. }| result)
+}
+
+fn private_result(logged: &[Entry]) -> Option<PrivateResult> {
     let [.., last, _] = logged else { return None };
-    PrivateResult::of_message(&last.direct_message()?).map(|PrivateResult { result, .. }| result)
+    PrivateResult::of_message(&last.direct_message()?)
+}
+
+/// Returns whether a hook may have failed whose [`logged_result`] is `None`: then it had no effect but the result, which is a DM
+/// to the player whose DM started the hook, if that player was still there.
+pub(super) fn may_have_failed(logged: &[Entry], turn: &Turn<'_>, before_result: &Composition) -> bool {
+    let Some(SystemEvent::BotRan { drawn, timers, .. }) = ran(logged) else { return false };
+    let result_for = match turn.call {
+        HookCall::PrivateMessage(slot_id) => Some(slot_id).filter(|slot_id| turn.has_stayed(*slot_id, before_result)),
+        _ => None,
+    };
+    let has_other_effects = match logged {
+        [_] => false,
+        [only, _] => result_for.is_none() || only.envelope.to_slot != result_for,
+        _ => true,
+    };
+    !has_other_effects && drawn.is_empty() && timers.is_empty()
 }
 
 /// The last entry of a hook, which says how it went.

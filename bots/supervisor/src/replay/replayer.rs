@@ -14,7 +14,9 @@ use serde_json::Value;
 
 use super::compare::{Excuses, Mismatch, compare, failed_for_unknown_seed, inconclusive};
 use super::error::ReplayError;
-use super::log::{Traffic, draws_unknown_seed, index, logged_result, ran, record_salt, recorded_exchange, seeds};
+use super::log::{
+    Traffic, draws_unknown_seed, index, logged_result, may_have_failed, ran, record_salt, recorded_exchange, seeds,
+};
 use super::recorded_egress::RecordedEgress;
 use super::report::{BotReplay, Difference, Replayed, list};
 use crate::config::SupervisorConfig;
@@ -264,17 +266,24 @@ impl Replayer {
             return Ok(verdict.memory.map_or(After::Unchanged, |memory| After::Changed(Box::new(memory))));
         };
         let excuses = Excuses { is_sealed, unknown_seed, has_same_memory: replayed.has_same_memory };
-        match inconclusive(&verdict, logged, turn.bot, excuses) {
+        let excuse = inconclusive(&verdict, logged, turn.bot, excuses);
+        // If the log says that the hook failed, the bot's memory was not changed by it, and the replay can go on.
+        let mut failed = logged_outcome.is_some_and(|outcome| outcome != HookOutcome::Ok);
+        match excuse {
             Some(reason) => result.add_unchecked(trigger, reason),
             None if !result.assumed.is_empty() => {
                 let reason =
                     format!("the hooks of entries {} may have changed what the bot remembers", list(&result.assumed));
                 result.add_unchecked(trigger, reason);
             }
+            None if logged_outcome.is_none() && may_have_failed(logged, turn, before_result) => {
+                // It had other effects here, so a failure is the only honest explanation.
+                failed = true;
+                let reason = "the hook's result is not in this file; it must have failed on the relay, but not here";
+                result.add_unchecked(trigger, reason.to_owned());
+            }
             None => result.differences.push(Difference { trigger, hook: turn.call.hook().name(), log, replay }),
         }
-        // If the log says that the hook failed, the bot's memory was not changed by it, and the replay can go on.
-        let failed = logged_outcome.is_some_and(|outcome| outcome != HookOutcome::Ok);
         Ok(if failed { After::Unchanged } else { After::Unknown })
     }
 }
