@@ -78,11 +78,11 @@ class Log:
         for number in numbers:
             self.by_id[number]["content"] = None
 
-    def fail(self, post, ran, outcome):
+    def fail(self, post, ran, outcome, reason="ValueError"):
         """Lets a hook with one post have failed instead."""
         self.by_id[post]["envelope"] |= {"sender": "system", "kind": "control"}
         bot_id = self.body(ran)["bot_id"]
-        error = {"type": "bot:error", "bot_id": bot_id, "hook": "on_message", "reason": "ValueError", "text": "Counter failed."}
+        error = {"type": "bot:error", "bot_id": bot_id, "hook": "on_message", "reason": reason, "text": "Counter failed."}
         self.by_id[post]["content"]["body"] = error
         self.body(ran)["result"] = {"outcome": outcome}
 
@@ -170,6 +170,33 @@ def out_of_time(log):
 @vector("counter", "unknown", [14], "a hook that died is not tried again")
 def died(log):
     log.fail(15, 16, "died")
+
+
+def give_memory(log, factor):
+    log.body(2)["runtime"]["memory_bytes"] = int(log.body(2)["runtime"]["memory_bytes"] * factor)
+
+
+@vector("counter", "unknown", [14], "a hook that ran out of memory, of which the bot had less on the relay, may go on here")
+def out_of_less_memory(log):
+    give_memory(log, 0.5)
+    log.fail(15, 16, "error", "MemoryError")
+
+
+@vector("counter", "differs", [14], "a hook does not run out of memory where it does not with as much in the replay")
+def out_of_memory(log):
+    log.fail(15, 16, "error", "MemoryError")
+
+
+@vector("counter", "differs", [14], "a hook does not run out of memory where it does not with less in the replay")
+def out_of_more_memory(log):
+    give_memory(log, 2)
+    log.fail(15, 16, "error", "MemoryError")
+
+
+@vector("counter", "differs", [14], "other failures are those of the replay, however much memory the bot had")
+def invented_failure_with_less_memory(log):
+    give_memory(log, 0.5)
+    log.fail(15, 16, "error")
 
 
 @vector("counter", "unknown", [2], "a runtime that is not installed here cannot be replayed")

@@ -3,7 +3,7 @@
 use mcp_multiplayer_protocol::channel::{AuditedCall, Bot, Composition, HookCall};
 use mcp_multiplayer_protocol::receipt::{Receipt, ReceiptBot, ReceiptExchange, ReceiptSeed};
 use mcp_multiplayer_protocol::{
-    BotId, Entry, Hash, HookResult, NetworkExchange, PrivateResult, Salt, SystemEvent, seed,
+    BotId, Entry, Hash, HookFailure, HookResult, NetworkExchange, PrivateResult, Salt, SystemEvent, seed,
 };
 
 use super::error::ReplayError;
@@ -91,6 +91,16 @@ pub(super) fn logged_result(logged: &[Entry]) -> Option<HookResult> {
         return Some(result);
     }
     private_result(logged).map(|PrivateResult { result, .. }| result)
+}
+
+/// The failure of a hook according to the log, if its reader can know it.
+pub(super) fn logged_failure(logged: &[Entry]) -> Option<HookFailure> {
+    if let [error, _] = logged
+        && let Some(SystemEvent::BotError { failure, .. }) = error.event()
+    {
+        return Some(failure);
+    }
+    private_result(logged)?.failure
 }
 
 fn private_result(logged: &[Entry]) -> Option<PrivateResult> {

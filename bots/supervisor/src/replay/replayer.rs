@@ -1,5 +1,6 @@
 //! Runs the hooks of a channel's bots again and compares them with the log.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -12,7 +13,7 @@ use mcp_multiplayer_protocol::{
 };
 use serde_json::Value;
 
-use super::compare::{Excuses, Mismatch, compare, failed_for_unknown_seed, inconclusive};
+use super::compare::{Excuses, Mismatch, compare, failed_for_memory, failed_for_unknown_seed, inconclusive};
 use super::error::ReplayError;
 use super::log::{
     Traffic, draws_unknown_seed, index, logged_result, may_have_failed, ran, record_salt, recorded_exchange, seeds,
@@ -31,8 +32,8 @@ struct ReplayedBot<'a> {
     receipt: &'a Receipt,
     program: Arc<Program>,
     key: BotKey,
-    /// True if the bot's process has as much memory here as it had on the relay.
-    has_same_memory: bool,
+    /// The memory that the bot's process had on the relay, compared with what it has here.
+    relay_memory: Ordering,
 }
 
 /// Replays channels from their receipts.
@@ -159,8 +160,8 @@ impl Replayer {
         }
         let key = BotKey::new(&receipt.header.channel_id.to_string(), bot.bot_id.as_str());
         let memory_bytes = self.supervisor.memory_bytes();
-        let has_same_memory = runtime.memory_bytes == memory_bytes;
-        let mut replayed = ReplayedBot { receipt, program, key, has_same_memory };
+        let relay_memory = runtime.memory_bytes.cmp(&memory_bytes);
+        let mut replayed = ReplayedBot { receipt, program, key, relay_memory };
         // A relay makes a bot's memory once the manifest, the entry after the attach, is in the log too.
         let first = index(bot.attached + 1).min(log.compositions.len() - 1);
         let mut memory = Memory::new(Arc::clone(&log.compositions[first]), bot.attached);
@@ -173,7 +174,7 @@ impl Replayer {
             if let Some(SystemEvent::BotRuntime { bot_id, runtime, .. }) = entry.event()
                 && bot_id == bot.bot_id
             {
-                replayed.has_same_memory = runtime.memory_bytes == memory_bytes;
+                replayed.relay_memory = runtime.memory_bytes.cmp(&memory_bytes);
                 if let Some(reason) = runtime_difference(&runtime, &here) {
                     result.add_unchecked(entry.id(), reason);
                     return Ok(());
@@ -252,6 +253,7 @@ impl Replayer {
         }
         let report = self.supervisor.run(&replayed.key, &replayed.program, turn.request(BTreeMap::new())).await?;
         let unknown_seed = failed_for_unknown_seed(&report.outcome);
+        let ran_out_of_memory = failed_for_memory(&report.outcome);
         let verdict = turn.judge(report);
         if has_drawn_from_unknown_seed(&verdict, turn.seeds) {
             result.add_unchecked(trigger, "the hook draws here from a seed that was not revealed".to_owned());
@@ -265,7 +267,7 @@ impl Replayer {
             }
             return Ok(verdict.memory.map_or(After::Unchanged, |memory| After::Changed(Box::new(memory))));
         };
-        let excuses = Excuses { is_sealed, unknown_seed, has_same_memory: replayed.has_same_memory };
+        let excuses = Excuses { is_sealed, unknown_seed, ran_out_of_memory, relay_memory: replayed.relay_memory };
         let excuse = inconclusive(&verdict, logged, turn.bot, excuses);
         // If the log says that the hook failed, the bot's memory was not changed by it, and the replay can go on.
         let mut failed = logged_outcome.is_some_and(|outcome| outcome != HookOutcome::Ok);
