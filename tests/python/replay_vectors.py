@@ -172,6 +172,14 @@ def died(log):
     log.fail(15, 16, "died")
 
 
+@vector("counter", "unknown", [11], "a hook that runs out of time here ends the replay of its bot, whatever comes after it")
+def endless_here(log):
+    source = log.bot()["source"].replace('raise ValueError("as asked")', "while True: pass")
+    log.bot()["source"] = source
+    log.body(2)["code_hash"] = "sha256:" + hashlib.sha256(source.encode()).hexdigest()
+    log.body(15)["count"] = 30
+
+
 def give_memory(log, factor):
     log.body(2)["runtime"]["memory_bytes"] = int(log.body(2)["runtime"]["memory_bytes"] * factor)
 

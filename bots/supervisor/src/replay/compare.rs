@@ -106,20 +106,19 @@ pub(super) fn inconclusive(
 ) -> Option<String> {
     // Where memory runs out, more of it lets a hook go on to any other result.
     let relay_ran_out = logged_failure(logged).is_some_and(|failure| is_memory_error(&failure.reason));
-    let logged = logged_result(logged).map(|result| result.outcome);
-    let either = |outcome| verdict.outcome == outcome || logged == Some(outcome);
+    let is_result_known = logged_result(logged).is_some();
     let reason = if is_sealed {
         "the hook's network traffic contained a sealed secret, so it was not recorded"
     } else if unknown_seed {
         "the hook drew from a seed that is not in this file"
-    } else if logged.is_none() && verdict.record.is_some() {
+    } else if !is_result_known && verdict.record.is_some() {
         "the hook uses the network here, and the result that says what it exchanged on the relay is not in this file"
     } else if !bot.env.is_empty() {
         "the bot has sealed secrets (ctx.env), which are not in this file"
-    } else if either(HookOutcome::Timeout) {
-        "the hook ran into its time limit, here or on the relay, and how far it gets until then depends on the machine"
-    } else if either(HookOutcome::Died) {
-        "the bot's process ended, here or on the relay, as it does when the machine runs out of memory"
+    } else if verdict.outcome == HookOutcome::Timeout {
+        "the hook ran into its time limit here, which depends on the machine, so the replay of this bot ends"
+    } else if verdict.outcome == HookOutcome::Died {
+        "the bot's process ended here, as it does when the machine runs out of memory"
     } else if relay_ran_out && relay_memory == Ordering::Less {
         "the hook ran out of memory on the relay, where the bot's process had less of it than here"
     } else if ran_out_of_memory && relay_memory == Ordering::Greater {

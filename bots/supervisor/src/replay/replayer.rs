@@ -286,7 +286,9 @@ impl Replayer {
             }
             None => result.differences.push(Difference { trigger, hook: turn.call.hook().name(), log, replay }),
         }
-        Ok(if failed { After::Unchanged } else { After::Unknown })
+        // Every further hook could take its full time here, too.
+        let may_go_on = failed && verdict.outcome != HookOutcome::Timeout;
+        Ok(if may_go_on { After::Unchanged } else { After::Unknown })
     }
 }
 
