@@ -32,3 +32,33 @@ pub fn is_committed(seed: &Seed, epoch: u32, first: &Hash) -> bool {
 pub fn parse(text: &str) -> Option<Seed> {
     data_encoding::HEXLOWER.decode(text.as_bytes()).ok()?.try_into().ok()
 }
+
+/// The commitments that a log makes to the seeds of one bot.
+#[derive(Clone, Copy, Debug)]
+pub struct Commitments {
+    /// That of `bot:attach`, to the first seed.
+    first: Hash,
+    /// That of the last `seed:reveal`, with the epoch that it is for.
+    next: Option<(u32, Hash)>,
+}
+
+impl Commitments {
+    /// The commitment of `bot:attach`.
+    pub fn new(first: Hash) -> Self {
+        Self { first, next: None }
+    }
+
+    /// Adds the commitment of a `seed:reveal`, which revealed the seed of this epoch.
+    pub fn add_reveal(&mut self, epoch: u32, next_commitment: Hash) {
+        self.next = epoch.checked_add(1).map(|epoch| (epoch, next_commitment));
+    }
+
+    /// Returns whether the chain leads from this seed to all commitments that are not to later ones.
+    #[must_use]
+    pub fn fit(&self, seed: &Seed, epoch: u32) -> bool {
+        let is_later = |(next, commitment): &(u32, Hash)| {
+            epoch.checked_sub(*next).is_none_or(|steps| is_committed(seed, steps, commitment))
+        };
+        is_committed(seed, epoch, &self.first) && self.next.as_ref().is_none_or(is_later)
+    }
+}

@@ -27,6 +27,7 @@ GAMES = {
     "dice": "alice: begin\nalice: roll\nbob: roll\nalice: reveal\nbob: roll\n",
     "keeper": "alice> apple\nbob: how many\nalice> quiet\nbob: how many\n",
     "clock": "alice: go\ntimer\n",
+    "herald": "alice> rain\nleave alice\nbob: how many\n",
 }
 VECTORS = []
 
@@ -59,6 +60,13 @@ class Log:
     def cut_after(self, last):
         self.remove(*(number for number in self.by_id if number > last))
 
+    def move_before(self, number, place):
+        """Moves an entry to the place before another one, and lets it have the same time."""
+        self.by_id[number]["envelope"]["ts"] = self.by_id[place]["envelope"]["ts"]
+        line = next(line for line in self.lines if line[1] is self.by_id[number])
+        self.lines.remove(line)
+        self.lines.insert(next(at for at, each in enumerate(self.lines) if each[1] is self.by_id[place]), line)
+
     def repeat(self, number):
         """Inserts a copy of an entry after it; returns the copy."""
         place = next(place for place, line in enumerate(self.lines) if line[1] is self.by_id[number])
@@ -70,11 +78,11 @@ class Log:
         for number in numbers:
             self.by_id[number]["content"] = None
 
-    def fail(self, post, ran, outcome):
+    def fail(self, post, ran, outcome, reason="ValueError"):
         """Lets a hook with one post have failed instead."""
         self.by_id[post]["envelope"] |= {"sender": "system", "kind": "control"}
         bot_id = self.body(ran)["bot_id"]
-        error = {"type": "bot:error", "bot_id": bot_id, "hook": "on_message", "reason": "ValueError", "text": "Counter failed."}
+        error = {"type": "bot:error", "bot_id": bot_id, "hook": "on_message", "reason": reason, "text": "Counter failed."}
         self.by_id[post]["content"]["body"] = error
         self.body(ran)["result"] = {"outcome": outcome}
 
@@ -162,6 +170,41 @@ def out_of_time(log):
 @vector("counter", "unknown", [14], "a hook that died is not tried again")
 def died(log):
     log.fail(15, 16, "died")
+
+
+@vector("counter", "unknown", [11], "a hook that runs out of time here ends the replay of its bot, whatever comes after it")
+def endless_here(log):
+    source = log.bot()["source"].replace('raise ValueError("as asked")', "while True: pass")
+    log.bot()["source"] = source
+    log.body(2)["code_hash"] = "sha256:" + hashlib.sha256(source.encode()).hexdigest()
+    log.body(15)["count"] = 30
+
+
+def give_memory(log, factor):
+    log.body(2)["runtime"]["memory_bytes"] = int(log.body(2)["runtime"]["memory_bytes"] * factor)
+
+
+@vector("counter", "unknown", [14], "a hook that ran out of memory, of which the bot had less on the relay, may go on here")
+def out_of_less_memory(log):
+    give_memory(log, 0.5)
+    log.fail(15, 16, "error", "MemoryError")
+
+
+@vector("counter", "differs", [14], "a hook does not run out of memory where it does not with as much in the replay")
+def out_of_memory(log):
+    log.fail(15, 16, "error", "MemoryError")
+
+
+@vector("counter", "differs", [14], "a hook does not run out of memory where it does not with less in the replay")
+def out_of_more_memory(log):
+    give_memory(log, 2)
+    log.fail(15, 16, "error", "MemoryError")
+
+
+@vector("counter", "differs", [14], "other failures are those of the replay, however much memory the bot had")
+def invented_failure_with_less_memory(log):
+    give_memory(log, 0.5)
+    log.fail(15, 16, "error")
 
 
 @vector("counter", "unknown", [2], "a runtime that is not installed here cannot be replayed")
@@ -302,6 +345,60 @@ def hold_left_out(log):
     log.remove(held)
 
 
+vector("herald", "identical", [], "a hook that a DM started has public effects and a private result")(lambda log: None)
+
+
+def leave_during_the_hook(log):
+    """Lets the player who sent the DM leave before the hook's effects, so that DMs to the player are left out."""
+    post, answer, result = find(log, "bot"), find(log, "bot:private"), find(log, "bot:private", 1)
+    log.move_before(find(log, "member:leave"), post)
+    log.remove(answer, result)
+    log.body(result + 1)["effects"] = 1
+    return post
+
+
+@vector("herald", "identical", [], "a hook has its public effects also if its result is for a player who had left")
+def left_before_the_result(log):
+    leave_during_the_hook(log)
+
+
+@vector("herald", "differs", ["rain"], "public effects are those of the replay also if the result is not in the log")
+def other_post_without_result(log):
+    log.body(leave_during_the_hook(log))["text"] = "Somebody says: sun"
+
+
+@vector("herald", "differs", ["rain"], "without a result, timers are those of the replay, too")
+def timer_without_result(log):
+    post = leave_during_the_hook(log)
+    log.body(post + 3).update(effects=0, timers=[{"n": 1, "after_ms": 5_000}])
+    log.remove(post)
+
+
+@vector("herald", "unknown", ["rain"], "a hook without any effect or result may have failed, and then the bot remembers nothing of it")
+def no_effects_without_result(log):
+    post = leave_during_the_hook(log)
+    log.body(post + 3)["effects"] = 0
+    log.remove(post)
+    log.body(find(log, "bot", 1))["said"] = 0
+
+
+@vector("herald", "differs", ["rain"], "effects are those of the replay also if the file leaves out the result")
+def lost_answer_with_withheld_result(log):
+    answer, result = find(log, "bot:private"), find(log, "bot:private", 1)
+    log.withhold(result)
+    log.body(result + 1)["effects"] = 2
+    log.remove(answer)
+
+
+@vector("herald", "unknown", ["rain"], "a hook whose result the file leaves out may have failed if it had no other effect")
+def no_effects_with_withheld_result(log):
+    post, result = find(log, "bot"), find(log, "bot:private", 1)
+    log.withhold(result)
+    log.body(result + 1)["effects"] = 1
+    log.remove(post, post + 1)
+    log.body(find(log, "bot", 1))["said"] = 0
+
+
 def place(log, which):
     """Returns the id of the entry that started a hook: by its number, or by what it says."""
     if isinstance(which, int):
@@ -328,7 +425,7 @@ def write():
     for old in DIRECTORY.glob("*.jsonl"):
         old.unlink()
     for game, verdict, entries, rule, alter in VECTORS:
-        name = game if verdict == "identical" else f"{game}-{alter.__name__.replace('_', '-')}"
+        name = game if alter.__name__ == "<lambda>" else f"{game}-{alter.__name__.replace('_', '-')}"
         log = Log(good[game])
         triggers = [log.by_id[place(log, which)] for which in entries]
         alter(log)

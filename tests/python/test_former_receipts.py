@@ -63,6 +63,14 @@ class BothVerifiers(unittest.TestCase):
         self.assertEqual(runs[0].returncode, runs[1].returncode, said)
         return runs[0].returncode, runs[0].stdout + runs[0].stderr
 
+    def replay(self, lines):
+        """Returns the exit code of a replay, and what it says."""
+        file = Path(self.directory.name, "replayed.jsonl")
+        file.write_text("".join(json.dumps(dict([line]), ensure_ascii=False) + "\n" for line in lines))
+        program_ = program(paths.BIN_DIR, "mcp-multiplayer-bot")
+        run = subprocess.run([program_, "replay", file], capture_output=True, text=True, timeout=60, check=False)
+        return run.returncode, run.stdout + run.stderr
+
 
 class FormerReceiptsTest(BothVerifiers):
     def test_later_seeds_and_the_close_are_proven(self):
@@ -118,6 +126,10 @@ class FormerReceiptsTest(BothVerifiers):
             with self.subTest(what):
                 code, text = self.judge(receipt)
                 self.assertEqual(code, 1, text)
+                code, text = self.replay(receipt)
+                self.assertEqual(code, 2, text)
+        code, text = self.replay(genuine)
+        self.assertIn(code, (0, 3), text)
 
     def test_a_seed_that_the_relay_did_not_commit_to_is_refused_though_it_signed_it(self):
         lines = load("GuessBot")
@@ -150,6 +162,28 @@ class FormerReceiptsTest(BothVerifiers):
             with self.subTest(what):
                 code, text = self.judge(with_entry(reveal, alter))
                 self.assertEqual(code, 1, text)
+
+    def test_a_seed_in_the_file_fits_the_commitment_of_a_later_reveal(self):
+        lines = load("GuessBot")
+        left, (first, second) = left_before(lines, "seed:reveal"), ids(lines, "seed:reveal")
+        seed = entries_of(lines)[second - 1]["content"]["body"]
+
+        def with_seed(**fields):
+            changed = copy.deepcopy(lines)
+            entry = entries_of(changed)[first - 1]
+            entry["content"]["body"].update(fields)
+            reseal(entry)
+            receipt = former(changed, left, shown=[first])
+            next(value for name, value in receipt if name == "bot")["seed"] = {"epoch": seed["epoch"], "seed": seed["seed"]}
+            return receipt
+
+        self.assertEqual(self.judge(with_seed())[0], 0)
+        self.assertIn(self.replay(with_seed())[0], (0, 3))
+        forged = with_seed(next_commitment="sha256:" + "00" * 32)
+        code, text = self.judge(forged)
+        self.assertEqual(code, 1, text)
+        code, text = self.replay(forged)
+        self.assertEqual(code, 2, text)
 
     def test_nothing_follows_the_end_of_a_channel(self):
         lines = load("GuessBot")

@@ -9,6 +9,7 @@ mod report;
 mod verifier;
 mod whole;
 
+pub use later::LaterLog;
 pub use line::{FORMAT, Header, Later, LaterEntry, Line, LineError, ReceiptBot, ReceiptExchange, ReceiptSeed};
 pub use report::{Agreed, BotSummary, Ending, PlayerSummary, Report};
 pub use verifier::Verifier;

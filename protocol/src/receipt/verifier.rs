@@ -2,8 +2,8 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::later::LaterLog;
-use super::line::{Header, Line, LineError, Order, ReceiptBot, ReceiptExchange, ReceiptSeed};
+use super::later::{LaterLog, LaterSummary};
+use super::line::{Header, LaterEntry, Line, LineError, Order, ReceiptBot, ReceiptExchange, ReceiptSeed};
 use super::report::{Agreed, BotSummary, Ending, PlayerSummary, Report};
 use crate::channel::{Audit, ChannelState, Terms, Violation};
 use crate::checkpoint::{Checkpoint, Policy, Witnessed};
@@ -22,7 +22,7 @@ pub struct Verifier {
     order: Order,
     header: Option<Header>,
     audit: Option<Audit>,
-    later: Option<LaterLog>,
+    later: Option<LaterSummary>,
     /// Hashes of source and params of every bot that was ever attached.
     attached: BTreeMap<BotId, Attached>,
     /// Hashes of the network traffic of hooks that no line has shown yet, by bot, trigger and step.
@@ -48,20 +48,8 @@ pub struct Verifier {
 struct Attached {
     code_hash: Hash,
     params_hash: Hash,
-    seed_commitment: Hash,
-    /// The commitment that the last `seed:reveal` made, with its epoch.
-    next_commitment: Option<(u32, Hash)>,
+    seeds: seed::Commitments,
     is_shown: bool,
-}
-
-impl Attached {
-    /// Returns `true` for a seed that the chain leads from to all commitments in the log.
-    fn has_committed_to(&self, seed: &[u8; 32], epoch: u32) -> bool {
-        let is_later = |(next, commitment): &(u32, Hash)| {
-            epoch.checked_sub(*next).is_none_or(|steps| seed::is_committed(seed, steps, commitment))
-        };
-        seed::is_committed(seed, epoch, &self.seed_commitment) && self.next_commitment.as_ref().is_none_or(is_later)
-    }
 }
 
 impl Verifier {
@@ -108,17 +96,9 @@ impl Verifier {
             Ok(Line::Later(later)) => {
                 let log = self.header.as_ref().and_then(|header| header.log.as_ref());
                 let state = self.audit.as_ref().expect("the header comes first").state();
-                LaterLog::read(&later, log, state).map(|later| self.later = Some(later))
+                LaterLog::read(&later, log, state).map(|later| self.later = Some(LaterSummary::new(later)))
             }
-            Ok(Line::LaterEntry(later)) => {
-                let audit = self.audit.as_mut().expect("the header comes first");
-                let log = self.later.as_mut().expect("the later log comes first");
-                let read = log.read_entry(&later, audit, &mut self.report);
-                if let Some(SystemEvent::SeedRevealed { bot_id, epoch, next_commitment, .. }) = later.entry.event() {
-                    self.follow_seeds(&bot_id, epoch, next_commitment);
-                }
-                read
-            }
+            Ok(Line::LaterEntry(later)) => self.read_later_entry(&later),
             Ok(Line::Bot(bot)) => self.read_bot(&bot),
             Ok(Line::Exchange(exchange)) => self.read_exchange(&exchange),
             Ok(Line::Checkpoint(note)) => self.read_checkpoint(&note),
@@ -205,9 +185,9 @@ impl Verifier {
                 ..
             } => {
                 let (has_policy, sandbox) = (policy.is_some(), sandbox.clone());
-                let (code_hash, params_hash, seed_commitment) = (*code_hash, *params_hash, *seed_commitment);
-                let attached =
-                    Attached { code_hash, params_hash, seed_commitment, next_commitment: None, is_shown: false };
+                let (code_hash, params_hash) = (*code_hash, *params_hash);
+                let seeds = seed::Commitments::new(*seed_commitment);
+                let attached = Attached { code_hash, params_hash, seeds, is_shown: false };
                 self.attached.insert(bot_id.clone(), attached);
                 let (bot_id, name, preset) = (bot_id.clone(), name.clone(), preset.clone());
                 self.report.bots.push(BotSummary {
@@ -273,9 +253,7 @@ impl Verifier {
                     self.exchanged.insert((bot_id.clone(), *trigger, *step), exchanged);
                 }
             }
-            SystemEvent::SeedRevealed { bot_id, epoch, next_commitment, .. } => {
-                self.follow_seeds(bot_id, *epoch, *next_commitment);
-            }
+            SystemEvent::SeedRevealed { .. } => self.read_reveal(event),
             SystemEvent::BotSkipped { .. } => self.report.skipped += 1,
             SystemEvent::Closed {} => self.report.ending = Ending::Closed,
             SystemEvent::OperatorStopped {} => self.report.ending = Ending::Stopped,
@@ -292,9 +270,20 @@ impl Verifier {
         }
     }
 
-    fn follow_seeds(&mut self, bot_id: &BotId, revealed: u32, next_commitment: Hash) {
-        if let Some(attached) = self.attached.get_mut(bot_id) {
-            attached.next_commitment = revealed.checked_add(1).map(|epoch| (epoch, next_commitment));
+    fn read_later_entry(&mut self, later: &LaterEntry) -> Result<(), String> {
+        let audit = self.audit.as_mut().expect("the header comes first");
+        let summary = self.later.as_mut().expect("the later log comes first");
+        let event = summary.log.read_entry(later, audit)?;
+        summary.add(later.entry.id(), &event, &mut self.report);
+        self.read_reveal(&event);
+        Ok(())
+    }
+
+    fn read_reveal(&mut self, event: &SystemEvent) {
+        if let SystemEvent::SeedRevealed { bot_id, epoch, next_commitment, .. } = event
+            && let Some(attached) = self.attached.get_mut(bot_id)
+        {
+            attached.seeds.add_reveal(*epoch, *next_commitment);
         }
     }
 
@@ -319,7 +308,7 @@ impl Verifier {
             return Err(format!("The params of {id} in the file are not those whose hash is in the log."));
         }
         if let Some(ReceiptSeed { epoch, seed }) = &bot.seed
-            && !seed::parse(seed).is_some_and(|seed| attached.has_committed_to(&seed, *epoch))
+            && !seed::parse(seed).is_some_and(|seed| attached.seeds.fit(&seed, *epoch))
         {
             return Err(format!("The seed of {id} in the file is not the one that the relay committed to."));
         }

@@ -300,7 +300,7 @@ async fn bytes_and_connections_of_a_channel_are_limited_by_the_hour() {
     let (kind, message) = failure(connect(&mut *open_hook(&network), "127.0.0.1", address.port()).await);
     assert_eq!(kind, EgressErrorKind::Limit);
     assert!(message.contains("at most 1 connections an hour"), "{message}");
-    let mut other = network.open("c2", "bot_1", Instant::now() + HOOK, Arc::new([]));
+    let mut other = network.open("c2", "bot_1", Instant::now() + HOOK, Arc::new([])).unwrap();
     assert!(matches!(connect(&mut *other, "127.0.0.1", address.port()).await, EgressResponse::Connected { .. }));
 }
 

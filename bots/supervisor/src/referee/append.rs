@@ -1,6 +1,6 @@
 //! Adds the entries of a verdict to a step of the log.
 
-use mcp_multiplayer_protocol::channel::{Composition, Draft, HookCall, Salts, Slot, Step};
+use mcp_multiplayer_protocol::channel::{Composition, Draft, HookCall, Salts, Step};
 use mcp_multiplayer_protocol::{Error, HookOutcome, Kind, PrivateResult, Sender, SlotId, SystemEvent};
 
 use super::turn::{HookOutput, Turn, Verdict};
@@ -36,10 +36,7 @@ impl Verdict {
     /// A DM to a player whose tenure ended while the hook ran is left out, and the result says so: it must not reach the next
     /// holder of the slot, and its loss is no reason to lose the hook's other effects.
     pub fn delivered(&self, turn: &Turn<'_>, composition: &Composition) -> Vec<HookOutput> {
-        let is_there = |slot_id: SlotId| {
-            let tenure = composition.slot(slot_id).and_then(Slot::tenure_began);
-            tenure.is_some_and(|began| began <= turn.trigger.id())
-        };
+        let is_there = |slot_id: SlotId| turn.has_stayed(slot_id, composition);
         let (mut delivered, mut undelivered) = (Vec::with_capacity(self.outputs.len()), Vec::new());
         for (number, output) in (0..).zip(&self.outputs) {
             match output {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 
-use mcp_multiplayer_protocol::channel::{Bot, HookCall, Slot as ChannelSlot};
+use mcp_multiplayer_protocol::channel::{Bot, Composition, HookCall, Slot as ChannelSlot};
 use mcp_multiplayer_protocol::operation::Message;
 use mcp_multiplayer_protocol::{
     Body, DirectMessage, Entry, HookFailure, HookOutcome, HookResult, KeystreamRange, Kind, NetworkExchange,
@@ -109,6 +109,12 @@ impl Turn<'_> {
     /// Returns `true` if the timer that fired was cancelled or replaced meanwhile, by the hook of an earlier entry.
     pub fn is_stale(&self) -> bool {
         matches!(self.call, HookCall::Timer(n) if self.memory.timer_name(n).is_none())
+    }
+
+    /// Returns `true` if the player who held a slot when the trigger was appended still does in a channel of this composition.
+    pub fn has_stayed(&self, slot_id: SlotId, composition: &Composition) -> bool {
+        let tenure = composition.slot(slot_id).and_then(ChannelSlot::tenure_began);
+        tenure.is_some_and(|began| began <= self.trigger.id())
     }
 
     /// The verdict on a call that does not run: its only entry says why.

@@ -1,11 +1,13 @@
 //! Compares a replayed hook with the log, and finds reasons why a difference may prove nothing.
 
+use std::cmp::Ordering;
+
 use mcp_multiplayer_protocol::channel::Bot;
 use mcp_multiplayer_protocol::{Entry, HookOutcome, Sender};
 
-use super::log::logged_result;
+use super::log::{logged_failure, logged_result};
 use crate::referee::{HookOutput, Verdict};
-use crate::report::Outcome;
+use crate::report::{FailureKind, Outcome};
 
 /// Lines that only one of the two sides has.
 pub(super) struct Mismatch {
@@ -76,8 +78,23 @@ pub(super) struct Excuses {
     pub(super) is_sealed: bool,
     /// True if the hook drew from a seed that is not in the file.
     pub(super) unknown_seed: bool,
-    /// True if the bot's process has as much memory here as it had on the relay.
-    pub(super) has_same_memory: bool,
+    /// True if the hook failed here because memory ran out.
+    pub(super) ran_out_of_memory: bool,
+    /// The memory that the bot's process had on the relay, compared with what it has here.
+    pub(super) relay_memory: Ordering,
+}
+
+/// Type of the exception that Python raises when memory runs out.
+const MEMORY_ERROR: &str = "MemoryError";
+
+/// Returns whether a replayed hook failed because memory ran out.
+pub(super) fn failed_for_memory(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Failed { reason, kind, .. } if *kind == FailureKind::Memory || is_memory_error(reason))
+}
+
+/// Returns whether a failure with this reason is one for want of memory: of the hook, or of loading the source.
+fn is_memory_error(reason: &str) -> bool {
+    reason.strip_prefix(MEMORY_ERROR).is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))
 }
 
 /// A reason why the replay of this hook cannot be expected to be the same, if there is one.
@@ -85,24 +102,27 @@ pub(super) fn inconclusive(
     verdict: &Verdict,
     logged: &[Entry],
     bot: &Bot,
-    Excuses { is_sealed, unknown_seed, has_same_memory }: Excuses,
+    Excuses { is_sealed, unknown_seed, ran_out_of_memory, relay_memory }: Excuses,
 ) -> Option<String> {
-    let logged = logged_result(logged).map(|result| result.outcome);
-    let either = |outcome| verdict.outcome == outcome || logged == Some(outcome);
+    // Where memory runs out, more of it lets a hook go on to any other result.
+    let relay_ran_out = logged_failure(logged).is_some_and(|failure| is_memory_error(&failure.reason));
+    let is_result_known = logged_result(logged).is_some();
     let reason = if is_sealed {
         "the hook's network traffic contained a sealed secret, so it was not recorded"
     } else if unknown_seed {
         "the hook drew from a seed that is not in this file"
-    } else if logged.is_none() {
-        "the hook's result was for a player who had left, so it is not in the log"
+    } else if !is_result_known && verdict.record.is_some() {
+        "the hook uses the network here, and the result that says what it exchanged on the relay is not in this file"
     } else if !bot.env.is_empty() {
         "the bot has sealed secrets (ctx.env), which are not in this file"
-    } else if either(HookOutcome::Timeout) {
-        "the hook ran into its time limit, here or on the relay, and how far it gets until then depends on the machine"
-    } else if either(HookOutcome::Died) {
-        "the bot's process ended, here or on the relay, as it does when the machine runs out of memory"
-    } else if !has_same_memory && either(HookOutcome::Error) {
-        "the hook failed, here or on the relay, where the bot's process had another amount of memory"
+    } else if verdict.outcome == HookOutcome::Timeout {
+        "the hook ran into its time limit here, which depends on the machine, so the replay of this bot ends"
+    } else if verdict.outcome == HookOutcome::Died {
+        "the bot's process ended here, as it does when the machine runs out of memory"
+    } else if relay_ran_out && relay_memory == Ordering::Less {
+        "the hook ran out of memory on the relay, where the bot's process had less of it than here"
+    } else if ran_out_of_memory && relay_memory == Ordering::Greater {
+        "the hook runs out of memory here, where the bot's process has less of it than on the relay"
     } else {
         return None;
     };

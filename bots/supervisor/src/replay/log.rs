@@ -1,9 +1,9 @@
 //! Reads from the log of a receipt: events, a hook's effects, a bot's seeds.
 
-use mcp_multiplayer_protocol::channel::{AuditedCall, Bot};
+use mcp_multiplayer_protocol::channel::{AuditedCall, Bot, Composition, HookCall};
 use mcp_multiplayer_protocol::receipt::{Receipt, ReceiptBot, ReceiptExchange, ReceiptSeed};
 use mcp_multiplayer_protocol::{
-    BotId, Entry, Hash, HookResult, NetworkExchange, PrivateResult, Salt, SystemEvent, seed,
+    BotId, Entry, Hash, HookFailure, HookResult, NetworkExchange, PrivateResult, Salt, SystemEvent, seed,
 };
 
 use super::error::ReplayError;
@@ -18,21 +18,23 @@ pub(super) fn index(id: u64) -> usize {
 /// The seeds of a bot, as far as the file or the log reveals them. Fails if they are not those that the log commits to.
 pub(super) fn seeds(receipt: &Receipt, bot: &Bot, shown: &ReceiptBot, committed: Hash) -> Result<Seeds, ReplayError> {
     let mut latest = shown.seed.clone();
-    let mut next = None;
+    let (mut next, mut commitments) = (None, seed::Commitments::new(committed));
     let later = receipt.later_entries.iter().map(|later| &later.entry);
     for entry in receipt.entries.iter().chain(later) {
         if let Some(SystemEvent::SeedRevealed { bot_id, epoch, seed, next_commitment, .. }) = entry.event()
             && bot_id == bot.bot_id
-            && latest.as_ref().is_none_or(|latest| latest.epoch <= epoch)
         {
-            latest = Some(ReceiptSeed { epoch, seed });
-            next = Some(next_commitment);
+            commitments.add_reveal(epoch, next_commitment);
+            if latest.as_ref().is_none_or(|latest| latest.epoch <= epoch) {
+                latest = Some(ReceiptSeed { epoch, seed });
+                next = Some(next_commitment);
+            }
         }
     }
     let read = |ReceiptSeed { epoch, seed }: &ReceiptSeed, next| {
-        let is_committed = seed::parse(seed).is_some_and(|seed| seed::is_committed(&seed, *epoch, &committed));
+        let is_committed = seed::parse(seed).is_some_and(|seed| commitments.fit(&seed, *epoch));
         let seeds = Seeds::revealed(*epoch, seed, next).filter(|_| is_committed);
-        let message = || format!("the seed of {} is not the one that its bot:attach commits to", bot.bot_id);
+        let message = || format!("the seed of {} is not the one that the relay committed to", bot.bot_id);
         seeds.ok_or_else(|| ReplayError::Mismatch(message()))
     };
     if let Some(claimed) = &shown.seed {
@@ -88,8 +90,38 @@ pub(super) fn logged_result(logged: &[Entry]) -> Option<HookResult> {
     if let Some(SystemEvent::BotRan { result: Some(result), .. }) = ran(logged) {
         return Some(result);
     }
+    private_result(logged).map(|PrivateResult { result, .. }| result)
+}
+
+/// The failure of a hook according to the log, if its reader can know it.
+pub(super) fn logged_failure(logged: &[Entry]) -> Option<HookFailure> {
+    if let [error, _] = logged
+        && let Some(SystemEvent::BotError { failure, .. }) = error.event()
+    {
+        return Some(failure);
+    }
+    private_result(logged)?.failure
+}
+
+fn private_result(logged: &[Entry]) -> Option<PrivateResult> {
     let [.., last, _] = logged else { return None };
-    PrivateResult::of_message(&last.direct_message()?).map(|PrivateResult { result, .. }| result)
+    PrivateResult::of_message(&last.direct_message()?)
+}
+
+/// Returns whether a hook may have failed whose [`logged_result`] is `None`: then it had no effect but the result, which is a DM
+/// to the player whose DM started the hook, if that player was still there.
+pub(super) fn may_have_failed(logged: &[Entry], turn: &Turn<'_>, before_result: &Composition) -> bool {
+    let Some(SystemEvent::BotRan { drawn, timers, .. }) = ran(logged) else { return false };
+    let result_for = match turn.call {
+        HookCall::PrivateMessage(slot_id) => Some(slot_id).filter(|slot_id| turn.has_stayed(*slot_id, before_result)),
+        _ => None,
+    };
+    let has_other_effects = match logged {
+        [_] => false,
+        [only, _] => result_for.is_none() || only.envelope.to_slot != result_for,
+        _ => true,
+    };
+    !has_other_effects && drawn.is_empty() && timers.is_empty()
 }
 
 /// The last entry of a hook, which says how it went.

@@ -1,20 +1,23 @@
 //! Runs the hooks of a channel's bots again and compares them with the log.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use mcp_multiplayer_protocol::channel::{
     Audit, AuditedCall, Bot, ChannelState, Composition, Hook, HookCall, Violation,
 };
-use mcp_multiplayer_protocol::receipt::{Receipt, ReceiptBot};
+use mcp_multiplayer_protocol::receipt::{LaterLog, Receipt, ReceiptBot};
 use mcp_multiplayer_protocol::{
     BotId, BotLimits, Entry, Hash, HookOutcome, Runtime, SkipReason, SystemEvent, canonical_text,
 };
 use serde_json::Value;
 
-use super::compare::{Excuses, Mismatch, compare, failed_for_unknown_seed, inconclusive};
+use super::compare::{Excuses, Mismatch, compare, failed_for_memory, failed_for_unknown_seed, inconclusive};
 use super::error::ReplayError;
-use super::log::{Traffic, draws_unknown_seed, index, logged_result, ran, record_salt, recorded_exchange, seeds};
+use super::log::{
+    Traffic, draws_unknown_seed, index, logged_result, may_have_failed, ran, record_salt, recorded_exchange, seeds,
+};
 use super::recorded_egress::RecordedEgress;
 use super::report::{BotReplay, Difference, Replayed, list};
 use crate::config::SupervisorConfig;
@@ -29,8 +32,8 @@ struct ReplayedBot<'a> {
     receipt: &'a Receipt,
     program: Arc<Program>,
     key: BotKey,
-    /// True if the bot's process has as much memory here as it had on the relay.
-    has_same_memory: bool,
+    /// The memory that the bot's process had on the relay, compared with what it has here.
+    relay_memory: Ordering,
 }
 
 /// Replays channels from their receipts.
@@ -157,8 +160,8 @@ impl Replayer {
         }
         let key = BotKey::new(&receipt.header.channel_id.to_string(), bot.bot_id.as_str());
         let memory_bytes = self.supervisor.memory_bytes();
-        let has_same_memory = runtime.memory_bytes == memory_bytes;
-        let mut replayed = ReplayedBot { receipt, program, key, has_same_memory };
+        let relay_memory = runtime.memory_bytes.cmp(&memory_bytes);
+        let mut replayed = ReplayedBot { receipt, program, key, relay_memory };
         // A relay makes a bot's memory once the manifest, the entry after the attach, is in the log too.
         let first = index(bot.attached + 1).min(log.compositions.len() - 1);
         let mut memory = Memory::new(Arc::clone(&log.compositions[first]), bot.attached);
@@ -171,7 +174,7 @@ impl Replayer {
             if let Some(SystemEvent::BotRuntime { bot_id, runtime, .. }) = entry.event()
                 && bot_id == bot.bot_id
             {
-                replayed.has_same_memory = runtime.memory_bytes == memory_bytes;
+                replayed.relay_memory = runtime.memory_bytes.cmp(&memory_bytes);
                 if let Some(reason) = runtime_difference(&runtime, &here) {
                     result.add_unchecked(entry.id(), reason);
                     return Ok(());
@@ -251,6 +254,7 @@ impl Replayer {
         }
         let report = self.supervisor.run(&replayed.key, &replayed.program, turn.request(BTreeMap::new())).await?;
         let unknown_seed = failed_for_unknown_seed(&report.outcome);
+        let ran_out_of_memory = failed_for_memory(&report.outcome);
         let verdict = turn.judge(report);
         if has_drawn_from_unknown_seed(&verdict, turn.seeds) {
             result.add_unchecked(trigger, "the hook draws here from a seed that was not revealed".to_owned());
@@ -264,19 +268,28 @@ impl Replayer {
             }
             return Ok(verdict.memory.map_or(After::Unchanged, |memory| After::Changed(Box::new(memory))));
         };
-        let excuses = Excuses { is_sealed, unknown_seed, has_same_memory: replayed.has_same_memory };
-        match inconclusive(&verdict, logged, turn.bot, excuses) {
+        let excuses = Excuses { is_sealed, unknown_seed, ran_out_of_memory, relay_memory: replayed.relay_memory };
+        let excuse = inconclusive(&verdict, logged, turn.bot, excuses);
+        // If the log says that the hook failed, the bot's memory was not changed by it, and the replay can go on.
+        let mut failed = logged_outcome.is_some_and(|outcome| outcome != HookOutcome::Ok);
+        match excuse {
             Some(reason) => result.add_unchecked(trigger, reason),
             None if !result.assumed.is_empty() => {
                 let reason =
                     format!("the hooks of entries {} may have changed what the bot remembers", list(&result.assumed));
                 result.add_unchecked(trigger, reason);
             }
+            None if logged_outcome.is_none() && may_have_failed(logged, turn, before_result) => {
+                // It had other effects here, so a failure is the only honest explanation.
+                failed = true;
+                let reason = "the hook's result is not in this file; it must have failed on the relay, but not here";
+                result.add_unchecked(trigger, reason.to_owned());
+            }
             None => result.differences.push(Difference { trigger, hook: turn.call.hook().name(), log, replay }),
         }
-        // If the log says that the hook failed, the bot's memory was not changed by it, and the replay can go on.
-        let failed = logged_outcome.is_some_and(|outcome| outcome != HookOutcome::Ok);
-        Ok(if failed { After::Unchanged } else { After::Unknown })
+        // Every further hook could take its full time here, too.
+        let may_go_on = failed && verdict.outcome != HookOutcome::Timeout;
+        Ok(if may_go_on { After::Unchanged } else { After::Unknown })
     }
 }
 
@@ -338,19 +351,11 @@ impl AuditedLog {
             let reason = "the header of the file names another relay, or another key, than entry 1";
             return Err(ReplayError::Mismatch(reason.to_owned()));
         }
-        let mut has_ended = audit.state().composition.closed.is_some();
-        for later in &receipt.later_entries {
-            match later.entry.event() {
-                Some(SystemEvent::EntriesDeleted { ids, by }) => {
-                    let entry = later.entry.id();
-                    let deleted = audit.delete_later(&ids, by, has_ended);
-                    deleted.map_err(|reason| ReplayError::Broken { entry, reason: reason.to_owned() })?;
-                }
-                Some(SystemEvent::DmUnsealed { bot_id }) => {
-                    audit.unseal_later(&bot_id, later.entry.envelope.cause.unwrap_or_default());
-                }
-                Some(SystemEvent::Closed {} | SystemEvent::OperatorStopped {}) => has_ended = true,
-                _ => {}
+        if let Some(later) = &receipt.later {
+            let later_log = LaterLog::read(later, receipt.header.log.as_ref(), audit.state());
+            let mut later_log = later_log.map_err(ReplayError::LaterLog)?;
+            for entry in &receipt.later_entries {
+                later_log.read_entry(entry, &mut audit).map_err(ReplayError::LaterLog)?;
             }
         }
         if let Some(Violation { entry, reason }) = audit.missing_body() {

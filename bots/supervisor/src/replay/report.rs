@@ -47,7 +47,7 @@ pub struct Difference {
 /// A hook that could not be checked against the log.
 ///
 /// If the log says that the hook succeeded, the hooks after it could not be checked either, because the state that
-/// it left behind is not known.
+/// it left behind is not known. Nor could they if it ran out of time here, because each of them could do so, too.
 #[derive(Debug, Serialize)]
 pub struct Unchecked {
     /// The entry that started the hook.
