@@ -5,6 +5,7 @@ import base64
 import hashlib
 import re
 import struct
+from functools import lru_cache
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -166,6 +167,7 @@ def is_cosigned(note, name, key):
     return bool(found)
 
 
+@lru_cache(maxsize=2)  # each witness of a policy asks again
 def _split(note):
     """Splits a note into the signed text and its signatures: (name, key id, signature)."""
     if len(note.encode()) > LARGEST_NOTE:
@@ -184,7 +186,7 @@ def _split(note):
         if len(signature) < 5 or any(map(str.isspace, found["name"])):
             raise BadCheckpoint("The checkpoint has a malformed signature line.")
         signatures.append((found["name"], signature[:4], signature[4:]))
-    return text + "\n", signatures
+    return text + "\n", tuple(signatures)
 
 
 def decode_base64(text):

@@ -230,22 +230,25 @@ def find(log, type_, nth=0):
     return [number for number, entry in log.by_id.items() if type_of(entry) == type_][nth]
 
 
+def find_last_draw(log, epoch):
+    """Returns the id of the last `bot:ran` that drew from this epoch: after it, nothing depends on how much was drawn."""
+    return [number for number in log.by_id if any(drawn["epoch"] == epoch for drawn in log.body(number).get("drawn", ()))][-1]
+
+
 @vector("dice", "differs", ["roll"], "draws come from the keystream")
 def other_roll(log):
     body = log.body(find(log, "bot", 1))
     body["roll"] = body["roll"] % 6 + 1
 
 
-@vector("dice", "differs", ["roll"], "drawn is what the replay draws")
+@vector("dice", "differs", ["second roll"], "drawn is what the replay draws")
 def more_drawn(log):
-    ran = next(number for number in log.by_id if log.body(number).get("drawn"))
-    log.body(ran)["drawn"][0]["to"] += 1
+    log.body(find_last_draw(log, 0))["drawn"][0]["to"] += 1
 
 
-@vector("dice", "differs", ["roll"], "drawn says which keystream it was")
-def other_keystream(log):
-    ran = next(number for number in log.by_id if log.body(number).get("drawn"))
-    log.body(ran)["drawn"][0]["open"] = False
+@vector("dice", "differs", ["second roll"], "drawn is there where the replay draws")
+def no_draw(log):
+    del log.body(find_last_draw(log, 0))["drawn"]
 
 
 @vector("dice", "differs", ["roll"], "draws come from the committed seed, although commitment and chain fit another one")
@@ -403,7 +406,7 @@ def place(log, which):
     """Returns the id of the entry that started a hook: by its number, or by what it says."""
     if isinstance(which, int):
         return which
-    which, nth = {"last roll": ("roll", -1), "how many again": ("how many", -1)}.get(which, (which, 0))
+    which, nth = {"second roll": ("roll", 1), "last roll": ("roll", -1), "how many again": ("how many", -1)}.get(which, (which, 0))
     return [number for number in log.by_id if log.body(number).get("text") == which][nth]
 
 
