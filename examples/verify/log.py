@@ -334,7 +334,8 @@ class Log:
     def require_admin_or_leaving(self, envelope, body):
         """A player who yields the own slot has left it by then: `member:leave`, `yield_slot_applied`, `new_invite_applied`."""
         if self.leaving == (envelope["id"] - 1, body["slot_id"]) and body["by"] == body["slot_id"]:
-            self.leaving = (envelope["id"], body["slot_id"])
+            # The invite is the last of these entries.
+            self.leaving = (envelope["id"], body["slot_id"]) if "to" in body else None
         else:
             self.require_admin(body["by"])
 

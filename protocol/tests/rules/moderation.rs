@@ -112,6 +112,10 @@ pub(super) fn invites(vectors: &mut Vectors<'_>) {
             log.relay(None, yielded("s2", "s2"));
         },
     );
+    let rule = "the invite is the last entry of a player who gives up a seat";
+    let again = invited("s2", 2, "s2");
+    vectors.relay("second invite by who gave up the seat", BODIES, rule, ("seats", 11), again);
+    vectors.relay("slot yielded after the invite", BODIES, rule, ("seats", 11), yielded("s2", "s2"));
     vectors.relay("slot yielded while the seats are held", BODIES, held, ("held", 6), yielded("s2", "owner"));
     vectors.relay(
         "invite for a bot's slot",
