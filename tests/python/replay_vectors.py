@@ -28,6 +28,7 @@ GAMES = {
     "keeper": "alice> apple\nbob: how many\nalice> quiet\nbob: how many\n",
     "clock": "alice: go\ntimer\nalice: go\n",
     "herald": "alice> rain\nleave alice\nbob: how many\n",
+    "courier": "alice> example.org\nleave alice\nbob: what\n",
 }
 VECTORS = []
 
@@ -403,6 +404,18 @@ def no_effects_with_withheld_result(log):
     log.body(result + 1)["effects"] = 1
     log.remove(post, post + 1)
     log.body(find(log, "bot", 1))["said"] = 0
+
+
+vector("courier", "identical", [], "what a hook exchanged with the outside is in the file")(lambda log: None)
+
+
+@vector("courier", "unknown", ["example.org"], "what a hook exchanged whose result is for a player who had left cannot be known, nor what the bot remembers of it")
+def left_during_the_exchange(log):
+    result = find(log, "bot:private")
+    log.move_before(find(log, "member:leave"), result)
+    log.remove(result)
+    log.body(result + 1)["effects"] = 0
+    log.lines[:] = [line for line in log.lines if line[0] != "exchange"]
 
 
 def place(log, which):

@@ -259,6 +259,11 @@ impl Replayer {
             result.add_unchecked(trigger, "the hook draws here from a seed that was not revealed".to_owned());
             return Ok(After::Unknown);
         }
+        if logged_outcome.is_none() && verdict.record.is_some() {
+            let reason = "the hook uses the network, and its result, which says what it exchanged on the relay, is not in this file";
+            result.add_unchecked(trigger, reason.to_owned());
+            return Ok(After::Unknown);
+        }
         let Err(Mismatch { log, replay }) = compare(&verdict.delivered(turn, before_result), logged) else {
             result.identical += 1;
             if let Some(dm) = logged.iter().find(|entry| entry.content.is_none()) {
