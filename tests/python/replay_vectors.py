@@ -26,8 +26,9 @@ GAMES = {
     "counter": "alice: one\nbob: fail\nalice: two\nleave bob\n",
     "dice": "alice: begin\nalice: roll\nbob: roll\nalice: reveal\nbob: roll\n",
     "keeper": "alice> apple\nbob: how many\nalice> quiet\nbob: how many\n",
-    "clock": "alice: go\ntimer\n",
+    "clock": "alice: go\ntimer\nalice: go\n",
     "herald": "alice> rain\nleave alice\nbob: how many\n",
+    "courier": "alice> example.org\nleave alice\nbob: what\n",
 }
 VECTORS = []
 
@@ -82,7 +83,7 @@ class Log:
         """Lets a hook with one post have failed instead."""
         self.by_id[post]["envelope"] |= {"sender": "system", "kind": "control"}
         bot_id = self.body(ran)["bot_id"]
-        error = {"type": "bot:error", "bot_id": bot_id, "hook": "on_message", "reason": reason, "text": "Counter failed."}
+        error = {"type": "bot:error", "bot_id": bot_id, "hook": self.body(ran)["hook"], "reason": reason, "text": "Counter failed."}
         self.by_id[post]["content"]["body"] = error
         self.body(ran)["result"] = {"outcome": outcome}
 
@@ -348,6 +349,12 @@ def hold_left_out(log):
     log.remove(held)
 
 
+@vector("clock", "unknown", ["timer"], "a timer whose hook failed is gone, and can be set anew")
+def timer_hook_out_of_time(log):
+    post = find(log, "bot")
+    log.fail(post, post + 1, "timeout")
+
+
 vector("herald", "identical", [], "a hook that a DM started has public effects and a private result")(lambda log: None)
 
 
@@ -402,10 +409,24 @@ def no_effects_with_withheld_result(log):
     log.body(find(log, "bot", 1))["said"] = 0
 
 
+vector("courier", "identical", [], "what a hook exchanged with the outside is in the file")(lambda log: None)
+
+
+@vector("courier", "unknown", ["example.org"], "what a hook exchanged whose result is for a player who had left cannot be known, nor what the bot remembers of it")
+def left_during_the_exchange(log):
+    result = find(log, "bot:private")
+    log.move_before(find(log, "member:leave"), result)
+    log.remove(result)
+    log.body(result + 1)["effects"] = 0
+    log.lines[:] = [line for line in log.lines if line[0] != "exchange"]
+
+
 def place(log, which):
     """Returns the id of the entry that started a hook: by its number, or by what it says."""
     if isinstance(which, int):
         return which
+    if which == "timer":
+        return find(log, "timer")
     which, nth = {"second roll": ("roll", 1), "last roll": ("roll", -1), "how many again": ("how many", -1)}.get(which, (which, 0))
     return [number for number in log.by_id if log.body(number).get("text") == which][nth]
 

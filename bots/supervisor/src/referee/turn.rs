@@ -127,7 +127,7 @@ impl Turn<'_> {
     }
 
     /// The memory after a call without effects; `None` if it is unchanged.
-    fn memory_without_effects(&self) -> Option<Memory> {
+    pub fn memory_without_effects(&self) -> Option<Memory> {
         let HookCall::Timer(n) = self.call else { return None };
         let mut memory = self.memory.clone();
         memory.forget_timer(n);

@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use mcp_multiplayer_protocol::channel::Bot;
 use mcp_multiplayer_protocol::{Entry, HookOutcome, Sender};
 
-use super::log::{logged_failure, logged_result};
+use super::log::logged_failure;
 use crate::referee::{HookOutput, Verdict};
 use crate::report::{FailureKind, Outcome};
 
@@ -106,13 +106,10 @@ pub(super) fn inconclusive(
 ) -> Option<String> {
     // Where memory runs out, more of it lets a hook go on to any other result.
     let relay_ran_out = logged_failure(logged).is_some_and(|failure| is_memory_error(&failure.reason));
-    let is_result_known = logged_result(logged).is_some();
     let reason = if is_sealed {
         "the hook's network traffic contained a sealed secret, so it was not recorded"
     } else if unknown_seed {
         "the hook drew from a seed that is not in this file"
-    } else if !is_result_known && verdict.record.is_some() {
-        "the hook uses the network here, and the result that says what it exchanged on the relay is not in this file"
     } else if !bot.env.is_empty() {
         "the bot has sealed secrets (ctx.env), which are not in this file"
     } else if verdict.outcome == HookOutcome::Timeout {

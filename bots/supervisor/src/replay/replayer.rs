@@ -232,7 +232,7 @@ impl Replayer {
             // A run that ends otherwise would prove nothing, and many that take their full time would never end.
             let what = if outcome == HookOutcome::Timeout { "ran out of time" } else { "died" };
             result.add_unchecked(trigger, format!("the relay says that the hook {what}"));
-            return Ok(After::Unchanged);
+            return Ok(After::failure(turn));
         }
         if draws_unknown_seed(logged, turn.seeds) {
             result.add_unchecked(trigger, "the seed that the hook drew from was not revealed".to_owned());
@@ -260,6 +260,11 @@ impl Replayer {
             result.add_unchecked(trigger, "the hook draws here from a seed that was not revealed".to_owned());
             return Ok(After::Unknown);
         }
+        if logged_outcome.is_none() && verdict.record.is_some() {
+            let reason = "the hook uses the network, and its result, which says what it exchanged on the relay, is not in this file";
+            result.add_unchecked(trigger, reason.to_owned());
+            return Ok(After::Unknown);
+        }
         let Err(Mismatch { log, replay }) = compare(&verdict.delivered(turn, before_result), logged) else {
             result.identical += 1;
             if let Some(dm) = logged.iter().find(|entry| entry.content.is_none()) {
@@ -270,7 +275,7 @@ impl Replayer {
         };
         let excuses = Excuses { is_sealed, unknown_seed, ran_out_of_memory, relay_memory: replayed.relay_memory };
         let excuse = inconclusive(&verdict, logged, turn.bot, excuses);
-        // If the log says that the hook failed, the bot's memory was not changed by it, and the replay can go on.
+        // If the log says that the hook failed, what it leaves in the bot's memory is known, and the replay can go on.
         let mut failed = logged_outcome.is_some_and(|outcome| outcome != HookOutcome::Ok);
         match excuse {
             Some(reason) => result.add_unchecked(trigger, reason),
@@ -289,7 +294,7 @@ impl Replayer {
         }
         // Every further hook could take its full time here, too.
         let may_go_on = failed && verdict.outcome != HookOutcome::Timeout;
-        Ok(if may_go_on { After::Unchanged } else { After::Unknown })
+        Ok(if may_go_on { After::failure(turn) } else { After::Unknown })
     }
 }
 
@@ -310,6 +315,13 @@ enum After {
     Changed(Box<Memory>),
     /// It cannot be known, so that the replay of the bot ends.
     Unknown,
+}
+
+impl After {
+    /// A failed hook changes nothing, but a timer that started it is gone.
+    fn failure(turn: &Turn<'_>) -> Self {
+        turn.memory_without_effects().map_or(Self::Unchanged, |memory| Self::Changed(Box::new(memory)))
+    }
 }
 
 /// Judges a hook whose trigger is private, and not in the file. It is passed over if it had no effects but its result; that it
