@@ -89,6 +89,11 @@ class OpenApiTest(unittest.IsolatedAsyncioTestCase):
         self.call("/update_channel", channel | {"slot_id": "s1", "ops": [{"type": "close_slot", "slot_id": "s1"}]}, status=422)
         self.call("/get_receipt", channel | {"slot_id": "s1"})
         self.call("/leave_channel", channel | {"slot_id": "s1"})
+        created = self.call("/create_channel", {"name": "Talk", "slots": ["invite:alice"], "join_as": "alice"})
+        talk = {"channel_id": created["channel_id"]}
+        posted = self.call("/post_message", talk | {"body": "regrettable"})
+        self.call("/update_channel", talk | {"ops": [{"type": "close"}]})
+        self.call("/delete_entries", talk | {"ids": [posted["msg_id"]]})
         described = {(method.upper(), path) for path, methods in self.document["paths"].items() for method in methods}
         # A receipt is a file, not JSON.
         self.assertEqual(self.seen, described - {("GET", "/receipt")})

@@ -7,7 +7,7 @@ from personas import local, play_to_the_end, remote, running_relay, start_guessi
 from check import check_code, check_game
 
 TOOLS = {"health_check", "create_channel", "join_channel", "leave_channel", "post_message", "dm_bot", "sync_messages",
-         "get_channel_info", "get_bot_code", "list_channels", "update_channel", "attach_bot"}
+         "get_channel_info", "get_bot_code", "list_channels", "update_channel", "attach_bot", "get_receipt"}
 
 
 class WholeGameTest(unittest.IsolatedAsyncioTestCase):
