@@ -409,7 +409,7 @@ def no_effects_with_withheld_result(log):
     log.body(find(log, "bot", 1))["said"] = 0
 
 
-vector("courier", "identical", [], "a bot without a network is refused its requests, here as there")(lambda log: None)
+vector("courier", "identical", [], "a bot without a network gets the same refusal for all that it asks, without a record")(lambda log: None)
 
 
 @vector("courier", "unknown", ["example.org"], "what a hook exchanged whose result is for a player who had left cannot be known, nor what the bot remembers of it")
@@ -418,7 +418,7 @@ def left_during_the_exchange(log):
     log.move_before(find(log, "member:leave"), result)
     log.remove(result)
     log.body(result + 1)["effects"] = 0
-    log.body(2)["egress_hash"] = "sha256:" + "12" * 32
+    log.body(2)["egress_hash"] = "sha256:" + "e" * 64
 
 
 def place(log, which):
