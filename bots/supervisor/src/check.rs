@@ -55,6 +55,7 @@ pub(crate) fn report(reply: Reply, request: &HookRequest, limits: &Limits, secre
                 Ok(completion) => HookReport {
                     outcome: Outcome::Completed(Box::new(completion)),
                     log: bounded(log, limits, secrets),
+                    hosts: Vec::new(),
                     record: None,
                     ran: Duration::ZERO,
                 },
@@ -70,6 +71,7 @@ pub(crate) fn report(reply: Reply, request: &HookRequest, limits: &Limits, secre
                 kind: if memory { FailureKind::Memory } else { FailureKind::Error },
             },
             log: bounded(log, limits, secrets),
+            hosts: Vec::new(),
             record: None,
             ran: Duration::ZERO,
         },
@@ -82,6 +84,7 @@ pub(crate) fn failed(reason: String, kind: FailureKind) -> HookReport {
     HookReport {
         outcome: Outcome::Failed { reason, message: None, line: None, kind },
         log: Vec::new(),
+        hosts: Vec::new(),
         record: None,
         ran: Duration::ZERO,
     }

@@ -90,16 +90,16 @@ impl<'a> EgressRecorder<'a> {
     }
 
     pub(crate) async fn perform(&mut self, request: EgressRequest) -> EgressResponse {
-        let Some(connections) = &mut self.connections else {
-            // Nothing of it depends on the outside, so a replay needs no record.
-            return failed(EgressErrorKind::Refused, "bots have no network on this relay");
-        };
         if let EgressRequest::Connect { host, port, .. } = &request {
             let host = format!("{}:{port}", host.chars().take(HOST_CHARACTERS).collect::<String>());
             if self.hosts.len() < MAX_HOSTS && !self.hosts.contains(&host) {
                 self.hosts.push(host);
             }
         }
+        let Some(connections) = &mut self.connections else {
+            // Nothing of it depends on the outside, so a replay needs no record.
+            return failed(EgressErrorKind::Refused, "bots have no network on this relay");
+        };
         self.sealed |= self.secrets.iter().any(|secret| request.contains(secret));
         let full = self.exchanges.len() >= MAX_EXCHANGES || self.bytes >= MAX_BYTES;
         let response = if full {
@@ -117,10 +117,12 @@ impl<'a> EgressRecorder<'a> {
         response
     }
 
-    /// The record; `None` if there was no request.
-    pub(crate) fn finish(self) -> Option<EgressRecord> {
+    /// The hosts, and the record; `None` if there was no exchange.
+    pub(crate) fn finish(self) -> (Vec<String>, Option<EgressRecord>) {
         let Self { exchanges, hosts, sealed, .. } = self;
-        (!exchanges.is_empty()).then(|| EgressRecord { text: format!("[{}]", exchanges.join(",")), hosts, sealed })
+        let text = || format!("[{}]", exchanges.join(","));
+        let record = (!exchanges.is_empty()).then(|| EgressRecord { text: text(), hosts: hosts.clone(), sealed });
+        (hosts, record)
     }
 }
 

@@ -31,6 +31,8 @@ pub struct HookReport {
     pub outcome: Outcome,
     /// Printed lines; bounded by [`Limits::log_bytes`](crate::Limits::log_bytes).
     pub log: Vec<String>,
+    /// Hosts that it tried to reach, with their ports; also where bots have no network.
+    pub hosts: Vec<String>,
     /// Its network exchanges, if any.
     pub record: Option<EgressRecord>,
     /// Time that it took, without the time in which it waited for its turn.

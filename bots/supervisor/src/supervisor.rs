@@ -203,7 +203,7 @@ impl Supervisor {
             Err(CallError::Closed) => return Ok(Attempt::Died),
             Err(error) => check::failed(describe(&error, request.hook.name(), limits), failure_kind(&error)),
         };
-        report.record = recorder.finish();
+        (report.hosts, report.record) = recorder.finish();
         report.ran = worker.ran();
         match report.outcome {
             // A worker whose workspace is a directory on disk may keep a file open. Once that file is removed it still
@@ -295,7 +295,7 @@ impl Supervisor {
             Ok(Reply::Loaded { .. }) => Ok(worker),
             Ok(Reply::Rejected { message, line, .. }) => {
                 let outcome = Outcome::Failed { reason: message, message: None, line, kind: FailureKind::Error };
-                Err(HookReport { outcome, log: Vec::new(), record: None, ran: Duration::ZERO })
+                Err(HookReport { outcome, log: Vec::new(), hosts: Vec::new(), record: None, ran: Duration::ZERO })
             }
             Ok(_) => Err(check::failed(UNEXPECTED_REPLY.to_owned(), FailureKind::Refused)),
             Err(error) => {

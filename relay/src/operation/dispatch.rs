@@ -21,7 +21,7 @@ impl Multiplayer for Caller {
             }
             // The token was valid when the connection or the body of the request began, which may be long ago.
             self.check().await?;
-            let pending = PendingCall { op, principal: &self.principal, answered: false };
+            let pending = PendingCall::new(op, &self.principal);
             // A future is as large as its largest branch. The three frequent operations are kept small by boxing the
             // others.
             let result = match request {
@@ -97,14 +97,18 @@ fn subject_of_joined(outcome: &JoinOutcome) -> Subject {
 }
 
 /// A call that has not been answered yet. Logs "abandoned" when it is dropped before: the client hung up.
-struct PendingCall<'a> {
+pub(super) struct PendingCall<'a> {
     op: &'static str,
     principal: &'a Principal,
     answered: bool,
 }
 
-impl PendingCall<'_> {
-    fn answered(mut self) {
+impl<'a> PendingCall<'a> {
+    pub(super) fn new(op: &'static str, principal: &'a Principal) -> Self {
+        Self { op, principal, answered: false }
+    }
+
+    pub(super) fn answered(mut self) {
         self.answered = true;
     }
 }

@@ -160,7 +160,7 @@ impl Session {
         let request = turn.request(self.env.clone());
         let report = self.supervisor.run(&self.key, &self.program, request).await?;
         let (printed, elapsed) = (report.log.clone(), report.ran);
-        let hosts = report.record.as_ref().map(|record| record.hosts().to_vec()).unwrap_or_default();
+        let hosts = report.hosts.clone();
         let line = match &report.outcome {
             Outcome::Completed(_) => None,
             Outcome::Failed { line, .. } => *line,
