@@ -117,7 +117,7 @@ fn responses(name: &str, result_schema: &Value) -> Value {
     if ["join_channel", "dm_bot", "get_bot_code", "update_channel"].contains(&name) {
         responses["404"] = error_response("No such invite, rejoin token or bot.");
     }
-    if !["health_check", "list_channels", "get_channel_info", "get_proof", "read_log"].contains(&name) {
+    if !["health_check", "list_channels", "get_channel_info", "get_proof"].contains(&name) {
         responses["409"] = error_response(
             "The operation conflicts with the channel's state, or with an earlier use of the idempotency key.",
         );
