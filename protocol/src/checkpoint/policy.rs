@@ -159,7 +159,7 @@ struct Parser {
     logs: Vec<NamedKey>,
     witnesses: Vec<Witness>,
     groups: Vec<Group>,
-    /// What each name stands for, and whether it is a member of a group already.
+    /// The meaning of each name, and whether it is a member of a group already.
     names: BTreeMap<Vec<u8>, (Member, bool)>,
     quorum: Option<Quorum>,
 }

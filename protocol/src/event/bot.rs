@@ -1,4 +1,4 @@
-//! What entries say about bots: the software that runs them, and the results of their hooks.
+//! The parts of entries about bots: the software that runs them, and the results of their hooks.
 
 use std::num::NonZeroU32;
 

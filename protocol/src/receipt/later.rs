@@ -50,7 +50,7 @@ impl LaterLog {
     }
 }
 
-/// What the entries of a verified later log say, for a report.
+/// The statements of the entries of a verified later log, for a report.
 #[derive(Debug)]
 pub(super) struct LaterSummary {
     pub(super) log: LaterLog,

@@ -70,7 +70,7 @@ impl Caller {
         members().map_err(|error| internal(&error))
     }
 
-    /// As [`Caller::signed_reply`], for an operation that only looks at a channel: it has a checkpoint only beside the log.
+    /// Like [`Caller::signed_reply`], for an operation that only looks at a channel: it has a checkpoint only beside the log.
     pub(super) async fn reply_with_log<T: Serialize>(
         &self,
         result: Result<T, Error>,

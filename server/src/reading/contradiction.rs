@@ -1,4 +1,4 @@
-//! What a person is told, and what is kept as evidence, when a relay contradicts itself.
+//! The message to a person, and the evidence that is kept, when a relay contradicts itself.
 
 use std::io;
 use std::path::Path;

@@ -10,7 +10,7 @@ use mcp_multiplayer_protocol::{BotId, ChannelId, Entry, Hash, SlotId, SystemEven
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-/// What is known of a channel from entries that were verified.
+/// The state of a channel that follows from entries which were verified.
 ///
 /// `state` follows from all entries up to its size. A former member gets nothing but the hashes of later entries: they are
 /// in `tree`, which is then larger.
@@ -141,7 +141,7 @@ impl Received {
 }
 
 impl KnownChannel {
-    /// What is known before the first entry.
+    /// The state before the first entry.
     pub(super) fn nothing(channel_id: ChannelId) -> Self {
         Self {
             checkpoint: String::new(),

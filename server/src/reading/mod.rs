@@ -59,7 +59,7 @@ pub struct VerifiedRelay {
     memory: Mutex<Memory>,
 }
 
-/// What a process keeps only while it runs.
+/// State that a process keeps only while it runs.
 #[derive(Debug, Default)]
 struct Memory {
     /// The channels whose stored hashes were compared with the stored state.

@@ -18,7 +18,7 @@ pub enum ReplayError {
     /// A bot's source or parameters are not those whose hashes are in the log.
     #[error("{0}")]
     Mismatch(String),
-    /// What the file says of the log after its entries is not proven, or breaks the rules.
+    /// The file's part about the later log is not proven, or breaks the rules.
     #[error("{0}")]
     LaterLog(String),
     /// Bots cannot be run on this machine.
