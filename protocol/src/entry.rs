@@ -128,21 +128,27 @@ impl<'de> Deserialize<'de> for Salt {
 }
 
 /// The part of an entry that becomes a leaf of the Merkle tree: everything except the body, which is replaced by its hash.
+///
+/// The fields are declared in the order of their names, which is the order of RFC 8785; [`canonical_bytes`](Self::canonical_bytes)
+/// relies on it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Envelope {
-    /// Version of the envelope format: [`Envelope::VERSION`].
-    pub v: u8,
+    /// Evidence that the sender wrote the entry.
+    pub author: Author,
+    /// [`Content::hash`] of the body and its salt.
+    pub body_hash: Hash,
+    /// Id of the entry that triggered the hook which produced this entry.
+    #[serde(deserialize_with = "Option::deserialize")]
+    pub cause: Option<u64>,
     /// The channel.
     pub channel_id: ChannelId,
     /// The entry's sequence number in its channel: 1, 2, 3, …
     pub id: u64,
-    /// Time at which the relay accepted the entry; never earlier than that of the previous entry.
-    pub ts: Timestamp,
-    /// The sender.
-    pub sender: Sender,
     /// Label of the entry.
     pub kind: Kind,
+    /// The sender.
+    pub sender: Sender,
     /// The only slot besides the sender's that may read the body; `null` for everyone.
     #[serde(deserialize_with = "Option::deserialize")]
     pub to_slot: Option<SlotId>,
@@ -150,13 +156,10 @@ pub struct Envelope {
     /// holder of the slot may not read it.
     #[serde(deserialize_with = "Option::deserialize")]
     pub to_tenure: Option<u64>,
-    /// Id of the entry that triggered the hook which produced this entry.
-    #[serde(deserialize_with = "Option::deserialize")]
-    pub cause: Option<u64>,
-    /// [`Content::hash`] of the body and its salt.
-    pub body_hash: Hash,
-    /// Evidence that the sender wrote the entry.
-    pub author: Author,
+    /// Time at which the relay accepted the entry; never earlier than that of the previous entry.
+    pub ts: Timestamp,
+    /// Version of the envelope format: [`Envelope::VERSION`].
+    pub v: u8,
 }
 
 impl Envelope {
@@ -164,8 +167,11 @@ impl Envelope {
     pub const VERSION: u8 = 2;
 
     /// Returns the bytes of the log's leaf: RFC 8785 canonical JSON.
+    ///
+    /// Ordinary JSON is canonical here, and many times faster: the fields are in order, there are no spaces, no string needs an
+    /// escape, and integers are written with all their digits, as RFC 8785 writes those below 2⁵³.
     pub fn canonical_bytes(&self) -> Vec<u8> {
-        serde_json_canonicalizer::to_vec(self).expect("an envelope is plain JSON")
+        serde_json::to_vec(self).expect("an envelope is plain JSON")
     }
 
     /// Returns the hash of the entry's leaf in the channel's Merkle tree (RFC 6962, section 2.1).
@@ -254,5 +260,44 @@ impl DirectMessage {
     pub fn to_body(&self) -> Result<Body, BodyError> {
         let fields = [("kind", self.kind.as_str().into()), ("body", self.body.parse().expect("a body is JSON"))];
         Body::new("body", fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::option;
+    use proptest::prelude::*;
+
+    use super::{Author, Envelope};
+    use crate::{ChannelId, Hash, SlotId, Timestamp, limits};
+
+    const NUMBERS: std::ops::RangeInclusive<u64> = 0..=limits::SAFE_INTEGER.unsigned_abs();
+
+    proptest! {
+        #[test]
+        fn canonical_bytes_are_those_of_rfc_8785(
+            is_signed: bool,
+            channel_id: [u8; 10],
+            (id, cause, to_tenure) in (NUMBERS, option::of(NUMBERS), option::of(NUMBERS)),
+            kind in "[0-9A-Za-z_.:-]{1,64}",
+            sender in "system|s[0-9]|bot:bot_[0-9A-Za-z_-]{1,48}",
+            to_slot in option::of(0..limits::SLOTS),
+            (ts, v) in (any::<i64>(), any::<u8>()),
+        ) {
+            let envelope = Envelope {
+                author: if is_signed { Author::Statement(Hash::of(&[b"statement"])) } else { Author::RelayAttested },
+                body_hash: Hash::of(&[&channel_id]),
+                cause,
+                channel_id: ChannelId::from_bytes(channel_id),
+                id,
+                kind: kind.parse().unwrap(),
+                sender: sender.parse().unwrap(),
+                to_slot: to_slot.map(SlotId::at),
+                to_tenure,
+                ts: Timestamp::from_millis(ts),
+                v,
+            };
+            prop_assert_eq!(envelope.canonical_bytes(), serde_json_canonicalizer::to_vec(&envelope).unwrap());
+        }
     }
 }
