@@ -1,5 +1,5 @@
 use mcp_multiplayer_protocol::operation::IdempotencyKey;
-use mcp_multiplayer_protocol::{Actor, ChannelId, Error, ErrorCode, Hash, Secret, SlotId, canonical_text};
+use mcp_multiplayer_protocol::{Actor, ChannelId, Error, ErrorCode, Hash, Secret, SlotId};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -42,8 +42,8 @@ impl RequestKey {
             fields.retain(|name, _| !IGNORED_ARGUMENTS.contains(&name.as_str()));
         }
         replace(&mut content);
-        let text = canonical_text("arguments", &content)
-            .map_err(|error| Error::invalid(error.to_string(), "Send numbers that every JSON reader keeps exactly."))?;
+        // The fields of a `Value` are sorted by name, so a repeat has the same text, in whatever order it names them.
+        let text = content.to_string();
         Ok(Some(Self {
             key: key.as_str().to_owned(),
             request_hash: Hash::of(&[op.as_bytes(), b"\n", text.as_bytes()]),
