@@ -7,6 +7,7 @@ use futures::future::BoxFuture;
 use mcp_multiplayer_protocol::Error;
 use mcp_multiplayer_protocol::channel::ChannelState;
 use thiserror::Error as ThisError;
+use tokio::runtime::Handle;
 
 use super::live::{InFlight, LiveChannel};
 use super::proposal::Proposal;
@@ -38,14 +39,47 @@ pub(crate) enum CommitError {
 
 /// Result of making a proposal.
 enum Attempt<T> {
-    /// The batch is on its way to the store. The log will have this size when it arrives.
-    Submitted(T, BoxFuture<'static, Result<Appended, AppendError>>, u64),
+    /// The batch is on its way to the store.
+    Submitted(T, PendingAppend),
     /// The proposal changes nothing.
     Unchanged(T),
     /// A rule forbids it.
     Refused(Error),
     /// The appends under way have to be answered first; then it is to be tried again.
     Premature,
+}
+
+/// A batch on its way to the store. The channel settles it once the store has answered, also if this is dropped before.
+struct PendingAppend {
+    channel: Arc<LiveChannel>,
+    /// The store's answer; `None` once it is settled.
+    append: Option<BoxFuture<'static, Result<Appended, AppendError>>>,
+    /// Size of the log with the batch.
+    size: u64,
+}
+
+impl PendingAppend {
+    /// Waits for the store's answer, and settles it.
+    async fn settled(mut self) -> Result<Appended, AppendError> {
+        let Some(append) = &mut self.append else { return Err(StoreError::Closed.into()) };
+        let result = append.await;
+        self.append = None;
+        self.channel.settle(self.size, result.as_ref().ok());
+        result
+    }
+}
+
+impl Drop for PendingAppend {
+    fn drop(&mut self) {
+        // The caller has gone away. Without a runtime, the process is ending.
+        if let (Some(append), Ok(runtime)) = (self.append.take(), Handle::try_current()) {
+            let (channel, size) = (Arc::clone(&self.channel), self.size);
+            runtime.spawn(async move {
+                let result = append.await;
+                channel.settle(size, result.as_ref().ok());
+            });
+        }
+    }
 }
 
 impl LiveChannel {
@@ -61,8 +95,8 @@ impl LiveChannel {
     ) -> Result<T, CommitError> {
         for _ in 0..ATTEMPTS {
             self.reload_if_stale().await?;
-            let (value, append, size) = match self.attempt(&mut propose) {
-                Attempt::Submitted(value, append, size) => (value, append, size),
+            let (value, append) = match self.attempt(&mut propose) {
+                Attempt::Submitted(value, append) => (value, append),
                 Attempt::Unchanged(value) => return Ok(value),
                 Attempt::Refused(error) => return Err(error.into()),
                 Attempt::Premature => {
@@ -70,14 +104,7 @@ impl LiveChannel {
                     continue;
                 }
             };
-            // On a task of its own: `settle` must follow every append, even if the caller goes away now.
-            let channel = Arc::clone(self);
-            let settled = tokio::spawn(async move {
-                let result = append.await;
-                channel.settle(size, result.as_ref().ok());
-                result
-            });
-            match settled.await.unwrap_or(Err(StoreError::Closed.into())) {
+            match append.settled().await {
                 Ok(_) => return Ok(value),
                 Err(AppendError::Conflict { .. }) => {}
                 Err(AppendError::BotMoved(_)) => return Err(CommitError::BotMoved),
@@ -89,7 +116,7 @@ impl LiveChannel {
     }
 
     /// Makes a proposal against the proposed state, and submits it to the store.
-    fn attempt<T>(&self, propose: &mut impl FnMut(&mut Proposal) -> Result<T, Error>) -> Attempt<T> {
+    fn attempt<T>(self: &Arc<Self>, propose: &mut impl FnMut(&mut Proposal) -> Result<T, Error>) -> Attempt<T> {
         let mut tip = self.tip();
         if tip.stale {
             return Attempt::Premature;
@@ -111,7 +138,8 @@ impl LiveChannel {
                 tip.time = ChannelTime::new(now, moment);
                 // Called under the lock, because the store appends in the order of these calls, and each
                 // batch was prepared against the one before it.
-                Attempt::Submitted(value, self.store.append(batch), size)
+                let append = Some(self.store.append(batch));
+                Attempt::Submitted(value, PendingAppend { channel: Arc::clone(self), append, size })
             }
             // A refusal, or an answer without a change, may rest on a proposal that is not durable yet and
             // may still fail. It is decided again once that is known.
@@ -209,5 +237,57 @@ impl From<CommitError> for Error {
             CommitError::Store(error) => crate::error::store_failed(error),
             CommitError::Repeated(_) | CommitError::BotMoved | CommitError::Contended => crate::error::internal(&error),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use futures::FutureExt as _;
+    use mcp_multiplayer_protocol::channel::{BotsChange, ChannelState, RULES};
+    use mcp_multiplayer_protocol::{Actor, ChannelId, Error, Hash, SystemEvent, Timestamp};
+
+    use super::{CommitError, LiveChannel};
+    use crate::auth::Principal;
+    use crate::channel::owner::Owner;
+    use crate::clock::{Clock, Random};
+    use crate::config::Config;
+    use crate::database::{Purpose, open_database};
+    use crate::store::Membership;
+
+    #[tokio::test]
+    async fn an_append_is_settled_although_its_caller_went_away() {
+        let directory = tempfile::tempdir().unwrap();
+        let config = Config { data_dir: directory.path().to_owned(), ..Config::default() };
+        let store = open_database(&config, Purpose::Serve).unwrap();
+        let clock = Clock::new(|| Timestamp::from_millis(1_800_000_000_000));
+        let state = ChannelState::empty("chn_0123456789abcdef".parse::<ChannelId>().unwrap());
+        let owner = Arc::new(Owner::new(Principal::local(), 0));
+        let channel = Arc::new(LiveChannel::new(store, clock, Random::system(), owner, state, 0));
+        let created = SystemEvent::ChannelCreated {
+            rules: RULES,
+            name: "A game".to_owned(),
+            slots: vec![],
+            owner: Hash::of(&[b"alice"]),
+            bots_change: BotsChange::Never,
+            require_terms: false,
+            log: None,
+        };
+        let create = channel.commit(|proposal| {
+            proposal.memberships.push(Membership { principal: "local".to_owned(), seat: None });
+            proposal.push_event(&created, None).map(|_| ())
+        });
+        create.await.unwrap();
+        let renamed = SystemEvent::Renamed { name: "Finals".to_owned(), by: Actor::Owner };
+        // Dropped after it was submitted to the store.
+        let rename = channel.commit(|proposal| proposal.push_event(&renamed, None).map(|_| ()));
+        assert!(rename.now_or_never().is_none());
+        // A refusal waits for everything that is under way.
+        let refused = channel.commit(|_| Err::<(), _>(Error::closed()));
+        let refused = tokio::time::timeout(Duration::from_secs(10), refused).await.unwrap();
+        assert!(matches!(refused, Err(CommitError::Refused(_))));
+        assert_eq!(channel.composition().name, "Finals");
     }
 }
