@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 use clap::{Command, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use mcp_multiplayer_relay::clock::{Clock, Random};
 use mcp_multiplayer_relay::config::{self, Config};
-use mcp_multiplayer_relay::{Tls, check_addresses, open, serve, telemetry};
+use mcp_multiplayer_relay::{RuntimeFile, Tls, check_addresses, open, serve, telemetry};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -109,8 +109,13 @@ async fn run(mut config: Config) -> Result<()> {
     for warning in config.warnings() {
         tracing::warn!("{warning}");
     }
+    if config.stop_when_idle_seconds.is_some() {
+        // So that signals to the process group of the program that started it do not reach it. A leader of a process group,
+        // such as a command of a shell, cannot leave its session; it has a group of its own.
+        let _ = rustix::process::setsid();
+    }
     let tls = Tls::open(&config)?;
-    let scheme = if tls.is_some() { "https" } else { "http" };
+    let (scheme, is_plain) = if tls.is_some() { ("https", false) } else { ("http", true) };
     let mut listeners = vec![];
     for address in std::iter::once(config.listen).chain(config.also_listen) {
         let listener = TcpListener::bind(address).await;
@@ -126,6 +131,14 @@ async fn run(mut config: Config) -> Result<()> {
     let relay = open(config.clone(), Clock::system(), Random::system(), shutdown.clone()).await?;
     // Handled from here on, because a signal may come as soon as the relay says that it listens.
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let addresses = listeners.iter().map(TcpListener::local_addr).collect::<std::io::Result<Vec<_>>>()?;
+    let _runtime_file = match is_plain.then(|| RuntimeFile::publish(&config.data_dir, &addresses)).transpose() {
+        Ok(file) => file,
+        Err(error) => {
+            tracing::warn!(error.cause = %error, "programs on this computer cannot find the relay by its runtime file");
+            None
+        }
+    };
     for listener in &listeners {
         tracing::info!(listen.address = %listener.local_addr()?, data_dir = %config.data_dir.display(), "listening");
         // Programs that start a relay on port 0 read the port from this line.

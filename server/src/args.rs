@@ -6,11 +6,14 @@ use mcp_multiplayer_protocol::Secret;
 
 use crate::compare::Compare;
 use crate::verify::Verify;
-use crate::{Dialer, RelayUrlError, TokenSource, data_dir};
+use crate::{Destination, Dialer, RelayStarter, RelayUrlError, TokenSource, data_dir};
 
 /// Environment variable that contains a token. There is no flag for it, because other users of a machine can see
 /// command line arguments.
 pub(crate) const TOKEN_VARIABLE: &str = "MCP_MULTIPLAYER_TOKEN";
+
+/// Address of a relay with default settings.
+const DEFAULT_RELAY: &str = "ws://127.0.0.1:8100/ws";
 
 /// MCP server for multiplayer channels: connects an MCP client to a relay.
 ///
@@ -25,9 +28,10 @@ pub struct Args {
     /// What to do instead of serving an MCP client.
     #[command(subcommand)]
     pub command: Option<Command>,
-    /// Address of the relay, starting with ws://, wss://, http:// or https://.
-    #[arg(long, value_name = "URL", env = "MCP_MULTIPLAYER_RELAY", default_value = "ws://127.0.0.1:8100/ws")]
-    pub relay: String,
+    /// Address of the relay, starting with ws://, wss://, http:// or https://. Without one, it is the relay of this computer,
+    /// which is started when it is needed.
+    #[arg(long, value_name = "URL", env = "MCP_MULTIPLAYER_RELAY")]
+    pub relay: Option<String>,
     /// File that contains the token for the relay.
     #[arg(long, value_name = "PATH", env = "MCP_MULTIPLAYER_TOKEN_FILE")]
     pub token_file: Option<PathBuf>,
@@ -49,13 +53,18 @@ impl Args {
     /// An invalid address is not an error of the command line: a program that ends at once is shown to the user as
     /// "Connection closed", without the reason.
     pub fn into_dialer(self) -> Result<Dialer, RelayUrlError> {
-        let relay = self.relay.parse()?;
+        let starter = data_dir().map(RelayStarter::new);
+        let destination = match (self.relay.as_deref().filter(|relay| !relay.trim().is_empty()), starter) {
+            (None, Some(starter)) => Destination::ThisComputer(starter),
+            // Without a data directory, no relay can run on this computer. The error for a missing token says what to do.
+            (relay, _) => Destination::Address(relay.unwrap_or(DEFAULT_RELAY).parse()?),
+        };
         let from_environment = || std::env::var(TOKEN_VARIABLE).ok().filter(|token| !token.trim().is_empty());
         let token = match (self.token_file, from_environment()) {
             (Some(path), _) => TokenSource::File(path),
             (None, Some(token)) => TokenSource::Environment(Secret::new(token)),
             (None, None) => TokenSource::Local(data_dir().map(|dir| dir.join("local-token"))),
         };
-        Ok(Dialer::new(relay, token, self.insecure))
+        Ok(Dialer::new(destination, token, self.insecure))
     }
 }

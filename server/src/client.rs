@@ -12,14 +12,14 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use crate::connection::{Command, Connection, MAX_PENDING_REQUESTS, Submission};
 use crate::seats::{Seats, may_take_seat};
-use crate::{Dialer, RelayUrl, receipt};
+use crate::{Destination, Dialer, receipt};
 
 /// Maximum size of a request that a relay accepts, in bytes of its frame.
 const MAX_REQUEST_BYTES: usize = 1 << 20;
 
 /// Client of a relay, acting for one principal over one WebSocket connection.
 ///
-/// The connection is opened at once, and opened again by the first operation after it was lost. Up to 32 operations run
+/// The connection to an address is opened at once, that to the relay of this computer by the first operation. It is opened again by the first operation after it was lost. Up to 32 operations run
 /// concurrently; further ones wait for one of them to finish. An operation whose answer was lost with a connection is sent
 /// again on the next one. Its idempotency key ensures that it takes effect only once.
 #[derive(Debug)]
@@ -29,7 +29,6 @@ pub struct RelayClient {
     request_permits: Arc<Semaphore>,
     next_id: AtomicU64,
     seats: Mutex<Seats>,
-    relay: RelayUrl,
 }
 
 /// Cancels a request when the future that waits for its answer is dropped.
@@ -48,11 +47,11 @@ impl Drop for CancelOnDrop<'_> {
 }
 
 impl RelayClient {
-    /// Creates a client, which connects at once, and logs it if that fails. Must be called within a Tokio runtime.
+    /// Creates a client, which connects to an address at once, and logs it if that fails. Must be called within a Tokio
+    /// runtime.
     pub fn new(dialer: Dialer) -> Self {
         // The permits bound this channel: each caller has at most one submission and one cancellation in it.
         let (commands, received) = mpsc::unbounded_channel();
-        let relay = dialer.relay().clone();
         tokio::spawn(Connection::new(dialer.clone(), received).run());
         Self {
             dialer,
@@ -60,13 +59,12 @@ impl RelayClient {
             request_permits: Arc::new(Semaphore::new(MAX_PENDING_REQUESTS)),
             next_id: AtomicU64::new(1),
             seats: Mutex::default(),
-            relay,
         }
     }
 
-    /// Returns the relay's address.
-    pub(crate) fn relay(&self) -> &RelayUrl {
-        &self.relay
+    /// Returns the relay that it connects to.
+    pub(crate) fn destination(&self) -> &Destination {
+        self.dialer.destination()
     }
 
     fn with_seats<T>(&self, f: impl FnOnce(&mut Seats) -> T) -> T {

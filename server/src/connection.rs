@@ -12,9 +12,9 @@ use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
-use crate::Dialer;
 use crate::backoff::Backoff;
-use crate::dial::{DialError, Socket};
+use crate::dial::{Destination, DialError, Socket};
+use crate::{Dialer, RelayUrl};
 
 /// Maximum number of unanswered requests.
 ///
@@ -76,8 +76,8 @@ pub(crate) struct Connection {
     commands: mpsc::UnboundedReceiver<Command>,
     pending: BTreeMap<u64, PendingRequest>,
     backoff: Backoff,
-    /// True until the first attempt to connect has ended. It does not wait for a request, so that the log reports a relay
-    /// that is down even if the client shows this server as healthy and no tool is called.
+    /// True until the first attempt to connect to an address has ended. It does not wait for a request, so that the log
+    /// reports a relay that is down even if the client shows this server as healthy and no tool is called.
     starting: bool,
     /// True once a connection has succeeded.
     has_connected: bool,
@@ -89,12 +89,14 @@ pub(crate) struct Connection {
 
 impl Connection {
     pub(crate) fn new(dialer: Dialer, commands: mpsc::UnboundedReceiver<Command>) -> Self {
+        // The relay of this computer is started only when it is needed.
+        let starting = matches!(dialer.destination(), Destination::Address(_));
         Self {
             dialer,
             commands,
             pending: BTreeMap::new(),
             backoff: Backoff::default(),
-            starting: true,
+            starting,
             has_connected: false,
             no_listener: false,
             last_error: None,
@@ -110,8 +112,8 @@ impl Connection {
                 continue;
             }
             match self.connect().await {
-                Ok((socket, token)) => {
-                    if let Err(Interruption::Dropped) = self.serve(socket, &token).await {
+                Ok((socket, relay, token)) => {
+                    if let Err(Interruption::Dropped) = self.serve(socket, &relay, &token).await {
                         return;
                     }
                 }
@@ -141,7 +143,7 @@ impl Connection {
     }
 
     /// Tries to connect until it succeeds or no request is waiting for a connection.
-    async fn connect(&mut self) -> Result<(Socket, Secret), Interruption> {
+    async fn connect(&mut self) -> Result<(Socket, RelayUrl, Secret), Interruption> {
         'connecting: while !self.is_idle() {
             let (dialer, delay) = (self.dialer.clone(), self.backoff.delay());
             let dial = async move {
@@ -223,8 +225,9 @@ impl Connection {
         }
     }
 
-    /// Sends requests and receives answers until the connection, which was opened with this token, ends.
-    async fn serve(&mut self, socket: Socket, token: &Secret) -> Result<(), Interruption> {
+    /// Sends requests and receives answers until the connection, which leads to this address and was opened with this token,
+    /// ends.
+    async fn serve(&mut self, socket: Socket, relay: &RelayUrl, token: &Secret) -> Result<(), Interruption> {
         let (mut sink, mut stream) = socket.split();
         let (outbox, mut outgoing) = mpsc::unbounded_channel::<Message>();
         // Writing runs in its own future, so that reading continues while the relay is slow to read.
@@ -277,9 +280,9 @@ impl Connection {
         };
         tracing::debug!(reason, "connection to the relay ended");
         drain(&mut stream).await;
-        if token_ended && self.dialer.token().is_ok_and(|current| current == *token) {
+        if token_ended && self.dialer.token(relay).is_ok_and(|current| current == *token) {
             // The relay would refuse the same token again.
-            self.fail_all(&self.dialer.token_ended());
+            self.fail_all(&self.dialer.token_ended(relay));
         } else {
             self.requeue_sent_requests(&reason);
         }

@@ -1,5 +1,5 @@
-use std::io;
 use std::time::Duration;
+use std::{fmt, io};
 
 use mcp_multiplayer_protocol::frame::SUBPROTOCOL;
 use mcp_multiplayer_protocol::{Error, ErrorCode, Secret};
@@ -12,7 +12,7 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{self};
 use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream, client_async_tls_with_config};
 
-use crate::{RelayUrl, TokenSource, tls};
+use crate::{RelayStarter, RelayUrl, TokenSource, tls};
 
 /// A connection to a relay.
 pub(crate) type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
@@ -27,9 +27,35 @@ const DIAL_TIMEOUT: Duration = Duration::from_secs(10);
 /// Opens connections to one relay, as one principal.
 #[derive(Clone, Debug)]
 pub struct Dialer {
-    relay: RelayUrl,
+    destination: Destination,
     token: TokenSource,
     insecure: bool,
+}
+
+/// The relay that a dialer connects to.
+#[derive(Clone, Debug)]
+pub enum Destination {
+    /// The one with this address.
+    Address(RelayUrl),
+    /// The one that runs on this computer with the user's data directory.
+    ThisComputer(RelayStarter),
+}
+
+impl fmt::Display for Destination {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Address(relay) => write!(f, "relay at {relay}"),
+            Self::ThisComputer(_) => f.write_str("relay of this computer"),
+        }
+    }
+}
+
+/// A connection that is not encrypted yet.
+pub(crate) struct Connected {
+    pub(crate) stream: TcpStream,
+    /// The address that it leads to.
+    pub(crate) relay: RelayUrl,
+    pub(crate) token: Secret,
 }
 
 impl From<DialError> for Error {
@@ -53,30 +79,31 @@ pub(crate) enum DialError {
 }
 
 impl Dialer {
-    /// Creates a dialer for `relay` that authenticates with the token from `token`.
+    /// Creates a dialer that authenticates with the token from `token`.
     ///
     /// `insecure` allows sending the token to another machine over an unencrypted connection.
-    pub fn new(relay: RelayUrl, token: TokenSource, insecure: bool) -> Self {
-        Self { relay, token, insecure }
+    pub fn new(destination: Destination, token: TokenSource, insecure: bool) -> Self {
+        Self { destination, token, insecure }
     }
 
-    /// Returns the relay's address.
-    pub(crate) fn relay(&self) -> &RelayUrl {
-        &self.relay
+    /// Returns the relay that it connects to.
+    pub(crate) fn destination(&self) -> &Destination {
+        &self.destination
     }
 
-    /// Returns the token as its source contains it now.
-    pub(crate) fn token(&self) -> Result<Secret, Error> {
-        self.token.read(&self.relay)
+    /// Returns the token that the source contains now for the relay at this address.
+    pub(crate) fn token(&self, relay: &RelayUrl) -> Result<Secret, Error> {
+        self.token.read(relay)
     }
 
     /// Creates the error for a token that the relay accepted before and does not accept any more.
-    pub(crate) fn token_ended(&self) -> Error {
-        self.token.ended(&self.relay)
+    pub(crate) fn token_ended(&self, relay: &RelayUrl) -> Error {
+        self.token.ended(relay)
     }
 
-    /// Makes one attempt to connect. Returns the connection and the token that it was opened with.
-    pub(crate) async fn dial(&self) -> Result<(Socket, Secret), DialError> {
+    /// Makes one attempt to connect. Returns the connection, the address that it leads to, and the token that it was opened
+    /// with.
+    pub(crate) async fn dial(&self) -> Result<(Socket, RelayUrl, Secret), DialError> {
         match tokio::time::timeout(DIAL_TIMEOUT, self.open()).await {
             Ok(result) => result,
             Err(_) => Err(self.transient("it did not respond in time")),
@@ -85,14 +112,21 @@ impl Dialer {
 
     /// Creates a `RELAY_UNREACHABLE` error that states the reason and suggests what to do.
     pub(crate) fn unreachable(&self, reason: &str) -> Error {
-        let hint = if self.relay.is_loopback() {
-            "Start a relay on this machine with `mcp-multiplayer-relay` (in a copy of the source: `make relay`), or set \
-             --relay (MCP_MULTIPLAYER_RELAY) to the address of another one; then call again."
-        } else {
-            "Check --relay (MCP_MULTIPLAYER_RELAY) and your network connection, or ask the relay's operator; then call \
-             again."
+        let hint = match &self.destination {
+            Destination::ThisComputer(_) => {
+                "Call again in a moment. If it stays so, install the whole package, or set --relay \
+                 (MCP_MULTIPLAYER_RELAY) to the address of another relay."
+            }
+            Destination::Address(relay) if relay.is_loopback() => {
+                "Remove --relay (MCP_MULTIPLAYER_RELAY) from the settings of your client, so that the relay of this \
+                 computer is started when it is needed, or start one with `mcp-multiplayer-relay`; then call again."
+            }
+            Destination::Address(_) => {
+                "Check --relay (MCP_MULTIPLAYER_RELAY) and your network connection, or ask the relay's operator; then call \
+                 again."
+            }
         };
-        let message = format!("The relay at {} cannot be reached: {reason}.", self.relay);
+        let message = format!("The {} cannot be reached: {reason}.", self.destination);
         Error::new(ErrorCode::RelayUnreachable, message, hint).retry_after(1_000)
     }
 
@@ -100,31 +134,43 @@ impl Dialer {
         DialError::Transient { error: self.unreachable(reason), connection_refused: false }
     }
 
-    /// Connects to the relay's host, and reads the token. The connection is not encrypted yet.
-    pub(crate) async fn connect(&self) -> Result<(TcpStream, Secret), DialError> {
-        if !self.relay.is_encrypted() && !self.relay.is_loopback() && !self.insecure {
+    /// Finds the relay's address. Starts the relay of this computer if it does not run.
+    async fn locate(&self) -> Result<RelayUrl, DialError> {
+        match &self.destination {
+            Destination::Address(relay) => Ok(relay.clone()),
+            Destination::ThisComputer(starter) => {
+                let found = starter.find_or_start().await;
+                found.map_err(|reason| DialError::Permanent(self.unreachable(&reason)))
+            }
+        }
+    }
+
+    /// Connects to the relay's host, and reads the token.
+    pub(crate) async fn connect(&self) -> Result<Connected, DialError> {
+        let relay = self.locate().await?;
+        if !relay.is_encrypted() && !relay.is_loopback() && !self.insecure {
             return Err(DialError::Permanent(Error::new(
                 ErrorCode::RelayUnreachable,
-                format!("The token was not sent to {} because the connection would be unencrypted.", self.relay),
+                format!("The token was not sent to {relay} because the connection would be unencrypted."),
                 "Set --relay (MCP_MULTIPLAYER_RELAY) to a wss:// or https:// address. If you trust the network, add \
                  --insecure instead.",
             )));
         }
-        let stream = TcpStream::connect(self.relay.authority()).await.map_err(|error| self.explain_io(&error))?;
+        let stream = TcpStream::connect(relay.authority()).await.map_err(|error| self.explain_io(&error))?;
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "cannot disable Nagle's algorithm");
         }
         // The token is read only now, so that a missing relay is reported rather than a missing token.
-        let token = self.token().map_err(DialError::Permanent)?;
-        Ok((stream, token))
+        let token = self.token(&relay).map_err(DialError::Permanent)?;
+        Ok(Connected { stream, relay, token })
     }
 
-    async fn open(&self) -> Result<(Socket, Secret), DialError> {
-        let (stream, token) = self.connect().await?;
-        let mut request = self.relay.uri().into_client_request().map_err(|error| self.explain(error))?;
+    async fn open(&self) -> Result<(Socket, RelayUrl, Secret), DialError> {
+        let Connected { stream, relay, token } = self.connect().await?;
+        let mut request = relay.uri().into_client_request().map_err(|error| self.explain(&relay, error))?;
         request.headers_mut().insert(AUTHORIZATION, bearer(&token));
         request.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL));
-        let connector = if self.relay.is_encrypted() {
+        let connector = if relay.is_encrypted() {
             Connector::Rustls(tls::client_config().map_err(|error| self.explain_io(&error))?)
         } else {
             Connector::Plain
@@ -135,7 +181,10 @@ impl Dialer {
             .max_message_size(Some(MAX_MESSAGE_BYTES))
             .max_frame_size(Some(MAX_MESSAGE_BYTES));
         let opened = client_async_tls_with_config(request, stream, Some(config), Some(connector)).await;
-        opened.map(|(socket, _)| (socket, token)).map_err(|error| self.explain(error))
+        match opened {
+            Ok((socket, _)) => Ok((socket, relay, token)),
+            Err(error) => Err(self.explain(&relay, error)),
+        }
     }
 
     /// Converts an I/O error to an error for the user.
@@ -155,21 +204,21 @@ impl Dialer {
     }
 
     /// Converts an error of the WebSocket handshake to an error for the user.
-    fn explain(&self, error: tungstenite::Error) -> DialError {
+    fn explain(&self, relay: &RelayUrl, error: tungstenite::Error) -> DialError {
         let no_relay = |reason: &str| {
             DialError::Permanent(Error::new(
                 ErrorCode::RelayUnreachable,
-                format!("There is no compatible relay at {}: {reason}.", self.relay),
+                format!("There is no compatible relay at {relay}: {reason}."),
                 "Check --relay (MCP_MULTIPLAYER_RELAY): it must be the address of a multiplayer relay of this version.",
             ))
         };
         match error {
             tungstenite::Error::Io(error) => self.explain_io(&error),
             tungstenite::Error::Http(response) => match response.status() {
-                StatusCode::UNAUTHORIZED => DialError::Permanent(self.token.refused(&self.relay)),
+                StatusCode::UNAUTHORIZED => DialError::Permanent(self.token.refused(relay)),
                 StatusCode::FORBIDDEN => DialError::Permanent(Error::new(
                     ErrorCode::RelayUnreachable,
-                    format!("The relay at {} does not accept requests for this host name (HTTP 403).", self.relay),
+                    format!("The relay at {relay} does not accept requests for this host name (HTTP 403)."),
                     "Use the address that the relay's operator gave you, or ask the operator to allow this host name.",
                 )),
                 status if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => {

@@ -15,8 +15,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
-use crate::dial::{Dialer, bearer};
-use crate::tls;
+use crate::dial::{Connected, Dialer, bearer};
+use crate::{RelayUrl, tls};
 
 /// Longest time until the relay responds.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
@@ -38,20 +38,21 @@ pub(crate) async fn get(dialer: &Dialer, endpoint: &str) -> Result<Incoming, Err
 }
 
 async fn send(dialer: &Dialer, endpoint: &str) -> Result<Response<Incoming>, Error> {
-    let (stream, token) = dialer.connect().await?;
-    if !dialer.relay().is_encrypted() {
-        return exchange(dialer, stream, endpoint, &token).await;
+    let Connected { stream, relay, token } = dialer.connect().await?;
+    if !relay.is_encrypted() {
+        return exchange(dialer, &relay, stream, endpoint, &token).await;
     }
     let config = tls::client_config().map_err(|error| dialer.explain_io(&error))?;
-    let (host, _) = dialer.relay().authority();
+    let (host, _) = relay.authority();
     let name = ServerName::try_from(host.to_owned())
         .map_err(|_| dialer.unreachable("its host name is not valid in a certificate"))?;
     let stream = TlsConnector::from(config).connect(name, stream).await.map_err(|error| dialer.explain_io(&error))?;
-    exchange(dialer, stream, endpoint, &token).await
+    exchange(dialer, &relay, stream, endpoint, &token).await
 }
 
 async fn exchange(
     dialer: &Dialer,
+    relay: &RelayUrl,
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     endpoint: &str,
     token: &Secret,
@@ -60,7 +61,7 @@ async fn exchange(
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(failed)?;
     // It ends with the body of the response, or when that is dropped.
     tokio::spawn(connection);
-    let (path, host) = dialer.relay().endpoint(endpoint);
+    let (path, host) = relay.endpoint(endpoint);
     let request = Request::get(path).header(HOST, host).header(AUTHORIZATION, bearer(token));
     let request = request.body(Empty::<Bytes>::new()).expect("path and host come from a valid address");
     sender.send_request(request).await.map_err(failed)

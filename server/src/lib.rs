@@ -16,8 +16,10 @@ mod connection;
 mod dial;
 mod http;
 mod no_relay;
+mod private;
 mod reading;
 mod receipt;
+mod relay_starter;
 mod relay_url;
 mod seats;
 pub mod stdio;
@@ -35,9 +37,10 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::CancellationToken;
 
 pub use client::RelayClient;
-pub use dial::Dialer;
+pub use dial::{Destination, Dialer};
 pub use no_relay::NoRelay;
 pub use reading::VerifiedRelay;
+pub use relay_starter::RelayStarter;
 pub use relay_url::{RelayUrl, RelayUrlError};
 pub use token::{TokenSource, data_dir};
 

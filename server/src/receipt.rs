@@ -1,6 +1,6 @@
 //! `get_receipt` of the stdio server: fetches the receipt of a channel, keeps it as a file, and verifies it.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -13,7 +13,7 @@ use mcp_multiplayer_protocol::{ChannelId, Error, ErrorCode, PublicKey};
 use tokio::time::timeout;
 
 use crate::dial::Dialer;
-use crate::{http, verify};
+use crate::{http, private, verify};
 
 /// Largest receipt that is kept, in bytes: several times the most that a channel can store by default.
 const MAX_BYTES: u64 = 1 << 30;
@@ -46,7 +46,7 @@ pub(crate) async fn get(
             "Set DATA_DIR for this MCP server to a directory that you may write to, with enough space.",
         )
     };
-    create_private(&directory).map_err(not_kept)?;
+    private::create_folder(&directory).map_err(not_kept)?;
     let slot = args.slot_id.map(|slot_id| format!("&slot_id={slot_id}")).unwrap_or_default();
     let body = http::get(dialer, &format!("receipt?channel_id={}{slot}", args.channel_id)).await?;
     let mut part = PartFile::create(directory.join(format!(".{}-{}.part", args.channel_id, uuid::Uuid::now_v7())))
@@ -95,11 +95,7 @@ struct PartFile {
 
 impl PartFile {
     fn create(path: PathBuf) -> io::Result<Self> {
-        let mut options = OpenOptions::new();
-        options.write(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        Ok(Self { file: options.open(&path)?, path })
+        Ok(Self { file: private::file().write(true).create_new(true).open(&path)?, path })
     }
 
     /// Gives the file its name, of the channel and the time of its last entry. A file that is there already is never replaced:
@@ -128,13 +124,4 @@ impl Drop for PartFile {
         // Nothing can be done about a file that cannot be removed; its name says that it is a part.
         let _ = fs::remove_file(&self.path);
     }
-}
-
-/// Creates a directory that only its owner can read, unless it exists.
-fn create_private(directory: &Path) -> io::Result<()> {
-    let mut builder = DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(directory)
 }

@@ -26,10 +26,15 @@ impl StdioClient {
 
     /// Launches the server for a relay at an address, with a data directory of its own.
     pub async fn launch_at(address: &str, token: &str, data_dir: &Path) -> Result<(Self, Value)> {
+        let relay = format!("http://{address}");
+        Self::launch_with(data_dir, &["--relay", &relay], &[("MCP_MULTIPLAYER_TOKEN", token)]).await
+    }
+
+    /// Launches the server with these arguments and environment variables, and a data directory of its own.
+    pub async fn launch_with(data_dir: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Result<(Self, Value)> {
         let mut command = Command::new(binary("mcp-multiplayer"));
-        command.args(["--relay", &format!("http://{address}")]).env("MCP_MULTIPLAYER_TOKEN", token);
         // Receipts, and what was verified, are kept there.
-        command.env("DATA_DIR", data_dir);
+        command.args(arguments).envs(variables.iter().copied()).env("DATA_DIR", data_dir);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
         let mut child = command.spawn().context("cannot launch the stdio server")?;
         let stdin = child.stdin.take().context("stdin is piped")?;

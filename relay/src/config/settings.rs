@@ -118,6 +118,10 @@ settings! {
         wait_ms: u64 = limits::WAIT_MS, "N";
         /// Time between pings on a WebSocket connection, in seconds.
         ping_seconds: u64 = 20, "N";
+        /// Time after which the relay stops if nobody is connected and no bot has anything to do, in seconds. It then also runs
+        /// in a session of its own, so that it outlives the program that started it. This is how the stdio server starts the
+        /// relay of a computer, with 1800.
+        stop_when_idle_seconds: Option<u64> = None, "N", default "never";
         /// Time in which a client must complete a TLS handshake or send the head of a request, and for which a transfer may
         /// make no progress, in seconds. After that the relay closes the connection.
         slow_client_seconds: u64 = 20, "N";
@@ -253,6 +257,10 @@ impl Config {
         let reachable = |address: &SocketAddr| !address.ip().is_loopback();
         let public = std::iter::once(&self.listen).chain(&self.also_listen).any(reachable);
         self.access.unwrap_or(if public { Access::Invite } else { Access::Open })
+    }
+
+    pub(crate) fn stop_when_idle(&self) -> Option<Duration> {
+        self.stop_when_idle_seconds.map(|seconds| Duration::from_secs(seconds.max(1)))
     }
 
     pub(crate) fn slow_client(&self) -> Duration {

@@ -23,6 +23,8 @@ struct Inner {
 #[derive(Debug, Default)]
 struct OpenConnections {
     total: usize,
+    /// Number of all connections so far.
+    opened: u64,
     by_address: HashMap<AddressKey, usize>,
 }
 
@@ -58,7 +60,18 @@ impl ConnectionLimits {
             *count += 1;
         }
         open.total += 1;
+        open.opened += 1;
         Some(ConnectionPermit { limits: self.clone(), key })
+    }
+
+    /// Returns the number of connections.
+    pub(super) fn count(&self) -> usize {
+        self.open().total
+    }
+
+    /// Returns the number of all connections so far, ended ones included.
+    pub(super) fn opened(&self) -> u64 {
+        self.open().opened
     }
 
     fn open(&self) -> MutexGuard<'_, OpenConnections> {

@@ -4,6 +4,7 @@ mod acceptor;
 mod acme;
 mod certificate_files;
 mod connection_limits;
+mod idle;
 mod open_files;
 mod tls;
 
@@ -49,7 +50,8 @@ pub async fn serve(listeners: Vec<TcpListener>, tls: Option<Tls>, relay: Arc<Rel
     let router = router::router(&relay, &connections, &cut_off)?;
     let mut certificate_tasks = JoinSet::new();
     let tls = tls.map(|tls| tls.start(&mut certificate_tasks));
-    let acceptor = Acceptor::new(&relay, tls, ConnectionLimits::new(&relay.config)?, shutdown.clone());
+    let limits = ConnectionLimits::new(&relay.config)?;
+    let acceptor = Acceptor::new(&relay, tls, limits.clone(), shutdown.clone());
     let mut servers = JoinSet::new();
     let mut handles = vec![];
     for listener in listeners {
@@ -58,9 +60,20 @@ pub async fn serve(listeners: Vec<TcpListener>, tls: Option<Tls>, relay: Arc<Rel
         servers.spawn(serve_one(listener, handle, acceptor.clone(), router.clone(), relay.config.slow_client()));
     }
     drop(router);
+    let idle = async {
+        match relay.config.stop_when_idle() {
+            Some(after) => idle::wait_until_idle(&relay, &limits, after).await,
+            None => std::future::pending().await,
+        }
+    };
     let store_failed = tokio::select! {
         () = shutdown.cancelled() => false,
         () = relay.store.failed() => true,
+        () = idle => {
+            tracing::info!("nobody was connected for a while");
+            shutdown.cancel();
+            false
+        }
     };
     if store_failed {
         tracing::error!("the store has failed");

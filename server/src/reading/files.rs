@@ -11,7 +11,7 @@
 //! only `leaves` grows. A crash can only make `leaves` longer than `state.json` says. If the two do not fit together, as
 //! after a power failure, the log is read again from its start.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -19,6 +19,7 @@ use mcp_multiplayer_protocol::merkle::Frontier;
 use mcp_multiplayer_protocol::{ChannelId, Hash};
 
 use super::known::KnownChannel;
+use crate::private;
 
 const HASH_BYTES: u64 = 32;
 /// Name of the file with the evidence of a contradiction.
@@ -46,8 +47,8 @@ impl Folder {
 
     /// Creates the folder if it is missing, and waits until no other process uses it.
     pub(super) fn lock(&self) -> io::Result<LockedFolder<'_>> {
-        create_private_folder(&self.0)?;
-        let lock = private_file().create(true).append(true).open(self.0.join("lock"))?;
+        private::create_folder(&self.0)?;
+        let lock = private::file().create(true).append(true).open(self.0.join("lock"))?;
         lock.lock()?;
         Ok(LockedFolder { folder: self, _lock: lock })
     }
@@ -70,7 +71,7 @@ impl LockedFolder<'_> {
     /// Writes a file, so that readers find the old one or the new one.
     pub(super) fn replace(&self, name: &str, text: &str) -> io::Result<()> {
         let (path, new) = (self.folder.0.join(name), self.folder.0.join(format!("{name}.new")));
-        private_file().create(true).write(true).truncate(true).open(&new)?.write_all(text.as_bytes())?;
+        private::file().create(true).write(true).truncate(true).open(&new)?.write_all(text.as_bytes())?;
         fs::rename(new, path)
     }
 
@@ -92,7 +93,7 @@ impl LockedFolder<'_> {
     /// Adds hashes of leaves after the first `size`, and then replaces the state.
     pub(super) fn store(&self, known: &KnownChannel, size: u64, leaves: &[Hash]) -> io::Result<()> {
         if !leaves.is_empty() {
-            let mut file = private_file().create(true).write(true).truncate(false).open(self.leaves_path())?;
+            let mut file = private::file().create(true).write(true).truncate(false).open(self.leaves_path())?;
             file.set_len(size * HASH_BYTES)?;
             file.seek(SeekFrom::End(0))?;
             file.write_all(&leaves.iter().flat_map(Hash::as_bytes).copied().collect::<Vec<u8>>())?;
@@ -137,21 +138,4 @@ fn root_of(leaves: &[Hash]) -> Hash {
         tree.push(*leaf);
     }
     tree.root()
-}
-
-/// Options for a file that only this user can read.
-fn private_file() -> OpenOptions {
-    #[cfg_attr(not(unix), expect(unused_mut, reason = "only Unix has modes"))]
-    let mut options = OpenOptions::new();
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options
-}
-
-fn create_private_folder(path: &Path) -> io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path)
 }

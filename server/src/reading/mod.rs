@@ -32,7 +32,7 @@ use mcp_multiplayer_protocol::merkle::TreeHead;
 use mcp_multiplayer_protocol::operation::{Health, HealthCheck, LogPage, LogRead, ReadLog, ReplyFuture};
 use mcp_multiplayer_protocol::{ChannelId, Error, ErrorCode, Multiplayer, Reply, Request, SlotId, Timestamp};
 
-use crate::RelayClient;
+use crate::{Destination, RelayClient};
 use contradiction::Answer;
 use exchange::{Advance, Exchange, add, advance, check_note, check_note_for, own_seat};
 use files::Folder;
@@ -51,7 +51,7 @@ const HEALTH_TIMEOUT: Duration = Duration::from_secs(3);
 #[derive(Debug)]
 pub struct VerifiedRelay {
     client: RelayClient,
-    /// The relay's address.
+    /// The relay's address, or "this computer".
     relay: String,
     /// The folder for everything that is kept; `None` if the data directory is unknown.
     root: Option<PathBuf>,
@@ -72,7 +72,11 @@ impl VerifiedRelay {
     /// Verifies what `client` receives. What was verified is kept in `data_dir`; without one, channels cannot be read.
     pub fn new(client: RelayClient, data_dir: Option<PathBuf>) -> Self {
         Self {
-            relay: client.relay().to_string(),
+            relay: match client.destination() {
+                Destination::Address(relay) => relay.to_string(),
+                // Its address may change.
+                Destination::ThisComputer(_) => "this computer".to_owned(),
+            },
             client,
             root: data_dir.map(|directory| directory.join("verified")),
             sources: Sources::default(),

@@ -111,7 +111,7 @@ async fn a_missing_relay_is_reported_with_a_hint() {
     let error = server.tool_error().await;
     assert_eq!(error["code"], "RELAY_UNREACHABLE");
     assert!(error["message"].as_str().unwrap().contains(UNREACHABLE), "{error}");
-    for program in ["`mcp-multiplayer-relay`", "`make relay`"] {
+    for program in ["`mcp-multiplayer-relay`", "--relay"] {
         assert!(error["hint"].as_str().unwrap().contains(program), "{error}");
     }
 }
@@ -136,7 +136,7 @@ async fn a_relay_that_is_down_at_the_start_is_reported_once_on_standard_error() 
 /// A program that ended at once would be shown as "Connection closed", without a reason.
 #[tokio::test]
 async fn an_invalid_relay_address_is_explained_to_the_client() {
-    for address in ["", " ", "relay.example.com"] {
+    for address in ["relay.example.com", "ws://"] {
         let dir = tempfile::tempdir().unwrap();
         let mut server = StdioServer::launch(address, dir.path(), &[]);
         let initialized = server.request_result("initialize", initialize("2025-11-25")).await;

@@ -26,6 +26,7 @@ mod health;
 mod idempotency;
 mod introduction;
 mod limits;
+mod local_relay;
 mod log_key;
 mod lying_relay;
 mod model_cost;
