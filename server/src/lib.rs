@@ -15,12 +15,14 @@ pub mod compare;
 mod connection;
 mod dial;
 mod http;
+mod invite_link;
 mod no_relay;
 mod private;
 mod reading;
 mod receipt;
 mod relay_starter;
 mod relay_url;
+mod relays;
 mod seats;
 pub mod stdio;
 mod tls;
@@ -42,6 +44,7 @@ pub use no_relay::NoRelay;
 pub use reading::VerifiedRelay;
 pub use relay_starter::RelayStarter;
 pub use relay_url::{RelayUrl, RelayUrlError};
+pub use relays::Relays;
 pub use token::{TokenSource, data_dir};
 
 /// Time for unfinished calls to complete after the client has closed standard input.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use clap::Parser as _;
 use mcp_multiplayer::args::{Args, Command};
-use mcp_multiplayer::{NoRelay, RelayClient, VerifiedRelay, data_dir};
+use mcp_multiplayer::{NoRelay, Relays, data_dir};
 use mcp_multiplayer_protocol::Multiplayer;
 use tracing::{Level, Metadata};
 use tracing_subscriber::filter::{EnvFilter, filter_fn};
@@ -31,7 +31,7 @@ fn main() -> ExitCode {
     runtime.block_on(async {
         let (reader, writer) = rmcp::transport::io::stdio_pipes();
         let relay: Arc<dyn Multiplayer> = match args.into_dialer() {
-            Ok(dialer) => Arc::new(VerifiedRelay::new(RelayClient::new(dialer), data_dir())),
+            Ok(dialer) => Arc::new(Relays::new(dialer, data_dir())),
             Err(error) => Arc::new(NoRelay::new(&error)),
         };
         mcp_multiplayer::serve(reader, writer, relay, shutdown_signal()).await;

@@ -33,6 +33,12 @@ impl RelayUrl {
         (format!("{base}/{name}"), self.uri.authority().map_or("", |authority| authority.as_str()))
     }
 
+    /// Returns the address of the relay's website, without a slash at the end.
+    pub(crate) fn website(&self) -> String {
+        let (scheme, base) = (if self.encrypted { "https" } else { "http" }, self.endpoint("").0);
+        format!("{scheme}://{}{}", self.endpoint("").1, base.trim_end_matches('/'))
+    }
+
     /// Returns the host and port to connect to.
     pub(crate) fn authority(&self) -> (&str, u16) {
         (&self.host, self.port)

@@ -32,7 +32,7 @@ use mcp_multiplayer_protocol::merkle::TreeHead;
 use mcp_multiplayer_protocol::operation::{Health, HealthCheck, LogPage, LogRead, ReadLog, ReplyFuture};
 use mcp_multiplayer_protocol::{ChannelId, Error, ErrorCode, Multiplayer, Reply, Request, SlotId, Timestamp};
 
-use crate::{Destination, RelayClient};
+use crate::{Destination, RelayClient, RelayUrl};
 use contradiction::Answer;
 use exchange::{Advance, Exchange, add, advance, check_note, check_note_for, own_seat};
 use files::Folder;
@@ -82,6 +82,47 @@ impl VerifiedRelay {
             sources: Sources::default(),
             memory: Mutex::default(),
         }
+    }
+
+    /// Returns the relay that it connects to.
+    pub(crate) fn destination(&self) -> &Destination {
+        self.client.destination()
+    }
+
+    /// Returns the addresses of other relays that were used on this computer.
+    pub(crate) fn other_relays(&self) -> Vec<String> {
+        self.pins().into_iter().map(|(address, _)| address).collect()
+    }
+
+    /// Returns the address of another relay that has a channel, as far as something of the channel was verified.
+    pub(crate) fn relay_that_has(&self, channel_id: ChannelId) -> Option<String> {
+        let root = self.root.as_deref()?;
+        let has = |log: &LogIdentity| pinned_log::folder_of_channel(root, log, &channel_id.to_string()).path().is_dir();
+        self.pins().into_iter().find(|(_, log)| has(log)).map(|(address, _)| address)
+    }
+
+    fn pins(&self) -> Vec<(String, LogIdentity)> {
+        let pins = self.root.as_deref().map(pinned_log::list).transpose();
+        // Whatever cannot be read is reported when it is needed.
+        let mut pins = pins.ok().flatten().unwrap_or_default();
+        let own = pins.iter().find(|(address, _)| *address == self.relay).map(|(_, log)| log.clone());
+        // The same relay may have been used by another address.
+        pins.retain(|(address, log)| *address != self.relay && Some(log) != own.as_ref());
+        pins
+    }
+
+    /// Returns `true` if a website's address is that of this relay.
+    pub(crate) async fn is_at(&self, url: &RelayUrl) -> bool {
+        match self.destination() {
+            Destination::Address(own) if own == url => return true,
+            // Links of the relay of this computer have the port that it had then.
+            Destination::ThisComputer(_) if url.is_loopback() => return true,
+            _ => {}
+        }
+        // It may have another address for its own computer than for others. Its log has the name of its website.
+        let website = url.website();
+        let name = website.split_once("://").map(|(_, name)| name);
+        self.root.is_some() && self.log().await.is_ok_and(|log| Some(log.origin.as_str()) == name)
     }
 
     fn memory(&self) -> MutexGuard<'_, Memory> {

@@ -1,6 +1,7 @@
 //! The name and key of a relay's log, kept from the first use of its address on.
 
-use std::io;
+use std::fs;
+use std::io::{self, ErrorKind};
 use std::path::Path;
 
 use mcp_multiplayer_protocol::Hash;
@@ -35,6 +36,21 @@ pub(super) fn folder_of_channel(root: &Path, log: &LogIdentity, channel_id: &str
 /// Enough of a hash to name a folder.
 fn short(hash: &Hash) -> String {
     data_encoding::HEXLOWER.encode(&hash.as_bytes()[..12])
+}
+
+/// Lists the addresses of all relays that were used, and the log of each.
+pub(super) fn list(root: &Path) -> io::Result<Vec<(String, LogIdentity)>> {
+    let folders = match fs::read_dir(root.join("relays")) {
+        Ok(folders) => folders,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(vec![]),
+        Err(error) => return Err(error),
+    };
+    let mut pins = vec![];
+    for folder in folders {
+        let text = Folder::new(folder?.path()).read(FILE)?;
+        pins.extend(text.and_then(|text| serde_json::from_str::<Pin>(&text).ok()).map(|pin| (pin.relay, pin.log)));
+    }
+    Ok(pins)
 }
 
 /// Reads the log that is known for a relay's address.
