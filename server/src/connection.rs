@@ -10,7 +10,7 @@ use mcp_multiplayer_protocol::{Error, ErrorCode, Reply, Secret};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
-use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
+use tokio_tungstenite::tungstenite::{Bytes, Message, Utf8Bytes};
 
 use crate::backoff::Backoff;
 use crate::dial::{Destination, DialError, Socket};
@@ -24,8 +24,13 @@ pub(crate) const MAX_PENDING_REQUESTS: usize = 32;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Same, but if nothing listens at the address and no connection ever succeeded, since probably no relay was started.
 const CONNECT_TIMEOUT_WITHOUT_LISTENER: Duration = Duration::from_secs(3);
-/// Time without any frame after which a connection is considered dead. Relays ping every 20 s.
+/// Time without any frame after which a connection that nobody waits for is considered dead. Relays ping every 20 s.
 const IDLE_TIMEOUT: Duration = Duration::from_mins(1);
+/// Time without any frame after which the relay is pinged while a request waits for its answer. A connection may have died
+/// unnoticed: the computer slept, or a router forgot the connection.
+const PING_AFTER: Duration = Duration::from_secs(8);
+/// Time for the relay to answer that ping.
+const PONG_TIMEOUT: Duration = Duration::from_secs(7);
 /// Maximum number of times a request is sent, so that one that breaks every connection eventually fails.
 const MAX_SENDS: u32 = 8;
 
@@ -239,10 +244,12 @@ impl Connection {
         };
         tokio::pin!(writer);
         let (mut closing, mut token_ended) = (false, false);
-        let mut last_received = Instant::now();
+        let (mut last_received, mut pinged) = (Instant::now(), None);
         self.send_waiting(&outbox);
         let reason = loop {
             let deadline = self.next_deadline();
+            let ping_at = (pinged.is_none() && !self.pending.is_empty()).then(|| last_received + PING_AFTER);
+            let dead_at = pinged.map_or(last_received + IDLE_TIMEOUT, |pinged| pinged + PONG_TIMEOUT);
             tokio::select! {
                 received = stream.next() => {
                     match received {
@@ -251,7 +258,7 @@ impl Connection {
                             break frame.map_or_else(|| "it closed the connection".to_owned(), |frame| frame.to_string());
                         }
                         Some(Ok(message)) => {
-                            last_received = Instant::now();
+                            (last_received, pinged) = (Instant::now(), None);
                             self.backoff.reset();
                             closing |= matches!(self.receive(message), Received::Closing);
                         }
@@ -275,7 +282,11 @@ impl Connection {
                     }
                 }
                 () = sleep_until(deadline) => self.fail_expired_requests(),
-                () = tokio::time::sleep_until(last_received + IDLE_TIMEOUT) => break "it stopped responding".to_owned(),
+                () = sleep_until(ping_at) => {
+                    pinged = Some(Instant::now());
+                    let _ = outbox.send(Message::Ping(Bytes::new()));
+                }
+                () = tokio::time::sleep_until(dead_at) => break "it stopped responding".to_owned(),
             }
         };
         tracing::debug!(reason, "connection to the relay ended");

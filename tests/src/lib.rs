@@ -8,6 +8,7 @@ mod http_client;
 mod lying_relay;
 mod processes;
 mod relay_process;
+mod seeded_random;
 mod stdio_client;
 mod ws_client;
 
@@ -17,5 +18,6 @@ pub use lying_relay::LyingRelay;
 pub use processes::{Process, processes, send_signal};
 pub use relay_process::{RelayProcess, binary};
 pub use rustix::process::Signal;
+pub use seeded_random::SeededRandom;
 pub use stdio_client::StdioClient;
 pub use ws_client::{Failure, WsClient};

@@ -34,8 +34,6 @@ mod chat;
 mod game;
 #[path = "kill/player.rs"]
 mod player;
-#[path = "kill/random.rs"]
-mod random;
 #[path = "kill/replay.rs"]
 mod replay;
 #[path = "kill/run_state.rs"]
@@ -45,8 +43,8 @@ mod seat;
 #[path = "kill/workload.rs"]
 mod workload;
 
+use mcp_multiplayer_tests::SeededRandom;
 use player::Transport;
-use random::SeededRandom;
 use run_state::RunState;
 use workload::{ChannelKind, Ledger};
 

@@ -1,8 +1,8 @@
 use std::collections::BTreeSet;
 
 use crate::player::Player;
-use crate::random::SeededRandom;
 use crate::seat::{OutgoingMessage, Seat};
+use mcp_multiplayer_tests::SeededRandom;
 
 /// Number of times a player sends messages and waits for the replies before a chat is over.
 const ROUNDS: usize = 6;

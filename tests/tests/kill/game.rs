@@ -1,8 +1,8 @@
 use serde_json::{Value, json};
 
 use crate::player::Player;
-use crate::random::SeededRandom;
 use crate::seat::{OutgoingMessage, Seat};
+use mcp_multiplayer_tests::SeededRandom;
 
 /// Range from which `GuessBot` draws the number: large enough for about eight guesses.
 pub(crate) const RANGE: [i64; 2] = [1, 200];

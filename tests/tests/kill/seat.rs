@@ -1,7 +1,7 @@
 use serde_json::{Value, json};
 
 use crate::player::{Player, Request};
-use crate::random::SeededRandom;
+use mcp_multiplayer_tests::SeededRandom;
 
 /// A player's seat in a channel, with everything that the relay acknowledged to it there.
 #[derive(Debug)]

@@ -4,10 +4,10 @@ use futures::future::join;
 use serde_json::{Value, json};
 
 use crate::player::{Player, Transport};
-use crate::random::SeededRandom;
 use crate::run_state::RunState;
 use crate::seat::{Seat, text};
 use crate::{chat, game};
+use mcp_multiplayer_tests::SeededRandom;
 
 /// Kind of workload in a channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

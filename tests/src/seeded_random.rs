@@ -1,10 +1,10 @@
 /// A small pseudo-random number generator whose output depends on its seed alone (xorshift64*, Marsaglia 2003,
 /// Vigna 2016).
 #[derive(Debug)]
-pub(crate) struct SeededRandom(u64);
+pub struct SeededRandom(u64);
 
 impl SeededRandom {
-    pub(crate) fn new(seed: u64) -> Self {
+    pub fn new(seed: u64) -> Self {
         // The state must not be zero, and small seeds should not produce similar sequences.
         let mut random = Self(seed.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
         for _ in 0..8 {
@@ -14,18 +14,18 @@ impl SeededRandom {
     }
 
     /// Returns another generator, seeded by this one.
-    pub(crate) fn fork(&mut self) -> Self {
+    pub fn fork(&mut self) -> Self {
         Self::new(self.next())
     }
 
     /// Returns a number in `0..bound`.
-    pub(crate) fn below(&mut self, bound: usize) -> usize {
+    pub fn below(&mut self, bound: usize) -> usize {
         let bound = u64::try_from(bound).expect("a usize");
         usize::try_from(self.next() % bound).expect("less than a usize")
     }
 
     /// Returns true with a probability of 1 in `times`.
-    pub(crate) fn one_in(&mut self, times: usize) -> bool {
+    pub fn one_in(&mut self, times: usize) -> bool {
         self.below(times) == 0
     }
 
