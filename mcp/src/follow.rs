@@ -117,14 +117,15 @@ impl FollowedChannel {
         Some(Self { uri: uri.to_owned(), channel: uri.parse().ok()?, position: None })
     }
 
-    /// Calls `notify` whenever there are new messages, until it returns false or the caller may no longer read the channel.
+    /// Calls `notify` with the URI and the id of the last entry whenever there are new messages, until it returns false or the
+    /// caller may no longer read the channel.
     ///
     /// Returns an error if the caller's token is no longer valid.
     pub(crate) async fn follow<F: Future<Output = bool> + Send>(
         mut self,
         multiplayer: Arc<dyn Multiplayer>,
         limiter: Arc<WaitLimiter>,
-        notify: impl Fn(String) -> F + Send,
+        notify: impl Fn(String, u64) -> F + Send,
     ) -> Result<(), Error> {
         limiter.followers.fetch_add(1, Ordering::Relaxed);
         let _guard = FollowerGuard(&limiter.followers);
@@ -134,7 +135,8 @@ impl FollowedChannel {
             drop(permit);
             match updated {
                 Ok(true) => {
-                    if !notify(self.uri.clone()).await {
+                    let head = self.position.map_or(0, |position| position.head);
+                    if !notify(self.uri.clone(), head).await {
                         return Ok(());
                     }
                     sleep(NOTIFICATION_INTERVAL).await;

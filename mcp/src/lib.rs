@@ -20,6 +20,7 @@ mod server;
 mod service;
 mod subscriptions;
 mod tools;
+mod wake;
 
 pub use prompts::PRESETS;
 pub use server::McpServer;

@@ -19,7 +19,8 @@ use tokio_util::sync::CancellationToken;
 use crate::compact::Form;
 use crate::follow::{FollowedChannel, WaitLimiter};
 use crate::subscriptions::{self, Subscriptions};
-use crate::{completion, methods, progress, prompts, resources, result, tools};
+use crate::wake::Wake;
+use crate::{completion, methods, progress, prompts, resources, result, tools, wake};
 
 /// Instructions that a model reads before its first call. Clients truncate them at 2,048 characters.
 const INSTRUCTIONS: &str = include_str!("instructions.md");
@@ -57,6 +58,8 @@ pub struct McpServer {
     /// Subscriptions of the client on standard input and output. `None` over HTTP, where older clients have no stream for
     /// notifications.
     subscriptions: Option<Arc<Subscriptions>>,
+    /// Wakes the client on standard input and output.
+    wake: Option<Arc<Wake>>,
     /// Address of the website; `None` in the stdio server.
     public_url: Option<Arc<str>>,
     /// Results have the relay's own form, not the one for models.
@@ -82,6 +85,7 @@ impl McpServer {
             accepted: Arc::default(),
             list_changes: None,
             subscriptions: None,
+            wake: None,
             public_url: None,
             for_programs: false,
         }
@@ -90,7 +94,12 @@ impl McpServer {
     /// Creates a server for one client on standard input and output, where older clients can subscribe to resources, too.
     pub fn for_stdio(multiplayer: Arc<dyn Multiplayer>) -> Self {
         let server = Self::new(move |_| Ok(Arc::clone(&multiplayer)));
-        Self { limiter: Arc::new(WaitLimiter::new(STDIO_WAITS)), subscriptions: Some(Arc::default()), ..server }
+        Self {
+            limiter: Arc::new(WaitLimiter::new(STDIO_WAITS)),
+            subscriptions: Some(Arc::default()),
+            wake: Some(Arc::default()),
+            ..server
+        }
     }
 
     /// Returns results in the relay's own form, as REST does: each message with all of its fields, and also the caller's own.
@@ -159,6 +168,8 @@ impl McpServer {
             *include_own = Some(false);
         }
         let changes_list = resources::may_change_list(&request);
+        let (channel_id, takes_seat) = (request.channel_id(), wake::may_take_seat(&request));
+        let call = self.wake.as_ref().zip(channel_id).map(|(wake, channel_id)| wake.begin_call(channel_id));
         let wait = progress::max_wait(&request);
         let reply = tokio::select! {
             reply = multiplayer.perform(request) => reply,
@@ -174,6 +185,13 @@ impl McpServer {
         {
             subscriptions.list_changed(&context.peer).await;
         }
+        if let (Some(wake), Ok(reply)) = (&self.wake, &reply) {
+            wake.returned(reply, channel_id);
+            if takes_seat {
+                wake.follow(reply, context, &multiplayer, &self.limiter);
+            }
+        }
+        drop(call);
         reply.map(|reply| result::text(reply, form))
     }
 }
@@ -192,6 +210,7 @@ impl ServerHandler for McpServer {
             .enable_resources_subscribe()
             .enable_completions()
             .build();
+        capabilities.experimental = self.wake.is_some().then(wake::capability);
         if let (Some(resources), Some(_)) = (&mut capabilities.resources, &self.subscriptions) {
             // Over HTTP, other connections of the same principal change the list, too. Clients ask again each time instead:
             // the list says that it may not be cached.

@@ -50,7 +50,7 @@ pub(crate) async fn notify(
     let accepted = context.accepted().resource_subscriptions.as_deref().unwrap_or_default();
     let followers = channels.iter().filter(|followed| accepted.contains(&followed.uri)).map(|followed| {
         let sink = context.sink().clone();
-        let notify = move |uri: String| {
+        let notify = move |uri: String, _| {
             let sink = sink.clone();
             async move { sink.notify_resource_updated(uri).await.is_ok() }
         };
@@ -118,7 +118,7 @@ impl Subscriptions {
             );
             return Err(ErrorData::invalid_request(message, None));
         }
-        let notify = move |uri: String| {
+        let notify = move |uri: String, _| {
             let peer = peer.clone();
             async move { peer.notify_resource_updated(ResourceUpdatedNotificationParam::new(uri)).await.is_ok() }
         };

@@ -68,7 +68,7 @@ impl RelayStarter {
         private::create_folder(&self.data_dir).map_err(cannot_write)?;
         let lock = private::file().create(true).append(true).open(self.data_dir.join("relay.start"));
         let lock = lock.map_err(cannot_write)?;
-        let mut child = None;
+        let (mut child, mut port) = (None, 0);
         loop {
             if let Some(url) = self.find() {
                 return Ok(url);
@@ -79,11 +79,16 @@ impl RelayStarter {
                 if let Some(url) = self.find() {
                     return Ok(url);
                 }
-                let port = self.choose_port().await;
+                port = self.choose_port().await;
                 child = Some(self.start(port)?);
             }
             let exited = child.as_mut().map(Child::try_wait).transpose().map_err(|error| error.to_string())?.flatten();
             if exited.is_some() && self.find().is_none() {
+                // Another program may have taken the port just now.
+                if std::mem::take(&mut port) != 0 {
+                    child = Some(self.start(port)?);
+                    continue;
+                }
                 return Err(format!("{PROGRAM} did not start{}", self.explain()));
             }
             if Instant::now() > deadline {

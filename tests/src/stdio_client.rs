@@ -32,6 +32,16 @@ impl StdioClient {
 
     /// Launches the server with these arguments and environment variables, and a data directory of its own.
     pub async fn launch_with(data_dir: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Result<(Self, Value)> {
+        Self::launch_as("tests", data_dir, arguments, variables).await
+    }
+
+    /// Launches the server as a client of this name does.
+    pub async fn launch_as(
+        client_name: &str,
+        data_dir: &Path,
+        arguments: &[&str],
+        variables: &[(&str, &str)],
+    ) -> Result<(Self, Value)> {
         let mut command = Command::new(binary("mcp-multiplayer"));
         // Receipts, and what was verified, are kept there.
         command.args(arguments).envs(variables.iter().copied()).env("DATA_DIR", data_dir);
@@ -41,7 +51,7 @@ impl StdioClient {
         let stdout = BufReader::new(child.stdout.take().context("stdout is piped")?).lines();
         let mut client = Self { stdin, stdout, _child: child, next_id: 1 };
         let about = json!({ "protocolVersion": "2025-11-25", "capabilities": {},
-            "clientInfo": { "name": "tests", "version": "1" } });
+            "clientInfo": { "name": client_name, "version": "1" } });
         let initialized = client.request("initialize", about).await?;
         client.write(&json!({ "jsonrpc": "2.0", "method": "notifications/initialized" })).await?;
         Ok((client, initialized))
@@ -75,6 +85,17 @@ impl StdioClient {
             bail!("{name}: {text}");
         }
         Ok(text)
+    }
+
+    /// Waits for a notification with this method, and returns its params.
+    pub async fn notification(&mut self, method: &str) -> Result<Value> {
+        loop {
+            let line = self.stdout.next_line().await?.context("the stdio server has ended")?;
+            let mut message: Value = serde_json::from_str(&line)?;
+            if message["method"] == method {
+                return Ok(message["params"].take());
+            }
+        }
     }
 
     /// Calls several tools at once, and returns the texts of their results, or of their errors, in the order of the calls.

@@ -62,3 +62,4 @@ mod transport;
 mod verified_reading;
 mod wait_for;
 mod waiting;
+mod waking;
