@@ -1,5 +1,5 @@
 //! The token endpoint (RFC 6749, section 3.2; OAuth 2.1): issues tokens for an authorization code, for a refresh token,
-//! and for a client's own credentials.
+//! and for a client's own credentials. Tokens for a device code are in `device_grant.rs`.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -18,6 +18,7 @@ use subtle::ConstantTimeEq as _;
 
 use super::client::Client;
 use super::client_authentication::authenticate_client;
+use super::device_grant;
 use super::form::Form;
 use super::grant_type::GrantType;
 use super::scope::Scope;
@@ -34,15 +35,16 @@ use crate::telemetry::SECURITY;
 ///
 /// Refresh tokens rotate: each refresh replaces the token, and using a replaced one is a sign of theft that revokes the
 /// grant (OAuth 2.1, section 4.3.1). But a client that refreshes in two processes at once, or repeats a request whose
-/// response was lost, also uses a replaced token. Within a few seconds, and until a replacement has been used, that is
+/// response was lost, also uses a replaced token. Within a minute, and until a replacement has been used, that is
 /// accepted and answered with another replacement, so that such a client does not have to ask the person for consent
-/// again. It can go on with any one of the replacements.
+/// again. It can go on with any one of the replacements. A minute is enough for a program that was killed before it stored
+/// the response to be started again, and for a short failure of the network.
 ///
-/// A thief who uses a stolen token within these seconds also gets a replacement. But as soon as both the thief and the
+/// A thief who uses a stolen token within this minute also gets a replacement. But as soon as both the thief and the
 /// client have used theirs, the grant is revoked, whoever was first. The thief thus has access until the client's next
 /// refresh, which is due when its access token expires. The store decides this in one transaction, and its module
 /// `sqlite/oauth/issue.rs` explains the rule in full.
-const GRACE_MS: i64 = 10_000;
+const GRACE_MS: i64 = 60_000;
 
 /// The endpoint's routes.
 pub(super) fn router() -> Router<Arc<AuthorizationServer>> {
@@ -68,16 +70,17 @@ async fn issue(server: &AuthorizationServer, request: Request) -> Result<TokenRe
         Some(GrantType::AuthorizationCode) => redeem(server, &client, &form, address).await,
         Some(GrantType::RefreshToken) => refresh(server, &client, &form, address).await,
         Some(GrantType::ClientCredentials) => client_credentials(server, &client, &form, address).await,
+        Some(GrantType::DeviceCode) => device_grant::redeem(server, &client, &form, address).await,
         None => Err(TokenError::new(
             TokenErrorCode::UnsupportedGrantType,
-            "grant_type must be authorization_code, refresh_token or client_credentials.",
+            "grant_type must be authorization_code, refresh_token, client_credentials or urn:ietf:params:oauth:grant-type:device_code.",
         )),
     }
 }
 
 /// A successful response (RFC 6749, section 5.1).
 #[derive(Serialize)]
-struct TokenResponse {
+pub(super) struct TokenResponse {
     access_token: String,
     token_type: &'static str,
     /// Lifetime of the access token, in seconds.
@@ -216,7 +219,7 @@ async fn client_credentials(
 }
 
 /// Logs that a client got the first tokens of a grant, or a token for itself.
-fn log_sign_in(grant: &Grant, address: Option<IpAddr>) {
+pub(super) fn log_sign_in(grant: &Grant, address: Option<IpAddr>) {
     tracing::info!(
         target: SECURITY,
         {
@@ -231,7 +234,7 @@ fn log_sign_in(grant: &Grant, address: Option<IpAddr>) {
 }
 
 /// Logs that a code or token was used again, which revoked its grant.
-fn log_reuse(grant: &Grant, address: Option<IpAddr>, message: &str) {
+pub(super) fn log_reuse(grant: &Grant, address: Option<IpAddr>, message: &str) {
     tracing::warn!(
         target: SECURITY,
         {
@@ -257,13 +260,13 @@ fn matches_challenge(verifier: &str, challenge: &str) -> bool {
 
 /// Rejects a `resource` other than the one that access was granted for (RFC 8707, section 2.2), and grants for a relay
 /// with another public URL.
-fn check_resource(relay: &Relay, form: &Form, grant: &Grant) -> Result<(), TokenError> {
+pub(super) fn check_resource(relay: &Relay, form: &Form, grant: &Grant) -> Result<(), TokenError> {
     let is_own = resource::validate(&relay.config, &grant.resource).is_some();
     let is_same = form.get("resource").is_none_or(|requested| resource::is_same(requested, &grant.resource));
     if is_own && is_same { Ok(()) } else { Err(invalid_target()) }
 }
 
-fn invalid_target() -> TokenError {
+pub(super) fn invalid_target() -> TokenError {
     TokenError::new(
         TokenErrorCode::InvalidTarget,
         "resource must be what access was granted for: the relay's public URL, or /mcp under it.",
@@ -271,7 +274,7 @@ fn invalid_target() -> TokenError {
 }
 
 /// Rejects a principal that no longer has access to the relay.
-async fn check_access(relay: &Relay, grant: &Grant) -> Result<(), TokenError> {
+pub(super) async fn check_access(relay: &Relay, grant: &Grant) -> Result<(), TokenError> {
     if has_access(&*relay.store, relay.config.access(), &grant.principal).await? {
         return Ok(());
     }
@@ -279,18 +282,18 @@ async fn check_access(relay: &Relay, grant: &Grant) -> Result<(), TokenError> {
 }
 
 /// Newly generated tokens. They are sent to the client once; the store gets only their hashes.
-struct GeneratedTokens {
+pub(super) struct GeneratedTokens {
     access: String,
     refresh: Option<String>,
 }
 
 impl GeneratedTokens {
-    fn new(relay: &Relay, with_refresh_token: bool) -> Self {
+    pub(super) fn new(relay: &Relay, with_refresh_token: bool) -> Self {
         let token = |prefix| format!("{prefix}_{}", ChannelId::encode_base32(&relay.random.bytes::<30>()));
         Self { access: token("mma"), refresh: with_refresh_token.then(|| token("mmr")) }
     }
 
-    fn hashed(&self, relay: &Relay) -> NewTokens {
+    pub(super) fn hashed(&self, relay: &Relay) -> NewTokens {
         let now = relay.clock.now();
         let after = |seconds: u64| {
             let millis = i64::try_from(seconds.saturating_mul(1_000)).unwrap_or(i64::MAX);
@@ -306,7 +309,7 @@ impl GeneratedTokens {
         }
     }
 
-    fn into_response(self, relay: &Relay, scope: Scope) -> TokenResponse {
+    pub(super) fn into_response(self, relay: &Relay, scope: Scope) -> TokenResponse {
         TokenResponse {
             access_token: self.access,
             token_type: "Bearer",
