@@ -66,8 +66,19 @@ impl Dialer {
     }
 
     /// Returns the token as its source contains it now.
-    pub(crate) fn token(&self) -> Result<Secret, Error> {
-        self.token.read(&self.relay)
+    async fn token(&self) -> Result<Secret, Error> {
+        self.token.read(&self.relay).await
+    }
+
+    /// Notes that the relay does not accept a token any more. Returns whether another attempt can succeed, with another
+    /// token.
+    pub(crate) fn reject(&self, token: &Secret) -> bool {
+        self.token.reject(token)
+    }
+
+    /// Adds a way to log in to the error of a call that had no valid token, if there is one.
+    pub(crate) async fn offer_login(&self, error: Error) -> Error {
+        if error.code == ErrorCode::Unauthenticated { self.token.offer_login(&self.relay, error).await } else { error }
     }
 
     /// Creates the error for a token that the relay accepted before and does not accept any more.
@@ -115,7 +126,10 @@ impl Dialer {
             tracing::debug!(%error, "cannot disable Nagle's algorithm");
         }
         // The token is read only now, so that a missing relay is reported rather than a missing token.
-        let token = self.token().map_err(DialError::Permanent)?;
+        let token = self.token().await.map_err(|error| match error.code {
+            ErrorCode::RelayUnreachable => DialError::Transient { error, connection_refused: false },
+            _ => DialError::Permanent(error),
+        })?;
         Ok((stream, token))
     }
 
@@ -135,7 +149,15 @@ impl Dialer {
             .max_message_size(Some(MAX_MESSAGE_BYTES))
             .max_frame_size(Some(MAX_MESSAGE_BYTES));
         let opened = client_async_tls_with_config(request, stream, Some(config), Some(connector)).await;
-        opened.map(|(socket, _)| (socket, token)).map_err(|error| self.explain(error))
+        match opened {
+            Ok((socket, _)) => Ok((socket, token)),
+            Err(tungstenite::Error::Http(response))
+                if response.status() == StatusCode::UNAUTHORIZED && self.reject(&token) =>
+            {
+                Err(DialError::Transient { error: self.token.refused(&self.relay), connection_refused: false })
+            }
+            Err(error) => Err(self.explain(error)),
+        }
     }
 
     /// Converts an I/O error to an error for the user.

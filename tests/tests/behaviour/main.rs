@@ -27,6 +27,8 @@ mod idempotency;
 mod introduction;
 mod limits;
 mod log_key;
+mod login;
+mod login_refresh;
 mod lying_relay;
 mod model_cost;
 mod oauth;
