@@ -85,7 +85,7 @@ impl TokenSource {
             Self::Environment(_) => format!("Set {TOKEN_VARIABLE} to a token of this relay. {HOW_TO_GET_A_TOKEN}"),
             Self::File(_) => format!("Put a token of this relay into that file. {HOW_TO_GET_A_TOKEN}"),
             Self::Login(_) => format!(
-                "To log in, run `mcp-multiplayer login {}` in a terminal. If the relay runs on this machine, it may do so as \
+                "To log in with a terminal, run `mcp-multiplayer login {}`. If the relay runs on this machine, it may do so as \
                  another user or with another data directory: set DATA_DIR to the relay's data directory.",
                 relay.base()
             ),

@@ -13,12 +13,11 @@ use mcp_multiplayer_protocol::{ChannelId, Timestamp};
 use serde::Serialize;
 
 use super::client_authentication::authenticate_client;
-use super::device_grant::POLL_INTERVAL_SECONDS;
 use super::form::Form;
+use super::grant_checks::invalid_target;
 use super::metadata::issuer;
 use super::scope::Scope;
-use super::server::AuthorizationServer;
-use super::token::invalid_target;
+use super::server::{AuthorizationServer, POLL_INTERVAL_SECONDS};
 use super::token_error::TokenError;
 use super::user_code::UserCode;
 use crate::auth::{resource, token_hash};

@@ -2,24 +2,16 @@
 //! the code that it shows.
 
 use std::net::IpAddr;
-use std::time::Duration;
 
 use super::client::Client;
 use super::form::Form;
+use super::grant_checks::{check_access, check_resource, invalid_target, log_reuse, log_sign_in};
 use super::scope::Scope;
 use super::server::AuthorizationServer;
-use super::token::{
-    GeneratedTokens, TokenResponse, check_access, check_resource, invalid_target, log_reuse, log_sign_in,
-};
 use super::token_error::{TokenError, TokenErrorCode};
+use super::token_response::{GeneratedTokens, TokenResponse};
 use crate::auth::{resource, token_hash};
 use crate::store::{DeviceCodeState, RedemptionOutcome};
-
-/// Minimum time between two token requests for one device code, as clients are told it, in seconds. It is short because a
-/// person waits for the device to go on.
-pub(super) const POLL_INTERVAL_SECONDS: u64 = 2;
-/// Minimum time that is enforced. It is shorter, so that delays of the network slow nobody down.
-pub(super) const MIN_POLL_INTERVAL: Duration = Duration::from_millis(1_500);
 
 /// Redeems a device code.
 pub(super) async fn redeem(

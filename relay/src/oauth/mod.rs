@@ -20,6 +20,7 @@
 //! | the person at the browser, and how they identify themselves | `resource_owner.rs`, `identification.rs` |
 //! | the codes that devices show, and tokens for them | `user_code.rs`, `device_grant.rs` |
 //! | clients, and how they authenticate | `client.rs`, `client_metadata.rs`, `client_authentication.rs` |
+//! | what is checked before tokens are issued, and the tokens | `grant_checks.rs`, `token_response.rs` |
 //! | errors in JSON | `error_response.rs`, `token_error.rs`, `registration_error.rs` |
 
 mod authorization_request;
@@ -37,6 +38,7 @@ mod endpoints;
 mod error_page;
 mod error_response;
 mod form;
+mod grant_checks;
 mod grant_type;
 mod identification;
 mod metadata;
@@ -54,6 +56,7 @@ mod server;
 mod tests;
 mod token;
 mod token_error;
+mod token_response;
 mod user_code;
 
 use std::sync::Arc;

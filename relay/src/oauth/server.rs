@@ -10,7 +10,6 @@ use mcp_multiplayer_protocol::Hash;
 
 use super::client::{Client, ClientError};
 use super::client_metadata::ClientMetadataCache;
-use super::device_grant::MIN_POLL_INTERVAL;
 use super::resource_owner::IdentityCookie;
 use crate::error::store_failed;
 use crate::quota::{AddressLimiter, WindowBudget};
@@ -19,6 +18,11 @@ use crate::web::Site;
 
 /// Maximum length of a `client_id`, in bytes.
 const MAX_CLIENT_ID_BYTES: usize = 500;
+/// Minimum time between two token requests for one device code, as clients are told it, in seconds. It is short because a
+/// person waits for the device to go on.
+pub(super) const POLL_INTERVAL_SECONDS: u64 = 2;
+/// Minimum time that is enforced. It is shorter, so that delays of the network slow nobody down.
+const MIN_POLL_INTERVAL: Duration = Duration::from_millis(1_500);
 /// Access codes that one address may try within [`ATTEMPT_PERIOD`].
 const ACCESS_CODE_ATTEMPTS: u32 = 10;
 /// User codes that one address may enter within [`ATTEMPT_PERIOD`].

@@ -8,7 +8,7 @@ use mcp_multiplayer_protocol::printable;
 use serde_json::{Value, json};
 
 use super::code_flow::CodeFlow;
-use super::credential_store::CredentialStore;
+use super::credential_store::{CredentialStore, StoredLogin};
 use super::credentials::Credentials;
 use super::device_flow::DeviceFlow;
 use super::discovery::AuthorizationServer;
@@ -120,16 +120,16 @@ pub fn status(command: &StatusCommand) -> ExitCode {
     run(async {
         let logins = store()?.list()?;
         if command.json {
-            let logins: Vec<_> = logins.iter().map(|(path, login)| to_json(path, login)).collect();
+            let logins: Vec<_> = logins.iter().map(to_json).collect();
             print(&format!("{}\n", json!(logins)));
             return Ok(());
         }
         if logins.is_empty() {
             print("You are not logged in to any relay. To log in, run `mcp-multiplayer login URL`.\n");
         }
-        for (path, login) in logins {
-            print(&match login {
-                Ok(login) => describe(&login, &path),
+        for login in &logins {
+            print(&match &login.credentials {
+                Ok(credentials) => describe(credentials, &login.path),
                 Err(error) => format!("{error}\n"),
             });
         }
@@ -137,15 +137,15 @@ pub fn status(command: &StatusCommand) -> ExitCode {
     })
 }
 
-fn to_json(path: &Path, login: &Result<Credentials, LoginError>) -> Value {
-    match login {
-        Ok(login) => json!({
-            "relay": login.relay,
-            "logged_in_at": login.logged_in_at,
-            "access_token_expires_at": login.access_token_expires_at,
-            "file": path,
+fn to_json(login: &StoredLogin) -> Value {
+    match &login.credentials {
+        Ok(credentials) => json!({
+            "relay": credentials.relay,
+            "logged_in_at": credentials.logged_in_at,
+            "access_token_expires_at": credentials.access_token_expires_at,
+            "file": login.path,
         }),
-        Err(error) => json!({ "file": path, "problem": error.to_string() }),
+        Err(error) => json!({ "file": login.path, "problem": error.to_string() }),
     }
 }
 

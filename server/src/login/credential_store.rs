@@ -33,6 +33,13 @@ pub(super) struct CredentialStore {
     folder: PathBuf,
 }
 
+/// A file with a login. Its content may be unreadable.
+#[derive(Debug)]
+pub(super) struct StoredLogin {
+    pub(super) path: PathBuf,
+    pub(super) credentials: Result<Credentials, LoginError>,
+}
+
 /// The right to change the login at one relay, until this is dropped.
 #[derive(Debug)]
 pub(super) struct LockedCredentials {
@@ -55,9 +62,8 @@ impl CredentialStore {
         read(&self.path(relay))
     }
 
-    /// Reads all logins, with their paths, in the order of the relays' names. A file that cannot be read is an error of its
-    /// own.
-    pub(super) fn list(&self) -> Result<Vec<(PathBuf, Result<Credentials, LoginError>)>, LoginError> {
+    /// Reads all logins, in the order of the relays' names.
+    pub(super) fn list(&self) -> Result<Vec<StoredLogin>, LoginError> {
         let entries = match fs::read_dir(&self.folder) {
             Ok(entries) => entries,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(vec![]),
@@ -66,7 +72,8 @@ impl CredentialStore {
         let mut paths: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
         paths.retain(|path| path.extension().is_some_and(|extension| extension == "json"));
         paths.sort();
-        let logins = paths.into_iter().filter_map(|path| Some((path.clone(), read(&path).transpose()?)));
+        let logins =
+            paths.into_iter().filter_map(|path| Some(StoredLogin { credentials: read(&path).transpose()?, path }));
         Ok(logins.collect())
     }
 

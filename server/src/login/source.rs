@@ -52,11 +52,21 @@ struct HandedOut {
 #[derive(Debug)]
 struct Link {
     started: Instant,
-    /// Hint for the person; `None` if no link could be made.
-    hint: Option<String>,
-    /// Time until which the hint is right, unless the login ends before.
+    offer: Offer,
+    /// Time until which the offer is right, unless the login ends before.
     valid_until: Instant,
     end: Arc<OnceLock<End>>,
+}
+
+/// What the relay offers to a person without a login.
+#[derive(Debug)]
+enum Offer {
+    /// Says how to use the link.
+    Link(String),
+    /// It issues no tokens by OAuth.
+    NoLogin,
+    /// No link; a login in a terminal may work.
+    NoLink,
 }
 
 /// End of a login by link.
@@ -68,16 +78,21 @@ enum End {
 }
 
 impl Link {
-    /// Returns the hint for a call that still had no login; `None` if another link can be made.
-    fn hint(&self) -> Option<Option<&str>> {
-        match self.end.get() {
+    /// Returns the hint for a call that still had no login, whose error has the hint `usual`; `None` if it is time for
+    /// another link.
+    fn hint(&self, usual: &str) -> Option<String> {
+        match (self.end.get(), &self.offer) {
             // The call began before the login was stored.
-            Some(End::Stored(at)) if at.elapsed() < JUST_NOW => {
-                Some(Some("The login was completed just now: call again."))
+            (Some(End::Stored(at)), _) if at.elapsed() < JUST_NOW => {
+                Some("The login was completed just now: call again.".to_owned())
             }
-            Some(End::Stored(_)) => None,
-            None if Instant::now() < self.valid_until => Some(self.hint.as_deref()),
-            None | Some(End::Failed) => (self.started.elapsed() < LINK_INTERVAL).then_some(None),
+            (Some(End::Stored(_)), _) => None,
+            (None, Offer::Link(link)) if Instant::now() < self.valid_until => Some(format!("{link} {usual}")),
+            (None, Offer::NoLogin) if Instant::now() < self.valid_until => Some(format!(
+                "This relay offers no login. Set the environment variable {TOKEN_VARIABLE} for this server to a token from \
+                 the relay's operator."
+            )),
+            _ => (self.started.elapsed() < LINK_INTERVAL).then(|| usual.to_owned()),
         }
     }
 }
@@ -123,29 +138,12 @@ impl Login {
             }
             Err(error) => error.to_string(),
         };
+        self.tokens().current = None;
         if relay.is_loopback() {
-            let path = data_dir.join("local-token");
-            match fs::read_to_string(&path) {
-                Ok(text) => match parse_token(&text) {
-                    Some(token) => return Ok(token),
-                    None => {
-                        let message = format!("{} does not contain a valid token.", path.display());
-                        return Err(unauthenticated(&message, "Restart the relay, which writes this file.", relay));
-                    }
-                },
-                Err(error) if error.kind() == ErrorKind::NotFound => {
-                    let message = format!("{reason} There is no local token in {} either.", path.display());
-                    let hint = "If you run the relay yourself, set DATA_DIR to its data directory.";
-                    return Err(unauthenticated(&message, hint, relay));
-                }
-                Err(error) => {
-                    let message = format!("{reason} The local token {} cannot be read: {error}.", path.display());
-                    let hint = "If you run the relay yourself, run both programs as the same user.";
-                    return Err(unauthenticated(&message, hint, relay));
-                }
-            }
+            read_local_token(&data_dir.join("local-token"), relay, &reason)
+        } else {
+            Err(unauthenticated(&reason, "", relay))
         }
-        Err(unauthenticated(&reason, "", relay))
     }
 
     /// Notes the access token that is used from now on.
@@ -182,14 +180,12 @@ impl Login {
     pub(crate) async fn offer(&self, relay: &RelayUrl, mut error: Error) -> Error {
         let Some(data_dir) = &self.0.data_dir else { return error };
         let mut link = self.0.link.lock().await;
-        let known = link.as_ref().and_then(Link::hint).map(|hint| hint.map(str::to_owned));
-        let hint = match known {
-            Some(hint) => hint,
-            None => link.insert(make_link(relay, data_dir).await).hint.clone(),
-        };
-        if let Some(hint) = hint {
-            error.hint = hint.into();
+        let mut hint = link.as_ref().and_then(|link| link.hint(&error.hint));
+        if hint.is_none() {
+            hint = link.insert(make_link(relay, data_dir).await).hint(&error.hint);
         }
+        let Some(hint) = hint else { return error };
+        error.hint = hint.into();
         error
     }
 
@@ -198,25 +194,38 @@ impl Login {
     }
 }
 
+/// Reads the token of a relay on this machine; `reason` says why there is no login.
+fn read_local_token(path: &Path, relay: &RelayUrl, reason: &str) -> Result<Secret, Error> {
+    let shown = path.display();
+    let (problem, hint) = match fs::read_to_string(path).map(|text| parse_token(&text)) {
+        Ok(Some(token)) => return Ok(token),
+        Ok(None) => (format!("{shown} does not contain a valid token."), "Restart the relay, which writes this file."),
+        Err(error) if error.kind() == ErrorKind::NotFound => (
+            format!("There is no local token in {shown} either."),
+            "If you run the relay yourself, set DATA_DIR to its data directory.",
+        ),
+        Err(error) => (
+            format!("The local token {shown} cannot be read: {error}."),
+            "If you run the relay yourself, run both programs as the same user.",
+        ),
+    };
+    Err(unauthenticated(&format!("{reason} {problem}"), hint, relay))
+}
+
 /// Asks the relay for a link, and waits in the background until the person has used it.
 async fn make_link(relay: &RelayUrl, data_dir: &Path) -> Link {
     let (http, started, end) = (HttpClient::new(relay.clone()), Instant::now(), Arc::new(OnceLock::new()));
     match start(&http).await {
         Ok(flow) => {
-            let hint = Some(link_hint(&flow, relay));
+            let offer = Offer::Link(link_hint(&flow));
             let valid_until = started + flow.lifetime().min(LINK_INTERVAL);
             tokio::spawn(finish(http, flow, CredentialStore::in_data_dir(data_dir), Arc::clone(&end)));
-            Link { started, hint, valid_until, end }
+            Link { started, offer, valid_until, end }
         }
         Err(reason) => {
             tracing::debug!(%reason, "no link for a login");
-            let hint = matches!(reason, LoginError::NotOffered(_)).then(|| {
-                format!(
-                    "This relay offers no login. Set the environment variable {TOKEN_VARIABLE} for this server to a token from \
-                     the relay's operator."
-                )
-            });
-            Link { started, hint, valid_until: started + LINK_INTERVAL, end }
+            let offer = if matches!(reason, LoginError::NotOffered(_)) { Offer::NoLogin } else { Offer::NoLink };
+            Link { started, offer, valid_until: started + LINK_INTERVAL, end }
         }
     }
 }
@@ -243,29 +252,22 @@ async fn finish(http: HttpClient, flow: DeviceFlow, store: CredentialStore, end:
     let _ = end.set(outcome);
 }
 
-fn link_hint(flow: &DeviceFlow, relay: &RelayUrl) -> String {
+fn link_hint(flow: &DeviceFlow) -> String {
     format!(
         "Show your user this link: {} They open it in a browser, check that the page shows the code {}, and allow the access. \
-         The link is valid for {} minutes. Once they have done so, call again. Or they run `{}` in a terminal.",
+         The link is valid for {} minutes. Once they have done so, call again.",
         flow.link(),
         flow.user_code(),
         flow.lifetime().as_secs() / 60,
-        command(relay),
     )
-}
-
-/// The command with which a person logs in to a relay.
-fn command(relay: &RelayUrl) -> String {
-    format!("mcp-multiplayer login {}", relay.base())
 }
 
 fn unauthenticated(message: &str, hint: &str, relay: &RelayUrl) -> Error {
     let separator = if hint.is_empty() { "" } else { " " };
     let hint = format!(
-        "{hint}{separator}To log in, run `{}` in a terminal, and call again. Or set the environment variable {} for this \
-         server to a token from the relay's operator.",
-        command(relay),
-        TOKEN_VARIABLE,
+        "{hint}{separator}To log in with a terminal, run `mcp-multiplayer login {}`, and call again. Or set the environment \
+         variable {TOKEN_VARIABLE} for this server to a token from the relay's operator.",
+        relay.base(),
     );
     Error::new(ErrorCode::Unauthenticated, message.to_owned(), hint)
 }

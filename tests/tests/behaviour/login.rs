@@ -131,7 +131,7 @@ impl LoginProcess {
                     self.child.stderr.take().unwrap().read_to_string(&mut errors).await.unwrap();
                     panic!("no link: {} {errors}", self.printed);
                 };
-                self.printed += &format!("{line}\n");
+                self.printed.extend([&*line, "\n"]);
                 if let Some(link) = line.strip_prefix("  http") {
                     return format!("http{link}");
                 }
@@ -144,7 +144,7 @@ impl LoginProcess {
     async fn end(mut self) -> (bool, String, String) {
         in_time("the end of the login", async {
             while let Some(line) = self.stdout.next_line().await.unwrap() {
-                self.printed += &format!("{line}\n");
+                self.printed.extend([&*line, "\n"]);
             }
             let output = self.child.wait_with_output().await.unwrap();
             (output.status.success(), self.printed, String::from_utf8(output.stderr).unwrap())

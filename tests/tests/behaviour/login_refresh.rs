@@ -95,7 +95,7 @@ impl Proxy {
             assert!(relay.read(&mut [0; 1]).await.unwrap() == 1);
             self.replied.notify_one();
             if let Fault::Withhold = fault {
-                std::future::pending().await
+                std::future::pending::<()>().await;
             }
             return;
         }
