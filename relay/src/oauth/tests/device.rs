@@ -1,6 +1,7 @@
 //! Tests of the device flow (RFC 8628): the endpoint, the pages, and the grant.
 
 use axum::body::{Body, to_bytes};
+use axum::http::request::Builder;
 use axum::http::{Request, StatusCode};
 use serde_json::json;
 
@@ -24,7 +25,7 @@ struct Page {
     policy: String,
 }
 
-fn form_post(path: &str) -> axum::http::request::Builder {
+fn form_post(path: &str) -> Builder {
     Request::post(path).header("content-type", "application/x-www-form-urlencoded")
 }
 
