@@ -4,13 +4,12 @@ use std::path::PathBuf;
 
 use mcp_multiplayer_protocol::Secret;
 
+use crate::bearer_token::TOKEN_VARIABLE;
 use crate::compare::Compare;
+use crate::login::Login;
+use crate::login::command::{LoginCommand, LogoutCommand, StatusCommand};
 use crate::verify::Verify;
 use crate::{Destination, Dialer, RelayStarter, RelayUrlError, TokenSource, data_dir};
-
-/// Environment variable that contains a token. There is no flag for it, because other users of a machine can see
-/// command line arguments.
-pub(crate) const TOKEN_VARIABLE: &str = "MCP_MULTIPLAYER_TOKEN";
 
 /// Address of a relay with default settings.
 const DEFAULT_RELAY: &str = "ws://127.0.0.1:8100/ws";
@@ -20,8 +19,8 @@ const DEFAULT_RELAY: &str = "ws://127.0.0.1:8100/ws";
 /// An MCP client, such as Claude Desktop, launches this program and talks to it over standard input and output.
 ///
 /// The token for the relay is taken from the first of these sources that is set: --token-file, the environment variable
-/// `MCP_MULTIPLAYER_TOKEN`, or, for a relay on this machine, the file local-token that the relay writes to its data
-/// directory. If the relay uses a data directory other than the default, set `DATA_DIR` to the same directory.
+/// `MCP_MULTIPLAYER_TOKEN`, a login (see `mcp-multiplayer login`), or, for a relay on this machine, the file local-token
+/// that the relay writes to its data directory. If the relay uses a data directory other than the default, set `DATA_DIR` to the same directory.
 #[derive(Debug, clap::Parser)]
 #[command(version, args_conflicts_with_subcommands = true)]
 pub struct Args {
@@ -45,6 +44,9 @@ pub struct Args {
 pub enum Command {
     Verify(Box<Verify>),
     Compare(Compare),
+    Login(LoginCommand),
+    Logout(LogoutCommand),
+    Status(StatusCommand),
 }
 
 impl Args {
@@ -63,7 +65,7 @@ impl Args {
         let token = match (self.token_file, from_environment()) {
             (Some(path), _) => TokenSource::File(path),
             (None, Some(token)) => TokenSource::Environment(Secret::new(token)),
-            (None, None) => TokenSource::Local(data_dir().map(|dir| dir.join("local-token"))),
+            (None, None) => TokenSource::Login(Login::new(data_dir())),
         };
         Ok(Dialer::new(destination, token, self.insecure))
     }

@@ -132,7 +132,10 @@ impl RelayClient {
         let mut cancel = CancelOnDrop { id: Some(id), commands: &self.commands };
         let result = answer.await.unwrap_or_else(|_| Err(stopped()));
         cancel.id = None;
-        result
+        match result {
+            Err(error) => Err(self.dialer.offer_login(error).await),
+            ok => ok,
+        }
     }
 
     /// Notes the seats that a request took or gave up.
@@ -161,7 +164,10 @@ impl RelayClient {
         known_key: Option<PublicKey>,
         directory: Option<PathBuf>,
     ) -> Result<Reply, Error> {
-        let summary = receipt::get(&self.dialer, args, known_key, directory).await?;
+        let summary = match receipt::get(&self.dialer, args, known_key, directory).await {
+            Ok(summary) => summary,
+            Err(error) => return Err(self.dialer.offer_login(error).await),
+        };
         Ok(to_raw_value(&summary).expect("a summary is plain JSON"))
     }
 

@@ -291,7 +291,7 @@ impl Connection {
         };
         tracing::debug!(reason, "connection to the relay ended");
         drain(&mut stream).await;
-        if token_ended && self.dialer.token(relay).is_ok_and(|current| current == *token) {
+        if token_ended && !self.dialer.reject(token) {
             // The relay would refuse the same token again.
             self.fail_all(&self.dialer.token_ended(relay));
         } else {

@@ -92,8 +92,24 @@ impl Dialer {
     }
 
     /// Returns the token that the source contains now for the relay at this address.
-    pub(crate) fn token(&self, relay: &RelayUrl) -> Result<Secret, Error> {
-        self.token.read(relay)
+    async fn token(&self, relay: &RelayUrl) -> Result<Secret, Error> {
+        self.token.read(relay).await
+    }
+
+    /// Notes that the relay does not accept a token any more. Returns whether another attempt can succeed, with another
+    /// token.
+    pub(crate) fn reject(&self, token: &Secret) -> bool {
+        self.token.reject(token)
+    }
+
+    /// Adds a way to log in to the error of a call that had no valid token, if there is one.
+    pub(crate) async fn offer_login(&self, error: Error) -> Error {
+        match &self.destination {
+            Destination::Address(relay) if error.code == ErrorCode::Unauthenticated => {
+                self.token.offer_login(relay, error).await
+            }
+            _ => error,
+        }
     }
 
     /// Creates the error for a token that the relay accepted before and does not accept any more.
@@ -161,7 +177,10 @@ impl Dialer {
             tracing::debug!(%error, "cannot disable Nagle's algorithm");
         }
         // The token is read only now, so that a missing relay is reported rather than a missing token.
-        let token = self.token(&relay).map_err(DialError::Permanent)?;
+        let token = self.token(&relay).await.map_err(|error| match error.code {
+            ErrorCode::RelayUnreachable => DialError::Transient { error, connection_refused: false },
+            _ => DialError::Permanent(error),
+        })?;
         Ok(Connected { stream, relay, token })
     }
 
@@ -183,6 +202,11 @@ impl Dialer {
         let opened = client_async_tls_with_config(request, stream, Some(config), Some(connector)).await;
         match opened {
             Ok((socket, _)) => Ok((socket, relay, token)),
+            Err(tungstenite::Error::Http(response))
+                if response.status() == StatusCode::UNAUTHORIZED && self.reject(&token) =>
+            {
+                Err(DialError::Transient { error: self.token.refused(&relay), connection_refused: false })
+            }
             Err(error) => Err(self.explain(&relay, error)),
         }
     }

@@ -35,7 +35,7 @@ impl InviteLink {
 
     /// Returns the link as text, which contains the secret.
     pub(crate) fn to_text(&self) -> String {
-        format!("{}/join#{}", self.relay.website(), self.code.expose())
+        format!("{}/join#{}", self.relay.base(), self.code.expose())
     }
 }
 

@@ -3,19 +3,21 @@
 //! Path of a tool call: [`stdio`] reads a line, and `rmcp` routes it to the `mcp` crate, which converts it to
 //! a [`Request`](mcp_multiplayer_protocol::Request) for [`VerifiedRelay`]. Its [`RelayClient`] numbers the request, sends it to
 //! the relay over one WebSocket connection and returns the answer, which is shown once it is verified. Tools, prompts and documents are listed by this
-//! process itself, even if the relay cannot be reached. Only the download of receipts speaks HTTP with the relay.
+//! process itself, even if the relay cannot be reached. Only logins and the download of receipts speak HTTP with the relay.
 //!
 //! Only MCP messages may be written to standard output; logs go to standard error.
 #![deny(clippy::print_stdout)]
 
 pub mod args;
 mod backoff;
+mod bearer_token;
 mod client;
 pub mod compare;
 mod connection;
 mod dial;
 mod http;
 mod invite_link;
+pub mod login;
 mod no_relay;
 mod private;
 mod reading;

@@ -19,6 +19,9 @@ fn main() -> ExitCode {
         None => {}
         Some(Command::Verify(arguments)) => return mcp_multiplayer::verify::run(arguments),
         Some(Command::Compare(arguments)) => return mcp_multiplayer::compare::run(arguments),
+        Some(Command::Login(arguments)) => return mcp_multiplayer::login::command::login(arguments),
+        Some(Command::Logout(arguments)) => return mcp_multiplayer::login::command::logout(arguments),
+        Some(Command::Status(arguments)) => return mcp_multiplayer::login::command::status(arguments),
     }
     log_to_stderr();
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {

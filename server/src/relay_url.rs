@@ -29,14 +29,21 @@ impl RelayUrl {
 
     /// Returns the path of another endpoint of the relay, such as `receipt`, and the host as a `Host` header names it.
     pub(crate) fn endpoint(&self, name: &str) -> (String, &str) {
-        let base = self.uri.path().strip_suffix("/ws").unwrap_or_default();
-        (format!("{base}/{name}"), self.uri.authority().map_or("", |authority| authority.as_str()))
+        (format!("{}/{name}", self.base_path()), self.uri.authority().map_or("", |authority| authority.as_str()))
     }
 
-    /// Returns the address of the relay's website, without a slash at the end.
-    pub(crate) fn website(&self) -> String {
-        let (scheme, base) = (if self.encrypted { "https" } else { "http" }, self.endpoint("").0);
-        format!("{scheme}://{}{}", self.endpoint("").1, base.trim_end_matches('/'))
+    /// Returns the relay's public URL in its normal form: `https://` or `http://`, without a default port, and without a
+    /// trailing slash.
+    pub(crate) fn base(&self) -> String {
+        let (scheme, default_port) = if self.encrypted { ("https", 443) } else { ("http", 80) };
+        let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
+        let port = if self.port == default_port { String::new() } else { format!(":{}", self.port) };
+        format!("{scheme}://{host}{port}{}", self.base_path())
+    }
+
+    /// Returns the path of the relay's public URL; empty if it has none.
+    pub(crate) fn base_path(&self) -> &str {
+        self.uri.path().strip_suffix("/ws").unwrap_or_default()
     }
 
     /// Returns the host and port to connect to.
@@ -114,6 +121,18 @@ mod tests {
         assert_eq!(url.authority(), ("relay.example.com", 443));
         let url: RelayUrl = "https://relay.example.com:8443/games/mcp".parse().unwrap();
         assert_eq!(url.endpoint("receipt"), ("/games/receipt".to_owned(), "relay.example.com:8443"));
+    }
+
+    #[test]
+    fn the_public_url_has_one_form() {
+        for (given, base) in [
+            ("wss://Relay.example.com:443/ws", "https://relay.example.com"),
+            ("https://relay.example.com/games/mcp", "https://relay.example.com/games"),
+            ("http://localhost:80", "http://localhost"),
+            ("ws://[::1]:8100", "http://[::1]:8100"),
+        ] {
+            assert_eq!(given.parse::<RelayUrl>().unwrap().base(), base, "{given}");
+        }
     }
 
     #[test]

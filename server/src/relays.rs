@@ -14,6 +14,7 @@ use serde_json::{Map, Value, json};
 use tokio::time::timeout;
 
 use crate::invite_link::InviteLink;
+use crate::login::Login;
 use crate::{Destination, Dialer, RelayClient, RelayUrl, TokenSource, VerifiedRelay};
 
 /// Longest time that another relay may take to list its channels.
@@ -96,7 +97,11 @@ impl Relays {
         let mut others = lock(&self.others);
         let relay = others.entry(url.to_string()).or_insert_with(|| {
             // The token of the process's own relay, and the file of this computer's, are for nobody else.
-            let dialer = Dialer::new(Destination::Address(url.clone()), TokenSource::Local(None), false);
+            let dialer = Dialer::new(
+                Destination::Address(url.clone()),
+                TokenSource::Login(Login::at_another_relay(self.data_dir.clone())),
+                false,
+            );
             Arc::new(VerifiedRelay::new(RelayClient::new(dialer), self.data_dir.clone()))
         });
         Arc::clone(relay)
@@ -108,8 +113,8 @@ impl Relays {
         struct List {
             channels: Vec<Map<String, Value>>,
         }
-        for address in self.own.other_relays() {
-            if let Ok(url) = address.parse() {
+        for url in self.own.other_relays().iter().filter_map(|address| address.parse().ok()) {
+            if self.data_dir.as_deref().is_some_and(|data_dir| Login::is_stored_for(&url, data_dir)) {
                 self.other(&url);
             }
         }

@@ -1,13 +1,15 @@
 //! Sources of the token for a relay.
 //!
 //! A token file is read again at each attempt to connect, so that a replaced token takes effect. Tokens are never logged.
+//! Without a configured token, it is that of a login (see [`Login`]).
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use mcp_multiplayer_protocol::{Error, ErrorCode, Secret};
 
 use crate::RelayUrl;
-use crate::args::TOKEN_VARIABLE;
+use crate::bearer_token::{TOKEN_VARIABLE, parse_token};
+use crate::login::Login;
 
 /// Hint on how to obtain a token.
 const HOW_TO_GET_A_TOKEN: &str =
@@ -20,53 +22,53 @@ pub enum TokenSource {
     Environment(Secret),
     /// A file specified by the user.
     File(PathBuf),
-    /// The file that a relay on this machine writes for its own user; `None` if there is no data directory.
-    Local(Option<PathBuf>),
+    /// The login that is stored for the relay, or the file that a relay on this machine writes for its own user.
+    Login(Login),
 }
 
 impl TokenSource {
     /// Returns the token for a relay.
-    pub(crate) fn read(&self, relay: &RelayUrl) -> Result<Secret, Error> {
-        let unauthenticated =
-            |message: String, hint: String| Err(Error::new(ErrorCode::Unauthenticated, message, hint));
-        let (path, hint) = match self {
-            Self::Environment(token) => return parse_token(token.expose()).ok_or_else(|| self.malformed()),
-            Self::File(path) => {
-                (path, format!("Check --token-file (or MCP_MULTIPLAYER_TOKEN_FILE). {HOW_TO_GET_A_TOKEN}"))
-            }
-            Self::Local(_) if !relay.is_loopback() => {
-                return unauthenticated(
-                    format!(
-                        "No token is set for the relay at {relay}. The local relay's token is not sent to other machines."
-                    ),
-                    format!("Set the environment variable {TOKEN_VARIABLE} for this server. {HOW_TO_GET_A_TOKEN}"),
-                );
-            }
-            Self::Local(None) => {
-                return unauthenticated(
-                    "The local relay's token was not found because the data directory is unknown.".to_owned(),
-                    format!(
-                        "Set DATA_DIR to the relay's data directory, or set {TOKEN_VARIABLE}. {HOW_TO_GET_A_TOKEN}"
-                    ),
-                );
-            }
-            Self::Local(Some(path)) => (
-                path,
-                format!(
-                    "Set DATA_DIR to the relay's data directory and run both programs as the same user, or set {TOKEN_VARIABLE}."
-                ),
-            ),
-        };
+    pub(crate) async fn read(&self, relay: &RelayUrl) -> Result<Secret, Error> {
+        match self {
+            Self::Environment(token) => parse_token(token.expose()).ok_or_else(|| self.malformed()),
+            Self::File(path) => self.read_file(path),
+            Self::Login(login) => login.token(relay).await,
+        }
+    }
+
+    fn read_file(&self, path: &Path) -> Result<Secret, Error> {
         match std::fs::read_to_string(path) {
             Ok(text) => parse_token(&text).ok_or_else(|| self.malformed()),
-            Err(error) => unauthenticated(format!("The token file {} cannot be read: {error}.", path.display()), hint),
+            Err(error) => Err(Error::new(
+                ErrorCode::Unauthenticated,
+                format!("The token file {} cannot be read: {error}.", path.display()),
+                format!("Check --token-file (or MCP_MULTIPLAYER_TOKEN_FILE). {HOW_TO_GET_A_TOKEN}"),
+            )),
+        }
+    }
+
+    /// Notes that the relay does not accept a token. Returns whether another attempt can succeed, with another token.
+    pub(crate) fn reject(&self, token: &Secret) -> bool {
+        match self {
+            Self::Environment(_) => false,
+            // An unreadable file has an error of its own.
+            Self::File(path) => self.read_file(path).map_or(true, |current| current != *token),
+            Self::Login(login) => login.reject(token),
+        }
+    }
+
+    /// Adds what the person can do to the error of a call that had no valid token.
+    pub(crate) async fn offer_login(&self, relay: &RelayUrl, error: Error) -> Error {
+        match self {
+            Self::Login(login) => login.offer(relay, error).await,
+            Self::Environment(_) | Self::File(_) => error,
         }
     }
 
     /// Creates the error for a token that the relay did not accept.
     pub(crate) fn refused(&self, relay: &RelayUrl) -> Error {
         let message = format!("The relay at {relay} did not accept the token from {}.", self.name());
-        Error::new(ErrorCode::Unauthenticated, message, self.hint_to_replace())
+        Error::new(ErrorCode::Unauthenticated, message, self.hint_to_replace(relay))
     }
 
     /// Creates the error for a token that the relay accepted before and does not accept any more.
@@ -75,16 +77,17 @@ impl TokenSource {
             "The relay at {relay} no longer accepts the token from {}: it has expired or was revoked.",
             self.name()
         );
-        Error::new(ErrorCode::Unauthenticated, message, self.hint_to_replace())
+        Error::new(ErrorCode::Unauthenticated, message, self.hint_to_replace(relay))
     }
 
-    fn hint_to_replace(&self) -> String {
+    fn hint_to_replace(&self, relay: &RelayUrl) -> String {
         match self {
             Self::Environment(_) => format!("Set {TOKEN_VARIABLE} to a token of this relay. {HOW_TO_GET_A_TOKEN}"),
             Self::File(_) => format!("Put a token of this relay into that file. {HOW_TO_GET_A_TOKEN}"),
-            Self::Local(_) => format!(
-                "The relay may run as another user or with another data directory. Set DATA_DIR to the relay's data directory, \
-                 or set {TOKEN_VARIABLE}."
+            Self::Login(_) => format!(
+                "To log in with a terminal, run `mcp-multiplayer login {}`. If the relay runs on this machine, it may do so as \
+                 another user or with another data directory: set DATA_DIR to the relay's data directory.",
+                relay.base()
             ),
         }
     }
@@ -101,16 +104,13 @@ impl TokenSource {
     fn name(&self) -> String {
         match self {
             Self::Environment(_) => TOKEN_VARIABLE.to_owned(),
-            Self::File(path) | Self::Local(Some(path)) => path.display().to_string(),
-            Self::Local(None) => "the data directory".to_owned(),
+            Self::File(path) => path.display().to_string(),
+            Self::Login(login) if login.is_stored_login() => "your login".to_owned(),
+            Self::Login(login) => {
+                login.local_token().map_or_else(|| "the data directory".to_owned(), |path| path.display().to_string())
+            }
         }
     }
-}
-
-/// Returns the token without surrounding white space, if it is valid in a header.
-fn parse_token(text: &str) -> Option<Secret> {
-    let token = text.trim();
-    (!token.is_empty() && token.bytes().all(|b| b.is_ascii_graphic())).then(|| Secret::new(token))
 }
 
 /// Returns the data directory of a relay that this user runs: `DATA_DIR`, or the platform's default.
@@ -131,27 +131,27 @@ pub fn data_dir() -> Option<PathBuf> {
 mod tests {
     use mcp_multiplayer_protocol::{ErrorCode, Secret};
 
-    use super::TokenSource;
+    use super::{Login, TokenSource};
     use crate::RelayUrl;
 
-    #[test]
-    fn the_local_token_is_not_sent_to_other_machines() {
+    #[tokio::test]
+    async fn the_local_token_is_not_sent_to_other_machines() {
         let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("local-token");
-        std::fs::write(&path, "lt_0\n").unwrap();
-        let source = TokenSource::Local(Some(path));
-        let read = |url: &str| source.read(&url.parse::<RelayUrl>().unwrap());
-        assert_eq!(read("ws://localhost:8100").unwrap().expose(), "lt_0");
-        let error = read("wss://relay.example.com").unwrap_err();
+        std::fs::write(dir.path().join("local-token"), "lt_0\n").unwrap();
+        let source = TokenSource::Login(Login::new(Some(dir.path().to_owned())));
+        let read = async |url: &str| source.read(&url.parse::<RelayUrl>().unwrap()).await;
+        assert_eq!(read("ws://localhost:8100").await.unwrap().expose(), "lt_0");
+        let error = read("wss://relay.example.com").await.unwrap_err();
         assert_eq!(error.code, ErrorCode::Unauthenticated);
+        assert!(error.hint.contains("`mcp-multiplayer login https://relay.example.com`"), "{error}");
         assert!(error.hint.contains("MCP_MULTIPLAYER_TOKEN"), "{error}");
     }
 
-    #[test]
-    fn malformed_tokens_are_refused() {
+    #[tokio::test]
+    async fn malformed_tokens_are_refused() {
         let relay: RelayUrl = "ws://localhost:8100".parse().unwrap();
         for text in ["", " ", "two words", "line\nbreak", "é"] {
-            assert!(TokenSource::Environment(Secret::new(text)).read(&relay).is_err(), "{text:?}");
+            assert!(TokenSource::Environment(Secret::new(text)).read(&relay).await.is_err(), "{text:?}");
         }
     }
 }

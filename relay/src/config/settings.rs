@@ -102,7 +102,7 @@ settings! {
         posts_burst: u32 = 60, "N";
         /// Channels that one principal can create per day.
         channels_per_day: u32 = 1_000, "N";
-        /// OAuth clients that one client address can register per hour.
+        /// OAuth clients that one client address can register per hour, and logins without a browser that it can start.
         registrations_per_hour: u32 = 300, "N";
         /// Maximum number of open connections.
         connections: usize = 10_000, "N";

@@ -1,4 +1,4 @@
-//! Routes of the endpoints that programs call: metadata, registration, tokens, revocation.
+//! Routes of the endpoints that programs call: metadata, registration, device authorization, tokens, revocation.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use axum::Router;
 use axum::routing::post;
 
 use super::server::AuthorizationServer;
-use super::{metadata, register, revoke, token};
+use super::{device_authorization, metadata, register, revoke, token};
 use crate::config::Access;
 
 /// Returns the routes. On a closed relay, everything but the metadata answers 404.
@@ -16,11 +16,15 @@ use crate::config::Access;
 pub(super) fn router(server: &Arc<AuthorizationServer>) -> Router {
     let endpoints = if server.config.access() == Access::Closed {
         let no_oauth = || async { metadata::no_oauth() };
-        ["/register", "/oauth/register", "/oauth/token", "/token", "/oauth/revoke"]
+        ["/register", "/oauth/register", "/device_authorization", "/oauth/token", "/token", "/oauth/revoke"]
             .into_iter()
             .fold(Router::new(), |router, path| router.route(path, post(no_oauth)))
     } else {
-        Router::new().merge(register::router()).merge(token::router()).merge(revoke::router())
+        Router::new()
+            .merge(register::router())
+            .merge(device_authorization::router())
+            .merge(token::router())
+            .merge(revoke::router())
     };
     endpoints.merge(metadata::router()).with_state(Arc::clone(server))
 }

@@ -4,13 +4,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::Access;
 
-/// A grant type that the relay supports (RFC 6749, section 1.3), spelled as in the RFC.
+/// A grant type that the relay supports (RFC 6749, section 1.3, and RFC 8628), spelled as in the RFC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum GrantType {
     AuthorizationCode,
     RefreshToken,
     ClientCredentials,
+    #[serde(rename = "urn:ietf:params:oauth:grant-type:device_code")]
+    DeviceCode,
 }
 
 impl GrantType {
@@ -26,8 +28,8 @@ impl GrantType {
     /// client must act for somebody who was invited.
     pub(super) fn supported(access: Access) -> &'static [Self] {
         match access {
-            Access::Open => &[Self::AuthorizationCode, Self::RefreshToken, Self::ClientCredentials],
-            Access::Invite => &[Self::AuthorizationCode, Self::RefreshToken],
+            Access::Open => &[Self::AuthorizationCode, Self::RefreshToken, Self::DeviceCode, Self::ClientCredentials],
+            Access::Invite => &[Self::AuthorizationCode, Self::RefreshToken, Self::DeviceCode],
             Access::Closed => &[],
         }
     }
@@ -43,6 +45,8 @@ mod tests {
             ("authorization_code", Some(GrantType::AuthorizationCode)),
             ("refresh_token", Some(GrantType::RefreshToken)),
             ("client_credentials", Some(GrantType::ClientCredentials)),
+            ("urn:ietf:params:oauth:grant-type:device_code", Some(GrantType::DeviceCode)),
+            ("device_code", None),
             ("AuthorizationCode", None),
             ("password", None),
             ("", None),

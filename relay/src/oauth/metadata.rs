@@ -85,6 +85,7 @@ fn server_metadata(config: &Config) -> Option<Value> {
         "issuer": issuer,
         "authorization_endpoint": format!("{issuer}/oauth/authorize"),
         "token_endpoint": format!("{issuer}/oauth/token"),
+        "device_authorization_endpoint": format!("{issuer}/device_authorization"),
         "registration_endpoint": format!("{issuer}/register"),
         "revocation_endpoint": format!("{issuer}/oauth/revoke"),
         "scopes_supported": scope::SUPPORTED,
@@ -153,7 +154,7 @@ mod tests {
             assert_eq!(metadata["issuer"], "https://relay.example.org");
             Some(metadata["grant_types_supported"].as_array().unwrap().len())
         };
-        assert_eq!((grants(Access::Open), grants(Access::Invite), grants(Access::Closed)), (Some(3), Some(2), None));
+        assert_eq!((grants(Access::Open), grants(Access::Invite), grants(Access::Closed)), (Some(4), Some(3), None));
         let closed = resource_metadata(&config(Access::Closed, "https://relay.example.org"), "x");
         assert!(closed.get("authorization_servers").is_none());
     }

@@ -5,6 +5,8 @@
 //! | `GET /oauth/authorize` (also `/authorize`) | `authorize.rs` | RFC 6749, section 3.1 |
 //! | `POST /oauth/authorize/decision`, the consent page's form | `decision.rs` | |
 //! | `POST /oauth/token` (also `/token`) | `token.rs` | RFC 6749, section 3.2 |
+//! | `POST /device_authorization` | `device_authorization.rs` | RFC 8628, section 3.1 |
+//! | `GET` and `POST /device`, where people enter the code that a device shows | `device_page.rs` | RFC 8628, section 3.3 |
 //! | `POST /oauth/revoke` | `revoke.rs` | RFC 7009 |
 //! | `POST /register` (also `/oauth/register`) | `register.rs` | RFC 7591 |
 //! | `GET /.well-known/oauth-authorization-server`, `/.well-known/openid-configuration` | `metadata.rs` | RFC 8414 |
@@ -15,8 +17,10 @@
 //! | a validated authorization request, and the redirect that answers it | `authorization_request.rs`, `authorization_response.rs` |
 //! | which redirect URIs are allowed, and which need no consent | `redirect_uri.rs`, `preapproved.rs` |
 //! | the consent page, and error pages for people | `consent.rs`, `redirect_target.rs`, `error_page.rs` |
-//! | the person at the browser | `resource_owner.rs` |
+//! | the person at the browser, and how they identify themselves | `resource_owner.rs`, `identification.rs` |
+//! | the codes that devices show, and tokens for them | `user_code.rs`, `device_grant.rs` |
 //! | clients, and how they authenticate | `client.rs`, `client_metadata.rs`, `client_authentication.rs` |
+//! | what is checked before tokens are issued, and the tokens | `grant_checks.rs`, `token_response.rs` |
 //! | errors in JSON | `error_response.rs`, `token_error.rs`, `registration_error.rs` |
 
 mod authorization_request;
@@ -27,11 +31,16 @@ mod client_authentication;
 mod client_metadata;
 mod consent;
 mod decision;
+mod device_authorization;
+mod device_grant;
+mod device_page;
 mod endpoints;
 mod error_page;
 mod error_response;
 mod form;
+mod grant_checks;
 mod grant_type;
+mod identification;
 mod metadata;
 mod parameters;
 mod preapproved;
@@ -47,6 +56,8 @@ mod server;
 mod tests;
 mod token;
 mod token_error;
+mod token_response;
+mod user_code;
 
 use std::sync::Arc;
 
@@ -60,7 +71,7 @@ use crate::state::Relay;
 
 pub(crate) use self::endpoints::is_public_metadata;
 
-/// Maximum size of the consent page's form, which contains the signed request, in bytes.
+/// Maximum size of a consent page's form, which contains the signed request, in bytes.
 const MAX_FORM_BYTES: usize = 64 * 1024;
 
 /// Routes of all endpoints and pages of the authorization server.
@@ -70,6 +81,7 @@ pub(crate) fn router(relay: &Arc<Relay>) -> Result<Router> {
         .route("/oauth/authorize", get(authorize::authorize))
         .route("/authorize", get(authorize::authorize))
         .route("/oauth/authorize/decision", post(decision::decide))
+        .route("/device", get(device_page::show).post(device_page::decide))
         .layer(DefaultBodyLimit::max(MAX_FORM_BYTES))
         .with_state(Arc::clone(&server));
     Ok(pages.merge(endpoints::router(&server)))

@@ -209,8 +209,9 @@ fn grant_types(
         return Ok(types);
     };
     let is_requested = |grant_type: GrantType| requested.iter().any(|name| GrantType::parse(name) == Some(grant_type));
-    let types: Vec<_> = [GrantType::AuthorizationCode, GrantType::RefreshToken, GrantType::ClientCredentials]
-        .into_iter()
+    let types: Vec<_> = GrantType::supported(Access::Open)
+        .iter()
+        .copied()
         .filter(|grant_type| is_requested(*grant_type))
         .filter(|grant_type| *grant_type != GrantType::ClientCredentials || may_use_client_credentials)
         .collect();
@@ -221,7 +222,7 @@ fn grant_types(
     Err(RegistrationError::invalid_client_metadata(if is_requested(GrantType::ClientCredentials) {
         "client_credentials is available only to clients with a secret, on a relay with open access."
     } else {
-        "grant_types must contain authorization_code or, on a relay with open access, client_credentials."
+        "grant_types must contain authorization_code, urn:ietf:params:oauth:grant-type:device_code or, on a relay with open access, client_credentials."
     }))
 }
 
@@ -263,7 +264,7 @@ mod tests {
             json!({
                 "client_name": "Unnamed client",
                 "redirect_uris": ["https://app.example/cb"],
-                "grant_types": ["authorization_code"],
+                "grant_types": ["authorization_code", "urn:ietf:params:oauth:grant-type:device_code"],
                 "response_types": ["code"],
                 "token_endpoint_auth_method": "none",
                 "scope": "multiplayer",
@@ -279,6 +280,15 @@ mod tests {
             assert_eq!(metadata["response_types"], json!([]));
             assert!(validate(Access::Invite, request).is_err());
         }
+    }
+
+    #[test]
+    fn devices_need_no_redirect_uri() {
+        let request = json!({ "token_endpoint_auth_method": "none",
+            "grant_types": ["urn:ietf:params:oauth:grant-type:device_code", "refresh_token"] });
+        let metadata = json!(validate(Access::Invite, request).unwrap());
+        assert_eq!(metadata["grant_types"], json!(["refresh_token", "urn:ietf:params:oauth:grant-type:device_code"]));
+        assert_eq!(metadata["response_types"], json!([]));
     }
 
     #[test]

@@ -1,5 +1,5 @@
 //! The token endpoint (RFC 6749, section 3.2; OAuth 2.1): issues tokens for an authorization code, for a refresh token,
-//! and for a client's own credentials.
+//! and for a client's own credentials. Tokens for a device code are in `device_grant.rs`.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -12,37 +12,39 @@ use axum::routing::post;
 use axum::{Json, Router};
 use data_encoding::BASE64URL_NOPAD;
 use mcp_multiplayer_protocol::{ChannelId, Hash, Timestamp};
-use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
 use super::client::Client;
 use super::client_authentication::authenticate_client;
+use super::device_grant;
 use super::form::Form;
+use super::grant_checks::{check_access, check_resource, invalid_target, log_reuse, log_sign_in};
 use super::grant_type::GrantType;
 use super::scope::Scope;
 use super::server::AuthorizationServer;
 use super::token_error::{TokenError, TokenErrorCode};
-use crate::auth::{Principal, has_access, resource, token_hash};
+use super::token_response::{GeneratedTokens, TokenResponse};
+use crate::auth::{Principal, resource, token_hash};
 use crate::config::Access;
 use crate::net::client_address;
 use crate::state::Relay;
-use crate::store::{Grant, NewTokens, RedemptionOutcome, RotationOutcome};
-use crate::telemetry::SECURITY;
+use crate::store::{Grant, RedemptionOutcome, RotationOutcome};
 
 /// Grace period in which a refresh token can be used again after it was replaced, in milliseconds.
 ///
 /// Refresh tokens rotate: each refresh replaces the token, and using a replaced one is a sign of theft that revokes the
 /// grant (OAuth 2.1, section 4.3.1). But a client that refreshes in two processes at once, or repeats a request whose
-/// response was lost, also uses a replaced token. Within a few seconds, and until a replacement has been used, that is
+/// response was lost, also uses a replaced token. Within a minute, and until a replacement has been used, that is
 /// accepted and answered with another replacement, so that such a client does not have to ask the person for consent
-/// again. It can go on with any one of the replacements.
+/// again. It can go on with any one of the replacements. A minute is enough for a program that was killed before it stored
+/// the response to be started again, and for a short failure of the network.
 ///
-/// A thief who uses a stolen token within these seconds also gets a replacement. But as soon as both the thief and the
+/// A thief who uses a stolen token within this minute also gets a replacement. But as soon as both the thief and the
 /// client have used theirs, the grant is revoked, whoever was first. The thief thus has access until the client's next
 /// refresh, which is due when its access token expires. The store decides this in one transaction, and its module
 /// `sqlite/oauth/issue.rs` explains the rule in full.
-const GRACE_MS: i64 = 10_000;
+const GRACE_MS: i64 = 60_000;
 
 /// The endpoint's routes.
 pub(super) fn router() -> Router<Arc<AuthorizationServer>> {
@@ -68,23 +70,12 @@ async fn issue(server: &AuthorizationServer, request: Request) -> Result<TokenRe
         Some(GrantType::AuthorizationCode) => redeem(server, &client, &form, address).await,
         Some(GrantType::RefreshToken) => refresh(server, &client, &form, address).await,
         Some(GrantType::ClientCredentials) => client_credentials(server, &client, &form, address).await,
+        Some(GrantType::DeviceCode) => device_grant::redeem(server, &client, &form, address).await,
         None => Err(TokenError::new(
             TokenErrorCode::UnsupportedGrantType,
-            "grant_type must be authorization_code, refresh_token or client_credentials.",
+            "grant_type must be authorization_code, refresh_token, client_credentials or urn:ietf:params:oauth:grant-type:device_code.",
         )),
     }
-}
-
-/// A successful response (RFC 6749, section 5.1).
-#[derive(Serialize)]
-struct TokenResponse {
-    access_token: String,
-    token_type: &'static str,
-    /// Lifetime of the access token, in seconds.
-    expires_in: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    refresh_token: Option<String>,
-    scope: Scope,
 }
 
 /// Redeems an authorization code (RFC 6749, section 4.1.3).
@@ -215,37 +206,6 @@ async fn client_credentials(
     Ok(tokens.into_response(relay, scope))
 }
 
-/// Logs that a client got the first tokens of a grant, or a token for itself.
-fn log_sign_in(grant: &Grant, address: Option<IpAddr>) {
-    tracing::info!(
-        target: SECURITY,
-        {
-            security.event = "signed_in",
-            principal = grant.principal,
-            oauth.grant_id = grant.id,
-            oauth.client_id = grant.client_id,
-            client.address = address.map(tracing::field::display),
-        },
-        "signed in"
-    );
-}
-
-/// Logs that a code or token was used again, which revoked its grant.
-fn log_reuse(grant: &Grant, address: Option<IpAddr>, message: &str) {
-    tracing::warn!(
-        target: SECURITY,
-        {
-            security.event = "grant_revoked",
-            revoked.by = "reuse",
-            principal = grant.principal,
-            oauth.grant_id = grant.id,
-            oauth.client_id = grant.client_id,
-            client.address = address.map(tracing::field::display),
-        },
-        "{message}"
-    );
-}
-
 /// Returns whether a PKCE verifier is well-formed (RFC 7636, section 4.1) and belongs to an S256 challenge.
 fn matches_challenge(verifier: &str, challenge: &str) -> bool {
     let is_unreserved = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
@@ -253,68 +213,6 @@ fn matches_challenge(verifier: &str, challenge: &str) -> bool {
     (43..=128).contains(&verifier.len())
         && verifier.bytes().all(is_unreserved)
         && bool::from(computed.as_bytes().ct_eq(challenge.as_bytes()))
-}
-
-/// Rejects a `resource` other than the one that access was granted for (RFC 8707, section 2.2), and grants for a relay
-/// with another public URL.
-fn check_resource(relay: &Relay, form: &Form, grant: &Grant) -> Result<(), TokenError> {
-    let is_own = resource::validate(&relay.config, &grant.resource).is_some();
-    let is_same = form.get("resource").is_none_or(|requested| resource::is_same(requested, &grant.resource));
-    if is_own && is_same { Ok(()) } else { Err(invalid_target()) }
-}
-
-fn invalid_target() -> TokenError {
-    TokenError::new(
-        TokenErrorCode::InvalidTarget,
-        "resource must be what access was granted for: the relay's public URL, or /mcp under it.",
-    )
-}
-
-/// Rejects a principal that no longer has access to the relay.
-async fn check_access(relay: &Relay, grant: &Grant) -> Result<(), TokenError> {
-    if has_access(&*relay.store, relay.config.access(), &grant.principal).await? {
-        return Ok(());
-    }
-    Err(TokenError::invalid_grant("This person no longer has access to the relay; authorize again."))
-}
-
-/// Newly generated tokens. They are sent to the client once; the store gets only their hashes.
-struct GeneratedTokens {
-    access: String,
-    refresh: Option<String>,
-}
-
-impl GeneratedTokens {
-    fn new(relay: &Relay, with_refresh_token: bool) -> Self {
-        let token = |prefix| format!("{prefix}_{}", ChannelId::encode_base32(&relay.random.bytes::<30>()));
-        Self { access: token("mma"), refresh: with_refresh_token.then(|| token("mmr")) }
-    }
-
-    fn hashed(&self, relay: &Relay) -> NewTokens {
-        let now = relay.clock.now();
-        let after = |seconds: u64| {
-            let millis = i64::try_from(seconds.saturating_mul(1_000)).unwrap_or(i64::MAX);
-            Timestamp::from_millis(now.as_millis().saturating_add(millis))
-        };
-        NewTokens {
-            issued_at: now,
-            access: (token_hash(&self.access), after(relay.config.access_token_seconds)),
-            refresh: self
-                .refresh
-                .as_deref()
-                .map(|token| (token_hash(token), after(relay.config.refresh_token_seconds))),
-        }
-    }
-
-    fn into_response(self, relay: &Relay, scope: Scope) -> TokenResponse {
-        TokenResponse {
-            access_token: self.access,
-            token_type: "Bearer",
-            expires_in: relay.config.access_token_seconds,
-            refresh_token: self.refresh,
-            scope,
-        }
-    }
 }
 
 #[cfg(test)]

@@ -21,6 +21,11 @@ pub(super) enum TokenErrorCode {
     InvalidScope,
     /// RFC 8707, section 2.
     InvalidTarget,
+    /// RFC 8628, section 3.5, as are the three below.
+    AuthorizationPending,
+    SlowDown,
+    AccessDenied,
+    ExpiredToken,
     /// Defined for the authorization endpoint only (RFC 6749, section 4.1.2.1), as is [`Self::ServerError`]. Section
     /// 5.2 has no code for either case.
     TemporarilyUnavailable,
@@ -64,12 +69,12 @@ impl TokenError {
         Self { status: StatusCode::PAYLOAD_TOO_LARGE, ..error }
     }
 
-    fn too_many_requests(description: impl Into<String>, seconds: u64) -> Self {
+    pub(super) fn too_many_requests(description: impl Into<String>, seconds: u64) -> Self {
         let error = Self::new(TokenErrorCode::TemporarilyUnavailable, description);
         Self { status: StatusCode::TOO_MANY_REQUESTS, retry_after: Some(seconds), ..error }
     }
 
-    fn internal() -> Self {
+    pub(super) fn internal() -> Self {
         let description = "The relay had an internal error, and nothing was changed; try again.";
         let error = Self::new(TokenErrorCode::ServerError, description);
         Self { status: StatusCode::INTERNAL_SERVER_ERROR, ..error }

@@ -237,7 +237,7 @@ fn security(config: &Config) -> (Value, Value) {
         if access == Access::Open {
             flows["clientCredentials"] = json!({ "tokenUrl": at("/oauth/token"), "scopes": scopes });
         }
-        schemes["oauth2"] = json!({ "type": "oauth2", "description": "OAuth 2.1, with PKCE.", "flows": flows });
+        schemes["oauth2"] = json!({ "type": "oauth2", "description": "OAuth 2.1, with PKCE. Programs without a browser can use device codes (RFC 8628), which this version of OpenAPI cannot describe: see /.well-known/oauth-authorization-server.", "flows": flows });
         security = json!([{ "bearer": [] }, { "oauth2": ["multiplayer"] }]);
     }
     (schemes, security)

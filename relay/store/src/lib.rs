@@ -56,8 +56,8 @@ pub use batch::{
     NewBot, NewToken, StoredBot, StoredChannel, Token,
 };
 pub use oauth::{
-    AccessCode, AuthorizationCode, Grant, NewAuthorizationCode, NewTokens, OAuthStore, RedemptionOutcome, RefreshToken,
-    RegisteredClient, RotationOutcome, client_principal,
+    AccessCode, AuthorizationCode, DeviceCode, DeviceCodeState, Grant, NewAuthorizationCode, NewDeviceCode, NewTokens,
+    OAuthStore, RedemptionOutcome, RefreshToken, RegisteredClient, RotationOutcome, client_principal,
 };
 
 /// A store of channels and of the authorization server's data. One process or several may use it.

@@ -29,6 +29,41 @@ pub trait OAuthStore: Send + Sync + 'static {
         tokens: NewTokens,
     ) -> BoxFuture<'_, Result<RedemptionOutcome, StoreError>>;
 
+    /// Inserts a device authorization request. Returns `false` and inserts nothing if its user code is in use.
+    fn insert_device_code(&self, code: NewDeviceCode) -> BoxFuture<'_, Result<bool, StoreError>>;
+
+    /// Returns a device authorization request by the hash of its device code, until it is deleted some time after its
+    /// expiry.
+    fn find_device_code(&self, device_code_hash: Hash) -> BoxFuture<'_, Result<Option<DeviceCode>, StoreError>>;
+
+    /// Returns the device authorization request whose user code has this hash, and that a person can still decide on at
+    /// `now`.
+    fn find_pending_device_code(
+        &self,
+        user_code_hash: Hash,
+        now: Timestamp,
+    ) -> BoxFuture<'_, Result<Option<DeviceCode>, StoreError>>;
+
+    /// Records a person's decision on a device authorization request: the principal to act for, or `None` if access was
+    /// denied. Returns `false` and changes nothing if no request with this user code is pending at `now`.
+    fn decide_device_code(
+        &self,
+        user_code_hash: Hash,
+        principal: Option<String>,
+        now: Timestamp,
+    ) -> BoxFuture<'_, Result<bool, StoreError>>;
+
+    /// Redeems an approved device authorization request: creates its grant and the grant's first tokens, in one
+    /// transaction.
+    ///
+    /// When it was redeemed before, the grant of the first redemption is revoked with all its tokens, as for an
+    /// authorization code.
+    fn redeem_device_code(
+        &self,
+        device_code_hash: Hash,
+        tokens: NewTokens,
+    ) -> BoxFuture<'_, Result<RedemptionOutcome, StoreError>>;
+
     /// Returns a refresh token by its hash, even if it was replaced or its grant was revoked.
     fn find_refresh_token(&self, token_hash: Hash) -> BoxFuture<'_, Result<Option<RefreshToken>, StoreError>>;
 
@@ -88,7 +123,7 @@ pub trait OAuthStore: Send + Sync + 'static {
     /// Revokes an access code and every grant of its principal. Returns `false` if no active code has this id.
     fn revoke_access_code(&self, id: String) -> BoxFuture<'_, Result<bool, StoreError>>;
 
-    /// Deletes authorization codes, access tokens and refresh tokens that expired before `now`, and grants that have no
+    /// Deletes authorization codes, device codes, access tokens and refresh tokens that expired before `now`, and grants that have no
     /// tokens left. Also deletes clients without grants whose last token, or else registration, is older than
     /// `unused_since`.
     ///
@@ -160,6 +195,69 @@ pub struct AuthorizationCode {
     pub redeemed: bool,
 }
 
+/// A device authorization request to be inserted (RFC 8628).
+#[derive(Clone, Debug)]
+pub struct NewDeviceCode {
+    /// Hash of the code with which the client asks for tokens.
+    pub device_code_hash: Hash,
+    /// Hash of the code that the person enters.
+    pub user_code_hash: Hash,
+    /// The stored request.
+    pub code: DeviceCode,
+}
+
+/// A stored device authorization request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeviceCode {
+    /// Id of the grant that redeeming the request creates.
+    pub grant_id: String,
+    /// `client_id`.
+    pub client_id: String,
+    /// The client's name at the time of the request.
+    pub client_name: String,
+    /// Requested scopes, separated by spaces.
+    pub scope: String,
+    /// The resource that the tokens are for (RFC 8707).
+    pub resource: String,
+    /// Time of the request.
+    pub created_at: Timestamp,
+    /// Time from which the request is no longer valid.
+    pub expires_at: Timestamp,
+    /// State of the request.
+    pub state: DeviceCodeState,
+}
+
+/// State of a device authorization request, apart from its expiry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DeviceCodeState {
+    /// Nobody has decided yet.
+    Pending,
+    /// This principal gave access.
+    Approved(String),
+    /// A person denied access.
+    Denied,
+    /// The client got its tokens, for this principal.
+    Redeemed(String),
+}
+
+impl DeviceCode {
+    /// Returns the grant for the principal that gave access, if any did.
+    pub fn grant(&self) -> Option<Grant> {
+        let (DeviceCodeState::Approved(principal) | DeviceCodeState::Redeemed(principal)) = &self.state else {
+            return None;
+        };
+        Some(Grant {
+            id: self.grant_id.clone(),
+            principal: principal.clone(),
+            client_id: self.client_id.clone(),
+            client_name: self.client_name.clone(),
+            scope: self.scope.clone(),
+            resource: self.resource.clone(),
+            created_at: self.created_at,
+        })
+    }
+}
+
 /// Tokens to be inserted.
 #[derive(Clone, Debug)]
 pub struct NewTokens {
@@ -184,14 +282,15 @@ pub struct RefreshToken {
     pub expires_at: Timestamp,
 }
 
-/// Outcome of redeeming an authorization code.
+/// Outcome of redeeming an authorization code or a device code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RedemptionOutcome {
     /// The grant and its tokens are valid.
     Redeemed,
     /// The code was redeemed before. The grant of the first redemption is now revoked.
     AlreadyRedeemed,
-    /// There is no such code, it has expired, or the access code of its principal is revoked. Nothing was changed.
+    /// There is no such code, it has expired or is not approved, or the access code of its principal is revoked. Nothing
+    /// was changed.
     Invalid,
 }
 

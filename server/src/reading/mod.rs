@@ -120,7 +120,7 @@ impl VerifiedRelay {
             _ => {}
         }
         // It may have another address for its own computer than for others. Its log has the name of its website.
-        let website = url.website();
+        let website = url.base();
         let name = website.split_once("://").map(|(_, name)| name);
         self.root.is_some() && self.log().await.is_ok_and(|log| Some(log.origin.as_str()) == name)
     }

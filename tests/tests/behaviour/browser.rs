@@ -31,6 +31,11 @@ impl Browser {
         Self { address: relay.address().to_owned(), cookie: None }
     }
 
+    /// A browser for a relay that is reached through a proxy at this address.
+    pub(crate) fn at(address: &str) -> Self {
+        Self { address: address.to_owned(), cookie: None }
+    }
+
     pub(crate) async fn get(&mut self, path: &str) -> Page {
         self.send(Method::GET, path, &[("accept", "text/html,*/*;q=0.8")], String::new()).await
     }

@@ -20,6 +20,7 @@ mod oauth;
 pub mod oauth_access_tokens;
 pub mod oauth_authorization_codes;
 pub mod oauth_clients;
+pub mod oauth_device_codes;
 pub mod oauth_expiry;
 pub mod oauth_grants;
 pub mod oauth_refresh_tokens;
@@ -158,6 +159,16 @@ macro_rules! store_contract {
                 revoke_their_grant_when_redeemed_concurrently
                 are_not_redeemed_when_missing_or_expired
                 are_not_redeemed_once_the_access_code_is_revoked
+            }
+            oauth_device_codes {
+                are_stored_as_inserted
+                have_user_codes_of_their_own
+                create_their_grant_when_approved_and_redeemed
+                are_decided_on_once
+                are_not_redeemed_unless_approved_in_time
+                are_not_redeemed_once_the_access_code_is_revoked
+                revoke_their_grant_when_redeemed_twice
+                are_deleted_with_unused_clients_once_expired
             }
             oauth_access_tokens {
                 find_their_grant_until_they_expire

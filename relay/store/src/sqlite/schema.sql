@@ -206,6 +206,26 @@ CREATE TABLE oauth_code (
 CREATE INDEX oauth_code_client_id ON oauth_code (client_id);
 CREATE INDEX oauth_code_expires_at ON oauth_code (expires_at);
 
+-- A device authorization request (RFC 8628). Kept after it was redeemed, as above.
+CREATE TABLE oauth_device_code (
+    device_code_hash BLOB    NOT NULL PRIMARY KEY,
+    user_code_hash   BLOB    NOT NULL UNIQUE,
+    grant_id         TEXT    NOT NULL,
+    client_id        TEXT    NOT NULL,
+    client_name      TEXT    NOT NULL,
+    scope            TEXT    NOT NULL,
+    resource         TEXT    NOT NULL,
+    created_at       INTEGER NOT NULL,
+    expires_at       INTEGER NOT NULL,
+    -- Who approved it; null before that.
+    principal        TEXT,
+    -- 0 pending or approved, 1 denied, 2 redeemed.
+    ended            INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX oauth_device_code_client_id ON oauth_device_code (client_id);
+CREATE INDEX oauth_device_code_expires_at ON oauth_device_code (expires_at);
+
 CREATE TABLE oauth_access_token (
     token_hash BLOB    NOT NULL PRIMARY KEY,
     grant_no   INTEGER NOT NULL REFERENCES oauth_grant (no) ON DELETE CASCADE,

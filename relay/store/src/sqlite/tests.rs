@@ -4,7 +4,7 @@ use futures::FutureExt;
 use rusqlite::{Connection, StatementStatus, params};
 use tempfile::TempDir;
 
-use super::oauth::{access_token, authorization_code, client, grant, refresh_token};
+use super::oauth::{access_token, authorization_code, client, device_code, grant, refresh_token};
 use super::row::integer;
 use super::{SqliteStore, channel, entry, node};
 use crate::contract::Subject;
@@ -123,7 +123,7 @@ fn a_database_of_another_version_is_refused_and_left_alone() {
         drop(store);
         beside.pragma_update(None, "user_version", version).unwrap();
         let refused = SqliteStore::open(&folder.path().join("relay.db")).unwrap_err();
-        let expected = format!("has schema version {version}, but this program needs version 7");
+        let expected = format!("has schema version {version}, but this program needs version 8");
         assert!(message(&refused).contains(&expected), "{refused}");
         let found: i64 = beside.query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
         assert_eq!(found, version);
@@ -280,6 +280,9 @@ fn frequent_statements_use_an_index() {
         access_token::DELETE_EXPIRED,
         client::DELETE_UNUSED,
         authorization_code::DELETE_EXPIRED,
+        device_code::FIND,
+        device_code::FIND_BY_USER_CODE,
+        device_code::DELETE_EXPIRED,
         grant::FIND_REVOKED,
         grant::REVOKE_OF_PRINCIPAL,
         refresh_token::FIND,

@@ -14,10 +14,11 @@ const LOOKUP: &str = "SELECT id, name, redirect_uris, secret_hash, registered_at
 const RECORD_USE: &str = "UPDATE oauth_client SET used_at = max(used_at, ?2)
     WHERE id = (SELECT client_id FROM oauth_grant WHERE no = ?1)";
 
-// A client with an authorization code is kept: redeeming the code will create a grant.
+// A client with an authorization code or a device code is kept: redeeming the code will create a grant.
 pub(in crate::sqlite) const DELETE_UNUSED: &str = "DELETE FROM oauth_client WHERE used_at < ?1
     AND NOT EXISTS (SELECT 1 FROM oauth_grant WHERE client_id = oauth_client.id)
-    AND NOT EXISTS (SELECT 1 FROM oauth_code WHERE client_id = oauth_client.id)";
+    AND NOT EXISTS (SELECT 1 FROM oauth_code WHERE client_id = oauth_client.id)
+    AND NOT EXISTS (SELECT 1 FROM oauth_device_code WHERE client_id = oauth_client.id)";
 
 /// Inserts a client.
 pub(super) fn insert(connection: &Connection, client: &RegisteredClient) -> Result<(), StoreError> {
@@ -40,7 +41,7 @@ pub(super) fn record_use(connection: &Connection, grant_no: i64, now: Timestamp)
     Ok(())
 }
 
-/// Deletes the clients that have neither a grant nor an authorization code and were last used before `unused_since`.
+/// Deletes the clients that have neither a grant nor a code and were last used before `unused_since`.
 pub(super) fn delete_unused(connection: &Connection, unused_since: Timestamp) -> Result<(), StoreError> {
     execute(connection, "delete clients", DELETE_UNUSED, [unused_since.as_millis()])?;
     Ok(())

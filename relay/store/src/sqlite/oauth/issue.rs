@@ -1,13 +1,13 @@
-//! Issuing tokens: by redeeming an authorization code, by rotating a refresh token, and for `client_credentials`.
+//! Issuing tokens: by redeeming an authorization code or a device code, by rotating a refresh token, and for `client_credentials`.
 //!
 //! Each touches several tables. This module imports the modules of those tables, and none of them imports this one.
 
 use mcp_multiplayer_protocol::{Hash, Timestamp};
 use rusqlite::Connection;
 
-use super::{access_code, access_token, authorization_code, client, grant, refresh_token};
+use super::{access_code, access_token, authorization_code, client, device_code, grant, refresh_token};
 use crate::StoreError;
-use crate::oauth::{Grant, NewTokens, RedemptionOutcome, RotationOutcome};
+use crate::oauth::{DeviceCodeState, Grant, NewTokens, RedemptionOutcome, RotationOutcome};
 
 /// Redeems an authorization code.
 pub(super) fn redeem_authorization_code(
@@ -27,6 +27,30 @@ pub(super) fn redeem_authorization_code(
     }
     authorization_code::mark_redeemed(connection, code_hash)?;
     let grant_no = grant::insert(connection, &code.grant)?;
+    insert_tokens(connection, grant_no, tokens, None)?;
+    Ok(RedemptionOutcome::Redeemed)
+}
+
+/// Redeems an approved device authorization request.
+pub(super) fn redeem_device_code(
+    connection: &Connection,
+    device_code_hash: Hash,
+    tokens: &NewTokens,
+) -> Result<RedemptionOutcome, StoreError> {
+    let code = device_code::find(connection, device_code_hash)?;
+    let Some((code, grant)) = code.and_then(|code| code.grant().map(|grant| (code, grant))) else {
+        return Ok(RedemptionOutcome::Invalid);
+    };
+    if matches!(code.state, DeviceCodeState::Redeemed(_)) {
+        // Either two parties have the code, or the client lost the response and has no use for the grant.
+        grant::revoke(connection, &grant.id)?;
+        return Ok(RedemptionOutcome::AlreadyRedeemed);
+    }
+    if code.expires_at <= tokens.issued_at || access_code::is_revoked(connection, &grant.principal)? {
+        return Ok(RedemptionOutcome::Invalid);
+    }
+    device_code::mark_redeemed(connection, device_code_hash)?;
+    let grant_no = grant::insert(connection, &grant)?;
     insert_tokens(connection, grant_no, tokens, None)?;
     Ok(RedemptionOutcome::Redeemed)
 }

@@ -4,6 +4,7 @@ pub(super) mod access_code;
 pub(super) mod access_token;
 pub(super) mod authorization_code;
 pub(super) mod client;
+pub(super) mod device_code;
 pub(super) mod grant;
 mod issue;
 mod query;
@@ -17,8 +18,8 @@ use rusqlite::Connection;
 use super::SqliteStore;
 use crate::StoreError;
 use crate::oauth::{
-    AccessCode, AuthorizationCode, Grant, NewAuthorizationCode, NewTokens, OAuthStore, RedemptionOutcome, RefreshToken,
-    RegisteredClient, RotationOutcome,
+    AccessCode, AuthorizationCode, DeviceCode, Grant, NewAuthorizationCode, NewDeviceCode, NewTokens, OAuthStore,
+    RedemptionOutcome, RefreshToken, RegisteredClient, RotationOutcome,
 };
 
 impl OAuthStore for SqliteStore {
@@ -44,6 +45,43 @@ impl OAuthStore for SqliteStore {
         tokens: NewTokens,
     ) -> BoxFuture<'_, Result<RedemptionOutcome, StoreError>> {
         let redeem = move |connection: &Connection| issue::redeem_authorization_code(connection, code_hash, &tokens);
+        self.writer.queue(redeem).boxed()
+    }
+
+    fn insert_device_code(&self, code: NewDeviceCode) -> BoxFuture<'_, Result<bool, StoreError>> {
+        self.writer.queue(move |connection| device_code::insert(connection, &code)).boxed()
+    }
+
+    fn find_device_code(&self, device_code_hash: Hash) -> BoxFuture<'_, Result<Option<DeviceCode>, StoreError>> {
+        async move { self.readers.short(|connection| device_code::find(connection, device_code_hash)) }.boxed()
+    }
+
+    fn find_pending_device_code(
+        &self,
+        user_code_hash: Hash,
+        now: Timestamp,
+    ) -> BoxFuture<'_, Result<Option<DeviceCode>, StoreError>> {
+        async move { self.readers.short(|connection| device_code::find_pending(connection, user_code_hash, now)) }
+            .boxed()
+    }
+
+    fn decide_device_code(
+        &self,
+        user_code_hash: Hash,
+        principal: Option<String>,
+        now: Timestamp,
+    ) -> BoxFuture<'_, Result<bool, StoreError>> {
+        let decide =
+            move |connection: &Connection| device_code::decide(connection, user_code_hash, principal.as_deref(), now);
+        self.writer.queue(decide).boxed()
+    }
+
+    fn redeem_device_code(
+        &self,
+        device_code_hash: Hash,
+        tokens: NewTokens,
+    ) -> BoxFuture<'_, Result<RedemptionOutcome, StoreError>> {
+        let redeem = move |connection: &Connection| issue::redeem_device_code(connection, device_code_hash, &tokens);
         self.writer.queue(redeem).boxed()
     }
 
@@ -113,6 +151,7 @@ impl OAuthStore for SqliteStore {
     fn delete_expired(&self, now: Timestamp, unused_since: Timestamp) -> BoxFuture<'_, Result<(), StoreError>> {
         let delete = move |connection: &Connection| {
             authorization_code::delete_expired(connection, now)?;
+            device_code::delete_expired(connection, now)?;
             access_token::delete_expired(connection, now)?;
             refresh_token::delete_expired(connection, now)?;
             // In this order: deleting tokens leaves grants without any, and deleting those leaves clients without any.
