@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use mcp_multiplayer_protocol::Secret;
 
 use crate::compare::Compare;
+use crate::setup::Setup;
 use crate::verify::Verify;
 use crate::{Dialer, RelayUrlError, TokenSource, data_dir};
 
@@ -41,6 +42,7 @@ pub struct Args {
 pub enum Command {
     Verify(Box<Verify>),
     Compare(Compare),
+    Setup(Setup),
 }
 
 impl Args {

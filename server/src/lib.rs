@@ -20,6 +20,7 @@ mod reading;
 mod receipt;
 mod relay_url;
 mod seats;
+pub mod setup;
 pub mod stdio;
 mod tls;
 mod token;

@@ -1,0 +1,96 @@
+//! The formats of clients' configurations. Everything but the entry that is changed stays as it is, to the byte.
+
+use super::entry::Entry;
+use super::{json, toml};
+
+/// Format of a client's configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// JSON, which may have comments, with the servers in one object.
+    Json {
+        /// Key of that object.
+        section: &'static str,
+        shape: Shape,
+    },
+    /// TOML, with one table for each server.
+    Toml {
+        /// Key of the table of these tables.
+        section: &'static str,
+    },
+}
+
+/// Form of a server's entry in JSON.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shape {
+    /// `{"command": "…", "args": […], "env": {…}}`.
+    Plain,
+    /// The same, with `"type": "stdio"`.
+    Stdio,
+    /// `{"type": "local", "command": ["…", …], "environment": {…}}`.
+    Local,
+}
+
+/// Error for a configuration that cannot be read or changed.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum FormatError {
+    #[error("line {line}, column {column}: {reason}")]
+    Malformed { line: usize, column: usize, reason: String },
+    #[error("\"{0}\" is not a group of settings")]
+    NotASection(String),
+    #[error("it is not an object")]
+    NotAnObject,
+    #[error("\"{0}\" is in it more than once")]
+    Repeated(String),
+}
+
+/// A server in a configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Server {
+    pub(crate) name: String,
+    /// The program that it launches; `None` if it is of another kind, such as one at a URL.
+    pub(crate) entry: Option<Entry>,
+}
+
+impl Server {
+    /// The entry, if it launches this program.
+    pub(crate) fn own(&self) -> Option<&Entry> {
+        self.entry.as_ref().filter(|entry| entry.is_own())
+    }
+}
+
+impl Format {
+    /// Lists the servers of a configuration.
+    pub(crate) fn servers(self, text: &str) -> Result<Vec<Server>, FormatError> {
+        match self {
+            Self::Json { section, shape } => json::servers(text, section, shape),
+            Self::Toml { section } => toml::servers(text, section),
+        }
+    }
+
+    /// Finds the server of a name.
+    pub(super) fn server(self, text: &str, name: &str) -> Result<Option<Server>, FormatError> {
+        Ok(self.servers(text)?.into_iter().find(|server| server.name == name))
+    }
+
+    /// Returns the configuration with an entry of this name. In an existing one of this program, only what differs is
+    /// changed; one of another program is replaced.
+    pub(super) fn with(self, text: &str, name: &str, entry: &Entry) -> Result<String, FormatError> {
+        match self {
+            Self::Json { section, shape } => json::with(text, section, shape, name, entry),
+            Self::Toml { section } => toml::with(text, section, name, entry),
+        }
+    }
+
+    /// Returns the configuration without the entry of this name.
+    pub(super) fn without(self, text: &str, name: &str) -> Result<String, FormatError> {
+        match self {
+            Self::Json { section, .. } => json::without(text, section, name),
+            Self::Toml { section } => toml::without(text, section, name),
+        }
+    }
+
+    /// Returns a configuration that has nothing but this entry.
+    pub(super) fn alone(self, name: &str, entry: &Entry) -> String {
+        self.with("", name, entry).expect("an empty configuration is well-formed")
+    }
+}
