@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use mcp_multiplayer_protocol::Secret;
 
 use crate::compare::Compare;
+use crate::doctor::Doctor;
 use crate::setup::Setup;
 use crate::verify::Verify;
 use crate::{Dialer, RelayUrlError, TokenSource, data_dir};
@@ -43,6 +44,7 @@ pub enum Command {
     Verify(Box<Verify>),
     Compare(Compare),
     Setup(Setup),
+    Doctor(Box<Doctor>),
 }
 
 impl Args {

@@ -14,6 +14,7 @@ mod client;
 pub mod compare;
 mod connection;
 mod dial;
+pub mod doctor;
 mod http;
 mod no_relay;
 mod reading;

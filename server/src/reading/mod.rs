@@ -23,7 +23,7 @@ mod unverified;
 
 use std::collections::{HashMap, HashSet};
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -32,7 +32,7 @@ use mcp_multiplayer_protocol::merkle::TreeHead;
 use mcp_multiplayer_protocol::operation::{Health, HealthCheck, LogPage, LogRead, ReadLog, ReplyFuture};
 use mcp_multiplayer_protocol::{ChannelId, Error, ErrorCode, Multiplayer, Reply, Request, SlotId, Timestamp};
 
-use crate::RelayClient;
+use crate::{RelayClient, RelayUrl};
 use contradiction::Answer;
 use exchange::{Advance, Exchange, add, advance, check_note, check_note_for, own_seat};
 use files::Folder;
@@ -74,7 +74,7 @@ impl VerifiedRelay {
         Self {
             relay: client.relay().to_string(),
             client,
-            root: data_dir.map(|directory| directory.join("verified")),
+            root: data_dir.map(|directory| root_in(&directory)),
             sources: Sources::default(),
             memory: Mutex::default(),
         }
@@ -399,6 +399,37 @@ impl Multiplayer for VerifiedRelay {
     fn perform(&self, request: Request) -> ReplyFuture<'_> {
         Box::pin(self.perform_verified(request))
     }
+}
+
+/// The log of a relay, as far as this computer's user knows it from earlier.
+#[derive(Debug)]
+pub(crate) enum KeptLog {
+    /// The relay was never used from here.
+    Nothing,
+    /// The name and key that it had at its first use.
+    Identity(LogIdentity),
+    /// It has contradicted what it signed.
+    Contradicted(Error),
+}
+
+/// Looks up what is kept about the log of the relay at an address, and changes nothing.
+pub(crate) fn kept_log(data_dir: &Path, relay: &RelayUrl) -> io::Result<KeptLog> {
+    let folder = pinned_log::folder_of_relay(&root_in(data_dir), &relay.to_string());
+    if let Some(error) = contradiction::earlier(&folder)? {
+        return Ok(KeptLog::Contradicted(error));
+    }
+    Ok(pinned_log::load(&folder)?.map_or(KeptLog::Nothing, KeptLog::Identity))
+}
+
+/// Requests the preview of a channel, or of a bot's code with an invite, checks the hashes in it, and keeps nothing.
+pub(crate) async fn preview(client: &RelayClient, request: &Request) -> Result<Reply, Error> {
+    let reply = client.submit(request, None).await?;
+    Sources::default().check_preview(client, request, reply).await
+}
+
+/// The folder for everything that is kept.
+fn root_in(data_dir: &Path) -> PathBuf {
+    data_dir.join("verified")
 }
 
 /// The channel that an answer is about, and the caller's seat in it, if that is known.

@@ -39,7 +39,7 @@ impl Client {
     }
 
     /// The name on the command line.
-    pub(super) fn argument(self) -> String {
+    pub(crate) fn argument(self) -> String {
         self.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
     }
 

@@ -25,7 +25,7 @@ pub(crate) struct Entry {
 
 impl Entry {
     /// The entry for the program that is running, with the data directory of its environment, if that names one.
-    pub(super) fn of_this_program(relay: Option<&str>) -> io::Result<Self> {
+    pub(crate) fn of_this_program(relay: Option<&str>) -> io::Result<Self> {
         let path = env::current_exe()?;
         let command = path.to_str().ok_or_else(|| io::Error::other("its path is not valid Unicode"))?.to_owned();
         let args = relay.map(|relay| vec!["--relay".to_owned(), relay.to_owned()]).unwrap_or_default();

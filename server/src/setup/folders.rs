@@ -58,3 +58,8 @@ pub(crate) fn is_executable(path: &Path) -> bool {
     let has_mode = true;
     metadata.is_file() && has_mode
 }
+
+/// Returns whether a program is found by its name.
+pub(crate) fn is_on_search_path(name: &str) -> bool {
+    find_program(name).is_some()
+}

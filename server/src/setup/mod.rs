@@ -32,7 +32,8 @@ use dialogue::{Consent, say, show};
 
 pub(crate) use client::Client;
 pub(crate) use config_file::ConfigFile;
-pub(crate) use folders::{Folders, is_executable};
+pub(crate) use entry::Entry;
+pub(crate) use folders::{Folders, is_executable, is_on_search_path};
 
 /// Add this program to the configuration of MCP clients
 ///
@@ -130,13 +131,13 @@ struct Session<'a> {
     folders: Folders,
     consent: Consent,
     /// The entry for clients that have none.
-    entry: entry::Entry,
+    entry: Entry,
     offered_skills: RefCell<BTreeSet<PathBuf>>,
 }
 
 impl<'a> Session<'a> {
     fn new(arguments: &'a Setup, folders: Folders, consent: Consent) -> std::io::Result<Self> {
-        let entry = entry::Entry::of_this_program(arguments.relay.as_deref())?;
+        let entry = Entry::of_this_program(arguments.relay.as_deref())?;
         if entry.is_temporary() && !arguments.undo {
             say(&format!(
                 "Warning: this program is in a folder for temporary files, {}. If it is deleted there, the clients cannot \
