@@ -270,7 +270,12 @@ impl<'a> Session<'a> {
         if file.text() == skill::TEXT {
             return Ok(Outcome::Nothing);
         }
-        let verb = if file.exists() { "replaced by that of this version (the backup is kept)" } else { "added" };
+        let is_older = skill::is_own(file.text());
+        let verb = match (file.exists(), is_older) {
+            (false, _) => "added",
+            (true, true) => "replaced by that of this version",
+            (true, false) => "replaced, with a backup",
+        };
         say(&format!(
             "  The skill {} will be {verb}. It tells a model when to use multiplayer.",
             file.path().display()
@@ -278,7 +283,7 @@ impl<'a> Session<'a> {
         if !self.consent.confirm("Write it?") {
             return Ok(Outcome::Declined);
         }
-        file.replace(skill::TEXT, true)?;
+        file.replace(skill::TEXT, !is_older)?;
         say("  Done.");
         Ok(Outcome::Done)
     }
@@ -290,17 +295,26 @@ impl<'a> Session<'a> {
         if !file.exists() || Client::ALL.iter().any(is_used) {
             return Ok(Outcome::Nothing);
         }
-        if file.text() != skill::TEXT {
-            say(&format!("  The skill {} is not the one of this version. Remove it yourself.", file.path().display()));
+        if !skill::is_own(file.text()) {
+            say(&format!("  The skill {} is another one, and was left alone.", file.path().display()));
             return Ok(Outcome::Nothing);
         }
         say(&format!("  The skill {} will be removed.", file.path().display()));
         if !self.consent.confirm("Do it?") {
             return Ok(Outcome::Declined);
         }
-        file.remove()?;
-        // Fails if something else is in it.
-        let _ = file.path().parent().map(std::fs::remove_dir);
+        match file.backup().map_err(FileError::from)? {
+            // Somebody's own skill was there before.
+            Some(text) => {
+                file.replace(&text, false)?;
+                file.remove_backup().map_err(FileError::from)?;
+            }
+            None => {
+                file.remove()?;
+                // Fails if something else is in it.
+                let _ = file.path().parent().map(std::fs::remove_dir);
+            }
+        }
         say("  Done.");
         Ok(Outcome::Done)
     }

@@ -13,6 +13,11 @@ pub(super) fn path(client: Client, folders: &Folders) -> Option<PathBuf> {
     Some(client.skills_folder(folders)?.join("mcp-multiplayer").join("SKILL.md"))
 }
 
+/// Returns whether a text is this skill, of whatever version.
+pub(super) fn is_own(text: &str) -> bool {
+    text.lines().take(2).eq(TEXT.lines().take(2))
+}
+
 #[cfg(test)]
 mod tests {
     use super::TEXT;

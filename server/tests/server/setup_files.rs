@@ -60,13 +60,19 @@ fn the_skill_is_there_as_long_as_a_client_uses_it() {
     home.succeed(&["setup", "gemini", "claude-code", "--yes", "--undo"]);
     assert!(home.files().is_empty(), "{:?}", home.files());
 
-    // A skill that somebody has changed is kept as a backup, and never removed.
+    // One of an earlier version is replaced, and removed. Another one of this name comes back.
+    home.write(claude, &skill.replace("# Multiplayer channels", "# Older"));
+    home.succeed(&["setup", "claude-code", "--yes"]);
+    assert_eq!(home.read(claude), skill);
+    home.succeed(&["setup", "claude-code", "--yes", "--undo"]);
+    assert!(home.files().is_empty(), "{:?}", home.files());
     home.write(claude, "mine");
     home.succeed(&["setup", "claude-code", "--yes"]);
-    assert_eq!(home.read(&format!("{claude}.before-mcp-multiplayer")), "mine");
-    home.write(claude, "mine again");
+    assert_eq!(home.read(claude), skill);
     home.succeed(&["setup", "claude-code", "--yes", "--undo"]);
-    assert_eq!(home.read(claude), "mine again");
+    assert_eq!(home.files().into_values().collect::<Vec<_>>(), ["mine"]);
+    home.succeed(&["setup", "claude-code", "--yes", "--undo"]);
+    assert_eq!(home.read(claude), "mine", "it is not removed");
 }
 
 #[test]
