@@ -1,6 +1,7 @@
 //! Checks of an invite: the seat, the bots with their hashes, the terms. It takes no seat and accepts nothing.
 
 use mcp_multiplayer_protocol::channel::{BotTerms, BotsChange};
+use mcp_multiplayer_protocol::checkpoint::LogIdentity;
 use mcp_multiplayer_protocol::operation::{BotCode, BotView, ChannelPreview, GetBotCode, JoinChannel};
 use mcp_multiplayer_protocol::{Error, Request, Secret};
 
@@ -9,12 +10,7 @@ use super::report::Report;
 use crate::{RelayClient, reading};
 
 /// Checks what an invite or a rejoin token is for. `log` is the one that the relay signs.
-pub(super) async fn check(
-    client: &RelayClient,
-    invite: &Secret,
-    log: &mcp_multiplayer_protocol::checkpoint::LogIdentity,
-    report: &mut Report,
-) {
+pub(super) async fn check(client: &RelayClient, invite: &Secret, log: &LogIdentity, report: &mut Report) {
     let preview = match preview(client, invite).await {
         Ok(preview) => preview,
         Err(error) => return report.error("invite", &error),
@@ -45,7 +41,7 @@ async fn preview(client: &RelayClient, invite: &Secret) -> Result<ChannelPreview
         entropy: None,
         idempotency_key: None,
     });
-    read(client, in_time(client, reading::preview(client, &request)).await?)
+    read(client, &in_time(client, reading::preview(client, &request)).await?)
 }
 
 fn check_seat(preview: &ChannelPreview, report: &mut Report) {
@@ -80,7 +76,7 @@ async fn check_bot(
     });
     // Computes the hashes of source, manifest and parameters.
     let code =
-        in_time(client, reading::preview(client, &request)).await.and_then(|reply| read::<BotCode>(client, reply));
+        in_time(client, reading::preview(client, &request)).await.and_then(|reply| read::<BotCode>(client, &reply));
     let code = match code {
         Ok(code) => code,
         Err(error) => return report.error("referee", &error),

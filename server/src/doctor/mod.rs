@@ -8,11 +8,12 @@ mod report;
 mod settings;
 mod subject;
 
-use std::convert::Infallible;
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use clap::builder::{StringValueParser, TypedValueParser as _};
+use mcp_multiplayer_protocol::operation::Health;
 use mcp_multiplayer_protocol::{Secret, printable_json};
 
 use crate::RelayClient;
@@ -28,7 +29,7 @@ use subject::Subject;
 pub struct Doctor {
     /// An invite (code or link), a rejoin token, or the address of a relay; '-' reads it from standard input, so that other
     /// users of this computer do not see it
-    #[arg(value_name = "INVITE_OR_URL", value_parser = secret)]
+    #[arg(value_name = "INVITE_OR_URL", value_parser = StringValueParser::new().map(Secret::new))]
     subject: Option<Secret>,
     /// Address of the relay. By default that of the first client that launches this program, or the one on this computer
     #[arg(long, value_name = "URL", env = "MCP_MULTIPLAYER_RELAY")]
@@ -42,10 +43,6 @@ pub struct Doctor {
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
-}
-
-fn secret(text: &str) -> Result<Secret, Infallible> {
-    Ok(Secret::new(text))
 }
 
 /// Performs all checks and prints their results.
@@ -62,7 +59,7 @@ pub fn run(arguments: &Doctor) -> ExitCode {
     match runtime {
         Ok(runtime) => runtime.block_on(check(arguments, subject, &mut report)),
         Err(error) => {
-            report.problem("program", format!("It cannot start: {error}."), "Close other programs, and try again.")
+            report.problem("program", format!("It cannot start: {error}."), "Close other programs, and try again.");
         }
     }
     let text = if arguments.json { format!("{}\n", printable_json(&report.to_json())) } else { report.to_string() };
@@ -105,10 +102,7 @@ async fn check(arguments: &Doctor, Subject { relay, invite }: Subject, report: &
     }
 }
 
-async fn check_relay(
-    settings: &Settings,
-    report: &mut Report,
-) -> Option<(RelayClient, mcp_multiplayer_protocol::operation::Health)> {
+async fn check_relay(settings: &Settings, report: &mut Report) -> Option<(RelayClient, Health)> {
     let dialer = match settings.dialer() {
         Ok(dialer) => dialer,
         Err(error) => {

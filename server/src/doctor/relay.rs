@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use mcp_multiplayer_protocol::checkpoint::LogIdentity;
 use mcp_multiplayer_protocol::operation::{ChannelList, Health, HealthCheck, ListChannels};
-use mcp_multiplayer_protocol::{Error, Reply, Request};
+use mcp_multiplayer_protocol::{Error, ErrorCode, Reply, Request};
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
@@ -102,7 +102,7 @@ pub(super) fn identity(health: &Health) -> LogIdentity {
 
 /// Performs an operation, and reads its result.
 async fn perform<T: DeserializeOwned>(client: &RelayClient, request: &Request) -> Result<T, Error> {
-    read(client, in_time(client, client.submit(request, None)).await?)
+    read(client, &in_time(client, client.submit(request, None)).await?)
 }
 
 /// Awaits an answer of the relay, but not for ever.
@@ -113,14 +113,14 @@ pub(super) async fn in_time(
     timeout(TIMEOUT, answer).await.unwrap_or_else(|_| Err(unusable(client, "does not answer in time")))
 }
 
-pub(super) fn read<T: DeserializeOwned>(client: &RelayClient, reply: Reply) -> Result<T, Error> {
+pub(super) fn read<T: DeserializeOwned>(client: &RelayClient, reply: &Reply) -> Result<T, Error> {
     serde_json::from_str(reply.get())
         .map_err(|_| unusable(client, "answers with something that this version does not know"))
 }
 
 fn unusable(client: &RelayClient, what: &str) -> Error {
     Error::new(
-        mcp_multiplayer_protocol::ErrorCode::RelayUnreachable,
+        ErrorCode::RelayUnreachable,
         format!("The relay at {} {what}.", client.relay()),
         "Try again. If that does not help, compare the versions of relay and program.",
     )

@@ -1,6 +1,6 @@
 //! The MCP clients whose configuration is known, with its place and format.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 
@@ -93,7 +93,7 @@ impl Client {
             Self::Gemini => Some("gemini"),
         };
         // The file of Claude Code is in the home directory itself.
-        let has_folder = self != Self::ClaudeCode && config.parent().is_some_and(|folder| folder.is_dir());
+        let has_folder = self != Self::ClaudeCode && config.parent().is_some_and(Path::is_dir);
         has_folder || config.exists() || program.is_some_and(|program| find_program(program).is_some())
     }
 

@@ -1,7 +1,6 @@
 //! Folders of this computer's user, in which clients keep their configuration.
 
 use std::env;
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 /// The folders that the paths of configurations start with.
@@ -44,7 +43,7 @@ fn folder(variable: &str) -> Option<PathBuf> {
 pub(super) fn find_program(name: &str) -> Option<PathBuf> {
     let names: &[String] =
         if cfg!(windows) { &[format!("{name}.exe"), format!("{name}.cmd")] } else { &[name.to_owned()] };
-    let path = env::var_os("PATH").unwrap_or_else(OsString::new);
+    let path = env::var_os("PATH").unwrap_or_default();
     let mut candidates = env::split_paths(&path).flat_map(|folder| names.iter().map(move |name| folder.join(name)));
     candidates.find(|candidate| is_executable(candidate))
 }

@@ -6,6 +6,7 @@ mod client;
 mod home;
 mod relay;
 mod setup;
+#[cfg(test)]
 mod setup_files;
 #[cfg(test)]
 mod support;
