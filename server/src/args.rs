@@ -1,7 +1,9 @@
 //! Command line arguments and environment variables.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
+use clap::Parser as _;
 use mcp_multiplayer_protocol::Secret;
 
 use crate::compare::Compare;
@@ -48,6 +50,13 @@ pub enum Command {
 }
 
 impl Args {
+    /// Creates the dialer of a stdio server that is launched with these flags, for `doctor`.
+    pub fn dialer_with(flags: &mut dyn Iterator<Item = OsString>) -> Result<Dialer, String> {
+        let program = OsString::from(env!("CARGO_PKG_NAME"));
+        let args = Self::try_parse_from(std::iter::once(program).chain(flags)).map_err(|error| error.to_string())?;
+        args.into_dialer().map_err(|error| error.to_string())
+    }
+
     /// Creates a dialer for the relay, with the token source that these arguments select.
     ///
     /// An invalid address is not an error of the command line: a program that ends at once is shown to the user as

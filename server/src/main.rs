@@ -20,7 +20,7 @@ fn main() -> ExitCode {
         Some(Command::Verify(arguments)) => return mcp_multiplayer::verify::run(arguments),
         Some(Command::Compare(arguments)) => return mcp_multiplayer::compare::run(arguments),
         Some(Command::Setup(arguments)) => return mcp_multiplayer::setup::run(arguments),
-        Some(Command::Doctor(arguments)) => return mcp_multiplayer::doctor::run(arguments),
+        Some(Command::Doctor(arguments)) => return mcp_multiplayer::doctor::run(arguments, Args::dialer_with),
     }
     log_to_stderr();
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {

@@ -14,11 +14,11 @@ use std::process::ExitCode;
 
 use clap::builder::{StringValueParser, TypedValueParser as _};
 use mcp_multiplayer_protocol::operation::Health;
-use mcp_multiplayer_protocol::{Secret, printable_json};
+use mcp_multiplayer_protocol::{Error, Secret, printable_json};
 
-use crate::RelayClient;
+use crate::{Dialer, RelayClient};
 use report::Report;
-use settings::Settings;
+use settings::{DialerWith, Settings};
 use subject::Subject;
 
 /// Say what works, what does not, and what to do
@@ -45,8 +45,8 @@ pub struct Doctor {
     json: bool,
 }
 
-/// Performs all checks and prints their results.
-pub fn run(arguments: &Doctor) -> ExitCode {
+/// Performs all checks and prints their results. `dialer_with` creates the dialer of a stdio server with these flags.
+pub fn run(arguments: &Doctor, dialer_with: DialerWith) -> ExitCode {
     let subject = match read_subject(arguments) {
         Ok(subject) => subject,
         Err(error) => {
@@ -57,7 +57,7 @@ pub fn run(arguments: &Doctor) -> ExitCode {
     let mut report = Report::default();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     match runtime {
-        Ok(runtime) => runtime.block_on(check(arguments, subject, &mut report)),
+        Ok(runtime) => runtime.block_on(check(arguments, dialer_with, subject, &mut report)),
         Err(error) => {
             report.problem("program", format!("It cannot start: {error}."), "Close other programs, and try again.");
         }
@@ -84,7 +84,8 @@ fn read_subject(arguments: &Doctor) -> Result<Subject, String> {
     })
 }
 
-async fn check(arguments: &Doctor, Subject { relay, invite }: Subject, report: &mut Report) {
+async fn check(arguments: &Doctor, dialer_with: DialerWith, subject: Subject, report: &mut Report) {
+    let Subject { relay, invite } = subject;
     installed::check_program(report);
     let installed = installed::check_clients(report);
     let mut settings = Settings {
@@ -94,7 +95,7 @@ async fn check(arguments: &Doctor, Subject { relay, invite }: Subject, report: &
         ..Settings::default()
     };
     settings.complete(installed.iter().map(|installed| &installed.entry));
-    let health = check_relay(&settings, report).await;
+    let health = check_relay(settings.dialer(dialer_with), settings.data_dir(), report).await;
     let Some(invite) = invite else { return };
     match health {
         Some((client, health)) => invite::check(&client, &invite, &relay::identity(&health), report).await,
@@ -102,8 +103,12 @@ async fn check(arguments: &Doctor, Subject { relay, invite }: Subject, report: &
     }
 }
 
-async fn check_relay(settings: &Settings, report: &mut Report) -> Option<(RelayClient, Health)> {
-    let dialer = match settings.dialer() {
+async fn check_relay(
+    dialer: Result<Dialer, Error>,
+    data_dir: Option<PathBuf>,
+    report: &mut Report,
+) -> Option<(RelayClient, Health)> {
+    let dialer = match dialer {
         Ok(dialer) => dialer,
         Err(error) => {
             report.error("relay", &error);
@@ -116,6 +121,6 @@ async fn check_relay(settings: &Settings, report: &mut Report) -> Option<(RelayC
     }
     let client = RelayClient::new(dialer);
     let health = relay::check_login(&client, report).await?;
-    relay::check_log(&client, &health, settings.data_dir(), report);
+    relay::check_log(&client, &health, data_dir, report);
     Some((client, health))
 }

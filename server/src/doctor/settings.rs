@@ -1,13 +1,19 @@
 //! The settings with which the relay is reached: those of the command, or else those of a client's entry.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use clap::Parser as _;
 use mcp_multiplayer_protocol::{Error, ErrorCode, Secret};
 
-use crate::args::{Args, TOKEN_VARIABLE};
 use crate::setup::Entry;
 use crate::{Dialer, RelayUrl, TokenSource, data_dir};
+
+const RELAY_VARIABLE: &str = "MCP_MULTIPLAYER_RELAY";
+const TOKEN_VARIABLE: &str = "MCP_MULTIPLAYER_TOKEN";
+const TOKEN_FILE_VARIABLE: &str = "MCP_MULTIPLAYER_TOKEN_FILE";
+
+/// Creates the dialer of a stdio server that is launched with these flags.
+pub(super) type DialerWith = fn(&mut dyn Iterator<Item = OsString>) -> Result<Dialer, String>;
 
 /// The settings of the stdio server that this command needs.
 #[derive(Clone, Debug, Default)]
@@ -34,8 +40,8 @@ impl Settings {
         };
         let variable = |name: &str| entry.env.get(name).filter(|value| !value.trim().is_empty()).cloned();
         Self {
-            relay: flag("--relay").or_else(|| variable("MCP_MULTIPLAYER_RELAY")),
-            token_file: flag("--token-file").or_else(|| variable("MCP_MULTIPLAYER_TOKEN_FILE")).map(PathBuf::from),
+            relay: flag("--relay").or_else(|| variable(RELAY_VARIABLE)),
+            token_file: flag("--token-file").or_else(|| variable(TOKEN_FILE_VARIABLE)).map(PathBuf::from),
             token: variable(TOKEN_VARIABLE).map(Secret::new),
             data_dir: variable("DATA_DIR").map(PathBuf::from),
             insecure: entry.args.iter().any(|arg| arg == "--insecure"),
@@ -67,7 +73,7 @@ impl Settings {
     }
 
     /// Creates the dialer that the stdio server would use.
-    pub(super) fn dialer(&self) -> Result<Dialer, Error> {
+    pub(super) fn dialer(&self, dialer_with: DialerWith) -> Result<Dialer, Error> {
         let invalid = |error: &dyn std::fmt::Display| {
             Error::new(ErrorCode::InvalidRequest, error.to_string(), "Check the address of the relay.")
         };
@@ -82,15 +88,14 @@ impl Settings {
             path.is_file().then_some(path)
         };
         let token_file = self.token_file.clone().or_else(|| (!has_own_token).then(local_token).flatten());
-        let mut arguments = vec!["mcp-multiplayer".into()];
+        let mut flags: Vec<OsString> = Vec::new();
         if let Some(relay) = &self.relay {
-            arguments.extend(["--relay".into(), relay.into()]);
+            flags.extend(["--relay".into(), relay.into()]);
         }
         if let Some(path) = token_file {
-            arguments.extend(["--token-file".into(), path.into_os_string()]);
+            flags.extend(["--token-file".into(), path.into_os_string()]);
         }
-        arguments.extend(self.insecure.then(|| "--insecure".into()));
-        let arguments = Args::try_parse_from(arguments).map_err(|error| invalid(&error))?;
-        arguments.into_dialer().map_err(|error| invalid(&error))
+        flags.extend(self.insecure.then(|| "--insecure".into()));
+        dialer_with(&mut flags.into_iter()).map_err(|error| invalid(&error))
     }
 }

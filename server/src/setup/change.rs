@@ -1,8 +1,9 @@
 //! The change to a client's configuration, and the way back, worked out before anything is written.
 
 use super::config_file::{ConfigFile, FileError};
-use super::entry::Entry;
-use super::format::{Format, FormatError, Server};
+use super::entry::{Entry, Server};
+use super::format::Format;
+use super::format_error::FormatError;
 
 /// A change that adds this program to a configuration.
 #[derive(Debug)]

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use clap::ValueEnum;
 
 use super::folders::{Folders, find_program};
-use super::format::{Format, Shape};
+use super::format::Format;
+use super::json::Shape;
 
 /// An MCP client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

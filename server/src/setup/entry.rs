@@ -68,6 +68,21 @@ impl Entry {
     }
 }
 
+/// A server in a configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Server {
+    pub(crate) name: String,
+    /// The program that it launches; `None` if it is of another kind, such as one at a URL.
+    pub(crate) entry: Option<Entry>,
+}
+
+impl Server {
+    /// The entry, if it launches this program.
+    pub(crate) fn own(&self) -> Option<&Entry> {
+        self.entry.as_ref().filter(|entry| entry.is_own())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::Entry;

@@ -1,6 +1,8 @@
 //! The formats of clients' configurations. Everything but the entry that is changed stays as it is, to the byte.
 
-use super::entry::Entry;
+use super::entry::{Entry, Server};
+use super::format_error::FormatError;
+use super::json::Shape;
 use super::{json, toml};
 
 /// Format of a client's configuration.
@@ -17,45 +19,6 @@ pub(crate) enum Format {
         /// Key of the table of these tables.
         section: &'static str,
     },
-}
-
-/// Form of a server's entry in JSON.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Shape {
-    /// `{"command": "…", "args": […], "env": {…}}`.
-    Plain,
-    /// The same, with `"type": "stdio"`.
-    Stdio,
-    /// `{"type": "local", "command": ["…", …], "environment": {…}}`.
-    Local,
-}
-
-/// Error for a configuration that cannot be read or changed.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum FormatError {
-    #[error("line {line}, column {column}: {reason}")]
-    Malformed { line: usize, column: usize, reason: String },
-    #[error("\"{0}\" is not a group of settings")]
-    NotASection(String),
-    #[error("it is not an object")]
-    NotAnObject,
-    #[error("\"{0}\" is in it more than once")]
-    Repeated(String),
-}
-
-/// A server in a configuration.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Server {
-    pub(crate) name: String,
-    /// The program that it launches; `None` if it is of another kind, such as one at a URL.
-    pub(crate) entry: Option<Entry>,
-}
-
-impl Server {
-    /// The entry, if it launches this program.
-    pub(crate) fn own(&self) -> Option<&Entry> {
-        self.entry.as_ref().filter(|entry| entry.is_own())
-    }
 }
 
 impl Format {

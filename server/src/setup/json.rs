@@ -6,8 +6,8 @@ use jsonc_parser::ParseOptions;
 use jsonc_parser::cst::{CstInputValue, CstObject, CstRootNode};
 use serde::Deserialize;
 
-use super::entry::Entry;
-use super::format::{FormatError, Server, Shape};
+use super::entry::{Entry, Server};
+use super::format_error::FormatError;
 
 /// Comments and trailing commas, which some clients accept. Nothing else that is not JSON.
 const OPTIONS: ParseOptions = ParseOptions {
@@ -25,6 +25,17 @@ const OPTIONS: ParseOptions = ParseOptions {
 
 /// Mark with which some editors begin a file.
 const BYTE_ORDER_MARK: char = '\u{feff}';
+
+/// Form of a server's entry in JSON.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shape {
+    /// `{"command": "…", "args": […], "env": {…}}`.
+    Plain,
+    /// The same, with `"type": "stdio"`.
+    Stdio,
+    /// `{"type": "local", "command": ["…", …], "environment": {…}}`.
+    Local,
+}
 
 pub(super) fn servers(text: &str, section: &str, shape: Shape) -> Result<Vec<Server>, FormatError> {
     let root = parse(text)?;

@@ -15,6 +15,7 @@ mod dialogue;
 mod entry;
 mod folders;
 mod format;
+mod format_error;
 mod json;
 mod session;
 mod skill;

@@ -2,8 +2,8 @@
 
 use toml_edit::{Array, DocumentMut, InlineTable, Item, Table, TableLike, Value};
 
-use super::entry::Entry;
-use super::format::{FormatError, Server};
+use super::entry::{Entry, Server};
+use super::format_error::FormatError;
 
 pub(super) fn servers(text: &str, section: &str) -> Result<Vec<Server>, FormatError> {
     let document = parse(text)?;
