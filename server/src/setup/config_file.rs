@@ -155,3 +155,25 @@ fn private(is_private: bool) -> OpenOptions {
     let _ = is_private;
     options
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{ConfigFile, FileError};
+
+    #[test]
+    fn a_change_of_another_program_is_not_overwritten() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("mcp.json");
+        for before in [None, Some("{}")] {
+            if let Some(before) = before {
+                std::fs::write(&path, before).unwrap();
+            }
+            let file = ConfigFile::open(path.clone()).unwrap();
+            std::fs::write(&path, "{ \"theirs\": 1 }").unwrap();
+            assert!(matches!(file.replace("{ \"ours\": 1 }", true), Err(FileError::Changed)), "{before:?}");
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), "{ \"theirs\": 1 }");
+            assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "no backup and nothing half written");
+            std::fs::remove_file(&path).unwrap();
+        }
+    }
+}

@@ -102,3 +102,30 @@ fn set(table: &mut dyn TableLike, key: &str, mut value: Value) {
         table.insert(key, Item::Value(value));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::entry::Entry;
+    use super::{servers, with, without};
+
+    fn entry() -> Entry {
+        Entry { command: "/opt/mcp-multiplayer".to_owned(), ..Entry::default() }
+    }
+
+    #[test]
+    fn the_ends_of_lines_stay_those_of_windows() {
+        let before = "model = \"m\" # mine\r\n\r\n[tools]\r\nweb = true\r\n";
+        let after = with(before, "mcp_servers", "multiplayer", &entry()).unwrap();
+        assert_eq!(after.matches('\n').count(), after.matches("\r\n").count(), "{after:?}");
+        assert_eq!(without(&after, "mcp_servers", "multiplayer").unwrap().replace("\r\n\r\n\r\n", "\r\n\r\n"), before);
+    }
+
+    #[test]
+    fn servers_in_one_line_stay_in_one_line() {
+        let before = "mcp_servers = { docs = { command = \"docs\" } } # all\n";
+        let after = with(before, "mcp_servers", "multiplayer", &entry()).unwrap();
+        assert!(after.lines().count() == 1 && after.ends_with(" # all\n"), "{after}");
+        let names: Vec<_> = servers(&after, "mcp_servers").unwrap().into_iter().map(|server| server.name).collect();
+        assert_eq!(names, ["docs", "multiplayer"]);
+    }
+}

@@ -220,6 +220,13 @@ fn an_older_entry_keeps_its_settings_and_its_secrets_are_not_shown() {
     for (path, text) in older {
         assert_eq!(home.read(path), text.replace("/old/mcp-multiplayer", PROGRAM));
     }
+    // A variable of this program is added to those that are there.
+    let result = home.run_with(&["setup", "--yes", "--no-skill"], &[("DATA_DIR", "/var/lib/games")]);
+    assert_eq!(result.code, 0, "{}", result.out);
+    for (path, _) in older {
+        let text = home.read(path);
+        assert!(text.contains("/var/lib/games") && text.contains("mm_SECRET"), "{text}");
+    }
     // New arguments take the place of the old ones.
     home.succeed(&["setup", "codex", "--yes", "--no-skill", "--relay", "wss://relay.example"]);
     assert!(home.read(CODEX).contains("args = [\"--relay\", \"wss://relay.example\"]\nenv"), "{}", home.read(CODEX));

@@ -269,6 +269,8 @@ async fn a_relay_that_shows_other_code_or_has_another_key_is_noticed() {
     relay.lie(move |operation, result| {
         if operation == "get_bot_code" {
             (result["inline_code"], result["code_hash"]) = (json!(other), json!(other_hash));
+        } else if operation == "join_channel" {
+            result["bots"][0]["code_hash"] = json!(other_hash);
         }
     });
     person.diagnose(&arguments).await.assert_problem("referee", &["not those of the terms"]);
