@@ -81,14 +81,17 @@ pub(super) fn check_log(client: &RelayClient, health: &Health, data_dir: Option<
             "log",
             format!("The relay signs with {key}. It is remembered at the first use; compare it with the key that the operator publishes."),
         ),
-        Ok(KeptLog::Identity(kept)) if kept == identity(health) => {
+        Ok(KeptLog::Identity(kept, _)) if kept == identity(health) => {
             report.ok("log", format!("The relay signs with the same key as before, {key}."));
         }
-        Ok(KeptLog::Identity(LogIdentity { origin, key: kept })) => report.problem(
+        Ok(KeptLog::Identity(LogIdentity { origin, key: kept }, folder)) => report.problem(
             "log",
             format!("The relay signs with {key} as {}, but it signed with {kept} as {origin} before.", health.log_origin),
-            "Ask the operator for the reason. If the relay is your own and was set up anew, docs/TRUST.md says what to remove; \
-             if not, rely on nothing from it.",
+            format!(
+                "Rely on nothing from this relay, and ask its operator for the reason. Only if it is your own, and you \
+                 deleted its data, remove the folder {}.",
+                folder.display()
+            ),
         ),
         Ok(KeptLog::Contradicted(error)) => report.error("log", &error),
         Err(error) => report.unknown("log", format!("What is known of the relay cannot be read: {error}."), None),

@@ -406,8 +406,8 @@ impl Multiplayer for VerifiedRelay {
 pub(crate) enum KeptLog {
     /// The relay was never used from here.
     Nothing,
-    /// The name and key that it had at its first use.
-    Identity(LogIdentity),
+    /// The name and key that it had at its first use, and the folder in which they are kept.
+    Identity(LogIdentity, PathBuf),
     /// It has contradicted what it signed.
     Contradicted(Error),
 }
@@ -418,7 +418,8 @@ pub(crate) fn kept_log(data_dir: &Path, relay: &RelayUrl) -> io::Result<KeptLog>
     if let Some(error) = contradiction::earlier(&folder)? {
         return Ok(KeptLog::Contradicted(error));
     }
-    Ok(pinned_log::load(&folder)?.map_or(KeptLog::Nothing, KeptLog::Identity))
+    let kept = pinned_log::load(&folder)?;
+    Ok(kept.map_or(KeptLog::Nothing, |log| KeptLog::Identity(log, folder.path().to_owned())))
 }
 
 /// Requests the preview of a channel, or of a bot's code with an invite, checks the hashes in it, and keeps nothing.

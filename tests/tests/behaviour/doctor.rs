@@ -290,6 +290,7 @@ async fn a_relay_that_shows_other_code_or_has_another_key_is_noticed() {
     });
     let diagnosis = person.diagnose(&arguments).await;
     diagnosis.assert_problem("log", &["before"]);
+    assert!(diagnosis.text.contains(data_dir.join("verified/relays").to_str().unwrap()), "{}", diagnosis.text);
     diagnosis.of("invite");
     relay.be_honest();
     assert_eq!(person.diagnose(&arguments).await.code, 0, "it has kept nothing of that");
