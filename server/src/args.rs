@@ -1,13 +1,17 @@
 //! Command line arguments and environment variables.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
+use clap::Parser as _;
 use mcp_multiplayer_protocol::Secret;
 
 use crate::bearer_token::TOKEN_VARIABLE;
 use crate::compare::Compare;
+use crate::doctor::Doctor;
 use crate::login::Login;
 use crate::login::command::{LoginCommand, LogoutCommand, StatusCommand};
+use crate::setup::Setup;
 use crate::verify::Verify;
 use crate::{Destination, Dialer, RelayStarter, RelayUrlError, TokenSource, data_dir};
 
@@ -47,9 +51,18 @@ pub enum Command {
     Login(LoginCommand),
     Logout(LogoutCommand),
     Status(StatusCommand),
+    Setup(Setup),
+    Doctor(Box<Doctor>),
 }
 
 impl Args {
+    /// Creates the dialer of a stdio server that is launched with these flags, for `doctor`.
+    pub fn dialer_with(flags: &mut dyn Iterator<Item = OsString>) -> Result<Dialer, String> {
+        let program = OsString::from(env!("CARGO_PKG_NAME"));
+        let args = Self::try_parse_from(std::iter::once(program).chain(flags)).map_err(|error| error.to_string())?;
+        args.into_dialer().map_err(|error| error.to_string())
+    }
+
     /// Creates a dialer for the relay, with the token source that these arguments select.
     ///
     /// An invalid address is not an error of the command line: a program that ends at once is shown to the user as

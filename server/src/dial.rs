@@ -41,6 +41,17 @@ pub enum Destination {
     ThisComputer(RelayStarter),
 }
 
+impl Destination {
+    /// Returns the name under which this user's programs keep what they know of the relay.
+    pub(crate) fn kept_as(&self) -> String {
+        match self {
+            Self::Address(relay) => relay.to_string(),
+            // Its address may change.
+            Self::ThisComputer(_) => "this computer".to_owned(),
+        }
+    }
+}
+
 impl fmt::Display for Destination {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -151,7 +162,7 @@ impl Dialer {
     }
 
     /// Finds the relay's address. Starts the relay of this computer if it does not run.
-    async fn locate(&self) -> Result<RelayUrl, DialError> {
+    pub(crate) async fn locate(&self) -> Result<RelayUrl, DialError> {
         match &self.destination {
             Destination::Address(relay) => Ok(relay.clone()),
             Destination::ThisComputer(starter) => {

@@ -22,6 +22,8 @@ fn main() -> ExitCode {
         Some(Command::Login(arguments)) => return mcp_multiplayer::login::command::login(arguments),
         Some(Command::Logout(arguments)) => return mcp_multiplayer::login::command::logout(arguments),
         Some(Command::Status(arguments)) => return mcp_multiplayer::login::command::status(arguments),
+        Some(Command::Setup(arguments)) => return mcp_multiplayer::setup::run(arguments),
+        Some(Command::Doctor(arguments)) => return mcp_multiplayer::doctor::run(arguments, Args::dialer_with),
     }
     log_to_stderr();
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {

@@ -83,8 +83,17 @@ fn lock(lies: &Mutex<Lies>) -> MutexGuard<'_, Lies> {
     lies.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Passes on the frames of one connection. Ends when either side does.
-async fn serve(stream: TcpStream, lies: Arc<Mutex<Lies>>) -> Result<()> {
+/// Passes on the frames of one connection, or the bytes of one that is no WebSocket. Ends when either side does.
+async fn serve(mut stream: TcpStream, lies: Arc<Mutex<Lies>>) -> Result<()> {
+    let mut start = [0; 8];
+    while stream.peek(&mut start).await? < start.len() {
+        tokio::task::yield_now().await;
+    }
+    if start != *b"GET /ws " {
+        let upstream = lock(&lies).upstream.clone();
+        tokio::io::copy_bidirectional(&mut stream, &mut TcpStream::connect(upstream).await?).await?;
+        return Ok(());
+    }
     let mut headers = HeaderMap::new();
     #[expect(clippy::result_large_err, reason = "tungstenite's callback has this type")]
     let accept = |request: &Request, mut response: Response| -> Result<Response, ErrorResponse> {

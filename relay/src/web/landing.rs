@@ -37,7 +37,7 @@ impl LandingPage {
         let vscode = json!({ "name": "multiplayer", "type": "http", "url": mcp }).to_string();
         Self {
             access: relay.config.access(),
-            websocket_url: site.url.replacen("http", "ws", 1),
+            websocket_url: site.websocket_url(),
             cursor_link: format!(
                 "cursor://anysphere.cursor-deeplink/mcp/install?name=multiplayer&config={}",
                 query_encode(&cursor)

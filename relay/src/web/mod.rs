@@ -1,7 +1,9 @@
 //! Pages for people: the landing page, the join page, the page that saves a receipt, and the layout that the OAuth pages share.
+//! And one page for language models, `/llms.txt`.
 
 mod join;
 mod landing;
+mod llms_txt;
 mod not_found;
 mod page;
 mod receipt_response;
@@ -21,6 +23,7 @@ pub(crate) use receipt_response::receipt_response;
 /// Routes of the public pages and their assets, and the fallback for paths that do not exist.
 pub(crate) fn router(relay: &Arc<Relay>) -> Router {
     Router::new()
+        .route("/llms.txt", get(llms_txt::llms_txt))
         .route("/join", get(join::join))
         .route("/join/preview", post(join::preview))
         .route("/save-receipt", get(save_receipt::page))

@@ -41,6 +41,11 @@ impl Site {
         }
     }
 
+    /// Returns the public URL for the stdio server: `wss://…` or `ws://…`.
+    pub(super) fn websocket_url(&self) -> String {
+        self.url.replacen("http", "ws", 1)
+    }
+
     /// Returns whether the public URL uses https.
     pub(crate) fn is_secure(&self) -> bool {
         self.url.starts_with("https://")
@@ -69,6 +74,25 @@ pub(super) fn asset(content_type: &'static str, content: &'static [u8]) -> Respo
     (headers, content).into_response()
 }
 
+/// Renders a plain text that is the same for everybody.
+pub(super) fn public_text(template: &impl Template) -> Response {
+    let Some(text) = text_of(template) else { return StatusCode::INTERNAL_SERVER_ERROR.into_response() };
+    let headers: [(HeaderName, &str); 3] = [
+        (CONTENT_TYPE, "text/plain; charset=utf-8"),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (CACHE_CONTROL, PUBLIC_CACHE),
+    ];
+    (headers, text).into_response()
+}
+
+fn text_of(template: &impl Template) -> Option<String> {
+    let rendered = template.render();
+    if let Err(error) = &rendered {
+        tracing::error!(error.cause = %error, "page could not be rendered");
+    }
+    rendered.ok()
+}
+
 fn render(
     status: StatusCode,
     template: &impl Template,
@@ -76,13 +100,7 @@ fn render(
     referrer: &'static str,
     cache: &'static str,
 ) -> Response {
-    let html = match template.render() {
-        Ok(html) => html,
-        Err(error) => {
-            tracing::error!(error.cause = %error, "page could not be rendered");
-            return StatusCode::INTERNAL_SERVER_ERROR.into_response();
-        }
-    };
+    let Some(html) = text_of(template) else { return StatusCode::INTERNAL_SERVER_ERROR.into_response() };
     let policy = format!("default-src 'none'; {policy}; frame-ancestors 'none'; base-uri 'none'");
     let Ok(policy) = HeaderValue::try_from(policy) else {
         tracing::error!("content security policy is not a valid header value");

@@ -23,7 +23,7 @@ mod unverified;
 
 use std::collections::{HashMap, HashSet};
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -72,13 +72,9 @@ impl VerifiedRelay {
     /// Verifies what `client` receives. What was verified is kept in `data_dir`; without one, channels cannot be read.
     pub fn new(client: RelayClient, data_dir: Option<PathBuf>) -> Self {
         Self {
-            relay: match client.destination() {
-                Destination::Address(relay) => relay.to_string(),
-                // Its address may change.
-                Destination::ThisComputer(_) => "this computer".to_owned(),
-            },
+            relay: client.destination().kept_as(),
             client,
-            root: data_dir.map(|directory| directory.join("verified")),
+            root: data_dir.map(|directory| root_in(&directory)),
             sources: Sources::default(),
             memory: Mutex::default(),
         }
@@ -444,6 +440,38 @@ impl Multiplayer for VerifiedRelay {
     fn perform(&self, request: Request) -> ReplyFuture<'_> {
         Box::pin(self.perform_verified(request))
     }
+}
+
+/// The log of a relay, as far as this computer's user knows it from earlier.
+#[derive(Debug)]
+pub(crate) enum KeptLog {
+    /// The relay was never used from here.
+    Nothing,
+    /// The name and key that it had at its first use, and the folder in which they are kept.
+    Identity(LogIdentity, PathBuf),
+    /// It has contradicted what it signed.
+    Contradicted(Error),
+}
+
+/// Looks up what is kept about the log of the relay at an address, and changes nothing.
+pub(crate) fn kept_log(data_dir: &Path, relay: &Destination) -> io::Result<KeptLog> {
+    let folder = pinned_log::folder_of_relay(&root_in(data_dir), &relay.kept_as());
+    if let Some(error) = contradiction::earlier(&folder)? {
+        return Ok(KeptLog::Contradicted(error));
+    }
+    let kept = pinned_log::load(&folder)?;
+    Ok(kept.map_or(KeptLog::Nothing, |log| KeptLog::Identity(log, folder.path().to_owned())))
+}
+
+/// Requests the preview of a channel, or of a bot's code with an invite, checks the hashes in it, and keeps nothing.
+pub(crate) async fn preview(client: &RelayClient, request: &Request) -> Result<Reply, Error> {
+    let reply = client.submit(request, None).await?;
+    Sources::default().check_preview(client, request, reply).await
+}
+
+/// The folder for everything that is kept.
+fn root_in(data_dir: &Path) -> PathBuf {
+    data_dir.join("verified")
 }
 
 /// The channel that an answer is about, and the caller's seat in it, if that is known.

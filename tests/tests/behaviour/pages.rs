@@ -185,3 +185,46 @@ async fn head_is_answered_like_get_over_every_version_of_http() {
         assert_eq!((older.status, older.header("content-length")), (got.status.as_u16(), length.as_str()), "{path}");
     }
 }
+
+#[tokio::test]
+async fn language_models_find_a_page_of_their_own() {
+    for (access, present, absent) in [
+        ("open", "No account is needed", "access code"),
+        ("invite", "access code", "No account is needed"),
+        ("closed", "There is no OAuth", "oauth-authorization-server"),
+    ] {
+        let relay =
+            RelayProcess::start_with(&["--access", access, "--public-url", "https://r.example/games/"]).await.unwrap();
+        let mut anyone = Browser::new(&relay);
+        // A program that asks for it sends no particular header.
+        let page = anyone.send(Method::GET, "/llms.txt", &[], String::new()).await;
+        assert_eq!((page.status, page.header("content-type")), (200, "text/plain; charset=utf-8"), "{page:?}");
+        assert_eq!(page.header("cache-control"), "public, max-age=3600");
+        assert_eq!(page.header("x-content-type-options"), "nosniff");
+        assert!(page.text.starts_with("# MCP Multiplayer at r.example\n\n> "), "{}", page.text);
+        assert!(page.text.contains(present) && !page.text.contains(absent), "{access} {}", page.text);
+        for text in [
+            "(https://r.example/games/mcp)",
+            "(https://r.example/games/openapi.json)",
+            "wss://r.example/games",
+            "preview=true",
+        ] {
+            assert!(page.text.contains(text), "{text}\n{}", page.text);
+        }
+        let token = relay.local_token().unwrap();
+        assert!(!page.text.contains(&token) && !page.text.contains("local-token") && !page.text.contains("&#"));
+        assert!(!page.text.contains("\n\n\n") && !page.text.contains(relay.address()), "{}", page.text);
+        let head = anyone.send(Method::HEAD, "/llms.txt", &[], String::new()).await;
+        assert_eq!((head.status, head.text.as_str()), (200, ""));
+        assert_eq!(head.header("content-length"), page.text.len().to_string());
+
+        // Its links lead to pages of this relay. Those that are for programs with a token ask for one.
+        let links: Vec<_> = page.text.split("](").skip(1).filter_map(|rest| rest.split(')').next()).collect();
+        assert!(links.len() >= 5, "{links:?}");
+        for link in links {
+            let path = link.strip_prefix("https://r.example/games").unwrap();
+            let status = anyone.send(Method::GET, path, &[("accept", "text/html")], String::new()).await.status;
+            assert_eq!(status, if path == "/mcp" { 401 } else { 200 }, "{link}");
+        }
+    }
+}
