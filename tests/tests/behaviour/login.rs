@@ -17,6 +17,7 @@ use tokio::task::yield_now;
 use crate::authorize::operator;
 use crate::browser::{Browser, Page};
 use crate::fixture::in_time;
+use crate::tls::CertificateFiles;
 
 const ALLOW: (&str, &str) = ("decision", "allow");
 const DENY: (&str, &str) = ("decision", "deny");
@@ -321,6 +322,24 @@ async fn a_person_without_a_browser_uses_a_link_and_a_code() {
 }
 
 #[tokio::test]
+async fn a_login_over_tls_trusts_the_machines_authorities_only() {
+    let files = CertificateFiles::new(&["127.0.0.1"]);
+    let relay = RelayProcess::start_with(&files.flags()).await.unwrap();
+    let address = format!("https://{}", relay.address());
+    let alice = Person::new();
+    let mut command = alice.command(&["login", &address, "--no-browser"]);
+    let mut login = LoginProcess::spawn(command.env("SSL_CERT_FILE", files.path("cert.pem")));
+    assert!(login.link().await.starts_with(&format!("{address}/device?user_code=")));
+
+    let unrelated = CertificateFiles::new(&["127.0.0.1"]);
+    let mut command = alice.command(&["login", &address, "--no-browser"]);
+    let output =
+        in_time("the command", command.env("SSL_CERT_FILE", unrelated.path("cert.pem")).output()).await.unwrap();
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success() && errors.contains("cannot be reached"), "{errors}");
+}
+
+#[tokio::test]
 async fn a_login_says_why_it_is_impossible() {
     let closed = RelayProcess::start_with(&["--access", "closed"]).await.unwrap();
     let elsewhere = RelayProcess::start_with(&["--public-url", "https://relay.example.org"]).await.unwrap();
@@ -339,6 +358,11 @@ async fn a_login_says_why_it_is_impossible() {
     }
     let output = alice.run(&["logout", &at(&closed)]).await;
     assert!(output.status.success());
+    let mut client = alice.launch(closed.address()).await;
+    for _ in 0..2 {
+        let error = client.call_tool("list_channels", json!({})).await.unwrap_err().to_string();
+        assert!(error.contains("offers no login. Set the environment variable MCP_MULTIPLAYER_TOKEN"), "{error}");
+    }
 }
 
 #[tokio::test]
