@@ -301,7 +301,10 @@ async fn a_person_without_a_browser_uses_a_link_and_a_code() {
     assert!(page.text.contains(code) && page.text.contains("mcp-multiplayer"), "{page:?}");
     let form = [("request", &*page.field()), ALLOW, ("access_code", access_code.trim())];
     assert!(browser.post("/device", &form).await.text.contains("is connected"));
-    login.succeed().await;
+    let printed = login.succeed().await;
+    assert!(printed.contains(&format!("logged in to http://{} as alice", relay.address())), "{printed}");
+    let shown = String::from_utf8(alice.run(&["status"]).await.stdout).unwrap();
+    assert!(shown.contains("logged in as alice at"), "{shown}");
     assert!(is_accepted(&relay, alice.credentials()["access_token"].as_str().unwrap()).await);
 
     // A second login replaces the first one, which is revoked.
