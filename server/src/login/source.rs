@@ -61,7 +61,7 @@ struct Link {
     end: Arc<OnceLock<End>>,
 }
 
-/// What the relay offers to a person without a login.
+/// Offer of the relay to a person without a login.
 #[derive(Debug)]
 enum Offer {
     /// Says how to use the link.
