@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use super::client::Client;
 use super::form::Form;
-use super::grant_checks::{check_access, check_resource, invalid_target, log_reuse, log_sign_in};
+use super::grant_checks::{check_access, check_resource, invalid_target, log_reuse, log_sign_in, person_name};
 use super::scope::Scope;
 use super::server::AuthorizationServer;
 use super::token_error::{TokenError, TokenErrorCode};
@@ -54,7 +54,8 @@ pub(super) async fn redeem(
     match server.store.redeem_device_code(device_code_hash, tokens.hashed(server)).await? {
         RedemptionOutcome::Redeemed => {
             log_sign_in(&grant, address);
-            Ok(tokens.into_response(server, Scope::stored(&grant.scope)))
+            let name = person_name(server, &grant).await?;
+            Ok(tokens.into_response(server, Scope::stored(&grant.scope)).with_name(name))
         }
         RedemptionOutcome::AlreadyRedeemed => {
             server.tokens.invalidate();

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use super::form::Form;
 use super::token_error::{TokenError, TokenErrorCode};
 use crate::auth::{has_access, resource};
+use crate::config::Access;
 use crate::state::Relay;
 use crate::store::Grant;
 use crate::telemetry::SECURITY;
@@ -30,6 +31,13 @@ pub(super) async fn check_access(relay: &Relay, grant: &Grant) -> Result<(), Tok
         return Ok(());
     }
     Err(TokenError::invalid_grant("This person no longer has access to the relay; authorize again."))
+}
+
+/// Returns the name that the operator gave to the person of a grant, if the relay is invitation-only.
+pub(super) async fn person_name(relay: &Relay, grant: &Grant) -> Result<Option<String>, TokenError> {
+    let id = grant.principal.strip_prefix("person:").filter(|_| relay.config.access() == Access::Invite);
+    let Some(id) = id else { return Ok(None) };
+    Ok(relay.store.lookup_access_code(id.to_owned()).await?.map(|code| code.name))
 }
 
 /// Logs that a client got the first tokens of a grant, or a token for itself.

@@ -19,7 +19,7 @@ use super::client::Client;
 use super::client_authentication::authenticate_client;
 use super::device_grant;
 use super::form::Form;
-use super::grant_checks::{check_access, check_resource, invalid_target, log_reuse, log_sign_in};
+use super::grant_checks::{check_access, check_resource, invalid_target, log_reuse, log_sign_in, person_name};
 use super::grant_type::GrantType;
 use super::scope::Scope;
 use super::server::AuthorizationServer;
@@ -115,7 +115,7 @@ async fn redeem(
     match relay.store.redeem_authorization_code(code_hash, tokens.hashed(relay)).await? {
         RedemptionOutcome::Redeemed => {
             log_sign_in(&code.grant, address);
-            Ok(tokens.into_response(relay, scope))
+            Ok(tokens.into_response(relay, scope).with_name(person_name(relay, &code.grant).await?))
         }
         RedemptionOutcome::AlreadyRedeemed => {
             relay.tokens.invalidate();

@@ -18,6 +18,17 @@ pub(super) struct TokenResponse {
     #[serde(skip_serializing_if = "Option::is_none")]
     refresh_token: Option<String>,
     scope: Scope,
+    /// The name that the operator gave to the person, on an invitation-only relay. An extension: OAuth 2.1 lets a server add
+    /// members (section 3.2.3), and clients ignore those that they do not know.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+}
+
+impl TokenResponse {
+    /// Adds the person's name.
+    pub(super) fn with_name(self, name: Option<String>) -> Self {
+        Self { name, ..self }
+    }
 }
 
 /// Newly generated tokens. They are sent to the client once; the store gets only their hashes.
@@ -55,6 +66,7 @@ impl GeneratedTokens {
             expires_in: relay.config.access_token_seconds,
             refresh_token: self.refresh,
             scope,
+            name: None,
         }
     }
 }

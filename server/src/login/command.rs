@@ -84,8 +84,9 @@ pub fn login(command: &LoginCommand) -> ExitCode {
         };
         store.store_login(&http, &credentials).await?;
         print(&format!(
-            "You are logged in to {}. The login is stored in {}, which only you can read.\n",
+            "You are logged in to {}{}. The login is stored in {}, which only you can read.\n",
             relay.base(),
+            as_whom(&credentials),
             store.path(relay).display(),
         ));
         Ok(())
@@ -141,6 +142,7 @@ fn to_json(login: &StoredLogin) -> Value {
     match &login.credentials {
         Ok(credentials) => json!({
             "relay": credentials.relay,
+            "name": credentials.name,
             "logged_in_at": credentials.logged_in_at,
             "access_token_expires_at": credentials.access_token_expires_at,
             "file": login.path,
@@ -152,12 +154,18 @@ fn to_json(login: &StoredLogin) -> Value {
 fn describe(login: &Credentials, path: &Path) -> String {
     let expiry = if login.is_valid() { "valid until" } else { "expired at" };
     format!(
-        "{}\n  logged in at {}\n  access token {expiry} {}, refreshed when it is used\n  stored in {}\n",
+        "{}\n  logged in{} at {}\n  access token {expiry} {}, refreshed when it is used\n  stored in {}\n",
         printable(&login.relay),
+        as_whom(login),
         login.logged_in_at,
         login.access_token_expires_at,
         path.display(),
     )
+}
+
+/// Says who is logged in, if the relay told it.
+fn as_whom(login: &Credentials) -> String {
+    login.name.as_ref().map(|name| format!(" as {}", printable(name))).unwrap_or_default()
 }
 
 fn store() -> Result<CredentialStore, LoginError> {

@@ -1,13 +1,13 @@
 use std::time::{Duration, SystemTime};
 
 use mcp_multiplayer_protocol::Timestamp;
-use oauth2::basic::BasicTokenResponse;
 use oauth2::{AccessToken, ClientId, RefreshToken, TokenResponse as _};
 use serde::{Deserialize, Serialize};
 
 use super::discovery::AuthorizationServer;
 use super::error::LoginError;
 use super::http_client::HttpClient;
+use super::token_response::TokenResponse;
 
 /// Remaining lifetime at which an access token is refreshed.
 const REFRESH_BEFORE: Duration = Duration::from_mins(1);
@@ -19,6 +19,9 @@ const DEFAULT_LIFETIME: Duration = Duration::from_mins(10);
 pub(super) struct Credentials {
     /// Address of the relay, in its normal form.
     pub(super) relay: String,
+    /// The person's name there, if the relay told it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) name: Option<String>,
     pub(super) client_id: ClientId,
     pub(super) token_endpoint: String,
     pub(super) revocation_endpoint: Option<String>,
@@ -34,11 +37,12 @@ impl Credentials {
         http: &HttpClient,
         server: AuthorizationServer,
         client_id: String,
-        tokens: &BasicTokenResponse,
+        tokens: &TokenResponse,
     ) -> Result<Self, LoginError> {
         let now = now();
         let mut credentials = Self {
             relay: http.relay().base(),
+            name: tokens.extra_fields().name.clone(),
             client_id: ClientId::new(client_id),
             token_endpoint: server.token_endpoint,
             revocation_endpoint: server.revocation_endpoint,
@@ -52,7 +56,7 @@ impl Credentials {
     }
 
     /// Takes over the tokens of a response.
-    pub(super) fn replace_tokens(&mut self, http: &HttpClient, tokens: &BasicTokenResponse) -> Result<(), LoginError> {
+    pub(super) fn replace_tokens(&mut self, http: &HttpClient, tokens: &TokenResponse) -> Result<(), LoginError> {
         let token = tokens.access_token();
         // Otherwise it would not be valid in a header.
         if token.secret().is_empty() || !token.secret().bytes().all(|byte| byte.is_ascii_graphic()) {

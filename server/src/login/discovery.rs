@@ -2,17 +2,17 @@
 //! (RFC 8414).
 
 use hyper::StatusCode;
-use oauth2::basic::BasicClient;
-use oauth2::{AuthUrl, ClientId, EndpointNotSet, EndpointSet, TokenUrl};
+use oauth2::{AuthUrl, ClientId, EndpointSet, TokenUrl};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::error::LoginError;
 use super::http_client::HttpClient;
+use super::token_response::TokenClient;
 use crate::RelayUrl;
 
 /// OAuth client with the endpoints for authorization and tokens.
-pub(super) type OAuthClient = BasicClient<EndpointSet, EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointSet>;
+type OAuthClient = TokenClient<EndpointSet, EndpointSet>;
 
 /// Metadata of the authorization server.
 #[derive(Clone, Debug, Deserialize)]
@@ -71,7 +71,7 @@ impl AuthorizationServer {
     /// Returns the OAuth client of this program, with its id.
     pub(super) fn client(&self, client_id: &str) -> OAuthClient {
         let checked = "discovery has parsed the endpoints";
-        BasicClient::new(ClientId::new(client_id.to_owned()))
+        TokenClient::new(ClientId::new(client_id.to_owned()))
             .set_auth_uri(AuthUrl::new(self.authorization_endpoint.clone()).expect(checked))
             .set_token_uri(TokenUrl::new(self.token_endpoint.clone()).expect(checked))
     }

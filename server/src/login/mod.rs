@@ -8,6 +8,7 @@
 //! | permission in any browser (device authorization, RFC 8628) | `device_flow.rs` |
 //! | the relay's metadata and the registration of this program (RFC 9728, 8414, 7591) | `discovery.rs`, `registration.rs` |
 //! | refreshing and revoking tokens | `refresh.rs`, `revocation.rs` |
+//! | the response that contains tokens | `token_response.rs` |
 //! | the stored tokens | `credentials.rs`, `credential_store.rs` |
 //! | requests to the relay | `http_client.rs` |
 //!
@@ -27,5 +28,6 @@ mod refresh;
 mod registration;
 mod revocation;
 mod source;
+mod token_response;
 
 pub use source::Login;

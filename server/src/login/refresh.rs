@@ -12,7 +12,7 @@
 
 use std::time::Duration;
 
-use oauth2::basic::{BasicErrorResponseType, BasicTokenResponse};
+use oauth2::basic::BasicErrorResponseType;
 use oauth2::{AccessToken, RequestTokenError, TokenUrl};
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
@@ -21,6 +21,7 @@ use super::credential_store::{CredentialStore, LockedCredentials};
 use super::credentials::Credentials;
 use super::error::LoginError;
 use super::http_client::{HttpClient, HttpError};
+use super::token_response::{TokenClient, TokenResponse};
 use crate::RelayUrl;
 
 /// Delays before the request is repeated. With the time limit of each request, all of them end within the relay's grace
@@ -100,7 +101,7 @@ async fn refresh(
     }
 }
 
-async fn request_tokens(http: &HttpClient, credentials: &Credentials) -> Result<BasicTokenResponse, LoginError> {
+async fn request_tokens(http: &HttpClient, credentials: &Credentials) -> Result<TokenResponse, LoginError> {
     let Some(refresh_token) = &credentials.refresh_token else {
         return Err(LoginError::Ended("the relay issued no refresh token".to_owned()));
     };
@@ -109,7 +110,7 @@ async fn request_tokens(http: &HttpClient, credentials: &Credentials) -> Result<
     let endpoint = endpoint.filter(|url| url.as_str().starts_with(&format!("{}/", credentials.relay)));
     let endpoint = endpoint.filter(|_| credentials.relay == http.relay().base());
     let endpoint = endpoint.ok_or_else(|| http.invalid("its stored endpoint is not a URL of the relay"))?;
-    let client = oauth2::basic::BasicClient::new(credentials.client_id.clone()).set_token_uri(endpoint);
+    let client = TokenClient::new(credentials.client_id.clone()).set_token_uri(endpoint);
     let mut delays = RETRY_DELAYS.iter();
     loop {
         let request = client.exchange_refresh_token(refresh_token);

@@ -43,7 +43,10 @@ struct Inner {
 /// The access tokens of the stored login that this process used.
 #[derive(Debug, Default)]
 struct HandedOut {
+    /// `None` if the local token was used, or none at all.
     current: Option<Secret>,
+    /// Set if the local token was used.
+    is_local: bool,
     /// The token that the relay did not accept.
     rejected: Option<Secret>,
     /// The token that replaced it, and the time at which it did.
@@ -60,7 +63,7 @@ struct Link {
     end: Arc<OnceLock<End>>,
 }
 
-/// What the relay offers to a person without a login.
+/// Offer of the relay to a person without a login.
 #[derive(Debug)]
 enum Offer {
     /// Says how to use the link.
@@ -157,12 +160,14 @@ impl Login {
             }
             Err(error) => error.to_string(),
         };
-        self.tokens().current = None;
-        if relay.is_loopback() && self.0.has_local_token {
-            read_local_token(&data_dir.join("local-token"), relay, &reason)
-        } else {
-            Err(unauthenticated(&reason, "", relay))
+        let local = (relay.is_loopback() && self.0.has_local_token)
+            .then(|| read_local_token(&data_dir.join("local-token"), relay, &reason));
+        let is_local = matches!(local, Some(Ok(_)));
+        {
+            let mut tokens = self.tokens();
+            (tokens.current, tokens.is_local) = (None, is_local);
         }
+        local.unwrap_or_else(|| Err(unauthenticated(&reason, "", relay)))
     }
 
     /// Notes the access token that is used from now on.
@@ -173,7 +178,7 @@ impl Login {
             if tokens.rejected.is_some() && tokens.rejected == tokens.current {
                 tokens.replacement = Some((token.clone(), Instant::now()));
             }
-            tokens.current = Some(token.clone());
+            (tokens.current, tokens.is_local) = (Some(token.clone()), false);
         }
         token
     }
@@ -198,6 +203,10 @@ impl Login {
     /// call tools as often as it likes.
     pub(crate) async fn offer(&self, relay: &RelayUrl, mut error: Error) -> Error {
         let Some(data_dir) = &self.0.data_dir else { return error };
+        // A refused local token is a fault of the set-up, and a login would only hide it.
+        if self.tokens().is_local {
+            return error;
+        }
         let mut link = self.0.link.lock().await;
         let mut hint = link.as_ref().and_then(|link| link.hint(&error.hint));
         if hint.is_none() {

@@ -17,6 +17,7 @@ use tokio::task::yield_now;
 use crate::authorize::operator;
 use crate::browser::{Browser, Page};
 use crate::fixture::in_time;
+use crate::tls::CertificateFiles;
 
 const ALLOW: (&str, &str) = ("decision", "allow");
 const DENY: (&str, &str) = ("decision", "deny");
@@ -300,7 +301,10 @@ async fn a_person_without_a_browser_uses_a_link_and_a_code() {
     assert!(page.text.contains(code) && page.text.contains("mcp-multiplayer"), "{page:?}");
     let form = [("request", &*page.field()), ALLOW, ("access_code", access_code.trim())];
     assert!(browser.post("/device", &form).await.text.contains("is connected"));
-    login.succeed().await;
+    let printed = login.succeed().await;
+    assert!(printed.contains(&format!("logged in to http://{} as alice", relay.address())), "{printed}");
+    let shown = String::from_utf8(alice.run(&["status"]).await.stdout).unwrap();
+    assert!(shown.contains("logged in as alice at"), "{shown}");
     assert!(is_accepted(&relay, alice.credentials()["access_token"].as_str().unwrap()).await);
 
     // A second login replaces the first one, which is revoked.
@@ -318,6 +322,24 @@ async fn a_person_without_a_browser_uses_a_link_and_a_code() {
     decide(&mut browser, &link, DENY).await;
     let errors = login.fail().await;
     assert!(errors.contains("denied"), "{errors}");
+}
+
+#[tokio::test]
+async fn a_login_over_tls_trusts_the_machines_authorities_only() {
+    let files = CertificateFiles::new(&["127.0.0.1"]);
+    let relay = RelayProcess::start_with(&files.flags()).await.unwrap();
+    let address = format!("https://{}", relay.address());
+    let alice = Person::new();
+    let mut command = alice.command(&["login", &address, "--no-browser"]);
+    let mut login = LoginProcess::spawn(command.env("SSL_CERT_FILE", files.path("cert.pem")));
+    assert!(login.link().await.starts_with(&format!("{address}/device?user_code=")));
+
+    let unrelated = CertificateFiles::new(&["127.0.0.1"]);
+    let mut command = alice.command(&["login", &address, "--no-browser"]);
+    let output =
+        in_time("the command", command.env("SSL_CERT_FILE", unrelated.path("cert.pem")).output()).await.unwrap();
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success() && errors.contains("cannot be reached"), "{errors}");
 }
 
 #[tokio::test]
@@ -339,6 +361,11 @@ async fn a_login_says_why_it_is_impossible() {
     }
     let output = alice.run(&["logout", &at(&closed)]).await;
     assert!(output.status.success());
+    let mut client = alice.launch(closed.address()).await;
+    for _ in 0..2 {
+        let error = client.call_tool("list_channels", json!({})).await.unwrap_err().to_string();
+        assert!(error.contains("offers no login. Set the environment variable MCP_MULTIPLAYER_TOKEN"), "{error}");
+    }
 }
 
 #[tokio::test]

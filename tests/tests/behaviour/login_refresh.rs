@@ -35,7 +35,7 @@ struct ProxiedRelay {
 struct Proxy {
     target: OnceLock<String>,
     refreshes: AtomicUsize,
-    /// What happens to the next refreshes.
+    /// Faults of the next refreshes.
     faults: Mutex<VecDeque<Fault>>,
     /// Notified when the relay has replied to a refresh with a fault.
     replied: Notify,

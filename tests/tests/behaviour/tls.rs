@@ -47,7 +47,7 @@ impl CertificateFiles {
         std::fs::write(self.path("key.pem"), signing_key.serialize_pem()).unwrap();
     }
 
-    fn path(&self, name: &str) -> String {
+    pub(crate) fn path(&self, name: &str) -> String {
         self.directory.path().join(name).to_str().unwrap().to_owned()
     }
 

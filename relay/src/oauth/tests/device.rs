@@ -259,6 +259,7 @@ async fn invited_people_enter_their_access_code() {
     alice.decide(&server, &user_code, &[ALLOW, ("access_code", "mmp_alice")]).await;
     let issued = server.poll(&started.text("device_code"), &[]).await;
     assert_eq!(server.principal_of(&issued.text("access_token")).await.as_deref(), Some("person:alice"));
+    assert_eq!(issued.text("name"), "<alice>");
     // The browser remembers her.
     let again = server.start_device(&[]).await;
     let page = alice.open(&server, &again.text("user_code")).await;

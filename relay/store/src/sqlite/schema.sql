@@ -217,7 +217,7 @@ CREATE TABLE oauth_device_code (
     resource         TEXT    NOT NULL,
     created_at       INTEGER NOT NULL,
     expires_at       INTEGER NOT NULL,
-    -- Who approved it; null before that.
+    -- The principal that approved it; null before that.
     principal        TEXT,
     -- 0 pending or approved, 1 denied, 2 redeemed.
     ended            INTEGER NOT NULL
