@@ -72,7 +72,8 @@ impl Blackjack {
             return "split";
         }
         let (points, is_soft) = total(&cards);
-        match best(points, is_soft, self.dealer) {
+        let best = if is_soft { best_soft(points, self.dealer) } else { best_hard(points, self.dealer) };
+        match best {
             Best::Double if can("double") => "double",
             Best::Double if is_soft && points >= 18 => "stand",
             Best::Double | Best::Hit => "hit",
@@ -99,21 +100,40 @@ fn splits(card: u32, dealer: u32) -> bool {
     }
 }
 
-/// Basic strategy for a dealer who stands on soft 17.
-fn best(points: u32, is_soft: bool, dealer: u32) -> Best {
-    match (points, is_soft) {
-        (13 | 14, true) if matches!(dealer, 5 | 6) => Best::Double,
-        (15 | 16, true) if matches!(dealer, 4..=6) => Best::Double,
-        (17 | 18, true) if matches!(dealer, 3..=6) => Best::Double,
-        (18, true) if dealer >= 9 => Best::Hit,
-        (..=17, true) => Best::Hit,
-        (18.., true) | (17.., false) => Best::Stand,
-        (13..=16, false) if dealer <= 6 => Best::Stand,
-        (12, false) if matches!(dealer, 4..=6) => Best::Stand,
-        (11, false) if dealer != 11 => Best::Double,
-        (10, false) if dealer <= 9 => Best::Double,
-        (9, false) if matches!(dealer, 3..=6) => Best::Double,
-        _ => Best::Hit,
+/// Basic strategy for a hand in which an ace counts 11. The dealer stands on soft 17.
+fn best_soft(points: u32, dealer: u32) -> Best {
+    let doubles = match points {
+        13 | 14 => 5..=6,
+        15 | 16 => 4..=6,
+        17 | 18 => 3..=6,
+        _ => 1..=1,
+    };
+    if doubles.contains(&dealer) {
+        Best::Double
+    } else if points <= 17 || points == 18 && dealer >= 9 {
+        Best::Hit
+    } else {
+        Best::Stand
+    }
+}
+
+/// Basic strategy for any other hand.
+fn best_hard(points: u32, dealer: u32) -> Best {
+    let (doubles, stands) = match points {
+        ..=8 => (1..=1, 1..=1),
+        9 => (3..=6, 1..=1),
+        10 => (2..=9, 1..=1),
+        11 => (2..=10, 1..=1),
+        12 => (1..=1, 4..=6),
+        13..=16 => (1..=1, 2..=6),
+        17.. => (1..=1, 0..=11),
+    };
+    if doubles.contains(&dealer) {
+        Best::Double
+    } else if stands.contains(&dealer) {
+        Best::Stand
+    } else {
+        Best::Hit
     }
 }
 
@@ -148,7 +168,7 @@ mod tests {
     }
 
     fn read(game: &mut Blackjack, id: u64, body: &Value) {
-        game.read(&seat(), &Post { id, body: body.as_object().unwrap() });
+        game.read(&seat(), &Post { id, is_private: false, body: body.as_object().unwrap() });
     }
 
     fn played(cards: &[&str], dealer: &str, actions: &[&str]) -> String {

@@ -73,7 +73,7 @@ async fn catch_up(
     partners.retain(|slot_id, _| seats.contains(slot_id));
     let mut retry: Option<Duration> = None;
     for slot_id in seats {
-        let partner = partners.entry(slot_id).or_insert_with(|| Partner::new(relay, channel, slot_id));
+        let partner = partners.entry(slot_id).or_insert_with(|| Partner::new(channel, slot_id));
         if let Some(pause) = partner.play(relay, channel).await {
             retry = Some(retry.map_or(pause, |earlier| earlier.min(pause)));
         }

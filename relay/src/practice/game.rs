@@ -1,12 +1,5 @@
 use serde_json::{Map, Value};
 
-use super::blackjack::Blackjack;
-use super::contract::Contract;
-use super::guess::Guess;
-use super::memory::Memory;
-use super::offered::Offered;
-use super::tic_tac_toe::TicTacToe;
-
 /// A partner's part in one bot's game. It has no I/O and no clock: equal posts lead to equal answers.
 pub(super) trait Game: Send + Sync {
     /// Takes note of a post of the bot, or of a DM of the bot to the seat.
@@ -14,18 +7,6 @@ pub(super) trait Game: Send + Sync {
 
     /// The answer that is due next, to an entry after `after`; `None` if there is none.
     fn answer(&self, seat: &Seat, after: u64) -> Option<Answer>;
-}
-
-/// A partner in the game of a bot: of the preset of this name, or of a bot of another kind.
-pub(super) fn game_of(preset: Option<&str>) -> Box<dyn Game> {
-    match preset {
-        Some("GuessBot") => Box::<Guess>::default(),
-        Some("TicTacToeBot") => Box::<TicTacToe>::default(),
-        Some("BlackjackBot") => Box::<Blackjack>::default(),
-        Some("ContractBot") => Box::<Contract>::default(),
-        Some("MemoryBot") => Box::<Memory>::default(),
-        _ => Box::<Offered>::default(),
-    }
 }
 
 /// A partner's seat, and what it can see of the channel. Slots are texts here, as they are in the bodies of posts.
@@ -55,6 +36,8 @@ impl Seat {
 pub(super) struct Post<'a> {
     /// The entry.
     pub(super) id: u64,
+    /// `true` for a DM to the seat.
+    pub(super) is_private: bool,
     pub(super) body: &'a Map<String, Value>,
 }
 

@@ -7,12 +7,13 @@
 //!
 //! - `follow`: the task of a channel, which wakes its partners;
 //! - `partner`: one seat: reading, accepting the terms, posting;
-//! - `game`: what a partner reads and answers, whatever the game;
+//! - `game`: what a partner reads and answers, whatever the game; `by_preset` chooses the game;
 //! - `turn`, `vote`: the offer of a turn, and the question whether to play again;
 //! - `guess`, `tic_tac_toe`, `blackjack`, `contract`, `memory`: the games of presets;
 //! - `offered`, `example`: bots of other kinds, by the moves that they offer.
 
 mod blackjack;
+mod by_preset;
 mod contract;
 mod example;
 mod follow;

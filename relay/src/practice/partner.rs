@@ -4,10 +4,13 @@ use std::time::Duration;
 
 use mcp_multiplayer_protocol::channel::{Composition, SlotKind, Terms};
 use mcp_multiplayer_protocol::operation::{DmBot, IdempotencyKey, JoinChannel, Message, PostMessage};
-use mcp_multiplayer_protocol::{BotId, ChannelId, Error, ErrorCode, Multiplayer as _, Request, Sender, SlotId, limits};
+use mcp_multiplayer_protocol::{
+    BotId, ChannelId, Error, ErrorCode, Hash, Multiplayer as _, Request, Sender, SlotId, limits,
+};
 use serde_json::{Map, Value};
 
-use super::game::{Answer, Game, Post, Seat, game_of};
+use super::by_preset::game_of;
+use super::game::{Answer, Game, Post, Seat};
 use crate::channel::{LiveChannel, Member, Page};
 use crate::keys::SeatClaim;
 use crate::operation::Caller;
@@ -20,7 +23,6 @@ const RETRY: Duration = Duration::from_secs(2);
 
 /// A practice partner in one seat.
 pub(super) struct Partner {
-    caller: Caller,
     channel_id: ChannelId,
     slot_id: SlotId,
     /// The last entry that it has read.
@@ -36,9 +38,8 @@ struct BotGame {
 }
 
 impl Partner {
-    pub(super) fn new(relay: &Arc<Relay>, channel: &LiveChannel, slot_id: SlotId) -> Self {
+    pub(super) fn new(channel: &LiveChannel, slot_id: SlotId) -> Self {
         Self {
-            caller: Caller::practice(Arc::clone(relay)),
             channel_id: channel.channel_id(),
             slot_id,
             cursor: channel.durable().size().saturating_sub(LOOKBACK),
@@ -48,11 +49,11 @@ impl Partner {
     }
 
     /// Reads what is new, and answers it. Returns the time after which to try again, if something failed.
-    pub(super) async fn play(&mut self, relay: &Relay, channel: &LiveChannel) -> Option<Duration> {
+    pub(super) async fn play(&mut self, relay: &Arc<Relay>, channel: &LiveChannel) -> Option<Duration> {
         match self.try_play(relay, channel).await {
-            Ok(()) => None,
-            // It was kicked, or the channel is being closed: both change the composition, which is looked at next.
-            Err(Error { code: ErrorCode::NotMember | ErrorCode::ChannelClosed, .. }) => None,
+            // After an error of these two, it was kicked, or the channel is being closed: both change the composition, which
+            // is looked at next.
+            Ok(()) | Err(Error { code: ErrorCode::NotMember | ErrorCode::ChannelClosed, .. }) => None,
             Err(error) => {
                 tracing::debug!(channel_id = %self.channel_id, slot_id = %self.slot_id, error.code = ?error.code, "a practice partner waits");
                 Some(error.retry_after_ms.map_or(RETRY, Duration::from_millis))
@@ -60,16 +61,18 @@ impl Partner {
         }
     }
 
-    async fn try_play(&mut self, relay: &Relay, channel: &LiveChannel) -> Result<(), Error> {
-        self.read(relay, channel).await?;
+    async fn try_play(&mut self, relay: &Arc<Relay>, channel: &LiveChannel) -> Result<(), Error> {
+        // Made anew each time, so that a waiting partner does not keep the relay alive.
+        let caller = Caller::practice(Arc::clone(relay));
+        self.read(&caller.pseudonym(self.channel_id), relay, channel).await?;
         let composition = channel.composition();
-        self.accept_terms(relay, &composition).await?;
+        self.accept_terms(&caller, relay, &composition).await?;
         let seat = self.seat(&composition);
         for (bot_id, BotGame { game, answered }) in &mut self.games {
             while let Some(answer) = game.answer(&seat, *answered) {
                 let to = answer.to;
                 let request = message(self.channel_id, self.slot_id, bot_id, answer)?;
-                match self.caller.perform(request).await {
+                match caller.perform(request).await {
                     // A conflict says that the entry was answered before, when less or more of the log could be read.
                     Ok(_) | Err(Error { code: ErrorCode::Conflict, .. }) => {}
                     Err(error) if is_temporary(&error) => return Err(error),
@@ -85,13 +88,12 @@ impl Partner {
     }
 
     /// Reads all messages after the cursor that the seat may read.
-    async fn read(&mut self, relay: &Relay, channel: &LiveChannel) -> Result<(), Error> {
-        let player = self.caller.pseudonym(self.channel_id);
+    async fn read(&mut self, player: &Hash, relay: &Relay, channel: &LiveChannel) -> Result<(), Error> {
         loop {
             let page = Page::at_once(self.cursor, limits::PAGE_BYTES);
             let synced = channel
                 .sync(page, &relay.shutdown, |composition| {
-                    Ok(Member::resolve(composition, &player, Some(self.slot_id))?.visibility(composition))
+                    Ok(Member::resolve(composition, player, Some(self.slot_id))?.visibility(composition))
                 })
                 .await?;
             let composition = channel.composition();
@@ -123,13 +125,13 @@ impl Partner {
                 };
                 let new = || BotGame { game: game_of(bot.preset.as_deref()), answered: 0 };
                 let bot_game = self.games.entry(bot_id.clone()).or_insert_with(new);
-                bot_game.game.read(seat, &Post { id: message.id, body: &body });
+                bot_game.game.read(seat, &Post { id: message.id, is_private: message.to_slot.is_some(), body: &body });
             }
         }
     }
 
     /// Accepts the terms where that is required, also after the bots have changed.
-    async fn accept_terms(&self, relay: &Relay, composition: &Composition) -> Result<(), Error> {
+    async fn accept_terms(&self, caller: &Caller, relay: &Relay, composition: &Composition) -> Result<(), Error> {
         let Some(slot) = composition.slot(self.slot_id).filter(|slot| slot.has_program()) else { return Ok(()) };
         if !composition.require_terms || slot.accepted {
             return Ok(());
@@ -143,7 +145,7 @@ impl Partner {
             entropy: None,
             idempotency_key: None,
         };
-        self.caller.perform(accept.into()).await.map(|_| ())
+        caller.perform(accept.into()).await.map(|_| ())
     }
 
     fn seat(&self, composition: &Composition) -> Seat {

@@ -25,6 +25,11 @@ impl Turn {
         } else if let Value::Array(turn) = post.field("turn") {
             let is_own = turn.iter().any(|slot| *slot == *seat.own);
             self.offer = is_own.then(|| Offer { to: self.first_of_turn(seat, post), fields: post.body.clone() });
+        } else if let Some(actions) = post.body.get("actions").filter(|_| post.is_private) {
+            // Moves that only this player may see. They are for the turn that was offered in public, if one was.
+            let mut fields = self.offer.take().map(|offer| offer.fields).unwrap_or_default();
+            fields.insert("actions".to_owned(), actions.clone());
+            self.offer = Some(Offer { to: post.id, fields });
         }
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use mcp_multiplayer_tests::{RelayProcess, WsClient, binary};
+use mcp_multiplayer_tests::{RelayProcess, StdioClient, WsClient, binary};
 use serde_json::{Value, json};
 use tokio::process::Command;
 
@@ -181,6 +181,23 @@ async fn a_whole_guessing_game_is_played_against_a_partner_and_then_another() {
 }
 
 #[tokio::test]
+async fn the_stdio_server_verifies_a_log_with_a_partner() {
+    let relay = RelayProcess::start().await.unwrap();
+    let (mut alice, _) = StdioClient::launch(&relay, &relay.local_token().unwrap()).await.unwrap();
+    let slots = ["bot:referee", "invite:alice", "practice:bob"];
+    let create = json!({ "name": "Guess", "slots": slots, "join_as": "alice", "bot_preset": "GuessBot" });
+    let created: Value = serde_json::from_str(&alice.call_tool("create_channel", create).await.unwrap()).unwrap();
+    assert_eq!(created["view"]["slots"][2]["filled_by"], "program", "{created}");
+    let channel_id = &created["channel_id"];
+    let sync = json!({ "channel_id": channel_id, "cursor": 0, "wait_for": "my_turn" });
+    let page = alice.call_tool("sync_messages", sync).await.unwrap();
+    assert!(page.contains("bob guessed 50"), "{page}");
+    let receipt = alice.call_tool("get_receipt", json!({ "channel_id": channel_id })).await.unwrap();
+    let summary: Value = serde_json::from_str(&receipt).unwrap();
+    assert_eq!(summary["fails"], json!([]), "{summary}");
+}
+
+#[tokio::test]
 async fn tic_tac_toe_is_played_to_its_end() {
     let mut game = Practice::create(json!({ "bot_preset": "TicTacToeBot", "require_terms": true })).await;
     assert_eq!(game.created["view"]["slots"][2]["accepted"], true);
@@ -243,13 +260,14 @@ async fn a_partner_opts_in_consents_and_remembers_nothing() {
     assert!(answer.contains("remember nothing"), "{answer}");
 }
 
-/// Offers texts in the first turn, a JSON Schema in the second, and refuses the first answer to it.
+/// Offers texts in the first turn, in private, a JSON Schema in the second, and refuses the first answer to it.
 const OFFERING: &str = "
 SCHEMA = {'type': 'object', 'required': ['cell'], 'additionalProperties': False,
           'properties': {'cell': {'type': 'integer', 'minimum': 1, 'maximum': 9}, 'note': {'type': 'string'}}}
 class Offering:
     def on_ready(self):
-        self.offer(['left', 'right'])
+        self.ctx.post('bot', {'type': 'turn', 'turn': ['s2'], 'turn_id': 7})
+        self.ctx.dm('s2', 'private', {'actions': ['left', 'right']})
     def offer(self, actions):
         self.ctx.post('bot', {'type': 'turn', 'turn': ['s2'], 'actions': actions})
     def on_message(self, msg):
@@ -259,7 +277,7 @@ class Offering:
         state['n'] += 1
         self.ctx.set_state(state)
         if state['n'] == 1:
-            assert body['text'] in ('left', 'right')
+            assert body['text'] in ('left', 'right') and body['turn_id'] == 7
             self.offer(SCHEMA)
         elif state['n'] == 2:
             assert set(body) == {'text', 'cell'} and 1 <= body['cell'] <= 9
