@@ -189,9 +189,14 @@ async fn the_stdio_server_verifies_a_log_with_a_partner() {
     let created: Value = serde_json::from_str(&alice.call_tool("create_channel", create).await.unwrap()).unwrap();
     assert_eq!(created["view"]["slots"][2]["filled_by"], "program", "{created}");
     let channel_id = &created["channel_id"];
-    let sync = json!({ "channel_id": channel_id, "cursor": 0, "wait_for": "my_turn" });
-    let page = alice.call_tool("sync_messages", sync).await.unwrap();
-    assert!(page.contains("bob guessed 50"), "{page}");
+    let mut page = json!({ "cursor": 0 });
+    in_time("the partner's first guess", async {
+        while !page.to_string().contains("bob guessed 50") {
+            let sync = json!({ "channel_id": channel_id, "cursor": page["cursor"] });
+            page = serde_json::from_str(&alice.call_tool("sync_messages", sync).await.unwrap()).unwrap();
+        }
+    })
+    .await;
     let receipt = alice.call_tool("get_receipt", json!({ "channel_id": channel_id })).await.unwrap();
     let summary: Value = serde_json::from_str(&receipt).unwrap();
     assert_eq!(summary["fails"], json!([]), "{summary}");
@@ -326,6 +331,31 @@ async fn a_partner_goes_on_after_kill_9_without_a_doubled_move() {
     assert_one_move_per_turn(&log, "s2");
     let report = verify_with_replay(&game.relay, &game.channel_id).await;
     assert!(report.contains("were run again here"), "{report}");
+}
+
+/// Takes about a second of computing to judge a move.
+const SLOW: &str = "
+class Slow:
+    def on_message(self, msg):
+        if msg['sender'] == 's1':
+            self.ctx.post('bot', {'turn': ['s2'], 'turn_id': 1, 'actions': ['go']})
+        else:
+            self.ctx.post('bot', {'type': 'judged', 'total': sum(number % 7 for number in range(8_000_000))})
+";
+
+#[tokio::test]
+async fn a_partner_does_not_repeat_a_move_that_is_not_judged_yet() {
+    let mut game = Practice::create(json!({ "bot_code": SLOW })).await;
+    // The relay dies when the partner's move is durable: the first reply is for alice.
+    game.relay.restart(Some("reply@2")).await.unwrap();
+    game.alice = game.relay.connect().await.unwrap();
+    let begin = game.args(json!({ "body": "begin" }));
+    let _ = game.alice.try_call("post_message", begin).await;
+    in_time("the end of the relay", game.relay.wait_for_exit()).await.unwrap();
+    game.relay.restart(None).await.unwrap();
+    game.alice = game.relay.connect().await.unwrap();
+    let log = game.reads_until("the judgement", |message| message["body"]["type"] == "judged").await;
+    assert_eq!(posts_of(&log, "s2").len(), 1, "{log:#?}");
 }
 
 /// Offers a turn after every move, without an end, and counts the moves.
