@@ -155,7 +155,7 @@ SYSTEM = {
         "unseals": one_of(True), "sandbox_report": SANDBOX_REPORT, "by": by}),
     "bot:manifest": ("system", {"bot_id": bot_id, "manifest": object_}, {}),
     "bot:detach": ("system", BOT_SLOT | {"reason": text}, {"by": by}),
-    "member:join": ("system", SEAT | {"player": hash_}, {"entropy": text}),
+    "member:join": ("system", SEAT | {"player": hash_}, {"entropy": text, "program": one_of(True)}),
     "terms:accepted": ("system", {"slot_id": slot, "terms_hash": hash_}, {}),
     "member:rejoin": ("system", SEAT | {"player": hash_}, {}),
     "member:leave": ("system", SEAT | {"by": by}, {}),

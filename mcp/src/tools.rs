@@ -57,7 +57,7 @@ fn info(name: &str) -> ToolInfo {
         ),
         "create_channel" => ToolInfo::adding(
             "Create a channel",
-            "Makes a channel with slots for players and referee bots, such as \
+            "Makes a channel for players and referee bots, such as \
              {\"name\":\"Guess\",\"slots\":[\"bot:referee\",\"invite:alice\",\"invite:bob\"],\"bot_preset\":\"GuessBot\",\
              \"join_as\":\"alice\"}. For other games write bot_code: a Python class with __init__(self, ctx, params), \
              on_join(player_id), on_message(msg); ctx has post(kind, body), dm(slot_id, kind, body), get_state(), \
@@ -117,7 +117,7 @@ fn info(name: &str) -> ToolInfo {
         ),
         "list_channels" => ToolInfo::reading(
             "List your channels",
-            "Returns your own channels, newest first: channel_id, name, slots, your_slots.",
+            "Returns your own channels and seats, newest first.",
         ),
         "update_channel" => ToolInfo::destroying(
             "Manage a channel",
@@ -129,8 +129,8 @@ fn info(name: &str) -> ToolInfo {
         ),
         "attach_bot" => ToolInfo::adding(
             "Attach a bot",
-            "Adds a bot as owner or admin. Returns bot_id, slot_id and hashes once it runs. BOT_REJECTED names the line \
-             and the rule to correct.",
+            "Adds a bot as owner or admin. Returns bot_id, slot_id and hashes once it runs. BOT_REJECTED names line \
+             and rule to correct.",
         ),
         "get_receipt" => ToolInfo::reading(
             "Get a receipt",

@@ -6,7 +6,7 @@ pub const NAME_CHARS: usize = 100;
 pub const NAME_PATTERN: &str = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$";
 /// Pattern of a slot in `create_channel` for JSON Schema: its kind, and optionally a label, which is a name.
 pub const SLOT_PATTERN: &str =
-    r"^(bot|invite)(:([^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*)?)?$";
+    r"^(bot|invite|practice)(:([^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*)?)?$";
 /// Maximum number of slots of a channel.
 pub const SLOTS: usize = 32;
 /// Maximum size of the body of a player's entry, in bytes of canonical JSON (*default*).

@@ -124,7 +124,7 @@ impl Log {
 
     fn join(&mut self) -> u64 {
         let (slot_id, label, player) = (SlotId::at(1), "alice".to_owned(), Hash::of(&[b"alice"]));
-        self.system(&SystemEvent::MemberJoin { slot_id, label, player, entropy: None })
+        self.system(&SystemEvent::MemberJoin { slot_id, label, player, entropy: None, program: false })
     }
 
     fn ran(&mut self, number: u32, trigger: u64, hook: Hook, effects: u32) -> u64 {

@@ -485,8 +485,13 @@ proptest! {
 fn the_state_does_not_grow_with_the_log() {
     let mut state =
         evolve(empty(), &opening(&empty(), Options { bots_change: BotsChange::Never, require_terms: false }));
-    let join =
-        SystemEvent::MemberJoin { slot_id: SlotId::at(1), label: "slot".to_owned(), player: player(0), entropy: None };
+    let join = SystemEvent::MemberJoin {
+        slot_id: SlotId::at(1),
+        label: "slot".to_owned(),
+        player: player(0),
+        entropy: None,
+        program: false,
+    };
     let system = |state: &ChannelState, event: &SystemEvent| {
         Draft::event(event, None).seal(state, Timestamp::from_millis(0), Salt([1; 32]))
     };

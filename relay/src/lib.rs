@@ -20,6 +20,7 @@ mod oauth;
 mod operation;
 pub mod operator;
 mod pace;
+mod practice;
 mod problem;
 mod quota;
 mod receipt;

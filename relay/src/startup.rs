@@ -14,13 +14,14 @@ use tokio_util::sync::CancellationToken;
 use crate::auth::{Tokens, open_local_token};
 use crate::bots;
 use crate::changes::follow_other_processes;
-use crate::channel::{Channels, StartRunner};
+use crate::channel::{Channels, Follower, StartFollower};
 use crate::clock::{Clock, Random};
 use crate::config::Config;
 use crate::database::{Purpose, database_path, open_database};
 use crate::egress::{self, Network};
 use crate::keys::{LogKey, RelayKey};
 use crate::net::TrustedProxies;
+use crate::practice;
 use crate::quota::{FreeDisk, Quotas, watch_free_disk};
 use crate::retention::delete_expired_hourly;
 use crate::state::Relay;
@@ -84,7 +85,10 @@ pub async fn open(config: Config, clock: Clock, random: Random, shutdown: Cancel
     let capacity = config.live_channels;
     let relay = Arc::new_cyclic(|relay: &Weak<Relay>| {
         let relay = relay.clone();
-        let start: StartRunner = Box::new(move |channel, bot_id| bots::start(relay.clone(), channel, bot_id));
+        let start: StartFollower = Box::new(move |channel, follower| match follower {
+            Follower::Runner(bot_id) => bots::start(relay.clone(), channel, bot_id),
+            Follower::Partners => practice::start(relay.clone(), channel),
+        });
         let channels = Channels::new(Arc::clone(&store), clock.clone(), random.clone(), capacity, start);
         Relay {
             config,

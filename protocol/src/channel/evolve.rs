@@ -151,13 +151,14 @@ fn apply(composition: &mut Composition, heads: &mut Vec<BotHead>, entry: &Entry,
                 heads.remove(place);
             }
         }
-        SystemEvent::MemberJoin { slot_id, player, entropy, .. } => {
+        SystemEvent::MemberJoin { slot_id, player, entropy, program, .. } => {
             let is_owner = player == composition.owner;
             let slot = &mut composition.slots[slot_id.place()];
             slot.holder = Some(Holder::Player {
                 player,
                 since: id,
                 entropy: entropy.map(|entropy| Hash::of(&[entropy.as_bytes()])),
+                program,
             });
             slot.tenure += 1;
             slot.invite_used = true;
@@ -165,8 +166,9 @@ fn apply(composition: &mut Composition, heads: &mut Vec<BotHead>, entry: &Entry,
         }
         SystemEvent::TermsAccepted { slot_id, .. } => composition.slots[slot_id.place()].accepted = true,
         SystemEvent::MemberRejoin { slot_id, player, .. } => {
-            if let Some(Holder::Player { player: holder, .. }) = &mut composition.slots[slot_id.place()].holder {
-                *holder = player;
+            if let Some(Holder::Player { player: holder, program, .. }) = &mut composition.slots[slot_id.place()].holder
+            {
+                (*holder, *program) = (player, false);
             }
             // The acceptance in the log names whoever held the seat before.
             composition.slots[slot_id.place()].accepted = false;

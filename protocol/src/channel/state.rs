@@ -214,6 +214,9 @@ pub enum Holder {
         /// SHA-256 of the entropy that the player contributed with that entry.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         entropy: Option<Hash>,
+        /// `true` if the player is a program of the relay.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        program: bool,
     },
     /// A bot.
     Bot(BotId),
@@ -403,5 +406,10 @@ impl Slot {
     /// Returns `true` if a player holds it.
     pub fn has_player(&self) -> bool {
         matches!(self.holder, Some(Holder::Player { .. }))
+    }
+
+    /// Returns `true` if a program of the relay holds it as a player.
+    pub fn has_program(&self) -> bool {
+        matches!(self.holder, Some(Holder::Player { program: true, .. }))
     }
 }

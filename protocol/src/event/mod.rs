@@ -152,6 +152,9 @@ pub enum SystemEvent {
         player: Hash,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         entropy: Option<String>,
+        /// True if the player is a program of the relay.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        program: bool,
     },
     /// A player accepts the channel's terms, which have this hash.
     #[serde(rename = "terms:accepted")]

@@ -15,7 +15,7 @@ pub struct CreateChannel {
     /// Up to 100 characters.
     #[schemars(length(max = limits::NAME_CHARS), regex(pattern = limits::NAME_PATTERN))]
     pub name: String,
-    /// 1 to 32: 'bot:label' for a bot, 'invite:label' for a player.
+    /// 1 to 32: 'bot:label' is a bot, 'invite:label' a player, 'practice:label' a program that plays.
     #[schemars(length(min = 1, max = limits::SLOTS), inner(regex(pattern = limits::SLOT_PATTERN)))]
     pub slots: Vec<String>,
     /// Python source for the first bot slot.

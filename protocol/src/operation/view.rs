@@ -39,7 +39,7 @@ pub struct SlotView {
     pub kind: SlotKind,
     /// Human-readable label.
     pub label: String,
-    /// `null`, `"player"` or `bot:<bot_id>`.
+    /// `null`, `"player"`, `"program"` for a practice partner, which is a program of the relay, or `bot:<bot_id>`.
     pub filled_by: Option<String>,
     /// True if its player is an admin.
     pub admin: bool,
@@ -106,6 +106,7 @@ impl View {
             kind: slot.kind,
             label: slot.label.clone(),
             filled_by: slot.holder.as_ref().map(|holder| match holder {
+                Holder::Player { program: true, .. } => "program".to_owned(),
                 Holder::Player { .. } => "player".to_owned(),
                 Holder::Bot(bot_id) => format!("bot:{bot_id}"),
             }),

@@ -59,6 +59,9 @@ pub struct PlayerSummary {
     pub left: Option<u64>,
     /// True if the player was removed.
     pub was_kicked: bool,
+    /// True if the player is a program of the relay, says the relay.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_program: bool,
     /// Number of times that the seat moved to another principal.
     pub moved: u32,
     /// Number of the player's entries.
@@ -162,6 +165,9 @@ impl fmt::Display for Report {
         for player in &self.players {
             let entries = count(player.entries, "entry", "entries");
             write!(f, "  {}  {}: {entries}", player.slot_id, printable(&player.label))?;
+            if player.is_program {
+                write!(f, "; the relay's own program")?;
+            }
             match (player.left, player.was_kicked) {
                 (Some(left), true) => write!(f, "; removed by entry {left}")?,
                 (Some(left), false) => write!(f, "; left with entry {left}")?,

@@ -215,7 +215,7 @@ impl Verifier {
                     bot.changed.push(entry.id());
                 }
             }
-            SystemEvent::MemberJoin { slot_id, .. } => {
+            SystemEvent::MemberJoin { slot_id, program, .. } => {
                 // What came before is of an earlier tenure.
                 self.of_holder.retain(|_, seat| seat != slot_id);
                 self.report.players.push(PlayerSummary {
@@ -224,6 +224,7 @@ impl Verifier {
                     joined: entry.id(),
                     left: None,
                     was_kicked: false,
+                    is_program: *program,
                     moved: 0,
                     entries: 0,
                 });

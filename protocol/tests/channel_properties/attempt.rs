@@ -329,7 +329,7 @@ impl Attempt {
                 SystemEvent::BotDetach { bot_id, slot_id: slot.unwrap_or(slot_id), reason: "a test".to_owned(), by }
             }
             Action::Join { slot, who } => {
-                SystemEvent::MemberJoin { slot_id: slot, label, player: player(who), entropy: None }
+                SystemEvent::MemberJoin { slot_id: slot, label, player: player(who), entropy: None, program: false }
             }
             Action::Rejoin { slot, who } => SystemEvent::MemberRejoin { slot_id: slot, label, player: player(who) },
             Action::Leave { slot, by } => {

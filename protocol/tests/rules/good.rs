@@ -21,7 +21,7 @@ pub(super) fn logs() -> Vec<Good> {
         ),
         ("game", "One bot with posts, DMs, timers, draws and a promised seed; closed.", game()),
         ("terms", "A channel whose players accept its terms before they post. They change once.", terms()),
-        ("held", "A bot that holds the seats.", held()),
+        ("held", "A bot that holds the seats, and a player that is a program of the relay.", held()),
         (
             "sealed",
             "A bot that opens its DMs. Those of the second round stay private, and bodies of them are left out; the last hook fails.",
@@ -175,6 +175,7 @@ fn held() -> Log {
     log.relay(7, json!({ "type": "seats:released", "bot_id": BOT }));
     log.ran(7, "on_message", 1);
     log.relay(None, json!({ "type": "close_slot_applied", "slot_id": "s3", "by": "s1" }));
+    log.relay(None, with(join(2, "bob"), json!({ "program": true })));
     log
 }
 

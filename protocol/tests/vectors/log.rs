@@ -300,7 +300,13 @@ fn pseudonym(name: &str) -> Hash {
 }
 
 fn join(place: usize, label: &str, entropy: Option<String>) -> SystemEvent {
-    SystemEvent::MemberJoin { slot_id: SlotId::at(place), label: label.to_owned(), player: pseudonym(label), entropy }
+    SystemEvent::MemberJoin {
+        slot_id: SlotId::at(place),
+        label: label.to_owned(),
+        player: pseudonym(label),
+        entropy,
+        program: false,
+    }
 }
 
 fn attach(name: &str, number: u32, place: usize, slot_label: Option<&str>, by: Option<Actor>) -> SystemEvent {

@@ -189,6 +189,7 @@ fn describe(
         let holder = match &slot.holder {
             None if slot.closed => "closed".to_owned(),
             None => "-".to_owned(),
+            Some(Holder::Player { program: true, .. }) => "program".to_owned(),
             Some(Holder::Player { .. }) => "player".to_owned(),
             Some(Holder::Bot(bot_id)) => bot_id.to_string(),
         };

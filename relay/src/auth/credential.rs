@@ -35,12 +35,19 @@ pub(super) enum TokenKind {
     Operator,
     /// An OAuth access token.
     OAuth,
+    /// No token at all: the relay's own program acts.
+    Program,
 }
 
 impl Credential {
     pub(super) fn new(kind: TokenKind, token_hash: Hash, principal: Principal) -> Self {
         let (ended, last_check) = (CancellationToken::new(), Mutex::new(Instant::now()));
         Self(Arc::new(Inner { kind, token_hash, principal, ended, last_check }))
+    }
+
+    /// The credential of the relay's own program, which plays as a practice partner. No token leads to it.
+    pub(crate) fn practice() -> Self {
+        Self::new(TokenKind::Program, Hash::of(&[]), Principal::practice())
     }
 
     /// A credential that [`to_bytes`](Self::to_bytes) wrote. The token must be validated before it is used.

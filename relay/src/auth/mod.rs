@@ -42,6 +42,11 @@ impl Principal {
         Self(client_principal(id).into())
     }
 
+    /// The relay's own program that plays as a practice partner. Nobody can authenticate as this principal.
+    pub fn practice() -> Self {
+        Self("practice".into())
+    }
+
     /// A principal from the name that it is stored under.
     pub fn stored(name: &str) -> Self {
         Self(name.into())

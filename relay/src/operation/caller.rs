@@ -31,6 +31,11 @@ impl Caller {
         Self { relay, principal, has_checkpoints: false, log_after: None, has_begun: false, credential }
     }
 
+    /// The caller for the relay's own program, which plays as a practice partner.
+    pub(crate) fn practice(relay: Arc<Relay>) -> Self {
+        Self::new(relay, Credential::practice())
+    }
+
     /// A caller whose request was begun before.
     #[must_use]
     pub(crate) fn having_begun(self, has_begun: bool) -> Self {
@@ -86,7 +91,7 @@ impl Caller {
     }
 
     /// The caller's pseudonym in a channel.
-    pub(super) fn pseudonym(&self, channel_id: ChannelId) -> Hash {
+    pub(crate) fn pseudonym(&self, channel_id: ChannelId) -> Hash {
         self.relay.key.pseudonym(channel_id, self.principal.as_str())
     }
 }

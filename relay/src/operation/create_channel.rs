@@ -29,6 +29,9 @@ struct Outcome {
     seat: Option<HeldSeat>,
     bot_errors: Vec<String>,
     attached: Vec<AttachedBot>,
+    /// The seats of practice partners, which need no invite.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    practice: Vec<SlotId>,
 }
 
 impl Caller {
@@ -36,8 +39,8 @@ impl Caller {
     pub(super) async fn create_channel(&self, mut args: CreateChannel) -> Result<ChannelCreated, Error> {
         let request_key = self.request_key_with_secrets("create_channel", &args, args.idempotency_key.as_ref())?;
         let name = checked_name("name", &args.name)?;
-        let slots = slots(&args.slots)?;
-        let seat = args.join_as.as_deref().map(|label| seat_with_label(&slots, label)).transpose()?;
+        let (slots, practice) = slots(&args.slots)?;
+        let seat = args.join_as.as_deref().map(|label| seat_with_label(&slots, &practice, label)).transpose()?;
         check_entropy(args.entropy.as_deref())?;
         if args.entropy.is_some() && seat.is_none() {
             return Err(Error::invalid(
@@ -67,6 +70,7 @@ impl Caller {
         let plan = ChannelPlan {
             name,
             slots,
+            practice,
             seat,
             entropy: args.entropy,
             bots_change: args.bots_change.unwrap_or_default(),
@@ -94,7 +98,8 @@ impl Caller {
         }
         let channel_id = ChannelId::from_bytes(self.relay.random.bytes());
         let bot_errors = plan.bot_errors.clone();
-        let mut outcome = Outcome { channel_id, seat: None, bot_errors, attached: vec![] };
+        let practice = plan.practice.clone();
+        let mut outcome = Outcome { channel_id, seat: None, bot_errors, attached: vec![], practice };
         let created = self.relay.channels.create(channel_id, owner, |proposal| {
             self.propose_channel(proposal, &plan, &mut outcome)?;
             proposal.idempotency = request_key
@@ -135,6 +140,14 @@ impl Caller {
                 outcome.attached.push(self.propose_attach(proposal, bot, Some(slot_id), None)?);
             }
         }
+        // Before the creator, so that the referee gets ready when the last person is there.
+        let partner = Self::practice(Arc::clone(&self.relay));
+        for slot_id in &plan.practice {
+            partner.take_seat(proposal, *slot_id, partner.pseudonym(outcome.channel_id), None)?;
+            if plan.require_terms {
+                partner.accept_terms(proposal, *slot_id, None)?;
+            }
+        }
         if let Some(slot_id) = plan.seat {
             let tenure = self.take_seat(proposal, slot_id, owner, plan.entropy.clone())?;
             outcome.seat = Some(HeldSeat { channel_id: outcome.channel_id, slot_id, tenure });
@@ -167,7 +180,9 @@ impl Caller {
         let labelled: Vec<(String, Secret)> = state
             .composition
             .slots()
-            .filter(|(place, slot)| slot.kind == SlotKind::Invite && Some(*place) != slot_id)
+            .filter(|(place, slot)| {
+                slot.kind == SlotKind::Invite && Some(*place) != slot_id && !outcome.practice.contains(place)
+            })
             .map(|(slot_id, slot)| {
                 let claim = SeatClaim { channel_id: outcome.channel_id, slot_id, number: 0 };
                 (slot.label.clone(), self.relay.key.invite_code(claim))
@@ -214,6 +229,8 @@ impl Caller {
 struct ChannelPlan {
     name: String,
     slots: Vec<SlotSpec>,
+    /// The slots that practice partners take.
+    practice: Vec<SlotId>,
     seat: Option<SlotId>,
     /// The creator's contribution to the bots' draws.
     entropy: Option<String>,
@@ -253,7 +270,8 @@ fn bots(args: &mut CreateChannel) -> Result<Vec<BotSpec>, Error> {
     Ok(specs)
 }
 
-fn slots(texts: &[String]) -> Result<Vec<SlotSpec>, Error> {
+/// The slots that these texts declare, and those of them that practice partners take.
+fn slots(texts: &[String]) -> Result<(Vec<SlotSpec>, Vec<SlotId>), Error> {
     if texts.is_empty() || texts.len() > limits::SLOTS {
         return Err(Error::invalid(
             format!("A channel has 1 to {} slots; {} were given.", limits::SLOTS, texts.len()),
@@ -264,10 +282,10 @@ fn slots(texts: &[String]) -> Result<Vec<SlotSpec>, Error> {
         let (kind, label) = text.split_once(':').unwrap_or((text, ""));
         let kind = match kind {
             "bot" => SlotKind::Bot,
-            "invite" => SlotKind::Invite,
+            "invite" | "practice" => SlotKind::Invite,
             _ => {
                 return Err(Error::invalid(
-                    format!("Slot {place} is neither 'bot:label' nor 'invite:label'."),
+                    format!("Slot {place} is not 'bot:label', 'invite:label' or 'practice:label'."),
                     "For example [\"bot:referee\", \"invite:alice\", \"invite:bob\"].",
                 ));
             }
@@ -278,15 +296,20 @@ fn slots(texts: &[String]) -> Result<Vec<SlotSpec>, Error> {
     };
     let slots: Vec<SlotSpec> = texts.iter().enumerate().map(slot).collect::<Result<_, _>>()?;
     check_labels(&slots)?;
-    Ok(slots)
+    let is_practice = |text: &String| text.split(':').next() == Some("practice");
+    let practice = (0..texts.len()).filter(|place| is_practice(&texts[*place])).map(SlotId::at).collect();
+    Ok((slots, practice))
 }
 
-fn seat_with_label(slots: &[SlotSpec], label: &str) -> Result<SlotId, Error> {
+fn seat_with_label(slots: &[SlotSpec], practice: &[SlotId], label: &str) -> Result<SlotId, Error> {
     let label = label.strip_prefix("invite:").unwrap_or(label);
-    let place = slots.iter().position(|slot| slot.kind == SlotKind::Invite && slot.label == label);
-    place.map(SlotId::at).ok_or_else(|| {
-        let labels: Vec<&str> =
-            slots.iter().filter(|slot| slot.kind == SlotKind::Invite).map(|slot| slot.label.as_str()).collect();
+    let places = slots.iter().enumerate().map(|(place, slot)| (SlotId::at(place), slot));
+    let free: Vec<(SlotId, &str)> = places
+        .filter(|(slot_id, slot)| slot.kind == SlotKind::Invite && !practice.contains(slot_id))
+        .map(|(slot_id, slot)| (slot_id, slot.label.as_str()))
+        .collect();
+    free.iter().find(|(_, free)| *free == label).map(|(slot_id, _)| *slot_id).ok_or_else(|| {
+        let labels: Vec<&str> = free.iter().map(|(_, label)| *label).collect();
         Error::invalid(
             "join_as does not name an invite slot of this channel.",
             format!("The invite slots are: {}.", if labels.is_empty() { "none".to_owned() } else { labels.join(", ") }),

@@ -9,6 +9,7 @@ use super::Caller;
 use super::answer::json_bytes;
 use super::arguments::too_large;
 use super::idempotency::RequestKey;
+use crate::auth::Principal;
 use crate::channel::{CommitError, LiveChannel, Member, Page, Proposal};
 use crate::error::store_failed;
 use crate::keys::SeatClaim;
@@ -133,7 +134,8 @@ impl Caller {
         entropy: Option<String>,
     ) -> Result<u32, Error> {
         let label = label(&proposal.state().composition, slot_id);
-        proposal.push_event(&SystemEvent::MemberJoin { slot_id, label, player, entropy }, None)?;
+        let program = self.principal == Principal::practice();
+        proposal.push_event(&SystemEvent::MemberJoin { slot_id, label, player, entropy, program }, None)?;
         let tenure = proposal.state().composition.slots[slot_id.place()].tenure;
         self.record_membership(proposal, slot_id);
         Ok(tenure)

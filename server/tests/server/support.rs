@@ -281,7 +281,7 @@ impl FakeLog {
         });
         for (place, label) in [(1, "alice"), (2, "bob")] {
             let (slot_id, label, player) = (SlotId::at(place), label.to_owned(), Hash::of(&[label.as_bytes()]));
-            log.event(&SystemEvent::MemberJoin { slot_id, label, player, entropy: None });
+            log.event(&SystemEvent::MemberJoin { slot_id, label, player, entropy: None, program: false });
         }
         log
     }

@@ -39,6 +39,7 @@ mod operator_channels;
 mod pages;
 mod paging;
 mod permissions;
+mod practice;
 mod privacy;
 mod progress;
 mod proofs;

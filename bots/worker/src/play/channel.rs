@@ -150,7 +150,8 @@ impl Channel {
             let place = (step.state().size() + 1).to_be_bytes();
             let player = Hash::of(&[b"player", seed.as_bytes(), label.as_bytes()]);
             let entropy = Some(Hash::of(&[b"entropy", seed.as_bytes(), &place]).to_string());
-            step.push_event(&SystemEvent::MemberJoin { slot_id, label, player, entropy }, None).map(|_| ())
+            step.push_event(&SystemEvent::MemberJoin { slot_id, label, player, entropy, program: false }, None)
+                .map(|_| ())
         })
     }
 

@@ -94,7 +94,7 @@ impl Log {
         let slot_id = SlotId::at(place);
         let label = self.state.composition.slots[place].label.clone();
         let player = Hash::of(&[label.as_bytes()]);
-        self.append_event(&SystemEvent::MemberJoin { slot_id, label, player, entropy: None })
+        self.append_event(&SystemEvent::MemberJoin { slot_id, label, player, entropy: None, program: false })
     }
 
     /// Has the player in the slot at `place` post a text.

@@ -1,0 +1,19 @@
+use super::blackjack::Blackjack;
+use super::contract::Contract;
+use super::game::Game;
+use super::guess::Guess;
+use super::memory::Memory;
+use super::offered::Offered;
+use super::tic_tac_toe::TicTacToe;
+
+/// A partner in the game of a bot: of the preset of this name, or of a bot of another kind.
+pub(super) fn game_of(preset: Option<&str>) -> Box<dyn Game> {
+    match preset {
+        Some("GuessBot") => Box::<Guess>::default(),
+        Some("TicTacToeBot") => Box::<TicTacToe>::default(),
+        Some("BlackjackBot") => Box::<Blackjack>::default(),
+        Some("ContractBot") => Box::<Contract>::default(),
+        Some("MemoryBot") => Box::<Memory>::default(),
+        _ => Box::<Offered>::default(),
+    }
+}
