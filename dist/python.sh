@@ -83,7 +83,7 @@ done
 cp --recursive "$root/usr/lib/python$version" "$python/lib/"
 library=$python/lib/python$version
 # Debian's sitecustomize is a link to a file of the machine on which Python runs.
-rm -rf "$library"/{sitecustomize.py,EXTERNALLY-MANAGED,ensurepip,idlelib,tkinter,turtle.py,turtledemo,test,unittest/test,lib2to3,pydoc_data,curses,dbm,sqlite3,ctypes}
+rm -rf "$library"/{sitecustomize.py,EXTERNALLY-MANAGED,config-*,ensurepip,idlelib,tkinter,turtle.py,turtledemo,test,unittest/test,lib2to3,pydoc_data,curses,dbm,sqlite3,ctypes}
 rm -f "$library"/lib-dynload/{readline,_curses,_curses_panel,_dbm,_gdbm,nis,_crypt,ossaudiodev,_sqlite3,_tkinter,_ctypes,_ctypes_test,_test*,_xx*,xx*}.*
 for package in $own $libraries; do
   cp --dereference "$root/usr/share/doc/$package/copyright" "$python/licenses/$package" 2>/dev/null || true
