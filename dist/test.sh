@@ -143,7 +143,9 @@ test_unit() {
   base "$1" 'systemd systemd-sysv'
   cp "$out/packages/mcp-multiplayer_${version}_$deb_arch.deb" "$root/package.deb"
   # Its console says when it has started. It has a network of its own, so that port 8100 is free.
-  exec {ready}< <(exec systemd-nspawn --quiet --keep-unit --register=no --private-network --console=pipe --directory "$root" \
+  exec {ready}< <(exec systemd-nspawn --quiet --keep-unit --register=no --private-network --console=read-only \
+    --system-call-filter='seccomp landlock_create_ruleset landlock_add_rule landlock_restrict_self' \
+    --directory "$root" \
     --bind-ro="$PWD/dist/deb/play.py:/play.py" --boot </dev/null 2>&1)
   holder=$!
   local line booted=
