@@ -7,7 +7,8 @@
 #                schemathesis; installs them from npm and PyPI (PEERS=node runs one of them)
 # make fresh     runs `demo` and `test` on a bare Debian that debootstrap installs (SUITE=bookworm or trixie; needs root)
 # make dist      builds the packages of a release: tarball, .deb, MCP bundle, npm package and wheel (docs/INSTALLING.md)
-# make dist-test installs these packages on bare Debian 12 and 13, and plays a game with each (SUITES=trixie; needs root)
+# make dist-test installs these packages on bare Debian 12 and 13, and plays a game with each
+#                (SUITES=trixie and PACKAGES=deb select; needs root)
 # make vectors   writes the golden vectors anew, after a change of the log's format: protocol/tests/vectors, tests/vectors
 # make lint      checks formatting, lints and documentation, as .ci/run does
 # make setup     installs the Python environment that bots run in; the other targets do this when needed
