@@ -6,11 +6,14 @@
 # make interop   runs other people's software against the relay: the MCP conformance suite, OAuth clients for Node,
 #                schemathesis; installs them from npm and PyPI (PEERS=node runs one of them)
 # make fresh     runs `demo` and `test` on a bare Debian that debootstrap installs (SUITE=bookworm or trixie; needs root)
+# make dist      builds the packages of a release: tarball, .deb, MCP bundle, npm package and wheel (docs/INSTALLING.md)
+# make dist-test installs these packages on bare Debian 12 and 13, and plays a game with each
+#                (SUITES=trixie and PACKAGES=deb select; needs root)
 # make vectors   writes the golden vectors anew, after a change of the log's format: protocol/tests/vectors, tests/vectors
 # make lint      checks formatting, lints and documentation, as .ci/run does
 # make setup     installs the Python environment that bots run in; the other targets do this when needed
 
-.PHONY: help demo test relay bench interop fresh vectors lint setup clients tools
+.PHONY: help demo test relay bench interop fresh dist dist-test vectors lint setup clients tools
 .DEFAULT_GOAL := help
 
 PYTHON_ENV := .venv/bin/python
@@ -79,6 +82,12 @@ interop: clients
 
 fresh:
 	bash tests/fresh/run.sh
+
+dist: clients
+	@bash dist/build.sh
+
+dist-test:
+	@bash dist/test.sh $(PACKAGES)
 
 vectors: clients
 	MULTIPLAYER_WRITE_VECTORS=1 cargo test --quiet -p mcp-multiplayer-protocol --test vectors --test rules --test constructions -- rewritten

@@ -9,6 +9,16 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail, ensure};
 use pyo3::ffi;
 
+/// The Python executable that bots run in unless another one is given.
+///
+/// It is either the one that this program was built with, or, in a package of a release, the one in the directory
+/// `python` beside this program. The dynamic loader finds the library of the same Python (see build.rs).
+pub(crate) fn default_python() -> PathBuf {
+    let recorded = Path::new(env!("MCP_MULTIPLAYER_BOT_PYTHON"));
+    let this_program = std::env::current_exe().unwrap_or_default();
+    this_program.parent().map_or_else(|| recorded.to_owned(), |directory| directory.join(recorded))
+}
+
 /// The files and directories of Python, its packages, and the libraries that both need.
 ///
 /// `python` may be the executable of a virtual environment, which is a link to the interpreter that created it or a
@@ -65,7 +75,8 @@ fn base_directory(settings: &Path) -> Option<PathBuf> {
 /// Isolated: no environment variables, no user packages, no current directory on the path. Deterministic: always UTF-8,
 /// and a fixed hash seed. It installs no signal handlers and writes no byte code.
 pub(crate) fn initialize(python: &Path) -> anyhow::Result<()> {
-    ensure!(python.exists(), "{} does not exist: run bots/python/setup.sh", python.display());
+    let is_missing = "does not exist: run bots/python/setup.sh in a checkout, or install the package again";
+    ensure!(python.exists(), "{} {is_missing}", python.display());
     let executable = CString::new(python.as_os_str().as_bytes()).context("path of Python")?;
 
     let mut preconfig = MaybeUninit::<ffi::PyPreConfig>::uninit();

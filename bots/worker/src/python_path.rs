@@ -22,7 +22,7 @@ const TESTING: (&str, &str) = ("multiplayer.testing", include_str!("../../python
 #[derive(Debug, Args)]
 pub(crate) struct PythonPath {
     /// The Python executable whose environment has the bots' packages
-    #[arg(long, default_value = env!("MCP_MULTIPLAYER_BOT_PYTHON"), hide_default_value = true)]
+    #[arg(long, default_value_os_t = interpreter::default_python(), hide_default_value = true)]
     python: PathBuf,
 }
 

@@ -31,7 +31,7 @@ pub(crate) struct Serve {
     file_bytes: u64,
 
     /// The Python executable whose environment has the bot's packages.
-    #[arg(long, default_value = env!("MCP_MULTIPLAYER_BOT_PYTHON"))]
+    #[arg(long, default_value_os_t = interpreter::default_python())]
     python: PathBuf,
 }
 

@@ -59,7 +59,7 @@ pub(crate) struct Zygote {
     control_group: Option<PathBuf>,
 
     /// The Python executable whose environment has the bots' packages.
-    #[arg(long, default_value = env!("MCP_MULTIPLAYER_BOT_PYTHON"))]
+    #[arg(long, default_value_os_t = interpreter::default_python())]
     python: PathBuf,
 
     /// Layers of the sandbox to leave out.

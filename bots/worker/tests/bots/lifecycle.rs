@@ -259,7 +259,9 @@ async fn a_broken_installation_is_not_the_bots_fault() {
     let no_python = Bots::with(|config| config.python = Some("/nonexistent/python".into()));
     let run = no_python.supervisor.run(&BotKey::new("chn_1", "bot_1"), &program(HELLO), on_init()).await;
     let message = run.unwrap_err().to_string();
-    assert_eq!(message, "the bot worker is broken: /nonexistent/python does not exist: run bots/python/setup.sh");
+    let missing =
+        "/nonexistent/python does not exist: run bots/python/setup.sh in a checkout, or install the package again";
+    assert_eq!(message, format!("the bot worker is broken: {missing}"));
 }
 
 #[test]
