@@ -1,4 +1,4 @@
-"""A scripted model on loopback: it calls four tools of multiplayer, whatever it is asked, and then says that it is done.
+"""A scripted model on loopback: it calls four tools of multiplayer, whatever it is asked, and then says what came of it.
 
 It serves the APIs that the clients use: Anthropic's Messages, OpenAI's Chat Completions and Responses, and Gemini's
 `streamGenerateContent`. All of them stream. It has no state: which call is next follows from the results of tools in
@@ -11,7 +11,8 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 POST = "a post through a real client"
-DONE = "The script of the model is done."
+DONE = "The model has read its own post."
+NOT_DONE = "The model has not read its own post."
 
 
 class Call:
@@ -43,6 +44,11 @@ def next_call(offered, results):
     return Call(name, arguments, len(results)) if name else None
 
 
+def verdict(results):
+    """Returns the last words, by which a test sees if the tools have really been called."""
+    return DONE if any(POST in result for result in results) else NOT_DONE
+
+
 def text_of(content):
     """Returns the text of a tool's result, which APIs allow in several forms."""
     return content if isinstance(content, str) else json.dumps(content)
@@ -59,10 +65,10 @@ def anthropic(request):
         block = {"type": "tool_use", "id": f"toolu_{call.id}", "name": call.tool, "input": {}}
         delta = {"type": "input_json_delta", "partial_json": json.dumps(call.arguments)}
     else:
-        block, delta = {"type": "text", "text": ""}, {"type": "text_delta", "text": DONE}
+        block, delta = {"type": "text", "text": ""}, {"type": "text_delta", "text": verdict(results)}
     reason = "tool_use" if call else "end_turn"
     if not request.get("stream"):
-        content = [block | {"input": call.arguments}] if call else [{"type": "text", "text": DONE}]
+        content = [block | {"input": call.arguments}] if call else [{"type": "text", "text": verdict(results)}]
         return message | {"content": content, "stop_reason": reason}
     return [
         {"type": "message_start", "message": message},
@@ -81,7 +87,7 @@ def chat(request):
         function = {"name": call.tool, "arguments": json.dumps(call.arguments)}
         delta = {"role": "assistant", "tool_calls": [{"index": 0, "id": call.id, "type": "function", "function": function}]}
     else:
-        delta = {"role": "assistant", "content": DONE}
+        delta = {"role": "assistant", "content": verdict(results)}
     chunk = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": request["model"]}
     usage = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}
     return [
@@ -104,9 +110,9 @@ def responses(request):
                 "arguments": json.dumps(call.arguments), "status": "completed"}
         item |= {"namespace": offered[call.tool]} if offered[call.tool] else {}
     else:
-        content = [{"type": "output_text", "text": DONE, "annotations": []}]
+        content = [{"type": "output_text", "text": verdict(results), "annotations": []}]
         item = {"type": "message", "id": "msg_1", "role": "assistant", "status": "completed", "content": content}
-    usage = {"input_tokens": 1, "input_tokens_details": None, "output_tokens": 1, "output_tokens_details": None, "total_tokens": 2}
+    usage = {"input_tokens": 1, "output_tokens": 1, "total_tokens": 2}
     return [
         {"type": "response.created", "response": response | {"status": "in_progress"}},
         {"type": "response.output_item.added", "output_index": 0, "item": item},
@@ -120,7 +126,7 @@ def gemini(request):
     results = [text_of(part["functionResponse"]["response"]) for part in parts if "functionResponse" in part]
     declared = [function for tool in request.get("tools", []) for function in tool.get("functionDeclarations", [])]
     call = next_call([function["name"] for function in declared], results)
-    part = {"functionCall": {"name": call.tool, "args": call.arguments}} if call else {"text": DONE}
+    part = {"functionCall": {"name": call.tool, "args": call.arguments}} if call else {"text": verdict(results)}
     candidate = {"index": 0, "content": {"role": "model", "parts": [part]}, "finishReason": "STOP"}
     usage = {"promptTokenCount": 1, "candidatesTokenCount": 1, "totalTokenCount": 2}
     return [{"candidates": [candidate], "usageMetadata": usage}]
@@ -148,8 +154,10 @@ class Handler(BaseHTTPRequestHandler):
             self.answer(200, "application/json", json.dumps(answer).encode())
             return
         # Anthropic and Responses name each event; Chat Completions ends with a word.
-        events = "".join((f"event: {event['type']}\n" if "type" in event else "") + f"data: {json.dumps(event)}\n\n" for event in answer)
-        self.answer(200, "text/event-stream", (events + ("data: [DONE]\n\n" if api is chat else "")).encode())
+        names = [f"event: {event['type']}\n" if "type" in event else "" for event in answer]
+        events = "".join(f"{name}data: {json.dumps(event)}\n\n" for name, event in zip(names, answer, strict=True))
+        events += "data: [DONE]\n\n" if api is chat else ""
+        self.answer(200, "text/event-stream", events.encode())
 
     def do_GET(self):
         self.answer(404, "application/json", b"{}")

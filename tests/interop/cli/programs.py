@@ -61,18 +61,19 @@ class Programs:
                 stdin=outer, stdout=outer if terminal else file, stderr=outer if terminal else file, start_new_session=True)
         if terminal:
             os.close(outer)
-        written = asyncio.create_task(asyncio.to_thread(read_terminal, inner, output)) if terminal else None
+        copy = asyncio.create_task(asyncio.to_thread(read_terminal, inner, output)) if terminal else None
         try:
             await asyncio.wait_for(process.wait(), TIMEOUT_SECONDS)
         except TimeoutError:
-            raise Failed(f"{program} {arguments[:2]} did not end within {TIMEOUT_SECONDS} s:\n{output.read_text(errors='replace')}") from None
+            written_so_far = output.read_text(errors="replace")
+            raise Failed(f"{program} {arguments[:2]} did not end within {TIMEOUT_SECONDS} s:\n{written_so_far}") from None
         finally:
             # What a client has started in the background is in its session.
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             await process.wait()
             if terminal:
-                await written
+                await copy
         text = output.read_text(errors="replace")
         if process.returncode != 0:
             raise Failed(f"{program} {arguments[:2]} ended with {process.returncode}:\n{text}")

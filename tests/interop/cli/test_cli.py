@@ -64,7 +64,8 @@ class ClaudeCodeTest(ClientCase):
     async def asyncSetUp(self):
         await super().asyncSetUp()
         # Without it, Claude Code offers a search for tools instead of the tools.
-        self.client.environment |= {"ANTHROPIC_BASE_URL": self.model.url, "ANTHROPIC_API_KEY": "sk-ant-none", "ENABLE_TOOL_SEARCH": "false"}
+        self.client.environment |= {
+            "ANTHROPIC_BASE_URL": self.model.url, "ANTHROPIC_API_KEY": "sk-ant-none", "ENABLE_TOOL_SEARCH": "false"}
 
     async def add(self, *arguments):
         await self.run_client("claude", "mcp", "add", "--scope", "user", *arguments)
@@ -136,7 +137,8 @@ class CodexTest(ClientCase):
     async def play(self):
         """Runs Codex with the scripted model, as the README describes it for scripts."""
         provider = {"name": "Scripted", "base_url": self.model.url + "/v1", "wire_api": "responses"}
-        settings = {"mcp_servers.multiplayer.default_tools_approval_mode": "approve", "model": "model", "model_provider": "scripted"}
+        settings = {"mcp_servers.multiplayer.default_tools_approval_mode": "approve"}
+        settings |= {"model": "model", "model_provider": "scripted"}
         settings |= {f"model_providers.scripted.{name}": value for name, value in provider.items()}
         configured = [argument for name, value in settings.items() for argument in ("-c", f"{name}={json.dumps(value)}")]
         return await self.run_client("codex", "exec", *configured, "--skip-git-repo-check", "Play.")
@@ -161,7 +163,8 @@ class GeminiTest(ClientCase):
 
     async def asyncSetUp(self):
         await super().asyncSetUp()
-        self.client.environment |= {"GOOGLE_GEMINI_BASE_URL": self.model.url, "GEMINI_API_KEY": "none", "GEMINI_CLI_TRUST_WORKSPACE": "true"}
+        self.client.environment |= {
+            "GOOGLE_GEMINI_BASE_URL": self.model.url, "GEMINI_API_KEY": "none", "GEMINI_CLI_TRUST_WORKSPACE": "true"}
         self.client.write(".gemini/settings.json", json.dumps(
             {"security": {"auth": {"selectedType": "gemini-api-key"}}, "privacy": {"usageStatisticsEnabled": False}}))
 
@@ -219,8 +222,8 @@ class InspectorTest(ClientCase):
             return json.loads(await self.run_client("mcp-inspector", "--cli", *server, "--method", *arguments, *after))
 
         async def call(tool, **arguments):
-            given = options("--tool-arg", {name: json.dumps(value) if not isinstance(value, str) else value for name, value in arguments.items()})
-            result = await request("tools/call", "--tool-name", tool, *given)
+            texts = {name: value if isinstance(value, str) else json.dumps(value) for name, value in arguments.items()}
+            result = await request("tools/call", "--tool-name", tool, *options("--tool-arg", texts))
             return json.loads(result["content"][0]["text"])
 
         listed = [tool["name"] for tool in (await request("tools/list"))["tools"]]

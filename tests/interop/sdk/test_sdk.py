@@ -150,8 +150,10 @@ class TypeScriptTest(unittest.IsolatedAsyncioTestCase):
     async def test_stdio(self):
         for version, mode in self.SESSIONS:
             with self.subTest(version=version, mode=mode):
-                async with running_relay() as relay, typescript(version, mode, "stdio", STDIO_SERVER, **variables_for(relay)) as (tools, call):
-                    await play(self, tools, call)
+                async with running_relay() as relay:
+                    session = typescript(version, mode, "stdio", STDIO_SERVER, **variables_for(relay))
+                    async with session as (tools, call):
+                        await play(self, tools, call)
 
     async def test_http_with_a_token(self):
         for version, mode in self.SESSIONS:
