@@ -2,9 +2,11 @@
 # make test      runs all tests except those of `interop` and `fresh`
 # make relay     builds a release and runs a relay for daily use
 # make bench     measures performance on this machine, and prints a table of figures with their targets (PEER=path also
-#                measures a checkout of the original Python system, whose packages it installs from PyPI)
-# make interop   runs other people's software against the relay: the MCP conformance suite, OAuth clients for Node,
-#                schemathesis; installs them from npm and PyPI (PEERS=node runs one of them)
+#                measures a checkout of the original Python system, whose packages it installs from PyPI;
+#                MCP_REMOTE=path also measures that program, as a bridge in the place of the stdio server)
+# make interop   runs other people's software against the relay: the MCP conformance suite, SDKs, Claude Code,
+#                opencode, Codex, Gemini CLI and others, schemathesis; installs them from npm and PyPI (PEERS=cli runs
+#                one group)
 # make fresh     runs `demo` and `test` on a bare Debian that debootstrap installs (SUITE=bookworm or trixie; needs root)
 # make dist      builds the packages of a release: tarball, .deb, MCP bundle, npm package and wheel (docs/INSTALLING.md)
 # make dist-test installs these packages on bare Debian 12 and 13, and plays a game with each
@@ -74,11 +76,11 @@ relay: setup
 
 bench: setup
 	cargo build --release --workspace
-	PEER='$(PEER)' target/release/bench
+	PEER='$(PEER)' MCP_REMOTE='$(MCP_REMOTE)' target/release/bench
 
 interop: clients
 	cargo build --workspace --bins
-	@sh tests/interop/run.sh $(PEERS)
+	@CLIENTS='$(CLIENTS)' sh tests/interop/run.sh $(PEERS)
 
 fresh:
 	bash tests/fresh/run.sh

@@ -1,7 +1,7 @@
 //! Claude Code channels: wakes a session of Claude Code when something has happened in a channel that it is seated in.
 //!
 //! Claude Code passes a `notifications/claude/channel` of a server that declares the capability `claude/channel` on to the
-//! model, if its user allows that (https://code.claude.com/docs/en/channels-reference). The notification may get lost, and
+//! model, if its user allows that (<https://code.claude.com/docs/en/channels-reference>). The notification may get lost, and
 //! nobody else's words are in it: it only says that there is something to read.
 
 use std::collections::HashMap;

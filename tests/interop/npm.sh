@@ -12,7 +12,8 @@ node=$(sh "$here/node.sh")
 if ! cmp -s "$from/package-lock.json" "$to/installed.json"; then
   mkdir -p "$to"
   cp "$from/package.json" "$from/package-lock.json" "$to/"
-  set -- npm ci --prefix "$to" --ignore-scripts --no-audit --no-fund
+  # Not `npm ci`: it insists on the binaries of every platform, which not every registry has.
+  set -- npm install --prefix "$to" --no-save --ignore-scripts --no-audit --no-fund
   if ! PATH="$(dirname "$node"):$PATH" "$@"; then
     cat >&2 <<MSG
 interop: the packages of the peer '$peer' could not be installed. The command that failed:

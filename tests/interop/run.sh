@@ -2,6 +2,9 @@
 # Runs other people's software against the relay, and reports each peer: `tests/interop/run.sh [PEER...]`.
 #
 #   conformance    the Model Context Protocol's conformance suite, with its tests of authorization servers (npm)
+#   sdk            the official SDKs for Python and TypeScript (both versions), and fastmcp (npm, PyPI)
+#   cli            Claude Code, opencode, Codex, Gemini CLI, mcporter and the Inspector, those with a model by a scripted one
+#                  (npm, 1.5 GB)
 #   node           OAuth clients for Node: the official TypeScript SDK and mcp-remote (npm)
 #   schemathesis   valid, invalid and chained REST requests generated from /openapi.json (PyPI)
 #
@@ -14,7 +17,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 cd "$here/../.." || exit
 
 programs=${MCP_MULTIPLAYER_BIN_DIR:-target/debug}
-for program in mcp-multiplayer-relay mcp-multiplayer-bot conformance; do
+for program in mcp-multiplayer-relay mcp-multiplayer mcp-multiplayer-bot conformance; do
   [ -x "$programs/$program" ] || {
     echo "interop: $programs/$program is not built; run make interop, or cargo build --workspace --bins." >&2
     exit 1
@@ -24,9 +27,9 @@ done
 
 failed=
 summary=
-for peer in ${*:-conformance node schemathesis}; do
+for peer in ${*:-conformance sdk cli node schemathesis}; do
   if [ ! -f "$here/$peer/run.sh" ]; then
-    echo "interop: there is no peer '$peer'; choose from conformance, node, schemathesis." >&2
+    echo "interop: there is no peer '$peer'; choose from conformance, sdk, cli, node, schemathesis." >&2
     exit 2
   fi
   printf '\n== interop: %s\n' "$peer"

@@ -14,6 +14,7 @@ impl SeededRandom {
     }
 
     /// Returns another generator, seeded by this one.
+    #[must_use]
     pub fn fork(&mut self) -> Self {
         Self::new(self.next())
     }

@@ -97,6 +97,17 @@ async def mcp_remote(url, home, browser):
         login.cancel()
 
 
+@asynccontextmanager
+async def mcp_remote_with_token(url, home, token):
+    """A player whose client launches `mcp-remote` with a token, which is not among its arguments."""
+    server = StdioServerParameters(
+        command=NODE, args=[str(MODULES / "mcp-remote" / "dist" / "proxy.js"), url, "--header", "Authorization:${AUTH}"],
+        env=environment(AUTH=f"Bearer {token}", MCP_REMOTE_CONFIG_DIR=str(home), PATH=str(Path(NODE).parent)))
+    with open(Path(home) / "mcp-remote.log", "a") as errors:
+        async with connected("alice", stdio_client(server, errlog=errors), "legacy", None) as player:
+            yield player
+
+
 class NodeClientsTest(unittest.IsolatedAsyncioTestCase):
     def setUp(self):
         home = tempfile.TemporaryDirectory()
@@ -133,6 +144,16 @@ class NodeClientsTest(unittest.IsolatedAsyncioTestCase):
                 channels = (await player.call("list_channels"))["channels"]
                 self.assertEqual(channels[0]["channel_id"], created["channel_id"])
             self.assertEqual(browser.clicks, 1)
+
+    async def test_mcp_remote_plays_with_a_token(self):
+        async with running_relay() as relay, asyncio.timeout(TIMEOUT_SECONDS):
+            token = await relay.create_token("alice")
+            async with mcp_remote_with_token(relay.url + "/mcp", self.home, token) as player:
+                self.assertEqual((await player.call("health_check"))["status"], "ok")
+                await player.call("create_channel", name="Mine", slots=["invite:alice", "invite:bob"], join_as="alice")
+                await player.post("hello", wait_ms=0)
+                await player.sync(timeout_ms=0)
+                self.assertEqual(player.messages[-1]["body"], {"text": "hello"})
 
 
 if __name__ == "__main__":

@@ -117,7 +117,7 @@ async fn measure(section: &str, settings: &Settings) -> Result<Vec<Row>> {
         "workers" => workers::measure().await,
         "channels" => channels::measure(settings).await,
         "connections" => connections::measure(settings).await,
-        "stdio" => stdio::measure().await,
+        "stdio" => stdio::measure(settings).await,
         "verified" => verified::measure().await,
         _ => receipts::measure().await,
     }

@@ -19,6 +19,8 @@ pub(crate) struct Settings {
     pub(crate) entries: u64,
     /// A checkout of the original Python system: `PEER`.
     pub(crate) peer: Option<PathBuf>,
+    /// The program `mcp-remote`, a bridge that runs on Node: `MCP_REMOTE`.
+    pub(crate) mcp_remote: Option<PathBuf>,
 }
 
 impl Settings {
@@ -28,7 +30,8 @@ impl Settings {
             seconds: number("BENCH_SECONDS", 3.0)?,
             connections: number("BENCH_CONNECTIONS", 10_000)?,
             entries: number("BENCH_ENTRIES", 1_000_000)?,
-            peer: std::env::var_os("PEER").filter(|path| !path.is_empty()).map(PathBuf::from),
+            peer: path("PEER"),
+            mcp_remote: path("MCP_REMOTE"),
         })
     }
 
@@ -40,14 +43,21 @@ impl Settings {
 
 impl Display for Settings {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { seconds, connections, entries, peer } = self;
-        let peer = peer.as_ref().map_or_else(|| "none".to_owned(), |path| path.display().to_string());
+        let Self { seconds, connections, entries, peer, mcp_remote } = self;
+        let shown =
+            |path: &Option<PathBuf>| path.as_ref().map_or_else(|| "none".to_owned(), |path| path.display().to_string());
+        let (peer, mcp_remote) = (shown(peer), shown(mcp_remote));
         write!(
             formatter,
-            "BENCH_SECONDS={seconds} BENCH_CONNECTIONS={connections} BENCH_ENTRIES={entries} PEER={peer}; \
-             {ROUNDS} rounds, figures are medians"
+            "BENCH_SECONDS={seconds} BENCH_CONNECTIONS={connections} BENCH_ENTRIES={entries} PEER={peer} \
+             MCP_REMOTE={mcp_remote}; {ROUNDS} rounds, figures are medians"
         )
     }
+}
+
+/// A path from an environment variable, if it is set and not empty.
+fn path(variable: &str) -> Option<PathBuf> {
+    std::env::var_os(variable).filter(|path| !path.is_empty()).map(PathBuf::from)
 }
 
 fn number<T: FromStr>(variable: &str, default: T) -> Result<T> {
