@@ -20,6 +20,7 @@ mod configuration;
 mod courtesies;
 mod egress;
 mod error_messages;
+mod events;
 mod fixture;
 mod get_receipt;
 mod health;
