@@ -207,10 +207,7 @@ impl McpServer {
     ) -> Result<Value, EventError> {
         let mut stream = EventStream::new(context.peer.clone(), context.id.clone());
         let ended = tokio::select! {
-            ended = events::stream(&multiplayer, &self.limiter, &mut stream, params) => {
-                ended?;
-                None
-            }
+            ended = events::stream(&multiplayer, &self.limiter, &mut stream, params) => ended?,
             error = multiplayer.end_of_access() => Some(error),
             () = context.ct.cancelled() => None,
             () = self.shutdown.cancelled() => None,

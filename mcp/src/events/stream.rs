@@ -62,14 +62,16 @@ impl EventStream {
     }
 }
 
-/// Performs `events/stream`: sends notifications until the client may no longer read the channel. The error is for a
-/// subscription that is not valid; no notification has been sent then.
+/// Performs `events/stream`: sends notifications until the client is gone, or may no longer read the channel. Returns the
+/// reason for the latter.
+///
+/// The error is for a subscription that is not valid; no notification has been sent then.
 pub(crate) async fn stream(
     multiplayer: &Arc<dyn Multiplayer>,
     limiter: &WaitLimiter,
     stream: &mut EventStream,
     params: Option<Value>,
-) -> Result<(), EventError> {
+) -> Result<Option<Error>, EventError> {
     let params = EventParams::parse(params)?;
     let (subscription, start) = (params.subscription()?, params.start()?);
     let refused = |error| EventError::of_operation(&error);
@@ -78,11 +80,10 @@ pub(crate) async fn stream(
     let page = reader.read(&**multiplayer, 0, None).await.map_err(refused)?;
     let cursor = if page.truncated { position_before(&page) } else { from };
     let active = json!({ "cursor": cursor.to_string(), "truncated": page.truncated });
-    if stream.send("active", active).await.is_ok() && stream.send_page(&page).await.is_ok() {
-        // The client is gone, and nobody is left to tell of that.
-        let _ = follow(multiplayer, limiter, stream, &mut reader).await;
+    if stream.send("active", active).await.is_err() || stream.send_page(&page).await.is_err() {
+        return Ok(None);
     }
-    Ok(())
+    Ok(follow(multiplayer, limiter, stream, &mut reader).await.ok())
 }
 
 /// The position before the first event of a page.
@@ -91,12 +92,13 @@ fn position_before(page: &EventPage) -> u64 {
     first.map_or(page.cursor, |id| id.saturating_sub(1))
 }
 
+/// Sends notifications until the client may no longer read the channel, and returns the reason.
 async fn follow(
     multiplayer: &Arc<dyn Multiplayer>,
     limiter: &WaitLimiter,
     stream: &mut EventStream,
     reader: &mut EventReader,
-) -> Result<(), Disconnected> {
+) -> Result<Error, Disconnected> {
     let _follower = limiter.follower();
     let mut has_failed = false;
     loop {
@@ -121,10 +123,7 @@ async fn follow(
                 has_failed = true;
                 sleep(error.retry_after_ms.map_or(RETRY_DELAY, Duration::from_millis)).await;
             }
-            Err(error) => {
-                stream.terminate(&error).await;
-                return Ok(());
-            }
+            Err(error) => return Ok(error),
         }
         if stream.last_sent.elapsed() >= HEARTBEAT_INTERVAL {
             stream.send("heartbeat", json!({ "cursor": reader.cursor().to_string() })).await?;
