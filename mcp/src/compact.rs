@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use mcp_multiplayer_protocol::{Reply, Request, SlotId, Timestamp};
+use mcp_multiplayer_protocol::{ChannelId, Reply, Request, SlotId, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value};
@@ -156,6 +156,18 @@ fn try_compact(reply: &str, form: Form) -> serde_json::Result<String> {
     members.remove("checkpoint");
     members.retain(|name, value| value.get() != "null" && !(name == "has_more" && value.get() == "false"));
     serde_json::to_string(&members)
+}
+
+/// Returns a message in the form for models, with its channel; `None` if lists for models leave it out.
+pub(crate) fn event_data(message: &RawValue, channel_id: ChannelId) -> serde_json::Result<Option<Box<RawValue>>> {
+    #[derive(Serialize)]
+    struct EventData<'a> {
+        channel_id: ChannelId,
+        #[serde(flatten)]
+        message: ModelMessage<'a>,
+    }
+    let message = compact_message(serde_json::from_str(message.get())?, Form::Player, false, None)?;
+    message.map(|message| to_raw_value(&EventData { channel_id, message })).transpose()
 }
 
 /// Returns the message in the form for models; `None` if it only repeats what other results contain.

@@ -10,7 +10,7 @@ use std::time::Duration;
 use mcp_multiplayer_protocol::operation::{GetChannelInfo, SyncMessages};
 use mcp_multiplayer_protocol::{Error, ErrorCode, Multiplayer, Request, Sender, SlotId, limits};
 use serde::Deserialize;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::sleep;
 
 use crate::channel_uri::ChannelUri;
@@ -20,7 +20,7 @@ const NOTIFICATION_INTERVAL: Duration = Duration::from_millis(250);
 /// Maximum duration of one wait while there are more followers than permits, in milliseconds.
 const SHARED_WAIT_MS: u64 = 1_000;
 /// Delay before a retry if the error does not contain one.
-const RETRY_DELAY: Duration = Duration::from_secs(2);
+pub(crate) const RETRY_DELAY: Duration = Duration::from_secs(2);
 
 /// A channel to whose resource the client subscribed.
 #[derive(Clone, Debug)]
@@ -34,11 +34,11 @@ pub(crate) struct FollowedChannel {
 
 /// Position of a follower in a channel.
 #[derive(Clone, Copy, Debug)]
-struct Position {
+pub(crate) struct Position {
     /// Highest entry id that has been seen.
-    head: u64,
+    pub(crate) head: u64,
     /// The follower's seat, whose posts cause no notification; `None` for an owner without a seat.
-    seat: Option<SlotId>,
+    pub(crate) seat: Option<SlotId>,
 }
 
 /// Limits the number of waits that all followers together have open at the relay.
@@ -55,13 +55,25 @@ impl WaitLimiter {
     }
 
     /// Returns the duration of the next wait, in milliseconds. It is short if followers have to take turns.
-    fn wait_ms(&self) -> u64 {
+    pub(crate) fn wait_ms(&self) -> u64 {
         if self.followers.load(Ordering::Relaxed) > self.total { SHARED_WAIT_MS } else { limits::WAIT_MS }
+    }
+
+    /// Counts a follower until the guard is dropped.
+    pub(crate) fn follower(&self) -> FollowerGuard<'_> {
+        self.followers.fetch_add(1, Ordering::Relaxed);
+        FollowerGuard(&self.followers)
+    }
+
+    /// Waits until the next wait may begin. It may last until the permit is dropped.
+    pub(crate) async fn acquire(&self) -> Option<SemaphorePermit<'_>> {
+        // The semaphore is never closed.
+        self.permits.acquire().await.ok()
     }
 }
 
 /// Decrements the number of followers when dropped.
-struct FollowerGuard<'a>(&'a AtomicUsize);
+pub(crate) struct FollowerGuard<'a>(&'a AtomicUsize);
 
 impl Drop for FollowerGuard<'_> {
     fn drop(&mut self) {
@@ -127,10 +139,9 @@ impl FollowedChannel {
         limiter: Arc<WaitLimiter>,
         notify: impl Fn(String, u64) -> F + Send,
     ) -> Result<(), Error> {
-        limiter.followers.fetch_add(1, Ordering::Relaxed);
-        let _guard = FollowerGuard(&limiter.followers);
+        let _follower = limiter.follower();
         loop {
-            let permit = limiter.permits.acquire().await;
+            let permit = limiter.acquire().await;
             let updated = self.wait_for_update(&*multiplayer, limiter.wait_ms()).await;
             drop(permit);
             match updated {
@@ -170,7 +181,7 @@ impl FollowedChannel {
 
 impl Position {
     /// Fetches the end of the log and, unless the URI names it, the caller's seat.
-    async fn fetch(multiplayer: &dyn Multiplayer, channel: ChannelUri) -> Result<Self, Error> {
+    pub(crate) async fn fetch(multiplayer: &dyn Multiplayer, channel: ChannelUri) -> Result<Self, Error> {
         let InfoReply { your_slots, message_count: head } = info(multiplayer, channel).await?;
         let seat = match (channel.slot_id, your_slots.as_slice()) {
             (Some(slot_id), own) if own.contains(&slot_id) => Some(slot_id),

@@ -9,6 +9,7 @@
 mod channel_uri;
 mod compact;
 mod completion;
+pub mod events;
 mod follow;
 mod methods;
 mod progress;

@@ -1,7 +1,9 @@
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::BoxFuture;
 use mcp_multiplayer_protocol::{Error, Multiplayer, Request};
 use rmcp::model::{
     CacheScope, CallToolRequestParams, CallToolResponse, CompleteRequestParams, CompleteResult, CustomRequest,
@@ -17,6 +19,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::compact::Form;
+use crate::events::{self, EventError, EventStream};
 use crate::follow::{FollowedChannel, WaitLimiter};
 use crate::subscriptions::{self, Subscriptions};
 use crate::wake::Wake;
@@ -41,6 +44,10 @@ const STDIO_WAITS: usize = 16;
 /// Returns the implementation that performs a request for its principal.
 type Resolve = dyn Fn(&Extensions) -> Result<Arc<dyn Multiplayer>, Error> + Send + Sync;
 
+/// Performs `events/subscribe` or `events/unsubscribe` for the principal of a request.
+type PerformWebhookMethod =
+    dyn Fn(Extensions, CustomRequest) -> BoxFuture<'static, Result<Value, EventError>> + Send + Sync;
+
 /// The MCP server: protocol 2026-07-28, and `initialize` of 2025-11-25 and older.
 ///
 /// Cheap to clone. Failures of operations are tool results with `isError` and
@@ -64,6 +71,8 @@ pub struct McpServer {
     public_url: Option<Arc<str>>,
     /// Results have the relay's own form, not the one for models.
     for_programs: bool,
+    /// Performs `events/subscribe` and `events/unsubscribe`; `None` where nobody can call webhooks.
+    webhooks: Option<Arc<PerformWebhookMethod>>,
 }
 
 impl fmt::Debug for McpServer {
@@ -88,6 +97,7 @@ impl McpServer {
             wake: None,
             public_url: None,
             for_programs: false,
+            webhooks: None,
         }
     }
 
@@ -112,6 +122,15 @@ impl McpServer {
     #[must_use]
     pub fn with_public_url(self, url: &str) -> Self {
         Self { public_url: Some(url.into()), ..self }
+    }
+
+    /// Offers webhooks for events. `perform` performs `events/subscribe` and `events/unsubscribe`.
+    #[must_use]
+    pub fn with_webhooks(
+        self,
+        perform: impl Fn(Extensions, CustomRequest) -> BoxFuture<'static, Result<Value, EventError>> + Send + Sync + 'static,
+    ) -> Self {
+        Self { webhooks: Some(Arc::new(perform)), ..self }
     }
 
     /// Ends subscriptions with a regular result when `shutdown` is cancelled.
@@ -196,6 +215,28 @@ impl McpServer {
     }
 }
 
+impl McpServer {
+    /// Performs `events/stream`, and returns its result when the subscription has ended.
+    async fn stream_events(
+        &self,
+        multiplayer: Arc<dyn Multiplayer>,
+        params: Option<Value>,
+        context: &RequestContext<RoleServer>,
+    ) -> Result<Value, EventError> {
+        let mut stream = EventStream::new(context.peer.clone(), context.id.clone());
+        let ended = tokio::select! {
+            ended = events::stream(&multiplayer, &self.limiter, &mut stream, params) => ended?,
+            error = multiplayer.end_of_access() => Some(error),
+            () = context.ct.cancelled() => None,
+            () = self.shutdown.cancelled() => None,
+        };
+        if let Some(error) = ended {
+            stream.terminate(&error).await;
+        }
+        Ok(EventStream::result(&context.id))
+    }
+}
+
 /// Returns whether the client's protocol version has the fields for caching of lists.
 fn supports_cache_hints(context: &RequestContext<RoleServer>) -> bool {
     context.protocol_version().is_some_and(|version| !version.has_initialize())
@@ -209,6 +250,7 @@ impl ServerHandler for McpServer {
             .enable_resources()
             .enable_resources_subscribe()
             .enable_completions()
+            .enable_extensions_with(BTreeMap::from([(events::EXTENSION.to_owned(), Map::new())]))
             .build();
         capabilities.experimental = self.wake.is_some().then(wake::capability);
         if let (Some(resources), Some(_)) = (&mut capabilities.resources, &self.subscriptions) {
@@ -356,7 +398,21 @@ impl ServerHandler for McpServer {
         request: CustomRequest,
         context: RequestContext<RoleServer>,
     ) -> Result<CustomResult, ErrorData> {
-        Err(methods::refuse(&request.method, !supports_cache_hints(&context)))
+        let multiplayer = || (self.resolve)(&context.extensions).map_err(|error| EventError::of_operation(&error));
+        let result = match request.method.as_str() {
+            "events/list" => events::list(self.webhooks.is_some()),
+            "events/poll" => events::poll(&*multiplayer()?, request.params).await?,
+            "events/stream" => self.stream_events(multiplayer()?, request.params, &context).await?,
+            method => match &self.webhooks {
+                Some(webhooks) if events::WEBHOOK_METHODS.contains(&method) => {
+                    webhooks(context.extensions.clone(), request).await?
+                }
+                webhooks => {
+                    return Err(methods::refuse(method, !supports_cache_hints(&context), webhooks.is_some()));
+                }
+            },
+        };
+        Ok(CustomResult::new(result))
     }
 
     fn accepted_subscription_filter(&self, _: &SubscriptionFilter) -> Option<SubscriptionFilter> {

@@ -275,6 +275,26 @@ pub enum SystemEvent {
 }
 
 impl SystemEvent {
+    /// Returns `true` for an event about seats, a bot that came, went or failed, or the end of the channel: what a player needs
+    /// to know who waits for the referee.
+    pub fn concerns_seats(&self) -> bool {
+        matches!(
+            self,
+            Self::MemberJoin { .. }
+                | Self::MemberRejoin { .. }
+                | Self::MemberLeave { .. }
+                | Self::MemberKick { .. }
+                | Self::SlotYielded { .. }
+                | Self::SlotClosed { .. }
+                | Self::BotAttach { .. }
+                | Self::BotDetach { .. }
+                | Self::BotError { .. }
+                | Self::CloseRequested { .. }
+                | Self::Closed {}
+                | Self::OperatorStopped {}
+        )
+    }
+
     /// The values of a body's `type` that only the relay may use. A post of a player or bot with one of them would look like
     /// the relay's own statement to a program that does not look at the sender.
     pub const RESERVED_TYPES: &'static [&'static str] = &[

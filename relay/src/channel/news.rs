@@ -86,21 +86,5 @@ fn concerns_seats(entry: &Entry) -> bool {
     if entry.envelope.kind == Kind::TRACE {
         return false;
     }
-    matches!(
-        entry.body().and_then(|body| body.parse().ok()),
-        Some(
-            SystemEvent::MemberJoin { .. }
-                | SystemEvent::MemberRejoin { .. }
-                | SystemEvent::MemberLeave { .. }
-                | SystemEvent::MemberKick { .. }
-                | SystemEvent::SlotYielded { .. }
-                | SystemEvent::SlotClosed { .. }
-                | SystemEvent::BotAttach { .. }
-                | SystemEvent::BotDetach { .. }
-                | SystemEvent::BotError { .. }
-                | SystemEvent::CloseRequested { .. }
-                | SystemEvent::Closed {}
-                | SystemEvent::OperatorStopped {}
-        )
-    )
+    entry.body().and_then(|body| body.parse::<SystemEvent>().ok()).is_some_and(|event| event.concerns_seats())
 }

@@ -1,5 +1,6 @@
 //! The MCP endpoint: streamable HTTP for every protocol era, without sessions.
 
+mod events_capability;
 mod handler;
 mod refusal;
 mod waiting;
@@ -142,7 +143,11 @@ impl<H: Handler> McpEndpoint<H> {
                 let claims_json = is_json(&parts.headers);
                 let request = Request::from_parts(parts, Body::from(body.clone()));
                 let response = mcp.clone().oneshot(request).await?.map(Body::new);
-                Ok(refusal::as_json_rpc(response, &body, claims_json).await)
+                let response = refusal::as_json_rpc(response, &body, claims_json).await;
+                match &services.endpoint.relay {
+                    Some(_) => Ok(events_capability::advertise(response, &body).await),
+                    None => Ok(response),
+                }
             }
         })
     }

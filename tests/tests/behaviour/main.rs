@@ -21,6 +21,7 @@ mod courtesies;
 mod doctor;
 mod egress;
 mod error_messages;
+mod events;
 mod fixture;
 mod get_receipt;
 mod health;
