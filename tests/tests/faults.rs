@@ -9,6 +9,8 @@
 //! SCHEDULES=1000 SEED=7 cargo nextest run --workspace -E 'binary(faults)' --no-capture
 //! ```
 
+#![cfg(test)]
+
 #[path = "faults/proxy.rs"]
 mod proxy;
 

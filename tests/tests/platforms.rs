@@ -1,6 +1,8 @@
 //! Calls that only some platforms have are behind `cfg`: the crates that clients install build on every platform, and the
 //! relay's on every Unix.
 
+#![cfg(test)]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
