@@ -1,6 +1,7 @@
 # make demo      starts a relay and two players, plays a whole game, and verifies its outcome
 # make test      runs all tests except those of `interop` and `fresh`
-# make relay     builds a release and runs a relay for daily use
+# make release   builds the programs for daily use, in target/release
+# make relay     builds them, and runs a relay
 # make bench     measures performance on this machine, and prints a table of figures with their targets (PEER=path also
 #                measures a checkout of the original Python system, whose packages it installs from PyPI;
 #                MCP_REMOTE=path also measures that program, as a bridge in the place of the stdio server)
@@ -15,7 +16,7 @@
 # make lint      checks formatting, lints and documentation, as .ci/run does
 # make setup     installs the Python environment that bots run in; the other targets do this when needed
 
-.PHONY: help demo test relay bench interop fresh dist dist-test vectors lint setup clients tools
+.PHONY: help demo test release relay bench interop fresh dist dist-test vectors lint setup clients tools
 .DEFAULT_GOAL := help
 
 PYTHON_ENV := .venv/bin/python
@@ -70,8 +71,10 @@ test: clients
 	  echo cargo test --workspace --no-fail-fast; cargo test --workspace --no-fail-fast; \
 	fi
 
-relay: setup
+release: setup
 	cargo build --release
+
+relay: release
 	target/release/mcp-multiplayer-relay
 
 bench: setup
