@@ -187,7 +187,7 @@ impl McpServer {
             *include_own = Some(false);
         }
         let changes_list = resources::may_change_list(&request);
-        let (channel_id, takes_seat) = (request.channel_id(), wake::may_take_seat(&request));
+        let (channel_id, takes_seat) = (request.channel_id(), request.may_take_seat());
         let call = self.wake.as_ref().zip(channel_id).map(|(wake, channel_id)| wake.begin_call(channel_id));
         let wait = progress::max_wait(&request);
         let reply = tokio::select! {

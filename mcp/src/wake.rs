@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use mcp_multiplayer_protocol::{ChannelId, Multiplayer, Reply, Request, SlotId};
+use mcp_multiplayer_protocol::{ChannelId, Multiplayer, Reply, SlotId};
 use rmcp::RoleServer;
 use rmcp::model::{CustomNotification, ExperimentalCapabilities, ServerNotification};
 use rmcp::service::RequestContext;
@@ -140,15 +140,6 @@ impl Wake {
             let _ = channel.follow(multiplayer, limiter, notify).await;
         });
         followed.insert((channel_id, slot_id), AbortOnDropHandle::new(task));
-    }
-}
-
-/// Returns whether the reply to a request may contain a seat that the caller took.
-pub(crate) fn may_take_seat(request: &Request) -> bool {
-    match request {
-        Request::JoinChannel(args) => args.preview != Some(true),
-        Request::CreateChannel(args) => args.join_as.is_some(),
-        _ => false,
     }
 }
 

@@ -11,7 +11,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use crate::connection::{Command, Connection, MAX_PENDING_REQUESTS, Submission};
-use crate::seats::{Seats, may_take_seat};
+use crate::seats::Seats;
 use crate::{Destination, Dialer, receipt};
 
 /// Maximum size of a request that a relay accepts, in bytes of its frame.
@@ -146,7 +146,7 @@ impl RelayClient {
         result: &Result<Reply, Error>,
     ) {
         match (result, seat) {
-            (Ok(reply), _) if may_take_seat(request) => self.with_seats(|seats| seats.remember(reply)),
+            (Ok(reply), _) if request.may_take_seat() => self.with_seats(|seats| seats.remember(reply)),
             (Ok(_), Some((channel_id, slot_id))) if matches!(request, Request::LeaveChannel(_)) => {
                 self.with_seats(|seats| seats.forget(channel_id, slot_id));
             }

@@ -1,6 +1,6 @@
 use std::collections::HashMap;
 
-use mcp_multiplayer_protocol::{ChannelId, Reply, Request, SlotId};
+use mcp_multiplayer_protocol::{ChannelId, Reply, SlotId};
 use serde::Deserialize;
 
 /// The seats that were taken through this process.
@@ -43,14 +43,5 @@ impl Seats {
         if seats.is_empty() {
             self.taken.remove(&channel_id);
         }
-    }
-}
-
-/// Returns whether the reply to a request may contain a seat that the caller took.
-pub(crate) fn may_take_seat(request: &Request) -> bool {
-    match request {
-        Request::JoinChannel(args) => args.preview != Some(true),
-        Request::CreateChannel(args) => args.join_as.is_some(),
-        _ => false,
     }
 }

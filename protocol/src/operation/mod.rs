@@ -227,6 +227,15 @@ impl Request {
         }
     }
 
+    /// Returns whether the reply may contain a seat that the caller took.
+    pub fn may_take_seat(&self) -> bool {
+        match self {
+            Self::JoinChannel(args) => args.preview != Some(true),
+            Self::CreateChannel(args) => args.join_as.is_some(),
+            _ => false,
+        }
+    }
+
     /// Returns the channel and the argument `slot_id`, if the operation has one.
     pub fn seat_mut(&mut self) -> Option<(crate::ChannelId, &mut Option<crate::SlotId>)> {
         match self {

@@ -11,6 +11,8 @@ use serde_json::{Value, json};
 
 use crate::net::is_json;
 
+/// Methods whose results name the server's capabilities.
+const METHODS: [&str; 2] = ["server/discover", "initialize"];
 /// Maximum size of a request that asks for capabilities, in bytes.
 const MAX_REQUEST_BYTES: usize = 16 * 1_024;
 /// Maximum size of the response, in bytes.
@@ -22,11 +24,13 @@ pub(super) async fn advertise(response: Response, request: &[u8]) -> Response {
     struct Message {
         method: String,
     }
-    if request.len() > MAX_REQUEST_BYTES || !is_json(response.headers()) {
+    // Almost all requests are calls of tools, and need not be parsed again.
+    let names = |method: &str| request.windows(method.len()).any(|text| text == method.as_bytes());
+    let may_ask = request.len() <= MAX_REQUEST_BYTES && METHODS.into_iter().any(names);
+    if !may_ask || !is_json(response.headers()) {
         return response;
     }
-    let asks = serde_json::from_slice(request)
-        .is_ok_and(|Message { method }| ["server/discover", "initialize"].contains(&method.as_str()));
+    let asks = serde_json::from_slice(request).is_ok_and(|Message { method }| METHODS.contains(&method.as_str()));
     if !asks {
         return response;
     }
