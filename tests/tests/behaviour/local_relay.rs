@@ -64,7 +64,7 @@ async fn call(app: &mut StdioClient, name: &str, arguments: Value) -> Value {
 #[tokio::test]
 async fn apps_that_start_together_play_on_one_relay() {
     let computer = Computer::new();
-    let mut apps = join_all((0..8).map(|_| computer.app())).await;
+    let mut apps = join_all((0..50).map(|_| computer.app())).await;
     assert!(!computer.data_dir().join(LocalRelay::FILE).exists(), "no tool was called yet");
     for health in join_all(apps.iter_mut().map(|app| call(app, "health_check", json!({})))).await {
         assert_eq!(health["status"], "ok", "{health}");
