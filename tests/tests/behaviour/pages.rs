@@ -29,7 +29,8 @@ async fn the_front_page_sets_up_clients_for_this_relay() {
         "https://relay.example/mcp",
         "wss://relay.example",
         "claude mcp add --scope user --transport http multiplayer https://relay.example/mcp",
-        "claude_desktop_config.json",
+        "mcp-multiplayer setup claude-desktop --relay wss://relay.example",
+        "mcp-multiplayer login https://relay.example",
         "ChatGPT",
         // {"url":"https://relay.example/mcp"}
         "cursor://anysphere.cursor-deeplink/mcp/install?name=multiplayer&#38;config=eyJ1cmwiOiJodHRwczovL3JlbGF5LmV4YW1wbGUvbWNwIn0%3D",
