@@ -1,6 +1,5 @@
-use mcp_multiplayer_protocol::operation::{Message, WaitFor};
+use mcp_multiplayer_protocol::operation::{Message, NamedTurn, WaitFor};
 use mcp_multiplayer_protocol::{Sender, SlotId, SystemEvent};
-use serde::Deserialize;
 
 /// The rule that says which messages are events.
 ///
@@ -11,32 +10,21 @@ pub(super) struct WakeRule {
     wait_for: WaitFor,
     /// The subscriber's seat.
     seat: Option<SlotId>,
-    /// The slots in the last post that names turns; `None` if there was no such post.
-    turn: Option<Vec<SlotId>>,
-}
-
-/// The fields of a bot's post that say whose turn it is.
-#[derive(Deserialize)]
-struct TurnFields {
-    #[serde(default)]
-    turn: Option<Vec<SlotId>>,
-    #[serde(default, rename = "type")]
-    type_: Option<String>,
+    turn: NamedTurn,
 }
 
 impl WakeRule {
     pub(super) fn new(wait_for: WaitFor, seat: Option<SlotId>) -> Self {
-        Self { wait_for, seat, turn: None }
+        Self { wait_for, seat, turn: NamedTurn::default() }
     }
 
     /// Returns whether the next message of the channel is an event.
     pub(super) fn applies_to(&mut self, message: &Message) -> bool {
         if self.wait_for == WaitFor::MyTurn
             && matches!(message.sender, Sender::Bot(_))
-            && let Some(fields) = message.body.as_ref().and_then(|body| body.parse::<TurnFields>().ok())
+            && let Some(body) = &message.body
         {
-            let has_ended = fields.type_.as_deref() == Some("game_end");
-            self.turn = if has_ended { Some(vec![]) } else { fields.turn.or(self.turn.take()) };
+            self.turn.note(body);
         }
         match (self.wait_for, &message.sender) {
             (WaitFor::Any, _) => true,
@@ -45,15 +33,8 @@ impl WakeRule {
                 let event = message.body.as_ref().and_then(|body| body.parse::<SystemEvent>().ok());
                 event.is_some_and(|event| event.concerns_seats())
             }
-            (WaitFor::MyTurn, Sender::Bot(_)) if message.to_slot.is_none() => self.is_turn(),
+            (WaitFor::MyTurn, Sender::Bot(_)) if message.to_slot.is_none() => self.turn.includes(self.seat),
             (_, Sender::Bot(_)) => true,
-        }
-    }
-
-    fn is_turn(&self) -> bool {
-        match &self.turn {
-            None => true,
-            Some(turn) => turn.is_empty() || self.seat.is_some_and(|seat| turn.contains(&seat)),
         }
     }
 }

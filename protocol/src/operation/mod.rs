@@ -14,6 +14,7 @@ mod log;
 mod messages;
 mod proofs;
 mod receipts;
+mod turn;
 mod update;
 mod view;
 
@@ -39,6 +40,7 @@ pub use messages::{
 };
 pub use proofs::{GetProof, LogProof};
 pub use receipts::{GetReceipt, ReceiptSummary};
+pub use turn::NamedTurn;
 pub use update::{ChannelUpdated, UpdateChannel, UpdateOp};
 pub use view::{BotView, SlotView, View};
 

@@ -1,7 +1,6 @@
 use mcp_multiplayer_protocol::channel::Visibility;
-use mcp_multiplayer_protocol::operation::WaitFor;
-use mcp_multiplayer_protocol::{Entry, Kind, Sender, SlotId, SystemEvent};
-use serde::Deserialize;
+use mcp_multiplayer_protocol::operation::{NamedTurn, WaitFor};
+use mcp_multiplayer_protocol::{Entry, Kind, Sender, SystemEvent};
 
 /// Number of entries before the cursor among which a reader looks for the last post that names turns.
 const TURN_LOOKBACK: u64 = 200;
@@ -16,24 +15,14 @@ pub(super) struct News {
     certain: bool,
     /// There is a post of a bot, which ends the wait if the turn is the reader's.
     of_bot: bool,
-    /// The slots in the last post that names turns; `None` if there is no such post.
-    turn: Option<Vec<SlotId>>,
-}
-
-/// The fields of a bot's post that say whose turn it is.
-#[derive(Deserialize)]
-struct TurnFields {
-    #[serde(default)]
-    turn: Option<Vec<SlotId>>,
-    #[serde(default, rename = "type")]
-    type_: Option<String>,
+    turn: NamedTurn,
 }
 
 impl News {
     pub(super) fn new(wait_for: WaitFor, cursor: u64) -> Self {
         let lookback = if wait_for == WaitFor::MyTurn { TURN_LOOKBACK } else { 0 };
         let scanned = cursor.saturating_sub(lookback);
-        Self { wait_for, cursor, scanned, certain: false, of_bot: false, turn: None }
+        Self { wait_for, cursor, scanned, certain: false, of_bot: false, turn: NamedTurn::default() }
     }
 
     /// The last entry that was looked at.
@@ -49,10 +38,9 @@ impl News {
         let sender = &entry.envelope.sender;
         if self.wait_for == WaitFor::MyTurn
             && matches!(sender, Sender::Bot(_))
-            && let Some(fields) = entry.message().1.and_then(|body| body.parse::<TurnFields>().ok())
+            && let Some(body) = entry.message().1
         {
-            let has_ended = fields.type_.as_deref() == Some("game_end");
-            self.turn = if has_ended { Some(vec![]) } else { fields.turn.or(self.turn.take()) };
+            self.turn.note(&body);
         }
         if entry.id() <= self.cursor || visibility.is_own(entry) {
             return;
@@ -73,11 +61,7 @@ impl News {
 
     /// Returns `true` if one of the entries up to the end of the log ends the wait.
     pub(super) fn ends_wait(&self, visibility: &Visibility) -> bool {
-        let is_turn = || match &self.turn {
-            None => true,
-            Some(turn) => turn.is_empty() || visibility.seat().is_some_and(|slot_id| turn.contains(&slot_id)),
-        };
-        self.certain || self.of_bot && is_turn()
+        self.certain || self.of_bot && self.turn.includes(visibility.seat())
     }
 }
 
