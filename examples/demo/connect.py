@@ -11,9 +11,8 @@ def instructions(server, relay):
     desktop = json.dumps({"mcpServers": {"multiplayer": entry}}, indent=2)
     vscode = json.dumps({"servers": {"multiplayer": {"type": "stdio"} | entry}}, indent=2)
     return f"""\
-Start a relay for daily use and leave it running:
-
-  make relay
+Build the programs for daily use with `make release`. The program starts a relay on this computer when it is needed;
+clients that connect over HTTP need one that runs: `make relay`.
 
 Claude Desktop: Settings > Developer > Edit Config (claude_desktop_config.json), then restart it:
 

@@ -3,7 +3,6 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::future::BoxFuture;
 use mcp_multiplayer_protocol::{Error, Multiplayer, Request};
 use rmcp::model::{
     CacheScope, CallToolRequestParams, CallToolResponse, CompleteRequestParams, CompleteResult, CustomRequest,
@@ -44,10 +43,6 @@ const STDIO_WAITS: usize = 16;
 /// Returns the implementation that performs a request for its principal.
 type Resolve = dyn Fn(&Extensions) -> Result<Arc<dyn Multiplayer>, Error> + Send + Sync;
 
-/// Performs `events/subscribe` or `events/unsubscribe` for the principal of a request.
-type PerformWebhookMethod =
-    dyn Fn(Extensions, CustomRequest) -> BoxFuture<'static, Result<Value, EventError>> + Send + Sync;
-
 /// The MCP server: protocol 2026-07-28, and `initialize` of 2025-11-25 and older.
 ///
 /// Cheap to clone. Failures of operations are tool results with `isError` and
@@ -71,8 +66,6 @@ pub struct McpServer {
     public_url: Option<Arc<str>>,
     /// Results have the relay's own form, not the one for models.
     for_programs: bool,
-    /// Performs `events/subscribe` and `events/unsubscribe`; `None` where nobody can call webhooks.
-    webhooks: Option<Arc<PerformWebhookMethod>>,
 }
 
 impl fmt::Debug for McpServer {
@@ -97,7 +90,6 @@ impl McpServer {
             wake: None,
             public_url: None,
             for_programs: false,
-            webhooks: None,
         }
     }
 
@@ -122,15 +114,6 @@ impl McpServer {
     #[must_use]
     pub fn with_public_url(self, url: &str) -> Self {
         Self { public_url: Some(url.into()), ..self }
-    }
-
-    /// Offers webhooks for events. `perform` performs `events/subscribe` and `events/unsubscribe`.
-    #[must_use]
-    pub fn with_webhooks(
-        self,
-        perform: impl Fn(Extensions, CustomRequest) -> BoxFuture<'static, Result<Value, EventError>> + Send + Sync + 'static,
-    ) -> Self {
-        Self { webhooks: Some(Arc::new(perform)), ..self }
     }
 
     /// Ends subscriptions with a regular result when `shutdown` is cancelled.
@@ -400,17 +383,10 @@ impl ServerHandler for McpServer {
     ) -> Result<CustomResult, ErrorData> {
         let multiplayer = || (self.resolve)(&context.extensions).map_err(|error| EventError::of_operation(&error));
         let result = match request.method.as_str() {
-            "events/list" => events::list(self.webhooks.is_some()),
+            "events/list" => events::list(),
             "events/poll" => events::poll(&*multiplayer()?, request.params).await?,
             "events/stream" => self.stream_events(multiplayer()?, request.params, &context).await?,
-            method => match &self.webhooks {
-                Some(webhooks) if events::WEBHOOK_METHODS.contains(&method) => {
-                    webhooks(context.extensions.clone(), request).await?
-                }
-                webhooks => {
-                    return Err(methods::refuse(method, !supports_cache_hints(&context), webhooks.is_some()));
-                }
-            },
+            method => return Err(methods::refuse(method, !supports_cache_hints(&context))),
         };
         Ok(CustomResult::new(result))
     }

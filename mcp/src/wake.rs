@@ -42,7 +42,7 @@ pub(crate) struct Wake {
     readings: Arc<Readings>,
 }
 
-/// What the model has read, and is reading.
+/// The progress of the model in each channel.
 #[derive(Debug, Default)]
 struct Readings(Mutex<HashMap<ChannelId, Reading>>);
 

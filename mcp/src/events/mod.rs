@@ -6,8 +6,7 @@
 //! client can resume wherever it stopped, as long as the channel exists.
 //!
 //! All ways of delivery read with [`EventReader`], which calls `sync_messages`: whatever wakes it, the permission to read is
-//! checked again. `events/poll` and `events/stream` are here. Webhooks are the relay's, which has to send them while no
-//! client is connected.
+//! checked again. Webhooks are not offered.
 
 mod definition;
 mod error;
@@ -32,7 +31,5 @@ pub(crate) const EXTENSION: &str = "io.modelcontextprotocol/events";
 /// Name of the event type.
 pub const EVENT: &str = "channel.message";
 
-/// The methods that every server has.
+/// The methods of the extension.
 pub(crate) const METHODS: [&str; 3] = ["events/list", "events/poll", "events/stream"];
-/// The methods of servers that can call webhooks.
-pub(crate) const WEBHOOK_METHODS: [&str; 2] = ["events/subscribe", "events/unsubscribe"];
