@@ -20,9 +20,11 @@ mod schema;
 mod server;
 mod service;
 mod subscriptions;
+mod tool_call;
 mod tools;
 mod wake;
 
 pub use prompts::PRESETS;
 pub use server::McpServer;
 pub use service::StdioService;
+pub use tool_call::ToolCall;

@@ -3,7 +3,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mcp_multiplayer_protocol::{Error, Multiplayer, Request};
+use mcp_multiplayer_protocol::{Error, Multiplayer};
 use rmcp::model::{
     CacheScope, CallToolRequestParams, CallToolResponse, CompleteRequestParams, CompleteResult, CustomRequest,
     CustomResult, ErrorData, Extensions, GetPromptRequestParams, GetPromptResponse, Icon, Implementation,
@@ -21,6 +21,7 @@ use crate::compact::Form;
 use crate::events::{self, EventError, EventStream};
 use crate::follow::{FollowedChannel, WaitLimiter};
 use crate::subscriptions::{self, Subscriptions};
+use crate::tool_call::ToolCall;
 use crate::wake::Wake;
 use crate::{completion, methods, progress, prompts, resources, result, tools, wake};
 
@@ -155,6 +156,13 @@ impl McpServer {
         about
     }
 
+    /// Reads a call of a tool; `None` if there is no such tool, or an argument is wrong.
+    ///
+    /// The call can then be performed without this server, if nobody has asked for its progress.
+    pub fn tool_call(&self, name: &str, arguments: Option<Map<String, Value>>) -> Option<ToolCall> {
+        ToolCall::is_tool(name).then(|| ToolCall::parse(name, arguments, self.for_programs).ok()).flatten()
+    }
+
     async fn perform(
         &self,
         name: &str,
@@ -162,13 +170,7 @@ impl McpServer {
         context: &RequestContext<RoleServer>,
     ) -> Result<String, Error> {
         let multiplayer = (self.resolve)(&context.extensions)?;
-        let mut request = Request::parse(name, arguments.map_or(Value::Null, Value::Object))?;
-        let form = if self.for_programs { Form::Full } else { Form::of(&request) };
-        if !self.for_programs
-            && let Some(include_own @ None) = request.include_own_mut()
-        {
-            *include_own = Some(false);
-        }
+        let ToolCall { request, form } = ToolCall::parse(name, arguments, self.for_programs)?;
         let changes_list = resources::may_change_list(&request);
         let (channel_id, takes_seat) = (request.channel_id(), request.may_take_seat());
         let call = self.wake.as_ref().zip(channel_id).map(|(wake, channel_id)| wake.begin_call(channel_id));
@@ -285,7 +287,7 @@ impl ServerHandler for McpServer {
         call: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        if tools::find(&call.name).is_none() {
+        if !ToolCall::is_tool(&call.name) {
             let name: String = call.name.chars().take(64).collect();
             return Err(ErrorData::invalid_params(format!("Unknown tool: {name}"), None));
         }

@@ -84,12 +84,11 @@ impl LiveChannel {
         self.read_page(page, &authorize).await
     }
 
-    /// Waits as [`sync`](Self::sync) does, and reads nothing.
-    pub(crate) async fn wait_for_news(
+    async fn wait_for_news(
         &self,
         page: Page,
         shutdown: &CancellationToken,
-        authorize: impl Fn(&Composition) -> Result<Visibility, Error>,
+        authorize: &impl Fn(&Composition) -> Result<Visibility, Error>,
     ) -> Result<(), Error> {
         let deadline = Instant::now() + page.wait;
         let mut progress = self.progress();

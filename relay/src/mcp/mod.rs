@@ -1,9 +1,9 @@
 //! The MCP endpoint: streamable HTTP for every protocol era, without sessions.
 
+mod direct_call;
 mod events_capability;
 mod handler;
 mod refusal;
-mod waiting;
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ use tower::{Service, ServiceExt as _, service_fn};
 
 pub use handler::Handler;
 
-use self::waiting::HasWaited;
+use self::direct_call::DirectCalls;
 use crate::auth::Credential;
 use crate::config::Config;
 use crate::net::is_json;
@@ -46,8 +46,8 @@ struct Services<H> {
 pub(crate) struct McpEndpoint<H> {
     handler: H,
     config: StreamableHttpServerConfig,
-    /// The relay whose operations are the tools; `None` in tests of the protocol.
-    relay: Option<Arc<Relay>>,
+    /// The calls that do not go to rmcp; `None` in tests of the protocol, which have tools of their own.
+    direct: Option<DirectCalls>,
 }
 
 impl McpEndpoint<McpServer> {
@@ -58,21 +58,21 @@ impl McpEndpoint<McpServer> {
             let parts = extensions.get::<Parts>();
             let credential = parts.and_then(|parts| parts.extensions.get::<Credential>());
             let credential = credential.cloned().ok_or_else(Error::internal)?;
-            let has_waited = parts.is_some_and(|parts| parts.extensions.get::<HasWaited>().is_some());
-            let caller = Caller::new(Arc::clone(&relay_for_calls), credential).having_begun(has_waited);
-            Ok(Arc::new(caller) as Arc<dyn Multiplayer>)
+            Ok(Arc::new(Caller::new(Arc::clone(&relay_for_calls), credential)) as Arc<dyn Multiplayer>)
         });
         let public_url = relay.config.public_url.trim_end_matches('/');
         let server = server.with_public_url(public_url).with_shutdown(relay.shutdown.clone());
-        let endpoint = Self::with_handler(server, &relay.config, cut_off);
-        Self { relay: Some(Arc::clone(relay)), ..endpoint }
+        let direct = Some(DirectCalls::new(Arc::clone(relay), server.clone()));
+        Self { direct, ..Self::with_handler(server, &relay.config, cut_off) }
     }
 }
 
 impl McpEndpoint<McpServer> {
     /// The same endpoint with messages in the relay's own form, for programs.
     pub(crate) fn for_programs(&self) -> Self {
-        Self { handler: self.handler.clone().for_programs(), ..self.clone() }
+        let handler = self.handler.clone().for_programs();
+        let direct = self.direct.as_ref().map(|direct| direct.with_server(handler.clone()));
+        Self { handler, direct, ..self.clone() }
     }
 }
 
@@ -86,7 +86,7 @@ impl<H: Handler> McpEndpoint<H> {
             // Host and Origin are checked for all transports alike, in net/origin.rs.
             .disable_allowed_hosts()
             .disable_allowed_origins();
-        Self { handler, config, relay: None }
+        Self { handler, config, direct: None }
     }
 
     /// The service that responds in JSON.
@@ -127,7 +127,7 @@ impl<H: Handler> McpEndpoint<H> {
             let is_listen = modern && header("mcp-method").is_some_and(|method| method == "subscriptions/listen");
             let services = Arc::clone(&services);
             async move {
-                let (mut parts, body) = request.into_parts();
+                let (parts, body) = request.into_parts();
                 let Ok(body) = to_bytes(body, max_body_bytes).await else {
                     return Ok(refusal::too_large(max_body_bytes));
                 };
@@ -135,16 +135,20 @@ impl<H: Handler> McpEndpoint<H> {
                     return Ok(Box::pin(services.endpoint.clone().listen(parts, body)).await);
                 }
                 let is_json_response = modern || json_for_all;
+                if is_json_response
+                    && let Some(direct) = &services.endpoint.direct
+                    && let Some(call) = direct.read(&parts, &body)
+                {
+                    // A call may wait for long. The buffer that it came in is not needed any more.
+                    drop((parts, body));
+                    return Ok(Box::pin(call.perform()).await);
+                }
                 let mcp = if is_json_response { &services.json } else { &services.stream };
-                let body = match &services.endpoint.relay {
-                    Some(relay) if is_json_response => Box::pin(waiting::wait_first(relay, &mut parts, body)).await,
-                    _ => body,
-                };
                 let claims_json = is_json(&parts.headers);
                 let request = Request::from_parts(parts, Body::from(body.clone()));
                 let response = mcp.clone().oneshot(request).await?.map(Body::new);
                 let response = refusal::as_json_rpc(response, &body, claims_json).await;
-                match &services.endpoint.relay {
+                match &services.endpoint.direct {
                     Some(_) => Ok(events_capability::advertise(response, &body).await),
                     None => Ok(response),
                 }

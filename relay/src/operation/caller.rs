@@ -19,8 +19,6 @@ pub struct Caller {
     pub(super) has_checkpoints: bool,
     /// The entry after which replies about a channel carry its log; `None` for replies without it.
     pub(super) log_after: Option<u64>,
-    /// `true` if the request was begun before: it is performed even if the relay shuts down meanwhile.
-    pub(super) has_begun: bool,
     credential: Credential,
 }
 
@@ -28,18 +26,12 @@ impl Caller {
     /// A caller that acts for this token's principal, as long as the token is valid.
     pub fn new(relay: Arc<Relay>, credential: Credential) -> Self {
         let principal = credential.principal().clone();
-        Self { relay, principal, has_checkpoints: false, log_after: None, has_begun: false, credential }
+        Self { relay, principal, has_checkpoints: false, log_after: None, credential }
     }
 
     /// The caller for the relay's own program, which plays as a practice partner.
     pub(crate) fn practice(relay: Arc<Relay>) -> Self {
         Self::new(relay, Credential::practice())
-    }
-
-    /// A caller whose request was begun before.
-    #[must_use]
-    pub(crate) fn having_begun(self, has_begun: bool) -> Self {
-        Self { has_begun, ..self }
     }
 
     /// The token that the caller acts with.

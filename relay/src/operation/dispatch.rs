@@ -11,7 +11,7 @@ impl Multiplayer for Caller {
     fn perform(&self, request: Request) -> ReplyFuture<'_> {
         Box::pin(async move {
             let op = request.name();
-            if self.relay.shutdown.is_cancelled() && !self.has_begun {
+            if self.relay.shutdown.is_cancelled() {
                 return Err(Error::new(
                     ErrorCode::RelayUnreachable,
                     "The relay is shutting down.",
@@ -97,18 +97,18 @@ fn subject_of_joined(outcome: &JoinOutcome) -> Subject {
 }
 
 /// A call that has not been answered yet. Logs "abandoned" when it is dropped before: the client hung up.
-pub(super) struct PendingCall<'a> {
+struct PendingCall<'a> {
     op: &'static str,
     principal: &'a Principal,
     answered: bool,
 }
 
 impl<'a> PendingCall<'a> {
-    pub(super) fn new(op: &'static str, principal: &'a Principal) -> Self {
+    fn new(op: &'static str, principal: &'a Principal) -> Self {
         Self { op, principal, answered: false }
     }
 
-    pub(super) fn answered(mut self) {
+    fn answered(mut self) {
         self.answered = true;
     }
 }

@@ -4,7 +4,6 @@ use mcp_multiplayer_protocol::operation::{SyncMessages, Synced, WaitFor};
 use mcp_multiplayer_protocol::{ChannelId, Error, ErrorCode, SlotId, limits};
 
 use super::Caller;
-use super::dispatch::PendingCall;
 use crate::channel::{LiveChannel, Member, Page};
 
 /// The arguments of an operation that say what is read and what ends the wait for it.
@@ -33,28 +32,6 @@ impl Caller {
         let reading = Reading::new(args.cursor, args.wait_for, args.include_own);
         let page = self.page(reading, args.timeout_ms.unwrap_or(limits::DEFAULT_WAIT_MS), args.limit);
         self.sync(args.channel_id, args.slot_id, page, args.include_trace.unwrap_or(false)).await
-    }
-
-    /// Waits until `sync_messages` with these arguments would return; what it would return is not read. Returns at once where
-    /// the call would be refused.
-    pub(crate) async fn wait_for_news(&self, args: SyncMessages) -> Result<(), Error> {
-        let reading = Reading::new(args.cursor, args.wait_for, args.include_own);
-        let page = self.page(reading, args.timeout_ms.unwrap_or(limits::DEFAULT_WAIT_MS), args.limit);
-        let (channel, player) = self.channel(args.channel_id).await?;
-        let pending = PendingCall::new("sync_messages", &self.principal);
-        let include_trace = args.include_trace.unwrap_or(false);
-        let waited = channel.wait_for_news(page, &self.relay.shutdown, |composition| {
-            let mut visibility = Member::resolve(composition, &player, args.slot_id)?.visibility(composition);
-            visibility.include_trace = include_trace;
-            Ok(visibility)
-        });
-        let waited = tokio::select! {
-            biased;
-            waited = waited => waited,
-            error = self.wait_for_end_of_token() => Err(error),
-        };
-        pending.answered();
-        waited
     }
 
     /// A request for a page, within the relay's limits.

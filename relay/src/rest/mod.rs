@@ -62,7 +62,10 @@ async fn perform(relay: Arc<Relay>, credential: Credential, name: &'static str, 
     let parsed = if request.method() == Method::POST {
         arguments::from_body(name, request, relay.config.request_bytes).await
     } else {
-        arguments::from_query(name, request.uri().query()).map_err(|error| (status(&error), error))
+        let parsed = arguments::from_query(name, request.uri().query()).map_err(|error| (status(&error), error));
+        // The operation may wait for long, and the buffer of the request is not needed any more.
+        drop(request);
+        parsed
     };
     let result = match parsed {
         Ok(operation) => Caller::new(relay, credential).perform(operation).await,

@@ -18,6 +18,7 @@ mod budgets;
 mod closing;
 mod configuration;
 mod courtesies;
+mod direct_calls;
 mod doctor;
 mod egress;
 mod error_messages;

@@ -1,0 +1,38 @@
+use mcp_multiplayer_protocol::{Error, Multiplayer, Request};
+use rmcp::model::CallToolResult;
+use serde_json::{Map, Value};
+
+use crate::compact::Form;
+use crate::{result, tools};
+
+/// A call of a tool: the operation that it stands for, and the form of its result.
+#[derive(Debug)]
+pub struct ToolCall {
+    pub(crate) request: Request,
+    pub(crate) form: Form,
+}
+
+impl ToolCall {
+    /// Reads a call. Results for programs have the relay's own form, and include the caller's own messages.
+    ///
+    /// The name is that of a tool ([`is_tool`](Self::is_tool)). The error names the argument that is wrong.
+    pub(crate) fn parse(name: &str, arguments: Option<Map<String, Value>>, for_programs: bool) -> Result<Self, Error> {
+        let mut request = Request::parse(name, arguments.map_or(Value::Null, Value::Object))?;
+        let form = if for_programs { Form::Full } else { Form::of(&request) };
+        if !for_programs && let Some(include_own @ None) = request.include_own_mut() {
+            *include_own = Some(false);
+        }
+        Ok(Self { request, form })
+    }
+
+    pub(crate) fn is_tool(name: &str) -> bool {
+        tools::find(name).is_some()
+    }
+
+    /// Performs the call for the principal that `multiplayer` acts for. Sends no notifications.
+    pub async fn perform(self, multiplayer: &dyn Multiplayer) -> CallToolResult {
+        let Self { request, form } = self;
+        let outcome = multiplayer.perform(request).await;
+        result::from_outcome(outcome.map(|reply| result::text(reply, form)))
+    }
+}
