@@ -36,6 +36,9 @@ async fn responses_are_the_same_by_both_ways() {
             ("/mcp", "no_such_tool", json!({})),
             ("/", "sync_messages", of_channel(json!({ "cursor": 0 }))),
         ] {
+            if path == "/" && version != MODERN {
+                continue; // an event stream, which only rmcp makes
+            }
             let headers = [("mcp-protocol-version", version), ("mcp-method", "tools/call"), ("mcp-name", tool)];
             let direct = call(version, tool, &arguments);
             let mut by_rmcp = direct.clone();
