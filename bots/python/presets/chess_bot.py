@@ -28,7 +28,7 @@ START = "rnbqkbnr/pppppppp/8/8/8/8/PPPPPPPP/RNBQKBNR w KQkq - 0 1"
 FEN = re.compile(r"[1-8pnbrqkPNBRQK/]+ [wb] (?:-|K?Q?k?q?) (?:-|[a-h][36]) [0-9]{1,4} [0-9]{1,4}")
 COMMAND = re.compile(r"(?:i )?(?:(?:offer )?(?:a )?(?P<draw>draw)|(?:(?P<accept>accept)|(?P<claim>claim))(?: (?:a |the )?draw)?|"
                      r"(?P<resign>resign|concede)|(?P<start>start|rematch|again))|!(?P<status>status)|!(?P<help>help)")
-BEFORE = re.compile(r"(?:i(?:'ll| will)? )?(?:play|move|take) |[0-9]{1,4} ?\.(?:\.\.)? ?", re.IGNORECASE)  # "I play", "12..."
+BEFORE = re.compile(r"^(?:(?:i(?:'ll| will)? )?(?:play|move|take) |[0-9]{1,4} ?\.(?:\.\.)? ?)", re.IGNORECASE)  # "I play", "12..."
 MOVE = re.compile(r"[kqrbnp]?[a-h]?[1-8]?[-x: ]?[a-h][1-8](?:=?\(?[qrbn])?|o-o(?:-o)?", re.IGNORECASE)
 SIGNS = str.maketrans("♔♕♖♗♘♙♚♛♜♝♞♟\u2013\u2212", "KQRBNPKQRBNP--")
 
@@ -358,7 +358,7 @@ class ChessBot:
         listed = ", ".join(position.san(move, legal) for move in found or legal)
         if not found:
             why = "would leave your king in check" if position.matches(position.moves(), text) else "is not legal"
-            return self.violation(player, "BAD_MOVE", f"`{text}` {why}. Legal moves: {listed}.")
+            return self.violation(player, "BAD_MOVE", f"`{text or '?'}` {why}. Legal moves: {listed}.")
         if len(found) > 1:
             return self.violation(player, "AMBIGUOUS_MOVE", f"`{text}` can be: {listed}.")
         after, number = position.after(found[0]), f"{position.number}{'.' if position.white else '...'}"
@@ -555,5 +555,5 @@ def read(body):
 def cleaned(value):
     """Returns a text without what people write around a move; an empty text for anything else."""
     text = value.translate(SIGNS).strip().lstrip("*_`\"' ") if isinstance(value, str) and len(value) <= 40 else ""
-    text = re.sub(r" ?\(?e\.?p$", "", BEFORE.sub("", text, count=1).strip().rstrip("+#!?.,;)*_`\"' "))
+    text = re.sub(r" ?\(?e\.?p$", "", BEFORE.sub("", text).strip().rstrip("+#!?.,;)*_`\"' "))
     return text.upper().replace("0", "O") if re.fullmatch("[oO0]-[oO0](?:-[oO0])?", text) else text
