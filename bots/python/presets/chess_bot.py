@@ -417,10 +417,10 @@ class ChessBot:
         for half, san in enumerate(state["moves"], 0 if start.white else 1):
             number = f"{start.number + half // 2}{'...' if half % 2 else '.'}"
             words += [number, san] if half % 2 == 0 or self.base or not words else [san]
-            words += [f"{{[%clk {clock(state['times'][half - (not start.white)])}]}}"] if self.base else []
+            words += [f"{{[%clk_{clock(state['times'][half - (not start.white)])}]}}"] if self.base else []
         lines = [f'[{tag} "{value}"]' for tag, value in tags.items()] + [""]
         lines += textwrap.wrap(" ".join([*words, result]), 79, break_long_words=False, break_on_hyphens=False)
-        return ["".join(line + "\n" for line in lines[at:at + 250]) for at in range(0, len(lines), 250)]
+        return ["".join(line.replace("%clk_", "%clk ") + "\n" for line in lines[at:at + 250]) for at in range(0, len(lines), 250)]
 
     def reveal(self):
         try:

@@ -244,7 +244,7 @@ class Posts(unittest.TestCase):
         *parts, end = channel.post("s1", "resign")
         self.assertEqual([part["type"] for part in parts], ["pgn_part"] * len(parts))
         pgn = "".join(body["pgn"] for body in (*parts, end))
-        self.assertEqual((pgn.count("N"), pgn.count("%clk"), max(map(len, pgn.splitlines())) < 80), (2800, 2800, True))
+        self.assertEqual((pgn.count("N"), pgn.count("%clk 24:00:00.0]}"), max(map(len, pgn.splitlines())) < 80), (2800, 2800, True))
 
 
 class Endings(unittest.TestCase):
