@@ -22,13 +22,13 @@ def random_move(actions, choices):
 
 
 class Offers(unittest.TestCase):
-    def play(self, bot_class, players, seed, **params):
+    def play(self, bot_class, players, seed, moves=MOVES, **params):
         """Plays until `game_end` or for as many moves as are allowed; returns the channel."""
         choices = random.Random(seed)
         channel = FakeChannel(bot_class, *"abcd"[:players], **params)
         channel.join(*[f"s{number}" for number in range(1, players + 1)])
         offer, checked, highest = None, 0, 0
-        for _ in range(MOVES):
+        for _ in range(moves):
             for body in (effect["body"] for effect in channel.log[checked:]):
                 if body["type"] == "violation":
                     self.assertIn("rebuy", offer["actions"], f"{body['text']} after the offer {offer}")
@@ -54,6 +54,11 @@ class Offers(unittest.TestCase):
         for seed in range(GAMES):
             for first in ("join", "random"):
                 self.assertTrue(self.play(load("tic_tac_toe_bot").TicTacToeBot, 3, seed, first=first).bodies("game_end"))
+
+    def test_random_games_of_chess_end(self):
+        few = "4k3/pp6/8/8/8/8/6PP/4K3 w - - 0 1"
+        for params in ({}, {"fen": few, "base_seconds": 60}, {"fen": few, "first": "random"}):
+            self.assertTrue(self.play(load("chess_bot").ChessBot, 3, 1, 1500, **params).bodies("game_end"))
 
     def test_random_rounds_of_blackjack_go_on(self):
         for players in (1, 2, 4):

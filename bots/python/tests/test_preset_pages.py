@@ -15,7 +15,7 @@ from fake_channel import FakeChannel, load  # noqa: E402
 
 PAGES = pathlib.Path(__file__).parents[3] / "mcp/src/resources/presets"
 FILES = {"GuessBot": "guess_bot", "TicTacToeBot": "tic_tac_toe_bot", "BlackjackBot": "blackjack_bot", "MemoryBot": "memory_bot",
-         "ContractBot": "contract_bot", "PriceBot": "price_bot", "TlsBot": "tls_bot"}
+         "ContractBot": "contract_bot", "PriceBot": "price_bot", "TlsBot": "tls_bot", "ChessBot": "chess_bot"}
 MOST_BYTES = 3500
 
 
@@ -100,6 +100,18 @@ class Verification(unittest.TestCase):
     def test_of_contract_bot(self):
         terms = created("ContractBot").last("terms")
         self.assertEqual(printed(blocks("ContractBot")[-1], terms=terms["terms"]), [terms["terms_hash"]])
+
+    def test_of_chess_bot(self):
+        channel = created("ChessBot")
+        for move in "e4 Nf6 e5 d5 exd6 Ng8 Nf3 Bf5 Be2 Qd7 O-O Nc6 d4 O-O-O dxc7 e6 cxd8=Q+".split():
+            channel.post(channel.state["turn"], move)
+        channel.close()
+        posts = {"start": channel.last("game_start"), "moved": channel.bodies("moved"), "end": channel.last("game_end")}
+        self.assertEqual((len(posts["moved"]), printed(blocks("ChessBot")[-1], **posts)), (17, ["True", "True"]))
+        posts["moved"][10]["uci"] = "e1f1"
+        self.assertEqual(printed(blocks("ChessBot")[-1], **posts), ["False", "True"])
+        posts["moved"][3]["san"] = "d6"
+        self.assertEqual(printed(blocks("ChessBot")[-1], **posts), ["False", "False"])
 
 
 if __name__ == "__main__":
