@@ -15,7 +15,7 @@ from fake_channel import FakeChannel, load  # noqa: E402
 
 PAGES = pathlib.Path(__file__).parents[3] / "mcp/src/resources/presets"
 FILES = {"GuessBot": "guess_bot", "TicTacToeBot": "tic_tac_toe_bot", "BlackjackBot": "blackjack_bot", "MemoryBot": "memory_bot",
-         "ContractBot": "contract_bot", "PriceBot": "price_bot", "TlsBot": "tls_bot"}
+         "ContractBot": "contract_bot", "PriceBot": "price_bot", "TlsBot": "tls_bot", "BargainBot": "bargain_bot"}
 MOST_BYTES = 3500
 
 
@@ -100,6 +100,18 @@ class Verification(unittest.TestCase):
     def test_of_contract_bot(self):
         terms = created("ContractBot").last("terms")
         self.assertEqual(printed(blocks("ContractBot")[-1], terms=terms["terms"]), [terms["terms_hash"]])
+
+    def test_of_bargain_bot(self):
+        channel = created("BargainBot")
+        for seat, price, days in (("s1", 7001, 14), ("s2", 7100, 7)):
+            channel.dm_effects(seat, price=price, days=days)
+        posts = {"game_start": channel.last("game_start"), "sealed": channel.bodies("sealed"), "game_end": channel.last("game_end")}
+        code = blocks("BargainBot")[-1]
+        self.assertEqual(printed(code, **posts), ["True", "True", "[{'price':", "7050,", "'days':", "10}]"])
+        self.assertEqual(posts["game_end"]["deal"], {"price": 7050, "days": 10})
+        opened = posts["game_end"]["opened"][1]
+        opened["text"] = opened["text"].replace("7100", "7300")
+        self.assertEqual(printed(code, **posts)[:4], ["True", "False", "[{'price':", "7150,"])
 
 
 if __name__ == "__main__":
