@@ -32,9 +32,9 @@ What is opened at the end (`unseal`):
 - "never": nothing. The outcome then rests on sealed limits: nobody can recompute it unless both parties show their openings.
 
 What is learned all the same. UNRESOLVED tells each party that in at least one issue the other's limit lies beyond its own.
-Each further round narrows that: a party that concedes step by step finds the other's limit. A deal by the midpoint, or by a
-share other than 0 and 100, tells each party the other's limit to within rounding, also with unseal="never". With share=0 only
-the limit of the party who wants the value high is learned, with share=100 only the other's.
+Each further round or rematch narrows that: a party that concedes step by step finds the other's limit. A deal by the midpoint,
+or by a share other than 0 and 100, tells each party the other's limit to within rounding, also with unseal="never". With
+share=0 only the limit of the party who wants the value high is learned, with share=100 only the other's.
 The operator of the relay can read private messages. Don't set "reveal_on_close" in the manifest if limits are to stay sealed:
 with the seed, everybody can compute the salts and guess the limits.
 

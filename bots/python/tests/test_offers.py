@@ -72,6 +72,13 @@ class Offers(unittest.TestCase):
                 results.append((end["result"], end["round"]))
         self.assertEqual(set(results), {("DEAL", 1), ("DEAL", 2), ("DEAL", 3), ("UNRESOLVED", 3)})
 
+    def test_random_auctions_end(self):
+        auction_bot, reasons = load("auction_bot").AuctionBot, set()
+        for seed in range(GAMES):
+            for players, params in ((1, {}), (3, {"step": 7}), (4, {"seller": "b", "reserve": "sealed", "price": "first"})):
+                reasons.add(self.play(auction_bot, players, seed, max_bid=20, **params).last("game_end")["reason"])
+        self.assertEqual(reasons, {"sold", "reserve"})
+
 
 if __name__ == "__main__":
     unittest.main()
