@@ -42,7 +42,8 @@ class Offers(unittest.TestCase):
                     highest = body["turn_id"]
             checked = len(channel.log)
             self.assertTrue(offer["turn"] and offer["actions"], "somebody is asked")
-            channel.post(choices.choice(offer["turn"]), **random_move(offer["actions"], choices), turn_id=offer["turn_id"])
+            send = channel.dm_effects if offer.get("private") else channel.post
+            send(choices.choice(offer["turn"]), **random_move(offer["actions"], choices), turn_id=offer["turn_id"])
         return channel
 
     def test_random_games_of_guess_bot_end(self):
@@ -65,6 +66,23 @@ class Offers(unittest.TestCase):
             channel = self.play(load("blackjack_bot").BlackjackBot, players, players, chips=50, min_bet=9)
             self.assertGreater(len(channel.bodies("round_end")), 10)
             self.assertTrue(channel.bodies("rebuy"), "who has too few chips can go on")
+
+    def test_random_bargains_end(self):
+        bargain_bot = load("bargain_bot").BargainBot
+        issues = [{"name": "price", "max": 40, "step": 3}, {"name": "days", "min": -5, "max": 9, "high": "b"}]
+        results = []
+        for seed in range(GAMES):
+            for players, unseal in ((2, "always"), (3, "never")):
+                end = self.play(bargain_bot, players, seed, issues=issues, rounds=3, unseal=unseal).last("game_end")
+                results.append((end["result"], end["round"]))
+        self.assertEqual(set(results), {("DEAL", 1), ("DEAL", 2), ("DEAL", 3), ("UNRESOLVED", 3)})
+
+    def test_random_auctions_end(self):
+        auction_bot, reasons = load("auction_bot").AuctionBot, set()
+        for seed in range(GAMES):
+            for players, params in ((1, {}), (3, {"step": 7}), (4, {"seller": "b", "reserve": "sealed", "price": "first"})):
+                reasons.add(self.play(auction_bot, players, seed, max_bid=20, **params).last("game_end")["reason"])
+        self.assertEqual(reasons, {"sold", "reserve"})
 
 
 if __name__ == "__main__":

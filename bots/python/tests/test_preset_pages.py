@@ -15,7 +15,8 @@ from fake_channel import FakeChannel, load  # noqa: E402
 
 PAGES = pathlib.Path(__file__).parents[3] / "mcp/src/resources/presets"
 FILES = {"GuessBot": "guess_bot", "TicTacToeBot": "tic_tac_toe_bot", "BlackjackBot": "blackjack_bot", "MemoryBot": "memory_bot",
-         "ContractBot": "contract_bot", "PriceBot": "price_bot", "TlsBot": "tls_bot", "ChessBot": "chess_bot"}
+         "ContractBot": "contract_bot", "PriceBot": "price_bot", "TlsBot": "tls_bot", "ChessBot": "chess_bot",
+         "BargainBot": "bargain_bot", "AuctionBot": "auction_bot"}
 MOST_BYTES = 3500
 
 
@@ -112,6 +113,32 @@ class Verification(unittest.TestCase):
         self.assertEqual(printed(blocks("ChessBot")[-1], **posts), ["False", "True"])
         posts["moved"][3]["san"] = "d6"
         self.assertEqual(printed(blocks("ChessBot")[-1], **posts), ["False", "False"])
+
+    def test_of_bargain_bot(self):
+        channel = created("BargainBot")
+        for seat, price, days in (("s1", 7001, 14), ("s2", 7100, 7)):
+            channel.dm_effects(seat, price=price, days=days)
+        posts = {"game_start": channel.last("game_start"), "sealed": channel.bodies("sealed"), "game_end": channel.last("game_end")}
+        code = blocks("BargainBot")[-1]
+        self.assertEqual(printed(code, **posts), ["True", "True", "[{'price':", "7050,", "'days':", "10}]"])
+        self.assertEqual(posts["game_end"]["deal"], {"price": 7050, "days": 10})
+        opened = posts["game_end"]["opened"][1]
+        opened["text"] = opened["text"].replace("7100", "7300")
+        self.assertEqual(printed(code, **posts)[:4], ["True", "False", "[{'price':", "7150,"])
+
+    def test_of_auction_bot(self):
+        channel = created("AuctionBot")
+        channel.dm_effects("s1", "reserve 100")
+        channel.dm_effects("s2", "bid 150")
+        channel.dm_effects("s3", "bid 120")
+        posts = {name: channel.last(name) for name in ("game_start", "reserve_sealed", "game_end")}
+        posts["sealed"], code = channel.bodies("sealed"), blocks("AuctionBot")[-1]
+        self.assertEqual(printed(code, **posts), ["True", "True", "True", "s2", "120"])
+        end = posts["game_end"]
+        self.assertEqual((end["winner"], end["price"]), ("s2", 120))
+        end["bids"][1]["text"] = end["bids"][1]["text"].replace("120", "149")
+        end["reserve_proof"]["text"] = end["reserve_proof"]["text"].replace("100", "160")
+        self.assertEqual(printed(code, **posts), ["False", "True", "False", "unsold"])
 
 
 if __name__ == "__main__":
