@@ -86,6 +86,20 @@ class Verification(unittest.TestCase):
         posts["reveal"]["target"] += 1
         self.assertEqual(printed(blocks("GuessBot")[-1], **posts), ["False"])
 
+    def test_of_tic_tac_toe_bot(self):
+        channel = created("TicTacToeBot")
+        for cell in ("b2", "a1", "c3"):
+            channel.post(channel.state["turn"], cell)
+        channel.post(channel.state["turn"], "concede")
+        posts = {"placed": channel.bodies("placed"), "game_end": channel.last("game_end")}
+        self.assertEqual(printed(blocks("TicTacToeBot")[-1], **posts), ["True"])
+        posts["game_end"]["board"]["rows"]["2"] = ".O."
+        self.assertEqual(printed(blocks("TicTacToeBot")[-1], **posts), ["False"])
+        posts["placed"].reverse()
+        posts["placed"][0]["cell"] = "a1"
+        with self.assertRaises(AssertionError):
+            printed(blocks("TicTacToeBot")[-1], **posts)
+
     def test_of_blackjack_bot(self):
         channel = created("BlackjackBot")
         for seat in ("s1", "s2"):
