@@ -55,6 +55,11 @@ class Offers(unittest.TestCase):
             for first in ("join", "random"):
                 self.assertTrue(self.play(load("tic_tac_toe_bot").TicTacToeBot, 3, seed, first=first).bodies("game_end"))
 
+    def test_random_games_of_connect_four_end(self):
+        for seed in range(GAMES):
+            first = ("join", "random")[seed % 2]
+            self.assertTrue(self.play(load("connect_four_bot").ConnectFourBot, 3, seed, first=first).bodies("game_end"))
+
     def test_random_rounds_of_blackjack_go_on(self):
         for players in (1, 2, 4):
             channel = self.play(load("blackjack_bot").BlackjackBot, players, players, chips=50, min_bet=9)

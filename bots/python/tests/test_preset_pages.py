@@ -15,7 +15,8 @@ from fake_channel import FakeChannel, load  # noqa: E402
 
 PAGES = pathlib.Path(__file__).parents[3] / "mcp/src/resources/presets"
 FILES = {"GuessBot": "guess_bot", "TicTacToeBot": "tic_tac_toe_bot", "BlackjackBot": "blackjack_bot", "MemoryBot": "memory_bot",
-         "ContractBot": "contract_bot", "PriceBot": "price_bot", "TlsBot": "tls_bot"}
+         "ContractBot": "contract_bot", "PriceBot": "price_bot", "TlsBot": "tls_bot",
+         "ConnectFourBot": "connect_four_bot"}
 MOST_BYTES = 3500
 
 
@@ -99,6 +100,18 @@ class Verification(unittest.TestCase):
         posts["placed"][0]["cell"] = "a1"
         with self.assertRaises(AssertionError):
             printed(blocks("TicTacToeBot")[-1], **posts)
+
+    def test_of_connect_four_bot(self):
+        channel = created("ConnectFourBot")
+        for column in "ababaca":
+            channel.post(channel.state["turn"], column)
+        posts = {"dropped": channel.bodies("dropped"), "game_end": channel.last("game_end")}
+        self.assertEqual(printed(blocks("ConnectFourBot")[-1], **posts), ["True", "['a1',", "'a2',", "'a3',", "'a4']"])
+        posts["game_end"]["board"]["rows"]["1"] = "......."
+        self.assertEqual(printed(blocks("ConnectFourBot")[-1], **posts)[0], "False")
+        posts["dropped"][2]["cell"] = "a5"
+        with self.assertRaises(AssertionError):
+            printed(blocks("ConnectFourBot")[-1], **posts)
 
     def test_of_blackjack_bot(self):
         channel = created("BlackjackBot")
