@@ -16,7 +16,7 @@ from fake_channel import FakeChannel, load  # noqa: E402
 PAGES = pathlib.Path(__file__).parents[3] / "mcp/src/resources/presets"
 FILES = {"GuessBot": "guess_bot", "TicTacToeBot": "tic_tac_toe_bot", "BlackjackBot": "blackjack_bot", "MemoryBot": "memory_bot",
          "ContractBot": "contract_bot", "PriceBot": "price_bot", "TlsBot": "tls_bot",
-         "ConnectFourBot": "connect_four_bot"}
+         "ConnectFourBot": "connect_four_bot", "RockPaperScissorsBot": "rock_paper_scissors_bot"}
 MOST_BYTES = 3500
 
 
@@ -112,6 +112,21 @@ class Verification(unittest.TestCase):
         posts["dropped"][2]["cell"] = "a5"
         with self.assertRaises(AssertionError):
             printed(blocks("ConnectFourBot")[-1], **posts)
+
+    def test_of_rock_paper_scissors_bot(self):
+        channel = created("RockPaperScissorsBot")
+        for choices in ("rr", "rs", "sr", "pr"):
+            for seat, choice in zip(("s1", "s2"), choices):
+                channel.dm_effects(seat, choice)
+        channel.post("s2", "concede")
+        posts = {"revealed": channel.bodies("revealed"), "game_end": channel.last("game_end")}
+        code = blocks("RockPaperScissorsBot")[-1]
+        self.assertEqual(printed(code, **posts), ["True"])
+        posts["game_end"]["score"]["s1"] += 1
+        self.assertEqual(printed(code, **posts), ["False"])
+        posts["revealed"][1]["choices"]["s1"] = "paper"
+        with self.assertRaises(AssertionError):
+            printed(code, **posts)
 
     def test_of_blackjack_bot(self):
         channel = created("BlackjackBot")
