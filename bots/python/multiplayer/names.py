@@ -24,7 +24,7 @@ MODULES = BASIC_MODULES | NETWORK_MODULES
 OWN_MODULES = {"boards": "multiplayer.boards"}
 
 # Everything that bots may import.
-IMPORTABLE = MODULES | OWN_MODULES.keys()
+IMPORTABLE = MODULES | frozenset(OWN_MODULES)
 
 # Modules that the allowed ones import late, or that error handling needs. They are loaded before the sandbox closes,
 # because inside it no native code can be loaded.
