@@ -59,7 +59,7 @@ def prepare(has_network, imports):
         Worker.network = importlib.import_module("multiplayer.network")
         Worker.network.install(None, None)
     else:
-        modules.allow_only(names.BASIC_MODULES)
+        modules.allow_only(names.BASIC_MODULES | frozenset(names.OWN_MODULES))
     if imports:
         basic = sorted(names.BASIC_MODULES) + names.BASIC_PREPARED
         network = sorted(names.NETWORK_MODULES) + names.NETWORK_PREPARED

@@ -29,7 +29,7 @@ class Context:
     """The `ctx` of one hook; collects its effects."""
 
     def __init__(self, persisted, slots, now=1_700_000_000.0, env=None, params=None, contributors=None, hook="on_message",
-                 may_hold_seats=True, may_unseal=False):
+                 may_hold_seats=True, may_unseal=True):
         self.persisted = json.loads(json.dumps(persisted))  # state, seats, commitments, timers and stream
         self.hook, self.may_hold_seats, self.may_unseal = hook, may_hold_seats, may_unseal
         self.slots = [{key: value for key, value in slot.items() if key != "tenure"} for slot in slots]
@@ -70,6 +70,11 @@ class Context:
     def release_seats(self):
         self.persisted["held_until"] = None
 
+    def unseal(self):
+        if not self.may_unseal:
+            raise RuntimeError("the bot's manifest does not have \"unseals\": true")
+        self.persisted["unsealed"] += 1
+
     def timer(self, name, seconds):
         timers = self.persisted["timers"]
         if seconds is None:
@@ -89,10 +94,6 @@ class Context:
             raise RuntimeError("ctx.start() has not been answered yet; reveal the seed in on_start or later")
         self.persisted["stream"] = None
 
-    def unseal(self):
-        if not self.may_unseal:
-            raise RuntimeError('the bot\'s manifest does not have "unseals": true, so players were not told')
-        self.persisted["unsealed"] += 1
 
     def commit(self, value):
         self.persisted["committed"] += 1
@@ -129,7 +130,7 @@ class FakeChannel:
     `is_slow` set, the answer waits for `answer_start()`, so that a test can do something in between.
     """
 
-    def __init__(self, bot_class, *labels, env=None, contributors=None, unseals=False, **params):
+    def __init__(self, bot_class, *labels, env=None, contributors=None, unseals=True, **params):
         self.unseals = unseals  # what the manifest says
         self.is_slow = False
         self.was_ready = False

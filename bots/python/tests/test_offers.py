@@ -42,8 +42,11 @@ class Offers(unittest.TestCase):
                     highest = body["turn_id"]
             checked = len(channel.log)
             self.assertTrue(offer["turn"] and offer["actions"], "somebody is asked")
-            send = channel.dm_effects if offer.get("private") else channel.post
-            send(choices.choice(offer["turn"]), **random_move(offer["actions"], choices), turn_id=offer["turn_id"])
+            seat, move = choices.choice(offer["turn"]), random_move(offer["actions"], choices)
+            if offer.get("private"):
+                channel.dm_effects(seat, **{"text": "", **move}, turn_id=offer["turn_id"])
+            else:
+                channel.post(seat, **move, turn_id=offer["turn_id"])
         return channel
 
     def test_random_games_of_guess_bot_end(self):
@@ -60,6 +63,16 @@ class Offers(unittest.TestCase):
         few = "4k3/pp6/8/8/8/8/6PP/4K3 w - - 0 1"
         for params in ({}, {"fen": few, "base_seconds": 60}, {"fen": few, "first": "random"}):
             self.assertTrue(self.play(load("chess_bot").ChessBot, 3, 1, 1500, **params).bodies("game_end"))
+
+    def test_random_games_of_connect_four_end(self):
+        for seed in range(GAMES):
+            first = ("join", "random")[seed % 2]
+            self.assertTrue(self.play(load("connect_four_bot").ConnectFourBot, 3, seed, first=first).bodies("game_end"))
+
+    def test_random_games_of_rock_paper_scissors_end(self):
+        for seed in range(GAMES):
+            params = {"rounds": 1 + 2 * (seed % 8), "replays": seed % 3}
+            self.assertTrue(self.play(load("rock_paper_scissors_bot").RockPaperScissorsBot, 3, seed, **params).bodies("game_end"))
 
     def test_random_rounds_of_blackjack_go_on(self):
         for players in (1, 2, 4):

@@ -16,7 +16,8 @@ from fake_channel import FakeChannel, load  # noqa: E402
 PAGES = pathlib.Path(__file__).parents[3] / "mcp/src/resources/presets"
 FILES = {"GuessBot": "guess_bot", "TicTacToeBot": "tic_tac_toe_bot", "BlackjackBot": "blackjack_bot", "MemoryBot": "memory_bot",
          "ContractBot": "contract_bot", "PriceBot": "price_bot", "TlsBot": "tls_bot", "ChessBot": "chess_bot",
-         "BargainBot": "bargain_bot", "AuctionBot": "auction_bot"}
+         "BargainBot": "bargain_bot", "AuctionBot": "auction_bot", "ConnectFourBot": "connect_four_bot",
+         "RockPaperScissorsBot": "rock_paper_scissors_bot"}
 MOST_BYTES = 3500
 
 
@@ -86,6 +87,47 @@ class Verification(unittest.TestCase):
         self.assertEqual(printed(blocks("GuessBot")[-1], **posts), ["True"])
         posts["reveal"]["target"] += 1
         self.assertEqual(printed(blocks("GuessBot")[-1], **posts), ["False"])
+
+    def test_of_tic_tac_toe_bot(self):
+        channel = created("TicTacToeBot")
+        for cell in ("b2", "a1", "c3"):
+            channel.post(channel.state["turn"], cell)
+        channel.post(channel.state["turn"], "concede")
+        posts = {"placed": channel.bodies("placed"), "game_end": channel.last("game_end")}
+        self.assertEqual(printed(blocks("TicTacToeBot")[-1], **posts), ["True"])
+        posts["game_end"]["board"]["rows"]["2"] = ".O."
+        self.assertEqual(printed(blocks("TicTacToeBot")[-1], **posts), ["False"])
+        posts["placed"].reverse()
+        posts["placed"][0]["cell"] = "a1"
+        with self.assertRaises(AssertionError):
+            printed(blocks("TicTacToeBot")[-1], **posts)
+
+    def test_of_connect_four_bot(self):
+        channel = created("ConnectFourBot")
+        for column in "ababaca":
+            channel.post(channel.state["turn"], column)
+        posts = {"dropped": channel.bodies("dropped"), "game_end": channel.last("game_end")}
+        self.assertEqual(printed(blocks("ConnectFourBot")[-1], **posts), ["True", "['a1',", "'a2',", "'a3',", "'a4']"])
+        posts["game_end"]["board"]["rows"]["1"] = "......."
+        self.assertEqual(printed(blocks("ConnectFourBot")[-1], **posts)[0], "False")
+        posts["dropped"][2]["cell"] = "a5"
+        with self.assertRaises(AssertionError):
+            printed(blocks("ConnectFourBot")[-1], **posts)
+
+    def test_of_rock_paper_scissors_bot(self):
+        channel = created("RockPaperScissorsBot")
+        for choices in ("rr", "rs", "sr", "pr"):
+            for seat, choice in zip(("s1", "s2"), choices):
+                channel.dm_effects(seat, choice)
+        channel.post("s2", "concede")
+        posts = {"revealed": channel.bodies("revealed"), "game_end": channel.last("game_end")}
+        code = blocks("RockPaperScissorsBot")[-1]
+        self.assertEqual(printed(code, **posts), ["True"])
+        posts["game_end"]["score"]["s1"] += 1
+        self.assertEqual(printed(code, **posts), ["False"])
+        posts["revealed"][1]["choices"]["s1"] = "paper"
+        with self.assertRaises(AssertionError):
+            printed(code, **posts)
 
     def test_of_blackjack_bot(self):
         channel = created("BlackjackBot")
