@@ -6,7 +6,8 @@ A board is the field `board` of a bot's post, a dict of one of two kinds:
      "last": ["c1"], "line": []}
     {"kind": "table", "columns": ["", "alice", "bob"], "rows": [["round 1", "rock", "paper"]]}
 
-Rows of a grid are in the order in which they are drawn, the top row first. A character is a cell, and "." an empty one: `chess` has
+Rows of a grid have numbers as names. Row 1 of `marks` is at the top, row 1 of `chess` and `discs` at the bottom, as on a real board; the
+order in the object means nothing, because JSON objects have none. A character is a cell, and "." an empty one: `chess` has
 "KQRBNP" for White and "kqrbnp" for Black, `discs` "R", "Y", "B" and "W" for red, yellow, black and white, `marks` any letters and
 digits. The name of a cell is its column and its row, such as "c1". `last`, the cells of the last move, and `line`, the cells that won,
 may be left out. A table has only texts. Other fields are ignored. Whatever is not a board raises `ValueError`.
@@ -22,6 +23,7 @@ MAX_SIDE = 26  # columns, and rows, of a grid
 MAX_COLUMNS, MAX_ROWS = 12, 64  # of a table
 MAX_CHARACTERS = 32  # of a text in a table; longer ones are cut
 
+_ROW_NAMES = frozenset(str(number + 1) for number in range(MAX_SIDE))
 _PIECES = {"K": "king", "Q": "queen", "R": "rook", "B": "bishop", "N": "knight", "P": "pawn"}
 _DISCS = {"R": "red", "Y": "yellow", "B": "black", "W": "white"}
 _CHARACTERS = {
@@ -101,12 +103,13 @@ class _Grid:
             raise ValueError(f"`rows` of a grid is an object of 1 to {MAX_SIDE} rows")
         for row, cells in self.rows.items():
             self._check_row(row, cells)
+        self.rows = dict(sorted(self.rows.items(), key=lambda row: int(row[0]), reverse=self.pieces in ("chess", "discs")))
         self.names = {column + row: (x, y) for y, row in enumerate(self.rows) for x, column in enumerate(self.columns)}
         self.last, self.line = self._cells("last", board.get("last")), self._cells("line", board.get("line"))
 
     def _check_row(self, row, cells):
-        if not isinstance(row, str) or not 1 <= len(row) <= 2 or not _is_plain(row):
-            raise ValueError("the name of a row is one or two letters or digits")
+        if not isinstance(row, str) or row not in _ROW_NAMES:
+            raise ValueError(f"the name of a row is a number from 1 to {MAX_SIDE}, as text")
         if not isinstance(cells, str) or len(cells) != len(self.columns):
             raise ValueError(f"row {row} of the grid must be a text of {len(self.columns)} characters, one for each column")
         unknown = set(cells) - _CHARACTERS[self.pieces] - {"."}

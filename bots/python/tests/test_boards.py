@@ -51,7 +51,13 @@ class Text(unittest.TestCase):
 
     def test_longer_names_of_rows_are_aligned(self):
         board = grid(rows={"10": "X.", "9": ".X"})
-        self.assertEqual(boards.text(board), "10 X .\n 9 . X\n   a b")
+        self.assertEqual(boards.text(board), " 9 . X\n10 X .\n   a b")
+
+    def test_the_order_in_the_object_does_not_matter(self):
+        for board in (CHESS, DISCS, MARKS):
+            turned = {**board, "rows": dict(reversed(board["rows"].items()))}
+            self.assertEqual(boards.text(turned), boards.text(board))
+            self.assertEqual(boards.svg(turned), boards.svg(board))
 
     def test_a_table_has_aligned_columns(self):
         self.assertEqual(boards.text(TABLE), "         alice  bob\nround 1  rock   paper\nround 2         rock")
@@ -206,8 +212,9 @@ class Garbage(unittest.TestCase):
         cases += [(grid(pieces=each), "pieces") for each in (None, "draughts", ["chess"], 1)]
         cases += [(grid(columns=each), "columns") for each in (None, "", "a b", "é2", ["a", "b"], "a" * 27, 3)]
         cases += [(grid(columns="aa"), "twice"), (grid(rows=None), "rows"), (grid(rows={}), "rows"), (grid(rows=["X."]), "rows"),
-                  (grid(rows={str(n): "X." for n in range(27)}), "rows"), (grid(rows={"": "X."}), "name of a row"),
+                  (grid(rows={str(n): "X." for n in range(1, 28)}), "rows"), (grid(rows={"": "X."}), "name of a row"),
                   (grid(rows={"123": "X."}), "name of a row"), (grid(rows={1: "X."}), "name of a row"), (grid(rows={"<": "X."}), "name of a row"),
+                  (grid(rows={"a": "X."}), "name of a row"), (grid(rows={"0": "X."}), "name of a row"), (grid(rows={"27": "X."}), "name of a row"),
                   (grid(rows={"1": "X"}), "row 1"), (grid(rows={"1": "X.."}), "row 1"), (grid(rows={"1": ["X", "."]}), "row 1"),
                   (grid(rows={"1": "X<"}), "'<'"), (grid(pieces="chess"), "'X'"), (grid(pieces="discs"), "'X'")]
         cases += [(grid(last=each), "last") for each in ("a1", 1, {"a1": 1}, ["c1"], [1], [["a1"]], [None], ["a1"] * 3)]
@@ -226,8 +233,8 @@ class Garbage(unittest.TestCase):
     def test_the_largest_boards_are_drawn(self):
         letters = "abcdefghijklmnopqrstuvwxyz"
         for pieces, piece in (("chess", "q"), ("discs", "Y"), ("marks", "X")):
-            board = {"kind": "grid", "pieces": pieces, "columns": letters, "rows": {str(n): piece * 26 for n in range(26)},
-                     "last": [f"{letter}{n}" for letter in letters for n in range(26)]}
+            board = {"kind": "grid", "pieces": pieces, "columns": letters, "rows": {str(n): piece * 26 for n in range(1, 27)},
+                     "last": [f"{letter}{n}" for letter in letters for n in range(1, 27)]}
             self.assertEqual(len(boards.text(board).split("\n")), 28)
             self.assertLess(len(boards.svg(board)), 400_000)
             drawn(board)
