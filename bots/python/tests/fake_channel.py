@@ -29,9 +29,9 @@ class Context:
     """The `ctx` of one hook; collects its effects."""
 
     def __init__(self, persisted, slots, now=1_700_000_000.0, env=None, params=None, contributors=None, hook="on_message",
-                 may_hold_seats=True):
+                 may_hold_seats=True, may_unseal=True):
         self.persisted = json.loads(json.dumps(persisted))  # state, seats, commitments, timers and stream
-        self.hook, self.may_hold_seats = hook, may_hold_seats
+        self.hook, self.may_hold_seats, self.may_unseal = hook, may_hold_seats, may_unseal
         self.slots = [{key: value for key, value in slot.items() if key != "tenure"} for slot in slots]
         self.now = now
         self.env = dict(env or {})
@@ -89,6 +89,11 @@ class Context:
             raise RuntimeError("ctx.start() has not been answered yet; reveal the seed in on_start or later")
         self.persisted["stream"] = None
 
+    def unseal(self):
+        if not self.may_unseal:
+            raise RuntimeError('the bot\'s manifest does not have "unseals": true, so players were not told')
+        self.persisted["unsealed"] = True
+
     def commit(self, value):
         self.persisted["committed"] += 1
         name, text = f"c{self.persisted['committed']}", json.dumps(value, separators=(",", ":"), ensure_ascii=False)
@@ -126,6 +131,7 @@ class FakeChannel:
 
     def __init__(self, bot_class, *labels, env=None, contributors=None, **params):
         self.is_slow = False
+        self.may_unseal = True  # whether the bot's manifest says that it unseals
         self.was_ready = False
         self.bot_class = bot_class
         self.params = params
@@ -136,7 +142,7 @@ class FakeChannel:
         self.slots += [{"slot_id": f"s{n}", "label": label, "kind": "invite", "filled": False, "tenure": None}
                        for n, label in enumerate(labels, 1)]
         self.persisted = {"state": "{}", "seats": {}, "timers": {}, "commitments": {}, "committed": 0, "stream": None,
-                          "starting": None, "held_until": None}  # stream, starting: the slots whose randomness is in it
+                          "starting": None, "held_until": None, "unsealed": False}  # stream, starting: the slots whose randomness is in it
         self.tenures = 0
         self.log = []
         self.run_hook("on_init")
@@ -183,7 +189,7 @@ class FakeChannel:
 
     def run_one_hook(self, hook, *args):
         ctx = Context(self.persisted, json.loads(json.dumps(self.slots)), self.now, self.env, self.params, self.contributors,
-                      hook, hook in HOOKS_OF_PLAYERS)
+                      hook, hook in HOOKS_OF_PLAYERS, self.may_unseal)
         bot = self.bot_class(ctx, json.loads(json.dumps(self.params)))
         method = getattr(bot, hook, None)
         if method is not None:
@@ -227,10 +233,10 @@ class FakeChannel:
         tenure = self.tenure_of(seat)
         return self.run_hook("on_message", msg if tenure is None else msg | {"tenure": tenure})
 
-    def dm_effects(self, seat, text):
+    def dm_effects(self, seat, text=None, **data):
         """Sends a private message to the bot; returns its effects, each with its addressee as `to`."""
-        before = len(self.log)
-        self.run_hook("on_private_message", seat, {"text": text, "tenure": self.tenure_of(seat)})
+        before, body = len(self.log), dict(data) if text is None else dict(data, text=text)
+        self.run_hook("on_private_message", seat, dict(body, tenure=self.tenure_of(seat)))
         return self.log[before:]
 
     def dm(self, seat, text):

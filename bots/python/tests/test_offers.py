@@ -42,7 +42,8 @@ class Offers(unittest.TestCase):
                     highest = body["turn_id"]
             checked = len(channel.log)
             self.assertTrue(offer["turn"] and offer["actions"], "somebody is asked")
-            channel.post(choices.choice(offer["turn"]), **random_move(offer["actions"], choices), turn_id=offer["turn_id"])
+            send = channel.dm_effects if offer.get("private") else channel.post
+            send(choices.choice(offer["turn"]), **random_move(offer["actions"], choices), turn_id=offer["turn_id"])
         return channel
 
     def test_random_games_of_guess_bot_end(self):
@@ -54,6 +55,12 @@ class Offers(unittest.TestCase):
         for seed in range(GAMES):
             for first in ("join", "random"):
                 self.assertTrue(self.play(load("tic_tac_toe_bot").TicTacToeBot, 3, seed, first=first).bodies("game_end"))
+
+    def test_random_games_of_trivia_end(self):
+        for seed in range(GAMES // 5):
+            for players in (1, 2, 4):
+                for scoring in ("all", "first"):
+                    self.assertTrue(self.play(load("trivia_bot").TriviaBot, players, seed, scoring=scoring).bodies("game_end"))
 
     def test_random_rounds_of_blackjack_go_on(self):
         for players in (1, 2, 4):

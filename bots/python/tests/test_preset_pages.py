@@ -15,7 +15,7 @@ from fake_channel import FakeChannel, load  # noqa: E402
 
 PAGES = pathlib.Path(__file__).parents[3] / "mcp/src/resources/presets"
 FILES = {"GuessBot": "guess_bot", "TicTacToeBot": "tic_tac_toe_bot", "BlackjackBot": "blackjack_bot", "MemoryBot": "memory_bot",
-         "ContractBot": "contract_bot", "PriceBot": "price_bot", "TlsBot": "tls_bot"}
+         "ContractBot": "contract_bot", "PriceBot": "price_bot", "TlsBot": "tls_bot", "TriviaBot": "trivia_bot"}
 MOST_BYTES = 3500
 
 
@@ -96,6 +96,28 @@ class Verification(unittest.TestCase):
         self.assertEqual(printed(code, decks=channel.last("rules")["rules"]["decks"], **posts), ["True"] * 4)
         posts["shoe_opened"]["shoe"].reverse()
         self.assertEqual(printed(code, decks=2, **posts)[::3], ["False", "False"])
+
+    def test_of_trivia_bot(self):
+        check = blocks("TriviaBot")[-1]
+        prepared = {"questions": [{"question": "Which bird?", "choices": ["swallow", "ostrich"], "answers": ["ostrich"]}]}
+        posted = {}
+        with mock.patch("builtins.print", lambda *shown: posted.update(hash=shown[0])):
+            exec(blocks("TriviaBot")[1], prepared)
+        channel = FakeChannel(load("trivia_bot").TriviaBot, "carol", "alice", "bob", pack_hash=posted["hash"], quizmaster="carol")
+        channel.join("s1", "s2", "s3")
+        channel.dm_effects("s1", "", pack=prepared["pack"])
+        for seat, answer in (("s2", "A"), ("s3", "ostrich")):
+            channel.dm_effects(seat, answer)
+        posts = {name: channel.last(name) for name in ("game_start", "game_end", "pack_opened")}
+        posts.update(source=pathlib.Path(load("trivia_bot").__file__).read_text(), scoring="all",
+                     questions=channel.bodies("question"), results=channel.bodies("result"))
+        self.assertEqual((printed(check, **posts), posts["game_end"]["scores"]), (["True"] * 3, {"s2": 0, "s3": 1}))
+        posts["results"][0]["answers"]["s2"] = "B"
+        self.assertEqual(printed(check, **posts), ["True", "False", "True"])
+        posts["questions"][0]["question"] = "Another?"
+        self.assertEqual(printed(check, **posts)[0], "False")
+        posts["pack_opened"]["pack"]["salt"] += "x"
+        self.assertEqual(printed(check, **posts)[2], "False")
 
     def test_of_contract_bot(self):
         terms = created("ContractBot").last("terms")
