@@ -36,7 +36,7 @@ class Context:
         self.now = now
         self.env = dict(env or {})
         self.params = params or {}
-        self.channel_id, self.bot_id, self.workspace = "chn_1", "bot_it_0", "/nowhere"
+        self.channel_id, self.bot_id, self.workspace, self.relay = "chn_1", "bot_it_0", "/nowhere", None
         self.players = [{"slot_id": s["slot_id"], "label": s["label"], "tenure": s["tenure"], "may_post": s.get("may_post", True)}
                         for s in slots if s["kind"] == "invite" and s["filled"]]
         self.contributors = [p["slot_id"] for p in self.players] if contributors is None else contributors
