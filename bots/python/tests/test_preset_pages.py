@@ -120,8 +120,17 @@ class Verification(unittest.TestCase):
         self.assertEqual(printed(check, **posts)[2], "False")
 
     def test_of_contract_bot(self):
-        terms = created("ContractBot").last("terms")
+        channel = created("ContractBot")
+        terms = channel.last("terms")
         self.assertEqual(printed(blocks("ContractBot")[-1], terms=terms["terms"]), [terms["terms_hash"]])
+        for seat in ("s1", "s2"):
+            channel.post(seat, f"accept {terms['terms_hash']}")
+        for _ in range(3):
+            channel.post("s2", 'claim deliver {"url": "https://example.com/r", "pages": 1.0}')
+            channel.post("s1", "object deliver {}")
+        channel.advance(3600)
+        issues = channel.last("issues")
+        self.assertEqual(printed(blocks("ContractBot")[-1], terms=issues["issues"]), [issues["issues_hash"]])
 
 
 if __name__ == "__main__":
