@@ -29,14 +29,14 @@ class Context:
     """The `ctx` of one hook; collects its effects."""
 
     def __init__(self, persisted, slots, now=1_700_000_000.0, env=None, params=None, contributors=None, hook="on_message",
-                 may_hold_seats=True, may_unseal=True):
+                 may_hold_seats=True, may_unseal=True, relay=None):
         self.persisted = json.loads(json.dumps(persisted))  # state, seats, commitments, timers and stream
         self.hook, self.may_hold_seats, self.may_unseal = hook, may_hold_seats, may_unseal
         self.slots = [{key: value for key, value in slot.items() if key != "tenure"} for slot in slots]
         self.now = now
         self.env = dict(env or {})
         self.params = params or {}
-        self.channel_id, self.bot_id, self.workspace, self.relay = "chn_1", "bot_it_0", "/nowhere", None
+        self.channel_id, self.bot_id, self.workspace, self.relay = "chn_1", "bot_it_0", "/nowhere", relay
         self.players = [{"slot_id": s["slot_id"], "label": s["label"], "tenure": s["tenure"], "may_post": s.get("may_post", True)}
                         for s in slots if s["kind"] == "invite" and s["filled"]]
         self.contributors = [p["slot_id"] for p in self.players] if contributors is None else contributors
@@ -116,7 +116,7 @@ def plain_json(body):
 def checked_body(body):
     copy = plain_json(body)
     assert copy["type"] and copy["text"], "every post has a type for programs and a text for people"
-    assert len(json.dumps(copy)) < 32 * 1024, "a post has at most 32 KiB"
+    assert len(json.dumps(copy, ensure_ascii=False, separators=(",", ":")).encode()) <= 32 * 1024, "a post has at most 32 KiB"
     for value in copy.values():
         assert not isinstance(value, int) or abs(value) < 2**53
     return copy
@@ -129,7 +129,7 @@ class FakeChannel:
     `is_slow` set, the answer waits for `answer_start()`, so that a test can do something in between.
     """
 
-    def __init__(self, bot_class, *labels, env=None, contributors=None, **params):
+    def __init__(self, bot_class, *labels, env=None, contributors=None, relay=None, **params):
         self.is_slow = False
         self.may_unseal = True  # whether the bot's manifest says that it unseals
         self.was_ready = False
@@ -137,6 +137,7 @@ class FakeChannel:
         self.params = params
         self.env = env
         self.contributors = contributors
+        self.relay = relay
         self.now = 1_700_000_000.0
         self.slots = [{"slot_id": "s0", "label": "referee", "kind": "bot", "filled": True}]
         self.slots += [{"slot_id": f"s{n}", "label": label, "kind": "invite", "filled": False, "tenure": None}
@@ -189,7 +190,7 @@ class FakeChannel:
 
     def run_one_hook(self, hook, *args):
         ctx = Context(self.persisted, json.loads(json.dumps(self.slots)), self.now, self.env, self.params, self.contributors,
-                      hook, hook in HOOKS_OF_PLAYERS, self.may_unseal)
+                      hook, hook in HOOKS_OF_PLAYERS, self.may_unseal, self.relay)
         bot = self.bot_class(ctx, json.loads(json.dumps(self.params)))
         method = getattr(bot, hook, None)
         if method is not None:

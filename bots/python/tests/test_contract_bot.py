@@ -11,10 +11,9 @@ import unittest
 from unittest import mock
 
 sys.dont_write_bytecode = True
-sys.path[:0] = [str(pathlib.Path(__file__).parent), str(pathlib.Path(__file__).parents[1])]
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 from fake_channel import FakeChannel, load, types  # noqa: E402
-from multiplayer import testing  # noqa: E402
 
 contract = load("contract_bot")
 TERMS = {
@@ -353,9 +352,8 @@ class Clause(unittest.TestCase):
         self.assertEqual(channel.post("s3", "!clause")[0]["clause"], terms["clause"])
         self.assertEqual(channel.dm("s3", "!clause"), channel.post("s1", type="move", action="clause"))
         relay = {"origin": "relay.example", "key": "a2V5"}
-        played = testing.Channel(contract.__file__, ["alice", "bob"], {"terms": TERMS}, relay=relay)
-        clause = played.posts[0].body["clause"]
-        for part in (terms["terms_hash"], "chn_test", "relay.example", "a2V5", "86400 s"):
+        clause = FakeChannel(contract.ContractBot, "alice", "bob", relay=relay, terms=TERMS).last("terms")["clause"]
+        for part in (terms["terms_hash"], "chn_1", "relay.example", "a2V5", "86400 s"):
             self.assertIn(part, clause)
 
 

@@ -8,10 +8,9 @@ import sys
 import unittest
 
 sys.dont_write_bytecode = True
-sys.path[:0] = [str(pathlib.Path(__file__).parent), str(pathlib.Path(__file__).parents[1])]
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 from fake_channel import FakeChannel, load, types  # noqa: E402
-from multiplayer.testing import Channel  # noqa: E402
 
 trivia = load("trivia_bot")
 PACK = {"salt": "0123456789abcdef", "questions": [
@@ -446,16 +445,13 @@ class Packs(unittest.TestCase):
     def test_the_largest_pack_and_the_most_players_stay_within_the_limits_of_a_post(self):
         quotes = {"salt": '"' * 15 + "a", "questions": [{"question": f"{at}" + '"' * 60, "answers": ["\\" * 40 + "a"]} for at in range(40)]}
         trivia.check_pack(quotes)
-        labels = [*["\U0001f600" * 97 + f"{number:03}" for number in range(12)], "carol"]
-        channel = Channel(trivia.__file__, labels, {"pack_hash": hash_of(quotes), "quizmaster": "carol", "questions": 40})
-        channel.join(*labels)
-        channel.dm("carol", "", {"pack": quotes})
+        channel = begun(*["\U0001f600" * 97 + f"{number:03}" for number in range(12)], pack=quotes, questions=40)
         for _ in range(2):
             for number in range(1, 13):
-                channel.dm(f"s{number}", "\U0001f600" * 98 + "ab")
-        posted = [message.body for message in channel.posts + channel.close()]
-        self.assertEqual(types(posted).count("result"), 2)
-        self.assertEqual(len(posted[-3]["proofs"]), 38)
+                dm(channel, f"s{number}", "\U0001f600" * 98 + "ab")
+        self.assertEqual(len(channel.bodies("result")), 2)
+        channel.close()
+        self.assertEqual(len(channel.last("unasked")["proofs"]), 38)
 
     def test_invalid_params_are_refused(self):
         digest = hash_of(PACK)
