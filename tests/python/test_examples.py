@@ -30,6 +30,10 @@ class ExamplesTest(unittest.TestCase):
     def test_memory_stays_private(self):
         self.assert_example_runs("memory/exchange.py", "nothing that was not meant for her", checks=2)
 
+    def test_trivia_is_verified(self):
+        self.assert_example_runs("trivia/play.py", "carol has sent me the pack", "the pack, every commitment and the points are right",
+                                 "alice wins. Points: alice 4, bob 3.", checks=3)
+
     def test_price_is_the_same_for_both(self):
         self.assert_example_runs("price/prices.py", "BTC: 114609.375 USD", "gets the same response", checks=4)
 

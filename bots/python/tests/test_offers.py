@@ -74,6 +74,12 @@ class Offers(unittest.TestCase):
             params = {"rounds": 1 + 2 * (seed % 8), "replays": seed % 3}
             self.assertTrue(self.play(load("rock_paper_scissors_bot").RockPaperScissorsBot, 3, seed, **params).bodies("game_end"))
 
+    def test_random_games_of_trivia_end(self):
+        for seed in range(GAMES // 5):
+            for players in (1, 2, 4):
+                for scoring in ("all", "first"):
+                    self.assertTrue(self.play(load("trivia_bot").TriviaBot, players, seed, scoring=scoring).bodies("game_end"))
+
     def test_random_rounds_of_blackjack_go_on(self):
         for players in (1, 2, 4):
             channel = self.play(load("blackjack_bot").BlackjackBot, players, players, chips=50, min_bet=9)

@@ -17,7 +17,7 @@ PAGES = pathlib.Path(__file__).parents[3] / "mcp/src/resources/presets"
 FILES = {"GuessBot": "guess_bot", "TicTacToeBot": "tic_tac_toe_bot", "BlackjackBot": "blackjack_bot", "MemoryBot": "memory_bot",
          "ContractBot": "contract_bot", "PriceBot": "price_bot", "TlsBot": "tls_bot", "ChessBot": "chess_bot",
          "BargainBot": "bargain_bot", "AuctionBot": "auction_bot", "ConnectFourBot": "connect_four_bot",
-         "RockPaperScissorsBot": "rock_paper_scissors_bot"}
+         "RockPaperScissorsBot": "rock_paper_scissors_bot", "TriviaBot": "trivia_bot"}
 MOST_BYTES = 3500
 
 
@@ -140,9 +140,40 @@ class Verification(unittest.TestCase):
         posts["shoe_opened"]["shoe"].reverse()
         self.assertEqual(printed(code, decks=2, **posts)[::3], ["False", "False"])
 
+    def test_of_trivia_bot(self):
+        check = blocks("TriviaBot")[-1]
+        prepared = {"questions": [{"question": "Which bird?", "choices": ["swallow", "ostrich"], "answers": ["ostrich"]}]}
+        posted = {}
+        with mock.patch("builtins.print", lambda *shown: posted.update(hash=shown[0])):
+            exec(blocks("TriviaBot")[1], prepared)
+        channel = FakeChannel(load("trivia_bot").TriviaBot, "carol", "alice", "bob", pack_hash=posted["hash"], quizmaster="carol")
+        channel.join("s1", "s2", "s3")
+        channel.dm_effects("s1", "", pack=prepared["pack"])
+        for seat, answer in (("s2", "A"), ("s3", "ostrich")):
+            channel.dm_effects(seat, answer)
+        posts = {name: channel.last(name) for name in ("game_start", "game_end", "pack_opened")}
+        posts.update(source=pathlib.Path(load("trivia_bot").__file__).read_text(), scoring="all",
+                     questions=channel.bodies("question"), results=channel.bodies("result"))
+        self.assertEqual((printed(check, **posts), posts["game_end"]["scores"]), (["True"] * 3, {"s2": 0, "s3": 1}))
+        posts["results"][0]["answers"]["s2"] = "B"
+        self.assertEqual(printed(check, **posts), ["True", "False", "True"])
+        posts["questions"][0]["question"] = "Another?"
+        self.assertEqual(printed(check, **posts)[0], "False")
+        posts["pack_opened"]["pack"]["salt"] += "x"
+        self.assertEqual(printed(check, **posts)[2], "False")
+
     def test_of_contract_bot(self):
-        terms = created("ContractBot").last("terms")
+        channel = created("ContractBot")
+        terms = channel.last("terms")
         self.assertEqual(printed(blocks("ContractBot")[-1], terms=terms["terms"]), [terms["terms_hash"]])
+        for seat in ("s1", "s2"):
+            channel.post(seat, f"accept {terms['terms_hash']}")
+        for _ in range(3):
+            channel.post("s2", 'claim deliver {"url": "https://example.com/r", "pages": 1.0}')
+            channel.post("s1", "object deliver {}")
+        channel.advance(3600)
+        issues = channel.last("issues")
+        self.assertEqual(printed(blocks("ContractBot")[-1], terms=issues["issues"]), [issues["issues_hash"]])
 
     def test_of_chess_bot(self):
         channel = created("ChessBot")

@@ -63,6 +63,12 @@ class ChannelTest(unittest.TestCase):
         with self.assertRaises(RuntimeError):
             channel.post("alice", "too late")
 
+    def test_a_bot_knows_the_log_of_its_relay(self):
+        method = 'def on_init(self): self.ctx.post("bot", {"text": "ready", "relay": self.ctx.relay})'
+        self.assertIsNone(self.channel(method).posts[0].body["relay"])
+        relay = {"origin": "relay.example", "key": "a2V5"}
+        self.assertEqual(self.channel(method, relay=relay).posts[0].body["relay"], relay)
+
     def test_a_failed_hook_has_no_effect(self):
         channel = self.seated("""
             def on_message(self, msg):
