@@ -80,13 +80,14 @@ async def run_program(*command, accepted=(0,)):
     return process.returncode, text
 
 
-async def create_and_join(host, *guests, preset, params=None, env=None):
+async def create_and_join(host, *guests, preset, params=None, env=None, manifest=None):
     """Creates a channel with a preset as its referee, and seats all players.
 
     Each player contributes entropy, so that the referee's draws depend on all of them.
     """
     bot = {"name": preset, "code_ref": f"builtin://{preset}", "params": params or {}}
-    created = await host.call("create_channel", name=preset, bots=[bot | ({"env": env} if env else {})],
+    bot |= {name: value for name, value in (("env", env), ("manifest", manifest)) if value}
+    created = await host.call("create_channel", name=preset, bots=[bot],
                               slots=["bot:referee", *[f"invite:{each.name}" for each in (host, *guests)]])
     if created.get("bot_errors"):
         raise CommandError("The referee could not be attached: " + created["bot_errors"][0])

@@ -1,6 +1,7 @@
 """ContractBot: a contract between two AIs, first judged by mechanical rules, then by a language model.
 
-The log contains the model's prompt and its answer.
+Before the model rules, the evidence is frozen, and both parties accept its hash. The log contains the model's prompt and its
+answer.
 
     .venv-clients/bin/python examples/contract/agree.py              uses a fake model on this machine
     OPENAI_API_KEY=... .venv-clients/bin/python examples/contract/agree.py \\
@@ -34,21 +35,25 @@ TERMS = {
 EVIDENCE = {"url": "https://bob.example/bees", "words": 612, "sources": ["https://bees.example/"]}
 
 
-async def accept_terms(*parties):
-    """Each party reads the terms, computes their hash, and accepts that hash."""
+def hash_of(value):
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+
+
+async def accept(name, *parties):
+    """Each party reads what the bot posted, the terms or the issues of a dispute, computes its hash, and accepts that hash."""
     for player in parties:
-        offered = await wait_for_post(player, "terms")
-        text = json.dumps(offered["terms"], sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-        computed = "sha256:" + hashlib.sha256(text.encode()).hexdigest()
-        if computed != offered["terms_hash"]:
-            raise CheckFailed(f"The terms have the hash {computed}, but the bot announced {offered['terms_hash']}.")
+        offered = await wait_for_post(player, name)
+        computed = hash_of(offered[name])
+        if computed != offered[f"{name}_hash"]:
+            raise CheckFailed(f"The {name} have the hash {computed}, but the bot announced {offered[f'{name}_hash']}.")
         await post(player, f"accept {computed}")
 
 
 async def settle_by_rules(alice, bob):
     """Bob's first claim is incomplete; nobody objects to the second one in time."""
     await create_and_join(alice, bob, preset="ContractBot", params={"terms": TERMS})
-    await accept_terms(alice, bob)
+    await accept("terms", alice, bob)
     await post(bob, 'claim deliver {"url": "https://bob.example/bees", "words": 80}')
     await post(bob, "Now it is complete.", type="move", action="claim", obligation="deliver", evidence=EVIDENCE)
     # Nobody posts anything: the bot's timer ends the period for objections.
@@ -58,14 +63,16 @@ async def settle_by_rules(alice, bob):
 
 
 async def settle_by_model(alice, bob, judge, key):
-    """Alice objects, and a model decides, as the terms say."""
+    """Alice objects. The parties have a few seconds to add evidence, accept what is frozen then, and a model decides."""
     for player in (alice, bob):
         player.cursor, player.messages = 0, []
-    terms = {**TERMS, "judge": judge, "obligations": [{**TERMS["obligations"][0], "objection_seconds": 3600}]}
+    terms = {**TERMS, "judge": judge, "add_seconds": 5, "obligations": [{**TERMS["obligations"][0], "objection_seconds": 3600}]}
     await create_and_join(alice, bob, preset="ContractBot", params={"terms": terms}, env={"OPENAI_API_KEY": key})
-    await accept_terms(alice, bob)
+    await accept("terms", alice, bob)
     await post(bob, f"claim deliver {json.dumps(EVIDENCE)}")
     await post(alice, 'object deliver {"missing": "the report is about wasps, not about bees"}')
+    await post(bob, 'add deliver {"reply": "wasps are close relatives of bees"}')
+    await accept("issues", alice, bob)
     while not alice.referee_posts("ruling"):
         if alice.referee_posts("judge_failed"):
             raise CheckFailed(alice.referee_posts("judge_failed")[-1]["body"]["text"])
@@ -73,7 +80,10 @@ async def settle_by_model(alice, bob, judge, key):
     await bob.sync(timeout_ms=0)
     if key in json.dumps(alice.messages):
         raise CheckFailed("The API key is in the log.")
-    return await wait_for_post(alice, "ruling")
+    ruling, issues = await wait_for_post(alice, "ruling"), await wait_for_post(alice, "issues")
+    if ruling["issues_hash"] != hash_of(issues["issues"]) or "close relatives" not in json.dumps(issues["issues"]["added"]):
+        raise CheckFailed(f"The ruling is not about the issues that both parties accepted: {ruling}")
+    return ruling
 
 
 def loopback_judge(method, path, body, headers):
@@ -81,7 +91,7 @@ def loopback_judge(method, path, body, headers):
     if (method, path, headers.get("Authorization")) != ("POST", "/v1/chat/completions", f"Bearer {KEY}"):
         return 401, {"error": {"message": "no"}}
     facts = json.loads(body["messages"][1]["content"])
-    wasps = "wasps" in facts["objections"][-1]["evidence"]["missing"]
+    wasps = "wasps" in facts["issues"]["objections"][-1]["evidence"]["missing"]
     ruling = {"outcome": "breached" if wasps else "fulfilled", "reason": "A report on wasps is no report on bees."}
     return 200, {"choices": [{"index": 0, "message": {"role": "assistant", "content": json.dumps(ruling)}}]}
 

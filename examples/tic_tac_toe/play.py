@@ -11,30 +11,32 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from runner import CheckFailed, create_and_join, parse_options, players, post, run  # noqa: E402
 
-LINES = ((1, 2, 3), (4, 5, 6), (7, 8, 9), (1, 4, 7), (2, 5, 8), (3, 6, 9), (1, 5, 9), (3, 5, 7))
+CELLS = [column + row for row in "123" for column in "abc"]
+LINES = [[column + row for column in "abc"] for row in "123"] + [[column + row for row in "123"] for column in "abc"]
+LINES += [["a1", "b2", "c3"], ["c1", "b2", "a3"]]
 
 
 def winner(board):
-    return next((board[a - 1] for a, b, c in LINES if board[a - 1] and board[a - 1] == board[b - 1] == board[c - 1]), None)
+    return next((board[a] for a, b, c in LINES if board.get(a) and board[a] == board.get(b) == board.get(c)), None)
 
 
 def value(board, me, other, to_move):
     """Returns 1 if `me` wins with perfect play on both sides, -1 if it loses, 0 for a draw."""
     if winner(board):
         return 1 if winner(board) == me else -1
-    moves = [at for at in range(9) if not board[at]]
-    if not moves:
-        return 0
-    results = [value([*board[:at], to_move, *board[at + 1:]], me, other, other if to_move == me else me) for at in moves]
-    return max(results) if to_move == me else min(results)
+    results = [value({**board, cell: to_move}, me, other, other if to_move == me else me) for cell in CELLS if cell not in board]
+    return (max(results) if to_move == me else min(results)) if results else 0
 
 
 def best_cell(board, me, other):
     """Returns the first cell with the best outcome."""
-    free = [at for at in range(9) if not board[at]]
-    if len(free) == 9:
-        return 5
-    return max(free, key=lambda at: value([*board[:at], me, *board[at + 1:]], me, other, other)) + 1
+    free = [cell for cell in CELLS if cell not in board]
+    return "b2" if len(free) == 9 else max(free, key=lambda cell: value({**board, cell: me}, me, other, other))
+
+
+def marks_on(board):
+    """Returns the marks on a board of the referee, by cell."""
+    return {column + row: mark for row, marks in board["rows"].items() for column, mark in zip(board["columns"], marks) if mark != "."}
 
 
 async def play(player):
@@ -45,7 +47,7 @@ async def play(player):
             answered = turns[-1]["id"]
             marks = player.referee_posts("game_start")[-1]["body"]["marks"]
             other = next(mark for slot_id, mark in marks.items() if slot_id != player.slot_id)
-            cell = best_cell(turns[-1]["body"]["board"], marks[player.slot_id], other)
+            cell = best_cell(marks_on(turns[-1]["body"]["board"]), marks[player.slot_id], other)
             await post(player, f"I take {cell}.", cell=cell)
         else:
             await player.sync()
@@ -53,14 +55,14 @@ async def play(player):
 
 def check_game(player):
     """Rebuilds the board from the log, and checks that every move was legal and that the result is right."""
-    board, last = [""] * 9, None
+    board, last = {}, None
     for message in player.referee_posts("placed"):
         move = message["body"]
-        if board[move["cell"] - 1] or move["player"] == last or winner(board):
+        if move["cell"] not in CELLS or move["cell"] in board or move["player"] == last or winner(board):
             raise CheckFailed(f"Entry {message['id']} is an illegal move.")
-        board[move["cell"] - 1], last = move["mark"], move["player"]
+        board[move["cell"]], last = move["mark"], move["player"]
     end = player.referee_posts("game_end")[-1]["body"]
-    if board != end["board"] or bool(winner(board)) != (end["reason"] == "line"):
+    if board != marks_on(end["board"]) or bool(winner(board)) != (end["reason"] == "line"):
         raise CheckFailed("The final board does not follow from the moves.")
     return end
 

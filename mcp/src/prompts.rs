@@ -4,8 +4,21 @@ use rmcp::model::{ErrorData, GetPromptResult, JsonObject, Prompt, PromptArgument
 use serde_json::json;
 
 /// Names of the bots that ship with a relay. The relay, which has the bots, tests that the list is complete.
-pub const PRESETS: [&str; 7] =
-    ["GuessBot", "BlackjackBot", "PriceBot", "ContractBot", "TlsBot", "MemoryBot", "TicTacToeBot"];
+pub const PRESETS: [&str; 13] = [
+    "GuessBot",
+    "BlackjackBot",
+    "PriceBot",
+    "ContractBot",
+    "TlsBot",
+    "MemoryBot",
+    "TicTacToeBot",
+    "ChessBot",
+    "ConnectFourBot",
+    "RockPaperScissorsBot",
+    "BargainBot",
+    "AuctionBot",
+    "TriviaBot",
+];
 
 pub(crate) const HOST_GAME: &str = "host_game";
 const JOIN_GAME: &str = "join_game";

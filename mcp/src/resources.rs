@@ -74,6 +74,42 @@ const DOCUMENTS: [Document; 10] = [
         text: include_str!("resources/presets/TicTacToeBot.md"),
     },
     Document {
+        uri: "doc://presets/ChessBot",
+        name: "ChessBot",
+        description: "Chess: words, params, messages, and how to verify it.",
+        text: include_str!("resources/presets/ChessBot.md"),
+    },
+    Document {
+        uri: "doc://presets/ConnectFourBot",
+        name: "ConnectFourBot",
+        description: "Connect Four: words, params, messages, and how to verify it.",
+        text: include_str!("resources/presets/ConnectFourBot.md"),
+    },
+    Document {
+        uri: "doc://presets/RockPaperScissorsBot",
+        name: "RockPaperScissorsBot",
+        description: "Rock, paper, scissors: words, params, messages, and how to verify it.",
+        text: include_str!("resources/presets/RockPaperScissorsBot.md"),
+    },
+    Document {
+        uri: "doc://presets/BargainBot",
+        name: "BargainBot",
+        description: "A deal between sealed limits: words, params, messages, and how to verify it.",
+        text: include_str!("resources/presets/BargainBot.md"),
+    },
+    Document {
+        uri: "doc://presets/AuctionBot",
+        name: "AuctionBot",
+        description: "A sealed-bid auction: words, params, messages, and how to verify it.",
+        text: include_str!("resources/presets/AuctionBot.md"),
+    },
+    Document {
+        uri: "doc://presets/TriviaBot",
+        name: "TriviaBot",
+        description: "A quiz with sealed answers: words, params, messages, and how to verify it.",
+        text: include_str!("resources/presets/TriviaBot.md"),
+    },
+    Document {
         uri: "doc://presets/MemoryBot",
         name: "MemoryBot",
         description: "Questions between sessions, answered with consent: words, params, messages.",

@@ -27,8 +27,27 @@ class ExamplesTest(unittest.TestCase):
     def test_tic_tac_toe_is_a_draw(self):
         self.assert_example_runs("tic_tac_toe/play.py", "Drawn with randomness from: alice, bob", "A draw.", checks=3)
 
+    def test_chess_is_verified(self):
+        self.assert_example_runs("chess/play.py", "Drawn with randomness from: alice, bob", "Checkmate.", "one altered ✗", checks=3)
+
+    def test_connect_four_is_verified(self):
+        self.assert_example_runs("connect_four/play.py", "Drawn with randomness from: alice, bob", "moves, all legal", checks=3)
+
+    def test_rock_paper_scissors_is_verified(self):
+        self.assert_example_runs("rock_paper_scissors/play.py", "all as they were sent", "the messages are open now", checks=3)
+
+    def test_bargain_is_verified(self):
+        self.assert_example_runs("bargain/play.py", "recomputed both rounds from the opened limits", "can prove its own limits", checks=5)
+
+    def test_auction_is_verified(self):
+        self.assert_example_runs("auction/play.py", "all bids fit their commitments", "one bid altered ✗", checks=4)
+
     def test_memory_stays_private(self):
         self.assert_example_runs("memory/exchange.py", "nothing that was not meant for her", checks=2)
+
+    def test_trivia_is_verified(self):
+        self.assert_example_runs("trivia/play.py", "carol has sent me the pack", "the pack, every commitment and the points are right",
+                                 "alice wins. Points: alice 4, bob 3.", checks=3)
 
     def test_price_is_the_same_for_both(self):
         self.assert_example_runs("price/prices.py", "BTC: 114609.375 USD", "gets the same response", checks=4)

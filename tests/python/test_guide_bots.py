@@ -40,6 +40,7 @@ EXERCISES = {
     "CardBot": [("post", "draw", {"type": "bot:commit", "id": "c1"}), ("post", "show", {"type": "bot:open"})],
     "NimBot": [("post", "start", {"type": "turn", "turn": ["s1"], "left": 12}), ("post", "take 4", {"type": "error"}),
                ("post", "take 3", {"left": 9, "actions": ["take 1", "take 2", "take 3"]})],
+    "MarksBot": [("post", "b1", {"type": "marked", "text": "1 . X .\n2 . . .\n3 . . .\n  a b c\nlast: b1"})],
     "TeaBot": [("post", "tea 1", {"type": "brewing", "seconds": 1}), ("wait", None, {"type": "ready", "text": "alice, the tea is ready."}),
                ("post", "stop", {"type": "stopped"})],
     "QuoteBot": [("post", "!price", {"type": "price", "price": 12.5})],

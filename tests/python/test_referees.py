@@ -179,7 +179,7 @@ class TicTacToeTest(unittest.IsolatedAsyncioTestCase):
             await phone.call("join_channel", invite_code=bob.rejoin_token)
             self.assertEqual(phone.slot_id, "s2")
             await phone.post("a1")
-            self.assertEqual(phone.referee_posts("placed")[-1]["body"], phone.referee_posts("placed")[-1]["body"] | {"player": "s2", "cell": 1})
+            self.assertEqual(phone.referee_posts("placed")[-1]["body"], phone.referee_posts("placed")[-1]["body"] | {"player": "s2", "cell": "a1"})
             await phone.call("leave_channel", channel_id=phone.channel_id)
             end = await wait_for_post(alice, "game_end")
             self.assertEqual((end["winner"], end["reason"]), ("s1", "leave"))

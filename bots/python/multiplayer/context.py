@@ -274,6 +274,12 @@ class Context:
         return self._facts["bot_id"]
 
     @property
+    def relay(self):
+        """The relay's log, {"origin", "key"}: its name and public key, as `channel:created` has them; None without a relay."""
+        relay = self._facts["relay"]
+        return None if relay is None else dict(relay)
+
+    @property
     def workspace(self):
         """The path of a directory for the hook's files; it is empty when the hook starts."""
         return self._facts["workspace"]

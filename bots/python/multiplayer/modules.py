@@ -16,7 +16,7 @@ class Facade(ModuleType):
     """The public names of a module; a submodule appears once it has been imported."""
 
     def __getattr__(self, name):
-        real = sys.modules.get(self.__name__)
+        real = sys.modules.get(real_name(self.__name__))
         submodule = None if name.startswith("_") else vars(real).get(name)
         if isinstance(submodule, ModuleType) and is_allowed(submodule.__name__):
             return _facade(submodule.__name__)
@@ -34,7 +34,7 @@ _exports = {}
 _MUTABLE = (dict, list, set, bytearray, decimal.Context)
 
 # The modules that this process has for bots.
-_allowed = names.MODULES
+_allowed = names.IMPORTABLE
 
 # The facades of this hook. Each hook gets new ones, because a bot may find a way to write into an object.
 _facades = {}
@@ -53,6 +53,11 @@ def forget():
 
 def is_allowed(module):
     return module.partition(".")[0] in _allowed
+
+
+def real_name(module):
+    """Returns the name of a module that Python knows: bots import some of this package under shorter names."""
+    return names.OWN_MODULES.get(module, module)
 
 
 def allow_only(allowed):
@@ -86,7 +91,7 @@ def bot_import(name, globals=None, locals=None, fromlist=(), level=0):
 
 def _import_attribute(facade, module, attribute):
     try:
-        if hasattr(sys.modules[module], "__path__") and module not in _replacements:
+        if hasattr(sys.modules[real_name(module)], "__path__") and module not in _replacements:
             importlib.import_module(f"{module}.{attribute}")
     except ImportError:
         pass
@@ -98,7 +103,7 @@ def _facade(name):
     facade = _facades.get(name)
     if facade is None:
         exported, mutable = _exports.get(name) or _load_exports(name)
-        facade = _facades[name] = Facade(name, sys.modules[name].__doc__)
+        facade = _facades[name] = Facade(name, sys.modules[real_name(name)].__doc__)
         namespace = vars(facade)
         namespace.update(exported)
         for each in mutable:
@@ -107,7 +112,7 @@ def _facade(name):
 
 
 def _load_exports(name):
-    real = importlib.import_module(name)
+    real = importlib.import_module(real_name(name))
     make = _replacements.get(name)
     exported = make() if make else public_names(real)
     mutable = [name for name, value in exported.items() if type(value) in _MUTABLE]

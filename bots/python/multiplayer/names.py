@@ -20,6 +20,12 @@ NETWORK_MODULES = frozenset(
 
 MODULES = BASIC_MODULES | NETWORK_MODULES
 
+# Modules of this package that bots may import, by the names under which they do.
+OWN_MODULES = {"boards": "multiplayer.boards"}
+
+# Everything that bots may import.
+IMPORTABLE = MODULES | frozenset(OWN_MODULES)
+
 # Modules that the allowed ones import late, or that error handling needs. They are loaded before the sandbox closes,
 # because inside it no native code can be loaded.
 BASIC_PREPARED = """

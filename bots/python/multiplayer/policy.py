@@ -151,8 +151,8 @@ class Policy(RestrictingNodeTransformer):
 
     def _check_import(self, node, module):
         # Inside `try`, the import is refused only at run time, because the bot may handle the ImportError.
-        if module.partition(".")[0] not in names.MODULES and not self._guarded_imports:
-            hint = "bots may import " + ", ".join(sorted(names.MODULES - {"__future__"}))
+        if module.partition(".")[0] not in names.IMPORTABLE and not self._guarded_imports:
+            hint = "bots may import " + ", ".join(sorted(names.IMPORTABLE - {"__future__"}))
             self.error(node, f"Import of '{module}' is not allowed", hint)
 
     def visit_Try(self, node):

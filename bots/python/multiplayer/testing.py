@@ -80,10 +80,10 @@ class Channel:
     the bot sent in answer. They raise `HookFailed` if the hook failed, and `Rejected` if a relay would not take the source.
     """
 
-    def __init__(self, bot, players=("alice", "bob"), params=None, env=None, name="", seed=0):
+    def __init__(self, bot, players=("alice", "bob"), params=None, env=None, name="", seed=0, relay=None):
         self.now = _START_MS / 1000
         self.messages = []
-        self._params, self._env = dict(params or {}), dict(env or {})
+        self._params, self._env, self._relay = dict(params or {}), dict(env or {}), relay
         self._seed = hashlib.sha256(f"multiplayer.testing/{seed}".encode()).digest()
         self._slots = {f"s{number}": {"label": label, "tenure": None} for number, label in enumerate(players, 1)}
         self._state = self._kept = None
@@ -243,7 +243,7 @@ class Channel:
         seats = {slot_id: self._seats.get(slot_id, {}) for slot_id in self._slots if slot_id in seated or slot_id == leaving}
         call = {"hook": hook, "channel_id": self.channel_id, "bot_id": self.bot_id, "now_ms": self._now_ms(), "state": self._state,
                 "seats": json.dumps(seats), "may_hold_seats": may_hold_seats, "may_unseal": True, "kept": self._kept, "players": players, "slots": slots,
-                "stream": self._keystream(), "env": self._env, "args": list(args)}
+                "stream": self._keystream(), "env": self._env, "relay": self._relay, "args": list(args)}
         done = self._worker.hook(call)
         self._check_effects(hook, done["effects"])
         self._entries += hook == "on_private_message"  # its result, a DM of its own

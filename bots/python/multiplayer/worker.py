@@ -3,7 +3,7 @@
     {"id": 1, "request": {"load": {name, source, code?, params, limits}}}    -> {"loaded": {code?}} | {"rejected": {message, line, hint}}
     {"id": 1, "request": {"warm_up": {limits}}}                       -> {"warmed_up": {}}
     {"id": 2, "request": {"inspect": {}}}                             -> {"inspected": {class_name, hooks, summary}} | {"rejected": ...}
-    {"id": 3, "request": {"hook": {hook, channel_id, bot_id, now_ms, state, seats, may_hold_seats, may_unseal, kept, players, slots, stream, env, args}}}
+    {"id": 3, "request": {"hook": {hook, channel_id, bot_id, now_ms, state, seats, may_hold_seats, may_unseal, kept, players, slots, stream, env, relay?, args}}}
         -> {"done": {effects, state, seats, kept, drawn, log}} | {"failed": {exception, message, line, memory, log}}
 
 During a hook, the worker may send requests for egress to the relay: {"id": 3, "ask": ...}, answered by
@@ -59,7 +59,7 @@ def prepare(has_network, imports):
         Worker.network = importlib.import_module("multiplayer.network")
         Worker.network.install(None, None)
     else:
-        modules.allow_only(names.BASIC_MODULES)
+        modules.allow_only(names.BASIC_MODULES | frozenset(names.OWN_MODULES))
     if imports:
         basic = sorted(names.BASIC_MODULES) + names.BASIC_PREPARED
         network = sorted(names.NETWORK_MODULES) + names.NETWORK_PREPARED
@@ -171,6 +171,7 @@ class Worker:
     def _hook(self, call):
         # Without the keys of the stream: a bot might be able to read anything that its ctx refers to.
         facts = {name: call[name] for name in _FACTS} | {"params": self._params, "workspace": self._workspace}
+        facts["relay"] = call.get("relay")  # missing in a game that is played without a relay
         keystream = stream.Stream(call["stream"])
         effects = Effects(call, keystream, self._limits)
         clock.set_time(call["now_ms"], self._limits["hook_ms"])

@@ -7,14 +7,14 @@ first begins (`first="join"`), or the beginner is drawn with the players' own ra
 begins. While a game runs, the bot holds the seats: nobody can be kicked. If the channel is closed during a game, nobody
 wins it.
 
-Cells are numbered 1 to 9 in reading order, or a1 (top left) to c3 (bottom right), the letter for the column:
+Cells are a1 (top left) to c3 (bottom right), the letter for the column; 1 to 9 in reading order are understood, too:
 
-    1 2 3        a1 b1 c1
-    4 5 6        a2 b2 c2
-    7 8 9        a3 b3 c3
+    a1 b1 c1        1 2 3
+    a2 b2 c2        4 5 6
+    a3 b3 c3        7 8 9
 
-Commands: `5` or `b2`, `concede`, `start` or `rematch`, `!status`, `!help`. Data: {"cell": 5}, or
-{"type": "move", "action": "place", "value": 5}. A move may name its turn, {"cell": 5, "turn_id": 3}; if that is not the
+Commands: `b2` or `5`, `concede`, `start` or `rematch`, `!status`, `!help`. Data: {"cell": "b2"}, or
+{"type": "move", "action": "place", "value": "b2"}. A move may name its turn, {"cell": "b2", "turn_id": 3}; if that is not the
 present turn, the move does not count. All other messages are ignored, so that players can talk.
 """
 
@@ -23,6 +23,7 @@ import re
 import secrets
 
 LINES = ((0, 1, 2), (3, 4, 5), (6, 7, 8), (0, 3, 6), (1, 4, 7), (2, 5, 8), (0, 4, 8), (2, 4, 6))
+CELLS = ("a1", "b1", "c1", "a2", "b2", "c2", "a3", "b3", "c3")
 MARKS = ("X", "O")
 CELL = re.compile(r"(?:(?:i )?(?:play|place|take|move|mark|put) (?:[xo] (?:on|at|in) )?(?:cell )?)?([1-9]|[abc][123])")
 HOLD_SECONDS, LONGEST_HOLD = 3600, 86400  # how long the seats are held after a move; the turn clock adds to it
@@ -39,7 +40,8 @@ class TicTacToeBot:
             "seated": [],  # slot ids of everyone here, in the order they joined
             "players": [],  # the two players; the first has X
             "ready": [],  # players who posted `start` or `rematch`
-            "board": [""] * 9,
+            "board": "." * 9,  # the cells in reading order; "." is free
+            "last": [],  # the cell of the last move
             "turn": None,
             "turn_id": 0,  # number of the current turn, counted over all games
             "due": None,  # when the turn's time is up
@@ -52,7 +54,7 @@ class TicTacToeBot:
         clock = self.params["turn_seconds"]
         self.say("bot", "prompt", first=self.params["first"], turn_seconds=clock,
                  text="Tic-tac-toe: the game starts when every seat is taken, or when two players say `start`. "
-                      "Post a cell, 1 to 9 or a1 to c3."
+                      "Post a cell, a1 (top left) to c3."
                       + (f" A turn has {clock} s; a player who misses it loses." if clock else ""))
         self.remember()
 
@@ -140,7 +142,7 @@ class TicTacToeBot:
 
     def start_game(self, drawn="", **fields):
         players = self.state["players"]
-        self.state.update(phase="playing", game=self.state["game"] + 1, board=[""] * 9)
+        self.state.update(phase="playing", game=self.state["game"] + 1, board="." * 9, last=[])
         self.say("bot", "game_start", game=self.state["game"], players=players, marks=dict(zip(players, MARKS)),
                  **fields,
                  text=f"Game {self.state['game']}: {self.name(players[0])} has X and begins, "
@@ -165,12 +167,12 @@ class TicTacToeBot:
     def give_turn(self, player):
         state, seconds = self.state, self.params["turn_seconds"]
         state.update(turn=player, turn_id=state["turn_id"] + 1)
-        offer = {"turn": [player], "turn_id": state["turn_id"], "actions": [str(cell) for cell in self.free()]}
+        offer = {"turn": [player], "turn_id": state["turn_id"], "actions": self.free()}
         if seconds:
             state["due"] = self.ctx.now + seconds
             self.ctx.timer("turn", seconds)
             offer["deadline"] = timestamp(state["due"])
-        self.say("control", "bot:turn", player=player, **offer, board=state["board"],
+        self.say("control", "bot:turn", player=player, **offer, board=self.board(),
                  text=f"{self.name(player)}, your move:\n{self.drawing()}")
 
     def place(self, player, cell, turn_id):
@@ -180,15 +182,14 @@ class TicTacToeBot:
         if state["turn"] != player:
             return self.violation(player, "BAD_TURN", f"it is {self.name(state['turn'])}'s turn.")
         if cell not in self.free():
-            return self.violation(player, "BAD_MOVE", "choose a free cell: " + ", ".join(map(str, self.free())) + ".")
+            return self.violation(player, "BAD_MOVE", "choose a free cell: " + ", ".join(self.free()) + ".")
         self.hold_seats()
-        mark = MARKS[state["players"].index(player)]
-        state["board"][cell - 1] = mark
-        self.say("bot", "placed", player=player, mark=mark, cell=cell, board=state["board"],
-                 text=f"{self.name(player)} puts {mark} on {cell}.")
+        mark, at = MARKS[state["players"].index(player)], CELLS.index(cell)
+        state.update(board=state["board"][:at] + mark + state["board"][at + 1:], last=[cell])
+        self.say("bot", "placed", player=player, mark=mark, cell=cell, text=f"{self.name(player)} puts {mark} on {cell}.")
         line = next((line for line in LINES if all(state["board"][at] == mark for at in line)), None)
         if line:
-            self.end_game(player, "line", "Three in a row!", [at + 1 for at in line])
+            self.end_game(player, "line", "Three in a row!", [CELLS[at] for at in line])
         elif not self.free():
             self.end_game(None, "full", "The board is full.")
         else:
@@ -202,7 +203,7 @@ class TicTacToeBot:
             self.ctx.timer("turn", None)
         ending = f"{self.name(winner)} wins" if winner else "Nobody wins" if reason == "closed" else "A draw"
         advice = "" if reason == "closed" else "\nSay `rematch` to play again."
-        self.say("bot", "game_end", game=state["game"], winner=winner, reason=reason, line=line, board=state["board"],
+        self.say("bot", "game_end", game=state["game"], winner=winner, reason=reason, line=line, board=self.board(line),
                  players=state["players"], turn=[],
                  text=f"{why} {ending}.\n{self.drawing()}{advice}")
         if self.params["first"] == "random" and state["game"] == 1:
@@ -263,11 +264,15 @@ class TicTacToeBot:
         return next(seat for seat in self.state["players"] if seat != player)
 
     def free(self):
-        return [at + 1 for at, mark in enumerate(self.state["board"]) if not mark]
+        return [name for name, mark in zip(CELLS, self.state["board"]) if mark == "."]
+
+    def board(self, line=None):
+        """Returns the position as programs draw it."""
+        rows = {"1": self.state["board"][:3], "2": self.state["board"][3:6], "3": self.state["board"][6:]}
+        return {"kind": "grid", "pieces": "marks", "columns": "abc", "rows": rows, "last": self.state["last"], "line": line or []}
 
     def drawing(self):
-        shown = [mark or str(at + 1) for at, mark in enumerate(self.state["board"])]
-        return "\n".join(" ".join(shown[row:row + 3]) for row in (0, 3, 6))
+        return "\n".join([f"{row} {' '.join(marks)}" for row, marks in self.board()["rows"].items()] + ["  a b c"])
 
     def status(self):
         state = self.state
@@ -275,13 +280,13 @@ class TicTacToeBot:
         text = {"waiting": "The game has not started.", "starting": "It is being drawn who begins.",
                 "over": "The game is over."}.get(state["phase"])
         return {"type": "status", "phase": state["phase"], "game": state["game"], "players": state["players"],
-                "current_turn": turn, "turn_id": state["turn_id"], "board": state["board"], "free": self.free(),
+                "current_turn": turn, "turn_id": state["turn_id"], "board": self.board(), "free": self.free(),
                 "text": f"{text or self.name(turn) + ' is to move.'}\n{self.drawing()}"}
 
     def help(self):
-        commands = ["5 or b2 - take a cell", "concede", "start or rematch - play", "!status", "!help"]
+        commands = ["b2 or 5 - take a cell", "concede", "start or rematch - play", "!status", "!help"]
         return {"type": "help", "commands": commands,
-                "text": "Post in the channel: " + "; ".join(commands) + ". Programs post {\"cell\": 5} as data."}
+                "text": "Post in the channel: " + "; ".join(commands) + ". Programs post {\"cell\": \"b2\"} as data."}
 
     def name(self, slot_id):
         return {slot["slot_id"]: slot["label"] for slot in self.ctx.slots}.get(slot_id) or slot_id
@@ -322,9 +327,9 @@ def read_params(params):
 
 def read(body):
     """Parses a message: returns (action, cell), or (None, None) for conversation."""
-    if "cell" in body:  # as data: {"cell": 5} or {"cell": "b2"}
+    if "cell" in body:  # as data: {"cell": "b2"} or {"cell": 5}
         return "place", cell(body["cell"])
-    if body.get("type") == "move":  # or {"type": "move", "action": "place", "value": 5}
+    if body.get("type") == "move":  # or {"type": "move", "action": "place", "value": "b2"}
         action = body.get("action")
         if action == "rematch":
             action = "start"
@@ -342,14 +347,10 @@ def read(body):
 
 
 def cell(value):
-    """Returns the number of the cell that 5, "5" or "b2" names; None if there is no such cell."""
-    if whole(value):
-        return value if 1 <= value <= 9 else None
-    if not isinstance(value, str):
-        return None
-    text = value.strip().lower()
+    """Returns the name of the cell that "b2", 5 or "5" means; None if there is no such cell."""
+    if whole(value) and 1 <= value <= 9:
+        return CELLS[value - 1]
+    text = value.strip().lower() if isinstance(value, str) else ""
     if len(text) == 1 and text in "123456789":
-        return int(text)
-    if len(text) == 2 and text[0] in "abc" and text[1] in "123":
-        return "abc".index(text[0]) + 3 * (int(text[1]) - 1) + 1
-    return None
+        return CELLS[int(text) - 1]
+    return text if text in CELLS else None

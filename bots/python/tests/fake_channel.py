@@ -29,14 +29,14 @@ class Context:
     """The `ctx` of one hook; collects its effects."""
 
     def __init__(self, persisted, slots, now=1_700_000_000.0, env=None, params=None, contributors=None, hook="on_message",
-                 may_hold_seats=True):
+                 may_hold_seats=True, may_unseal=True, relay=None):
         self.persisted = json.loads(json.dumps(persisted))  # state, seats, commitments, timers and stream
-        self.hook, self.may_hold_seats = hook, may_hold_seats
+        self.hook, self.may_hold_seats, self.may_unseal = hook, may_hold_seats, may_unseal
         self.slots = [{key: value for key, value in slot.items() if key != "tenure"} for slot in slots]
         self.now = now
         self.env = dict(env or {})
         self.params = params or {}
-        self.channel_id, self.bot_id, self.workspace = "chn_1", "bot_it_0", "/nowhere"
+        self.channel_id, self.bot_id, self.workspace, self.relay = "chn_1", "bot_it_0", "/nowhere", relay
         self.players = [{"slot_id": s["slot_id"], "label": s["label"], "tenure": s["tenure"], "may_post": s.get("may_post", True)}
                         for s in slots if s["kind"] == "invite" and s["filled"]]
         self.contributors = [p["slot_id"] for p in self.players] if contributors is None else contributors
@@ -69,6 +69,11 @@ class Context:
 
     def release_seats(self):
         self.persisted["held_until"] = None
+
+    def unseal(self):
+        if not self.may_unseal:
+            raise RuntimeError("the bot's manifest does not have \"unseals\": true")
+        self.persisted["unsealed"] += 1
 
     def timer(self, name, seconds):
         timers = self.persisted["timers"]
@@ -111,7 +116,7 @@ def plain_json(body):
 def checked_body(body):
     copy = plain_json(body)
     assert copy["type"] and copy["text"], "every post has a type for programs and a text for people"
-    assert len(json.dumps(copy)) < 32 * 1024, "a post has at most 32 KiB"
+    assert len(json.dumps(copy, ensure_ascii=False, separators=(",", ":")).encode()) <= 32 * 1024, "a post has at most 32 KiB"
     for value in copy.values():
         assert not isinstance(value, int) or abs(value) < 2**53
     return copy
@@ -124,19 +129,21 @@ class FakeChannel:
     `is_slow` set, the answer waits for `answer_start()`, so that a test can do something in between.
     """
 
-    def __init__(self, bot_class, *labels, env=None, contributors=None, **params):
+    def __init__(self, bot_class, *labels, env=None, contributors=None, unseals=True, relay=None, **params):
+        self.unseals = unseals  # what the manifest says
         self.is_slow = False
         self.was_ready = False
         self.bot_class = bot_class
         self.params = params
         self.env = env
         self.contributors = contributors
+        self.relay = relay
         self.now = 1_700_000_000.0
         self.slots = [{"slot_id": "s0", "label": "referee", "kind": "bot", "filled": True}]
         self.slots += [{"slot_id": f"s{n}", "label": label, "kind": "invite", "filled": False, "tenure": None}
                        for n, label in enumerate(labels, 1)]
         self.persisted = {"state": "{}", "seats": {}, "timers": {}, "commitments": {}, "committed": 0, "stream": None,
-                          "starting": None, "held_until": None}  # stream, starting: the slots whose randomness is in it
+                          "starting": None, "held_until": None, "unsealed": 0}  # stream, starting: the slots whose randomness is in it
         self.tenures = 0
         self.log = []
         self.run_hook("on_init")
@@ -183,7 +190,7 @@ class FakeChannel:
 
     def run_one_hook(self, hook, *args):
         ctx = Context(self.persisted, json.loads(json.dumps(self.slots)), self.now, self.env, self.params, self.contributors,
-                      hook, hook in HOOKS_OF_PLAYERS)
+                      hook, hook in HOOKS_OF_PLAYERS, self.unseals, self.relay)
         bot = self.bot_class(ctx, json.loads(json.dumps(self.params)))
         method = getattr(bot, hook, None)
         if method is not None:
@@ -227,15 +234,15 @@ class FakeChannel:
         tenure = self.tenure_of(seat)
         return self.run_hook("on_message", msg if tenure is None else msg | {"tenure": tenure})
 
-    def dm_effects(self, seat, text):
+    def dm_effects(self, seat, text=None, **data):
         """Sends a private message to the bot; returns its effects, each with its addressee as `to`."""
-        before = len(self.log)
-        self.run_hook("on_private_message", seat, {"text": text, "tenure": self.tenure_of(seat)})
+        before, body = len(self.log), dict(data) if text is None else dict(data, text=text)
+        self.run_hook("on_private_message", seat, dict(body, tenure=self.tenure_of(seat)))
         return self.log[before:]
 
-    def dm(self, seat, text):
+    def dm(self, seat, text="", **data):
         """Sends a private message to the bot; returns the bodies of its replies, which must all be private."""
-        effects = self.dm_effects(seat, text)
+        effects = self.dm_effects(seat, text, **data)
         assert all(effect["to"] == seat for effect in effects)
         return [effect["body"] for effect in effects]
 

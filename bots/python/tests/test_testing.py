@@ -63,6 +63,12 @@ class ChannelTest(unittest.TestCase):
         with self.assertRaises(RuntimeError):
             channel.post("alice", "too late")
 
+    def test_a_bot_knows_the_log_of_its_relay(self):
+        method = 'def on_init(self): self.ctx.post("bot", {"text": "ready", "relay": self.ctx.relay})'
+        self.assertIsNone(self.channel(method).posts[0].body["relay"])
+        relay = {"origin": "relay.example", "key": "a2V5"}
+        self.assertEqual(self.channel(method, relay=relay).posts[0].body["relay"], relay)
+
     def test_a_failed_hook_has_no_effect(self):
         channel = self.seated("""
             def on_message(self, msg):
@@ -295,6 +301,14 @@ class ChannelTest(unittest.TestCase):
         self.assertTrue(channel.post("alice", "guess 5"))
         channel = Channel(PRESETS / "tic_tac_toe_bot.py", params={"first": "random"})
         self.assertEqual([post.body["type"] for post in channel.join("alice", "bob")], ["game_start", "bot:turn"])
+        channel = Channel(PRESETS / "connect_four_bot.py")
+        channel.join("alice", "bob")
+        self.assertEqual([post.body["type"] for post in channel.post("alice", "d")], ["dropped", "bot:turn"])
+        channel = Channel(PRESETS / "rock_paper_scissors_bot.py", params={"rounds": 1})
+        channel.join("alice", "bob")
+        self.assertEqual([post.body["type"] for post in channel.dm("alice", "rock")], ["sealed"])
+        revealed, end = channel.dm("bob", "", data={"choice": "scissors"})
+        self.assertEqual((revealed.to, end.body["winner"], end.body["unsealed"]), (None, "s1", True))
         channel = Channel(PRESETS / "blackjack_bot.py")
         channel.join("alice", "bob")
         channel.post("alice", "bet 20")

@@ -7,9 +7,13 @@ import unittest
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
+sys.path.insert(0, str(pathlib.Path(__file__).parent.parent))
+
 from fake_channel import FakeChannel, load, types  # noqa: E402
+from multiplayer import boards  # noqa: E402
 
 TicTacToeBot = load("tic_tac_toe_bot").TicTacToeBot
+CELLS = "a1 b1 c1 a2 b2 c2 a3 b3 c3".split()
 
 
 def begun(**params):
@@ -55,7 +59,23 @@ class Play(unittest.TestCase):
             others = [cell for cell in range(9) if cell not in line]
             safe = next([a, b] for a in others for b in others if a != b)
             end = played(channel, line[0] + 1, safe[0] + 1, line[1] + 1, safe[1] + 1, line[2] + 1)[-1]
-            self.assertEqual((end["winner"], end["reason"], end["line"]), ("s1", "line", [at + 1 for at in line]))
+            self.assertEqual((end["winner"], end["reason"], end["line"]), ("s1", "line", [CELLS[at] for at in line]))
+            self.assertEqual((end["board"]["line"], end["board"]["last"]), (end["line"], [CELLS[line[2]]]))
+
+    def test_the_board_has_the_names_that_moves_have(self):
+        channel = begun()
+        turn = channel.last("bot:turn")
+        self.assertEqual(turn["board"], {"kind": "grid", "pieces": "marks", "columns": "abc", "last": [], "line": [],
+                                         "rows": {"1": "...", "2": "...", "3": "..."}})
+        placed, turn = channel.post("s1", "c1")
+        self.assertEqual((placed["cell"], placed["text"]), ("c1", "alice puts X on c1."))
+        self.assertEqual((turn["board"]["rows"], turn["board"]["last"]), ({"1": "..X", "2": "...", "3": "..."}, ["c1"]))
+        turn = channel.post("s2", "7")[-1]
+        self.assertEqual(turn["board"]["rows"], {"1": "..X", "2": "...", "3": "O.."})
+        self.assertEqual(turn["text"], "alice, your move:\n1 . . X\n2 . . .\n3 O . .\n  a b c")
+        self.assertIn("\nlast: a3", boards.text(turn["board"]))
+        self.assertTrue(boards.text(turn["board"]).startswith(turn["text"].split("move:\n")[1]), "the same picture")
+        self.assertEqual(channel.post("s1", "!status")[0]["board"], turn["board"])
 
     def test_a_full_board_is_a_draw(self):
         end = played(begun(), 5, 1, 2, 8, 4, 6, 3, 7, 9)[-1]
@@ -70,13 +90,15 @@ class Play(unittest.TestCase):
     def test_moves_as_text_and_as_data(self):
         for text in ("5", "b2", " B2! ", "`5`", "I take 5", "place b2", "play cell 5", "put x on 5"):
             with self.subTest(text):
-                self.assertEqual(begun().post("s1", text)[0].get("cell"), 5)
-        for data in ({"cell": 5}, {"cell": "b2"}, {"type": "move", "action": "place", "value": "5"}):
-            self.assertEqual(begun().post("s1", **data)[0]["cell"], 5)
+                self.assertEqual(begun().post("s1", text)[0].get("cell"), "b2")
+        for data in ({"cell": 5}, {"cell": "b2"}, {"cell": " B2 "}, {"type": "move", "action": "place", "value": "5"}):
+            self.assertEqual(begun().post("s1", **data)[0]["cell"], "b2")
+        for number, name in enumerate(CELLS, 1):
+            self.assertEqual((begun().post("s1", str(number))[0]["cell"], begun().post("s1", name)[0]["cell"]), (name, name))
 
     def test_an_invalid_move_does_not_cost_a_turn(self):
         channel = begun()
-        for data in ({"cell": 0}, {"cell": 10}, {"cell": None}, {"cell": True}, {"cell": [5]}, {"cell": "d4"}):
+        for data in ({"cell": 0}, {"cell": 10}, {"cell": None}, {"cell": True}, {"cell": [5]}, {"cell": "d4"}, {"cell": "55"}, {"cell": ""}, {"cell": "\u00b2"}, {"cell": {}}):
             self.assertEqual(channel.post("s1", **data)[0]["reason"], "BAD_MOVE")
         channel.post("s1", "5")
         self.assertEqual(channel.post("s1", "1")[0]["reason"], "BAD_TURN")
@@ -94,7 +116,7 @@ class Play(unittest.TestCase):
 
     def test_status_and_help(self):
         channel = begun()
-        self.assertEqual(channel.post("s1", "!status")[0]["free"], list(range(1, 10)))
+        self.assertEqual(channel.post("s1", "!status")[0]["free"], CELLS)
         self.assertEqual(channel.dm("s3", "!status"), channel.post("s1", "!status"))
         self.assertEqual(channel.dm("s3", "what?"), channel.post("s2", "!help"))
 
@@ -104,9 +126,9 @@ class Turns(unittest.TestCase):
         channel = begun(turn_seconds=90)
         turn = channel.last("bot:turn")
         self.assertEqual((turn["turn"], turn["turn_id"], turn["deadline"]), (["s1"], 1, "2023-11-14T22:14:50.000Z"))
-        self.assertEqual(turn["actions"], [str(cell) for cell in range(1, 10)])
+        self.assertEqual(turn["actions"], CELLS)
         turn = channel.post("s1", "5", turn_id=1)[-1]
-        self.assertEqual((turn["turn"], turn["turn_id"], turn["actions"]), (["s2"], 2, list("12346789")))
+        self.assertEqual((turn["turn"], turn["turn_id"], turn["actions"]), (["s2"], 2, [cell for cell in CELLS if cell != "b2"]))
         self.assertEqual({"free", "seconds"} & set(turn), set(), "actions and deadline say it")
         self.assertNotIn("deadline", begun().last("bot:turn"))
         self.assertEqual(channel.post("s2", "concede", turn_id=2)[-1]["turn"], [])

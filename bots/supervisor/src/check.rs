@@ -288,6 +288,7 @@ mod tests {
             env: BTreeMap::new(),
             players: vec![Player { slot_id: "s1".to_owned(), label: "alice".to_owned(), tenure: 3, may_post: true }],
             slots: Vec::new(),
+            relay: None,
             args: Vec::new(),
         }
     }

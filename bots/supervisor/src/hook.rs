@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use mcp_multiplayer_protocol::Secret;
 use mcp_multiplayer_protocol::channel::Hook;
+use mcp_multiplayer_protocol::checkpoint::LogIdentity;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -33,6 +34,8 @@ pub struct HookRequest {
     pub players: Vec<Player>,
     /// The channel's slots that are not closed, filled or not: `ctx.slots`.
     pub slots: Vec<Slot>,
+    /// The relay's log: `ctx.relay`; `None` in a game that is played without a relay.
+    pub relay: Option<LogIdentity>,
     /// The source of the bot's randomness.
     pub stream: Stream,
     /// The bot's sealed secrets: `ctx.env`.

@@ -19,9 +19,10 @@ use crate::frame;
 use crate::sandbox::{self, Layers};
 
 /// Modules of the package `multiplayer`, each after those that it imports.
-pub(crate) const MODULES: [(&str, &str); 15] = [
+pub(crate) const MODULES: [(&str, &str); 16] = [
     ("multiplayer", include_str!("../../python/multiplayer/__init__.py")),
     ("multiplayer.names", include_str!("../../python/multiplayer/names.py")),
+    ("multiplayer.boards", include_str!("../../python/multiplayer/boards.py")),
     ("multiplayer.policy", include_str!("../../python/multiplayer/policy.py")),
     ("multiplayer.identity", include_str!("../../python/multiplayer/identity.py")),
     ("multiplayer.clock", include_str!("../../python/multiplayer/clock.py")),

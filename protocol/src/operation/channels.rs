@@ -21,7 +21,7 @@ pub struct CreateChannel {
     /// Python source for the first bot slot.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bot_code: Option<String>,
-    /// GuessBot, BlackjackBot, TicTacToeBot, MemoryBot, ContractBot, PriceBot, TlsBot: doc://presets/GuessBot.
+    /// GuessBot, ChessBot, BlackjackBot, TriviaBot, BargainBot, AuctionBot, ContractBot, ...: doc://quick-start.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bot_preset: Option<String>,
     /// Its params, such as {"range": [1, 100]}.

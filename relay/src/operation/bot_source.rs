@@ -1,7 +1,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use mcp_multiplayer_bot_supervisor::{InspectError, Inspected, Owner, Program, Unavailable, find_preset, presets};
+use mcp_multiplayer_bot_supervisor::{
+    InspectError, Inspected, Owner, Preset, Program, Unavailable, find_preset, presets,
+};
 use mcp_multiplayer_protocol::channel::{BOT_API, Hook};
 use mcp_multiplayer_protocol::operation::BotSpec;
 use mcp_multiplayer_protocol::{BotLimits, Error, ErrorCode, Runtime, SandboxReport, Secret, canonical_text, limits};
@@ -50,7 +52,7 @@ impl AttachableBot {
 impl Caller {
     /// Finds a bot's source, checks everything that comes with it, and has a worker inspect it.
     pub(super) async fn prepare_bot(&self, spec: BotSpec) -> Result<AttachableBot, Error> {
-        let (code_ref, source, default_name, default_version, summary) = match (&spec.code_ref, spec.inline_code) {
+        let (preset, source) = match (&spec.code_ref, spec.inline_code) {
             (Some(_), Some(_)) | (None, None) => {
                 return Err(Error::invalid(
                     "A bot needs either code_ref or inline_code.",
@@ -59,17 +61,19 @@ impl Caller {
             }
             (Some(code_ref), None) => {
                 let preset = find_preset(code_ref).ok_or_else(|| unknown_preset(code_ref))?;
-                (Some(preset.code_ref()), preset.source(), preset.name, preset.version, preset.summary)
+                (Some(preset), preset.source())
             }
             (None, Some(source)) => {
                 self.check_inline_code_allowed().await?;
-                (None, Arc::from(source), "", "1.0", "")
+                (None, Arc::from(source))
             }
         };
+        let code_ref = preset.map(Preset::code_ref);
         if source.len() > limits::SOURCE_BYTES {
             return Err(too_large("The bot's source", source.len(), limits::SOURCE_BYTES));
         }
-        let version = checked_name("version", spec.version.as_deref().unwrap_or(default_version))?;
+        let version =
+            checked_name("version", spec.version.as_deref().unwrap_or(preset.map_or("1.0", |preset| preset.version)))?;
         let mut manifest = spec.manifest.unwrap_or_default();
         check_api_version(&manifest)?;
         let mut params = match manifest.get("params") {
@@ -77,13 +81,16 @@ impl Caller {
             _ => Map::new(),
         };
         params.extend(spec.params.unwrap_or_default());
+        if preset.is_some_and(|preset| preset.unseals(&params)) {
+            manifest.entry("unseals").or_insert(Value::Bool(true));
+        }
         let params = Value::Object(params);
         let params_text = checked_text("params", &params)?;
 
         let env = checked_env(spec.env.unwrap_or_default())?;
         let policy = self.relay.config.bot_policy || code_ref.is_some();
-        let name = spec.name.as_deref().unwrap_or(default_name);
-        let name = if name.is_empty() && spec.name.is_none() { None } else { Some(checked_name("name", name)?) };
+        let name = spec.name.as_deref().or(preset.map(|preset| preset.name));
+        let name = name.map(|name| checked_name("name", name)).transpose()?;
         let program_name = name.clone().unwrap_or_default();
         let limits = self.relay.config.bot_limits();
         let program = Arc::new(Program { name: program_name, source: Arc::clone(&source), params, policy, limits });
@@ -95,7 +102,7 @@ impl Caller {
         if code_ref.is_none() {
             check_inline_name(&name)?;
         }
-        let summary = if summary.is_empty() { docstring.as_deref().unwrap_or("An inline bot.") } else { summary };
+        let summary = preset.map(|preset| preset.summary).or(docstring.as_deref()).unwrap_or("An inline bot.");
         manifest.entry("summary").or_insert_with(|| json!(summary));
         manifest.entry("hooks").or_insert_with(|| json!(hooks));
         let manifest_text = checked_text("manifest", &Value::Object(manifest.clone()))?;

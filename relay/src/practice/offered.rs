@@ -61,6 +61,6 @@ impl Game for Offered {
         if !is_closed && let Some(turn_id) = offer.fields.get("turn_id") {
             data.insert("turn_id".to_owned(), turn_id.clone());
         }
-        Some(Answer { to, data, ..Answer::new(to, text) })
+        Some(Answer { data, is_private: offer.is_private(), ..Answer::new(to, text) })
     }
 }

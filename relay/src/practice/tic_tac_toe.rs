@@ -1,8 +1,14 @@
+use serde_json::Value;
+
 use super::game::{Answer, Game, Post, Seat};
 use super::turn::Turn;
 use super::vote::Vote;
 
+/// The cells in reading order, as the referee's board and actions name them.
+const CELLS: [&str; 9] = ["a1", "b1", "c1", "a2", "b2", "c2", "a3", "b3", "c3"];
 const LINES: [[usize; 3]; 8] = [[0, 1, 2], [3, 4, 5], [6, 7, 8], [0, 3, 6], [1, 4, 7], [2, 5, 8], [0, 4, 8], [2, 4, 6]];
+/// A cell without a mark.
+const FREE: char = '.';
 /// The cells by preference: the centre, the corners, the sides.
 const PREFERRED: [usize; 9] = [4, 0, 2, 6, 8, 1, 3, 5, 7];
 
@@ -22,43 +28,57 @@ impl Game for TicTacToe {
 
     fn answer(&self, _: &Seat, after: u64) -> Option<Answer> {
         let Some(offer) = self.turn.offer_after(after) else { return self.vote.answer(after) };
-        let board: Vec<&str> =
-            offer.field("board").as_array()?.iter().map(|mark| mark.as_str().unwrap_or("")).collect();
-        let cell = choose(board.try_into().ok()?)?;
-        Some(offer.take((cell + 1).to_string()))
+        let cell = choose(cells(offer.field("board"))?)?;
+        Some(offer.take(CELLS[cell]))
     }
 }
 
+/// The cells of a board, which is a grid of three rows from the top; `None` if it is not.
+fn cells(board: &Value) -> Option<[char; 9]> {
+    let rows = ["1", "2", "3"].into_iter().map(|row| board["rows"][row].as_str());
+    rows.collect::<Option<String>>()?.chars().collect::<Vec<_>>().try_into().ok()
+}
+
 /// The cell of the player who is to move; `None` on a full board.
-fn choose(board: [&str; 9]) -> Option<usize> {
-    let count = |mark: &str| board.iter().filter(|cell| **cell == mark).count();
+fn choose(board: [char; 9]) -> Option<usize> {
+    let count = |mark: char| board.iter().filter(|cell| **cell == mark).count();
     // X begins.
-    let (own, other) = if count("X") == count("O") { ("X", "O") } else { ("O", "X") };
-    let completes = |mark: &str| {
+    let (own, other) = if count('X') == count('O') { ('X', 'O') } else { ('O', 'X') };
+    let completes = |mark: char| {
         LINES.iter().find_map(|line| {
             let marked = line.iter().filter(|cell| board[**cell] == mark).count();
-            line.iter().copied().find(|cell| marked == 2 && board[*cell].is_empty())
+            line.iter().copied().find(|cell| marked == 2 && board[*cell] == FREE)
         })
     };
-    completes(own).or_else(|| completes(other)).or_else(|| PREFERRED.into_iter().find(|cell| board[*cell].is_empty()))
+    completes(own).or_else(|| completes(other)).or_else(|| PREFERRED.into_iter().find(|cell| board[*cell] == FREE))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::choose;
+    use serde_json::json;
 
-    fn chosen(board: &str) -> Option<usize> {
-        let cells: Vec<&str> = board.split(' ').map(|cell| if cell == "." { "" } else { cell }).collect();
-        choose(cells.try_into().unwrap()).map(|cell| cell + 1)
+    use super::{CELLS, cells, choose};
+
+    fn chosen(top: &str, middle: &str, bottom: &str) -> Option<&'static str> {
+        let board = json!({ "kind": "grid", "columns": "abc", "rows": { "1": top, "2": middle, "3": bottom } });
+        choose(cells(&board).unwrap()).map(|cell| CELLS[cell])
     }
 
     #[test]
     fn it_wins_blocks_and_prefers_the_centre() {
-        assert_eq!(chosen(". . . . . . . . ."), Some(5));
-        assert_eq!(chosen("X . . . . . . . ."), Some(5));
-        assert_eq!(chosen(". . . . X . . . ."), Some(1));
-        assert_eq!(chosen("X X . . O . . . ."), Some(3), "blocks");
-        assert_eq!(chosen("X X . O O . X . ."), Some(6), "wins rather than blocks");
-        assert_eq!(chosen("X O X X O O O X X"), None);
+        assert_eq!(chosen("...", "...", "..."), Some("b2"));
+        assert_eq!(chosen("X..", "...", "..."), Some("b2"));
+        assert_eq!(chosen("...", ".X.", "..."), Some("a1"));
+        assert_eq!(chosen("XX.", ".O.", "..."), Some("c1"), "blocks");
+        assert_eq!(chosen("XX.", "OO.", "X.."), Some("c2"), "wins rather than blocks");
+        assert_eq!(chosen("XOX", "XOO", "OXX"), None);
+    }
+
+    #[test]
+    fn it_does_not_answer_what_is_no_board() {
+        let short = json!({ "rows": { "1": "...", "2": "...", "3": ".." } });
+        for board in [json!(null), json!(["", "X"]), json!({ "rows": { "1": "...", "2": "..." } }), short] {
+            assert_eq!(cells(&board), None, "{board}");
+        }
     }
 }

@@ -64,9 +64,14 @@ impl Offer {
         self.field("actions").as_array().into_iter().flatten().filter_map(Value::as_str).collect()
     }
 
+    /// Returns `true` if the referee takes moves by private message.
+    pub(super) fn is_private(&self) -> bool {
+        *self.field("private") == true
+    }
+
     /// A move in this turn. It names the turn, so that it does not count in another one.
     pub(super) fn take(&self, text: impl Into<String>) -> Answer {
-        let mut answer = Answer::new(self.to, text);
+        let mut answer = Answer { is_private: self.is_private(), ..Answer::new(self.to, text) };
         if let Some(turn_id) = self.fields.get("turn_id") {
             answer.data.insert("turn_id".to_owned(), turn_id.clone());
         }

@@ -100,6 +100,7 @@ impl Turn<'_> {
             commitments: self.memory.commitments.as_deref().map(|text| text.get().to_owned()),
             players: self.memory.players(),
             slots: self.memory.slots(),
+            relay: composition.log.clone(),
             stream: self.stream(),
             env,
             args,

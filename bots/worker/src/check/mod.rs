@@ -203,6 +203,7 @@ fn lint_request(source: &str) -> HookRequest {
         commitments: None,
         players: Vec::new(),
         slots: Vec::new(),
+        relay: None,
         stream: Stream {
             epoch: 0,
             last: false,

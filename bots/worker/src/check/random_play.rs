@@ -1,6 +1,7 @@
 //! Plays a bot's games with random moves, and checks that they come to an end, hide what is hidden and can be replayed.
 //!
-//! A move is one of the `actions` that the bot posts beside `turn`, the slots whose players may move.
+//! A move is one of the `actions` that the bot posts beside `turn`, the slots whose players may move. It is sent to the bot alone if
+//! the post also has `"private": true`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -78,6 +79,21 @@ impl Problem {
     }
 }
 
+/// An offer to move.
+#[derive(Clone)]
+struct Offer {
+    actions: Value,
+    /// `true` if the move is for the bot alone.
+    is_private: bool,
+}
+
+impl Offer {
+    fn of(fields: &Map<String, Value>) -> Option<Self> {
+        let actions = fields.get("actions")?.clone();
+        Some(Self { actions, is_private: fields.get("private") == Some(&Value::Bool(true)) })
+    }
+}
+
 /// A game of random moves.
 struct Game {
     session: Session,
@@ -85,8 +101,8 @@ struct Game {
     /// Number of random choices so far.
     draws: u64,
     moves: Vec<String>,
-    /// The `actions` of the players who may move.
-    open: BTreeMap<SlotId, Value>,
+    /// The offers to the players who may move.
+    open: BTreeMap<SlotId, Offer>,
     /// The post that ended the game.
     end: Option<Map<String, Value>>,
     /// True if the bot has ever posted actions.
@@ -146,8 +162,8 @@ impl Game {
             return self.run_hooks().await;
         }
         let place = self.pick(self.open.len());
-        let (slot_id, actions) =
-            self.open.iter().nth(place).map(|(slot_id, actions)| (*slot_id, actions.clone())).expect("open");
+        let (slot_id, Offer { actions, is_private }) =
+            self.open.iter().nth(place).map(|(slot_id, offer)| (*slot_id, offer.clone())).expect("open");
         let label = self.session.channel.label(slot_id).to_owned();
         let (text, data) = match &actions {
             Value::Array(texts) if !texts.is_empty() => match &texts[self.pick(texts.len())] {
@@ -170,7 +186,8 @@ impl Game {
         self.moves.push(format!("{label}: {shown}"));
         let body = [("text".to_owned(), json!(text))].into_iter().chain(data).collect::<Map<_, _>>();
         let body = Body::new("data", body).map_err(|error| anyhow!("{error}"))?;
-        self.session.channel.post(slot_id, None, body).map_err(|error| anyhow!("{}", error.message))?;
+        let to = is_private.then_some(self.session.bot().slot_id);
+        self.session.channel.post(slot_id, to, body).map_err(|error| anyhow!("{}", error.message))?;
         self.run_hooks().await
     }
 
@@ -200,8 +217,8 @@ impl Game {
             let (Sender::Bot(_), Some(body)) = (&entry.envelope.sender, entry.message().1) else { continue };
             let fields: Map<String, Value> = body.parse().unwrap_or_default();
             if let Some(to_slot) = entry.envelope.to_slot {
-                if let Some(actions) = fields.get("actions") {
-                    self.open.insert(to_slot, actions.clone());
+                if let Some(offer) = Offer::of(&fields) {
+                    self.open.insert(to_slot, offer);
                 }
                 continue;
             }
@@ -212,8 +229,8 @@ impl Game {
             }
             if let Some(turn) = fields.get("turn") {
                 let slots: Vec<SlotId> = serde_json::from_value(turn.clone()).unwrap_or_default();
-                let actions = fields.get("actions");
-                self.open = slots.into_iter().filter_map(|slot_id| Some((slot_id, actions?.clone()))).collect();
+                let offer = Offer::of(&fields);
+                self.open = slots.into_iter().filter_map(|slot_id| Some((slot_id, offer.clone()?))).collect();
             }
             if is_end {
                 self.end = Some(fields);

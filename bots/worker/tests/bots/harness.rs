@@ -149,6 +149,7 @@ pub(crate) fn call(hook: Hook, args: Vec<Value>) -> HookRequest {
         may_unseal: true,
         may_hold_seats: true,
         commitments: None,
+        relay: None,
         stream: stream(0),
         env: BTreeMap::new(),
         players: ["alice", "bob"]

@@ -1,0 +1,374 @@
+"""ConnectFourBot: referee of Connect Four, which keeps the board, the turns and the rules.
+
+The first two players who join play; others watch. The game starts when all seats are taken, or when two players say
+`start`. A disc falls to the lowest free cell of its column. Four of one colour in a row, across, upright or diagonal, win; a
+full board is a draw. Nothing is secret: the log shows every move. The player who joined first has red and begins
+(`first="join"`), or the beginner is drawn with the players' own randomness (`first="random"`, by `ctx.start()`; the seed is
+revealed after the game, so that anybody can replay the draw). In a rematch the other player begins. While a game runs, the bot
+holds the seats: nobody can be kicked. If the channel is closed during a game, nobody wins it.
+
+The board has seven columns, a to g from the left, and six rows, 1 to 6 from below: the first disc in column d lies on d1.
+
+Commands: `d` or `drop d`, `concede`, `start` or `rematch`, `!status`, `!help`. Columns can be numbered 1 to 7, too. Data:
+{"column": "d"}, or {"type": "move", "action": "drop", "value": "d"}. A move may name its turn, {"column": "d", "turn_id": 3};
+if that is not the present turn, the move does not count. All other messages are ignored, so that players can talk.
+"""
+
+import datetime
+import re
+import secrets
+
+COLUMNS, HEIGHT = "abcdefg", 6
+DISCS = ("R", "Y")
+COLOURS = {"R": "red", "Y": "yellow"}
+DIRECTIONS = ((1, 0), (0, 1), (1, 1), (1, -1))  # across, upright, and the two diagonals
+COLUMN = re.compile(r"(?:(?:i )?(?:play|drop|place|take|move|put)(?: a disc)? )?(?:(?:in|into|on) )?(?:column )?([a-g1-7])")
+HOLD_SECONDS, LONGEST_HOLD = 3600, 86400  # how long the seats are held after a move; the turn clock adds to it
+PARAMS = {"first": "join", "turn_seconds": None}
+
+
+class ConnectFourBot:
+    def __init__(self, ctx, params):
+        self.ctx = ctx
+        self.params = read_params(params or {})
+        self.state = ctx.get_state() or {
+            "phase": "waiting",  # then "playing", then "over", then "playing" again ...; "starting" while the beginner is drawn
+            "game": 0,
+            "seated": [],  # slot ids of everyone here, in the order they joined
+            "players": [],  # the two players; the first has red
+            "ready": [],  # players who posted `start` or `rematch`
+            "stacks": [""] * 7,  # the discs in each column, from below
+            "last": [],  # the cell of the last move
+            "turn": None,
+            "turn_id": 0,  # number of the current turn, counted over all games
+            "due": None,  # when the turn's time is up
+            "held_until": None,  # until when the seats are held
+        }
+
+    # ---- What happens in the channel -------------------------------------------------
+
+    def on_init(self):
+        clock = self.params["turn_seconds"]
+        self.say("bot", "prompt", first=self.params["first"], turn_seconds=clock,
+                 text="Connect Four: the game starts when every seat is taken, or when two players say `start`. "
+                      "Post a column, a to g. Four in a row win."
+                      + (f" A turn has {clock} s; a player who misses it loses." if clock else ""))
+        self.remember()
+
+    def on_join(self, player_id):
+        if player_id not in self.state["seated"]:
+            self.state["seated"].append(player_id)
+            self.remember()
+
+    def on_ready(self):
+        if self.state["phase"] == "waiting" and len(self.state["seated"]) >= 2:
+            self.begin(self.state["seated"][:2])
+            self.remember()
+
+    def on_leave(self, player_id):
+        for group in ("seated", "ready"):
+            self.state[group] = [seat for seat in self.state[group] if seat != player_id]
+        if self.state["phase"] == "playing" and player_id in self.state["players"]:
+            self.end_game(self.other(player_id), "leave", f"{self.name(player_id)} left.")
+        if self.state["phase"] == "over" and len(self.state["seated"]) < 2:
+            self.state["phase"] = "waiting"
+        self.remember()
+
+    def on_message(self, msg):
+        player = msg["sender"]
+        if msg["kind"] != "user" or player not in self.state["seated"]:
+            return
+        body = msg["body"] or {}
+        action, value = read(body)
+        if action == "drop":
+            self.drop(player, value, body.get("turn_id"))
+        elif action == "concede":
+            if self.may_play(player, body.get("turn_id")):
+                self.end_game(self.other(player), "concede", f"{self.name(player)} concedes.")
+        elif action == "start":
+            self.vote(player)
+        elif action in ("!status", "!help"):
+            self.ctx.post("bot", self.status() if action == "!status" else self.help())
+        else:
+            return  # conversation
+        self.remember()
+
+    def on_private_message(self, slot_id, msg):
+        if slot_id in [player["slot_id"] for player in self.ctx.players]:
+            self.ctx.dm(slot_id, "private", self.status() if read(msg)[0] == "!status" else self.help())
+
+    def on_timer(self, name):
+        state = self.state
+        if name != "turn" or state["phase"] != "playing" or self.ctx.now < state["due"]:
+            return  # the timer of an earlier turn
+        late = state["turn"]
+        self.end_game(self.other(late), "time", f"{self.name(late)}'s time is up.")
+        self.remember()
+
+    def on_close(self):
+        if self.state["phase"] == "playing":
+            self.end_game(None, "closed", "The channel is being closed.")
+            self.remember()
+
+    # ---- The game --------------------------------------------------------------------
+
+    def begin(self, players):
+        """Holds the seats and starts the game, once it is drawn who begins if that is to be drawn."""
+        self.state.update(players=players, ready=[])
+        self.hold_seats()
+        if self.params["first"] == "random" and self.state["game"] == 0:
+            self.state["phase"] = "starting"
+            self.ctx.start()
+        else:
+            self.start_game()
+
+    def on_start(self, contributors, missing):
+        state, players = self.state, self.state["players"]
+        if all(player in state["seated"] for player in players):
+            if secrets.randbelow(2):
+                players.reverse()
+            givers = self.names(contributors) or "the relay only"
+            givers += f"; {self.names(missing)} gave none" if missing else ""
+            self.start_game(f" Drawn with randomness from: {givers}.", entropy_from=contributors, missing=missing)
+        else:  # a player left while the request was pending
+            state.update(phase="waiting", players=[])
+            self.release_seats()
+            self.say("bot", "start_cancelled", text="The game does not start: a player left. Say `start` to try again.")
+            self.reveal()  # so that the next draw begins with everybody who is seated then
+        self.remember()
+
+    def start_game(self, drawn="", **fields):
+        players = self.state["players"]
+        self.state.update(phase="playing", game=self.state["game"] + 1, stacks=[""] * 7, last=[])
+        self.say("bot", "game_start", game=self.state["game"], players=players, discs=dict(zip(players, DISCS)),
+                 **fields,
+                 text=f"Game {self.state['game']}: {self.name(players[0])} has red (R) and begins, "
+                      f"{self.name(players[1])} has yellow (Y).{drawn}")
+        self.give_turn(players[0])
+
+    def hold_seats(self):
+        """Protects the players from being kicked. Each valid move calls this; it renews the hold at most every 10 minutes."""
+        state, now = self.state, self.ctx.now
+        seconds = min(LONGEST_HOLD, HOLD_SECONDS + 2 * (self.params["turn_seconds"] or 0))
+        if state["held_until"] is None or state["held_until"] - now < seconds - 600:
+            try:
+                self.ctx.hold_seats(seconds)
+                state["held_until"] = now + seconds
+            except RuntimeError:
+                pass  # only hooks of players may hold the seats; the next move does it
+
+    def release_seats(self):
+        self.state["held_until"] = None
+        self.ctx.release_seats()
+
+    def give_turn(self, player):
+        state, seconds = self.state, self.params["turn_seconds"]
+        state.update(turn=player, turn_id=state["turn_id"] + 1)
+        offer = {"turn": [player], "turn_id": state["turn_id"], "actions": self.free()}
+        if seconds:
+            state["due"] = self.ctx.now + seconds
+            self.ctx.timer("turn", seconds)
+            offer["deadline"] = timestamp(state["due"])
+        self.say("control", "bot:turn", player=player, **offer, board=self.board(),
+                 text=f"{self.name(player)}, your move:\n{self.drawing()}")
+
+    def drop(self, player, column, turn_id):
+        state = self.state
+        if not self.may_play(player, turn_id):
+            return
+        if state["turn"] != player:
+            return self.violation(player, "BAD_TURN", f"it is {self.name(state['turn'])}'s turn.")
+        if column not in self.free():
+            return self.violation(player, "BAD_MOVE", "choose a column that is not full: " + ", ".join(self.free()) + ".")
+        self.hold_seats()
+        disc, at = DISCS[state["players"].index(player)], COLUMNS.index(column)
+        state["stacks"][at] += disc
+        cell = f"{column}{len(state['stacks'][at])}"
+        state["last"] = [cell]
+        self.say("bot", "dropped", player=player, disc=disc, column=column, cell=cell,
+                 text=f"{self.name(player)} drops {COLOURS[disc]} on {cell}.")
+        line = self.line_through(at, len(state["stacks"][at]) - 1)
+        if line:
+            self.end_game(player, "line", "Four in a row!", line)
+        elif not self.free():
+            self.end_game(None, "full", "The board is full.")
+        else:
+            self.give_turn(self.other(player))
+
+    def disc_at(self, x, y):
+        """Returns the disc of a cell, counted from 0 from the left and from below; "" if there is none."""
+        return self.state["stacks"][x][y:y + 1] if 0 <= x < len(COLUMNS) and 0 <= y < HEIGHT else ""
+
+    def line_through(self, x, y):
+        """Returns the cells of all rows of four or more that contain this cell."""
+        disc, found = self.disc_at(x, y), set()
+        for right, up in DIRECTIONS:
+            row = [(x, y)]
+            for way in (-1, 1):
+                steps = 1
+                while self.disc_at(x + way * steps * right, y + way * steps * up) == disc:
+                    row.append((x + way * steps * right, y + way * steps * up))
+                    steps += 1
+            if len(row) >= 4:
+                found.update(row)
+        return [f"{COLUMNS[x]}{y + 1}" for x, y in sorted(found)]
+
+    def end_game(self, winner, reason, why, line=None):
+        state = self.state
+        state.update(phase="over", turn=None)
+        self.release_seats()
+        if self.params["turn_seconds"]:
+            self.ctx.timer("turn", None)
+        ending = f"{self.name(winner)} wins" if winner else "Nobody wins" if reason == "closed" else "A draw"
+        advice = "" if reason == "closed" else "\nSay `rematch` to play again."
+        self.say("bot", "game_end", game=state["game"], winner=winner, reason=reason, line=line, board=self.board(line),
+                 players=state["players"], turn=[],
+                 text=f"{why} {ending}.\n{self.drawing()}{advice}")
+        if self.params["first"] == "random" and state["game"] == 1:
+            self.reveal()
+
+    def reveal(self):
+        try:
+            self.ctx.reveal()
+        except RuntimeError:
+            pass  # a bot has about a thousand seeds
+
+    def vote(self, player):
+        state = self.state
+        pair = [seat for seat in state["players"] if seat in state["seated"]]
+        pair += [seat for seat in state["seated"] if seat not in pair]
+        pair = pair[:2]
+        if state["phase"] == "starting":
+            self.ctx.start()  # has no effect while the request is pending; needed if on_start has failed
+        if state["phase"] in ("starting", "playing") or player not in pair or len(pair) < 2:
+            self.ctx.post("bot", self.status())
+            return
+        state["ready"] = [seat for seat in {player: 1, **dict.fromkeys(state["ready"])} if seat in pair]
+        if len(state["ready"]) == 2:
+            same = set(pair) == set(state["players"])
+            self.begin(state["players"][::-1] if same else pair)
+        else:
+            other = next(seat for seat in pair if seat != player)
+            self.say("bot", "start_vote", ready=state["ready"],
+                     text=f"{self.name(player)} wants to play. {self.name(other)} has to say `start`, too.")
+
+    # ---- Status, help and names ------------------------------------------------------
+
+    def may_play(self, player, turn_id):
+        """Returns whether the player may move now, in the turn that the move names; if not, posts the reason."""
+        state, now = self.state, self.state["turn_id"]
+        if state["phase"] == "waiting":
+            self.violation(player, "GAME_NOT_STARTED", "the game hasn't started. Say `start`, or wait for the others.")
+        elif state["phase"] == "starting":
+            self.violation(player, "GAME_NOT_STARTED", "it is being drawn who begins. I post whose turn it is.")
+            self.ctx.start()  # has no effect while the request is pending; needed if on_start has failed
+        elif state["phase"] == "over":
+            self.violation(player, "GAME_OVER", "the game is over. Say `rematch` to play again.")
+        elif player not in state["players"]:
+            self.violation(player, "NOT_A_PLAYER", "you are watching this game.")
+        elif turn_id not in (None, now):
+            over = f"turn {turn_id} is over" if whole(turn_id) and 0 < turn_id < now else "there is no such turn"
+            self.violation(player, "STALE_TURN", f"{over}; this is turn {now}, {self.name(state['turn'])}'s.")
+        else:
+            return True
+        return False
+
+    def violation(self, player, reason, details):
+        """Posts that a move is invalid. It has no other effect."""
+        self.say("control", "violation", reason=reason, player=player, details=details,
+                 text=f"{self.name(player)}: {details}")
+
+    def other(self, player):
+        return next(seat for seat in self.state["players"] if seat != player)
+
+    def free(self):
+        return [column for column, stack in zip(COLUMNS, self.state["stacks"]) if len(stack) < HEIGHT]
+
+    def board(self, line=None):
+        """Returns the position as programs draw it."""
+        rows = {str(y + 1): "".join(self.disc_at(x, y) or "." for x in range(len(COLUMNS))) for y in range(HEIGHT - 1, -1, -1)}
+        return {"kind": "grid", "pieces": "discs", "columns": COLUMNS, "rows": rows, "last": self.state["last"], "line": line or []}
+
+    def drawing(self):
+        return "\n".join([f"{row} {' '.join(discs)}" for row, discs in self.board()["rows"].items()] + ["  " + " ".join(COLUMNS)])
+
+    def status(self):
+        state = self.state
+        turn = state["turn"]
+        text = {"waiting": "The game has not started.", "starting": "It is being drawn who begins.",
+                "over": "The game is over."}.get(state["phase"])
+        return {"type": "status", "phase": state["phase"], "game": state["game"], "players": state["players"],
+                "current_turn": turn, "turn_id": state["turn_id"], "board": self.board(), "free": self.free(),
+                "text": f"{text or self.name(turn) + ' is to move.'}\n{self.drawing()}"}
+
+    def help(self):
+        commands = ["d or drop d - drop a disc in a column, a to g", "concede", "start or rematch - play", "!status", "!help"]
+        return {"type": "help", "commands": commands,
+                "text": "Post in the channel: " + "; ".join(commands) + ". Programs post {\"column\": \"d\"} as data."}
+
+    def name(self, slot_id):
+        return {slot["slot_id"]: slot["label"] for slot in self.ctx.slots}.get(slot_id) or slot_id
+
+    def names(self, slot_ids):
+        return ", ".join(self.name(slot_id) for slot_id in slot_ids)
+
+    def say(self, kind, event, **fields):
+        self.ctx.post(kind, dict(fields, type=event))
+
+    def remember(self):
+        self.ctx.set_state(self.state)
+
+
+def timestamp(seconds):
+    """Returns a time as 2026-01-31T12:00:00.000Z."""
+    moment = datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def whole(value):
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def read_params(params):
+    chosen = dict(PARAMS)
+    for name in params:
+        if name not in chosen:
+            raise ValueError(f"ConnectFourBot has no parameter '{name}'. It has: {', '.join(chosen)}.")
+    chosen.update(params)
+    seconds = chosen["turn_seconds"]
+    if chosen["first"] not in ("join", "random"):
+        raise ValueError("'first' must be \"join\" or \"random\".")
+    if seconds is not None and not (whole(seconds) and 1 <= seconds <= 86400):
+        raise ValueError("'turn_seconds' must be a whole number from 1 to 86400, or left out.")
+    return chosen
+
+
+def read(body):
+    """Parses a message: returns (action, column), or (None, None) for conversation."""
+    if "column" in body:  # as data: {"column": "d"} or {"column": 4}
+        return "drop", column(body["column"])
+    if body.get("type") == "move":  # or {"type": "move", "action": "drop", "value": "d"}
+        action = body.get("action")
+        if action == "rematch":
+            action = "start"
+        return (action, column(body.get("value"))) if isinstance(action, str) else (None, None)
+    text = str(body.get("text", "")).strip().lower()
+    plain = text.lstrip("*_`\"' ").rstrip("!.*_`\"' ")
+    if text in ("!status", "!help"):
+        return text, None
+    if plain in ("concede", "i concede"):
+        return "concede", None
+    if plain in ("rematch", "start", "again"):
+        return "start", None
+    found = COLUMN.fullmatch(plain)
+    return ("drop", column(found[1])) if found else (None, None)
+
+
+def column(value):
+    """Returns the letter of the column that "d", 4 or "4" means; None if there is no such column."""
+    if whole(value) and 1 <= value <= 7:
+        return COLUMNS[value - 1]
+    text = value.strip().lower() if isinstance(value, str) else ""
+    if len(text) == 1 and text in "1234567":
+        return COLUMNS[int(text) - 1]
+    return text if len(text) == 1 and text in COLUMNS else None
