@@ -36,7 +36,7 @@ struct Document {
     text: &'static str,
 }
 
-const DOCUMENTS: [Document; 10] = [
+const DOCUMENTS: [Document; 16] = [
     Document {
         uri: "doc://quick-start",
         name: "Quick Start Guide",
