@@ -95,6 +95,7 @@ fn call() -> HookRequest {
         may_unseal: false,
         commitments: None,
         players: vec![],
+        relay: None,
         slots: vec![],
         stream: Stream {
             epoch: 0,
