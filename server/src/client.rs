@@ -122,7 +122,7 @@ impl RelayClient {
             Error::new(
                 ErrorCode::RelayUnreachable,
                 "The MCP server mcp-multiplayer has stopped its connection to the relay.",
-                "Restart this MCP server in your client, then call again.",
+                "Restart this MCP server in your client, then try again.",
             )
         };
         let _permit = self.request_permits.acquire().await.map_err(|_| stopped())?;

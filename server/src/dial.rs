@@ -12,7 +12,7 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{self};
 use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream, client_async_tls_with_config};
 
-use crate::{RelayStarter, RelayUrl, TokenSource, tls};
+use crate::{RelayStarter, RelayUrl, TokenSource, io_reason, tls};
 
 /// A connection to a relay.
 pub(crate) type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
@@ -30,6 +30,8 @@ pub struct Dialer {
     destination: Destination,
     token: TokenSource,
     insecure: bool,
+    /// Set if errors may contain a link with which the person can log in.
+    offers_link: bool,
 }
 
 /// The relay that a dialer connects to.
@@ -94,7 +96,12 @@ impl Dialer {
     ///
     /// `insecure` allows sending the token to another machine over an unencrypted connection.
     pub fn new(destination: Destination, token: TokenSource, insecure: bool) -> Self {
-        Self { destination, token, insecure }
+        Self { destination, token, insecure, offers_link: true }
+    }
+
+    /// Returns the dialer of a command that ends before a person can use a link to log in: its errors contain none.
+    pub(crate) fn without_link(self) -> Self {
+        Self { offers_link: false, ..self }
     }
 
     /// Returns the relay that it connects to.
@@ -116,7 +123,7 @@ impl Dialer {
     /// Adds a way to log in to the error of a call that had no valid token, if there is one.
     pub(crate) async fn offer_login(&self, error: Error) -> Error {
         match &self.destination {
-            Destination::Address(relay) if error.code == ErrorCode::Unauthenticated => {
+            Destination::Address(relay) if self.offers_link && error.code == ErrorCode::Unauthenticated => {
                 self.token.offer_login(relay, error).await
             }
             _ => error,
@@ -141,15 +148,15 @@ impl Dialer {
     pub(crate) fn unreachable(&self, reason: &str) -> Error {
         let hint = match &self.destination {
             Destination::ThisComputer(_) => {
-                "Call again in a moment. If it stays so, install the whole package, or set --relay \
-                 (MCP_MULTIPLAYER_RELAY) to the address of another relay."
+                "If a program is missing, install the whole package, or set --relay (MCP_MULTIPLAYER_RELAY) to the \
+                 address of another relay. Otherwise try again in a moment."
             }
             Destination::Address(relay) if relay.is_loopback() => {
                 "Remove --relay (MCP_MULTIPLAYER_RELAY) from the settings of your client, so that the relay of this \
-                 computer is started when it is needed, or start one with `mcp-multiplayer-relay`; then call again."
+                 computer is started when it is needed, or start one with `mcp-multiplayer-relay`; then try again."
             }
             Destination::Address(_) => {
-                "Check --relay (MCP_MULTIPLAYER_RELAY) and your network connection, or ask the relay's operator; then call \
+                "Check --relay (MCP_MULTIPLAYER_RELAY) and your network connection, or ask the relay's operator; then try \
                  again."
             }
         };
@@ -224,17 +231,13 @@ impl Dialer {
 
     /// Converts an I/O error to an error for the user.
     pub(crate) fn explain_io(&self, error: &io::Error) -> DialError {
-        if let Some(tls) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-            // Trying again soon does not help: an invalid certificate stays invalid.
-            return DialError::Permanent(self.unreachable(&format!("the TLS handshake failed ({tls})")));
-        }
+        let explained = self.unreachable(&io_reason::describe(error));
         match error.kind() {
-            io::ErrorKind::ConnectionRefused => DialError::Transient {
-                error: self.unreachable("nothing is listening at this address"),
-                connection_refused: true,
-            },
-            io::ErrorKind::NotFound => DialError::Permanent(self.unreachable(&error.to_string())),
-            _ => self.transient(&error.to_string()),
+            // Trying again soon does not help: an invalid certificate stays invalid.
+            _ if io_reason::is_tls(error) => DialError::Permanent(explained),
+            io::ErrorKind::ConnectionRefused => DialError::Transient { error: explained, connection_refused: true },
+            io::ErrorKind::NotFound => DialError::Permanent(explained),
+            _ => DialError::Transient { error: explained, connection_refused: false },
         }
     }
 

@@ -18,6 +18,7 @@ mod dial;
 pub mod doctor;
 mod http;
 mod invite_link;
+mod io_reason;
 pub mod login;
 mod no_relay;
 mod private;

@@ -18,7 +18,10 @@ pub struct RelayUrl {
 
 /// Error for a text that is not the address of a relay.
 #[derive(Debug, thiserror::Error)]
-#[error("'{0}' is not the address of a relay. Examples: wss://relay.example.com, ws://127.0.0.1:8100")]
+#[error(
+    "'{0}' is not the address of a relay. It starts with https:// or wss://, or on this computer with http:// or ws://. \
+     Examples: https://relay.example.com, ws://127.0.0.1:8100"
+)]
 pub struct RelayUrlError(String);
 
 impl RelayUrl {

@@ -169,7 +169,7 @@ fn take_link(code: &mut Secret) -> Result<Option<InviteLink>, Error> {
 }
 
 fn too_slow() -> Error {
-    Error::new(ErrorCode::RelayUnreachable, "The relay did not answer in time.", "Call again later.")
+    Error::new(ErrorCode::RelayUnreachable, "The relay did not answer in time.", "Try again later.")
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -3,8 +3,8 @@
 #
 #   conformance    the Model Context Protocol's conformance suite, with its tests of authorization servers (npm)
 #   sdk            the official SDKs for Python and TypeScript (both versions), and fastmcp (npm, PyPI)
-#   cli            Claude Code, opencode, Codex, Gemini CLI, mcporter and the Inspector, those with a model by a scripted one
-#                  (npm, 1.5 GB)
+#   cli            Claude Code, opencode, Codex, Gemini CLI, mcporter and the Inspector over stdio, HTTP with a token and HTTP
+#                  with OAuth, those with a model by a scripted one, and logins in a scripted browser (npm, 1.5 GB)
 #   node           OAuth clients for Node: the official TypeScript SDK and mcp-remote (npm)
 #   schemathesis   valid, invalid and chained REST requests generated from /openapi.json (PyPI)
 #

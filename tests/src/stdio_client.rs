@@ -16,6 +16,8 @@ pub struct StdioClient {
     /// The server's process, which is killed when this is dropped.
     _child: Child,
     next_id: u64,
+    /// Members that go into the `_meta` of every request of revision 2026-07-28. `None` after an `initialize`.
+    meta: Option<Value>,
 }
 
 impl StdioClient {
@@ -42,6 +44,28 @@ impl StdioClient {
         arguments: &[&str],
         variables: &[(&str, &str)],
     ) -> Result<(Self, Value)> {
+        let mut client = Self::spawn(data_dir, arguments, variables)?;
+        let about = json!({ "protocolVersion": "2025-11-25", "capabilities": {},
+            "clientInfo": { "name": client_name, "version": "1" } });
+        let initialized = client.request("initialize", about).await?;
+        client.notify("notifications/initialized", json!({})).await?;
+        Ok((client, initialized))
+    }
+
+    /// Launches the server for a relay with this token, as a client of revision 2026-07-28 does: without `initialize`.
+    pub fn launch_stateless(relay: &RelayProcess, token: &str) -> Result<Self> {
+        let address = format!("http://{}", relay.address());
+        let arguments = ["--relay", &address];
+        let mut client = Self::spawn(relay.data_dir(), &arguments, &[("MCP_MULTIPLAYER_TOKEN", token)])?;
+        client.meta = Some(json!({
+            "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+            "io.modelcontextprotocol/clientCapabilities": {},
+            "io.modelcontextprotocol/clientInfo": { "name": "tests", "version": "1" },
+        }));
+        Ok(client)
+    }
+
+    fn spawn(data_dir: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Result<Self> {
         let mut command = Command::new(binary("mcp-multiplayer"));
         // Receipts, and what was verified, are kept there.
         command.args(arguments).envs(variables.iter().copied()).env("DATA_DIR", data_dir);
@@ -49,22 +73,14 @@ impl StdioClient {
         let mut child = command.spawn().context("cannot launch the stdio server")?;
         let stdin = child.stdin.take().context("stdin is piped")?;
         let stdout = BufReader::new(child.stdout.take().context("stdout is piped")?).lines();
-        let mut client = Self { stdin, stdout, _child: child, next_id: 1 };
-        let about = json!({ "protocolVersion": "2025-11-25", "capabilities": {},
-            "clientInfo": { "name": client_name, "version": "1" } });
-        let initialized = client.request("initialize", about).await?;
-        client.write(&json!({ "jsonrpc": "2.0", "method": "notifications/initialized" })).await?;
-        Ok((client, initialized))
+        Ok(Self { stdin, stdout, _child: child, next_id: 1, meta: None })
     }
 
     /// Sends a request and returns its result.
     pub async fn request(&mut self, method: &str, params: Value) -> Result<Value> {
-        let id = self.next_id;
-        self.next_id += 1;
-        self.write(&json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params })).await?;
+        let id = self.send_request(method, params).await?;
         loop {
-            let line = self.stdout.next_line().await?.context("the stdio server has ended")?;
-            let mut answer: Value = serde_json::from_str(&line)?;
+            let mut answer = self.next_message().await?;
             if answer["id"] == id {
                 if answer["result"].is_null() {
                     bail!("{method}: {answer}");
@@ -72,6 +88,28 @@ impl StdioClient {
                 return Ok(answer["result"].take());
             }
         }
+    }
+
+    /// Sends a request and returns its id, without waiting for the answer.
+    pub async fn send_request(&mut self, method: &str, mut params: Value) -> Result<u64> {
+        let id = self.next_id;
+        self.next_id += 1;
+        if let Some(meta) = &self.meta {
+            params["_meta"] = meta.clone();
+        }
+        self.write(&json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params })).await?;
+        Ok(id)
+    }
+
+    /// Sends a notification.
+    pub async fn notify(&mut self, method: &str, params: Value) -> Result<()> {
+        self.write(&json!({ "jsonrpc": "2.0", "method": method, "params": params })).await
+    }
+
+    /// Returns the server's next message, of whatever kind.
+    pub async fn next_message(&mut self) -> Result<Value> {
+        let line = self.stdout.next_line().await?.context("the stdio server has ended")?;
+        Ok(serde_json::from_str(&line)?)
     }
 
     /// Calls a tool and returns the text of its only block. A result with `isError` is an error.
@@ -90,8 +128,7 @@ impl StdioClient {
     /// Waits for a notification with this method, and returns its params.
     pub async fn notification(&mut self, method: &str) -> Result<Value> {
         loop {
-            let line = self.stdout.next_line().await?.context("the stdio server has ended")?;
-            let mut message: Value = serde_json::from_str(&line)?;
+            let mut message = self.next_message().await?;
             if message["method"] == method {
                 return Ok(message["params"].take());
             }
@@ -104,13 +141,10 @@ impl StdioClient {
         let mut results: Vec<Option<Result<String, String>>> = vec![None; calls.len()];
         for (name, arguments) in calls {
             let params = json!({ "name": name, "arguments": arguments });
-            self.write(&json!({ "jsonrpc": "2.0", "id": self.next_id, "method": "tools/call", "params": params }))
-                .await?;
-            self.next_id += 1;
+            self.send_request("tools/call", params).await?;
         }
         while results.iter().any(Option::is_none) {
-            let line = self.stdout.next_line().await?.context("the stdio server has ended")?;
-            let answer: Value = serde_json::from_str(&line)?;
+            let answer = self.next_message().await?;
             let place = answer["id"].as_u64().and_then(|id| usize::try_from(id.checked_sub(first)?).ok());
             let Some(result) = place.and_then(|place| results.get_mut(place)) else { continue };
             let text = answer["result"]["content"][0]["text"].as_str().context("a text block")?.to_owned();

@@ -45,9 +45,11 @@ struct DeviceRequest {
 
 #[derive(Debug, Template)]
 #[template(path = "device_code.html")]
-struct CodePage {
+struct CodePage<'a> {
     site: Site,
     problem: Option<&'static str>,
+    /// The code that was entered before.
+    entered: &'a str,
 }
 
 #[derive(Debug, Template)]
@@ -80,18 +82,18 @@ pub(super) async fn show(State(server): State<Arc<AuthorizationServer>>, request
     }
     let parameters = Parameters::parse(request.uri().query().unwrap_or_default().as_bytes());
     let Some(entered) = parameters.get("user_code").ok().flatten() else {
-        return code_page(&server, StatusCode::OK, None);
+        return code_page(&server, StatusCode::OK, None, "");
     };
     let requester = client_address(request.extensions());
     let (user_code, code) = match find(&server, entered, requester).await {
         Ok(found) => found,
         Err(CodeError::Invalid) => {
-            let problem = "This code is not valid any more, or was never. Check that you entered all of it, or let the program show you a new one.";
-            return code_page(&server, StatusCode::NOT_FOUND, Some(problem));
+            let problem = "This code does not exist, or has expired. Check that you entered it exactly as shown, or have the program show a new one.";
+            return code_page(&server, StatusCode::NOT_FOUND, Some(problem), entered);
         }
         Err(CodeError::TooManyAttempts(seconds)) => {
             let problem = "Too many codes were tried. Wait a minute, then try again.";
-            let page = code_page(&server, StatusCode::TOO_MANY_REQUESTS, Some(problem));
+            let page = code_page(&server, StatusCode::TOO_MANY_REQUESTS, Some(problem), entered);
             return ([(RETRY_AFTER, seconds.to_string())], page).into_response();
         }
         Err(CodeError::Store(error)) => return failed(&server, &error),
@@ -238,8 +240,13 @@ async fn conclude(
     private_page(StatusCode::OK, &page, "'none'")
 }
 
-fn code_page(server: &AuthorizationServer, status: StatusCode, problem: Option<&'static str>) -> Response {
-    private_page(status, &CodePage { site: Site::of(&server.config), problem }, "'self'")
+fn code_page(
+    server: &AuthorizationServer,
+    status: StatusCode,
+    problem: Option<&'static str>,
+    entered: &str,
+) -> Response {
+    private_page(status, &CodePage { site: Site::of(&server.config), problem, entered }, "'self'")
 }
 
 fn consent_page(

@@ -65,7 +65,8 @@ pub(super) fn check_clients(report: &mut Report) -> Vec<Installed> {
     }
     if installed.is_empty() && !is_damaged {
         let setup = if without.is_empty() {
-            "mcp-multiplayer setup CLIENT".to_owned()
+            let names = Client::ALL.map(Client::argument).join(", ");
+            format!("mcp-multiplayer setup CLIENT, where CLIENT is one of {names}")
         } else {
             format!("mcp-multiplayer setup {}", without.join(" "))
         };

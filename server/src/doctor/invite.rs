@@ -49,7 +49,7 @@ fn check_seat(preview: &ChannelPreview, report: &mut Report) {
     let Some(slot) = view.slots.iter().find(|slot| slot.slot_id == *slot_id) else {
         return report.problem("invite", "The relay shows a channel without the seat.", "Ask for a new invite.");
     };
-    let seat = format!("{slot_id} ({}) in \"{}\", {}", slot.label, view.name, view.channel_id);
+    let seat = format!("{slot_id} ({}) in the channel \"{}\" ({})", slot.label, view.name, view.channel_id);
     if view.closed {
         let advice = "Nothing more can be played there. Ask for an invite to another channel.";
         report.problem("invite", format!("The channel of the seat {seat} is closed."), advice);
@@ -88,7 +88,7 @@ async fn check_bot(
     if !is_in_terms || (bot.code_hash, bot.manifest_hash) != (code.code_hash, code.manifest_hash) {
         return report.problem(
             "referee",
-            format!("The code, manifest or parameters of {} are not those of the terms.", bot.name),
+            format!("The code, manifest or parameters of {} do not match the terms.", bot.name),
             "Accept nothing, and ask the host and the relay's operator for the reason.",
         );
     }
@@ -99,7 +99,7 @@ async fn check_bot(
     report.ok(
         "referee",
         format!(
-            "{} ({kind}): its code has the hash {}, and this, its manifest and its parameters are those of the terms.",
+            "{} ({kind}): its code, manifest and parameters match the terms. The code has the hash {}.",
             bot.name, code.code_hash
         ),
     );

@@ -24,7 +24,7 @@ use subject::Subject;
 /// Say what works, what does not, and what to do
 ///
 /// Checks this program, the clients that launch it, the relay, your token, the relay's key and, with an invite, its channel:
-/// the seat, the bots and the terms. Takes no seat and changes nothing. Exits with 0 if there is no problem, else with 1.
+/// the seat, the bots and the terms. Takes no seat and changes nothing, but renews a login that has expired. Exits with 0 if there is no problem, else with 1.
 #[derive(Debug, clap::Args)]
 pub struct Doctor {
     /// An invite (code or link), a rejoin token, or the address of a relay; '-' reads it from standard input, so that other
@@ -119,7 +119,7 @@ async fn check_relay(
         report.unknown("login", "The relay has to answer first.", None);
         return None;
     }
-    let client = RelayClient::new(dialer);
+    let client = RelayClient::new(dialer.without_link());
     let health = relay::check_login(&client, report).await?;
     relay::check_log(&client, &health, data_dir, report);
     Some((client, health))

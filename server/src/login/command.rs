@@ -104,15 +104,13 @@ pub fn logout(command: &LogoutCommand) -> ExitCode {
             return Ok(());
         }
         let http = HttpClient::new(relay.clone());
-        let revoked = match &credentials {
-            Ok(Some(credentials)) => revoke(&http, credentials).await,
-            _ => credentials.map(|_| ()),
+        let revoked = match credentials {
+            Ok(Some(credentials)) => revoke(&http, &credentials).await.map_err(|error| error.to_string()),
+            _ => Err("Its file was damaged.".to_owned()),
         };
         locked.remove()?;
         print(&format!("The login at {} was deleted from this machine.\n", relay.base()));
-        revoked.inspect_err(|_| {
-            print("It could not be revoked at the relay. Ask its operator to do that if others may have the login.\n");
-        })
+        revoked.map_err(|reason| LoginError::NotRevoked { relay: relay.base(), reason })
     })
 }
 
@@ -187,7 +185,10 @@ fn print(text: &str) {
 fn run(command: impl Future<Output = Result<(), LoginError>>) -> ExitCode {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let result = match runtime {
-        Ok(runtime) => runtime.block_on(command).map_err(|error| error.to_string()),
+        Ok(runtime) => runtime.block_on(command).map_err(|error| match error {
+            LoginError::Unreachable { .. } => format!("{error} Check the address and your network connection."),
+            error => error.to_string(),
+        }),
         Err(error) => Err(format!("The program cannot start: {error}.")),
     };
     match result {

@@ -8,7 +8,9 @@ use mcp_multiplayer_protocol::printable;
 pub(super) enum LoginError {
     #[error("The relay at {relay} cannot be reached: {reason}.")]
     Unreachable { relay: String, reason: String },
-    #[error("The relay at {0} offers no login. Ask its operator for a token.")]
+    #[error(
+        "{0} offers no login: it is not a multiplayer relay, or one that only takes tokens from its operator. Check the address, or ask the operator for a token."
+    )]
     NotOffered(String),
     #[error("The relay at {0} offers no login without a browser. Run this command where a browser can be opened.")]
     NoDeviceFlow(String),
@@ -30,6 +32,10 @@ pub(super) enum LoginError {
     OtherIssuer,
     #[error("{} cannot be used: {source}.", path.display())]
     Storage { path: PathBuf, source: io::Error },
+    #[error(
+        "The login could not be revoked at the relay at {relay}. {reason} If others may have the login, ask the relay's operator to revoke it."
+    )]
+    NotRevoked { relay: String, reason: String },
     #[error("There is no data directory. Set DATA_DIR to a directory of yours.")]
     NoDirectory,
     #[error("This machine does not let this program wait for the browser: {0}.")]

@@ -16,7 +16,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
 use super::error::LoginError;
-use crate::{RelayUrl, tls};
+use crate::{RelayUrl, io_reason, tls};
 
 /// Maximum duration of a request.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -45,7 +45,7 @@ pub(super) enum HttpError {
     Timeout,
     #[error("its response is too large or was cut off")]
     Body,
-    #[error("{0}")]
+    #[error("{}", io_reason::describe(.0))]
     Io(#[from] io::Error),
     #[error("{0}")]
     Http(#[from] hyper::Error),

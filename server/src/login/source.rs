@@ -155,7 +155,7 @@ impl Login {
                 format!("You are not logged in to the relay at {} any more. {ended}", relay.base())
             }
             Err(error @ (LoginError::Unreachable { .. } | LoginError::Invalid { .. })) => {
-                let hint = "Check your network connection, or ask the relay's operator; then call again.";
+                let hint = "Check your network connection, or ask the relay's operator; then try again.";
                 return Err(Error::new(ErrorCode::RelayUnreachable, error.to_string(), hint).retry_after(1_000));
             }
             Err(error) => error.to_string(),
@@ -229,7 +229,7 @@ fn read_local_token(path: &Path, relay: &RelayUrl, reason: &str) -> Result<Secre
         Ok(Some(token)) => return Ok(token),
         Ok(None) => (format!("{shown} does not contain a valid token."), "Restart the relay, which writes this file."),
         Err(error) if error.kind() == ErrorKind::NotFound => (
-            format!("There is no local token in {shown} either."),
+            format!("There is no local token at {shown} either."),
             "If you run the relay yourself, set DATA_DIR to its data directory.",
         ),
         Err(error) => (
@@ -293,7 +293,7 @@ fn link_hint(flow: &DeviceFlow) -> String {
 fn unauthenticated(message: &str, hint: &str, relay: &RelayUrl) -> Error {
     let separator = if hint.is_empty() { "" } else { " " };
     let hint = format!(
-        "{hint}{separator}To log in with a terminal, run `mcp-multiplayer login {}`, and call again. Or set the environment \
+        "{hint}{separator}To log in with a terminal, run `mcp-multiplayer login {}`, and try again. Or set the environment \
          variable {TOKEN_VARIABLE} for this server to a token from the relay's operator.",
         relay.base(),
     );

@@ -32,7 +32,7 @@ pub(super) fn unverifiable(reason: &str) -> Error {
     Error::new(
         ErrorCode::RelayContradiction,
         format!("The relay's answer cannot be verified, and was not shown: {reason}."),
-        "Call again. If that does not help, tell your user: the relay is of another version, or does not sign what it says.",
+        "Try again. If that does not help, tell your user: the relay is of another version, or does not sign what it says.",
     )
 }
 
@@ -40,7 +40,7 @@ pub(super) fn cannot_keep(error: &io::Error) -> Error {
     Error::new(
         ErrorCode::InternalError,
         format!("The MCP server mcp-multiplayer cannot read or write what it has verified so far: {error}."),
-        "Make sure that there is room on the disk and that DATA_DIR is a directory that this program can write to, then call again.",
+        "Make sure that there is room on the disk and that DATA_DIR is a directory that this program can write to, then try again.",
     )
 }
 

@@ -2,6 +2,7 @@
 
 use super::config_file::{ConfigFile, FileError};
 use super::entry::{Entry, Server};
+use super::folders::Folders;
 use super::format::Format;
 use super::format_error::FormatError;
 
@@ -90,10 +91,10 @@ impl Removal {
     }
 
     /// Writes the configuration. A backup that was restored is not needed any more.
-    pub(super) fn apply(&self, file: &ConfigFile) -> Result<(), ChangeError> {
+    pub(super) fn apply(&self, file: &ConfigFile, folders: &Folders) -> Result<(), ChangeError> {
         match self {
             Self::Nothing | Self::Foreign => {}
-            Self::Restore(None) => file.remove()?,
+            Self::Restore(None) => file.remove(folders)?,
             Self::Restore(Some(text)) => {
                 file.replace(text, false)?;
                 file.remove_backup().map_err(FileError::from)?;

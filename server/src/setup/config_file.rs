@@ -4,6 +4,8 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
+use super::folders::Folders;
+
 /// End of the name of a backup.
 const BACKUP: &str = ".before-mcp-multiplayer";
 
@@ -94,9 +96,17 @@ impl ConfigFile {
         Ok(())
     }
 
-    pub(super) fn remove(&self) -> Result<(), FileError> {
+    /// Removes the file, and the folders around it that are empty then, up to one of the user's own, such as the home directory.
+    pub(super) fn remove(&self, folders: &Folders) -> Result<(), FileError> {
         self.check_writable()?;
         fs::remove_file(&self.target)?;
+        let around = self.path.ancestors().skip(1).take_while(|folder| folders.is_below_home(folder));
+        for folder in around {
+            // Fails if something else is in it.
+            if fs::remove_dir(folder).is_err() {
+                break;
+            }
+        }
         Ok(())
     }
 
@@ -117,6 +127,9 @@ fn read(path: &Path) -> io::Result<Option<String>> {
     match fs::read_to_string(path) {
         Ok(text) => Ok(Some(text)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) if error.kind() == ErrorKind::InvalidData => {
+            Err(io::Error::new(ErrorKind::InvalidData, "it is not text in UTF-8; save it as UTF-8 with an editor"))
+        }
         Err(error) => Err(error),
     }
 }

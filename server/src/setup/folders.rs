@@ -29,6 +29,11 @@ impl Folders {
         Some(Self { home, desktop, command_line })
     }
 
+    /// Returns whether a folder is below the home directory, and is none of the folders for the settings of all programs.
+    pub(super) fn is_below_home(&self, folder: &Path) -> bool {
+        folder != self.home && folder.starts_with(&self.home) && folder != self.desktop && folder != self.command_line
+    }
+
     /// The folder that a variable names, or one in the home directory.
     pub(super) fn variable_or(&self, variable: &str, below_home: &str) -> PathBuf {
         folder(variable).unwrap_or_else(|| self.home.join(below_home))

@@ -5,7 +5,7 @@ pub(crate) enum FormatError {
     Malformed { line: usize, column: usize, reason: String },
     #[error("\"{0}\" is not a group of settings")]
     NotASection(String),
-    #[error("it is not an object")]
+    #[error("its content is not an object")]
     NotAnObject,
     #[error("\"{0}\" is in it more than once")]
     Repeated(String),

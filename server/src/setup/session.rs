@@ -146,7 +146,7 @@ impl<'a> Session<'a> {
         // Claude Code may be writing its file at this moment.
         match ClaudeCode::find().filter(|_| client == Client::ClaudeCode && matches!(removal, Removal::Remove(_))) {
             Some(claude) => claude.remove(name).map_err(FileError::from)?,
-            None => removal.apply(file)?,
+            None => removal.apply(file, &self.folders)?,
         }
         say("  Done.");
         if matches!(removal, Removal::Remove(_)) && file.backup().map_err(FileError::from)?.is_some() {
@@ -207,9 +207,7 @@ impl<'a> Session<'a> {
             file.replace(&text, false)?;
             file.remove_backup().map_err(FileError::from)?;
         } else {
-            file.remove()?;
-            // Fails if something else is in it.
-            let _ = file.path().parent().map(std::fs::remove_dir);
+            file.remove(&self.folders)?;
         }
         say("  Done.");
         Ok(Outcome::Done)

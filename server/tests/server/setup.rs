@@ -89,6 +89,21 @@ fn missing_files_are_created_and_removed_again() {
 }
 
 #[test]
+fn folders_that_were_created_are_removed_again() {
+    let home = Home::with(&[(".config/editor/settings", "mine"), (".gemini/history", "mine"), ("bin/tool", "mine")]);
+    let clients = CLIENTS.map(|(client, ..)| client);
+    home.succeed(&[&["setup", "--yes"][..], &clients].concat());
+    assert!(home.path(".agents/skills").is_dir() && home.path(".cursor").is_dir());
+    home.succeed(&[&["setup", "--undo", "--yes"][..], &clients].concat());
+    let mut left: Vec<_> = std::fs::read_dir(home.path("")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    left.sort();
+    assert_eq!(left, [".config", ".gemini", "bin"]);
+    assert_eq!(std::fs::read_dir(home.path(".config")).unwrap().count(), 1);
+    // A client that is not there is not found later because of what was left.
+    assert!(!home.run(&["setup", "--print"]).out.contains("Cursor"));
+}
+
+#[test]
 fn only_clients_of_this_computer_are_set_up() {
     let home = Home::new();
     let nothing = home.run(&["setup", "--yes"]);

@@ -2,11 +2,12 @@
 
 import asyncio
 import os
-import pty
 import signal
 import sys
 from contextlib import suppress
 from pathlib import Path
+
+from terminal import Terminal
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[2]
@@ -18,7 +19,9 @@ TIMEOUT_SECONDS = 120
 QUIET = {
     "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1", "DISABLE_AUTOUPDATER": "1", "DISABLE_TELEMETRY": "1",
     "OPENCODE_DISABLE_AUTOUPDATE": "1", "OPENCODE_DISABLE_MODELS_FETCH": "1", "OPENCODE_DISABLE_LSP_DOWNLOAD": "1",
-    "OPENCODE_DISABLE_DEFAULT_PLUGINS": "1", "GEMINI_TELEMETRY_ENABLED": "false", "NO_COLOR": "1",
+    "OPENCODE_DISABLE_DEFAULT_PLUGINS": "1", "GEMINI_TELEMETRY_ENABLED": "false", "NO_COLOR": "1", "TERM": "xterm-256color",
+    # Without a desktop there is no keychain, and logins would last as long as the process.
+    "MCP_INSPECTOR_SECRET_STORE": "file",
 }
 
 
@@ -27,16 +30,19 @@ class Failed(AssertionError):
 
 
 class Programs:
-    """The clients of one person. `home` is where they keep their configuration; they are started in `home`/work."""
+    """The clients of one person. `home` is where they keep their configuration; they are started in `home`/work.
 
-    def __init__(self, home, **variables):
+    The person's browser uses `access_code` for logins.
+    """
+
+    def __init__(self, home, access_code, **variables):
         self.home = Path(home)
         self.folder = self.home / "work"
         self.folder.mkdir(exist_ok=True)
         page = HERE / "open_in_browser.py"
         # The browser that a client opens by itself, on Linux and macOS.
         for opener in ("xdg-open", "open"):
-            self.write(f"bin/{opener}", f'#!/bin/sh\nexec "{sys.executable}" "{page}" "$1"\n')
+            self.write(f"bin/{opener}", f'#!/bin/sh\nexec "{sys.executable}" "{page}" "$1" {access_code}\n')
             (self.home / "bin" / opener).chmod(0o700)
         # Not the environment of whoever runs the tests: it may hold accounts, and settings of other relays.
         self.environment = QUIET | {
@@ -50,20 +56,24 @@ class Programs:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
 
-    async def run(self, program, *arguments, terminal=False):
-        """Runs a client to its end; returns what it wrote. `terminal` gives it one, for what it asks only there."""
+    async def run(self, program, *arguments, terminal=False, until=None, keys=()):
+        """Runs a client to its end; returns what it wrote.
+
+        `terminal` gives it one, for what it asks only there. A client that draws on the whole terminal does not end by
+        itself: it is ended when `until` is on the screen. `keys` are pairs of a text and what to type when it is there.
+        """
         arguments = [str(argument) for argument in arguments]
-        inner, outer = pty.openpty() if terminal else (None, asyncio.subprocess.DEVNULL)
+        screen = Terminal(keys) if terminal or until else None
         output = self.home / "output"
         with open(output, "wb") as file:
+            standard = (screen.outer,) * 3 if screen else (asyncio.subprocess.DEVNULL, file, file)
             process = await asyncio.create_subprocess_exec(
                 str(MODULES / ".bin" / program), *arguments, cwd=self.folder, env=self.environment,
-                stdin=outer, stdout=outer if terminal else file, stderr=outer if terminal else file, start_new_session=True)
-        if terminal:
-            os.close(outer)
-        copy = asyncio.create_task(asyncio.to_thread(read_terminal, inner, output)) if terminal else None
+                stdin=standard[0], stdout=standard[1], stderr=standard[2], start_new_session=True)
+        copy = asyncio.create_task(asyncio.to_thread(screen.copy, output)) if screen else None
         try:
-            await asyncio.wait_for(process.wait(), TIMEOUT_SECONDS)
+            async with asyncio.timeout(TIMEOUT_SECONDS):
+                await (screen.shows(until, process) if until else process.wait())
         except TimeoutError:
             written_so_far = output.read_text(errors="replace")
             raise Failed(f"{program} {arguments[:2]} did not end within {TIMEOUT_SECONDS} s:\n{written_so_far}") from None
@@ -72,18 +82,9 @@ class Programs:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             await process.wait()
-            if terminal:
+            if screen:
                 await copy
         text = output.read_text(errors="replace")
-        if process.returncode != 0:
+        if process.returncode != 0 and not (until and screen.has(until)):
             raise Failed(f"{program} {arguments[:2]} ended with {process.returncode}:\n{text}")
         return text
-
-
-def read_terminal(terminal, output):
-    """Copies what is written to a terminal to a file, until nobody has it open any more."""
-    with open(output, "wb") as file, suppress(OSError):
-        while part := os.read(terminal, 4096):
-            file.write(part)
-            file.flush()
-    os.close(terminal)

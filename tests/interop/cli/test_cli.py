@@ -1,11 +1,15 @@
 """Clients that people use list and call our tools: over stdio, over HTTP with a token, and over HTTP with OAuth.
 
+In a login, each client discovers the authorization server, registers, opens the browser (`open_in_browser.py`) and gets its
+tokens by itself.
+
 Those that need a model get the scripted one of `model.py`, and must really call the tools that it asks for.
 """
 
 import json
 import os
 import signal
+import socket
 import sys
 import tempfile
 import time
@@ -21,7 +25,7 @@ sys.path.insert(0, str(HERE.parents[1] / "python"))
 import paths  # noqa: E402
 from model import DONE, POST, Model  # noqa: E402
 from personas import running_relay  # noqa: E402
-from programs import Programs  # noqa: E402
+from programs import Failed, Programs  # noqa: E402
 
 STDIO_SERVER = str(paths.BIN_DIR.resolve() / "mcp-multiplayer")
 TOOLS = ("health_check", "create_channel", "post_message", "sync_messages", "get_receipt")
@@ -44,9 +48,10 @@ class ClientCase(unittest.IsolatedAsyncioTestCase):
     async def asyncSetUp(self):
         stack = AsyncExitStack()
         self.addAsyncCleanup(stack.aclose)
-        self.relay = await stack.enter_async_context(running_relay())
+        self.relay = await stack.enter_async_context(running_relay(settings={"MCP_MULTIPLAYER_ACCESS": "invite"}))
+        access_code = await self.relay.administer("access-code", "create", "--name", "alice")
         self.model = stack.enter_context(Model())
-        self.client = Programs(stack.enter_context(tempfile.TemporaryDirectory(prefix="mcp-multiplayer-home-")))
+        self.client = Programs(stack.enter_context(tempfile.TemporaryDirectory(prefix="mcp-multiplayer-home-")), access_code)
         self.run_client = self.client.run
         self.url = self.relay.url + "/mcp"
         self.token = await self.relay.create_token("bob")
@@ -159,8 +164,6 @@ class CodexTest(ClientCase):
 
 
 class GeminiTest(ClientCase):
-    """Gemini CLI logs in only from its own screen, so there is no test of OAuth."""
-
     async def asyncSetUp(self):
         await super().asyncSetUp()
         self.client.environment |= {
@@ -168,18 +171,35 @@ class GeminiTest(ClientCase):
         self.client.write(".gemini/settings.json", json.dumps(
             {"security": {"auth": {"selectedType": "gemini-api-key"}}, "privacy": {"usageStatisticsEnabled": False}}))
 
-    async def add_and_play(self, *arguments):
+    async def add(self, *arguments):
         await self.run_client("gemini", "mcp", "add", "--scope", "user", *arguments)
+
+    async def play(self):
         self.assertIn("Connected", await self.run_client("gemini", "mcp", "list"))
         return await self.run_client("gemini", "--approval-mode", "yolo", "--model", "gemini-2.5-flash", "--prompt", "Play.")
 
     async def test_stdio(self):
-        output = await self.add_and_play("multiplayer", STDIO_SERVER, *options("--env", self.local))
-        self.assert_played(output, self.relay.local_token)
+        await self.add("multiplayer", STDIO_SERVER, *options("--env", self.local))
+        self.assert_played(await self.play(), self.relay.local_token)
 
     async def test_http_with_a_token(self):
-        output = await self.add_and_play("--transport", "http", "multiplayer", self.url, "--header", self.bearer)
-        self.assert_played(output, self.token)
+        await self.add("--transport", "http", "multiplayer", self.url, "--header", self.bearer)
+        self.assert_played(await self.play(), self.token)
+
+    async def test_http_with_oauth(self):
+        await self.add("--transport", "http", "multiplayer", self.url)
+        self.assertNotIn("Connected", await self.run_client("gemini", "mcp", "list"))
+        # It logs in only on its own screen, and opens a browser only where there is a display.
+        self.client.environment["DISPLAY"] = ":0"
+        keys = [
+            ("Type your message", "/mcp"),
+            # The commands have been loaded. What is entered before goes to the model.
+            ("Manage configured Model Context Protocol (MCP) servers", " auth multiplayer"),
+            ("> /mcp auth multiplayer", "\r"),
+            ("Do you want to continue?", "\r"),
+        ]
+        await self.run_client("gemini", keys=keys, until="Successfully authenticated with MCP server 'multiplayer'")
+        self.assertIn(DONE, await self.play())
 
 
 class McporterTest(ClientCase):
@@ -215,11 +235,12 @@ class McporterTest(ClientCase):
 
 
 class InspectorTest(ClientCase):
-    """The Inspector's command line cannot open a browser, so there is no test of OAuth."""
+    async def request(self, server, *arguments, **run):
+        return await self.run_client("mcp-inspector", "--cli", *server, "--method", *arguments, **run)
 
     async def play(self, server, *after):
         async def request(*arguments):
-            return json.loads(await self.run_client("mcp-inspector", "--cli", *server, "--method", *arguments, *after))
+            return json.loads(await self.request(server, *arguments, "--quiet", *after))
 
         async def call(tool, **arguments):
             texts = {name: value if isinstance(value, str) else json.dumps(value) for name, value in arguments.items()}
@@ -242,10 +263,24 @@ class InspectorTest(ClientCase):
             with self.subTest(era=era):
                 await self.play([self.url, "--transport", "http", "--protocol-era", era], "--header", self.bearer)
 
+    async def test_http_with_oauth(self):
+        server = [self.url, "--transport", "http"]
+        with self.assertRaisesRegex(Failed, "auth_required"):
+            await self.request(server, "tools/list", "--stored-auth-only")
+        # It opens a browser only from a terminal. The port of its redirect URI is fixed unless another one is given.
+        await self.request(server, "tools/list", "--callback-url", f"http://127.0.0.1:{free_port()}/oauth/callback", terminal=True)
+        await self.play(server, "--stored-auth-only")
+
 
 def options(flag, values):
     """Returns `flag NAME=VALUE` for each value."""
     return [argument for name, value in values.items() for argument in (flag, f"{name}={value}")]
+
+
+def free_port():
+    """Returns a port of the loopback interface that nothing listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]
 
 
 def end(pid):

@@ -151,10 +151,19 @@ async fn each_problem_is_named_with_what_to_do() {
     assert_eq!(diagnosis.of("relay").0, "ok");
     assert!(!diagnosis.text.contains("mm_wrong"));
 
+    // Nobody would wait for the use of a link, and the relay is not to be changed.
+    person.token = String::new();
+    let diagnosis = person.diagnose(&[&address]).await;
+    diagnosis.assert_problem("login", &["You are not logged in"]);
+    assert!(diagnosis.text.contains(&format!("`mcp-multiplayer login {address}`")), "{}", diagnosis.text);
+    assert!(!diagnosis.text.contains("/device"), "{}", diagnosis.text);
+
     relay.kill().await.unwrap();
     let diagnosis = person.diagnose(&[&address]).await;
-    diagnosis.assert_problem("relay", &["cannot be reached"]);
+    diagnosis.assert_problem("relay", &["cannot be reached: nothing is listening at this address"]);
     assert_eq!(diagnosis.of("login").0, "unknown");
+    let diagnosis = person.diagnose(&["https://relay.invalid"]).await;
+    diagnosis.assert_problem("relay", &["cannot be reached: the name of its host cannot be found"]);
     let diagnosis = person.diagnose(&["--relay", "relay.example"]).await;
     diagnosis.assert_problem("relay", &["not the address of a relay"]);
 }
@@ -273,7 +282,7 @@ async fn a_relay_that_shows_other_code_or_has_another_key_is_noticed() {
             result["bots"][0]["code_hash"] = json!(other_hash);
         }
     });
-    person.diagnose(&arguments).await.assert_problem("referee", &["not those of the terms"]);
+    person.diagnose(&arguments).await.assert_problem("referee", &["do not match the terms"]);
     relay.be_honest();
 
     // Bob's client has used the relay, and remembers its key.

@@ -349,9 +349,9 @@ async fn a_login_says_why_it_is_impossible() {
     let alice = Person::new();
     let at = |relay: &RelayProcess| format!("http://{}", relay.address());
     for (address, reason) in [
-        (at(&closed), "offers no login. Ask its operator for a token"),
+        (at(&closed), "or ask the operator for a token"),
         (at(&elsewhere), "calls itself https://relay.example.org"),
-        ("http://127.0.0.1:1".to_owned(), "cannot be reached"),
+        ("http://127.0.0.1:1".to_owned(), "nothing is listening at this address. Check the address"),
         ("http://relay.example.org".to_owned(), "unencrypted connection"),
         ("nonsense".to_owned(), "is not the address of a relay"),
     ] {

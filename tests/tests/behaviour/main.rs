@@ -58,6 +58,7 @@ mod secrets_at_rest;
 mod security_events;
 mod several_relays;
 mod slow_clients;
+mod stdio_events;
 mod storage;
 mod subscriptions;
 mod tenures;
