@@ -5,6 +5,7 @@ use std::time::Duration;
 use hyper::StatusCode;
 use mcp_multiplayer_mcp::events::{EventError, EventReader, EventSubscription, Occurrence, Start, is_transient};
 use mcp_multiplayer_protocol::{Error, Multiplayer as _, Timestamp, limits};
+use tokio::sync::{Mutex, watch};
 use tokio::time::sleep;
 
 use super::callback_url::CallbackUrl;
@@ -31,6 +32,10 @@ const LONGEST_SLEEP: Duration = Duration::from_mins(1);
 pub(super) struct Delivery {
     relay: Arc<Relay>,
     poster: Arc<Poster>,
+    /// Held by whoever changes or deletes a subscription, so that a refresh and the end of a subscription exclude each other.
+    changes: Arc<Mutex<()>>,
+    /// Refreshes of the subscription; `None` once it has ended.
+    refreshes: Option<watch::Receiver<Webhook>>,
     id: String,
     url: CallbackUrl,
     secrets: SigningSecrets,
@@ -40,10 +45,12 @@ pub(super) struct Delivery {
     progress: WebhookProgress,
 }
 
-/// Reasons why a subscription ends.
+/// Reasons why delivery is interrupted.
 #[derive(Debug)]
-enum End {
-    /// The subscriber did not refresh it.
+enum Interruption {
+    /// The subscriber refreshed the subscription.
+    Refreshed,
+    /// The subscriber did not refresh it in time.
     Expired,
     /// The endpoint does not want it any more (410).
     Gone,
@@ -62,60 +69,125 @@ enum Attempt {
 
 impl Delivery {
     /// Prepares the delivery of a stored subscription; `None` if this relay can't read it.
-    pub(super) fn new(relay: Arc<Relay>, poster: Arc<Poster>, webhook: Webhook) -> Option<Self> {
-        let Webhook { id, credential, url, sealed_secrets, name, arguments, expires_at, progress, .. } = webhook;
-        let secrets = SigningSecrets::from_bytes(&relay.key.open_webhook_secrets(&id, &sealed_secrets)?)?;
+    pub(super) fn new(
+        relay: Arc<Relay>,
+        poster: Arc<Poster>,
+        changes: Arc<Mutex<()>>,
+        refreshes: watch::Receiver<Webhook>,
+    ) -> Option<Self> {
+        let Webhook { id, credential, url, sealed_secrets, name, arguments, expires_at, progress, .. } =
+            refreshes.borrow().clone();
+        let secrets = SigningSecrets::open(&relay.key, &id, &sealed_secrets)?;
         let subscription = EventSubscription::parse(&name, serde_json::from_str(&arguments).ok()?).ok()?;
         let caller = Caller::new(Arc::clone(&relay), Credential::from_bytes(&credential)?);
-        let url = CallbackUrl::parse(&url).ok()?;
-        Some(Self { relay, poster, id, url, secrets, subscription, caller, expires_at, progress })
+        let (url, refreshes) = (CallbackUrl::parse(&url).ok()?, Some(refreshes));
+        Some(Self { relay, poster, changes, refreshes, id, url, secrets, subscription, caller, expires_at, progress })
     }
 
     /// Delivers events until the subscription ends, or the relay shuts down.
     pub(super) async fn run(mut self) {
-        let (relay, caller, expires_at) = (Arc::clone(&self.relay), self.caller.clone(), self.expires_at);
-        let end = tokio::select! {
-            biased;
-            () = relay.shutdown.cancelled() => return,
-            () = wait_until(&relay, expires_at) => End::Expired,
-            error = caller.end_of_access() => End::Terminated(error),
-            end = self.deliver() => end,
-        };
-        let reason = match &end {
-            End::Expired => "it expired",
-            End::Gone => "its endpoint is gone",
-            End::Terminated(_) => "the subscriber may no longer read the channel",
-        };
-        tracing::info!(webhook.id = self.id, host = self.url.host(), reason, "webhook ended");
-        // Before the notice, so that there is only one. A subscription that could not be deleted ends again with the next start.
-        if let Err(error) = self.relay.store.delete_webhook(self.id.clone()).await {
-            tracing::error!(error.cause = %error, webhook.id = self.id, "deleting a webhook failed");
-            return;
-        }
-        if let End::Terminated(error) = &end {
-            let message = Message::terminated(&EventError::of_operation(error), &self.relay.random);
-            let _ = self.poster.post(self.recipient(), &message, 0).await;
+        loop {
+            let (relay, caller, expires_at) = (Arc::clone(&self.relay), self.caller.clone(), self.expires_at);
+            let interruption = tokio::select! {
+                biased;
+                () = relay.shutdown.cancelled() => return,
+                () = wait_until(&relay, expires_at) => Interruption::Expired,
+                error = caller.end_of_access() => Interruption::Terminated(error),
+                interruption = self.deliver() => interruption,
+            };
+            if self.has_ended(&interruption).await {
+                if let Interruption::Terminated(error) = &interruption {
+                    let message = Message::terminated(&EventError::of_operation(error), &self.relay.random);
+                    let _ = self.poster.post(self.recipient(), &message, 0).await;
+                }
+                return;
+            }
         }
     }
 
-    async fn deliver(&mut self) -> End {
-        loop {
-            match self.progress.failure.as_ref().map(|failure| failure.retry_at) {
-                // Suspended until the subscriber refreshes the subscription, or it expires.
-                Some(None) => return pending().await,
-                Some(Some(retry_at)) => wait_until(&self.relay, retry_at).await,
-                None => {}
+    /// Deletes the subscription, unless it was refreshed meanwhile. Returns whether it has ended.
+    async fn has_ended(&mut self, interruption: &Interruption) -> bool {
+        let _changes = Arc::clone(&self.changes).lock_owned().await;
+        if self.take_refresh() {
+            return false;
+        }
+        let reason = match interruption {
+            Interruption::Refreshed => return false,
+            Interruption::Expired => "it expired",
+            Interruption::Gone => "its endpoint is gone",
+            Interruption::Terminated(_) => "the subscriber may no longer read the channel",
+        };
+        tracing::info!(webhook.id = self.id, host = self.url.host(), reason, "webhook ended");
+        // If it cannot be deleted, it ends again after the next start.
+        if let Err(error) = self.relay.store.delete_webhook(self.id.clone()).await {
+            tracing::error!(error.cause = %error, webhook.id = self.id, "deleting a webhook failed");
+        }
+        // A subscription that is created from now on gets a task of its own.
+        self.refreshes = None;
+        true
+    }
+
+    /// Takes over a refresh, if there is one.
+    fn take_refresh(&mut self) -> bool {
+        let Some(refreshes) = &mut self.refreshes else { return false };
+        if !refreshes.has_changed().unwrap_or(false) {
+            return false;
+        }
+        let refreshed = refreshes.borrow_and_update().clone();
+        if let Some(secrets) = SigningSecrets::open(&self.relay.key, &self.id, &refreshed.sealed_secrets) {
+            self.secrets = secrets;
+        }
+        if let Some(credential) = Credential::from_bytes(&refreshed.credential) {
+            self.caller = Caller::new(Arc::clone(&self.relay), credential);
+        }
+        self.expires_at = refreshed.expires_at;
+        self.progress.failure = None;
+        true
+    }
+
+    /// Waits for something, unless the subscription is refreshed meanwhile.
+    async fn unless_refreshed<T>(
+        refreshes: &mut Option<watch::Receiver<Webhook>>,
+        future: impl Future<Output = T>,
+    ) -> Result<T, Interruption> {
+        let refreshed = async {
+            // Without marking the refresh as seen: `take_refresh` does that.
+            match refreshes {
+                Some(refreshes) if refreshes.clone().changed().await.is_ok() => {}
+                _ => pending().await,
             }
-            match self.follow().await {
-                // Reads again from the stored position: meanwhile the subscriber may have lost the seat, or an entry its text.
-                Ok(()) => {}
-                Err(end) => return end,
+        };
+        tokio::select! {
+            output = future => Ok(output),
+            () = refreshed => Err(Interruption::Refreshed),
+        }
+    }
+
+    async fn deliver(&mut self) -> Interruption {
+        loop {
+            let relay = Arc::clone(&self.relay);
+            let retry = self.progress.failure.as_ref().map(|failure| failure.retry_at);
+            let retry = async {
+                match retry {
+                    // Suspended until the subscriber refreshes the subscription, or it expires.
+                    Some(None) => pending().await,
+                    Some(Some(retry_at)) => wait_until(&relay, retry_at).await,
+                    None => {}
+                }
+            };
+            if let Err(interruption) = Self::unless_refreshed(&mut self.refreshes, retry).await {
+                return interruption;
+            }
+            // After a failure it reads again from the stored position: meanwhile the subscriber may have lost the seat, or an
+            // entry its text.
+            if let Err(interruption) = self.follow().await {
+                return interruption;
             }
         }
     }
 
     /// Delivers events until an attempt fails.
-    async fn follow(&mut self) -> Result<(), End> {
+    async fn follow(&mut self) -> Result<(), Interruption> {
         let start = Start { cursor: Some(self.progress.cursor), max_age: None };
         let mut reader = loop {
             match EventReader::open(&self.caller, self.subscription, start).await {
@@ -124,7 +196,8 @@ impl Delivery {
             }
         };
         loop {
-            let page = match reader.read(&self.caller, limits::WAIT_MS, Some(PAGE_EVENTS)).await {
+            let read = reader.read(&self.caller, limits::WAIT_MS, Some(PAGE_EVENTS));
+            let page = match Self::unless_refreshed(&mut self.refreshes, read).await? {
                 Ok(page) => page,
                 Err(error) => {
                     pause_or_end(error).await?;
@@ -132,34 +205,42 @@ impl Delivery {
                 }
             };
             for event in &page.events {
-                let cursor = event.cursor.parse().unwrap_or(self.progress.cursor);
-                let now = self.relay.clock.now();
-                self.progress = match self.attempt(event).await {
-                    Attempt::Acknowledged => WebhookProgress { cursor, delivered_at: Some(now), failure: None },
-                    Attempt::Refused => {
-                        let id = &self.id;
-                        tracing::info!(webhook.id = id, entry = cursor, "endpoint cannot take an event; skipping it");
-                        WebhookProgress { cursor, failure: None, ..self.progress.clone() }
-                    }
-                    Attempt::Gone => return Err(End::Gone),
-                    Attempt::Failed(error) => {
-                        let now = self.relay.clock.now();
-                        let failure = after_failure(self.progress.failure.as_ref(), error, now, &self.relay.random);
-                        if failure.retry_at.is_none() {
-                            tracing::info!(webhook.id = self.id, host = self.url.host(), error, "webhook suspended");
-                        }
-                        self.progress.failure = Some(failure);
-                        self.record().await;
-                        return Ok(());
-                    }
-                };
-                self.record().await;
+                if !self.deliver_event(event).await? {
+                    return Ok(());
+                }
             }
             if page.cursor >= self.progress.cursor + QUIET_ENTRIES {
                 self.progress.cursor = page.cursor;
                 self.record().await;
             }
         }
+    }
+
+    /// Tries to deliver an event, and stores the outcome. Returns `false` if it is to be delivered again.
+    async fn deliver_event(&mut self, event: &Occurrence) -> Result<bool, Interruption> {
+        if self.refreshes.as_ref().is_some_and(|refreshes| refreshes.has_changed().unwrap_or(false)) {
+            return Err(Interruption::Refreshed);
+        }
+        let cursor = event.cursor.parse().unwrap_or(self.progress.cursor);
+        let attempt = self.attempt(event).await;
+        let now = self.relay.clock.now();
+        self.progress = match attempt {
+            Attempt::Acknowledged => WebhookProgress { cursor, delivered_at: Some(now), failure: None },
+            Attempt::Refused => {
+                tracing::info!(webhook.id = self.id, entry = cursor, "an endpoint cannot take an event; skipping it");
+                WebhookProgress { cursor, failure: None, ..self.progress.clone() }
+            }
+            Attempt::Gone => return Err(Interruption::Gone),
+            Attempt::Failed(error) => {
+                let failure = after_failure(self.progress.failure.as_ref(), error, now, &self.relay.random);
+                if failure.retry_at.is_none() {
+                    tracing::info!(webhook.id = self.id, host = self.url.host(), error, "webhook suspended");
+                }
+                WebhookProgress { failure: Some(failure), ..self.progress.clone() }
+            }
+        };
+        self.record().await;
+        Ok(self.progress.failure.is_none())
     }
 
     async fn attempt(&self, event: &Occurrence) -> Attempt {
@@ -186,9 +267,9 @@ impl Delivery {
 }
 
 /// Pauses if reading may succeed later; ends the subscription if the subscriber may no longer read.
-async fn pause_or_end(error: Error) -> Result<(), End> {
+async fn pause_or_end(error: Error) -> Result<(), Interruption> {
     if !is_transient(&error) {
-        return Err(End::Terminated(error));
+        return Err(Interruption::Terminated(error));
     }
     sleep(error.retry_after_ms.map_or(RETRY_PAUSE, Duration::from_millis)).await;
     Ok(())

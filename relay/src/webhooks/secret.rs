@@ -7,6 +7,9 @@ use mcp_multiplayer_protocol::{Secret, Timestamp};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
+use crate::clock::Random;
+use crate::keys::RelayKey;
+
 /// Allowed lengths of a key, in bytes (Standard Webhooks).
 const KEY_BYTES: RangeInclusive<usize> = 24..=64;
 /// Time for which deliveries are signed with a replaced secret, too, in milliseconds: ten minutes.
@@ -54,12 +57,15 @@ impl SigningSecrets {
         signatures.collect::<Vec<_>>().join(" ")
     }
 
-    pub(super) fn to_bytes(&self) -> Vec<u8> {
-        serde_json::to_vec(self).expect("texts can be written as JSON")
+    /// Encrypts the secrets of a subscription for the database.
+    pub(super) fn seal(&self, key: &RelayKey, id: &str, random: &Random) -> Vec<u8> {
+        let bytes = serde_json::to_vec(self).expect("texts can be written as JSON");
+        key.seal_webhook_secrets(id, &bytes, random)
     }
 
-    pub(super) fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        serde_json::from_slice(bytes).ok()
+    /// Decrypts the secrets of a subscription; `None` if they are those of another subscription, or relay.
+    pub(super) fn open(key: &RelayKey, id: &str, sealed: &[u8]) -> Option<Self> {
+        serde_json::from_slice(&key.open_webhook_secrets(id, sealed)?).ok()
     }
 }
 
@@ -82,6 +88,8 @@ mod tests {
     use mcp_multiplayer_protocol::{Secret, Timestamp};
 
     use super::{ROTATION_MS, SigningSecrets};
+    use crate::clock::Random;
+    use crate::keys::RelayKey;
 
     const NOW: Timestamp = Timestamp::from_millis_const(1_614_265_330_999);
 
@@ -115,7 +123,10 @@ mod tests {
         let (old, new) = (format!("whsec_{}", "A".repeat(32)), format!("whsec_{}", "B".repeat(32)));
         let rotated = secrets(&new).unwrap().replacing(secrets(&old).unwrap(), now());
         let rotated = secrets(&new).unwrap().replacing(rotated, now());
-        let rotated = SigningSecrets::from_bytes(&rotated.to_bytes()).unwrap();
+        let key = RelayKey::new(&[1; 32]);
+        let sealed = rotated.seal(&key, "sub_1", &Random::system());
+        assert!(SigningSecrets::open(&key, "sub_2", &sealed).is_none());
+        let rotated = SigningSecrets::open(&key, "sub_1", &sealed).unwrap();
         let of = |secret: &str, now| secrets(secret).unwrap().sign("evt", now, b"{}");
         assert_eq!(rotated.sign("evt", now(), b"{}"), format!("{} {}", of(&new, now()), of(&old, now())));
         let later = now().after_millis(ROTATION_MS);

@@ -7,7 +7,7 @@ use mcp_multiplayer_mcp::events::{
     WebhookRequest, WebhookStatus, begin,
 };
 use mcp_multiplayer_protocol::{Error, Timestamp, canonical_text};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::callback_url::CallbackUrl;
@@ -34,16 +34,22 @@ const MIN_LIFETIME_MS: u64 = 1_000;
 pub(crate) struct Webhooks {
     relay: Arc<Relay>,
     poster: Arc<Poster>,
-    /// The task of each subscription. The lock is held while a subscription is changed in the store, so that there is never
-    /// a task for another state of it than the stored one.
-    tasks: Arc<Mutex<HashMap<String, AbortOnDropHandle<()>>>>,
+    tasks: Arc<Mutex<HashMap<String, Task>>>,
+    /// Held while a subscription is changed in the store and its task is told, so that no task ends because of what was before.
+    changes: Arc<Mutex<()>>,
+}
+
+/// The task that delivers a subscription. Dropping it ends the task.
+struct Task {
+    refreshes: watch::Sender<Webhook>,
+    handle: AbortOnDropHandle<()>,
 }
 
 impl Webhooks {
     /// Opens the subscriptions of a relay, and continues their delivery.
     pub(crate) async fn open(relay: &Arc<Relay>) -> Result<Self> {
         let poster = Arc::new(Poster::open(&relay.config, relay.clock.clone())?);
-        let webhooks = Self { relay: Arc::clone(relay), poster, tasks: Arc::default() };
+        let webhooks = Self { relay: Arc::clone(relay), poster, tasks: Arc::default(), changes: Arc::default() };
         if webhooks.are_offered() {
             let mut tasks = webhooks.tasks.lock().await;
             for webhook in relay.store.list_webhooks().await? {
@@ -101,7 +107,10 @@ impl Webhooks {
         let start = if existing.is_some() { Start::default() } else { start };
         let caller = Caller::new(Arc::clone(&self.relay), credential.clone());
         let (cursor, truncated) = begin(&caller, subscription, start).await?;
-        let secrets = match existing.as_ref().and_then(|existing| self.secrets_of(existing)) {
+        let secrets = match existing
+            .as_ref()
+            .and_then(|existing| SigningSecrets::open(&self.relay.key, &id, &existing.sealed_secrets))
+        {
             Some(earlier) => secrets.replacing(earlier, now),
             None => secrets,
         };
@@ -113,7 +122,7 @@ impl Webhooks {
             principal: principal.as_str().to_owned(),
             credential: credential.to_bytes(),
             url: url.as_str().to_owned(),
-            sealed_secrets: self.relay.key.seal_webhook_secrets(&id, &secrets.to_bytes(), &self.relay.random),
+            sealed_secrets: secrets.seal(&self.relay.key, &id, &self.relay.random),
             name: EVENT.to_owned(),
             arguments,
             expires_at: now.after_millis(lifetime_ms(lifetime)),
@@ -168,25 +177,19 @@ impl Webhooks {
         })
     }
 
-    /// Stores a subscription, and starts its delivery, or starts it again.
+    /// Stores a subscription, and starts its delivery, or tells the task that it was refreshed. What is under way goes on.
     async fn put(&self, webhook: Webhook, now: Timestamp) -> Result<Webhook, EventError> {
-        let (store, id) = (&self.relay.store, webhook.id.clone());
         let mut tasks = self.tasks.lock().await;
-        stop(&mut tasks, &id).await;
-        match store.put_webhook(webhook, self.relay.config.webhooks_per_principal, now).await {
-            Ok(Some(stored)) => {
-                self.start(&mut tasks, stored.clone());
-                Ok(stored)
-            }
-            Ok(None) => Err(self.too_many()),
-            Err(error) => {
-                // The subscription is as it was before.
-                if let Ok(Some(stored)) = store.lookup_webhook(id).await {
-                    self.start(&mut tasks, stored);
-                }
-                Err(EventError::of_operation(&store_failed(error)))
-            }
+        let _changes = self.changes.lock().await;
+        let id = webhook.id.clone();
+        let stored = self.relay.store.put_webhook(webhook, self.relay.config.webhooks_per_principal, now).await;
+        let stored = stored.map_err(|error| EventError::of_operation(&store_failed(error)))?;
+        let stored = stored.ok_or_else(|| self.too_many())?;
+        // A task that has ended takes no refreshes.
+        if tasks.get(&id).is_none_or(|task| task.refreshes.send(stored.clone()).is_err()) {
+            self.start(&mut tasks, stored.clone());
         }
+        Ok(stored)
     }
 
     async fn unsubscribe(
@@ -198,7 +201,10 @@ impl Webhooks {
         let (url, arguments) = (parse_url(url)?, canonical_arguments(subscription));
         let id = self.relay.key.webhook_id(principal.as_str(), url.as_str(), EVENT, &arguments);
         let mut tasks = self.tasks.lock().await;
-        stop(&mut tasks, &id).await;
+        if let Some(Task { handle, .. }) = tasks.remove(&id) {
+            handle.abort();
+            let _ = handle.await;
+        }
         let deleted = self.relay.store.delete_webhook(id).await;
         if deleted.map_err(|error| EventError::of_operation(&store_failed(error)))? {
             return Ok(());
@@ -207,34 +213,24 @@ impl Webhooks {
         Err(EventError::NotFound { kind: "subscription", message: message.to_owned() })
     }
 
-    fn start(&self, tasks: &mut HashMap<String, AbortOnDropHandle<()>>, webhook: Webhook) {
-        tasks.retain(|_, task| !task.is_finished());
+    fn start(&self, tasks: &mut HashMap<String, Task>, webhook: Webhook) {
+        tasks.retain(|_, task| !task.handle.is_finished());
         let id = webhook.id.clone();
-        match Delivery::new(Arc::clone(&self.relay), Arc::clone(&self.poster), webhook) {
+        let (refreshes, receiver) = watch::channel(webhook);
+        let (relay, poster, changes) = (Arc::clone(&self.relay), Arc::clone(&self.poster), Arc::clone(&self.changes));
+        match Delivery::new(relay, poster, changes, receiver) {
             Some(delivery) => {
-                tasks.insert(id, AbortOnDropHandle::new(tokio::spawn(delivery.run())));
+                let handle = AbortOnDropHandle::new(tokio::spawn(delivery.run()));
+                tasks.insert(id, Task { refreshes, handle });
             }
             None => tracing::error!(webhook.id = id, "a stored webhook cannot be read; it is not delivered"),
         }
-    }
-
-    fn secrets_of(&self, webhook: &Webhook) -> Option<SigningSecrets> {
-        let bytes = self.relay.key.open_webhook_secrets(&webhook.id, &webhook.sealed_secrets)?;
-        SigningSecrets::from_bytes(&bytes)
     }
 
     fn too_many(&self) -> EventError {
         let max = self.relay.config.webhooks_per_principal;
         let message = format!("You have {max} webhook subscriptions, as many as this relay allows. End one first.");
         EventError::ResourceExhausted { limit: "subscriptions", max, message }
-    }
-}
-
-/// Ends the task of a subscription, and waits until it has ended.
-async fn stop(tasks: &mut HashMap<String, AbortOnDropHandle<()>>, id: &str) {
-    if let Some(task) = tasks.remove(id) {
-        task.abort();
-        let _ = task.await;
     }
 }
 

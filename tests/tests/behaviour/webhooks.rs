@@ -219,32 +219,29 @@ async fn a_failed_delivery_is_repeated_under_the_same_id_before_the_next_one() {
 
 #[tokio::test]
 async fn the_end_of_an_endpoint_ends_the_subscription_and_a_refused_event_is_skipped() {
-    let mut bobs = Subscription::create().await;
+    let mut bobs = Subscription::create_with(&["--webhooks-per-principal", "1"], json!({})).await;
     for text in ["too large", "welcome", "gone"] {
         bobs.fixture.alice_posts(text).await;
     }
     bobs.next_event("too large").await.answer(413, "").await.unwrap();
     acknowledge(bobs.next_event("welcome").await).await;
     bobs.next_event("gone").await.answer(410, "").await.unwrap();
-    // Subscribing again needs a new challenge, and is not told of what came before.
-    let (params, receiver) = (bobs.params(json!({})), &mut bobs.receiver);
-    in_time("the end", async {
+    // There is room for another one as soon as the relay has read the response.
+    let other = params(&bobs.fixture.channel_id, &format!("{}&other=1", bobs.url), json!({}));
+    let mut http = bobs.fixture.bob_http().await;
+    let challenge = in_time("the end", async {
         loop {
-            // The response may not have been read yet; a subscription that still exists is refreshed without a challenge.
-            let mut http = bobs.fixture.bob_http().await;
-            let subscribing = request(&mut http, "events/subscribe", &params);
             tokio::select! {
-                refreshed = subscribing => assert!(refreshed.is_ok()),
-                challenge = receiver.next() => {
-                    if challenge.json()["type"] == "verification" {
-                        break;
-                    }
-                    challenge.answer(410, "").await.unwrap();
+                refused = request(&mut http, "events/subscribe", &other) => {
+                    assert_eq!(refused.unwrap_err()["data"]["limit"], "subscriptions");
                 }
+                challenge = bobs.receiver.next() => return challenge,
             }
         }
     })
     .await;
+    assert_eq!(challenge.json()["type"], "verification", "nothing else is posted");
+    bobs.assert_gone().await;
 }
 
 #[tokio::test]
