@@ -62,9 +62,10 @@ impl fmt::Debug for SubscribeWebhook {
 }
 
 /// A suggested lifetime of a subscription (`ttlMs`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Lifetime {
     /// The server chooses.
+    #[default]
     Default,
     /// A number of milliseconds.
     Millis(u64),
@@ -113,13 +114,16 @@ pub struct WebhookStatus {
 struct WebhookParams {
     #[serde(default)]
     delivery: Value,
-    #[serde(default, deserialize_with = "present")]
-    ttl_ms: Option<Option<u64>>,
+    #[serde(default)]
+    ttl_ms: Lifetime,
 }
 
-/// Parses a member that is present, so that `null` differs from an absent one.
-fn present<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Option<u64>>, D::Error> {
-    Deserialize::deserialize(value).map(Some)
+impl<'de> Deserialize<'de> for Lifetime {
+    /// Parses a member that is present, so that `null` differs from an absent one.
+    fn deserialize<D: Deserializer<'de>>(value: D) -> Result<Self, D::Error> {
+        let millis = Option::<u64>::deserialize(value)?;
+        Ok(millis.map_or(Self::Unlimited, Self::Millis))
+    }
 }
 
 impl WebhookRequest {
@@ -143,13 +147,8 @@ impl WebhookRequest {
             return Err(invalid("'delivery.mode' must be \"webhook\"."));
         }
         let secret = text("secret").ok_or_else(|| invalid("'delivery.secret' is missing."))?;
-        let lifetime = match ttl_ms {
-            None => Lifetime::Default,
-            Some(None) => Lifetime::Unlimited,
-            Some(Some(millis)) => Lifetime::Millis(millis),
-        };
         let (start, secret) = (common.start()?, Secret::new(secret));
-        Ok(Self::Subscribe(SubscribeWebhook { subscription, start, url, secret, lifetime }))
+        Ok(Self::Subscribe(SubscribeWebhook { subscription, start, url, secret, lifetime: ttl_ms }))
     }
 }
 

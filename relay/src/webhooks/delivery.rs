@@ -95,7 +95,7 @@ impl Delivery {
                 error = caller.end_of_access() => Interruption::Terminated(error),
                 interruption = self.deliver() => interruption,
             };
-            if self.has_ended(&interruption).await {
+            if self.end_unless_refreshed(&interruption).await {
                 if let Interruption::Terminated(error) = &interruption {
                     let message = Message::terminated(&EventError::of_operation(error), &self.relay.random);
                     let _ = self.poster.post(self.recipient(), &message, 0).await;
@@ -106,7 +106,7 @@ impl Delivery {
     }
 
     /// Deletes the subscription, unless it was refreshed meanwhile. Returns whether it has ended.
-    async fn has_ended(&mut self, interruption: &Interruption) -> bool {
+    async fn end_unless_refreshed(&mut self, interruption: &Interruption) -> bool {
         let _changes = Arc::clone(&self.changes).lock_owned().await;
         if self.take_refresh() {
             return false;
@@ -133,49 +133,47 @@ impl Delivery {
         if !refreshes.has_changed().unwrap_or(false) {
             return false;
         }
-        let refreshed = refreshes.borrow_and_update().clone();
-        if let Some(secrets) = SigningSecrets::open(&self.relay.key, &self.id, &refreshed.sealed_secrets) {
+        let stored = refreshes.borrow_and_update().clone();
+        if let Some(secrets) = SigningSecrets::open(&self.relay.key, &self.id, &stored.sealed_secrets) {
             self.secrets = secrets;
         }
-        if let Some(credential) = Credential::from_bytes(&refreshed.credential) {
+        if let Some(credential) = Credential::from_bytes(&stored.credential) {
             self.caller = Caller::new(Arc::clone(&self.relay), credential);
         }
-        self.expires_at = refreshed.expires_at;
+        self.expires_at = stored.expires_at;
         self.progress.failure = None;
         true
     }
 
     /// Waits for something, unless the subscription is refreshed meanwhile.
-    async fn unless_refreshed<T>(
-        refreshes: &mut Option<watch::Receiver<Webhook>>,
-        future: impl Future<Output = T>,
-    ) -> Result<T, Interruption> {
-        let refreshed = async {
-            // Without marking the refresh as seen: `take_refresh` does that.
-            match refreshes {
-                Some(refreshes) if refreshes.clone().changed().await.is_ok() => {}
-                _ => pending().await,
+    async fn unless_refreshed<T>(&self, future: impl Future<Output = T>) -> Result<T, Interruption> {
+        // Not the receiver itself, which would mark the refresh as seen: `take_refresh` does that.
+        let mut refreshes = self.refreshes.clone();
+        let interruption = async {
+            if let Some(refreshes) = &mut refreshes
+                && refreshes.changed().await.is_ok()
+            {
+                return Interruption::Refreshed;
             }
+            pending().await
         };
         tokio::select! {
             output = future => Ok(output),
-            () = refreshed => Err(Interruption::Refreshed),
+            interruption = interruption => Err(interruption),
         }
     }
 
     async fn deliver(&mut self) -> Interruption {
         loop {
-            let relay = Arc::clone(&self.relay);
-            let retry = self.progress.failure.as_ref().map(|failure| failure.retry_at);
             let retry = async {
-                match retry {
+                match self.progress.failure.as_ref().map(|failure| failure.retry_at) {
                     // Suspended until the subscriber refreshes the subscription, or it expires.
                     Some(None) => pending().await,
-                    Some(Some(retry_at)) => wait_until(&relay, retry_at).await,
+                    Some(Some(retry_at)) => wait_until(&self.relay, retry_at).await,
                     None => {}
                 }
             };
-            if let Err(interruption) = Self::unless_refreshed(&mut self.refreshes, retry).await {
+            if let Err(interruption) = self.unless_refreshed(retry).await {
                 return interruption;
             }
             // After a failure it reads again from the stored position: meanwhile the subscriber may have lost the seat, or an
@@ -197,7 +195,7 @@ impl Delivery {
         };
         loop {
             let read = reader.read(&self.caller, limits::WAIT_MS, Some(PAGE_EVENTS));
-            let page = match Self::unless_refreshed(&mut self.refreshes, read).await? {
+            let page = match self.unless_refreshed(read).await? {
                 Ok(page) => page,
                 Err(error) => {
                     pause_or_end(error).await?;

@@ -91,8 +91,6 @@ mod tests {
     use crate::clock::Random;
     use crate::keys::RelayKey;
 
-    const NOW: Timestamp = Timestamp::from_millis_const(1_614_265_330_999);
-
     fn now() -> Timestamp {
         Timestamp::from_millis(1_614_265_330_999)
     }

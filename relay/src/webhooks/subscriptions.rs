@@ -218,13 +218,12 @@ impl Webhooks {
         let id = webhook.id.clone();
         let (refreshes, receiver) = watch::channel(webhook);
         let (relay, poster, changes) = (Arc::clone(&self.relay), Arc::clone(&self.poster), Arc::clone(&self.changes));
-        match Delivery::new(relay, poster, changes, receiver) {
-            Some(delivery) => {
-                let handle = AbortOnDropHandle::new(tokio::spawn(delivery.run()));
-                tasks.insert(id, Task { refreshes, handle });
-            }
-            None => tracing::error!(webhook.id = id, "a stored webhook cannot be read; it is not delivered"),
-        }
+        let Some(delivery) = Delivery::new(relay, poster, changes, receiver) else {
+            tracing::error!(webhook.id = id, "a stored webhook cannot be read; it is not delivered");
+            return;
+        };
+        let handle = AbortOnDropHandle::new(tokio::spawn(delivery.run()));
+        tasks.insert(id, Task { refreshes, handle });
     }
 
     fn too_many(&self) -> EventError {

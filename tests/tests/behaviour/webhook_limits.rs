@@ -73,7 +73,17 @@ async fn invalid_subscriptions_are_refused_without_a_request_to_the_endpoint() {
     assert!(receiver.arrived().is_none());
 }
 
-/// Subscribes with these arguments in the URL, while the endpoint echoes challenges.
+/// The relay gives an endpoint ten seconds.
+#[tokio::test]
+async fn an_endpoint_that_does_not_answer_in_time_is_not_verified() {
+    let (fixture, mut receiver, url) = channel(&[]).await;
+    let subscription = params(&fixture.channel_id, &url, json!({}));
+    let mut http = fixture.bob_http().await;
+    let (error, _unanswered) = tokio::join!(refusal(&mut http, &subscription), receiver.next());
+    assert_eq!((&error["code"], &error["data"]["reason"]), (&json!(-32_027), &json!("timeout")));
+}
+
+/// Subscribes, while the endpoint echoes challenges.
 async fn subscribe(http: &mut HttpClient, receiver: &mut WebhookReceiver, params: &Value) -> Result<Value, Value> {
     let requested = request(http, "events/subscribe", params);
     tokio::pin!(requested);
