@@ -232,7 +232,7 @@ async fn sync(
 }
 
 /// Returns whether the operation may succeed if it is repeated later.
-pub(crate) fn is_transient(error: &Error) -> bool {
+pub fn is_transient(error: &Error) -> bool {
     matches!(
         error.code,
         ErrorCode::RelayUnreachable | ErrorCode::RateLimit | ErrorCode::StorageFull | ErrorCode::InternalError

@@ -25,9 +25,10 @@ const MAX_SHOWN: usize = 64;
 
 /// Returns the error for a request that no handler takes: its method is unknown in the client's protocol version, or its
 /// params do not fit the method.
-pub(crate) fn refuse(method: &str, has_initialize: bool) -> ErrorData {
+pub(crate) fn refuse(method: &str, has_initialize: bool, has_webhooks: bool) -> ErrorData {
     let others = if has_initialize { &WITH_INITIALIZE[..] } else { &WITHOUT_INITIALIZE };
-    let methods = [&COMMON[..], others, &events::METHODS[..]].concat();
+    let webhooks = if has_webhooks { &events::WEBHOOK_METHODS[..] } else { &[] };
+    let methods = [&COMMON[..], others, &events::METHODS[..], webhooks].concat();
     if methods.contains(&method) {
         let message = format!(
             "The params of {method} have the wrong form: a required member is missing, or a member has the wrong type."
@@ -45,16 +46,17 @@ mod tests {
 
     #[test]
     fn errors_depend_on_the_methods_of_the_protocol_version() {
-        for (method, has_initialize, code) in [
-            ("tools/call", true, -32_602),
-            ("tools/call", false, -32_602),
-            ("resources/subscribe", true, -32_602),
-            ("resources/subscribe", false, -32_601),
-            ("subscriptions/listen", true, -32_601),
-            ("tools/explode", false, -32_601),
-            ("events/subscribe", false, -32_601),
+        for (method, has_initialize, has_webhooks, code) in [
+            ("tools/call", true, true, -32_602),
+            ("tools/call", false, true, -32_602),
+            ("resources/subscribe", true, true, -32_602),
+            ("resources/subscribe", false, true, -32_601),
+            ("subscriptions/listen", true, true, -32_601),
+            ("tools/explode", false, true, -32_601),
+            ("events/subscribe", false, false, -32_601),
+            ("events/subscribe", false, true, -32_602),
         ] {
-            let error = refuse(method, has_initialize);
+            let error = refuse(method, has_initialize, has_webhooks);
             assert_eq!(error.code.0, code, "{method}");
             assert!(error.message.contains(method) && error.message.contains(' '), "{}", error.message);
         }

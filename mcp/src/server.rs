@@ -3,6 +3,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::BoxFuture;
 use mcp_multiplayer_protocol::{Error, Multiplayer};
 use rmcp::model::{
     CacheScope, CallToolRequestParams, CallToolResponse, CompleteRequestParams, CompleteResult, CustomRequest,
@@ -18,7 +19,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::compact::Form;
-use crate::events::{self, EventError, EventStream};
+use crate::events::{self, EventError, EventStream, PerformWebhookRequest, WebhookReply, WebhookRequest};
 use crate::follow::{FollowedChannel, WaitLimiter};
 use crate::subscriptions::{self, Subscriptions};
 use crate::tool_call::ToolCall;
@@ -67,6 +68,8 @@ pub struct McpServer {
     public_url: Option<Arc<str>>,
     /// Results have the relay's own form, not the one for models.
     for_programs: bool,
+    /// Performs `events/subscribe` and `events/unsubscribe`; `None` where nobody can post to webhooks.
+    webhooks: Option<Arc<PerformWebhookRequest>>,
 }
 
 impl fmt::Debug for McpServer {
@@ -91,6 +94,7 @@ impl McpServer {
             wake: None,
             public_url: None,
             for_programs: false,
+            webhooks: None,
         }
     }
 
@@ -115,6 +119,18 @@ impl McpServer {
     #[must_use]
     pub fn with_public_url(self, url: &str) -> Self {
         Self { public_url: Some(url.into()), ..self }
+    }
+
+    /// Offers webhooks for events. `perform` performs a request for the principal that the extensions name.
+    #[must_use]
+    pub fn with_webhooks(
+        self,
+        perform: impl Fn(&Extensions, WebhookRequest) -> BoxFuture<'static, Result<WebhookReply, EventError>>
+        + Send
+        + Sync
+        + 'static,
+    ) -> Self {
+        Self { webhooks: Some(Arc::new(perform)), ..self }
     }
 
     /// Ends subscriptions with a regular result when `shutdown` is cancelled.
@@ -385,10 +401,17 @@ impl ServerHandler for McpServer {
     ) -> Result<CustomResult, ErrorData> {
         let multiplayer = || (self.resolve)(&context.extensions).map_err(|error| EventError::of_operation(&error));
         let result = match request.method.as_str() {
-            "events/list" => events::list(),
+            "events/list" => events::list(self.webhooks.is_some()),
             "events/poll" => events::poll(&*multiplayer()?, request.params).await?,
             "events/stream" => self.stream_events(multiplayer()?, request.params, &context).await?,
-            method => return Err(methods::refuse(method, !supports_cache_hints(&context))),
+            method => match &self.webhooks {
+                Some(webhooks) if events::WEBHOOK_METHODS.contains(&method) => {
+                    events::perform_webhook_request(webhooks, &context.extensions, method, request.params).await?
+                }
+                webhooks => {
+                    return Err(methods::refuse(method, !supports_cache_hints(&context), webhooks.is_some()));
+                }
+            },
         };
         Ok(CustomResult::new(result))
     }

@@ -32,6 +32,7 @@ mod startup;
 mod state;
 pub mod telemetry;
 mod web;
+mod webhooks;
 mod ws;
 
 pub use mcp_multiplayer_relay_store as store;

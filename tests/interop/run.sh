@@ -2,7 +2,7 @@
 # Runs other people's software against the relay, and reports each peer: `tests/interop/run.sh [PEER...]`.
 #
 #   conformance    the Model Context Protocol's conformance suite, with its tests of authorization servers (npm)
-#   sdk            the official SDKs for Python and TypeScript (both versions), and fastmcp (npm, PyPI)
+#   sdk            the official SDKs for Python and TypeScript (both versions), fastmcp, and the AI SDK's webhooks (npm, PyPI)
 #   cli            Claude Code, opencode, Codex, Gemini CLI, mcporter and the Inspector over stdio, HTTP with a token and HTTP
 #                  with OAuth, those with a model by a scripted one, and logins in a scripted browser (npm, 1.5 GB)
 #   node           OAuth clients for Node: the official TypeScript SDK and mcp-remote (npm)

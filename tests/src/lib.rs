@@ -10,6 +10,7 @@ mod processes;
 mod relay_process;
 mod seeded_random;
 mod stdio_client;
+mod webhook_receiver;
 mod ws_client;
 
 pub use event_stream::EventStream;
@@ -20,4 +21,5 @@ pub use relay_process::{RelayProcess, binary};
 pub use rustix::process::Signal;
 pub use seeded_random::SeededRandom;
 pub use stdio_client::StdioClient;
+pub use webhook_receiver::{Delivery, WebhookReceiver};
 pub use ws_client::{Failure, WsClient};

@@ -213,7 +213,7 @@ const RELAY_LAYERS: &[&[&str]] = &[
     &["startup", "listener"],
     &["router"],
     &["mcp", "rest", "ws", "oauth"],
-    &["web", "practice"],
+    &["web", "practice", "webhooks"],
     &["operation"],
     &["bots", "changes"],
     &["state", "operator"],

@@ -6,8 +6,10 @@
 //! client can resume wherever it stopped, as long as the channel exists.
 //!
 //! All ways of delivery read with [`EventReader`], which calls `sync_messages`: whatever wakes it, the permission to read is
-//! checked again. Webhooks are not offered.
+//! checked again. `events/poll` and `events/stream` are performed here. Webhooks are the relay's, which has to post to them
+//! while no client is connected; [`WebhookRequest`] is the interface to them.
 
+mod begin;
 mod definition;
 mod error;
 mod occurrence;
@@ -16,20 +18,25 @@ mod reader;
 mod stream;
 mod subscription;
 mod wake;
+mod webhook;
 
+pub use crate::follow::is_transient;
+pub use begin::begin;
 pub use error::EventError;
 pub use occurrence::Occurrence;
 pub use reader::{EventPage, EventReader};
 pub use subscription::{EventSubscription, Start};
+pub use webhook::{Lifetime, SubscribeWebhook, SubscribedWebhook, WebhookReply, WebhookRequest, WebhookStatus};
 
 pub(crate) use definition::list;
 pub(crate) use poll::poll;
 pub(crate) use stream::{EventStream, stream};
+pub(crate) use webhook::{PerformWebhookRequest, WEBHOOK_METHODS, perform_webhook_request};
 
 /// Identifier of the extension.
 pub(crate) const EXTENSION: &str = "io.modelcontextprotocol/events";
 /// Name of the event type.
 pub const EVENT: &str = "channel.message";
 
-/// The methods of the extension.
+/// The methods that every server has.
 pub(crate) const METHODS: [&str; 3] = ["events/list", "events/poll", "events/stream"];

@@ -8,6 +8,7 @@ use rmcp::service::Peer;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
+use super::begin::position_before;
 use super::subscription::EventParams;
 use super::{EventError, EventPage, EventReader};
 use crate::follow::{RETRY_DELAY, WaitLimiter, is_transient};
@@ -84,12 +85,6 @@ pub(crate) async fn stream(
         return Ok(None);
     }
     Ok(follow(multiplayer, limiter, stream, &mut reader).await.ok())
-}
-
-/// The position before the first event of a page.
-fn position_before(page: &EventPage) -> u64 {
-    let first = page.events.first().and_then(|event| event.cursor.parse::<u64>().ok());
-    first.map_or(page.cursor, |id| id.saturating_sub(1))
 }
 
 /// Sends notifications until the client may no longer read the channel, and returns the reason.

@@ -107,6 +107,19 @@ impl Tokens {
         Ok(())
     }
 
+    /// Returns a credential that outlives an access token: that of the token's grant, which ends when the grant is revoked.
+    /// The credential of another token is its own.
+    pub(crate) async fn outliving(&self, credential: &Credential) -> Result<Credential, Error> {
+        if credential.kind() != TokenKind::OAuth {
+            return Ok(credential.clone());
+        }
+        let found = self.store.find_access_token(credential.token_hash(), self.clock.now()).await;
+        match found.map_err(store_failed)? {
+            Some((grant, _)) => Ok(Credential::of_grant(&grant.id, credential.principal().clone())),
+            None => Err(self.refusal(TokenKind::OAuth)),
+        }
+    }
+
     /// Waits until a token is no longer valid, and returns the error for its holder.
     pub(crate) async fn wait_for_end(&self, credential: &Credential) -> Error {
         if matches!(credential.kind(), TokenKind::Local | TokenKind::Program) {
@@ -148,11 +161,15 @@ impl Tokens {
             }
             (cached.map(|cached| cached.credential.clone()), cache.invalidations)
         };
-        let found = if kind == TokenKind::OAuth {
-            self.find_oauth_principal(token_hash, now).await.map_err(store_failed)?
-        } else {
-            let token = self.store.find_token(token_hash).await.map_err(store_failed)?;
-            token.map(|token| FoundPrincipal { principal: Principal::token(&token.id), expires_at: None })
+        let found = match credential.and_then(Credential::grant_id) {
+            Some(grant_id) => self.find_principal_of_grant(grant_id).await.map_err(store_failed)?,
+            None if kind == TokenKind::OAuth => {
+                self.find_oauth_principal(token_hash, now).await.map_err(store_failed)?
+            }
+            None => {
+                let token = self.store.find_token(token_hash).await.map_err(store_failed)?;
+                token.map(|token| FoundPrincipal { principal: Principal::token(&token.id), expires_at: None })
+            }
         };
         let Some(FoundPrincipal { principal, expires_at }) = found else {
             self.cache().tokens.remove(&token_hash);
@@ -184,18 +201,34 @@ impl Tokens {
         token_hash: Hash,
         now: Timestamp,
     ) -> Result<Option<FoundPrincipal>, StoreError> {
-        let found = self.store.find_access_token(token_hash, now).await?;
+        let Some((grant, expires_at)) = self.store.find_access_token(token_hash, now).await? else { return Ok(None) };
+        let principal = self.principal_with_access(&grant).await?;
+        Ok(principal.map(|principal| FoundPrincipal { principal, expires_at: Some(expires_at) }))
+    }
+
+    /// Returns the principal of a grant, if the grant is for this relay and not revoked, and the principal still has access.
+    async fn find_principal_of_grant(&self, grant_id: &str) -> Result<Option<FoundPrincipal>, StoreError> {
+        let Some(grant) = self.store.lookup_grant(grant_id.to_owned()).await? else { return Ok(None) };
+        let principal = self.principal_with_access(&grant).await?;
+        Ok(principal.map(|principal| FoundPrincipal { principal, expires_at: None }))
+    }
+
+    async fn principal_with_access(&self, grant: &Grant) -> Result<Option<Principal>, StoreError> {
         // A token that was issued under another public URL is for another resource.
-        let is_own = |grant: &Grant| resource::validate(&self.config, &grant.resource).is_some();
-        let Some((grant, expires_at)) = found.filter(|(grant, _)| is_own(grant)) else { return Ok(None) };
+        if resource::validate(&self.config, &grant.resource).is_none() {
+            return Ok(None);
+        }
         let has_access = has_access(&*self.store, self.config.access(), &grant.principal).await?;
-        let principal = Principal::stored(&grant.principal);
-        Ok(has_access.then_some(FoundPrincipal { principal, expires_at: Some(expires_at) }))
+        Ok(has_access.then(|| Principal::stored(&grant.principal)))
     }
 
     /// Returns the error for a token that is not valid.
     fn refusal(&self, kind: TokenKind) -> Error {
-        if kind == TokenKind::OAuth { self.invalid_oauth_token() } else { self.invalid_token() }
+        if matches!(kind, TokenKind::OAuth | TokenKind::Grant) {
+            self.invalid_oauth_token()
+        } else {
+            self.invalid_token()
+        }
     }
 
     fn invalid_oauth_token(&self) -> Error {

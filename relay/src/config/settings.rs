@@ -104,6 +104,8 @@ settings! {
         channels_per_day: u32 = 1_000, "N";
         /// OAuth clients that one client address can register per hour, and logins without a browser that it can start.
         registrations_per_hour: u32 = 300, "N";
+        /// Webhook subscriptions that one principal can have at the same time. With 0 the relay offers no webhooks.
+        webhooks_per_principal: u32 = 100, "N";
         /// Maximum number of open connections.
         connections: usize = 10_000, "N";
         /// Maximum number of open connections from one address. Does not apply to trusted proxies.

@@ -20,8 +20,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// The brackets around an IPv6 address in a URL.
 const BRACKETS: [char; 2] = ['[', ']'];
 
-/// Opens the relay's own connections to the internet, always over TLS: to public addresses at port 443, and to the hosts
-/// that the operator allows bots. They count against no budget, and work also where bots have no network.
+/// Opens the relay's own connections to the internet, over TLS: to public addresses at port 443, and to the hosts that the
+/// operator allows bots. Only to this machine itself may they be without TLS. They count against no budget, and work also where bots have no network.
 pub(crate) struct RelayConnector {
     rules: EgressRules,
     resolver: Resolver,
@@ -34,7 +34,13 @@ pub(crate) enum ConnectError {
     /// The rules forbid the connection.
     Refused(String),
     /// The host was not found, or could not be reached over TLS.
-    Failed(String),
+    Failed(EgressErrorKind, String),
+}
+
+impl From<Failure> for ConnectError {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure.kind, failure.message)
+    }
 }
 
 impl RelayConnector {
@@ -62,14 +68,25 @@ impl RelayConnector {
                     let name = host.trim_matches(BRACKETS).to_owned();
                     let secured =
                         connection.secure(&self.trust_anchors, Some(name), true, &["http/1.1".to_owned()]).await;
-                    let (connection, _) = secured.map_err(|failure| ConnectError::Failed(failure.message))?;
+                    let (connection, _) = secured.map_err(ConnectError::from)?;
                     return Ok(connection.into_stream());
                 }
                 Ok(Err(error)) => failure = error,
                 Err(_) => failure = Failure::new(EgressErrorKind::Timeout, format!("{peer} did not answer in time")),
             }
         }
-        Err(ConnectError::Failed(failure.message))
+        Err(failure.into())
+    }
+
+    /// Connects without TLS to a loopback address that the operator allows bots.
+    pub(crate) async fn connect_to_loopback(&self, address: SocketAddr) -> Result<Box<dyn ByteStream>, ConnectError> {
+        let host = address.ip().to_string();
+        if !address.ip().is_loopback() {
+            return Err(ConnectError::Refused(format!("{host} is not this machine, and can be reached over TLS only")));
+        }
+        self.rules.permitted(&[], vec![address], Some(address.port())).map_err(ConnectError::Refused)?;
+        let connection = OutgoingConnection::open(address, &host, &address.to_string()).await;
+        Ok(connection.map_err(ConnectError::from)?.into_stream())
     }
 
     /// The permitted addresses of a host, at least one.
@@ -80,7 +97,13 @@ impl RelayConnector {
             let name = normalize_name(host).map_err(ConnectError::Refused)?;
             self.rules.check_name(&name).map_err(ConnectError::Refused)?;
             let found = self.resolver.resolve(&name, name.clone()).await;
-            (vec![name], found.map_err(|error| ConnectError::Failed(format!("there is no host {host}: {error}")))?)
+            (
+                vec![name],
+                found.map_err(|error| {
+                    let message = format!("there is no host {host}: {error}");
+                    ConnectError::Failed(EgressErrorKind::Resolve, message)
+                })?,
+            )
         };
         let permitted = self.rules.permitted(&names, found, Some(port)).map_err(ConnectError::Refused)?;
         Ok(permitted.into_iter().map(|address| SocketAddr::new(address.ip(), port)).collect())

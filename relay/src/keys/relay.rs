@@ -14,6 +14,8 @@
 //! | `mcp-multiplayer/cookie/v1` | signs the cookies by which the authorization server recognizes browsers |
 //! | `mcp-multiplayer/consent/v1` | authenticates the hidden field of the consent page's form |
 //! | `mcp-multiplayer/receipt-link/v1` | encrypts the links from which browsers save a receipt |
+//! | `mcp-multiplayer/webhook-id/v1` | turns principal, URL and arguments of a webhook subscription into its id |
+//! | `mcp-multiplayer/webhook-secret/v1` | turns a webhook subscription into the key that encrypts its secrets in the database |
 //! | `mcp-multiplayer/fingerprint/v1` | is stored in the database, which is refused with any other key |
 //!
 //! Invite codes and rejoin tokens are not stored. Each contains its channel, slot and number, and a MAC over them. So the
@@ -67,6 +69,8 @@ pub struct RelayKey {
     cookie: [u8; 64],
     consent: [u8; 32],
     receipt_link: [u8; 32],
+    webhook_id: [u8; 32],
+    webhook_secret: [u8; 32],
     fingerprint: Hash,
 }
 
@@ -97,6 +101,8 @@ impl RelayKey {
             cookie,
             consent: derive("mcp-multiplayer/consent/v1"),
             receipt_link: derive("mcp-multiplayer/receipt-link/v1"),
+            webhook_id: derive("mcp-multiplayer/webhook-id/v1"),
+            webhook_secret: derive("mcp-multiplayer/webhook-secret/v1"),
             fingerprint: Hash::from_bytes(derive("mcp-multiplayer/fingerprint/v1")),
         }
     }
@@ -229,6 +235,27 @@ impl RelayKey {
     pub(crate) fn open_receipt_link(&self, secret: &str) -> Option<Vec<u8>> {
         let sealed = BASE64URL_NOPAD.decode(secret.strip_prefix("rcp_")?.as_bytes()).ok()?;
         open(&ChaCha20Poly1305::new(&self.receipt_link.into()), &sealed, b"")
+    }
+
+    /// Computes the id of a webhook subscription. It reveals nothing of the principal to the receiver.
+    pub(crate) fn webhook_id(&self, principal: &str, url: &str, name: &str, arguments: &str) -> String {
+        let parts = [principal, url, name, arguments].map(str::as_bytes);
+        format!("sub_{}", ChannelId::encode_base32(&mac(&self.webhook_id, &parts)[..20]))
+    }
+
+    /// Encrypts the secrets of a webhook subscription for the database.
+    pub(crate) fn seal_webhook_secrets(&self, id: &str, secrets: &[u8], random: &Random) -> Vec<u8> {
+        seal(&self.webhook_cipher(id), secrets, b"", random)
+    }
+
+    /// Decrypts the secrets of a webhook subscription; `None` if they were encrypted with another key, or for another one.
+    pub(crate) fn open_webhook_secrets(&self, id: &str, sealed: &[u8]) -> Option<Vec<u8>> {
+        open(&self.webhook_cipher(id), sealed, b"")
+    }
+
+    /// Returns the cipher for one subscription, which has a key of its own, as a channel has for its bots.
+    fn webhook_cipher(&self, id: &str) -> ChaCha20Poly1305 {
+        ChaCha20Poly1305::new(&mac(&self.webhook_secret, &[id.as_bytes()]).into())
     }
 
     /// Derives the secret seeds of a bot, from which its randomness and its salts come.

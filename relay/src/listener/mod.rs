@@ -12,7 +12,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 use axum::Router;
 use axum_server::{Handle, Server};
 use hyper_util::rt::TokioTimer;
@@ -27,6 +27,7 @@ use self::connection_limits::ConnectionLimits;
 pub use self::tls::Tls;
 use crate::router;
 use crate::state::Relay;
+use crate::webhooks::Webhooks;
 
 /// Longest wait of a shutdown for requests in progress.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -47,7 +48,8 @@ pub async fn serve(listeners: Vec<TcpListener>, tls: Option<Tls>, relay: Arc<Rel
     // MCP requests in progress are cancelled only after they had time to finish.
     let cut_off = CancellationToken::new();
     let connections = TaskTracker::new();
-    let router = router::router(&relay, &connections, &cut_off)?;
+    let webhooks = Webhooks::open(&relay).await.context("cannot continue the delivery of webhooks")?;
+    let router = router::router(&relay, webhooks, &connections, &cut_off)?;
     let mut certificate_tasks = JoinSet::new();
     let tls = tls.map(|tls| tls.start(&mut certificate_tasks));
     let limits = ConnectionLimits::new(&relay.config)?;

@@ -14,7 +14,9 @@ use axum::http::HeaderValue;
 use axum::http::header::ACCEPT;
 use axum::http::request::Parts;
 use axum::response::Response;
+use futures::FutureExt as _;
 use mcp_multiplayer_mcp::McpServer;
+use mcp_multiplayer_mcp::events::EventError;
 use mcp_multiplayer_protocol::{Error, Multiplayer};
 use rmcp::model::{Extensions, SubscriptionFilter};
 use rmcp::transport::streamable_http_server::session::never::NeverSessionManager;
@@ -31,6 +33,7 @@ use crate::config::Config;
 use crate::net::is_json;
 use crate::operation::Caller;
 use crate::state::Relay;
+use crate::webhooks::Webhooks;
 
 type Mcp<H> = StreamableHttpService<H, NeverSessionManager>;
 
@@ -52,19 +55,36 @@ pub(crate) struct McpEndpoint<H> {
 
 impl McpEndpoint<McpServer> {
     /// The endpoint with the relay's operations as tools.
-    pub(crate) fn new(relay: &Arc<Relay>, cut_off: &CancellationToken) -> Self {
+    pub(crate) fn new(relay: &Arc<Relay>, webhooks: Webhooks, cut_off: &CancellationToken) -> Self {
         let relay_for_calls = Arc::clone(relay);
         let server = McpServer::new(move |extensions| {
-            let parts = extensions.get::<Parts>();
-            let credential = parts.and_then(|parts| parts.extensions.get::<Credential>());
-            let credential = credential.cloned().ok_or_else(Error::internal)?;
+            let credential = credential(extensions)?;
             Ok(Arc::new(Caller::new(Arc::clone(&relay_for_calls), credential)) as Arc<dyn Multiplayer>)
         });
+        let server = if webhooks.are_offered() {
+            server.with_webhooks(move |extensions, request| {
+                let (webhooks, credential) = (webhooks.clone(), credential(extensions));
+                async move {
+                    let credential = credential.map_err(|error| EventError::of_operation(&error))?;
+                    webhooks.perform(credential, request).await
+                }
+                .boxed()
+            })
+        } else {
+            server
+        };
         let public_url = relay.config.public_url.trim_end_matches('/');
         let server = server.with_public_url(public_url).with_shutdown(relay.shutdown.clone());
         let direct = Some(DirectCalls::new(Arc::clone(relay), server.clone()));
         Self { direct, ..Self::with_handler(server, &relay.config, cut_off) }
     }
+}
+
+/// Returns the token that a request was authenticated with.
+fn credential(extensions: &Extensions) -> Result<Credential, Error> {
+    let parts = extensions.get::<Parts>();
+    let credential = parts.and_then(|parts| parts.extensions.get::<Credential>());
+    credential.cloned().ok_or_else(Error::internal)
 }
 
 impl McpEndpoint<McpServer> {

@@ -139,7 +139,7 @@ impl ClientMetadataCache {
                 tracing::info!(host, reason, "client metadata document not fetched");
                 "this relay is not allowed to fetch from its host".to_owned()
             }
-            ConnectError::Failed(reason) => {
+            ConnectError::Failed(_, reason) => {
                 tracing::info!(host, reason, "client metadata document not fetched");
                 "its server cannot be reached over TLS".to_owned()
             }

@@ -19,8 +19,11 @@ use crate::telemetry::SECURITY;
 
 const DAY: Duration = Duration::from_hours(24);
 const HOUR: Duration = Duration::from_hours(1);
+const MINUTE: Duration = Duration::from_mins(1);
 /// Invalid tokens that an address may send in [`INVALID_TOKENS_WINDOW`].
 const INVALID_TOKENS: u64 = 600;
+/// Webhook challenges to one host per minute, whoever causes them.
+const CHALLENGES_OF_HOST_PER_MINUTE: u32 = 120;
 const INVALID_TOKENS_WINDOW: Duration = Duration::from_mins(1);
 
 /// The quotas of all callers that the configuration sets.
@@ -30,6 +33,8 @@ pub(crate) struct Quotas {
     channels: Limiter<Principal>,
     posts: Limiter<(ChannelId, SlotId)>,
     posts_per_second: u32,
+    challenges_by_principal: Limiter<Principal>,
+    challenges_by_host: Limiter<String>,
     invalid_tokens: WindowBudget<AddressKey>,
     seat_hooks: WindowBudget<(ChannelId, SlotId)>,
     seat_bytes: WindowBudget<(ChannelId, SlotId)>,
@@ -42,6 +47,9 @@ pub(crate) struct Quotas {
 }
 
 impl Quotas {
+    /// Webhook challenges that one principal may cause per minute.
+    pub(crate) const CHALLENGES_PER_MINUTE: u32 = 20;
+
     pub(crate) fn new(config: &Config, clock: &Clock, disk: Arc<FreeDisk>) -> Self {
         let by_address = Rate::per_second(config.address_requests_per_second, config.address_requests_burst);
         let by_principal = Rate::per_second(config.requests_per_second, config.requests_burst);
@@ -51,6 +59,8 @@ impl Quotas {
             channels: Limiter::new(Rate::per(DAY, config.channels_per_day), clock),
             posts: Limiter::new(Rate::per_second(config.posts_per_second, config.posts_burst), clock),
             posts_per_second: config.posts_per_second,
+            challenges_by_principal: Limiter::new(Rate::per(MINUTE, Self::CHALLENGES_PER_MINUTE), clock),
+            challenges_by_host: Limiter::new(Rate::per(MINUTE, CHALLENGES_OF_HOST_PER_MINUTE), clock),
             invalid_tokens: WindowBudget::new(INVALID_TOKENS, INVALID_TOKENS_WINDOW, clock),
             seat_hooks: WindowBudget::new(config.bot_channel_hour_hooks, HOUR, clock),
             seat_bytes: WindowBudget::new(config.bot_channel_hour_bytes, HOUR, clock),
@@ -163,6 +173,20 @@ impl Quotas {
             limited(
                 "You have created as many channels as the relay allows in a day.",
                 "Use a channel that you have (list_channels), or create the next one later.",
+                wait,
+            )
+        })
+    }
+
+    /// Counts a webhook challenge that a principal causes to be sent to a host.
+    pub(crate) fn take_challenge_of(&self, principal: &Principal, host: &str) -> Result<(), Error> {
+        let by_principal = self.challenges_by_principal.take(principal);
+        let taken = by_principal.and_then(|()| self.challenges_by_host.take(&host.to_owned()));
+        taken.map_err(|wait| {
+            self.log_limit_of("webhook_challenges", principal);
+            limited(
+                "Too many webhook URLs are being verified.",
+                "Wait a moment, then subscribe again. A URL that has a subscription need not be verified again.",
                 wait,
             )
         })

@@ -22,11 +22,17 @@ use crate::config::Config;
 use crate::net::{AllowedNames, cors};
 use crate::problem::problem;
 use crate::state::Relay;
+use crate::webhooks::Webhooks;
 use crate::{mcp, oauth, rest, web, ws};
 
 /// All transports and pages of a relay.
-pub(crate) fn router(relay: &Arc<Relay>, connections: &TaskTracker, cut_off: &CancellationToken) -> Result<Router> {
-    let mcp = mcp::McpEndpoint::new(relay, cut_off);
+pub(crate) fn router(
+    relay: &Arc<Relay>,
+    webhooks: Webhooks,
+    connections: &TaskTracker,
+    cut_off: &CancellationToken,
+) -> Result<Router> {
+    let mcp = mcp::McpEndpoint::new(relay, webhooks, cut_off);
     let authenticated = Router::new()
         .route_service("/mcp", mcp.json())
         .route_service("/", mcp.for_programs().event_stream())

@@ -25,7 +25,7 @@
 //!
 //! # Another backend
 //!
-//! A backend implements [`Store`] and [`OAuthStore`], and runs the suite in `contract`, which is public with the
+//! A backend implements [`Store`], [`OAuthStore`] and [`WebhookStore`], and runs the suite in `contract`, which is public with the
 //! feature `contract`. In a test of the backend, with `tokio` among the dev-dependencies:
 //!
 //! ```ignore
@@ -41,6 +41,7 @@ pub mod contract;
 pub mod failpoint;
 pub mod oauth;
 pub mod sqlite;
+mod webhook;
 
 use futures::future::BoxFuture;
 use mcp_multiplayer_protocol::channel::ChannelState;
@@ -59,9 +60,10 @@ pub use oauth::{
     AccessCode, AuthorizationCode, DeviceCode, DeviceCodeState, Grant, NewAuthorizationCode, NewDeviceCode, NewTokens,
     OAuthStore, RedemptionOutcome, RefreshToken, RegisteredClient, RotationOutcome, client_principal,
 };
+pub use webhook::{Webhook, WebhookCount, WebhookFailure, WebhookProgress, WebhookStore};
 
-/// A store of channels and of the authorization server's data. One process or several may use it.
-pub trait Store: OAuthStore {
+/// A store of channels, of the authorization server's data and of webhooks. One process or several may use it.
+pub trait Store: OAuthStore + WebhookStore {
     /// Appends a batch to a channel: all of it, durably, or nothing.
     ///
     /// Batches are taken in the order of the calls, so that several of one channel may be under way, each

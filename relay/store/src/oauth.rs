@@ -98,6 +98,9 @@ pub trait OAuthStore: Send + Sync + 'static {
     /// Does nothing if it is not a token of this client.
     fn revoke_oauth_token(&self, token_hash: Hash, client_id: String) -> BoxFuture<'_, Result<(), StoreError>>;
 
+    /// Returns the grant with this id, unless it is revoked.
+    fn lookup_grant(&self, id: String) -> BoxFuture<'_, Result<Option<Grant>, StoreError>>;
+
     /// Returns the grants that are not revoked, newest first.
     fn list_grants(&self) -> BoxFuture<'_, Result<Vec<Grant>, StoreError>>;
 

@@ -71,3 +71,5 @@ mod verified_reading;
 mod wait_for;
 mod waiting;
 mod waking;
+mod webhook_limits;
+mod webhooks;

@@ -27,6 +27,7 @@ pub mod oauth_refresh_tokens;
 pub mod relay_key;
 pub mod stored_bytes;
 pub mod tokens;
+pub mod webhooks;
 
 use std::sync::Arc;
 
@@ -200,6 +201,13 @@ macro_rules! store_contract {
             access_codes {
                 are_found_by_hash_and_looked_up_by_id
                 are_revoked_with_the_grants_of_their_principal
+            }
+            webhooks {
+                are_refreshed_under_the_same_id
+                are_limited_for_each_principal
+                expire
+                keep_their_progress_when_the_store_is_reopened
+                are_deleted
             }
             oauth_expiry {
                 deletes_expired_codes

@@ -21,6 +21,8 @@ pub async fn are_revoked_with_all_their_tokens(store: Subject) {
     assert!(store.revoke_grant("g".into()).await.unwrap());
     assert!(!store.revoke_grant("g".into()).await.unwrap());
     let store = store.reopen().await;
+    assert_eq!(store.lookup_grant("g".into()).await.unwrap(), None);
+    assert_eq!(store.lookup_grant("other".into()).await.unwrap(), Some(grant("other", "person:alice")));
     for name in ["g", "later"] {
         assert_eq!(grant_id_of(&store, name, 2).await, None);
         assert!(store.find_refresh_token(refresh_hash(name)).await.unwrap().unwrap().revoked);

@@ -23,6 +23,7 @@ mod terms;
 #[cfg(test)]
 mod tests;
 mod token;
+mod webhook;
 mod writer;
 
 use std::fs::File;
@@ -34,7 +35,7 @@ use futures::future::BoxFuture;
 use mcp_multiplayer_protocol::channel::ChannelState;
 use mcp_multiplayer_protocol::checkpoint::LogIdentity;
 use mcp_multiplayer_protocol::merkle::Node;
-use mcp_multiplayer_protocol::{BotId, ChannelId, Entry, Hash};
+use mcp_multiplayer_protocol::{BotId, ChannelId, Entry, Hash, Timestamp};
 
 use self::append::Append;
 use self::reader::Readers;
@@ -43,7 +44,7 @@ use self::schema::OpenError;
 use self::writer::Writer;
 use super::{
     AcceptedTerms, AppendError, Appended, BytesByKind, ChannelBatch, Exchange, IdempotencyRecord, Membership, NewToken,
-    Store, StoreError, StoredBot, StoredChannel, Tenure, Token,
+    Store, StoreError, StoredBot, StoredChannel, Tenure, Token, Webhook, WebhookCount, WebhookProgress, WebhookStore,
 };
 
 /// A store in one SQLite file.
@@ -229,5 +230,41 @@ impl Store for SqliteStore {
 
     fn failed(&self) -> BoxFuture<'static, ()> {
         self.writer.failed().boxed()
+    }
+}
+
+impl WebhookStore for SqliteStore {
+    fn put_webhook(
+        &self,
+        webhook: Webhook,
+        limit: u32,
+        now: Timestamp,
+    ) -> BoxFuture<'_, Result<Option<Webhook>, StoreError>> {
+        self.writer.queue(move |connection| webhook::put(connection, &webhook, limit, now)).boxed()
+    }
+
+    fn lookup_webhook(&self, id: String) -> BoxFuture<'_, Result<Option<Webhook>, StoreError>> {
+        async move { self.readers.short(|connection| webhook::lookup(connection, &id)) }.boxed()
+    }
+
+    fn count_webhooks(
+        &self,
+        principal: String,
+        url: String,
+        now: Timestamp,
+    ) -> BoxFuture<'_, Result<WebhookCount, StoreError>> {
+        async move { self.readers.short(|connection| webhook::count(connection, &principal, &url, now)) }.boxed()
+    }
+
+    fn list_webhooks(&self) -> BoxFuture<'_, Result<Vec<Webhook>, StoreError>> {
+        self.readers.long(webhook::list).boxed()
+    }
+
+    fn record_webhook_progress(&self, id: String, progress: WebhookProgress) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.writer.queue(move |connection| webhook::record(connection, &id, &progress)).boxed()
+    }
+
+    fn delete_webhook(&self, id: String) -> BoxFuture<'_, Result<bool, StoreError>> {
+        self.writer.queue(move |connection| webhook::delete(connection, &id)).boxed()
     }
 }

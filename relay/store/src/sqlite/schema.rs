@@ -10,7 +10,7 @@ use thiserror::Error;
 const SCHEMA: &str = include_str!("schema.sql");
 
 /// Version of the schema. A database of another version is refused.
-const VERSION: i64 = 8;
+const VERSION: i64 = 9;
 
 /// Application id in the header of the database file: "mmpl".
 const APPLICATION_ID: i64 = 0x6d6d_706c;

@@ -260,3 +260,32 @@ CREATE TABLE access_code (
     created_at INTEGER NOT NULL,
     revoked    INTEGER NOT NULL
 ) STRICT;
+
+-- Webhook subscriptions (MCP Events, SEP-3415).
+CREATE TABLE webhook (
+    id             TEXT    NOT NULL PRIMARY KEY,
+    principal      TEXT    NOT NULL,
+    -- The permission under which messages are read: a token's hash, or a grant's id.
+    credential     BLOB    NOT NULL,
+    url            TEXT    NOT NULL,
+    -- Encrypted with a key that is derived from the relay's.
+    sealed_secrets BLOB    NOT NULL,
+    name           TEXT    NOT NULL,
+    -- Canonical JSON.
+    arguments      TEXT    NOT NULL,
+    expires_at     INTEGER NOT NULL,
+    -- The last entry that the receiver has acknowledged, or that needs no delivery.
+    entry          INTEGER NOT NULL,
+    -- Time of the last acknowledgement; null before the first.
+    delivered_at   INTEGER,
+    -- Failed attempts since then.
+    attempts       INTEGER NOT NULL DEFAULT 0,
+    -- Time of the first of them.
+    failing_since  INTEGER,
+    -- Time of the next attempt; null if there is no failure, or delivery is suspended.
+    retry_at       INTEGER,
+    -- Category of the last error.
+    error          TEXT
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX webhook_principal ON webhook (principal);

@@ -6,7 +6,7 @@ use tempfile::TempDir;
 
 use super::oauth::{access_token, authorization_code, client, device_code, grant, refresh_token};
 use super::row::integer;
-use super::{SqliteStore, channel, entry, node};
+use super::{SqliteStore, channel, entry, node, webhook};
 use crate::contract::Subject;
 use crate::contract::log::Log;
 use crate::{AppendError, ChannelBatch, NewToken, Store, StoreError};
@@ -123,7 +123,7 @@ fn a_database_of_another_version_is_refused_and_left_alone() {
         drop(store);
         beside.pragma_update(None, "user_version", version).unwrap();
         let refused = SqliteStore::open(&folder.path().join("relay.db")).unwrap_err();
-        let expected = format!("has schema version {version}, but this program needs version 8");
+        let expected = format!("has schema version {version}, but this program needs version 9");
         assert!(message(&refused).contains(&expected), "{refused}");
         let found: i64 = beside.query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
         assert_eq!(found, version);
@@ -297,6 +297,7 @@ fn frequent_statements_use_an_index() {
         channel::STORED_BYTES_OF,
         entry::LIST,
         node::LOOKUP,
+        webhook::COUNT,
     ];
     for sql in of_channels.into_iter().chain(of_oauth) {
         let mut plan = beside.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();

@@ -16,6 +16,9 @@ const FIND_NO: &str = "SELECT no FROM oauth_grant WHERE id = ?1 AND principal = 
 const LIST: &str = "SELECT id, principal, client_id, client_name, scope, resource, created_at FROM oauth_grant
     WHERE revoked = 0 ORDER BY created_at DESC, no DESC";
 
+const LOOKUP: &str = "SELECT id, principal, client_id, client_name, scope, resource, created_at FROM oauth_grant
+    WHERE id = ?1 AND revoked = 0";
+
 const REVOKE: &str = "UPDATE oauth_grant SET revoked = 1 WHERE id = ?1 AND revoked = 0 RETURNING principal, client_id";
 
 pub(in crate::sqlite) const REVOKE_OF_PRINCIPAL: &str =
@@ -45,6 +48,11 @@ pub(super) fn find_no(connection: &Connection, grant: &Grant) -> Result<Option<i
     let key = [&grant.id, &grant.principal, &grant.client_id];
     let read = |row: &rusqlite::Row<'_>| Row::new("oauth_grant", &grant.id, row).get(0, "no");
     find_one(connection, "find a grant", FIND_NO, key, read)
+}
+
+/// Returns the grant with this id, unless it is revoked.
+pub(super) fn lookup(connection: &Connection, id: &str) -> Result<Option<Grant>, StoreError> {
+    find_one(connection, "look up a grant", LOOKUP, [id], |row| read("oauth_grant", row))
 }
 
 /// Returns the grants that are not revoked, newest first.

@@ -120,6 +120,10 @@ impl OAuthStore for SqliteStore {
         self.writer.queue(revoke).boxed()
     }
 
+    fn lookup_grant(&self, id: String) -> BoxFuture<'_, Result<Option<Grant>, StoreError>> {
+        async move { self.readers.short(|connection| grant::lookup(connection, &id)) }.boxed()
+    }
+
     fn list_grants(&self) -> BoxFuture<'_, Result<Vec<Grant>, StoreError>> {
         self.readers.long(grant::list).boxed()
     }
