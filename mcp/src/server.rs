@@ -225,11 +225,13 @@ impl McpServer {
         context: &RequestContext<RoleServer>,
     ) -> Result<Value, EventError> {
         let mut stream = EventStream::new(context.peer.clone(), context.id.clone());
+        // In this order, so that the shutdown itself ends the stream, and not the error with which the relay then refuses to read.
         let ended = tokio::select! {
-            ended = events::stream(&multiplayer, &self.limiter, &mut stream, params) => ended?,
-            error = multiplayer.end_of_access() => Some(error),
-            () = context.ct.cancelled() => None,
+            biased;
             () = self.shutdown.cancelled() => None,
+            () = context.ct.cancelled() => None,
+            error = multiplayer.end_of_access() => Some(error),
+            ended = events::stream(&multiplayer, &self.limiter, &mut stream, params) => ended?,
         };
         if let Some(error) = ended {
             stream.terminate(&error).await;
