@@ -37,7 +37,7 @@ class ExamplesTest(unittest.TestCase):
         self.assert_example_runs("rock_paper_scissors/play.py", "all as they were sent", "the messages are open now", checks=3)
 
     def test_bargain_is_verified(self):
-        self.assert_example_runs("bargain/play.py", "recomputed both rounds from the opened limits", "can prove its own limits", checks=5)
+        self.assert_example_runs("bargain/play.py", "recomputed both rounds from the opened limits", "can prove its own limits", checks=6)
 
     def test_auction_is_verified(self):
         self.assert_example_runs("auction/play.py", "all bids fit their commitments", "one bid altered ✗", checks=4)
