@@ -258,7 +258,7 @@ test_container() {
   # As in compose.yaml, with a network of its own.
   container=$(podman run --detach --init --read-only --tmpfs /tmp --cap-drop ALL --security-opt no-new-privileges --network none \
     localhost/mcp-multiplayer-relay)
-  podman logs --follow "$container" 2>&1 | grep --quiet --max-count 1 'listening on' || { podman logs "$container"; fail 'The relay did not start.'; }
+  grep --quiet --max-count 1 'listening on' < <(podman logs --follow "$container" 2>&1) || { podman logs "$container"; fail 'The relay did not start.'; }
   podman healthcheck run "$container" || fail 'The health check failed, although the relay listens.'
   podman exec "$container" mcp-multiplayer-relay token create --name alice >"$work/token"
   podman exec --interactive "$container" sh -c 'cat >/tmp/token' <"$work/token"
@@ -266,7 +266,7 @@ test_container() {
   podman exec "$container" /usr/lib/mcp-multiplayer/python/bin/python3 -I /tmp/play.py /tmp/token || fail 'The game failed.'
   podman rm --force --volumes "$container" >"$work/log"
   container=$(podman run --detach --init --network none --env MCP_MULTIPLAYER_LISTEN=127.0.0.1:8101 localhost/mcp-multiplayer-relay)
-  podman logs --follow "$container" 2>&1 | grep --quiet --max-count 1 'listening on' || { podman logs "$container"; fail 'The relay did not start.'; }
+  grep --quiet --max-count 1 'listening on' < <(podman logs --follow "$container" 2>&1) || { podman logs "$container"; fail 'The relay did not start.'; }
   ! podman healthcheck run "$container" >"$work/log" 2>&1 || fail 'The health check passed, although nothing listens on its port.'
   podman rm --force --volumes "$container" >"$work/log"
   container=
