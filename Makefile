@@ -16,6 +16,13 @@
 # make lint      checks formatting, lints and documentation, as .ci/run does
 # make setup     installs the Python environment that bots run in; the other targets do this when needed
 
+# Builds the stdio server as the packages contain it, in the place of that of `cargo build --release`. It is built on its own:
+# with the whole workspace it would get what only other programs use of its dependencies.
+define SMALL_SERVER
+cargo build --profile small --package mcp-multiplayer
+install -m 755 target/small/mcp-multiplayer target/release/
+endef
+
 .PHONY: help demo test release relay bench interop fresh dist dist-test vectors lint setup clients tools
 .DEFAULT_GOAL := help
 
@@ -72,13 +79,15 @@ test: clients
 	fi
 
 release: setup
-	cargo build --release
+	cargo build --release --workspace --bin mcp-multiplayer-relay --bin mcp-multiplayer-bot
+	$(SMALL_SERVER)
 
 relay: release
 	target/release/mcp-multiplayer-relay
 
 bench: setup
 	cargo build --release --workspace
+	$(SMALL_SERVER)
 	PEER='$(PEER)' MCP_REMOTE='$(MCP_REMOTE)' target/release/bench
 
 interop: clients

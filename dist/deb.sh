@@ -19,7 +19,7 @@ install -m 755 dist/deb/postinst dist/deb/prerm dist/deb/postrm "$root/DEBIAN/"
   echo '/usr/lib/mcp-multiplayer/python/licenses.'
 } >"$root/usr/share/doc/mcp-multiplayer/copyright"
 size=$(du --summarize --apparent-size --block-size=1024 --exclude=DEBIAN "$root" | cut -f 1)
-sed "s/@VERSION@/$version/; s/@ARCHITECTURE@/$deb_arch/; s/@SIZE@/$size/" dist/deb/control >"$root/DEBIAN/control"
+fill dist/deb/control | sed "s/@ARCHITECTURE@/$deb_arch/; s/@SIZE@/$size/" >"$root/DEBIAN/control"
 (cd "$root" && find usr etc -type f -print0 | sort -z | xargs -0 md5sum >DEBIAN/md5sums)
 chmod -R u+w,go+rX,go-w "$root"
 # Bytes depend on SOURCE_DATE_EPOCH, not on the time of the build.

@@ -23,7 +23,7 @@ rm -rf "$bundle"
 mkdir -p "$bundle/server"
 install -m 755 "$program" "$bundle/server/"
 install -m 644 dist/mcpb/icon.png LICENSE-MIT LICENSE-APACHE "$licenses" "$bundle/"
-sed "s/@VERSION@/$version/; s/@PROGRAM@/$(basename "$program")/; s/@PLATFORM@/$platform/" dist/mcpb/manifest.json >"$bundle/manifest.json"
+fill dist/mcpb/manifest.json | sed "s/@PROGRAM@/$(basename "$program")/; s/@PLATFORM@/$platform/" >"$bundle/manifest.json"
 PATH=$tool/node_modules/.bin:$PATH
 mcpb validate "$bundle/manifest.json"
 mcpb pack "$bundle" "$out/packages/mcp-multiplayer-$version-$platform-$node_arch.mcpb"

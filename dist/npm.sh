@@ -17,7 +17,8 @@ for entry in "${programs[@]}"; do
   install -m 755 "${entry#*=}" "$package/programs/${entry%%=*}/"
 done
 install -m 755 dist/npm/launch.js "$package/"
-install -m 644 dist/npm/README.md LICENSE-MIT LICENSE-APACHE "$licenses" "$package/"
-sed "s/@VERSION@/$version/" dist/npm/package.json >"$package/package.json"
+install -m 644 LICENSE-MIT LICENSE-APACHE "$licenses" "$package/"
+fill dist/npm/package.json >"$package/package.json"
+fill dist/npm/README.md >"$package/README.md"
 npm pack "$package" --pack-destination "$out/packages" --loglevel=error
 rm -rf "$package"

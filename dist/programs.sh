@@ -7,7 +7,7 @@
 #   share/doc/mcp-multiplayer/       documentation and licences
 #
 # target/release/mcp-multiplayer-bot is then the one of a release, which needs the Python beside it; `make relay` builds the
-# usual one again.
+# usual one again. QUICK=1 takes debug builds instead, to try these scripts.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . dist/variables.sh
@@ -25,13 +25,21 @@ lib_name=$python_version
 lib_dir=$out/link
 pointer_width=64
 CONFIG
-MCP_MULTIPLAYER_BUNDLED_PYTHON=1 PYO3_CONFIG_FILE="$out/pyo3-config.txt" cargo build --release --locked --workspace \
-  --bin mcp-multiplayer --bin mcp-multiplayer-relay --bin mcp-multiplayer-bot
+export MCP_MULTIPLAYER_BUNDLED_PYTHON=1 PYO3_CONFIG_FILE=$out/pyo3-config.txt
+if [ -n "${QUICK:-}" ]; then
+  cargo build --locked --workspace --bin mcp-multiplayer --bin mcp-multiplayer-relay --bin mcp-multiplayer-bot
+  server=target/debug programs=target/debug
+else
+  cargo build --release --locked --workspace --bin mcp-multiplayer-relay --bin mcp-multiplayer-bot
+  # On its own: with the whole workspace it would get what only other programs use of its dependencies.
+  cargo build --profile small --locked --package mcp-multiplayer
+  server=target/small programs=target/release
+fi
 
 rm -rf "$stage"
 mkdir -p "$stage/bin" "$stage/lib/mcp-multiplayer" "$stage/share/doc/mcp-multiplayer"
-install -m 755 target/release/mcp-multiplayer target/release/mcp-multiplayer-relay "$stage/bin/"
-install -m 755 target/release/mcp-multiplayer-bot "$stage/lib/mcp-multiplayer/"
+install -m 755 $server/mcp-multiplayer $programs/mcp-multiplayer-relay "$stage/bin/"
+install -m 755 $programs/mcp-multiplayer-bot "$stage/lib/mcp-multiplayer/"
 ln -s ../lib/mcp-multiplayer/mcp-multiplayer-bot "$stage/bin/mcp-multiplayer-bot"
 cp --recursive "$out/python" "$stage/lib/mcp-multiplayer/python"
 python3 dist/licenses.py >"$licenses"

@@ -1,23 +1,23 @@
 """Makes the entry for the MCP registry, server.json, and checks it against its schema.
 
-    dist/server_json.py PACKAGES SCHEMA > server.json
+    dist/server_json.py VERSION PACKAGES SCHEMA > server.json
 
-PACKAGES is a directory with the bundles (.mcpb) of this release, which the entry names with their hashes.
+The names are the variables of dist/names.sh. SCHEMA may be empty: then nothing is checked. PACKAGES is a directory with the bundles (.mcpb) of this release, which the entry names with their hashes.
 """
 
 import hashlib
 import json
+import os
 import sys
 from pathlib import Path
 
 import jsonschema
 
-NAME = "io.github.mcp-multiplayer/mcp-multiplayer"
-REPOSITORY = "https://github.com/mcp-multiplayer/mcp-multiplayer"
+REPOSITORY = os.environ["repository"]
 VARIABLES = [
-    {"name": "MCP_MULTIPLAYER_RELAY", "description": "Address of the relay", "format": "string",
-     "default": "ws://127.0.0.1:8100", "placeholder": "wss://relay.example.org"},
-    {"name": "MCP_MULTIPLAYER_TOKEN", "description": "Token for the relay; none for a relay of your own on this machine",
+    {"name": "MCP_MULTIPLAYER_RELAY", "description": "Address of the relay; none for the relay of this computer",
+     "format": "string", "placeholder": "wss://relay.example.org"},
+    {"name": "MCP_MULTIPLAYER_TOKEN", "description": "Token for the relay; none for that of this computer, or to log in",
      "format": "string", "isSecret": True},
 ]
 
@@ -25,9 +25,9 @@ VARIABLES = [
 def entry(version, bundles):
     common = {"transport": {"type": "stdio"}, "environmentVariables": VARIABLES}
     packages = [
-        {"registryType": "npm", "registryBaseUrl": "https://registry.npmjs.org", "identifier": "mcp-multiplayer",
+        {"registryType": "npm", "registryBaseUrl": "https://registry.npmjs.org", "identifier": os.environ["npm_name"],
          "version": version, "runtimeHint": "npx", **common},
-        {"registryType": "pypi", "registryBaseUrl": "https://pypi.org", "identifier": "mcp-multiplayer",
+        {"registryType": "pypi", "registryBaseUrl": "https://pypi.org", "identifier": os.environ["pypi_name"],
          "version": version, "runtimeHint": "uvx", **common},
     ]
     # What a bundle asks its user is in its own manifest.
@@ -37,7 +37,7 @@ def entry(version, bundles):
         for bundle in bundles]
     return {
         "$schema": "https://static.modelcontextprotocol.io/schemas/2025-12-11/server.schema.json",
-        "name": NAME,
+        "name": os.environ["registry_name"],
         "title": "MCP Multiplayer",
         "description": "Your AI assistant meets mine, with a referee whose decisions both of us can check.",
         "version": version,

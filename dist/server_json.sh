@@ -15,6 +15,7 @@ if ! matches; then
   echo "NOT CHECKED: server.json. Its schema could not be downloaded, or has changed: $url" >&2
   schema=
 fi
+export repository registry_name npm_name pypi_name
 .venv-clients/bin/python dist/server_json.py "$version" "$out/packages" "$schema" >"$out/server.json"
 mv "$out/server.json" "$out/packages/server.json"
 [ -z "$schema" ] || echo 'server.json is valid.'

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs each package on a bare Debian, and plays a whole game with what was installed.
 #
-#   dist/test.sh [PACKAGE...]      tarball deb unit mcpb npm wheel; all without arguments
+#   dist/test.sh [PACKAGE...]      tarball deb unit mcpb npm wheel container; all without arguments
 #
 #   SUITES='bookworm trixie'   the releases of Debian
 #
@@ -9,23 +9,32 @@
 # Python for the wheel. These two and the bundle contain only the stdio server; the relay is then the tarball's. The players are
 # outside and launch the installed programs, as MCP clients do. Roots without packages are kept in target/dist/roots.
 #
+# In each root an ordinary user who has configured nothing plays a first game, keeps its receipt, and verifies it there, with a
+# replay (dist/newcomer.py). Then a relay with settings is started, and two players play a game there (examples/demo).
+#
 # `unit` boots a Debian with systemd in a container, and has systemd start the relay; it needs systemd-nspawn.
+# `container` builds the container image with podman, on the bare Debian 12 instead of the image that the Dockerfile names.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . dist/variables.sh
 
-packages=${*:-tarball deb unit mcpb npm wheel}
+packages=${*:-tarball deb unit mcpb npm wheel container}
 suites=${SUITES:-bookworm trixie}
 say() { printf '\n== %s\n' "$*"; }
 [ "$(id -u)" = 0 ] || fail 'A bare root can only be made by root: sudo make dist-test'
 command -v systemd-nspawn >/dev/null || fail 'systemd-nspawn is missing (Debian, Ubuntu: sudo apt install systemd-container).'
 command -v debootstrap >/dev/null || fail 'debootstrap is missing (Debian, Ubuntu: sudo apt install debootstrap).'
 sh examples/demo/setup.sh
+if [ $# = 0 ] && ! command -v podman >/dev/null; then
+  echo 'NOT TESTED: the container image. podman is missing (Debian, Ubuntu: sudo apt install podman).' >&2
+  packages=${packages% container}
+fi
 (cd "$out/packages" && sha256sum --quiet --check SHA256SUMS)
 
 work=$(mktemp -d "${TMPDIR:-/var/tmp}/mcp-multiplayer-dist-XXXXXX")
-holder=
+holder= container=
 leave() {
+  if [ -n "$container" ]; then podman rm --force --volumes "$container" >/dev/null || true; container=; fi
   if [ -n "$holder" ]; then
     kill "$holder" 2>/dev/null || true
     exec {ready}<&-
@@ -91,11 +100,25 @@ launch() {
   chmod +x "$bin/$name"
 }
 
+# A first game of an ordinary user, whose client launches COMMAND... with no other settings than the variables that it names.
+# The relay is the one that the stdio server starts; it stops when the client has left.
+first_game() {
+  inside useradd --create-home --shell /bin/sh alice
+  mkdir "$work/alice"
+  local bin=$work/alice home=/home/alice
+  launch mcp-multiplayer "setpriv --reuid alice --regid alice --init-groups env --ignore-environment HOME=$home" \
+    "PATH=/usr/local/bin:/usr/bin:/bin MCP_MULTIPLAYER_STOP_WHEN_IDLE_SECONDS=1 $*"
+  .venv-clients/bin/python dist/newcomer.py "$bin" "$root$home/.local/share/mcp-multiplayer"
+  # It locks this file as long as it runs.
+  flock --shared --timeout 60 "$root$home/.local/share/mcp-multiplayer/relay.json" true || fail 'The relay did not stop.'
+  rm -r "$bin"
+}
+
 unpack_tarball() {
   mkdir "$root/opt/mcp-multiplayer"
   tar --extract --file "$out/packages/mcp-multiplayer-$version-$machine-linux.tar.gz" --strip-components=1 --directory "$root/opt/mcp-multiplayer"
   # As somebody does who wants the programs on the PATH.
-  ln -s /opt/mcp-multiplayer/bin/mcp-multiplayer-relay "$root/usr/local/bin/"
+  ln -s /opt/mcp-multiplayer/bin/mcp-multiplayer-relay /opt/mcp-multiplayer/bin/mcp-multiplayer-bot "$root/usr/local/bin/"
 }
 
 relay_of_tarball() {
@@ -112,6 +135,7 @@ test_tarball() {
   unpack_tarball
   enter
   has_no_python
+  first_game /opt/mcp-multiplayer/bin/mcp-multiplayer
   launch mcp-multiplayer /opt/mcp-multiplayer/bin/mcp-multiplayer
   relay_of_tarball
   check_bots
@@ -125,6 +149,7 @@ test_deb() {
   enter
   has_no_python
   inside dpkg --install "/$deb" >"$work/log" 2>&1 || { cat "$work/log"; exit 1; }
+  first_game mcp-multiplayer
   for program in mcp-multiplayer mcp-multiplayer-relay mcp-multiplayer-bot; do launch $program /usr/bin/$program; done
   check_bots
   # As the unit does: with its configuration and as its user.
@@ -164,7 +189,7 @@ test_unit() {
   grep -q 'level="\?full' "$work/log" || { booted journalctl --unit mcp-multiplayer-relay --output=cat; fail 'A layer of the sandbox is missing.'; }
   booted setpriv --reuid mcp-multiplayer --regid mcp-multiplayer --clear-groups mcp-multiplayer-relay \
     --config /etc/mcp-multiplayer/relay.toml token create --name alice >"$root/token"
-  booted /usr/lib/mcp-multiplayer/python/bin/python3 -I /play.py || fail 'The game failed.'
+  booted /usr/lib/mcp-multiplayer/python/bin/python3 -I /play.py /token || fail 'The game failed.'
   # An upgrade goes on with the same data.
   booted dpkg --install /package.deb >"$work/log" 2>&1 || { cat "$work/log"; exit 1; }
   booted systemctl is-active --quiet mcp-multiplayer-relay || fail 'The relay did not start again after an upgrade.'
@@ -179,18 +204,18 @@ test_mcpb() {
   "$out/mcpb-tool/node_modules/.bin/mcpb" unpack "$out/packages/mcp-multiplayer-$version-linux-$node_arch.mcpb" "$root/opt/bundle" >"$work/log"
   enter
   has_no_python
-  # What a client makes of the manifest, with its defaults, by the library that clients use.
-  local command
-  command=$(cd "$out/mcpb-tool" && node --input-type=module -e '
+  # What a client makes of the manifest, with its defaults, by the library that clients use: the program and its variables.
+  local launched
+  launched=$(cd "$out/mcpb-tool" && node --input-type=module -e '
     import { readFileSync } from "node:fs";
     import { getMcpConfigForManifest } from "@anthropic-ai/mcpb";
     const manifest = JSON.parse(readFileSync(process.argv[1]));
     const { command, args, env } = await getMcpConfigForManifest({ manifest, extensionPath: "/opt/bundle", systemDirs: {}, userConfig: {}, pathSeparator: "/" });
-    if (JSON.stringify(env).includes("${")) throw new Error("a setting without a value: " + JSON.stringify(env));
-    if (env.MCP_MULTIPLAYER_TOKEN !== "" || args.length) throw new Error("unexpected: " + JSON.stringify({ args, env }));
-    console.log(command);' "$root/opt/bundle/manifest.json")
-  # An empty variable, as from a setting that was left empty, must count as none.
-  launch mcp-multiplayer env MCP_MULTIPLAYER_TOKEN= "$command"
+    // A setting that was left empty is an empty variable, which must count as none.
+    if (Object.values(env).some((value) => value !== "") || args.length) throw new Error("unexpected: " + JSON.stringify({ args, env }));
+    console.log(...Object.keys(env).map((name) => name + "="), command);' "$root/opt/bundle/manifest.json")
+  first_game env "$launched"
+  launch mcp-multiplayer env MCP_MULTIPLAYER_TOKEN= "${launched##* }"
   relay_of_tarball
   play
 }
@@ -198,8 +223,12 @@ test_mcpb() {
 test_npm() {
   base "$1" nodejs
   unpack_tarball
-  npm install --global --prefix "$root/usr/local" --offline --no-audit --no-fund --loglevel=error "$out/packages/mcp-multiplayer-$version.tgz"
+  # npm names the file of a package @OWNER/NAME so.
+  local npm_file=${npm_name#@}-$version.tgz
+  npm_file=${npm_file//\//-}
+  npm install --global --prefix "$root/usr/local" --offline --no-audit --no-fund --loglevel=error "$out/packages/$npm_file"
   enter
+  first_game mcp-multiplayer
   launch mcp-multiplayer /usr/local/bin/mcp-multiplayer
   relay_of_tarball
   play
@@ -208,12 +237,40 @@ test_npm() {
 test_wheel() {
   base "$1" python3-venv
   unpack_tarball
-  cp "$out"/packages/mcp_multiplayer-"$version"-*.whl "$root/"
+  cp "$out"/packages/"${pypi_name//[-.]/_}-$version"-*.whl "$root/"
   enter
   inside sh -c 'python3 -m venv /opt/environment && /opt/environment/bin/pip install --quiet --no-index --disable-pip-version-check /*.whl'
+  first_game /opt/environment/bin/mcp-multiplayer
   launch mcp-multiplayer /opt/environment/bin/mcp-multiplayer
   relay_of_tarball
   play
+}
+
+# The image's health check passes while the relay answers, and fails when it does not.
+test_container() {
+  # The image is of one Debian.
+  [ "$1" = bookworm ] || { echo '  only on bookworm'; return; }
+  base bookworm ''
+  tar --create --directory "$root" . | podman import --quiet - localhost/mcp-multiplayer-base >"$work/log"
+  # Health checks are no part of OCI's own format.
+  podman build --quiet --format docker --network host --build-arg BASE=localhost/mcp-multiplayer-base --build-arg TARGETARCH="$deb_arch" \
+    --file dist/docker/Dockerfile --tag localhost/mcp-multiplayer-relay "$out/packages" >"$work/log" 2>&1 || { cat "$work/log"; exit 1; }
+  # As in compose.yaml, with a network of its own.
+  container=$(podman run --detach --init --read-only --tmpfs /tmp --cap-drop ALL --security-opt no-new-privileges --network none \
+    localhost/mcp-multiplayer-relay)
+  grep --quiet --max-count 1 'listening on' < <(podman logs --follow "$container" 2>&1) || { podman logs "$container"; fail 'The relay did not start.'; }
+  podman healthcheck run "$container" || fail 'The health check failed, although the relay listens.'
+  podman exec "$container" mcp-multiplayer-relay token create --name alice >"$work/token"
+  podman exec --interactive "$container" sh -c 'cat >/tmp/token' <"$work/token"
+  podman exec --interactive "$container" sh -c 'cat >/tmp/play.py' <dist/deb/play.py
+  podman exec "$container" /usr/lib/mcp-multiplayer/python/bin/python3 -I /tmp/play.py /tmp/token || fail 'The game failed.'
+  podman rm --force --volumes "$container" >"$work/log"
+  container=$(podman run --detach --init --network none --env MCP_MULTIPLAYER_LISTEN=127.0.0.1:8101 localhost/mcp-multiplayer-relay)
+  grep --quiet --max-count 1 'listening on' < <(podman logs --follow "$container" 2>&1) || { podman logs "$container"; fail 'The relay did not start.'; }
+  ! podman healthcheck run "$container" >"$work/log" 2>&1 || fail 'The health check passed, although nothing listens on its port.'
+  podman rm --force --volumes "$container" >"$work/log"
+  container=
+  podman rmi --force localhost/mcp-multiplayer-relay localhost/mcp-multiplayer-base >"$work/log"
 }
 
 # Every module that bots may import loads in the sandbox, and all layers of the sandbox are active.

@@ -5,6 +5,8 @@ version=$(sed -n 's/^version = "\(.*\)"$/\1/p' Cargo.toml | head -n 1)
 out=$PWD/target/dist
 # The installed files, as they are below /usr or in the tarball.
 stage=$out/stage
+# Python's output is UTF-8 on Windows, too.
+export PYTHONUTF8=1
 # Files of a release have the time of the commit, so that the same commit gives the same bytes.
 # Not exported to cargo: crates that compile C would be built again for every commit.
 SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)}
@@ -19,5 +21,12 @@ case $machine in
   aarch64 | arm64) deb_arch=arm64 node_arch=arm64 ;;
   *) echo "There are no packages for $machine: only for x86_64 and aarch64." >&2; exit 1 ;;
 esac
+
+. dist/names.sh
+# Prints a file with the names and the version in the place of @NAMES@.
+fill() {
+  sed "s|@VERSION@|$version|g; s|@REPOSITORY@|$repository|g; s|@REGISTRY_NAME@|$registry_name|g; s|@NPM_NAME@|$npm_name|g
+    s|@PYPI_NAME@|$pypi_name|g; s|@AUTHOR@|$author|g; s|@MAINTAINER@|$maintainer|g" "$1"
+}
 
 fail() { printf '%s\n' "$*" >&2; exit 1; }

@@ -1,14 +1,17 @@
 """Plays a game of GuessBot alone with the relay of the Debian package, over its HTTP interface.
 
-Runs in the container of dist/test.sh, with the Python of the package and the token in /token.
+    play.py TOKEN      the file with the output of `token create`
+
+Runs in the containers of dist/test.sh, with the Python of the package.
 """
 
 import json
 import pathlib
+import sys
 import urllib.request
 
 RELAY = "http://127.0.0.1:8100"
-TOKEN = pathlib.Path("/token").read_text().split()[-1]
+TOKEN = pathlib.Path(sys.argv[1]).read_text().split()[-1]
 
 
 def call(operation, **arguments):

@@ -9,7 +9,7 @@ use mcp_multiplayer::args::{Args, Command};
 use mcp_multiplayer::{NoRelay, Relays, data_dir};
 use mcp_multiplayer_protocol::Multiplayer;
 use tracing::{Level, Metadata};
-use tracing_subscriber::filter::{EnvFilter, filter_fn};
+use tracing_subscriber::filter::{Targets, filter_fn};
 use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
 
@@ -53,7 +53,10 @@ fn main() -> ExitCode {
 fn log_to_stderr() {
     let is_safe =
         |metadata: &Metadata<'_>| *metadata.level() <= Level::WARN || metadata.target().starts_with("mcp_multiplayer");
-    let filter = EnvFilter::builder().with_default_directive(Level::WARN.into()).from_env_lossy();
+    let selected = std::env::var("RUST_LOG").ok().filter(|selected| !selected.trim().is_empty());
+    // Targets and levels only, as in `warn,mcp_multiplayer=debug`: filters by span and field need regular expressions.
+    let filter = selected.and_then(|selected| selected.parse().ok());
+    let filter = filter.unwrap_or_else(|| Targets::new().with_default(Level::WARN));
     let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(false);
     tracing_subscriber::registry().with(layer.with_filter(filter_fn(is_safe))).with(filter).init();
 }
