@@ -3,6 +3,7 @@
     {"id": 1, "request": {"load": {name, source, code?, params, limits}}}    -> {"loaded": {code?}} | {"rejected": {message, line, hint}}
     {"id": 1, "request": {"warm_up": {limits}}}                       -> {"warmed_up": {}}
     {"id": 2, "request": {"inspect": {}}}                             -> {"inspected": {class_name, hooks, summary}} | {"rejected": ...}
+    {"id": 1, "request": {"draw": {board}}}                           -> {"drawn": {text, svg, svg_dark}} | {"rejected": ...}
     {"id": 3, "request": {"hook": {hook, channel_id, bot_id, now_ms, state, seats, may_hold_seats, may_unseal, kept, players, slots, stream, env, relay?, args}}}
         -> {"done": {effects, state, seats, kept, drawn, log}} | {"failed": {exception, message, line, memory, log}}
 
@@ -15,7 +16,7 @@ import importlib
 import json
 import signal
 
-from multiplayer import clock, facades, isolation, modules, names, stream
+from multiplayer import boards, clock, facades, isolation, modules, names, stream
 from multiplayer.context import Context, Effects
 from multiplayer.guards import bot_builtins
 from multiplayer.log import Log
@@ -118,7 +119,7 @@ class Worker:
         frame = json.loads(frame)
         ((kind, request),) = frame["request"].items()
         self._hook_id = frame["id"]
-        requests = {"load": self._load, "inspect": self._inspect, "warm_up": self._warm_up, "hook": self._hook}
+        requests = {"load": self._load, "inspect": self._inspect, "draw": self._draw, "warm_up": self._warm_up, "hook": self._hook}
         reply = requests[kind](request)
         return f'{{"id":{frame["id"]},"reply":{reply}}}'
 
@@ -167,6 +168,15 @@ class Worker:
             return _rejected(error.message, error.line, error.hint)
         except BaseException as error:
             return _rejected(_reason(error), self._program.line_of(error), None)
+
+    def _draw(self, request):
+        """Draws a board, which comes from a bot's post. No bot runs in this process, so the drawing is that of `boards`."""
+        board = request["board"]
+        try:
+            drawn = {"text": boards.text(board), "svg": boards.svg(board), "svg_dark": boards.svg(board, dark=True)}
+        except ValueError as error:
+            return _rejected(_message(error), None, None)
+        return json.dumps({"drawn": drawn})
 
     def _hook(self, call):
         # Without the keys of the stream: a bot might be able to read anything that its ctx refers to.

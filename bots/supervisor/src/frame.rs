@@ -15,6 +15,7 @@ use tokio::net::UnixStream;
 use mcp_multiplayer_protocol::channel::Hook;
 use mcp_multiplayer_protocol::{KeystreamRange, SystemEvent};
 
+use crate::drawing::Drawing;
 use crate::egress::{EgressRequest, EgressResponse};
 use crate::hook::HookRequest;
 use crate::limits::Limits;
@@ -40,6 +41,10 @@ pub(crate) enum Request<'a> {
         limits: LoadLimits,
     },
     Inspect {},
+    /// Draws the board of a bot's post, in a worker that has loaded no bot.
+    Draw {
+        board: &'a RawValue,
+    },
     /// Runs a bot of the worker's own, so that the first hook of the real one need not wait for pages to be copied.
     WarmUp {
         limits: LoadLimits,
@@ -125,6 +130,7 @@ pub(crate) enum Reply {
         hooks: Vec<Hook>,
         summary: Option<String>,
     },
+    Drawn(Drawing),
     Rejected {
         message: String,
         line: Option<u32>,

@@ -31,6 +31,7 @@
 mod cgroup;
 mod check;
 mod config;
+mod drawing;
 mod egress;
 mod error;
 mod execution;
@@ -63,6 +64,7 @@ pub use mcp_multiplayer_protocol::channel::Hook;
 #[cfg(target_os = "linux")]
 pub use crate::cgroup::{NoControlGroup, create_bots_group};
 pub use crate::config::SupervisorConfig;
+pub use crate::drawing::{DrawError, Drawing};
 pub use crate::egress::{BoxFuture, Bytes, Egress, EgressErrorKind, EgressRequest, EgressResponse, HookEgress};
 pub use crate::error::{InspectError, Unavailable};
 pub use crate::hook::{HookRequest, Player, Slot, Stream};

@@ -1,13 +1,16 @@
-//! The handle that a relay uses: inspects sources and runs hooks.
+//! The handle that a relay uses: inspects sources, runs hooks and has boards drawn.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use mcp_multiplayer_protocol::Hash;
 use mcp_multiplayer_protocol::channel::Hook;
+use serde_json::value::RawValue;
 use tokio::sync::OnceCell;
 
 use crate::check;
 use crate::config::SupervisorConfig;
+use crate::drawing::{DrawError, Drawing, Drawings, Drawn};
 use crate::error::{InspectError, Unavailable};
 use crate::execution::CallContext;
 use crate::frame::{Reply, Request};
@@ -38,6 +41,7 @@ struct Inner {
     scheduler: Scheduler,
     shares: Shares,
     programs: ProgramCache,
+    drawings: Drawings,
     /// Result of the sandbox's self-test, once it has run.
     sandbox: OnceCell<Sandbox>,
 }
@@ -66,6 +70,7 @@ impl Supervisor {
                 scheduler,
                 shares,
                 programs: ProgramCache::default(),
+                drawings: Drawings::default(),
                 sandbox: OnceCell::new(),
             }),
         })
@@ -82,7 +87,7 @@ impl Supervisor {
             return Ok(inspected);
         }
         let _share = self.inner.shares.acquire(owner).await;
-        let mut worker = self.start_worker(program).await?;
+        let mut worker = self.start_worker(Modules::of(program)).await?;
         let mut reply = self.load(&mut worker, program, context).await;
         if matches!(reply, Ok(Reply::Loaded { .. })) {
             reply = worker.call(&Request::Inspect {}, context, None).await;
@@ -114,6 +119,31 @@ impl Supervisor {
                 Err(InspectError::Rejected { message, line: None, hint: Some(hint.to_owned()) })
             }
         }
+    }
+
+    /// Draws the board of a bot's post in a worker of its own, which ends afterwards. The owner is the person who asks for it.
+    ///
+    /// A worker that runs a bot does not draw: its bot could change the drawing of another one's board.
+    pub async fn draw(&self, owner: &Owner, board: &RawValue) -> Result<Arc<Drawing>, DrawError> {
+        let hash = Hash::of(&[board.get().as_bytes()]);
+        if let Some(drawn) = self.inner.drawings.get(hash) {
+            return drawn.map_err(DrawError::Rejected);
+        }
+        let context = self.context(owner, self.limits());
+        let _share = self.inner.shares.acquire(owner).await;
+        let mut worker = self.start_worker(Modules::Basic).await?;
+        let reply = worker.call(&Request::Draw { board }, context, None).await;
+        worker.kill().await;
+        let drawn: Drawn = match reply {
+            Ok(Reply::Drawn(drawing)) if drawing.is_small() => Ok(Arc::new(drawing)),
+            Ok(Reply::Drawn(_)) => Err("its drawing would be too large".into()),
+            Ok(Reply::Rejected { message, .. }) => Err(message.chars().take(MAX_REASON).collect::<String>().into()),
+            // The memory or the time was not enough. It is not kept: the machine may have been overloaded.
+            Err(error) => return Err(DrawError::Rejected(describe(&error, "drawing", self.limits()).into())),
+            Ok(_) => return Err(DrawError::Rejected(UNEXPECTED_REPLY.into())),
+        };
+        self.inner.drawings.insert(hash, &drawn);
+        drawn.map_err(DrawError::Rejected)
     }
 
     /// Runs a hook in its bot's process. Hooks of one bot run one after another, in the order of the
@@ -250,9 +280,9 @@ impl Supervisor {
         tested.map_err(|error| describe(&error, "the self-test", &limits))
     }
 
-    /// Starts a worker for a program. One that has fewer layers than the tested sandbox is killed before it gets any code.
-    async fn start_worker(&self, program: &Program) -> Result<Worker, Unavailable> {
-        let worker = self.pool().start_worker(Modules::of(program)).await?;
+    /// Starts a worker with these modules. One that has fewer layers than the tested sandbox is killed before it gets any code.
+    async fn start_worker(&self, modules: Modules) -> Result<Worker, Unavailable> {
+        let worker = self.pool().start_worker(modules).await?;
         match self.missing_layers(&worker) {
             None => Ok(worker),
             Some(missing) => {
@@ -290,7 +320,7 @@ impl Supervisor {
         program: &Arc<Program>,
         context: CallContext<'_>,
     ) -> Result<Result<Worker, HookReport>, Unavailable> {
-        let mut worker = self.start_worker(program).await?;
+        let mut worker = self.start_worker(Modules::of(program)).await?;
         Ok(match self.load(&mut worker, program, context).await {
             Ok(Reply::Loaded { .. }) => Ok(worker),
             Ok(Reply::Rejected { message, line, .. }) => {
@@ -304,6 +334,9 @@ impl Supervisor {
         })
     }
 }
+
+/// Maximum length of the reason why a board is not drawn, in characters.
+const MAX_REASON: usize = 300;
 
 /// Maximum lengths in the result of an inspection, in characters. The worker keeps them, see `multiplayer/program.py`.
 const CLASS_NAME_LENGTH: usize = 200;

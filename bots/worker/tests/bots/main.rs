@@ -3,6 +3,7 @@
 
 mod harness;
 
+mod drawing;
 mod evasion;
 mod fairness;
 mod freshness;
