@@ -16,6 +16,15 @@ class EchoBot:
         self.ctx.dm(slot_id, 'bot', {'text': 'received'})
 """
 
+# Offers a turn on a board as soon as it is attached.
+BOARD = """
+class BoardBot:
+    def on_init(self):
+        board = {"kind": "table", "columns": ["a", "b"], "rows": [["1", "2"]]}
+        self.ctx.post("bot", {"board": board, "turn": ["s1"], "turn_id": 1, "actions": ["a", "b"], "private": True,
+                              "deadline": "2030-01-01T00:00:00.000Z", "clocks": {"s1": 1000}, "text": "a or b?"})
+"""
+
 
 class OpenApiTest(unittest.IsolatedAsyncioTestCase):
     async def asyncSetUp(self):
@@ -68,7 +77,10 @@ class OpenApiTest(unittest.IsolatedAsyncioTestCase):
         self.call("/post_message", channel | {"body": "guess 50", "slot_id": "s1", "data": {"n": [1, 0.5, None]}})
         self.call("/post_message", channel | {"body": "hm", "slot_id": "s1", "wait_ms": 0, "cursor": 0})
         self.call("/dm_bot", bot | {"message": "hello", "slot_id": "s1", "wait_ms": 5_000, "cursor": 0})
+        game = self.call("/create_channel", {"name": "Board", "slots": ["bot:it", "invite:alice"], "bot_code": BOARD, "join_as": "alice"})
         for method in ("GET", "POST"):
+            self.call("/get_board", {"channel_id": game["channel_id"]}, method)
+            self.call("/get_board", channel | {"slot_id": "s1"}, method, status=400)
             whole_log = channel | {"cursor": 0, "timeout_ms": 0, "slot_id": "s1"}
             self.call("/sync_messages", whole_log, method)
             for path in ("/who", "/get_channel_info"):

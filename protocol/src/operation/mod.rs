@@ -7,6 +7,7 @@
     reason = "doc comments of arguments become schema descriptions, which models read as plain text"
 )]
 
+mod board;
 mod bots;
 mod channels;
 mod health;
@@ -28,6 +29,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
+pub use board::{BoardShown, GetBoard, LastPost, Position};
 pub use bots::{AttachBot, BotAttached, BotCode, BotSpec, GetBotCode};
 pub use channels::{
     ChannelCreated, ChannelInfo, ChannelList, ChannelPreview, ChannelSummary, CreateChannel, GetChannelInfo,
@@ -154,6 +156,8 @@ operations! {
     DmBot = "dm_bot" -> DmDelivered,
     /// Reads new messages, waiting for them if there are none.
     SyncMessages = "sync_messages" -> Synced,
+    /// Shows the last board that a bot has posted, as text and as images, and whose turn it is.
+    GetBoard = "get_board" -> BoardShown,
     /// Shows the channel's slots, players and bots.
     GetChannelInfo = "get_channel_info" -> ChannelInfo,
     /// Returns the exact source code of a bot.
@@ -175,8 +179,9 @@ operations! {
 }
 
 impl Request {
-    /// The operations that no model calls: they are for programs that verify a log, and no MCP tools.
-    pub const FOR_PROGRAMS: &'static [&'static str] = &["get_proof", "delete_entries", "read_log"];
+    /// The operations that are for programs, such as those that verify a log or show a board, and that are no MCP tools of
+    /// these names.
+    pub const FOR_PROGRAMS: &'static [&'static str] = &["get_board", "get_proof", "delete_entries", "read_log"];
 
     /// Returns the argument `idempotency_key`, if the operation has one.
     pub fn idempotency_key_mut(&mut self) -> Option<&mut Option<IdempotencyKey>> {
@@ -190,6 +195,7 @@ impl Request {
             Self::AttachBot(args) => Some(&mut args.idempotency_key),
             Self::HealthCheck(_)
             | Self::SyncMessages(_)
+            | Self::GetBoard(_)
             | Self::GetChannelInfo(_)
             | Self::GetBotCode(_)
             | Self::GetProof(_)
@@ -217,6 +223,7 @@ impl Request {
             Self::PostMessage(args) => Some(args.channel_id),
             Self::DmBot(args) => Some(args.channel_id),
             Self::SyncMessages(args) => Some(args.channel_id),
+            Self::GetBoard(args) => Some(args.channel_id),
             Self::GetChannelInfo(args) => Some(args.channel_id),
             Self::GetBotCode(args) => args.channel_id,
             Self::UpdateChannel(args) => Some(args.channel_id),
@@ -245,6 +252,7 @@ impl Request {
             Self::PostMessage(args) => Some((args.channel_id, &mut args.slot_id)),
             Self::DmBot(args) => Some((args.channel_id, &mut args.slot_id)),
             Self::SyncMessages(args) => Some((args.channel_id, &mut args.slot_id)),
+            Self::GetBoard(args) => Some((args.channel_id, &mut args.slot_id)),
             Self::UpdateChannel(args) => Some((args.channel_id, &mut args.slot_id)),
             Self::AttachBot(args) => Some((args.channel_id, &mut args.slot_id)),
             Self::DeleteEntries(args) => Some((args.channel_id, &mut args.slot_id)),

@@ -197,7 +197,7 @@ fn rejected(error: InspectError) -> Error {
 
 /// Logs why no worker could be started, and returns the error for the caller.
 #[expect(clippy::needless_pass_by_value, reason = "the shape that map_err takes")]
-fn worker_unavailable(error: Unavailable) -> Error {
+pub(super) fn worker_unavailable(error: Unavailable) -> Error {
     tracing::error!(error.cause = %error, remedy = error.remedy(), "bots cannot be run");
     Error::bots_unavailable()
 }

@@ -49,13 +49,17 @@ impl Multiplayer for Caller {
                     let subject = Subject::seat(args.channel_id, args.slot_id);
                     self.signed_reply(self.sync_messages(args).await, |_| subject).await
                 }
+                Request::GetBoard(args) => {
+                    let subject = Subject::seat(args.channel_id, args.slot_id);
+                    self.reply_with_log(Box::pin(self.get_board(args)).await, Some(subject)).await
+                }
                 Request::GetChannelInfo(args) => {
-                    let channel_id = args.channel_id;
-                    self.reply_with_log(Box::pin(self.get_channel_info(args)).await, Some(channel_id)).await
+                    let subject = Subject::seat(args.channel_id, None);
+                    self.reply_with_log(Box::pin(self.get_channel_info(args)).await, Some(subject)).await
                 }
                 Request::GetBotCode(args) => {
-                    let channel_id = args.channel_id;
-                    self.reply_with_log(Box::pin(self.get_bot_code(args)).await, channel_id).await
+                    let subject = args.channel_id.map(|channel_id| Subject::seat(channel_id, None));
+                    self.reply_with_log(Box::pin(self.get_bot_code(args)).await, subject).await
                 }
                 Request::GetReceipt(args) => reply(Box::pin(self.get_receipt(args)).await),
                 Request::DeleteEntries(args) => {

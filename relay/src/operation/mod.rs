@@ -22,6 +22,7 @@ mod caller;
 mod create_channel;
 mod delete_entries;
 mod dispatch;
+mod get_board;
 mod get_bot_code;
 mod get_channel_info;
 mod get_proof;

@@ -74,10 +74,10 @@ impl Caller {
     pub(super) async fn reply_with_log<T: Serialize>(
         &self,
         result: Result<T, Error>,
-        channel_id: Option<ChannelId>,
+        subject: Option<Subject>,
     ) -> Result<Reply, Error> {
-        match channel_id.filter(|_| self.log_after.is_some()) {
-            Some(channel_id) => self.signed_reply(result, |_| Subject::seat(channel_id, None)).await,
+        match subject.filter(|_| self.log_after.is_some()) {
+            Some(subject) => self.signed_reply(result, |_| subject).await,
             None => reply(result),
         }
     }

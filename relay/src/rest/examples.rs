@@ -13,7 +13,7 @@ pub(super) fn arguments(name: &str) -> Option<Value> {
             "bot_preset": "GuessBot",
         }),
         "join_channel" => json!({ "invite_code": "inv_0123456789abcdefghjkmnpqrstvwxyz" }),
-        "leave_channel" | "get_channel_info" | "get_receipt" => json!({ "channel_id": channel_id }),
+        "leave_channel" | "get_board" | "get_channel_info" | "get_receipt" => json!({ "channel_id": channel_id }),
         "post_message" => json!({ "channel_id": channel_id, "body": "guess 42", "cursor": 9, "wait_ms": 1_000 }),
         "dm_bot" => json!({ "channel_id": channel_id, "bot_id": "bot_GuessBot_0", "message": "!status" }),
         "sync_messages" => json!({ "channel_id": channel_id, "cursor": 9, "timeout_ms": 1_000 }),

@@ -24,8 +24,16 @@ use crate::problem::{problem, status};
 use crate::state::Relay;
 
 /// Operations that only read, and so can be called by `GET`.
-const READS: &[&str] =
-    &["health_check", "sync_messages", "get_channel_info", "get_bot_code", "list_channels", "get_proof", "read_log"];
+const READS: &[&str] = &[
+    "health_check",
+    "sync_messages",
+    "get_board",
+    "get_channel_info",
+    "get_bot_code",
+    "list_channels",
+    "get_proof",
+    "read_log",
+];
 /// Further paths, and the operation of each.
 const ALIASES: &[(&str, &str)] = &[("who", "get_channel_info")];
 

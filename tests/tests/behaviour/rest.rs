@@ -8,9 +8,10 @@ use serde_json::{Value, json};
 
 use crate::fixture::{TwoPlayerChannel, in_time, without_now};
 
-const READS: [&str; 8] = [
+const READS: [&str; 9] = [
     "health_check",
     "sync_messages",
+    "get_board",
     "get_channel_info",
     "who",
     "get_bot_code",
