@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
 use mcp_multiplayer_protocol::channel::{Terms, Visibility};
-use mcp_multiplayer_protocol::operation::{Logged, Message, View};
+use mcp_multiplayer_protocol::operation::{Logged, Message, Position, View};
 use mcp_multiplayer_protocol::{Body, BotId, Error, Hash, Kind, Reply, Request, Sender, SlotId, Timestamp};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -81,6 +81,7 @@ impl Reading {
             Request::DmBot(args) => (args.cursor.or(msg_id), args.include_own, None),
             Request::JoinChannel(args) => (args.cursor, None, None),
             Request::CreateChannel(_) => (None, None, None),
+            Request::GetBoard(_) => (answered.get::<u64>("from")?.map(|from| from.saturating_sub(1)), None, None),
             _ => return Ok(None),
         };
         let base = base.unwrap_or(0);
@@ -124,6 +125,9 @@ pub(super) fn complete(
     received: &Received,
 ) -> Result<(), Finding> {
     let composition = &known.state.composition;
+    if let (Request::GetBoard(_), Some(reading)) = (request, reading) {
+        return complete_board(answered, reading, known, received);
+    }
     if let Some(reading) = reading {
         answered.set("messages", &messages(reading, known, received)?);
         let is_member = received.visibility().is_member();
@@ -144,6 +148,30 @@ pub(super) fn complete(
             answered.set("terms", &terms);
             answered.set("message_count", &known.size());
         }
+    }
+    Ok(())
+}
+
+/// Replaces the board and the turn by what the verified log says. Only the drawing is the relay's word.
+fn complete_board(
+    answered: &mut Answered,
+    reading: &Reading,
+    known: &KnownChannel,
+    received: &Received,
+) -> Result<(), Finding> {
+    let entries = reading.ids.clone().filter_map(|id| received.entries.get(&id).and_then(Logged::entry));
+    let position = Position::read(entries, &known.state.composition, &received.visibility());
+    let drawn = answered.get::<Hash>("board_hash").ok().flatten();
+    let Some(position) = position.filter(|position| Some(position.board_hash) == drawn) else {
+        return Err(Finding::new(
+            "The board that the relay shows is the last one in the entries that it names.",
+            "They have another one, or none.",
+        ));
+    };
+    answered.members.retain(|name, _| !Position::MEMBERS.contains(&name.as_str()));
+    let Ok(Value::Object(members)) = serde_json::to_value(&position) else { unreachable!("a position is an object") };
+    for (name, value) in &members {
+        answered.set(name, value);
     }
     Ok(())
 }
