@@ -56,6 +56,8 @@ pub(crate) enum Form {
     Channel,
     /// The form for players, with the relay's whole messages.
     Verifier,
+    /// A board, with its text for models and its images for a page.
+    Board,
 }
 
 impl Form {

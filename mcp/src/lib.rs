@@ -6,12 +6,14 @@
 //! session, because the newest protocol has none.
 #![warn(missing_docs)]
 
+mod apps;
 mod channel_uri;
 mod compact;
 mod completion;
 pub mod events;
 mod follow;
 mod methods;
+mod note;
 mod progress;
 mod prompts;
 mod resources;

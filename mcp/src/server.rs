@@ -6,11 +6,11 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use mcp_multiplayer_protocol::{Error, Multiplayer};
 use rmcp::model::{
-    CacheScope, CallToolRequestParams, CallToolResponse, CompleteRequestParams, CompleteResult, CustomRequest,
-    CustomResult, ErrorData, Extensions, GetPromptRequestParams, GetPromptResponse, Icon, Implementation,
-    InitializeRequestParams, InitializeResult, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult,
-    ListToolsResult, PaginatedRequestParams, ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities,
-    ServerConfig, SubscribeRequestParams, SubscriptionFilter, Tool, UnsubscribeRequestParams,
+    CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, CompleteRequestParams, CompleteResult,
+    CustomRequest, CustomResult, ErrorData, Extensions, GetPromptRequestParams, GetPromptResponse, Icon,
+    Implementation, InitializeRequestParams, InitializeResult, ListPromptsResult, ListResourceTemplatesResult,
+    ListResourcesResult, ListToolsResult, PaginatedRequestParams, ReadResourceRequestParams, ReadResourceResponse,
+    ServerCapabilities, ServerConfig, SubscribeRequestParams, SubscriptionFilter, Tool, UnsubscribeRequestParams,
 };
 use rmcp::service::{RequestContext, SubscriptionContext};
 use rmcp::{RoleServer, ServerHandler};
@@ -18,6 +18,7 @@ use serde_json::{Map, Value, json};
 use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
+use crate::apps;
 use crate::compact::Form;
 use crate::events::{self, EventError, EventStream, PerformWebhookRequest, WebhookReply, WebhookRequest};
 use crate::follow::{FollowedChannel, WaitLimiter};
@@ -184,7 +185,7 @@ impl McpServer {
         name: &str,
         arguments: Option<Map<String, Value>>,
         context: &RequestContext<RoleServer>,
-    ) -> Result<String, Error> {
+    ) -> Result<CallToolResult, Error> {
         let multiplayer = (self.resolve)(&context.extensions)?;
         let ToolCall { request, form } = ToolCall::parse(name, arguments, self.for_programs)?;
         let changes_list = resources::may_change_list(&request);
@@ -212,7 +213,7 @@ impl McpServer {
             }
         }
         drop(call);
-        reply.map(|reply| result::text(reply, form))
+        Ok(result::from_outcome(reply, form))
     }
 }
 
@@ -253,7 +254,10 @@ impl ServerHandler for McpServer {
             .enable_resources()
             .enable_resources_subscribe()
             .enable_completions()
-            .enable_extensions_with(BTreeMap::from([(events::EXTENSION.to_owned(), Map::new())]))
+            .enable_extensions_with(BTreeMap::from([
+                (events::EXTENSION.to_owned(), Map::new()),
+                (apps::EXTENSION.to_owned(), Map::new()),
+            ]))
             .build();
         capabilities.experimental = self.wake.is_some().then(wake::capability);
         if let (Some(resources), Some(_)) = (&mut capabilities.resources, &self.subscriptions) {
@@ -288,10 +292,17 @@ impl ServerHandler for McpServer {
         _: Option<PaginatedRequestParams>,
         context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
-        let tools = if self.subscriptions.is_some() { tools::for_stdio() } else { tools::all() };
+        let is_stdio = self.subscriptions.is_some();
+        let tools = if is_stdio { tools::for_stdio() } else { tools::all() };
         let mut list = ListToolsResult::with_all_items(tools.to_vec());
+        let mut scope = CacheScope::Public;
+        if apps::is_declared(&context) {
+            list.tools.push(tools::show_board(is_stdio));
+            // Not for clients without the extension that share a cache with this one.
+            scope = CacheScope::Private;
+        }
         if supports_cache_hints(&context) {
-            (list.ttl_ms, list.cache_scope) = (Some(LIST_TTL_MS), Some(CacheScope::Public));
+            (list.ttl_ms, list.cache_scope) = (Some(LIST_TTL_MS), Some(scope));
         }
         Ok(list)
     }
@@ -309,8 +320,8 @@ impl ServerHandler for McpServer {
             let name: String = call.name.chars().take(64).collect();
             return Err(ErrorData::invalid_params(format!("Unknown tool: {name}"), None));
         }
-        let outcome = self.perform(&call.name, call.arguments, &context).await;
-        Ok(result::from_outcome(outcome).into())
+        let performed = self.perform(&call.name, call.arguments, &context).await;
+        Ok(performed.unwrap_or_else(|error| result::from_outcome(Err(error), Form::default())).into())
     }
 
     async fn complete(
@@ -349,6 +360,7 @@ impl ServerHandler for McpServer {
         context: RequestContext<RoleServer>,
     ) -> Result<ListResourcesResult, ErrorData> {
         let mut list = ListResourcesResult::with_all_items(resources::documents());
+        list.resources.extend(apps::is_declared(&context).then(apps::page));
         if let Ok(multiplayer) = (self.resolve)(&context.extensions) {
             list.resources.extend(resources::channels(&*multiplayer).await);
         }
@@ -388,7 +400,10 @@ impl ServerHandler for McpServer {
             }
             return Ok(contents.into());
         }
-        let mut contents = resources::read(&request.uri)?;
+        let mut contents = match apps::read(&request.uri) {
+            Some(page) => page,
+            None => resources::read(&request.uri)?,
+        };
         if supports_cache_hints(&context) {
             contents = contents.with_ttl_ms(LIST_TTL_MS).with_cache_scope(CacheScope::Public);
         }

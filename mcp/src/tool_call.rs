@@ -2,6 +2,7 @@ use mcp_multiplayer_protocol::{Error, Multiplayer, Request};
 use rmcp::model::CallToolResult;
 use serde_json::{Map, Value};
 
+use crate::apps::SHOW_BOARD;
 use crate::compact::Form;
 use crate::{result, tools};
 
@@ -17,8 +18,14 @@ impl ToolCall {
     ///
     /// The name is that of a tool ([`is_tool`](Self::is_tool)). The error names the argument that is wrong.
     pub(crate) fn parse(name: &str, arguments: Option<Map<String, Value>>, for_programs: bool) -> Result<Self, Error> {
-        let mut request = Request::parse(name, arguments.map_or(Value::Null, Value::Object))?;
-        let form = if for_programs { Form::Full } else { Form::of(&request) };
+        let operation = if name == SHOW_BOARD { "get_board" } else { name };
+        let mut request = Request::parse(operation, arguments.map_or(Value::Null, Value::Object))?;
+        let form = match request {
+            // A page that shows it needs the same form everywhere.
+            Request::GetBoard(_) => Form::Board,
+            _ if for_programs => Form::Full,
+            _ => Form::of(&request),
+        };
         if !for_programs && let Some(include_own @ None) = request.include_own_mut() {
             *include_own = Some(false);
         }
@@ -32,7 +39,6 @@ impl ToolCall {
     /// Performs the call for the principal that `multiplayer` acts for. Sends no notifications.
     pub async fn perform(self, multiplayer: &dyn Multiplayer) -> CallToolResult {
         let Self { request, form } = self;
-        let outcome = multiplayer.perform(request).await;
-        result::from_outcome(outcome.map(|reply| result::text(reply, form)))
+        result::from_outcome(multiplayer.perform(request).await, form)
     }
 }

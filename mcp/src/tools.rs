@@ -7,6 +7,7 @@ use std::sync::{Arc, LazyLock};
 use mcp_multiplayer_protocol::Request;
 use rmcp::model::{Tool, ToolAnnotations};
 
+use crate::apps::{self, SHOW_BOARD};
 use crate::schema;
 
 /// Title, description and hints of a tool.
@@ -137,6 +138,12 @@ fn info(name: &str) -> ToolInfo {
             "Saves the channel's signed log as a file and checks it. Returns what holds, fails or is unknown, and file, or a \
              link for your user alone to save it.",
         ),
+        SHOW_BOARD => ToolInfo::reading(
+            "Show the board",
+            "Shows your user the board of a game in the chat, where they can also move by themselves; it stays up to date. \
+             Returns the board as text, turn, your_turn, actions. Call it once in a game, not for each move.",
+        )
+        .with_others(),
         _ => unreachable!("every operation is described above, which a test checks"),
     }
 }
@@ -146,8 +153,12 @@ fn names() -> impl Iterator<Item = &'static str> {
     Request::NAMES.iter().copied().filter(|name| !Request::FOR_PROGRAMS.contains(name))
 }
 
-/// Creates a tool as clients over HTTP see it.
+/// Creates the tool of an operation as clients over HTTP see it.
 fn tool(name: &'static str) -> Tool {
+    tool_for(name, name)
+}
+
+fn tool_for(name: &'static str, operation: &str) -> Tool {
     let info = info(name);
     let annotations = ToolAnnotations::from_raw(
         None, // the tool has its own title
@@ -156,7 +167,7 @@ fn tool(name: &'static str) -> Tool {
         Some(info.idempotent),
         Some(info.open_world),
     );
-    Tool::new(name, info.description, Arc::new(schema::input_schema(name)))
+    Tool::new(name, info.description, Arc::new(schema::input_schema(operation)))
         .with_title(info.title)
         .with_annotations(annotations)
 }
@@ -177,6 +188,10 @@ static STDIO_TOOLS: LazyLock<Vec<Tool>> = LazyLock::new(|| {
     TOOLS.iter().map(for_stdio).collect()
 });
 
+/// The tool of clients that can show pages.
+static SHOW_BOARD_TOOL: LazyLock<Tool> =
+    LazyLock::new(|| tool_for(SHOW_BOARD, "get_board").with_meta(apps::tool_meta()));
+
 /// Removes the hints with the values that the MCP specification gives to absent ones.
 fn omit_defaults(hints: &mut ToolAnnotations) {
     hints.read_only_hint = hints.read_only_hint.filter(|read_only| *read_only);
@@ -196,9 +211,19 @@ pub(crate) fn for_stdio() -> &'static [Tool] {
     &STDIO_TOOLS
 }
 
-/// Returns the tool with this name.
+/// Returns the tool that shows a board, for clients that can show pages. Nothing is left out of it but what the stdio server
+/// adds: such clients check that a tool has a title and all hints.
+pub(crate) fn show_board(for_stdio: bool) -> Tool {
+    let mut tool = SHOW_BOARD_TOOL.clone();
+    if for_stdio {
+        tool.input_schema = Arc::new(schema::for_stdio((*tool.input_schema).clone()));
+    }
+    tool
+}
+
+/// Returns the tool with this name, listed or not.
 pub(crate) fn find(name: &str) -> Option<&'static Tool> {
-    TOOLS.iter().find(|tool| tool.name == name)
+    TOOLS.iter().find(|tool| tool.name == name).or_else(|| (name == SHOW_BOARD).then(|| &*SHOW_BOARD_TOOL))
 }
 
 #[cfg(test)]
@@ -206,7 +231,7 @@ mod tests {
     use rmcp::model::Tool;
     use serde_json::{Value, json};
 
-    use super::{all, for_stdio, names};
+    use super::{all, for_stdio, names, show_board};
 
     /// Maximum size of the stdio server's tools together, in bytes, as published in docs/PROTOCOL.md.
     const BUDGET: usize = 10_000;
@@ -220,7 +245,7 @@ mod tests {
 
     #[test]
     fn every_argument_is_described() {
-        for tool in all() {
+        for tool in all().iter().chain([&show_board(false)]) {
             for (name, property) in tool.input_schema.get("properties").and_then(Value::as_object).into_iter().flatten()
             {
                 assert!(property["description"].is_string(), "{} {name}", tool.name);
@@ -245,6 +270,17 @@ mod tests {
             for hint in ["readOnlyHint", "destructiveHint", "idempotentHint", "openWorldHint"] {
                 assert!(json["annotations"][hint].is_boolean(), "{} {hint}", tool.name);
             }
+        }
+    }
+
+    #[test]
+    fn the_board_tool_names_its_page_and_is_in_no_list() {
+        for tool in [show_board(false), show_board(true)] {
+            let json = serde_json::to_value(&tool).unwrap();
+            assert_eq!(json["_meta"]["ui"]["resourceUri"], "ui://mcp-multiplayer/board");
+            assert!(json["title"].is_string() && json["annotations"]["readOnlyHint"] == true, "{json}");
+            assert!(json["annotations"]["destructiveHint"] == false && json["annotations"]["openWorldHint"] == true);
+            assert!(all().iter().chain(for_stdio()).all(|other| other.name != tool.name));
         }
     }
 

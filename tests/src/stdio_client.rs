@@ -119,7 +119,9 @@ impl StdioClient {
             Some([block]) => block["text"].as_str().context("a text block")?.to_owned(),
             _ => bail!("{name}: not one block: {result}"),
         };
-        if result["isError"] == true || !result["structuredContent"].is_null() {
+        // Only a board has structured content, for its page.
+        let is_plain = result["structuredContent"].is_null() || name == "show_board";
+        if result["isError"] == true || !is_plain {
             bail!("{name}: {text}");
         }
         Ok(text)
