@@ -9,7 +9,8 @@ use mcp_multiplayer_tests::{LyingRelay, StdioClient};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::fixture::{TwoPlayerChannel, in_time, with};
+use crate::boards::BOARD_BOT;
+use crate::fixture::{TwoPlayerChannel, in_time, read_until, with};
 
 /// Bob, whose model plays through a stdio server, behind somebody who can lie.
 struct Deceived {
@@ -201,6 +202,35 @@ async fn lies_about_entries_that_were_read_before_are_caught() {
         let result = deceived.read(0).await;
         deceived.assert_caught(result, name);
     }
+}
+
+#[tokio::test]
+async fn the_board_and_the_turn_are_those_of_the_log() {
+    let mut deceived = Deceived::create(json!({ "bot_code": BOARD_BOT })).await;
+    deceived.channel.alice_posts("offer").await;
+    read_until(&mut deceived.channel.alice, &deceived.channel.channel_id, "the board", |message| {
+        message["body"]["text"] == "offer done"
+    })
+    .await;
+    deceived.relay.lie(|operation, result| {
+        if operation == "get_board" {
+            result["board"]["rows"]["1"] = "OOO".into();
+            result["turn"] = json!(["s1"]);
+            result["actions"] = json!(["FORGED"]);
+        }
+    });
+    let shown = deceived.call("show_board", json!({})).await.unwrap();
+    assert_eq!((&shown["turn"], &shown["actions"]), (&json!(["s2"]), &json!(["b1", "c1"])));
+    assert_eq!(shown["your_turn"], true);
+
+    let other = Hash::of(&[b"another board"]).to_string();
+    deceived.relay.lie(move |operation, result| {
+        if operation == "get_board" {
+            result["board_hash"] = other.clone().into();
+        }
+    });
+    let result = deceived.call("show_board", json!({})).await;
+    deceived.assert_caught(result, "the drawing of another board");
 }
 
 #[tokio::test]

@@ -10,6 +10,7 @@ mod access_codes;
 mod authorize;
 mod bad_arguments;
 mod bad_requests;
+mod boards;
 mod bot_identity;
 mod bot_secrets;
 mod bots;
