@@ -6,8 +6,8 @@
 #                measures a checkout of the original Python system, whose packages it installs from PyPI;
 #                MCP_REMOTE=path also measures that program, as a bridge in the place of the stdio server)
 # make interop   runs other people's software against the relay: the MCP conformance suite, SDKs, Claude Code,
-#                opencode, Codex, Gemini CLI and others, schemathesis; installs them from npm and PyPI (PEERS=cli runs
-#                one group)
+#                opencode, Codex, Gemini CLI and others, a browser with MCP Apps, schemathesis; installs them from npm
+#                and PyPI (PEERS=cli runs one group)
 # make fresh     runs `demo` and `test` on a bare Debian that debootstrap installs (SUITE=bookworm or trixie; needs root)
 # make dist      builds the packages of a release: tarball, .deb, MCP bundle, npm package and wheel (docs/INSTALLING.md)
 # make dist-test installs these packages on bare Debian 12 and 13, and plays a game with each

@@ -6,6 +6,7 @@
 #   cli            Claude Code, opencode, Codex, Gemini CLI, mcporter and the Inspector over stdio, HTTP with a token and HTTP
 #                  with OAuth, those with a model by a scripted one, and logins in a scripted browser (npm, 1.5 GB)
 #   node           OAuth clients for Node: the official TypeScript SDK and mcp-remote (npm)
+#   apps           a board in a chat: a host of MCP Apps in a headless Chromium (npm; needs Chromium)
 #   schemathesis   valid, invalid and chained REST requests generated from /openapi.json (PyPI)
 #
 # Without arguments it runs all of them, also after one has failed. Peers are pinned by lock files and installed under
@@ -27,9 +28,9 @@ done
 
 failed=
 summary=
-for peer in ${*:-conformance sdk cli node schemathesis}; do
+for peer in ${*:-conformance sdk cli node apps schemathesis}; do
   if [ ! -f "$here/$peer/run.sh" ]; then
-    echo "interop: there is no peer '$peer'; choose from conformance, sdk, cli, node, schemathesis." >&2
+    echo "interop: there is no peer '$peer'; choose from conformance, sdk, cli, node, apps, schemathesis." >&2
     exit 2
   fi
   printf '\n== interop: %s\n' "$peer"
