@@ -6,6 +6,7 @@
 //   text        the text of an element of the page: selector
 //   wait        waits until an element's text contains a text: selector, text
 //   click, key  clicks an element, presses a key: selector, key
+//   tap         clicks at a place of the drawing, in its own units of which it is 320 wide: x, y
 //   screenshot  saves a picture of the page: path
 //   state       the heights that the page has asked for, its width, its scrolling, what the model was told, errors
 
@@ -62,6 +63,12 @@ const steps = {
   },
   async click({ selector }) {
     await (await app().waitForSelector(selector, { timeout: WAIT_MS })).click();
+    return true;
+  },
+  async tap({ x, y }) {
+    await app().waitForSelector('.cell[aria-disabled=false]', { timeout: WAIT_MS });
+    const box = await (await app().$('#image')).boundingBox();
+    await page.mouse.click(box.x + x * box.width / 320, box.y + y * box.width / 320);
     return true;
   },
   async key({ selector, key }) {

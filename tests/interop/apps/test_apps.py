@@ -120,11 +120,12 @@ class AppsTest(unittest.IsolatedAsyncioTestCase):
                         await app.do("wait", selector="#status", text="Your turn.")
                         await self.assert_well_behaved(app)
                         await app.do("screenshot", path=str(PICTURES / f"tic-tac-toe-{theme}.png"))
-                    await app.do("click", selector="[data-cell=b2]")
+                    # The cell at the bottom right.
+                    await app.do("tap", x=16 + 2.5 * 96, y=16 + 2.5 * 96)
                     await app.do("wait", selector="#status", text="bob to move.")
-                    await until_said(bob, "b2")
+                    await until_said(bob, "c3")
                     told = (await app.do("state"))["modelContext"]["content"][0]["text"]
-                    self.assertIn('"b2" as s1', told)
+                    self.assertIn('"c3" as s1', told)
                     # The page asks again by itself.
                     await bob.post("a1", wait_ms=0)
                     await app.do("wait", selector="#status", text="Your turn.")
@@ -142,7 +143,8 @@ class AppsTest(unittest.IsolatedAsyncioTestCase):
                     async with chat("stdio", server, **variables) as (app, tools):
                         self.assertEqual(tools[-1], "show_board")
                         await app.do("show", args={"channel_id": channel_id}, theme="dark", width=320)
-                        await app.do("click", selector="[data-cell=e2]")
+                        # Where the drawing has the pawn on e2.
+                        await app.do("tap", x=16 + 4.5 * 36, y=16 + 6.5 * 36)
                         await app.do("wait", selector="#status", text="e2: where to?")
                         await app.do("screenshot", path=str(PICTURES / "chess-dark.png"))
                         await self.assert_well_behaved(app)
