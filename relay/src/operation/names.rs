@@ -113,7 +113,7 @@ mod tests {
 
     #[test]
     fn an_inline_bot_is_no_preset() {
-        assert!(check_inline_name("ChessBot").is_ok());
+        assert!(check_inline_name("CheckersBot").is_ok());
         for name in ["GuessBot", "guessbot", "GuеssBot"] {
             assert!(check_inline_name(name).is_err(), "{name}");
         }

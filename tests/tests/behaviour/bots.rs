@@ -228,12 +228,12 @@ async fn a_bot_without_on_init_starts() {
 async fn the_error_for_an_unknown_preset_lists_the_presets() {
     let mut fixture = TwoPlayerChannel::create().await;
     let at = workshop(&mut fixture.alice).await;
-    let attach = with(at, json!({ "name": "B", "code_ref": "builtin://ChessBot" }));
+    let attach = with(at, json!({ "name": "B", "code_ref": "builtin://CheckersBot" }));
     let refused = error(&mut fixture.alice, "attach_bot", attach).await;
     assert_eq!(refused["code"], "BOT_REJECTED");
-    assert!(refused["message"].as_str().unwrap().contains("ChessBot"));
+    assert!(refused["message"].as_str().unwrap().contains("CheckersBot"));
     assert!(refused["hint"].as_str().unwrap().contains("GuessBot"));
-    let create = json!({ "name": "x", "slots": ["bot:r"], "bot_preset": "ChessBot" });
+    let create = json!({ "name": "x", "slots": ["bot:r"], "bot_preset": "CheckersBot" });
     assert_eq!(fixture.alice.refusal("create_channel", create).await, "BOT_REJECTED");
 }
 

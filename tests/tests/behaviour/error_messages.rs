@@ -66,7 +66,7 @@ async fn errors_say_what_is_wrong_and_what_to_do() {
             "an unknown preset",
             "bob",
             "create_channel",
-            json!({ "name": "x", "slots": ["bot:r"], "bot_preset": "ChessBot" }),
+            json!({ "name": "x", "slots": ["bot:r"], "bot_preset": "CheckersBot" }),
         ),
     ];
     let workshop = json!({ "name": "x", "slots": ["bot:r", "invite:a"] });
