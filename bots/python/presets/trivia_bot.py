@@ -78,7 +78,6 @@ class TriviaBot:
         self.ctx = ctx
         self.params = read_params(params or {})
         self.sealed = self.params["pack_hash"] is not None
-        self.is_private = False  # whether the hook answers a private message
         self.state = ctx.get_state() or {
             "phase": "waiting",  # then "starting", "playing", "over"; with an open pack "starting" again ...
             "game": 0,
@@ -137,7 +136,8 @@ class TriviaBot:
         action, value = read(body)
         if action in ("answer", "pass", "pack"):
             if action == "pack" or self.state["phase"] == "playing" and player in self.active():
-                self.violation(player, "SENT_IN_PUBLIC", "answers and packs are sealed: send yours by dm_bot. Posts do not count.")
+                self.violation(player, "SENT_IN_PUBLIC", "answers and packs are sealed: send yours by dm_bot. Posts do not count.",
+                               in_public=True)
         elif action == "start":
             self.vote(player)
         elif action in ("!status", "!help"):
@@ -149,7 +149,6 @@ class TriviaBot:
     def on_private_message(self, slot_id, msg):
         if slot_id not in [player["slot_id"] for player in self.ctx.players]:
             return  # the player has left
-        self.is_private = True
         action, value = read(msg)
         text = str(msg.get("text", "")).strip()
         if action == "pack":
@@ -200,7 +199,8 @@ class TriviaBot:
         if state["phase"] in ("starting", "playing") or player not in self.here():
             self.ctx.post("bot", self.status())
         elif state["phase"] == "over" and self.sealed:
-            self.violation(player, "PACK_USED", "the pack is open now. Another game needs another channel, with another pack.")
+            self.violation(player, "PACK_USED", "the pack is open now. Another game needs another channel, with another pack.",
+                           in_public=True)
         else:
             state["ready"] = list(dict.fromkeys([*state["ready"], player]))
             if len(state["ready"]) >= self.fewest():
@@ -392,11 +392,11 @@ class TriviaBot:
 
     # ---- Status, help and names ------------------------------------------------------
 
-    def violation(self, player, reason, details):
-        """Says that a move is invalid: in private if it was made in private. It has no other effect."""
+    def violation(self, player, reason, details, in_public=False):
+        """Says that a move is invalid. It has no other effect."""
         body = {"type": "violation", "reason": reason, "player": player, "details": details,
                 "text": f"{self.name(player)}: {details}"}
-        self.ctx.dm(player, "private", body) if self.is_private else self.ctx.post("control", body)
+        self.ctx.post("control", body) if in_public else self.ctx.dm(player, "private", body)
 
     def here(self):
         return [seat for seat in self.state["seated"] if seat != self.state["quizmaster"]]
