@@ -1,8 +1,8 @@
 //! Calls of tools that are performed without rmcp.
 //!
-//! For each request, rmcp starts four tasks with channels between them and tries one message type after the other, which costs
-//! more than everything else that the relay does for a post, and takes about 50 KiB as long as a call waits. Almost all
-//! requests are calls of tools with nothing unusual about them, so the endpoint performs those itself.
+//! For each request, rmcp starts four tasks with channels between them and tries one message type after the other. That is
+//! about half of the instructions that a post costs, and takes about 50 KiB as long as a call waits. Almost all requests are
+//! calls of tools with nothing unusual about them, so the endpoint performs those itself.
 //!
 //! The rules of the protocol stay with rmcp: a request is a direct call only if all of it is as the specification says, down
 //! to its headers. Everything else goes to rmcp: other methods, unknown tools, calls that ask for progress notifications, and
