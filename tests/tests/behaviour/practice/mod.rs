@@ -1,0 +1,116 @@
+//! Practice partners: programs of the relay in `practice:label` slots.
+
+mod any_bot;
+mod presets;
+mod seat;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use mcp_multiplayer_tests::{RelayProcess, WsClient, binary};
+use serde_json::{Value, json};
+use tokio::process::Command;
+
+use crate::fixture::{in_time, of_type, read, read_until, with};
+
+/// A channel of alice, who has seat `s1`, and a practice partner in seat `s2`.
+struct Practice {
+    relay: RelayProcess,
+    alice: WsClient,
+    channel_id: String,
+    created: Value,
+}
+
+impl Practice {
+    async fn create(more: Value) -> Self {
+        let relay = RelayProcess::start().await.unwrap();
+        let mut alice = relay.connect().await.unwrap();
+        let slots = ["bot:referee", "invite:alice", "practice:bob"];
+        let create = with(json!({ "name": "Practice", "slots": slots, "join_as": "alice" }), more);
+        let created = alice.call("create_channel", create).await;
+        let channel_id = created["channel_id"].as_str().unwrap().to_owned();
+        Self { relay, alice, channel_id, created }
+    }
+
+    fn args(&self, args: Value) -> Value {
+        with(json!({ "channel_id": self.channel_id }), args)
+    }
+
+    async fn posts(&mut self, args: Value) {
+        let args = self.args(args);
+        self.alice.call("post_message", args).await;
+    }
+
+    async fn reads(&mut self) -> Vec<Value> {
+        read(&mut self.alice, &self.channel_id).await
+    }
+
+    async fn reads_until(&mut self, what: &str, wanted: impl Fn(&Value) -> bool) -> Vec<Value> {
+        read_until(&mut self.alice, &self.channel_id, what, wanted).await
+    }
+
+    /// Plays as alice, who answers each turn that she is offered, until a message is of this type.
+    async fn plays_until(&mut self, end: &str, choose: impl Fn(&Value) -> String) -> Vec<Value> {
+        let (mut log, mut answered) = (self.reads().await, 0);
+        in_time(end, async {
+            while of_type(&log, end).is_empty() {
+                if let Some(offer) = open_turn(&log, "s1").filter(|offer| offer["id"].as_u64() > Some(answered)) {
+                    answered = offer["id"].as_u64().unwrap();
+                    let text = choose(&offer["body"]);
+                    self.posts(json!({ "body": text, "data": { "turn_id": offer["body"]["turn_id"] } })).await;
+                }
+                let cursor = log.last().unwrap()["id"].clone();
+                let args = self.args(json!({ "cursor": cursor, "include_trace": true }));
+                let page = self.alice.call("sync_messages", args).await;
+                log.extend(page["messages"].as_array().unwrap().iter().cloned());
+            }
+        })
+        .await;
+        log
+    }
+}
+
+/// The last post with a turn, if it offers it to this slot.
+fn open_turn<'a>(log: &'a [Value], slot_id: &str) -> Option<&'a Value> {
+    let is_bots = |message: &&Value| message["sender"].as_str().unwrap().starts_with("bot:");
+    let last = log.iter().filter(is_bots).rfind(|message| message["body"]["turn"].is_array())?;
+    last["body"]["turn"].as_array().unwrap().contains(&json!(slot_id)).then_some(last)
+}
+
+fn posts_of<'a>(log: &'a [Value], sender: &str) -> Vec<&'a Value> {
+    log.iter().filter(|message| message["sender"] == sender).collect()
+}
+
+/// Checks that no two moves of this slot name the same turn.
+fn assert_one_move_per_turn(log: &[Value], slot_id: &str) {
+    let mut turns = BTreeSet::new();
+    for message in posts_of(log, slot_id) {
+        if let Some(turn_id) = message["body"]["turn_id"].as_u64() {
+            assert!(turns.insert(turn_id), "turn {turn_id} twice: {log:#?}");
+        }
+    }
+    assert!(!turns.is_empty());
+}
+
+fn assert_no_violation(log: &[Value], slot_id: &str) {
+    let violations = of_type(log, "violation");
+    assert!(violations.iter().all(|violation| violation["body"]["player"] != slot_id), "{violations:#?}");
+}
+
+/// Saves the operator's receipt, verifies it with a replay of its bots, and returns what `verify` prints.
+async fn verify_with_replay(relay: &RelayProcess, channel_id: &str) -> String {
+    let path = relay.data_dir().join("practice.jsonl");
+    let mut command = Command::new(binary("mcp-multiplayer-relay"));
+    command.args(["receipt", channel_id, "--data-dir"]).arg(relay.data_dir()).arg("--out").arg(&path);
+    let receipt = command.output().await.unwrap();
+    assert!(receipt.status.success(), "{}", String::from_utf8_lossy(&receipt.stderr));
+    verify(&path).await
+}
+
+async fn verify(path: &Path) -> String {
+    let output =
+        Command::new(binary("mcp-multiplayer")).arg("verify").arg("--replay").arg(path).output().await.unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{text}");
+    text
+}
