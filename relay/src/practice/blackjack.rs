@@ -168,7 +168,7 @@ mod tests {
     }
 
     fn read(game: &mut Blackjack, id: u64, body: &Value) {
-        game.read(&seat(), &Post { id, is_private: false, body: body.as_object().unwrap() });
+        game.read(&seat(), &Post { id, seed: 0, is_private: false, body: body.as_object().unwrap() });
     }
 
     fn played(cards: &[&str], dealer: &str, actions: &[&str]) -> String {

@@ -36,6 +36,9 @@ impl Seat {
 pub(super) struct Post<'a> {
     /// The entry.
     pub(super) id: u64,
+    /// A number made from the entry and the seat. A partner uses it where a person would throw a die, so that it does the same
+    /// again after a restart.
+    pub(super) seed: u64,
     /// `true` for a DM to the seat.
     pub(super) is_private: bool,
     pub(super) body: &'a Map<String, Value>,

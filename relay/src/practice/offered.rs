@@ -10,9 +10,11 @@ use super::vote::Vote;
 const MOVES_ALONE: u32 = 100;
 /// Maximum number of moves in one turn, after violations.
 const ATTEMPTS: u64 = 5;
+/// Texts with which a player gives a game up. A partner never does that by chance.
+const GIVING_UP: [&str; 4] = ["resign", "concede", "forfeit", "withdraw"];
 
 /// A partner in the game of any bot that posts `turn` and `actions`: chooses among the offered texts, or makes data that fit
-/// the offered JSON Schema. The choice depends on nothing but the entry that it answers.
+/// the offered JSON Schema. The choice depends on nothing but the entry that it answers, and the seat.
 #[derive(Debug, Default)]
 pub(super) struct Offered {
     turn: Turn,
@@ -48,10 +50,11 @@ impl Game for Offered {
         if to <= after {
             return None;
         }
-        let seed = to + self.violations;
-        let texts = offer.texts();
+        let seed = offer.seed.wrapping_add(self.violations);
+        let mut texts = offer.texts();
+        texts.retain(|text| !GIVING_UP.contains(text));
         if !texts.is_empty() {
-            let place = usize::try_from(seed).unwrap_or(0) % texts.len();
+            let place = usize::try_from(seed % texts.len() as u64).unwrap_or(0);
             return Some(Answer { to, ..offer.take(texts[place]) });
         }
         let actions = offer.field("actions");
@@ -62,5 +65,34 @@ impl Game for Offered {
             data.insert("turn_id".to_owned(), turn_id.clone());
         }
         Some(Answer { data, is_private: offer.is_private(), ..Answer::new(to, text) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use serde_json::{Value, json};
+
+    use super::{Game as _, Offered, Post, Seat};
+
+    fn seat() -> Seat {
+        Seat { own: "s1".to_owned(), partners: vec!["s1".to_owned()], ..Seat::default() }
+    }
+
+    fn read(game: &mut Offered, id: u64, seed: u64, body: &Value) {
+        game.read(&seat(), &Post { id, seed, is_private: false, body: body.as_object().unwrap() });
+    }
+
+    fn chosen(game: &mut Offered, seed: u64, actions: &[&str]) -> String {
+        read(game, 1, seed, &json!({ "type": "bot:turn", "turn": ["s1"], "turn_id": 1, "actions": actions }));
+        game.answer(&seat(), 0).unwrap().text
+    }
+
+    #[test]
+    fn every_move_is_chosen_now_and_then_but_no_game_is_given_up() {
+        let actions = ["resign", "left", "right", "concede", "wait"];
+        let texts: BTreeSet<_> = (0..30).map(|seed| chosen(&mut Offered::default(), seed, &actions)).collect();
+        assert_eq!(texts, BTreeSet::from(["left", "right", "wait"].map(str::to_owned)));
     }
 }

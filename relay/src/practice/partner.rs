@@ -125,7 +125,9 @@ impl Partner {
                 };
                 let new = || BotGame { game: game_of(bot.preset.as_deref()), answered: 0 };
                 let bot_game = self.games.entry(bot_id.clone()).or_insert_with(new);
-                bot_game.game.read(seat, &Post { id: message.id, is_private: message.to_slot.is_some(), body: &body });
+                let (id, is_private) = (message.id, message.to_slot.is_some());
+                let post = Post { id, seed: seed_of(message, self.slot_id), is_private, body: &body };
+                bot_game.game.read(seat, &post);
             }
         }
     }
@@ -159,6 +161,12 @@ impl Partner {
             unanswered: self.unanswered,
         }
     }
+}
+
+/// A number that differs between entries and between seats. The time is in it, so that nobody knows it before the entry.
+fn seed_of(message: &Message, slot_id: SlotId) -> u64 {
+    let entry = format!("{} {} {} {slot_id}", message.channel_id, message.id, message.ts);
+    Hash::of(&[entry.as_bytes()]).as_bytes().first_chunk().map_or(message.id, |first| u64::from_be_bytes(*first))
 }
 
 /// The request that sends an answer. Its idempotency key is made from the entry that it answers.

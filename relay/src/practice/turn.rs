@@ -13,6 +13,8 @@ pub(super) struct Turn {
 pub(super) struct Offer {
     /// The entry that a move answers: the first one that offered this turn. A referee may repeat the offer while others move.
     pub(super) to: u64,
+    /// The seed of this entry.
+    pub(super) seed: u64,
     /// The fields of the last post with it.
     pub(super) fields: Map<String, Value>,
 }
@@ -24,21 +26,27 @@ impl Turn {
             self.offer = None;
         } else if let Value::Array(turn) = post.field("turn") {
             let is_own = turn.iter().any(|slot| *slot == *seat.own);
-            self.offer = is_own.then(|| Offer { to: self.first_of_turn(seat, post), fields: post.body.clone() });
+            self.offer = is_own.then(|| {
+                let (to, seed) = self.first_of_turn(seat, post);
+                Offer { to, seed, fields: post.body.clone() }
+            });
         } else if let Some(actions) = post.body.get("actions").filter(|_| post.is_private) {
             // Moves that only this player may see. They are for the turn that was offered in public, if one was.
             let mut fields = self.offer.take().map(|offer| offer.fields).unwrap_or_default();
             fields.insert("actions".to_owned(), actions.clone());
-            self.offer = Some(Offer { to: post.id, fields });
+            self.offer = Some(Offer { to: post.id, seed: post.seed, fields });
         }
     }
 
-    fn first_of_turn(&self, seat: &Seat, post: &Post<'_>) -> u64 {
+    /// The entry that a move in this turn answers, and its seed.
+    fn first_of_turn(&self, seat: &Seat, post: &Post<'_>) -> (u64, u64) {
         let turn_id = post.field("turn_id");
         match &self.offer {
             // What is about the partner itself is the response to its move, and asks for another one.
-            Some(offer) if !post.is_about(seat) && !turn_id.is_null() && offer.field("turn_id") == turn_id => offer.to,
-            _ => post.id,
+            Some(offer) if !post.is_about(seat) && !turn_id.is_null() && offer.field("turn_id") == turn_id => {
+                (offer.to, offer.seed)
+            }
+            _ => (post.id, post.seed),
         }
     }
 

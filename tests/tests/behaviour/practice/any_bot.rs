@@ -85,6 +85,8 @@ async fn partners_alone_come_to_an_end() {
         (json!({ "bot_preset": "GuessBot" }), "game_end"),
         (json!({ "bot_preset": "TicTacToeBot" }), "game_end"),
         (json!({ "bot_preset": "BlackjackBot" }), "shoe_opened"),
+        (json!({ "bot_preset": "RockPaperScissorsBot" }), "game_end"),
+        (json!({ "bot_preset": "TriviaBot" }), "game_end"),
         (json!({ "bot_code": ENDLESS }), ""),
     ] {
         let slots = ["bot:referee", "practice:ann", "practice:bob"];
@@ -100,6 +102,9 @@ async fn partners_alone_come_to_an_end() {
             of_type(&log, "game_start").len() + of_type(&log, "round_start").len(),
             usize::from(!end.is_empty())
         );
+        // Both answer the same entries, but do not choose the same.
+        let throws = of_type(&log, "revealed");
+        assert!(throws.is_empty() || throws.iter().any(|throw| !throw["body"]["winner"].is_null()), "{throws:#?}");
         // This wakes both once more, and then ends them.
         let ops = json!([{ "type": "rename", "name": "Still alone" }]);
         alice.call("update_channel", json!({ "channel_id": channel_id, "ops": ops })).await;
