@@ -1,4 +1,6 @@
 use super::blackjack::Blackjack;
+use super::chess::Chess;
+use super::connect_four::ConnectFour;
 use super::contract::Contract;
 use super::game::Game;
 use super::guess::Guess;
@@ -14,6 +16,9 @@ pub(super) fn game_of(preset: Option<&str>) -> Box<dyn Game> {
         Some("BlackjackBot") => Box::<Blackjack>::default(),
         Some("ContractBot") => Box::<Contract>::default(),
         Some("MemoryBot") => Box::<Memory>::default(),
+        Some("ChessBot") => Box::new(Offered::with(Chess::default())),
+        Some("ConnectFourBot") => Box::new(Offered::with(ConnectFour)),
+        // That is all that there is to do in RockPaperScissorsBot, and in TriviaBot without knowing the answers.
         _ => Box::<Offered>::default(),
     }
 }

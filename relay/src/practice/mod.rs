@@ -10,10 +10,13 @@
 //! - `game`: what a partner reads and answers, whatever the game; `by_preset` chooses the game;
 //! - `turn`, `vote`: the offer of a turn, and the question whether to play again;
 //! - `guess`, `tic_tac_toe`, `blackjack`, `contract`, `memory`: the games of presets;
-//! - `offered`, `example`: bots of other kinds, by the moves that they offer.
+//! - `offered`, `example`: bots of other kinds, by the moves that they offer;
+//! - `strategy`: what `offered` asks first for the moves of a preset; `chess` and `connect_four` are such.
 
 mod blackjack;
 mod by_preset;
+mod chess;
+mod connect_four;
 mod contract;
 mod example;
 mod follow;
@@ -22,6 +25,7 @@ mod guess;
 mod memory;
 mod offered;
 mod partner;
+mod strategy;
 mod tic_tac_toe;
 mod turn;
 mod vote;

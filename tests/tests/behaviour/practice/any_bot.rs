@@ -85,6 +85,7 @@ async fn partners_alone_come_to_an_end() {
         (json!({ "bot_preset": "GuessBot" }), "game_end"),
         (json!({ "bot_preset": "TicTacToeBot" }), "game_end"),
         (json!({ "bot_preset": "BlackjackBot" }), "shoe_opened"),
+        (json!({ "bot_preset": "ConnectFourBot" }), "game_end"),
         (json!({ "bot_preset": "RockPaperScissorsBot" }), "game_end"),
         (json!({ "bot_preset": "TriviaBot" }), "game_end"),
         (json!({ "bot_code": ENDLESS }), ""),

@@ -1,6 +1,7 @@
 //! Practice partners: programs of the relay in `practice:label` slots.
 
 mod any_bot;
+mod board_games;
 mod presets;
 mod seat;
 
@@ -49,15 +50,26 @@ impl Practice {
         read_until(&mut self.alice, &self.channel_id, what, wanted).await
     }
 
-    /// Plays as alice, who answers each turn that she is offered, until a message is of this type.
-    async fn plays_until(&mut self, end: &str, choose: impl Fn(&Value) -> String) -> Vec<Value> {
-        let (mut log, mut answered) = (self.reads().await, 0);
+    /// Plays as alice, who answers each turn that she is offered, until a message is of this type. Where the referee takes moves
+    /// by private message, she sends them so.
+    async fn plays_until(&mut self, end: &str, mut choose: impl FnMut(&Value) -> String) -> Vec<Value> {
+        let (mut log, mut answered, mut sealed) = (self.reads().await, 0, Value::Null);
         in_time(end, async {
             while of_type(&log, end).is_empty() {
                 if let Some(offer) = open_turn(&log, "s1").filter(|offer| offer["id"].as_u64() > Some(answered)) {
                     answered = offer["id"].as_u64().unwrap();
-                    let text = choose(&offer["body"]);
-                    self.posts(json!({ "body": text, "data": { "turn_id": offer["body"]["turn_id"] } })).await;
+                    let turn_id = &offer["body"]["turn_id"];
+                    if offer["body"]["private"] != true {
+                        let text = choose(&offer["body"]);
+                        self.posts(json!({ "body": text, "data": { "turn_id": turn_id } })).await;
+                    } else if sealed != *turn_id {
+                        // The offer is repeated when the partner moves first.
+                        sealed = turn_id.clone();
+                        let (message, bot_id) = (choose(&offer["body"]), &self.created["bots"][0]["bot_id"]);
+                        let dm = json!({ "bot_id": bot_id, "message": message, "data": { "turn_id": turn_id } });
+                        let dm = self.args(dm);
+                        self.alice.call("dm_bot", dm).await;
+                    }
                 }
                 let cursor = log.last().unwrap()["id"].clone();
                 let args = self.args(json!({ "cursor": cursor, "include_trace": true }));
@@ -67,6 +79,17 @@ impl Practice {
         })
         .await;
         log
+    }
+
+    /// Plays a game to its end as [`plays_until`](Self::plays_until) does. Checks that the partner made no mistake in it and that
+    /// a replay confirms the receipt, and returns the post with the outcome.
+    async fn plays_to_the_end(&mut self, choose: impl FnMut(&Value) -> String) -> (Vec<Value>, Value) {
+        let log = self.plays_until("game_end", choose).await;
+        assert_no_violation(&log, "s2");
+        let report = verify_with_replay(&self.relay, &self.channel_id).await;
+        assert!(report.contains("were run again here"), "{report}");
+        let end = of_type(&log, "game_end")[0]["body"].clone();
+        (log, end)
     }
 }
 
