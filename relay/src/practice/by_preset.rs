@@ -1,3 +1,5 @@
+use super::auction::Auction;
+use super::bargain::Bargain;
 use super::blackjack::Blackjack;
 use super::chess::Chess;
 use super::connect_four::ConnectFour;
@@ -18,6 +20,8 @@ pub(super) fn game_of(preset: Option<&str>) -> Box<dyn Game> {
         Some("MemoryBot") => Box::<Memory>::default(),
         Some("ChessBot") => Box::new(Offered::with(Chess::default())),
         Some("ConnectFourBot") => Box::new(Offered::with(ConnectFour)),
+        Some("AuctionBot") => Box::new(Offered::with(Auction::default())),
+        Some("BargainBot") => Box::new(Offered::with(Bargain::default())),
         // That is all that there is to do in RockPaperScissorsBot, and in TriviaBot without knowing the answers.
         _ => Box::<Offered>::default(),
     }

@@ -11,8 +11,10 @@
 //! - `turn`, `vote`: the offer of a turn, and the question whether to play again;
 //! - `guess`, `tic_tac_toe`, `blackjack`, `contract`, `memory`: the games of presets;
 //! - `offered`, `example`: bots of other kinds, by the moves that they offer;
-//! - `strategy`: what `offered` asks first for the moves of a preset; `chess` and `connect_four` are such.
+//! - `strategy`: what `offered` asks first for the moves of a preset; `chess`, `connect_four`, `auction`, `bargain` are such.
 
+mod auction;
+mod bargain;
 mod blackjack;
 mod by_preset;
 mod chess;

@@ -87,6 +87,8 @@ async fn partners_alone_come_to_an_end() {
         (json!({ "bot_preset": "BlackjackBot" }), "shoe_opened"),
         (json!({ "bot_preset": "ConnectFourBot" }), "game_end"),
         (json!({ "bot_preset": "RockPaperScissorsBot" }), "game_end"),
+        (json!({ "bot_preset": "AuctionBot" }), "game_end"),
+        (json!({ "bot_preset": "BargainBot" }), "game_end"),
         (json!({ "bot_preset": "TriviaBot" }), "game_end"),
         (json!({ "bot_code": ENDLESS }), ""),
     ] {

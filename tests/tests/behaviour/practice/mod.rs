@@ -3,6 +3,7 @@
 mod any_bot;
 mod board_games;
 mod presets;
+mod sealed_moves;
 mod seat;
 
 use std::collections::BTreeSet;
