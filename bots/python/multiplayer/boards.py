@@ -3,14 +3,15 @@
 A board is the field `board` of a bot's post, a dict of one of two kinds:
 
     {"kind": "grid", "pieces": "chess" | "discs" | "marks", "columns": "abc", "rows": {"1": "X.O", "2": "...", "3": "..."},
-     "last": ["c1"], "line": []}
+     "last": ["c1"], "line": [], "turned_for": ["s2"]}
     {"kind": "table", "columns": ["", "alice", "bob"], "rows": [["round 1", "rock", "paper"]]}
 
 Rows of a grid have numbers as names. Row 1 of `marks` is at the top, row 1 of `chess` and `discs` at the bottom, as on a real board; the
 order in the object means nothing, because JSON objects have none. A character is a cell, and "." an empty one: `chess` has
 "KQRBNP" for White and "kqrbnp" for Black, `discs` "R", "Y", "B" and "W" for red, yellow, black and white, `marks` any letters and
 digits. The name of a cell is its column and its row, such as "c1". `last`, the cells of the last move, and `line`, the cells that won,
-may be left out. A table has only texts. Other fields are ignored. Whatever is not a board raises `ValueError`.
+may be left out. So may `turned_for`, the slots that see the grid from the other side: whoever draws it for one of them asks for that
+with `turned`. A table has only texts. Other fields are ignored. Whatever is not a board raises `ValueError`.
 
 Bots import this module as `boards`. It must never produce anything from a board's texts but text: no markup, and no references.
 """
@@ -53,13 +54,15 @@ _LIGHT = {
 }
 _DARK = {
     "page": "#16191d", "ink": "#e8eaed", "grid": "#5d6773", "stripe": "#242a31", "cell": ("#2b333c", "#2b333c"),
-    "square": ("#b4bdc7", "#66737f"), "last": ("#cdbf62", "#a08f36"), "line": ("#84c08d", "#55965f"), "edge": "#0d0d0d",
+    "square": ("#b4bdc7", "#74818d"), "last": ("#cdbf62", "#a08f36"), "line": ("#84c08d", "#55965f"), "edge": "#0d0d0d",
     "white": "#ffffff", "black": "#0d0d0d", "red": "#d64545", "yellow": "#fdd663", "X": "#8ab4f8", "O": "#f6a199",
 }
 # On the dark cells of discs and marks, which no chess piece is on.
 _DARK_CELLS = {"last": ("#54480c", "#54480c"), "line": ("#17512b", "#17512b"), "edge": "#f1f3f4"}
 
-_MARGIN, _BOARD = 16, 288  # with 288 for its cells, a board is 320 wide
+_WIDTH = 320  # of a board, as narrow as a chat may be
+# The names of rows and columns are in the corners of cells, or in a margin if the cells are too small for that.
+_MARGIN, _SMALL = 16, 36
 _LINE_HEIGHT, _FONT_SIZE, _CHARACTER_WIDTH, _PADDING = 24, 13, 8, 8
 
 
@@ -78,11 +81,14 @@ def text(board):
     return "\n".join(lines)
 
 
-def svg(board, dark=False):
-    """Returns a board as an SVG document, for a light or a dark page. It has no styles, scripts, ids or references."""
+def svg(board, dark=False, turned=False):
+    """Returns a board as an SVG document, for a light or a dark page. It has no styles, scripts, ids or references.
+
+    `turned` shows a grid from the other side, with the last row and the last column first.
+    """
     if _kind_of(board) == "table":
         return _table_svg(*_read_table(board), _DARK if dark else _LIGHT)
-    return _grid_svg(_Grid(board), bool(dark))
+    return _grid_svg(_Grid(board), bool(dark), bool(turned))
 
 
 # ---- Reading a board --------------------------------------------------------------------
@@ -192,32 +198,37 @@ def _width(value):
 # ---- Drawing ----------------------------------------------------------------------------
 
 
-def _grid_svg(grid, dark):
+def _grid_svg(grid, dark, turned):
     colours = _DARK if dark else _LIGHT
     chess = grid.pieces == "chess"
     if dark and not chess:
         colours = colours | _DARK_CELLS
-    cell = max(24, _BOARD // max(len(grid.columns), min(len(grid.rows), 8), 3))
-    width, height = cell * len(grid.columns) + 2 * _MARGIN, cell * len(grid.rows) + 2 * _MARGIN
-    parts = [_rectangle(0, 0, width, height, colours["page"])]
+    cell = max(24, _WIDTH // max(len(grid.columns), min(len(grid.rows), 8), 3))
+    margin = _MARGIN if cell < _SMALL or len(grid.rows) > 9 else 0
+    right, below = cell * len(grid.columns), cell * len(grid.rows)
+    parts = [_rectangle(0, 0, right + 2 * margin, below + 2 * margin, colours["page"])]
     draw = {"chess": _chess_piece, "discs": _disc, "marks": _mark}[grid.pieces]
-    for y, (row, cells) in enumerate(grid.rows.items()):
-        top = _MARGIN + y * cell
-        parts.append(_label(row, _MARGIN // 2, top + cell // 2 + 4, colours))
-        for x, (column, piece) in enumerate(zip(grid.columns, cells)):
-            left, name = _MARGIN + x * cell, column + row
-            # The square in the corner below, left is dark, as a1 of a chess board.
-            shade = (x + len(grid.rows) - y) % 2 if chess else 0
-            fill = "line" if name in grid.line else "last" if name in grid.last else "square" if chess else "cell"
-            border = "" if chess else f' stroke="{colours["grid"]}"'
-            parts.append(_rectangle(left, top, cell, cell, colours[fill][shade], border))
-            if name in grid.line:
-                parts.append(_rectangle(left + 2, top + 2, cell - 4, cell - 4, "none", f' stroke="{colours["edge"]}" stroke-width="2"'))
-            if piece != ".":
-                parts.append(draw(piece, left, top, cell, colours))
-    for x, column in enumerate(grid.columns):
-        parts.append(_label(column, _MARGIN + x * cell + cell // 2, height - 4, colours))
-    return _document(width, height, grid.title(), parts)
+    for name, (x, y) in grid.names.items():
+        piece = grid.rows[name[1:]][x]
+        # The square in the corner below, left is dark, as a1 of a chess board.
+        shade = (x + len(grid.rows) - y) % 2 if chess else 0
+        left, top = margin + x * cell, margin + y * cell
+        if turned:
+            left, top = margin + right - (x + 1) * cell, margin + below - (y + 1) * cell
+        fill = "line" if name in grid.line else "last" if name in grid.last else "square" if chess else "cell"
+        border = "" if chess else f' stroke="{colours["grid"]}"'
+        parts.append(_rectangle(left, top, cell, cell, colours[fill][shade], border))
+        if name in grid.line:
+            parts.append(_rectangle(left + 2, top + 2, cell - 4, cell - 4, "none", f' stroke="{colours["edge"]}" stroke-width="2"'))
+        if piece != ".":
+            parts.append(draw(piece, left, top, cell, colours))
+        # The names of rows are on the left, those of columns below. Squares of a chess board are never dark.
+        ink = colours["edge" if chess and not margin else "ink"]
+        if left == margin:
+            parts.append(_label(name[1:], *((margin // 2, top + cell // 2 + 4) if margin else (5, top + 10)), ink))
+        if top == margin + below - cell:
+            parts.append(_label(name[0], *((left + cell // 2, top + cell + 12) if margin else (left + cell - 4, top + cell - 3)), ink))
+    return _document(right + 2 * margin, below + 2 * margin, grid.title(), parts)
 
 
 def _chess_piece(piece, left, top, size, colours):
@@ -278,8 +289,8 @@ def _rectangle(x, y, width, height, fill, border=""):
     return f'<rect x="{x}" y="{y}" width="{width}" height="{height}" fill="{fill}"{border}/>'
 
 
-def _label(value, x, y, colours):
-    return _words(value, x, y, colours["ink"], 11, ' text-anchor="middle"')
+def _label(value, x, y, ink):
+    return _words(value, x, y, ink, 10, ' text-anchor="middle"')
 
 
 def _words(value, x, y, fill, size, more=""):

@@ -3,7 +3,7 @@
     {"id": 1, "request": {"load": {name, source, code?, params, limits}}}    -> {"loaded": {code?}} | {"rejected": {message, line, hint}}
     {"id": 1, "request": {"warm_up": {limits}}}                       -> {"warmed_up": {}}
     {"id": 2, "request": {"inspect": {}}}                             -> {"inspected": {class_name, hooks, summary}} | {"rejected": ...}
-    {"id": 1, "request": {"draw": {board}}}                           -> {"drawn": {text, svg, svg_dark}} | {"rejected": ...}
+    {"id": 1, "request": {"draw": {board, turned}}}                   -> {"drawn": {text, svg, svg_dark}} | {"rejected": ...}
     {"id": 3, "request": {"hook": {hook, channel_id, bot_id, now_ms, state, seats, may_hold_seats, may_unseal, kept, players, slots, stream, env, relay?, args}}}
         -> {"done": {effects, state, seats, kept, drawn, log}} | {"failed": {exception, message, line, memory, log}}
 
@@ -171,9 +171,10 @@ class Worker:
 
     def _draw(self, request):
         """Draws a board, which comes from a bot's post. No bot runs in this process, so the drawing is that of `boards`."""
-        board = request["board"]
+        board, turned = request["board"], request["turned"]
         try:
-            drawn = {"text": boards.text(board), "svg": boards.svg(board), "svg_dark": boards.svg(board, dark=True)}
+            light, dark = (boards.svg(board, dark, turned) for dark in (False, True))
+            drawn = {"text": boards.text(board), "svg": light, "svg_dark": dark}
         except ValueError as error:
             return _rejected(_message(error), None, None)
         return json.dumps({"drawn": drawn})

@@ -31,6 +31,16 @@ def drawn(board, dark=False):
     return xml.etree.ElementTree.fromstring(boards.svg(board, dark))
 
 
+def cells(board, turned=False):
+    """Returns the name of each row and column that is written on the drawing, and the place of each piece, by column and row."""
+    root = xml.etree.ElementTree.fromstring(boards.svg(board, turned=turned))
+    size = int(root.findall(SVG + "rect")[1].get("width"))
+    labels = [(int(float(each.get("x"))) // size, int(each.get("y")) // size, each.text) for each in root.iter(SVG + "text")]
+    pieces = [each.get("transform") for each in root.iter(SVG + "g")]
+    places = [[float(number) for number in re.match(r"translate\((\S+) (\S+)\)", each).groups()] for each in pieces]
+    return labels, {(round(x / size), round(y / size)) for x, y in places}
+
+
 def title(board):
     return drawn(board)[0].text
 
@@ -78,20 +88,38 @@ class Text(unittest.TestCase):
 
 class Drawing(unittest.TestCase):
     def test_each_piece_is_drawn_in_its_cell(self):
-        root = drawn(CHESS)
-        places = [re.fullmatch(r"translate\((.+) (.+)\) scale\(1.12\)", each.get("transform")).groups() for each in root.iter(SVG + "g")]
-        cells = {(round((float(x) - 16 + 2.16) / 36), round((float(y) - 16 + 2.16) / 36)) for x, y in places}
-        self.assertEqual(cells, {(x, y) for x in range(8) for y in (0, 1, 6, 7)})
+        self.assertEqual(cells(CHESS)[1], {(x, y) for x in range(8) for y in (0, 1, 6, 7)})
         shapes = {(group[0].get("d"), group[0].get("fill")) for group in drawn(ALL_PIECES).iter(SVG + "g")}
         self.assertEqual(len(shapes), 12, "every piece looks different")
         self.assertEqual(len(drawn(DISCS).findall(SVG + "circle")), 4, "two red discs, and a yellow one with its ring")
         self.assertEqual((len(drawn(MARKS).findall(SVG + "path")), len(drawn(MARKS).findall(SVG + "circle"))), (3, 2))
 
     def test_a1_is_a_dark_square(self):
-        squares = drawn(CHESS).findall(SVG + "rect")[1:]
-        fills = {(int(each.get("x")) // 36, int(each.get("y")) // 36): each.get("fill") for each in squares}
-        self.assertEqual(fills[0, 7], fills[7, 0])
-        self.assertLess(luminance(fills[0, 7]), luminance(fills[7, 7]))
+        for board in (CHESS, {**CHESS, "columns": "abc", "rows": {"1": "K..", "2": "..."}}):
+            for turned in (False, True):
+                root = xml.etree.ElementTree.fromstring(boards.svg(board, turned=turned))
+                squares = root.findall(SVG + "rect")[1:]
+                size = int(squares[0].get("width"))
+                fills = {(int(each.get("x")) // size, int(each.get("y")) // size): each.get("fill") for each in squares}
+                (right, below) = max(fills)
+                a1, b1 = ((right, 0), (right - 1, 0)) if turned else ((0, below), (1, below))
+                self.assertLess(luminance(fills[a1]), luminance(fills[b1]))
+
+    def test_a_turned_board_is_seen_from_the_other_side(self):
+        board = {**CHESS, "rows": {**START, "1": ".......K", "2": "........"}}
+        self.assertIn((7, 7), cells(board)[1], "h1 is at the bottom, on the right")
+        labels, pieces = cells(board, turned=True)
+        self.assertIn((0, 0), pieces, "h1 is at the top, on the left")
+        self.assertEqual([text for _, y, text in labels if y == 7 and text.isalpha()], list("abcdefgh"))
+        self.assertEqual({x: text for x, y, text in labels if y == 7 and text.isalpha()}, dict(enumerate("hgfedcba")))
+        self.assertEqual({y: text for _, y, text in labels if text.isdigit()}, dict(enumerate("12345678")))
+        self.assertEqual(boards.svg(TABLE, turned=True), boards.svg(TABLE))
+
+    def test_names_of_cells_are_in_a_margin_where_cells_are_small(self):
+        go = {"kind": "grid", "pieces": "discs", "columns": "abcdefghijklmnopqrs", "rows": {str(row): "B" * 19 for row in range(1, 20)}}
+        root = drawn(go)
+        places = [int(each.get("x")) for each in root.findall(SVG + "rect")[1:]]
+        self.assertEqual((min(places), root.get("width")), (16, str(19 * 24 + 32)))
 
     def test_the_last_move_and_the_winning_line_are_highlighted(self):
         def fills(board):
@@ -103,10 +131,11 @@ class Drawing(unittest.TestCase):
         self.assertEqual(len({plain[0], last[0], line[0]}), 3)
 
     def test_boards_fit_a_width_of_320(self):
-        for board in (CHESS, MARKS):
-            self.assertEqual((drawn(board).get("width"), drawn(board).get("viewBox")), ("320", "0 0 320 320"))
+        self.assertEqual((drawn(CHESS).get("width"), drawn(CHESS).get("viewBox")), ("320", "0 0 320 320"))
+        self.assertEqual(drawn(CHESS).findall(SVG + "rect")[1].get("width"), "40", "the most that eight columns can have")
+        self.assertEqual(drawn(MARKS).get("width"), "318")
         connect_four = {"kind": "grid", "pieces": "discs", "columns": "abcdefg", "rows": {row: "......." for row in "654321"}}
-        self.assertEqual(drawn(connect_four).get("width"), "319")
+        self.assertEqual(drawn(connect_four).get("width"), "315")
 
     def test_the_title_says_the_position_in_words(self):
         self.assertEqual(title(MARKS), "Board of 3 columns and 3 rows. O: b1, c2. X: a1, b2, c3. Last move: c3. Winning line: a1, b2, c3.")
@@ -171,15 +200,13 @@ class Contrast(unittest.TestCase):
                 yield each, ground
 
     def test_of_texts(self):
-        page = drawn(TABLE).find(SVG + "rect").get("fill")
         marks = grid(columns="abc", rows={"1": "7Q7"}, last=["a1"], line=["b1"])
-        for board in (TABLE, marks, CHESS):
+        chess = {**CHESS, "rows": {row: "." * 8 for row in "12345678"}, "last": ["a1", "a2", "b1"], "line": ["a3", "a4", "c1", "d1"]}
+        for board in (TABLE, marks, CHESS, chess):
             for dark in (False, True):
-                page = drawn(board, dark).find(SVG + "rect").get("fill")
                 for each, ground in self.beneath(board, dark):
                     if each.tag == SVG + "text":
-                        beside = page if each.get("font-size") == "11" else ground
-                        self.assertGreaterEqual(contrast(each.get("fill"), beside), 4.5, (each.text, dark))
+                        self.assertGreaterEqual(contrast(each.get("fill"), ground), 4.5, (each.text, ground, dark))
 
     def test_of_pieces_on_every_kind_of_cell(self):
         chess = {"kind": "grid", "pieces": "chess", "columns": "abcdef", "rows": {"2": "kKkKkK", "1": "KkKkKk"},

@@ -55,7 +55,7 @@ pub enum DrawError {
 /// Drawing of a board, or the reason why there is none.
 pub(crate) type Drawn = Result<Arc<Drawing>, Arc<str>>;
 
-/// The last drawings, by the hashes of their boards.
+/// The last drawings, by the hashes of their boards and of the side that they are seen from.
 #[derive(Debug, Default)]
 pub(crate) struct Drawings {
     kept: Mutex<VecDeque<(Hash, Drawn)>>,

@@ -44,6 +44,7 @@ pub(crate) enum Request<'a> {
     /// Draws the board of a bot's post, in a worker that has loaded no bot.
     Draw {
         board: &'a RawValue,
+        turned: bool,
     },
     /// Runs a bot of the worker's own, so that the first hook of the real one need not wait for pages to be copied.
     WarmUp {

@@ -122,17 +122,18 @@ impl Supervisor {
     }
 
     /// Draws the board of a bot's post in a worker of its own, which ends afterwards. The owner is the person who asks for it.
+    /// `turned` asks for images from the other side of the board.
     ///
     /// A worker that runs a bot does not draw: its bot could change the drawing of another one's board.
-    pub async fn draw(&self, owner: &Owner, board: &RawValue) -> Result<Arc<Drawing>, DrawError> {
-        let hash = Hash::of(&[board.get().as_bytes()]);
+    pub async fn draw(&self, owner: &Owner, board: &RawValue, turned: bool) -> Result<Arc<Drawing>, DrawError> {
+        let hash = Hash::of(&[board.get().as_bytes(), &[u8::from(turned)]]);
         if let Some(drawn) = self.inner.drawings.get(hash) {
             return drawn.map_err(DrawError::Rejected);
         }
         let context = self.context(owner, self.limits());
         let _share = self.inner.shares.acquire(owner).await;
         let mut worker = self.start_worker(Modules::Basic).await?;
-        let reply = worker.call(&Request::Draw { board }, context, None).await;
+        let reply = worker.call(&Request::Draw { board, turned }, context, None).await;
         worker.kill().await;
         let drawn: Drawn = match reply {
             Ok(Reply::Drawn(drawing)) if drawing.is_small() => Ok(Arc::new(drawing)),

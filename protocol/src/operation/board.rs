@@ -74,6 +74,9 @@ pub struct Position {
     /// Moves that the reader or everybody may make: a list of texts, or a JSON Schema for `data`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub actions: Option<Value>,
+    /// Other texts that the reader may post in this turn, such as "resign". They are not for programs that choose among `actions`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub other_actions: Option<Vec<String>>,
     /// True if the move is sent with `dm_bot`.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub private: bool,
@@ -118,6 +121,7 @@ struct Fields {
     turn: Value,
     turn_id: Option<Value>,
     actions: Value,
+    other_actions: Value,
     private: Value,
     deadline: Value,
     clocks: Value,
@@ -135,7 +139,7 @@ struct Turn {
 
 impl Position {
     /// The names of all members, for readers that compute them again.
-    pub const MEMBERS: [&'static str; 16] = [
+    pub const MEMBERS: [&'static str; 17] = [
         "board",
         "board_hash",
         "board_id",
@@ -144,6 +148,7 @@ impl Position {
         "turn_ts",
         "turn_id",
         "actions",
+        "other_actions",
         "private",
         "deadline",
         "clocks",
@@ -209,6 +214,7 @@ impl Position {
             turn_ts: None,
             turn_id: None,
             actions: None,
+            other_actions: None,
             private: false,
             deadline: None,
             clocks: None,
@@ -237,9 +243,16 @@ impl Position {
         if !is_over {
             self.turn_id = fields.turn_id.filter(|turn_id| turn_id.is_number() || turn_id.is_string());
             self.actions = Some(fields.actions).filter(is_offer);
+            self.other_actions = parsed(&fields.other_actions);
             self.private = fields.private == true;
             self.deadline = parsed(&fields.deadline);
         }
+    }
+
+    /// Returns whether the reader sees the board from its other side, as the board's `turned_for` says.
+    pub fn is_turned(&self) -> bool {
+        let slots: Option<Vec<SlotId>> = self.board.get("turned_for").and_then(parsed);
+        self.your_slot.is_some_and(|seat| slots.is_some_and(|slots| slots.contains(&seat)))
     }
 
     /// Returns the board's canonical JSON, which `board_hash` is the hash of.

@@ -26,7 +26,8 @@ impl Caller {
         let cursor = state.size();
         let position = find_position(&channel, composition, &visibility, cursor).await?.ok_or_else(no_board)?;
         let board = RawValue::from_string(position.board_text()).map_err(|error| internal(&error))?;
-        let drawing = match self.relay.supervisor.draw(&Owner::new(self.principal.as_str()), &board).await {
+        let owner = Owner::new(self.principal.as_str());
+        let drawing = match self.relay.supervisor.draw(&owner, &board, position.is_turned()).await {
             Ok(drawing) => drawing,
             Err(DrawError::Rejected(reason)) => return Err(not_drawn(&position, &reason)),
             Err(DrawError::Unavailable(error)) => return Err(worker_unavailable(error)),

@@ -22,11 +22,14 @@ class BoardBot:
             self.ctx.post('bot', {'board': table, 'text': 'a table'})
         elif word == 'broken':
             self.ctx.post('bot', {'board': {'kind': 'grid', 'pieces': 'bombs'}, 'text': 'no board'})
+        elif word == 'sides':
+            self.ctx.post('bot', {'turn': ['s2'], 'turn_id': 8, 'actions': ['a1'], 'other_actions': ['resign'],
+                                  'board': dict(grid('X..'), turned_for=['s2']), 'text': 'bob, your move.'})
         elif word == 'secret':
             self.ctx.dm('s1', 'private', {'board': grid('SSS'), 'actions': ['b2'], 'text': 'only for alice'})
         elif word == 'end':
             self.ctx.post('bot', {'type': 'game_end', 'winner': 's1', 'board': grid('XXX'), 'text': 'alice wins.'})
-        if word in ('offer', 'hostile', 'broken', 'secret', 'end'):
+        if word in ('offer', 'hostile', 'broken', 'sides', 'secret', 'end'):
             self.ctx.post('bot', {'text': word + ' done'})
 ";
 
@@ -79,6 +82,29 @@ async fn the_last_board_is_shown_with_its_turn() {
     let ended = fixture.bob.call("get_board", known).await;
     assert!(ended["svg"].is_string() && ended["board"]["rows"]["1"] == "XXX", "{ended}");
     assert_eq!((&ended["turn"], &ended["actions"], &ended["your_turn"]), (&json!([]), &Value::Null, &json!(false)));
+}
+
+/// The side on which the image has the only X of a board of 3 by 3.
+fn place_of_x(shown: &Value) -> &'static str {
+    let svg = shown["svg"].as_str().unwrap();
+    let path = svg.split("<path d=\"M").nth(1).unwrap();
+    let left: u32 = path.split(' ').next().unwrap().parse().unwrap();
+    if left < 106 { "left" } else { "right" }
+}
+
+#[tokio::test]
+async fn a_seat_on_the_other_side_sees_the_board_turned() {
+    let mut fixture = channel_after(&["sides"]).await;
+    let args = fixture.args(json!({}));
+    let bob = fixture.bob.call("get_board", args.clone()).await;
+    let alice = fixture.alice.call("get_board", args).await;
+    assert_eq!((place_of_x(&alice), place_of_x(&bob)), ("left", "right"));
+    assert_eq!(
+        (&alice["text"], &alice["board_hash"]),
+        (&bob["text"], &bob["board_hash"]),
+        "only the images are turned"
+    );
+    assert_eq!((&bob["actions"], &bob["other_actions"]), (&json!(["a1"]), &json!(["resign"])));
 }
 
 #[tokio::test]

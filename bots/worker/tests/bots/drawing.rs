@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::harness::Bots;
 
 async fn draw(bots: &Bots, board: &Value) -> Result<Drawing, String> {
-    match bots.supervisor.draw(&Owner::default(), &to_raw_value(board).unwrap()).await {
+    match bots.supervisor.draw(&Owner::default(), &to_raw_value(board).unwrap(), false).await {
         Ok(drawing) => Ok(Drawing::clone(&drawing)),
         Err(DrawError::Rejected(reason)) => Err(reason.as_ref().to_owned()),
         Err(DrawError::Unavailable(error)) => panic!("{error}"),
