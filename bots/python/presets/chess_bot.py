@@ -6,15 +6,15 @@ White is the player who joined first (`first="join"`), or is drawn with the play
 a game runs, the bot holds the seats: nobody can be kicked. Nothing is secret: the log shows every move.
 
 The rules are FIDE's Laws of Chess. The player to move can claim a draw if the position has occurred three times, or after fifty
-moves of both players without a capture or a pawn's move; the fifth occurrence, or seventy-five such moves, end the game. It is a
-draw as soon as neither player has the pieces to mate by any series of moves; other dead positions, such as blocked pawns, are
-not recognised. A draw offer stands until the opponent accepts or moves. With `base_seconds` each player has a clock; each move
-adds `increment_seconds`. A player whose time is up loses, but draws if the opponent has no pieces that could mate (article 6.9).
-A player who leaves loses; if the channel is closed, nobody wins.
+moves of both players without a capture or a pawn's move, or with a move that would complete them (articles 9.2 and 9.3). The fifth
+occurrence, seventy-five such moves, or too few pieces on both sides to mate by any series of moves end the game; other dead
+positions, such as blocked pawns, are not recognised. A draw offer stands until the opponent accepts or moves. With `base_seconds`
+each player has a clock; each move adds `increment_seconds`. A player whose time is up loses, but draws if the opponent has no
+pieces that could mate (article 6.9). A player who leaves loses; if the channel is closed, nobody wins.
 
-Commands: `Nf3`, `exd5`, `O-O`, `e8=Q`, `g1f3`, `e7e8q`; `resign`, `offer draw`, `accept draw`, `claim draw`, `start` or `rematch`,
-`!status`, `!help`. Data: {"move": "Nf3"}, or {"type": "move", "action": "move", "value": "Nf3"}. A move may name its turn,
-{"move": "Nf3", "turn_id": 3}; if that is not the present turn, the move does not count. All other messages are ignored.
+Commands: `Nf3`, `exd5`, `O-O`, `e8=Q`, `g1f3`, `e7e8q`; `resign`, `offer draw`, `accept draw`, `claim draw`, `claim draw Nf3`,
+`start` or `rematch`, `!status`, `!help`. Data: {"move": "Nf3"} or {"type": "move", "action": "move", "value": "Nf3"}, with "claim":
+true for a claim. If a move names a turn, {"move": "Nf3", "turn_id": 3}, it counts in no other turn. Other messages are ignored.
 """
 
 import datetime
@@ -28,6 +28,7 @@ START = "rnbqkbnr/pppppppp/8/8/8/8/PPPPPPPP/RNBQKBNR w KQkq - 0 1"
 FEN = re.compile(r"[1-8pnbrqkPNBRQK/]+ [wb] (?:-|K?Q?k?q?) (?:-|[a-h][36]) [0-9]{1,4} [0-9]{1,4}")
 COMMAND = re.compile(r"(?:i )?(?:(?:offer )?(?:a )?(?P<draw>draw)|(?:(?P<accept>accept)|(?P<claim>claim))(?: (?:a |the )?draw)?|"
                      r"(?P<resign>resign|concede)|(?P<start>start|rematch|again))|!(?P<status>status)|!(?P<help>help)")
+CLAIM = re.compile(r"^(?:i )?claim (?:(?:a |the )?draw )?(?:with |by )?", re.IGNORECASE)  # before a move
 BEFORE = re.compile(r"^(?:(?:i(?:'ll| will)? )?(?:play|move|take) |[0-9]{1,4} ?\.(?:\.\.)? ?)", re.IGNORECASE)  # "I play", "12..."
 MOVE = re.compile(r"[kqrbnp]?[a-h]?[1-8]?[-x: ]?[a-h][1-8](?:=?\(?[qrbn])?|o-o(?:-o)?", re.IGNORECASE)
 SIGNS = str.maketrans("♔♕♖♗♘♙♚♛♜♝♞♟\u2013\u2212", "KQRBNPKQRBNP--")
@@ -105,13 +106,12 @@ class Position:
         board = self.board
         pawn, knight, bishop, rook, queen, king = "PNBRQK" if white else "pnbrqk"
         behind = cell + (10 if white else -10)
-        if pawn in (board[behind - 1], board[behind + 1]) or any(board[cell + step] == knight for step in STEPS["N"]):
+        if pawn in (board[behind - 1], board[behind + 1]) or any(board[cell + step] == knight for step in STEPS["N"]) \
+                or any(board[cell + step] == king for step in STEPS["K"]):
             return True
         for steps, sliders in ((STRAIGHT, rook + queen), (DIAGONAL, bishop + queen)):
             for step in steps:
                 at = cell + step
-                if board[at] == king:
-                    return True
                 while board[at] == ".":
                     at += step
                 if board[at] in sliders:
@@ -191,9 +191,9 @@ def read_fen(fen):
     return position
 
 
-def need(condition, otherwise):
+def need(condition, otherwise, name="fen"):
     if not condition:
-        raise ValueError(f"'fen' {otherwise}.")
+        raise ValueError(f"'{name}' {otherwise}.")
 
 
 class ChessBot:
@@ -206,9 +206,8 @@ class ChessBot:
             "game": 0, "began": 0,  # number of the game, and when it began
             "seated": [],  # slot ids of everyone here, in the order they joined
             "players": [], "ready": [],  # the two players, the first has White; players who posted `start` or `rematch`
-            "fen": self.params["fen"] or START,
+            "fen": self.params["fen"] or START, "seen": [],  # the position; those since a capture or a pawn's move, without numbers
             "moves": [], "times": [], "last": [],  # moves in SAN, milliseconds left after each; cells of the last move
-            "seen": [],  # positions since the last capture or pawn's move: FEN without its numbers
             "clocks": [0, 0], "since": 0,  # milliseconds left when the turn began, White's first; when that was
             "turn": None, "turn_id": 0,  # the player to move; number of the turn, counted over all games
             "offer": None, "held_until": None,  # the player whose draw offer stands; until when the seats are held
@@ -246,6 +245,8 @@ class ChessBot:
         if msg["kind"] != "user" or player not in self.state["seated"] or action is None:
             return
         self.check_flag()
+        if self.state["phase"] == "starting":
+            self.ctx.start()  # has no effect while the request is pending; needed if on_start has failed
         if action == "start":
             self.vote(player)
         elif action in ("status", "help"):
@@ -312,46 +313,57 @@ class ChessBot:
     def give_turn(self, position):
         state, player = self.state, self.state["players"][0 if position.white else 1]
         state.update(turn=player, turn_id=state["turn_id"] + 1, since=self.milliseconds)
-        actions, fields = [uci(move) for move in position.legal()], {"clocks": self.clocks()}
         hint = " Check!" if position.in_check(position.white) else ""
-        if self.claimable():
-            actions, hint = [*actions, "claim draw"], f"{hint} You may `claim draw` ({self.claimable()})."
-        if state["offer"]:
-            actions, hint = [*actions, "accept draw"], f"{hint} {self.name(state['offer'])} offers a draw."
+        hint += f" You may `claim draw` ({self.claimable()})." if self.claimable() else ""
+        hint += f" {self.name(state['offer'])} offers a draw." if state["offer"] else ""
         if self.base:
-            left = self.clocks()[player]
-            self.ctx.timer("flag", (left + 10) / 1000)  # never too early
-            fields["deadline"] = timestamp((self.milliseconds + left) / 1000)
-        self.say("control", "bot:turn", player=player, turn=[player], turn_id=state["turn_id"], actions=actions, **fields,
-                 fen=state["fen"], board=self.board(), text=f"{self.name(player)}, your move.{hint}\n{self.drawing()}")
+            self.ctx.timer("flag", (self.clocks()[player] + 10) / 1000)  # never too early
+        self.say("control", "bot:turn", player=player, **self.choices(position), fen=state["fen"], board=self.board(),
+                 text=f"{self.name(player)}, your move.{hint}\n{self.drawing()}")
+
+    def choices(self, position):
+        """Returns what the player to move may do. Programs choose among `actions`, and leave `other_actions` to people."""
+        player, legal, claimable, offer = self.state["turn"], position.legal(), self.claimable(), self.state["offer"]
+        actions = [*map(uci, legal), *["claim draw"] * bool(claimable), *["accept draw"] * (offer == self.other(player))]
+        claims = [f"claim draw {uci(move)}" for move in legal if not claimable and self.claimable(position.after(move))]
+        fields = {"turn": [player], "turn_id": self.state["turn_id"], "actions": actions, "clocks": self.clocks(),
+                  "other_actions": [*claims, *["offer draw"] * (not offer), "resign"]}
+        if self.base:
+            end = datetime.datetime.fromtimestamp((self.milliseconds + self.clocks()[player]) / 1000, datetime.timezone.utc)
+            fields["deadline"] = end.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        return fields
 
     def act(self, player, action, text):
         """Does what a player of the game asks for."""
         state, other = self.state, self.other(player)
         if action in ("move", "claim") and state["turn"] != player:
             self.violation(player, "BAD_TURN", f"it is {self.name(state['turn'])}'s turn.")
-        elif action == "move":
-            self.move(player, text)
-        elif action == "claim" and not self.claimable():
-            self.violation(player, "BAD_CLAIM", "the position has not occurred three times, nor were fifty moves quiet.")
-        elif action == "claim":
+        elif action == "claim" and self.claimable():
             self.end_game(None, self.claimable())
+        elif text or action == "move":
+            self.move(player, text, action == "claim")
+        elif action == "claim":
+            self.violation(player, "BAD_CLAIM", "the position has not occurred three times, nor were fifty moves quiet.")
         elif action == "resign":
             self.end_game(other, "resign", f"{self.name(player)} resigns.")
         elif action == "draw" and state["offer"] != other:
             state["offer"] = player
-            self.say("bot", "draw_offer", player=player, text=f"{self.name(player)} offers a draw: `accept draw`, or move.")
+            self.say("bot", "draw_offer", player=player, **self.choices(read_fen(state["fen"])),
+                     text=f"{self.name(player)} offers a draw: `accept draw`, or move.")
         elif state["offer"] != other:
             self.violation(player, "NO_OFFER", f"{self.name(other)} has not offered a draw. `offer draw` offers one.")
         else:
             self.end_game(None, "agreement")
 
-    def claimable(self):
-        """Returns why the player to move can claim a draw, or None."""
-        repeated = self.state["seen"].count(self.state["seen"][-1]) >= 3
-        return "threefold_repetition" if repeated else "fifty_moves" if int(self.state["fen"].split()[4]) >= 100 else None
+    def claimable(self, after=None):
+        """Returns why the player to move can claim a draw, now or with a move that leads to `after`, or None."""
+        seen, quiet = (self.seen_with(after), after.quiet) if after else (self.state["seen"], int(self.state["fen"].split()[4]))
+        return "threefold_repetition" if seen.count(seen[-1]) >= 3 else "fifty_moves" if quiet >= 100 else None
 
-    def move(self, player, text):
+    def seen_with(self, after):
+        return [*(self.state["seen"] if after.quiet else []), after.fen().rsplit(" ", 2)[0]]
+
+    def move(self, player, text, claims=False):
         state, position = self.state, read_fen(self.state["fen"])
         legal = position.legal()
         found = [move for move in legal if text in (uci(move), position.san(move, legal))] or position.matches(legal, text)
@@ -364,7 +376,11 @@ class ChessBot:
         after, number = position.after(found[0]), f"{position.number}{'.' if position.white else '...'}"
         fen, replies, checks = after.fen(), after.legal(), after.in_check(after.white)
         san = listed + ("" if not checks else "+" if replies else "#")
-        seen = [*(state["seen"] if after.quiet else []), fen.rsplit(" ", 2)[0]]
+        seen, reason = self.seen_with(after), self.claimable(after)
+        if claims and reason:  # the move is stated, and not made
+            return self.end_game(None, reason, f"{self.name(player)} claims a draw with {number} {san} ({reason}).")
+        if claims:
+            return self.violation(player, "BAD_CLAIM", f"{san} completes no third occurrence of a position, nor fifty quiet moves.")
         if self.base:
             state["clocks"][not position.white] = self.clocks()[player] + 1000 * self.params["increment_seconds"]
             state["times"].append(state["clocks"][not position.white])
@@ -407,13 +423,12 @@ class ChessBot:
 
     def pgn(self, result):
         """Returns the game as PGN, in as many parts as posts need."""
-        state, start = self.state, read_fen(self.params["fen"] or START)
+        state, start, words = self.state, read_fen(self.params["fen"] or START), []
         date = datetime.datetime.fromtimestamp(state["began"], datetime.timezone.utc).strftime("%Y.%m.%d")
         white, black = (self.name(player).replace("\\", "\\\\").replace('"', '\\"') for player in state["players"])
         tags = {"Event": "ChessBot", "Site": self.ctx.channel_id, "Date": date, "Round": state["game"], "White": white,
                 "Black": black, "Result": result} | ({"SetUp": 1, "FEN": start.fen()} if self.params["fen"] else {})
         tags |= {"TimeControl": f"{self.base}+{self.params['increment_seconds']}"} if self.base else {}
-        words = []
         for half, san in enumerate(state["moves"], 0 if start.white else 1):
             number = f"{start.number + half // 2}{'...' if half % 2 else '.'}"
             words += [number, san] if half % 2 == 0 or self.base or not words else [san]
@@ -432,8 +447,6 @@ class ChessBot:
         state = self.state
         pair = [seat for seat in state["players"] if seat in state["seated"]]
         pair = [*pair, *[seat for seat in state["seated"] if seat not in pair]][:2]
-        if state["phase"] == "starting":
-            self.ctx.start()  # has no effect while the request is pending; needed if on_start has failed
         if state["phase"] in ("starting", "playing") or player not in pair or len(pair) < 2:
             self.ctx.post("bot", self.status())
             return
@@ -441,17 +454,14 @@ class ChessBot:
         if len(state["ready"]) == 2:
             self.begin(state["players"][::-1] if set(pair) == set(state["players"]) else pair)
         else:
-            other = self.name(next(seat for seat in pair if seat != player))
-            self.say("bot", "start_vote", ready=state["ready"],
-                     text=f"{self.name(player)} wants to play. {other} has to say `start`, too.")
+            text = f"{self.name(player)} wants to play. {self.name(pair[pair[0] == player])} has to say `start`, too."
+            self.say("bot", "start_vote", ready=state["ready"], text=text)
 
     def may_play(self, player, turn_id):
         """Returns whether the player may move now, in the turn that the move names; if not, posts the reason."""
         state, now = self.state, self.state["turn_id"]
         if state["phase"] in ("waiting", "starting"):
             self.violation(player, "GAME_NOT_STARTED", "the game hasn't started. Say `start`, or wait: I post whose turn it is.")
-            if state["phase"] == "starting":
-                self.ctx.start()  # has no effect while the request is pending; needed if on_start has failed
         elif state["phase"] == "over":
             self.violation(player, "GAME_OVER", "the game is over. Say `rematch` to play again.")
         elif player not in state["players"]:
@@ -464,7 +474,6 @@ class ChessBot:
         return False
 
     def violation(self, player, reason, details):
-        """Posts that a move is invalid. It has no other effect."""
         self.say("control", "violation", reason=reason, player=player, details=details, text=f"{self.name(player)}: {details}")
 
     def other(self, player):
@@ -477,8 +486,8 @@ class ChessBot:
                 for player, left in zip(state["players"], state["clocks"]) if self.base}
 
     def board(self):
-        rows = {str(8 - at): row for at, row in enumerate(rows_of(self.state["fen"]))}
-        return {"kind": "grid", "pieces": "chess", "columns": "abcdefgh", "rows": rows, "last": self.state["last"]}
+        state, rows = self.state, {str(8 - at): row for at, row in enumerate(rows_of(self.state["fen"]))}
+        return dict(kind="grid", pieces="chess", columns="abcdefgh", rows=rows, last=state["last"], turned_for=state["players"][1:])
 
     def drawing(self):
         """Returns the board as text, with the clocks."""
@@ -495,8 +504,8 @@ class ChessBot:
                 "clocks": self.clocks(), "text": f"{text}\n{self.drawing()}"}
 
     def help(self):
-        commands = ["Nf3, exd5, O-O, e8=Q or g1f3 - move", "resign", "offer draw, accept draw",
-                    "claim draw - after three equal positions or fifty quiet moves", "start or rematch - play", "!status", "!help"]
+        draws = "offer draw, accept draw; claim draw - after three equal positions or fifty quiet moves; claim draw Nf3 - by a move"
+        commands = ["Nf3, exd5, O-O, e8=Q or g1f3 - move", "resign", draws, "start or rematch - play", "!status", "!help"]
         return {"type": "help", "commands": commands,
                 "text": "Post in the channel: " + "; ".join(commands) + ". Programs post {\"move\": \"Nf3\"} as data."}
 
@@ -515,25 +524,17 @@ def clock(milliseconds):
     return f"{milliseconds // 3600000}:{milliseconds // 60000 % 60:02}:{milliseconds // 1000 % 60:02}.{milliseconds // 100 % 10}"
 
 
-def timestamp(seconds):
-    """Returns a time as 2026-01-31T12:00:00.000Z."""
-    moment = datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
 def read_params(params):
-    chosen = dict(PARAMS)
     for name in params:
-        if name not in chosen:
-            raise ValueError(f"ChessBot has no parameter '{name}'. It has: {', '.join(chosen)}.")
-    chosen.update(params)
+        if name not in PARAMS:
+            raise ValueError(f"ChessBot has no parameter '{name}'. It has: {', '.join(PARAMS)}.")
+    chosen = PARAMS | params
     base, increment = chosen["base_seconds"], chosen["increment_seconds"]
-    if chosen["first"] not in ("join", "random"):
-        raise ValueError("'first' must be \"join\" or \"random\".")
-    if not (base is None or type(base) is int and 1 <= base <= 86400):
-        raise ValueError("'base_seconds' must be a whole number from 1 to 86400, or left out.")
-    if not (type(increment) is int and 0 <= increment <= (3600 if base else 0)):
-        raise ValueError("'increment_seconds' must be a whole number from 0 to 3600; it needs 'base_seconds'.")
+    need(chosen["first"] in ("join", "random"), 'must be "join" or "random"', "first")
+    need(base is None or type(base) is int and 1 <= base <= 86400,
+         "must be a whole number from 1 to 86400, or left out", "base_seconds")
+    need(type(increment) is int and 0 <= increment <= (3600 if base else 0),
+         "must be a whole number from 0 to 3600; it needs 'base_seconds'", "increment_seconds")
     if chosen["fen"] is not None:
         position = read_fen(chosen["fen"])
         need(position.legal() and position.quiet < 150 and position.can_mate(True, False), "is a finished game")
@@ -544,12 +545,11 @@ def read(body):
     """Parses a message: returns (action, text of a move), or (None, None) for conversation."""
     is_data = body.get("type") == "move"  # {"type": "move", "action": "move", "value": "Nf3"}, or "action": "resign"
     if "move" in body or is_data and body.get("action") == "move":
-        return "move", cleaned(body.get("move", body.get("value")))
-    text = str(body.get("action" if is_data else "text", "")).strip()
-    command = COMMAND.fullmatch(text.lower().lstrip("*_`\"' ").rstrip("!?.*_`\"' "))
-    if command:
-        return command.lastgroup, ""
-    return ("move", cleaned(text)) if MOVE.fullmatch(cleaned(text)) else (None, None)
+        return "claim" if body.get("claim") is True else "move", cleaned(body.get("move", body.get("value")))
+    text = str(body.get("action" if is_data else "text", "")).strip().lstrip("*_`\"' ")
+    command = COMMAND.fullmatch(text.lower().rstrip("!?.*_`\"' "))
+    action, move = "claim" if CLAIM.match(text) else "move", cleaned(CLAIM.sub("", text))
+    return (command.lastgroup, "") if command else (action, move) if MOVE.fullmatch(move) else (None, None)
 
 
 def cleaned(value):

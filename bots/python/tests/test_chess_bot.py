@@ -192,7 +192,8 @@ class Moves(unittest.TestCase):
                 for value in values:
                     for data in ({"move": value}, {"text": value}, {"type": "move", "action": value}, {"type": value},
                                  {"turn_id": value, "move": "a9"}, {"type": "move", "action": "move", "value": value},
-                                 {"turn_id": value, "text": "claim"}):
+                                 {"turn_id": value, "text": "claim"}, {"move": value, "claim": value},
+                                 {"move": value, "claim": True}):
                         channel.post("s1", **data)
                     channel.run_hook("on_private_message", "s1", {"text": value, "move": value, "tenure": 1})
                     channel.run_hook("on_timer", str(value))
@@ -304,6 +305,52 @@ class Endings(unittest.TestCase):
         self.assertEqual(channel.post("s1", "claim")[-1]["reason"], "fifty_moves")
         self.assertEqual(self.ending("4k3/8/8/8/8/8/8/R3K3 w - - 149 90", "Ra2"), ("seventy_five_moves", "1/2-1/2", None))
         self.assertEqual(self.ending("4k3/8/8/8/8/8/7P/R3K3 w - - 149 90", "h4")[0], None)
+
+    def test_a_draw_can_be_claimed_with_the_move_that_completes_it(self):
+        for data in ({"text": "claim draw Ng8"}, {"text": "I claim a draw with f6g8!"}, {"move": "Ng8", "claim": True}):
+            channel = begun()
+            turn = played(channel, *SHUFFLE, *SHUFFLE[:3])[-1]
+            self.assertEqual((turn["other_actions"][0], "claim draw" in turn["actions"]), ("claim draw f6g8", False))
+            end = channel.post("s2", **data)[-1]
+            self.assertEqual((end["reason"], end["result"], end["winner"]), ("threefold_repetition", "1/2-1/2", None))
+            self.assertIn("bob claims a draw with 4... Ng8", end["text"])
+            self.assertEqual((end["fen"], end["pgn"].split()[-3:]), (turn["fen"], ["4.", "Ng1", "1/2-1/2"]), "the move is not made")
+        channel = begun("4k3/8/8/8/8/8/7P/R3K3 w - - 98 90")
+        turn = played(channel, "Ra2")[-1]
+        self.assertIn("claim draw e8d7", turn["other_actions"])
+        self.assertEqual(channel.post("s2", "claim draw Kd7")[-1]["reason"], "fifty_moves")
+        channel = begun("4k3/8/8/8/8/8/7P/R3K3 w - - 99 90")
+        self.assertEqual(channel.post("s1", "claim draw h3")[-1]["reason"], "BAD_CLAIM", "a pawn's move is not quiet")
+
+    def test_a_wrong_claim_with_a_move_has_no_effect(self):
+        channel = begun()
+        self.assertEqual(channel.post("s1", "claim draw Nf3")[0]["reason"], "BAD_CLAIM")
+        self.assertEqual(channel.post("s1", "claim draw Nf6")[0]["reason"], "BAD_MOVE")
+        self.assertEqual(channel.post("s2", "claim draw Nf6")[0]["reason"], "BAD_TURN")
+        self.assertEqual(channel.post("s1", "claim draw Nf3", turn_id=7)[0]["reason"], "STALE_TURN")
+        self.assertEqual(types(channel.post("s1", "Nf3")), ["moved", "bot:turn"])
+        turn = played(channel, "Nf6", "Ng1", "Ng8")[-1]
+        self.assertEqual(turn["other_actions"], ["offer draw", "resign"], "a third occurrence is not one move away")
+        played(channel, *SHUFFLE)
+        self.assertEqual(channel.post("s1", "claim draw e4")[-1]["reason"], "threefold_repetition", "it has occurred already")
+
+    def test_the_offer_of_a_draw_can_be_accepted_at_once(self):
+        channel = begun(base_seconds=60)
+        channel.now += 5
+        offer = channel.post("s2", "offer draw")[-1]
+        self.assertEqual((offer["turn"], offer["turn_id"], offer["actions"][-1]), (["s1"], 1, "accept draw"))
+        self.assertEqual((offer["other_actions"], offer["clocks"]["s1"]), (["resign"], 55000))
+        self.assertEqual(channel.post("s1", "accept draw", turn_id=1)[-1]["reason"], "agreement")
+        channel = begun()
+        offer = channel.post("s1", "offer draw")[-1]
+        self.assertEqual((offer["other_actions"], "accept draw" in offer["actions"]), (["resign"], False), "not the own offer")
+
+    def test_black_sees_the_board_from_the_other_side(self):
+        channel = begun()
+        end = played(channel, *FOOLS_MATE)[-1]
+        self.assertEqual(end["board"]["turned_for"], ["s2"])
+        channel.post("s1", "rematch")
+        self.assertEqual(channel.post("s2", "rematch")[-1]["board"]["turned_for"], ["s1"])
 
     def test_a_draw_by_agreement(self):
         for accept in ("accept draw", "I accept!", "draw?", "accept"):
