@@ -190,6 +190,7 @@ class AuctionBot:
         givers = (self.names(contributors) or "the relay only") + (f"; {self.names(missing)} gave none" if missing else "")
         self.say("bot", "game_start", game=state["game"], players=bidders, **self.rules(), tie_commitment=tie["commitment"],
                  formula=tie["formula"], entropy_from=contributors, missing=missing,
+                 board=table([self.name(each), "", ""] for each in bidders),
                  text=f"Auction {state['game']}. {self.ruling()} Bidders: {self.names(bidders)}. The order that breaks ties is "
                       f"drawn; its commitment is {tie['commitment']}. Randomness in the draw from: {givers}.")
         self.give_turn("reserve" if self.params["reserve"] == "sealed" else "bidding")
@@ -239,6 +240,8 @@ class AuctionBot:
         number = {"type": "integer", "minimum": self.params["min_bid"], "maximum": self.params["max_bid"]}
         offer = {"turn": turn, "turn_id": state["turn_id"], "private": True,
                  "actions": {"type": "object", "properties": {kind: number}, "required": [kind]}}
+        if kind == "bid":
+            offer["other_actions"] = ["pass"]
         if self.params["turn_seconds"]:
             offer["deadline"] = timestamp(state["due"])
         return offer
@@ -330,8 +333,7 @@ class AuctionBot:
         state.update(phase="over", due=None)
         self.say("bot", "game_end", game=state["game"], winner=winner, price=price, reason=reason, reserve=reserve, **proofs,
                  players=state["bidders"], unsealed=unsealed, turn=[],
-                 board={"kind": "table", "columns": ["", "bid", "pays"], "rows": rows},
-                 text=f"{why} {ending}{proof if proofs or kept else ''}{advice}")
+                 board=table(rows), text=f"{why} {ending}{proof if proofs or kept else ''}{advice}")
         for player in self.ctx.players:
             self.ctx.seat(player["slot_id"]).pop("sealed", None)
         state.update(left={}, tie_id=None)
@@ -432,6 +434,10 @@ class AuctionBot:
 
     def remember(self):
         self.ctx.set_state(self.state)
+
+
+def table(rows):
+    return {"kind": "table", "columns": ["", "bid", "pays"], "rows": list(rows)}
 
 
 def timestamp(seconds):

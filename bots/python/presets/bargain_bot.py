@@ -194,7 +194,7 @@ class BargainBot:
             state["due"] = self.ctx.now + seconds
             self.ctx.timer("turn", seconds)
             clock = f" You have {seconds} s."
-        self.say("control", "bot:turn", game=state["game"], round=state["round"], **self.offer(),
+        self.say("control", "bot:turn", game=state["game"], round=state["round"], **self.offer(), board=self.table([], None),
                  text=f"Round {state['round']} of {self.params['rounds']}. {self.names(state['parties'])}: send me your limits by "
                       f"private message (dm_bot), such as `{self.sample()}`. Once sealed, they stand for this round.{clock}")
 
@@ -304,18 +304,17 @@ class BargainBot:
 
     def table(self, opened, deal):
         """Returns the board: opened limits by round and issue, and the deal."""
-        state = self.state
+        state, rows, over = self.state, [], self.state["phase"] == "over"
         rounds = sorted({record["round"] for record in opened})
-        rows = []
         for number in rounds or [state["round"]]:
             limits = {record["player"]: limits_of(record) for record in opened if record["round"] == number}
             for issue in state["issues"]:
                 name, shown = issue["name"], []
                 for party in state["parties"]:
                     word = "at least" if issue["high"] == party else "at most"
-                    shown.append(f"{word} {limits[party][name]}" if party in limits else "sealed")
+                    shown.append(f"{word} {limits[party][name]}" if party in limits else "sealed" * over)
                 final = deal is not None and number == state["round"]
-                rows.append([f"round {number}: {name}", *shown, str(deal[name]) if final else "none"])
+                rows.append([f"round {number}: {name}", *shown, str(deal[name]) if final else "none" * over])
         return {"kind": "table", "columns": ["", *[self.name(party) for party in state["parties"]], "deal"], "rows": rows}
 
     def attempt(self, action):

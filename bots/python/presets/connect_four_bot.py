@@ -164,7 +164,7 @@ class ConnectFourBot:
     def give_turn(self, player):
         state, seconds = self.state, self.params["turn_seconds"]
         state.update(turn=player, turn_id=state["turn_id"] + 1)
-        offer = {"turn": [player], "turn_id": state["turn_id"], "actions": self.free()}
+        offer = {"turn": [player], "turn_id": state["turn_id"], "actions": self.free(), "other_actions": ["concede"]}
         if seconds:
             state["due"] = self.ctx.now + seconds
             self.ctx.timer("turn", seconds)

@@ -134,7 +134,7 @@ class RockPaperScissorsBot:
         state = self.state
         state.update(phase="playing", players=players, ready=[], game=state["game"] + 1, round=1, throw=1, played=[])
         self.hold_seats()
-        self.say("bot", "game_start", game=state["game"], players=players, rounds=self.params["rounds"],
+        self.say("bot", "game_start", game=state["game"], players=players, rounds=self.params["rounds"], board=self.board(),
                  text=f"Game {state['game']}: {self.names(players, ' against ')}, best of {self.params['rounds']}.")
         self.give_turn()
 
@@ -167,7 +167,8 @@ class RockPaperScissorsBot:
 
     def offer(self):
         """Returns the fields of a post that ask for the choices that are missing."""
-        offer = {"turn": self.waiting_for(), "turn_id": self.state["turn_id"], "actions": list(CHOICES), "private": True}
+        offer = {"turn": self.waiting_for(), "turn_id": self.state["turn_id"], "actions": list(CHOICES), "private": True,
+                 "other_actions": ["concede"]}
         return offer | ({"deadline": timestamp(self.state["due"])} if self.params["turn_seconds"] else {})
 
     def choice_of(self, player):

@@ -270,14 +270,15 @@ class TriviaBot:
         state.update(turn_id=state["turn_id"] + 1, answered=[], due=self.ctx.now + seconds)
         self.ctx.timer("turn", seconds)
         self.say("control", "question", number=state["at"] + 1, of=len(state["order"]), question=now["question"],
-                 choices=now["choices"], proof=self.open(now, 0), **self.offer(),
+                 choices=now["choices"], proof=self.open(now, 0), **self.offer(), board=self.board(now["choices"]),
                  text=f"{self.question()}\nAnswer by private message (dm_bot), within {seconds} s.")
 
     def offer(self):
         """Returns the fields of a post that ask for answers. The moves are sealed: they are sent by private message."""
         state, letters = self.state, list(LETTERS[:len(self.state["order"][self.state["at"]]["choices"] or [])])
         return {"turn": [player for player in self.active() if player not in state["answered"]], "turn_id": state["turn_id"],
-                "private": True, "actions": letters or ["pass"], "deadline": timestamp(state["due"])}
+                "private": True, "actions": letters or ["pass"], "other_actions": ["pass"] if letters else [],
+                "deadline": timestamp(state["due"])}
 
     def question(self):
         """Returns the present question in words."""
@@ -404,9 +405,11 @@ class TriviaBot:
     def active(self):
         return [player for player in self.state["players"] if player not in self.state["out"]]
 
-    def board(self):
-        rows = [[self.name(player)[:40], str(points)] for player, points in self.state["scores"].items()]
-        return {"kind": "table", "columns": ["", "points"], "rows": sorted(rows, key=lambda row: -int(row[1]))}
+    def board(self, choices=None):
+        points = sorted(self.state["scores"].items(), key=lambda each: -each[1])
+        rows = [[self.name(player)[:40], f"points: {each}" if choices else str(each)] for player, each in points]
+        rows = [[letter, choice] for letter, choice in zip(LETTERS, choices or [])] + rows
+        return {"kind": "table", "columns": ["", "choice" if choices else "points"], "rows": rows}
 
     def standing(self):
         points = [f"{self.name(player)} {points}" for player, points in self.state["scores"].items()]

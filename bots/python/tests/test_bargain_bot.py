@@ -93,6 +93,7 @@ class Deals(unittest.TestCase):
 
     def test_the_board_shows_opened_limits(self):
         channel = begun(issues=TWO, rounds=2)
+        self.assertEqual(channel.last("bot:turn")["board"]["rows"], [["round 1: price", "", "", ""], ["round 1: days", "", "", ""]])
         sealed(channel, {"price": 100, "days": 14}, {"price": 90, "days": 10})
         board = sealed(channel, {"price": 90, "days": 14}, {"price": 90, "days": 10})[-1]["board"]
         self.assertEqual(board["columns"], ["", "alice", "bob", "deal"])

@@ -2,6 +2,7 @@
 
 import pathlib
 import random
+import re
 import sys
 import unittest
 
@@ -102,6 +103,24 @@ class Offers(unittest.TestCase):
             for players, params in ((1, {}), (3, {"step": 7}), (4, {"seller": "b", "reserve": "sealed", "price": "first"})):
                 reasons.add(self.play(auction_bot, players, seed, max_bid=20, **params).last("game_end")["reason"])
         self.assertEqual(reasons, {"sold", "reserve"})
+
+    def test_other_actions_are_accepted_and_the_first_turn_has_a_board(self):
+        presets = {"ChessBot": ["offer draw", "resign"], "ConnectFourBot": ["concede"], "TicTacToeBot": ["concede"],
+                   "RockPaperScissorsBot": ["concede"], "AuctionBot": ["pass"], "TriviaBot": ["pass"], "BargainBot": []}
+        params = {"TriviaBot": {"pack": [{"question": "How many are two?", "answers": ["2"], "choices": ["2", "3"]}]}}
+        for name, expected in presets.items():
+            module = load(re.sub(r"(?<!^)([A-Z])", r"_\1", name).lower())
+            for text in [*expected, None]:
+                channel = FakeChannel(getattr(module, name), "a", "b", **params.get(name, {}))
+                channel.join("s1", "s2")
+                offer = [effect["body"] for effect in channel.log if effect["body"].get("turn")][-1]
+                self.assertEqual(offer.get("other_actions", []), expected)
+                self.assertTrue([effect for effect in channel.log if "board" in effect["body"]], f"{name}: pages show the first turn, too")
+                if text:
+                    send = channel.dm_effects if offer.get("private") else channel.post
+                    answers = send("s1", text, turn_id=offer["turn_id"])
+                    self.assertTrue(answers, text)
+                    self.assertNotIn("violation", str(answers), text)
 
 
 if __name__ == "__main__":

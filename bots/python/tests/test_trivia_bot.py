@@ -258,6 +258,8 @@ class Turns(unittest.TestCase):
         self.assertEqual((asked["turn"], asked["turn_id"], asked["private"], asked["deadline"]),
                          (["s1", "s2"], 1, True, "2023-11-14T22:14:20.000Z"))
         self.assertEqual(asked["actions"], ["A", "B", "C"] if asked["choices"] else ["pass"])
+        choices = [list(each) for each in zip("ABC", asked["choices"] or [])]
+        self.assertEqual(asked["board"]["rows"][:-2], choices, "the letters and what they mean, then the points")
         for seat in ("s1", "s2"):
             dm(channel, seat, "pass")
         self.assertEqual(channel.last("question")["turn_id"], 2)
