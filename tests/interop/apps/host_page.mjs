@@ -6,13 +6,14 @@ import { AppBridge, PostMessageTransport } from '@modelcontextprotocol/ext-apps/
 const POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; connect-src 'none'";
 
 // Shows a page in a sandboxed frame, and hands it the call and its result.
-window.showApp = async ({ html, theme, width, canCall, input, result }) => {
+window.showApp = async ({ html, theme, width, canCall, variables, input, result }) => {
   Object.assign(window, { heights: [], modelContext: null });
   const frame = document.createElement('iframe');
   frame.setAttribute('sandbox', 'allow-scripts');
   frame.style = `border: 0; width: ${width}px; height: 100px`;
   document.body.replaceChildren(frame);
-  const context = { theme, displayMode: 'inline', availableDisplayModes: ['inline'], containerDimensions: { width, maxHeight: 500 } };
+  const context = { theme, styles: { variables }, displayMode: 'inline', availableDisplayModes: ['inline'],
+    containerDimensions: { width, maxHeight: 500 } };
   const capabilities = { ...(canCall && { serverTools: {} }), updateModelContext: { text: {} } };
   const bridge = new AppBridge(null, { name: 'chat', version: '1' }, capabilities, { hostContext: context });
   bridge.oncalltool = params => window.callServerTool(params);

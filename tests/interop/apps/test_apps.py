@@ -75,6 +75,30 @@ class Bids:
 """
 
 
+# Style variables as hosts send them: none; a host with strong texts and faint lines; one with faint texts.
+HOSTS = (
+    {},
+    {"--color-text-primary": "light-dark(#141413, #faf9f5)", "--color-text-secondary": "light-dark(#3d3d3a, #c2c0b6)",
+     "--color-background-primary": "light-dark(#ffffff, #30302e)", "--color-background-secondary": "light-dark(#f5f4ed, #262624)",
+     "--color-border-primary": "light-dark(rgb(31 30 29 / 0.4), rgb(222 220 209 / 0.4))", "--color-text-danger": "light-dark(#7f2c28, #ee8884)"},
+    {"--color-text-primary": "light-dark(#3f434b, #ffffff)", "--color-text-secondary": "#878787",
+     "--color-background-primary": "light-dark(#ffffff, #22252a)", "--color-background-secondary": "light-dark(#f4f6f7, #3f434b)",
+     "--color-border-primary": "light-dark(#e3e6ea, #3f434b)", "--color-text-danger": "light-dark(#f94b4b, #ff6b6b)"},
+)
+
+
+def luminance(colour):
+    """Returns the relative luminance of WCAG 2.2."""
+    parts = [each / 255 for each in colour]
+    red, green, blue = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def contrast(one, other):
+    lighter, darker = sorted((luminance(one), luminance(other)), reverse=True)
+    return (lighter + 0.05) / (darker + 0.05)
+
+
 async def start_game(host, guest, preset, **params):
     return await start(host, guest, bot_preset=preset, bot_params=params)
 
@@ -105,6 +129,7 @@ class AppsTest(unittest.IsolatedAsyncioTestCase):
         self.assertFalse(state["scrolls"], state)
         self.assertLessEqual(max(state["heights"]), 500)
         self.assertGreater(state["image"], 0, "the drawing is shown")
+        self.assertGreaterEqual(state["target"] or 44, 44, "a finger hits each button")
         return state
 
     async def test_a_click_over_http_is_a_move(self):
@@ -121,7 +146,7 @@ class AppsTest(unittest.IsolatedAsyncioTestCase):
                         await self.assert_well_behaved(app)
                         await app.do("screenshot", path=str(PICTURES / f"tic-tac-toe-{theme}.png"))
                     # The cell at the bottom right.
-                    await app.do("tap", x=16 + 2.5 * 96, y=16 + 2.5 * 96)
+                    await app.do("tap", x=265, y=265)
                     await app.do("wait", selector="#status", text="bob to move.")
                     await until_said(bob, "c3")
                     told = (await app.do("state"))["modelContext"]["content"][0]["text"]
@@ -144,7 +169,7 @@ class AppsTest(unittest.IsolatedAsyncioTestCase):
                         self.assertEqual(tools[-1], "show_board")
                         await app.do("show", args={"channel_id": channel_id}, theme="dark", width=320)
                         # Where the drawing has the pawn on e2.
-                        await app.do("tap", x=16 + 4.5 * 36, y=16 + 6.5 * 36)
+                        await app.do("tap", x=4.5 * 40, y=6.5 * 40)
                         await app.do("wait", selector="#status", text="e2: where to?")
                         await app.do("screenshot", path=str(PICTURES / "chess-dark.png"))
                         await self.assert_well_behaved(app)
@@ -166,8 +191,60 @@ class AppsTest(unittest.IsolatedAsyncioTestCase):
                         await app.do("show", args={"channel_id": channel_id}, theme="light", width=640)
                         await app.do("wait", selector="#status", text="Your turn.")
                         state = await self.assert_well_behaved(app)
-                        self.assertGreaterEqual(round(state["cell"]), 42)
+                        self.assertGreaterEqual(round(state["cell"]), 44)
                         await app.do("screenshot", path=str(PICTURES / "chess-wide.png"))
+
+    async def test_black_sees_the_board_from_its_side(self):
+        async with running_relay() as relay, asyncio.timeout(TEST_SECONDS):
+            token = await relay.create_token("bob")
+            async with remote(relay, "alice") as alice, remote(relay, "bob", token=token) as bob:
+                channel_id = await start_game(alice, bob, "ChessBot")
+                await until_said(alice, "your move")
+                await alice.post("e4", wait_ms=0)
+                await until_said(bob, "bob, your move")
+                async with chat("http", relay.url + "/mcp", TOKEN=token) as (app, _):
+                    await app.do("show", args={"channel_id": channel_id}, theme="light", width=320)
+                    await app.do("wait", selector="#choices", text="resign")
+                    state = await self.assert_well_behaved(app)
+                    self.assertEqual(state["cell"], 40, "the most that eight columns can have")
+                    # Black's knight on g8 is at the bottom, second from the left; to f6.
+                    await app.do("tap", x=1.5 * 40, y=7.5 * 40)
+                    await app.do("wait", selector="#status", text="g8: where to?")
+                    await app.do("screenshot", path=str(PICTURES / "chess-black.png"))
+                    await app.do("tap", x=2.5 * 40, y=5.5 * 40)
+                    await app.do("wait", selector="#status", text="alice to move.")
+                    await until_said(alice, "Nf6")
+                    # To the left of g7 is h7.
+                    await alice.post("d4", wait_ms=0)
+                    await app.do("wait", selector="#status", text="Your turn.")
+                    self.assertEqual(await app.do("key", selector="[data-cell=g7]", key="ArrowLeft"), "h7")
+                    # Resigning is confirmed. The keyboard stays at the buttons.
+                    await app.do("key", selector="#choices button:last-child", key="Enter")
+                    await app.do("wait", selector="#choices", text="Yes, resign")
+                    await app.do("key", key="Enter")
+                    await app.do("wait", selector="#choices", text="offer draw")
+                    await app.do("click", selector="#choices button:last-child")
+                    await app.do("click", selector="#choices button:last-child")
+                    await app.do("wait", selector="#status", text="The game is over.")
+                    await until_said(alice, "bob resigns")
+                    await self.assert_well_behaved(app)
+
+    async def test_texts_and_lines_have_contrast_also_with_the_colours_of_hosts(self):
+        async with running_relay() as relay, asyncio.timeout(TEST_SECONDS):
+            token = await relay.create_token("alice")
+            async with remote(relay, "alice", token=token) as alice, remote(relay, "bob") as bob:
+                bids = await start(alice, bob, bot_code=BIDS)
+                await until_said(bob, "Bids, please.")
+                async with chat("http", relay.url + "/mcp", TOKEN=token) as (app, _):
+                    for theme, variables in ((theme, colours) for colours in HOSTS for theme in ("light", "dark")):
+                        await app.do("show", args={"channel_id": bids}, theme=theme, width=320, variables=variables)
+                        await app.do("wait", selector="#choices", text="Send")
+                        texts = ["#status", "#players li", "#last li", "#choices label", ".choice", "input", "#notice"]
+                        for each in await app.do("colours", selectors=texts):
+                            self.assertGreaterEqual(contrast(each["text"], each["ground"]), 4.5, (each, theme, variables))
+                        for each in await app.do("colours", selectors=[".choice", "input", "select"]):
+                            for ground in (each["ground"], each["beside"]):
+                                self.assertGreaterEqual(contrast(each["edge"], ground), 3, (each, theme, variables))
 
     async def test_columns_promotions_and_sealed_forms(self):
         async with running_relay() as relay, asyncio.timeout(TEST_SECONDS):

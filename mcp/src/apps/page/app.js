@@ -16,6 +16,7 @@ const state = {
   moves: null,
   selected: null, // a cell
   promotion: null, // the moves among which the player chooses
+  asked: null, // a text that the player has chosen and has to confirm
   busy: false,
   pause: FIRST_PAUSE,
   timer: null,
@@ -23,7 +24,7 @@ const state = {
   ended: false,
 };
 
-const cells = () => (state.drawing ? cellsOf(state.shown.board) : []);
+const cells = () => (state.drawing ? cellsOf(state.shown.board, state.shown.your_slot) : []);
 const theme = () => host.context.theme || (matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light');
 const canCall = () => Boolean(host.capabilities.serverTools);
 
@@ -44,7 +45,7 @@ function accept(result) {
   state.drift = Date.parse(shown.now) - Date.now();
   state.args = { channel_id: shown.channel_id, ...(shown.your_slot && { slot_id: shown.your_slot }) };
   if (isNews) {
-    state.selected = state.promotion = null;
+    state.selected = state.promotion = state.asked = null;
     state.pause = FIRST_PAUSE;
     render();
   } else {
@@ -76,7 +77,7 @@ function schedule() {
 async function play(text, fields = {}) {
   if (state.busy) return;
   const { bot_id, turn_id, cursor } = state.shown;
-  state.selected = state.promotion = null;
+  state.selected = state.promotion = state.asked = null;
   if (!canCall()) {
     render();
     view.warn(`This app cannot send moves. Type in the chat instead: play ${text}`);
@@ -124,6 +125,7 @@ function press(cell) {
   if (found?.length === 1) {
     play(found[0].text);
   } else {
+    state.asked = null;
     state.promotion = found || null;
     state.selected = found ? state.selected : cell.name === state.selected ? null : cell.name;
     render();
@@ -152,8 +154,9 @@ function render() {
   const hasCells = taps.size + columns.size + steps.size > 0;
   view.drawCells(hasCells ? cells() : [], mark, press);
   view.drawChoices(...choices(offered));
-  // The status says already whose turn it is.
-  view.drawLast(last.filter(({ id }) => !turn?.length || id !== board_id).slice(-2));
+  // With a grid, the post says no more than the status; with a table, it may be the question.
+  const isShown = cells().length && turn?.length;
+  view.drawLast(last.filter(({ id }) => !isShown || id !== board_id).slice(-2));
   view.say(statusText());
   tick();
   layOut();
@@ -165,14 +168,27 @@ function choices(offered) {
       view.choice(PROMOTIONS[choice.toLowerCase()] || choice || text, () => play(text)));
     return [...pieces, view.choice('Cancel', () => { state.promotion = null; render(); })];
   }
+  // In this order, because a second click at the same place must not confirm the first one.
+  if (state.asked) return [view.choice('Cancel', () => ask(null)), view.choice(`Yes, ${state.asked}`, () => play(state.asked))];
+  const { your_turn, other_actions } = state.shown;
+  const rest = your_turn && !state.busy && Array.isArray(other_actions) ? buttons(other_actions, ask) : [];
   if (offered && !Array.isArray(offered)) {
     const fields = fieldsOf(offered);
-    if (fields) return [view.form(fields, data => play(JSON.stringify(data), data))];
-    return [element('p', {}, 'Tell your assistant what to play.')];
+    if (fields) return [view.form(fields, data => play(JSON.stringify(data), data)), ...rest];
+    return [element('p', {}, 'Tell your assistant what to play.'), ...rest];
   }
-  const { others } = state.moves;
-  if (others.length > 4) return view.select(others, text => play(text));
-  return others.map(text => view.choice(text, () => play(text)));
+  return [...buttons(state.moves.others, text => play(text)), ...rest];
+}
+
+function buttons(texts, send) {
+  return texts.length > 4 ? view.select(texts, send) : texts.map(text => view.choice(text, () => send(text)));
+}
+
+// Asks for a confirmation of what `other_actions` offers, such as to resign.
+function ask(text) {
+  state.asked = text;
+  state.selected = null;
+  render();
 }
 
 function statusText() {

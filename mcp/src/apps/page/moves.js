@@ -3,14 +3,16 @@
 const CHESS = { k: 'king', q: 'queen', r: 'rook', b: 'bishop', n: 'knight', p: 'pawn' };
 const DISCS = { R: 'red', Y: 'yellow', B: 'black', W: 'white' };
 
-// The cells of a grid in the order in which they are drawn: {name, column, piece}. A table has none.
-function cellsOf(board) {
+// The cells of a grid in the order in which they are drawn: {name, column, piece}. A table has none. From the side of a slot
+// in `turned_for`, the last row and the last column come first.
+function cellsOf(board, slot) {
   if (board.kind !== 'grid' || typeof board.columns !== 'string' || !board.rows) return [];
   // Row 1 of marks is at the top, as in boards.py.
   const sign = board.pieces === 'marks' ? 1 : -1;
   const rows = Object.keys(board.rows).sort((a, b) => sign * (a - b));
-  return rows.flatMap(row => [...board.columns].map((column, at) =>
+  const cells = rows.flatMap(row => [...board.columns].map((column, at) =>
     ({ name: column + row, column, piece: pieceName(board.pieces, board.rows[row][at]) })));
+  return Array.isArray(board.turned_for) && board.turned_for.includes(slot) ? cells.reverse() : cells;
 }
 
 function pieceName(pieces, piece) {

@@ -1,11 +1,9 @@
 // What the page shows. Everything that players or bots wrote is text; the drawing is an image, in which nothing runs.
 
 const byId = id => document.getElementById(id);
-// Space around the cells of a drawing, in its own units, as in boards.py.
-const MARGIN = 16;
-// Hosts show at most 500 px in the flow of a conversation. Cells of a chess board of 392 px have 44 px.
+// Hosts show at most 500 px in the flow of a conversation. Cells of a chess board of 384 px have 48 px.
 const MAX_HEIGHT = 500;
-const MAX_BOARD = 392;
+const MAX_BOARD = 384;
 const MAX_TABLE_SCALE = 1.2;
 
 function element(tag, properties, ...children) {
@@ -15,14 +13,17 @@ function element(tag, properties, ...children) {
 }
 
 const view = {
-  // Size of the drawing in its own units, and the number of its columns and rows.
+  // Size of the drawing and the space around its cells, in its own units, and the number of its columns and rows.
   size: null,
 
   drawBoard(svg, board, cells) {
     const drawing = new DOMParser().parseFromString(svg, 'image/svg+xml').documentElement;
     const [width, height] = (drawing.getAttribute('viewBox') || '0 0 320 320').split(' ').slice(2).map(Number);
     const columns = cells.length ? board.columns.length : 0;
-    view.size = { width, height, columns, rows: columns ? cells.length / columns : 0 };
+    // The first rectangle is the ground, the second one a cell.
+    const cell = Number(drawing.querySelectorAll('rect')[1]?.getAttribute('width'));
+    const margin = (width - columns * cell) / 2;
+    view.size = { width, height, margin, columns, rows: columns ? cells.length / columns : 0 };
     const image = byId('image');
     image.alt = drawing.querySelector('title')?.textContent || 'The board';
     image.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(svg)}`;
@@ -84,7 +85,9 @@ const view = {
   },
 
   drawChoices(...children) {
+    const hadFocus = byId('choices').contains(document.activeElement);
     byId('choices').replaceChildren(...children);
+    if (hadFocus) byId('choices').querySelector('button, input, select')?.focus();
   },
 
   choice(label, press) {
@@ -130,8 +133,10 @@ const view = {
 
   // Uses the whole width for the board, as far as the height allows.
   layOut(fullscreen) {
+    // A grid needs the height; beside a table, there is enough for the whole texts.
+    byId('last').classList.toggle('whole', !view.size?.columns);
     if (view.size) {
-      const { width, height, columns, rows } = view.size;
+      const { width, height, margin, columns, rows } = view.size;
       const others = [...document.querySelector('main').children].filter(part => part.id !== 'board' && part.offsetHeight);
       const used = others.reduce((sum, part) => sum + part.offsetHeight + 4, 8);
       const room = fullscreen ? window.innerHeight - used : Math.min(MAX_BOARD, MAX_HEIGHT - used);
@@ -139,9 +144,8 @@ const view = {
       const largest = columns ? Infinity : MAX_TABLE_SCALE;
       const scale = Math.min(document.documentElement.clientWidth / width, Math.max(room, 160) / height, largest);
       Object.assign(byId('board').style, { width: `${width * scale}px`, height: `${height * scale}px` });
-      const margin = `${MARGIN * scale}px`;
       Object.assign(byId('cells').style, {
-        inset: margin, gridTemplateColumns: `repeat(${columns}, 1fr)`, gridTemplateRows: `repeat(${rows}, 1fr)`,
+        inset: `${margin * scale}px`, gridTemplateColumns: `repeat(${columns}, 1fr)`, gridTemplateRows: `repeat(${rows}, 1fr)`,
       });
     }
     const height = Math.ceil(document.querySelector('main').getBoundingClientRect().height);
