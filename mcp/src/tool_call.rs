@@ -37,8 +37,9 @@ impl ToolCall {
     }
 
     /// Performs the call for the principal that `multiplayer` acts for. Sends no notifications.
-    pub async fn perform(self, multiplayer: &dyn Multiplayer) -> CallToolResult {
+    pub fn perform(self, multiplayer: &dyn Multiplayer) -> impl Future<Output = CallToolResult> + Send {
         let Self { request, form } = self;
-        result::from_outcome(multiplayer.perform(request).await, form)
+        let performed = multiplayer.perform(request);
+        async move { result::from_outcome(performed.await, form) }
     }
 }

@@ -69,16 +69,20 @@ impl SandboxStatus {
 impl Relay {
     /// Returns the state of the sandbox, which the first call tests. Only operations that concern bots wait for it.
     pub(crate) async fn sandbox_status(&self) -> Result<&SandboxStatus, Unavailable> {
-        self.sandbox
-            .get_or_try_init(|| async {
-                let sandbox = self.supervisor.sandbox().await?;
-                report_to_operator(&sandbox, &self.config);
-                let RuntimeInfo { worker, python, lock_hash, .. } = sandbox.runtime.clone();
-                let lock_hash = lock_hash.parse().map_err(|_| Unavailable::Broken("it has no lock hash".to_owned()))?;
-                let runtime = Runtime { worker, python, lock_hash, memory_bytes: self.config.bot_memory_bytes };
-                Ok(SandboxStatus { report: report(&sandbox), sandbox, runtime })
-            })
-            .await
+        match self.sandbox.get() {
+            Some(status) => Ok(status),
+            // In a box, so that the many calls which find a result do not need room for the test.
+            None => Box::pin(self.sandbox.get_or_try_init(|| self.test_sandbox())).await,
+        }
+    }
+
+    async fn test_sandbox(&self) -> Result<SandboxStatus, Unavailable> {
+        let sandbox = self.supervisor.sandbox().await?;
+        report_to_operator(&sandbox, &self.config);
+        let RuntimeInfo { worker, python, lock_hash, .. } = sandbox.runtime.clone();
+        let lock_hash = lock_hash.parse().map_err(|_| Unavailable::Broken("it has no lock hash".to_owned()))?;
+        let runtime = Runtime { worker, python, lock_hash, memory_bytes: self.config.bot_memory_bytes };
+        Ok(SandboxStatus { report: report(&sandbox), sandbox, runtime })
     }
 
     /// Level of the sandbox: `full`, `kernel` or `process`.

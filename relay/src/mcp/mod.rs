@@ -96,6 +96,21 @@ impl McpEndpoint<McpServer> {
     }
 }
 
+impl<H: Handler> Services<H> {
+    /// Has rmcp respond to a request.
+    async fn respond(&self, parts: Parts, body: Bytes, json: bool) -> Response {
+        let mcp = if json { &self.json } else { &self.stream };
+        let claims_json = is_json(&parts.headers);
+        let request = Request::from_parts(parts, Body::from(body.clone()));
+        let Ok(response) = mcp.clone().oneshot(request).await;
+        let response = refusal::as_json_rpc(response.map(Body::new), &body, claims_json).await;
+        match &self.endpoint.direct {
+            Some(_) => events_capability::advertise(response, &body).await,
+            None => response,
+        }
+    }
+}
+
 impl<H: Handler> McpEndpoint<H> {
     /// The endpoint with this handler.
     pub(crate) fn with_handler(handler: H, config: &Config, cut_off: &CancellationToken) -> Self {
@@ -163,15 +178,7 @@ impl<H: Handler> McpEndpoint<H> {
                     drop((parts, body));
                     return Ok(Box::pin(call.perform()).await);
                 }
-                let mcp = if is_json_response { &services.json } else { &services.stream };
-                let claims_json = is_json(&parts.headers);
-                let request = Request::from_parts(parts, Body::from(body.clone()));
-                let response = mcp.clone().oneshot(request).await?.map(Body::new);
-                let response = refusal::as_json_rpc(response, &body, claims_json).await;
-                match &services.endpoint.direct {
-                    Some(_) => Ok(events_capability::advertise(response, &body).await),
-                    None => Ok(response),
-                }
+                Ok(Box::pin(services.respond(parts, body, is_json_response)).await)
             }
         })
     }

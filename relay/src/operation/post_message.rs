@@ -132,7 +132,8 @@ impl Caller {
         let Some(wait_ms) = wait_ms else { return Ok(None) };
         let reading = Reading { cursor: reading.cursor.or(Some(posted.msg_id)), ..reading };
         let page = self.page(reading, wait_ms, None);
-        match self.sync(post.channel_id, post.slot_id, page, false).await {
+        // Most posts do not wait, and need no room for it.
+        match Box::pin(self.sync(post.channel_id, post.slot_id, page, false)).await {
             Ok(synced) => Ok(Some(synced)),
             // The player lost the seat meanwhile, or the token its validity. The post is durable, and acknowledged all the
             // same.

@@ -63,7 +63,7 @@ impl Caller {
             });
             match synced.await {
                 Err(error) if matches!(error.code, ErrorCode::NotMember | ErrorCode::SeatAmbiguous) => {
-                    let former = self.sync_former_member(&channel, slot_id, page, include_trace).await;
+                    let former = Box::pin(self.sync_former_member(&channel, slot_id, page, include_trace)).await;
                     former.map_err(|refusal| if refusal.code == ErrorCode::NotMember { error } else { refusal })
                 }
                 synced => synced,
