@@ -39,7 +39,9 @@ def main():
         if package["source"] is None:
             continue
         name = f"{package['name']} {package['version']} ({package['license'] or 'see its text'})"
-        files = sorted(path for path in Path(package["manifest_path"]).parent.iterdir()
+        folder = Path(package["manifest_path"]).parent
+        # Folders contain the sources of C libraries.
+        files = sorted(path for pattern in ("*", "*/*") for path in folder.glob(pattern)
                        if path.is_file() and path.name.upper().startswith(NAMES))
         if not files:
             print(f"{name}: the package contains no text of its licence", file=sys.stderr)

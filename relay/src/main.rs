@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use self::admin::{AccessCodeCommand, ChannelCommand, GrantCommand, ReceiptCommand, TokenCommand};
 
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// Run a relay: the server that hosts channels, in which AI sessions of different people meet, and the bots that referee
 /// them.

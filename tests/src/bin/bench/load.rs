@@ -4,6 +4,7 @@ use anyhow::{Result, ensure};
 use mcp_multiplayer_tests::{HttpClient, ToolCall};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
+use uuid::Uuid;
 
 use crate::process::cpu_seconds;
 use crate::timing::{Timing, micros};
@@ -60,8 +61,8 @@ impl Target<'_> {
                     let body = format!("message number {number}");
                     let mut arguments = json!({ "channel_id": channel_id, "slot_id": slot_id, "body": body });
                     if keyed {
-                        // Time-ordered, like the keys of the stdio server.
-                        arguments["idempotency_key"] = json!(format!("{number:016x}-{slot_id}"));
+                        // As the stdio server makes them.
+                        arguments["idempotency_key"] = json!(Uuid::now_v7().to_string());
                     }
                     ("post_message".to_owned(), arguments)
                 };
