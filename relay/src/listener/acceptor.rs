@@ -4,6 +4,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::extract::ConnectInfo;
 use axum_server::accept::Accept;
 use rustls::ServerConfig;
 use tokio::net::TcpStream;
@@ -61,23 +62,23 @@ impl Acceptor {
 
 impl<S: Send + 'static> Accept<TcpStream, S> for Acceptor {
     type Stream = ClientStream<ConnectionPermit>;
-    type Service = AddExtension<S, ResponseWatchdog>;
+    type Service = AddExtension<AddExtension<S, ResponseWatchdog>, ConnectInfo<SocketAddr>>;
     type Future = Pin<Box<dyn Future<Output = io::Result<(Self::Stream, Self::Service)>> + Send>>;
 
     fn accept(&self, stream: TcpStream, service: S) -> Self::Future {
-        let permit = stream.peer_addr().map(|peer: SocketAddr| {
+        let admitted = stream.peer_addr().map(|peer| {
             let permit = self.limits.admit(peer.ip());
             if permit.is_none() {
                 self.relay.quotas.log_limit_of_address("connections", Some(peer.ip()));
             }
-            permit
+            (peer, permit)
         });
         let acceptor = self.clone();
         Box::pin(async move {
-            let Some(permit) = permit? else { return Err(ErrorKind::ConnectionRefused.into()) };
+            let (peer, Some(permit)) = admitted? else { return Err(ErrorKind::ConnectionRefused.into()) };
             let stream = acceptor.open(stream, permit).await?;
-            let watchdog = stream.watchdog();
-            Ok((stream, AddExtension::new(service, watchdog)))
+            let service = AddExtension::new(service, stream.watchdog());
+            Ok((stream, AddExtension::new(service, ConnectInfo(peer))))
         })
     }
 }

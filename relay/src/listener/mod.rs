@@ -8,19 +8,25 @@ mod idle;
 mod open_files;
 mod tls;
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use axum::Router;
+use axum::body::Body;
+use axum::extract::Request;
+use axum::response::Response;
 use axum_server::{Handle, Server};
+use hyper::body::Incoming;
 use hyper_util::rt::TokioTimer;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tower::make::Shared;
+use tower::{Service, ServiceExt as _};
 
 use self::acceptor::Acceptor;
 use self::connection_limits::ConnectionLimits;
@@ -31,7 +37,7 @@ use crate::webhooks::Webhooks;
 
 /// Longest wait of a shutdown for requests in progress.
 const DRAIN: Duration = Duration::from_secs(10);
-/// Largest head of a request, in bytes.
+/// Largest head of a request, in bytes. hyper doubles its buffer and then reads what fits, so that up to twice as much passes.
 const HEAD_BYTES: u32 = 64 * 1024;
 /// Concurrent requests on one HTTP/2 connection. RFC 9113, section 6.5.2, advises against fewer.
 const STREAMS: u32 = 100;
@@ -105,7 +111,7 @@ async fn serve_one(
     listener: TcpListener,
     handle: Handle<SocketAddr>,
     acceptor: Acceptor,
-    router: Router,
+    router: impl Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static,
     slow_client: Duration,
 ) -> std::io::Result<()> {
     let mut server = Server::from_listener(listener).acceptor(acceptor).handle(handle);
@@ -120,5 +126,6 @@ async fn serve_one(
         .max_header_list_size(HEAD_BYTES)
         .max_concurrent_streams(STREAMS)
         .max_send_buf_size(STREAM_BUFFER_BYTES);
-    server.serve(router.into_make_service_with_connect_info::<SocketAddr>()).await
+    let service = router.map_request(|request: Request<Incoming>| request.map(Body::new));
+    server.serve(Shared::new(service)).await
 }

@@ -17,8 +17,8 @@ use super::ResponseWatchdog;
 /// A socket on which a write fails when it makes no progress in time. Reads may take any time.
 pub(crate) type TimedSocket = Pin<Box<TimeoutStream<TcpStream>>>;
 
-/// Length of the HTTP/2 preface (RFC 9113, section 3.4). An HTTP/1 request is hardly ever shorter.
-const PREFACE_BYTES: usize = 24;
+/// The first bytes of HTTP/2 (RFC 9113, section 3.4). An HTTP/1 request is hardly ever shorter.
+const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// A client's connection, with or without TLS, as HTTP reads and writes it.
 ///
@@ -35,6 +35,8 @@ pub(crate) struct ClientStream<P> {
 /// The wait for the first bytes, from which hyper tells the HTTP version.
 #[derive(Debug)]
 struct Preface {
+    /// `false` until it was looked whether the client speaks HTTP/1.
+    seen: bool,
     missing_bytes: usize,
     deadline: Pin<Box<Sleep>>,
 }
@@ -49,8 +51,20 @@ pub(crate) fn with_write_timeout(stream: TcpStream, limit: Duration) -> TimedSoc
 impl<P> ClientStream<P> {
     /// A stream whose first bytes must arrive within `limit`.
     pub(crate) fn new(stream: Either<TimedSocket, Box<TlsStream<TimedSocket>>>, limit: Duration, permit: P) -> Self {
-        let preface = Preface { missing_bytes: PREFACE_BYTES, deadline: Box::pin(sleep(limit)) };
+        let preface = Preface { seen: false, missing_bytes: PREFACE.len(), deadline: Box::pin(sleep(limit)) };
         Self { stream, preface: Some(preface), watchdog: ResponseWatchdog::default(), _permit: permit }
+    }
+
+    /// Returns whether the client speaks HTTP/1, without reading anything; `false` if that cannot be told yet.
+    fn poll_is_http1(&self, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
+        let socket = match &self.stream {
+            Either::Left(socket) => socket.get_ref(),
+            Either::Right(tls) => return Poll::Ready(Ok(tls.get_ref().1.alpn_protocol() != Some(b"h2"))),
+        };
+        let mut bytes = [0; PREFACE.len()];
+        let mut peeked = ReadBuf::new(&mut bytes);
+        ready!(socket.poll_peek(cx, &mut peeked))?;
+        Poll::Ready(Ok(!PREFACE.starts_with(peeked.filled())))
     }
 
     /// The watchdog for the responses on this connection.
@@ -66,12 +80,23 @@ impl<P: Unpin> AsyncRead for ClientStream<P> {
             return Poll::Ready(Err(ErrorKind::TimedOut.into()));
         }
         let before = buf.filled().len();
-        let read = Pin::new(&mut self.stream).poll_read(cx, buf);
+        let is_http1 = match &self.preface {
+            Some(Preface { seen: false, .. }) => self.poll_is_http1(cx)?,
+            _ => Poll::Ready(false),
+        };
+        let read = match is_http1 {
+            // hyper-util takes a first read of nothing for HTTP/1. If it read these bytes to see for itself, hyper would find
+            // some of them in its buffer, and double it. That costs a page of memory as long as the connection is open.
+            Poll::Ready(true) => Poll::Ready(Ok(())),
+            Poll::Ready(false) => Pin::new(&mut self.stream).poll_read(cx, buf),
+            Poll::Pending => Poll::Pending,
+        };
         if let Some(preface) = &mut self.preface {
             if read.is_pending() {
                 ready!(preface.deadline.as_mut().poll(cx));
                 return Poll::Ready(Err(ErrorKind::TimedOut.into()));
             }
+            preface.seen = true;
             preface.missing_bytes = preface.missing_bytes.saturating_sub(buf.filled().len() - before);
             if preface.missing_bytes == 0 {
                 self.preface = None;

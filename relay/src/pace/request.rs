@@ -31,9 +31,20 @@ pub(crate) struct BodyLimits {
 /// Time for the rest of a body that the handler did not read. What a client sends in one go has arrived by then.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
 
+/// The body of a request that was put under limits, until the response to it.
+#[must_use]
+pub(crate) struct LimitedBody {
+    limits: BodyLimits,
+    version: Version,
+    /// `None` for a request without a body.
+    outcome: Option<Arc<BodyOutcome>>,
+}
+
 /// A limit that a body exceeded.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Exceeded {
+    /// The limit on the size, by the length in the request's head.
+    DeclaredSize,
     Size,
     Stall,
 }
@@ -87,21 +98,19 @@ impl BodyOutcome {
 }
 
 impl BodyLimits {
-    /// Passes a request to `handle` with the limits on its body, and responds in its place if the body exceeds one.
-    pub(crate) async fn run(self, request: Request, handle: impl AsyncFnOnce(Request) -> Response) -> Response {
+    /// Puts the limits on the body of a request.
+    pub(crate) fn limit(self, request: &mut Request) -> LimitedBody {
+        let version = request.version();
         if request.body().is_end_stream() {
-            return handle(request).await;
+            return LimitedBody { limits: self, version, outcome: None };
         }
-        let (parts, body) = request.into_parts();
-        let version = parts.version;
-        let declared = parts.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-        if declared.is_some_and(|bytes: u64| bytes > self.bytes as u64) {
-            let drained = self.drain(body, self.stall).await;
-            return if drained { self.too_large() } else { close_after(self.too_large(), version) };
-        }
+        let declared = request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
         let outcome = Arc::<BodyOutcome>::default();
+        if declared.is_some_and(|bytes: u64| bytes > self.bytes as u64) {
+            let _ = outcome.exceeded.set(Exceeded::DeclaredSize);
+        }
         let recorded = Arc::clone(&outcome);
-        let body = ReclaimedBody { body, outcome: Arc::clone(&outcome) };
+        let body = ReclaimedBody { body: mem::take(request.body_mut()), outcome: Arc::clone(&outcome) };
         let body = Limited::new(TimeoutBody::new(self.stall, body), self.bytes).map_err(move |error| {
             if error.is::<LengthLimitError>() {
                 let _ = recorded.exceeded.set(Exceeded::Size);
@@ -110,20 +119,10 @@ impl BodyLimits {
             }
             error
         });
-        let mut request = Request::from_parts(parts, Body::new(body));
+        *request.body_mut() = Body::new(body);
         // Otherwise axum's extractors would apply a limit of their own.
-        DefaultBodyLimit::disable().apply(&mut request);
-        let response = handle(request).await;
-        let unread = outcome.unread().take();
-        match (outcome.exceeded.get(), unread) {
-            (None, None) => response,
-            (None, Some(body)) => {
-                let drained = self.drain(body, DRAIN_TIMEOUT).await;
-                if drained { response } else { close_after(response, version) }
-            }
-            (Some(Exceeded::Size), _) => close_after(self.too_large(), version),
-            (Some(Exceeded::Stall), _) => close_after(self.too_slow(), version),
-        }
+        DefaultBodyLimit::disable().apply(request);
+        LimitedBody { limits: self, version, outcome: Some(outcome) }
     }
 
     /// Reads and discards the rest of a body, up to twice the limit, and returns whether that was all of it. A client that
@@ -156,6 +155,31 @@ impl BodyLimits {
             "Send it again, without a pause.",
         );
         problem(StatusCode::REQUEST_TIMEOUT, &error)
+    }
+}
+
+impl LimitedBody {
+    /// The response to a request that declares a body beyond the limit. The request is to be dropped without being handled.
+    pub(crate) fn refusal(&self) -> Option<Response> {
+        let exceeded = self.outcome.as_ref()?.exceeded.get();
+        (exceeded == Some(&Exceeded::DeclaredSize)).then(|| self.limits.too_large())
+    }
+
+    /// Returns the response that is sent: the one given, unless the body has exceeded a limit meanwhile.
+    pub(crate) async fn settle(self, response: Response) -> Response {
+        let Self { limits, version, outcome: Some(outcome) } = self else { return response };
+        let unread = outcome.unread().take();
+        let drain_timeout = match outcome.exceeded.get() {
+            None => DRAIN_TIMEOUT,
+            Some(Exceeded::DeclaredSize) => limits.stall,
+            Some(Exceeded::Size) => return close_after(limits.too_large(), version),
+            Some(Exceeded::Stall) => return close_after(limits.too_slow(), version),
+        };
+        let is_read = match unread {
+            Some(body) => limits.drain(body, drain_timeout).await,
+            None => true,
+        };
+        if is_read { response } else { close_after(response, version) }
     }
 }
 

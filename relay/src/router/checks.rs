@@ -5,10 +5,9 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use axum::body::{Body, HttpBody as _};
-use axum::extract::{ConnectInfo, Request, State};
+use axum::extract::{ConnectInfo, Request};
 use axum::http::header::CONTENT_LENGTH;
 use axum::http::{HeaderValue, Method, StatusCode, Version};
-use axum::middleware::Next;
 use axum::response::Response;
 use mcp_multiplayer_protocol::Error;
 
@@ -38,36 +37,42 @@ impl RequestChecks {
             relay: Arc::clone(relay),
         })
     }
-}
 
-/// Determines the client's address, and refuses requests that come too often, are for another host or come from a page of
-/// another origin.
-pub(super) async fn check(State(checks): State<Arc<RequestChecks>>, mut request: Request, next: Next) -> Response {
-    let Some(ConnectInfo(peer)) = request.extensions().get::<ConnectInfo<SocketAddr>>() else {
-        return problem(StatusCode::INTERNAL_SERVER_ERROR, &Error::internal());
-    };
-    let address = checks.proxies.client(peer.ip(), request.headers());
-    let any_origin = oauth::is_public_metadata(request.uri().path());
-    let refusal = match checks.relay.quotas.take_request_from(address) {
-        Err(error) => Some(problem(status(&error), &error)),
-        Ok(()) => checks.allowed.check(&request, any_origin).err().map(|error| problem(StatusCode::FORBIDDEN, &error)),
-    };
-    request.extensions_mut().insert(ClientAddress(address));
-    let watchdog = request.extensions_mut().remove::<ResponseWatchdog>();
-    let watchdog = watchdog.filter(|_| request.version() == Version::HTTP_2);
-    // A refused request passes through the body limits, too, so that its body is drained and the client sees the refusal.
-    let handle = async |request| match refusal {
-        Some(refusal) => refusal,
-        None => next.run(request).await,
-    };
-    let is_head = request.method() == Method::HEAD;
-    let mut response = checks.body_limits.run(request, handle).await;
-    if is_head {
-        response = without_body(response);
-    }
-    match watchdog {
-        Some(watchdog) => response.map(|body| watchdog.watch(body, checks.body_limits.stall)),
-        None => response,
+    /// Determines the client's address, and refuses requests that come too often, are for another host or come from a page of
+    /// another origin. `respond` is for all others.
+    pub(super) async fn check(&self, mut request: Request, respond: impl AsyncFnOnce(Request) -> Response) -> Response {
+        let Some(ConnectInfo(peer)) = request.extensions().get::<ConnectInfo<SocketAddr>>() else {
+            return problem(StatusCode::INTERNAL_SERVER_ERROR, &Error::internal());
+        };
+        let address = self.proxies.client(peer.ip(), request.headers());
+        let any_origin = oauth::is_public_metadata(request.uri().path());
+        let refusal = match self.relay.quotas.take_request_from(address) {
+            Err(error) => Some(problem(status(&error), &error)),
+            Ok(()) => {
+                self.allowed.check(&request, any_origin).err().map(|error| problem(StatusCode::FORBIDDEN, &error))
+            }
+        };
+        request.extensions_mut().insert(ClientAddress(address));
+        let watchdog = request.extensions_mut().remove::<ResponseWatchdog>();
+        let watchdog = watchdog.filter(|_| request.version() == Version::HTTP_2);
+        let is_head = request.method() == Method::HEAD;
+        // The body of a refused request is limited and drained, too, so that the client sees the refusal.
+        let body = self.body_limits.limit(&mut request);
+        let response = match refusal.or_else(|| body.refusal()) {
+            Some(refusal) => {
+                drop(request);
+                refusal
+            }
+            None => respond(request).await,
+        };
+        let mut response = body.settle(response).await;
+        if is_head {
+            response = without_body(response);
+        }
+        match watchdog {
+            Some(watchdog) => response.map(|body| watchdog.watch(body, self.body_limits.stall)),
+            None => response,
+        }
     }
 }
 

@@ -4,6 +4,7 @@ mod authenticate;
 mod checks;
 mod health;
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use anyhow::Result;
@@ -15,7 +16,7 @@ use axum::response::Response;
 use axum::routing::get;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tower::ServiceBuilder;
+use tower::{Service, ServiceBuilder, ServiceExt as _, service_fn};
 
 use self::checks::RequestChecks;
 use crate::config::Config;
@@ -31,7 +32,7 @@ pub(crate) fn router(
     webhooks: Webhooks,
     connections: &TaskTracker,
     cut_off: &CancellationToken,
-) -> Result<Router> {
+) -> Result<impl Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static> {
     let mcp = mcp::McpEndpoint::new(relay, webhooks, cut_off);
     let authenticated = Router::new()
         .route_service("/mcp", mcp.json())
@@ -45,13 +46,20 @@ pub(crate) fn router(
         .merge(oauth::router(relay)?)
         .merge(web::router(relay))
         .merge(authenticated);
-    // Around the router as a whole: a layer clones its inner service for each request, and a router is cheaper to clone than
-    // a route with all its layers.
-    let guarded = ServiceBuilder::new()
-        .layer(cors(AllowedNames::new(&relay.config), oauth::is_public_metadata))
-        .layer(from_fn_with_state(Arc::new(RequestChecks::new(relay)?), checks::check))
-        .service(routes);
-    Ok(Router::new().fallback_service(guarded))
+    // Around the router as a whole, and not as one of axum's layers: each of those allocates a future that holds the request,
+    // for as long as a call waits.
+    let checks = Arc::new(RequestChecks::new(relay)?);
+    let checked = service_fn(move |request| {
+        let (checks, routes) = (Arc::clone(&checks), routes.clone());
+        async move {
+            let respond = async |request| routes.oneshot(request).await.unwrap_or_else(|never| match never {});
+            Ok(checks.check(request, respond).await)
+        }
+    });
+    let cors = cors(AllowedNames::new(&relay.config), oauth::is_public_metadata);
+    let guarded = Arc::new(ServiceBuilder::new().layer(cors).service(checked));
+    // Each connection keeps the service several times, hence the `Arc`.
+    Ok(service_fn(move |request| Arc::unwrap_or_clone(Arc::clone(&guarded)).oneshot(request)))
 }
 
 /// The MCP endpoint with another handler behind it and no authentication, for tests of the protocol itself.

@@ -197,7 +197,7 @@ async fn bodies_and_heads_that_are_too_large_are_refused() {
     assert_eq!(&answer, b"HTTP/1.1 413");
 
     let mut stream = TcpStream::connect(fixture.relay.address()).await.unwrap();
-    let head = format!("GET /healthz HTTP/1.1\r\nHost: localhost\r\nX: {}\r\n\r\n", "x".repeat(100_000));
+    let head = format!("GET /healthz HTTP/1.1\r\nHost: localhost\r\nX: {}\r\n\r\n", "x".repeat(200_000));
     // The head may be refused before all of it is sent.
     let _ = stream.write_all(head.as_bytes()).await;
     let mut answer = vec![];
