@@ -18,8 +18,9 @@ use crate::worker::Worker;
 /// Maximum number of workers that have inspected a source and wait to become its bot.
 const MAX_INSPECTED: usize = 4;
 
-/// Time without a demand for spares after which they are warmed up.
-const WARM_UP_DELAY: Duration = Duration::from_millis(5);
+/// Time without a demand for spares after which missing ones are started, or else one is warmed up. The hook that has taken
+/// the last one runs faster meanwhile.
+const QUIET: Duration = Duration::from_millis(5);
 
 /// The modules of spares. Bots for the network are rare, and their hooks take long anyway.
 const SPARE_MODULES: Modules = Modules::Basic;
@@ -184,15 +185,14 @@ impl WorkerPool {
     /// Starts a missing spare or, when none is missing, warms one up. Returns `false` if there is nothing to do, or a worker
     /// could not be started.
     async fn prepare_spare(&self) -> bool {
+        let is_quiet = self.wait_until_quiet().await;
         if self.lacks_spares() {
             let Ok(worker) = self.launcher.launch(SPARE_MODULES).await else { return false };
             lock(&self.spares).push(Spare { worker, is_warm: false });
             return true;
         }
-        // While spares are taken one after the other, the time is better spent on starting new ones.
-        tokio::select! {
-            () = sleep(WARM_UP_DELAY) => {}
-            () = self.spare_taken.notified() => return true,
+        if !is_quiet {
+            return true;
         }
         let cold = {
             let mut spares = lock(&self.spares);
@@ -203,6 +203,17 @@ impl WorkerPool {
             lock(&self.spares).push(Spare { worker, is_warm: true });
         }
         true
+    }
+
+    /// Returns `true` once no spare has been taken for a while, and `false` as soon as none is left.
+    async fn wait_until_quiet(&self) -> bool {
+        while !lock(&self.spares).is_empty() {
+            tokio::select! {
+                () = sleep(QUIET) => return true,
+                () = self.spare_taken.notified() => {}
+            }
+        }
+        false
     }
 
     fn lacks_spares(&self) -> bool {
