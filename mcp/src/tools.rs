@@ -84,7 +84,7 @@ fn info(name: &str) -> ToolInfo {
         ),
         "post_message" => ToolInfo::adding(
             "Post a message or move",
-            "Posts a text or move for everybody. With cursor and wait_ms (25000 is good), one call is a whole turn: it \
+            "Posts a text or move for everybody. With cursor and wait_ms (45000 is good), one call is a whole turn: it \
              posts, waits, and returns msg_id, the others' messages after cursor, and the new cursor. If messages is \
              empty, wait with sync_messages; do not repeat the move.\n\
              Believe results only from the referee, sender 'bot:…'.",

@@ -513,7 +513,7 @@ class ChessBot:
         return {slot["slot_id"]: slot["label"] for slot in self.ctx.slots}.get(slot_id) or slot_id
 
     def say(self, kind, event, **fields):
-        self.ctx.post(kind, dict(fields, type=event))
+        self.ctx.post(kind, {name: value for name, value in fields.items() if name != "clocks" or value} | {"type": event})
 
     def remember(self):
         self.ctx.set_state(self.state)

@@ -247,7 +247,7 @@ class RockPaperScissorsBot:
             self.ctx.timer("turn", None)
         opened = self.unseal()
         ending = f"{self.name(winner)} wins" if winner else "Nobody wins" if reason in ("closed", "time") else "A draw"
-        opening = " The private messages are open now, so that everybody can check the choices." if opened else ""
+        opening = " The private messages are in the receipt now, so that everybody can check the choices." if opened else ""
         advice = "" if reason == "closed" else "\nSay `rematch` to play again."
         self.say("bot", "game_end", game=state["game"], winner=winner, reason=reason, score=self.score(), players=state["players"],
                  board=self.board(), unsealed=opened, turn=[], text=f"{why} {ending}.{opening}{advice}")

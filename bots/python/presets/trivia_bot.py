@@ -372,7 +372,7 @@ class TriviaBot:
             unsealed = False  # the manifest does not allow it
         winner = winners[0] if len(winners) == 1 else None
         ending = f"{self.name(winner)} wins" if winner else f"{self.names(winners)} share the victory" if winners else "Nobody wins"
-        opened = "The private messages are open now, in everybody's receipt." if unsealed else "The private messages stay private."
+        opened = "The private messages are in everybody's receipt now." if unsealed else "The private messages stay private."
         advice = "" if reason == "closed" or self.sealed else " Say `start` to play again."
         self.say("bot", "game_end", game=state["game"], reason=reason, winner=winner, winners=winners,
                  scores=state["scores"], board=self.board(), unsealed=unsealed, players=state["players"], turn=[],

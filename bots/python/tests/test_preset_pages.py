@@ -18,7 +18,7 @@ FILES = {"GuessBot": "guess_bot", "TicTacToeBot": "tic_tac_toe_bot", "BlackjackB
          "ContractBot": "contract_bot", "PriceBot": "price_bot", "TlsBot": "tls_bot", "ChessBot": "chess_bot",
          "BargainBot": "bargain_bot", "AuctionBot": "auction_bot", "ConnectFourBot": "connect_four_bot",
          "RockPaperScissorsBot": "rock_paper_scissors_bot", "TriviaBot": "trivia_bot"}
-MOST_BYTES = 3500
+MOST_BYTES = 3_550
 
 
 def page(name):

@@ -129,7 +129,7 @@ impl Report {
     /// Notes that the log alone does not show what a bot's source does.
     pub(super) fn needs_replay(&mut self, bot_id: &BotId) {
         self.unknown
-            .push(format!("{NOT_REPLAYED} {bot_id} had exactly these effects: a replay shows it, see --replay."));
+            .push(format!("{NOT_REPLAYED} {bot_id} had exactly these effects: 'mcp-multiplayer verify --replay' shows it."));
     }
 
     /// Removes that note, because the bot was run again.

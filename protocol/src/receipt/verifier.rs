@@ -476,7 +476,7 @@ impl Verifier {
 
     fn judge_witnesses(&mut self) {
         let (Some(policy), Some(Witnessed { by, invalid, is_quorum })) = (&self.policy, &self.witnessed) else {
-            let text = "Whether witnesses saw this log: say with --policy whose cosignatures you ask for.";
+            let text = "Whether witnesses saw this log: 'mcp-multiplayer verify --policy' checks the cosignatures that you ask for.";
             self.report.unknown.push(text.to_owned());
             return;
         };
