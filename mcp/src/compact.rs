@@ -5,7 +5,7 @@
 //! can be mistaken for `sender`. What only a verifier needs is left out unless the request has `include_trace`.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use mcp_multiplayer_protocol::{ChannelId, Reply, Request, SlotId, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -133,6 +133,9 @@ fn try_compact(reply: &str, form: Form) -> serde_json::Result<String> {
             }
         }
         keep_last_seconds_left(&mut compact, has_more);
+        if form == Form::Player {
+            omit_replaced_offers(&mut compact);
+        }
         *messages = to_raw_value(&compact)?;
     }
     if let Some(view) = members.get_mut("view") {
@@ -228,6 +231,28 @@ fn keep_last_seconds_left(messages: &mut [ModelMessage<'_>], has_more: bool) {
         if has_more || Some(place) != last {
             message.seconds_left = None;
         }
+    }
+}
+
+/// Leaves out the moves of a turn that a later post of the same bot replaces, and boards that a later one replaces.
+fn omit_replaced_offers(messages: &mut [ModelMessage<'_>]) {
+    #[derive(Default)]
+    struct Later {
+        turn: bool,
+        board: bool,
+    }
+    let mut later_by_sender: HashMap<String, Later> = HashMap::new();
+    let posts = messages.iter_mut().rev();
+    for message in posts.filter(|message| message.sender.starts_with("bot:") && message.to_slot.is_none()) {
+        let later = later_by_sender.entry(message.sender.to_string()).or_default();
+        let (has_turn, has_board) = (message.data.contains_key("turn"), message.data.contains_key("board"));
+        let is_replaced = |name: &str| match name {
+            "actions" | "other_actions" => has_turn && later.turn,
+            "board" => later.board,
+            _ => false,
+        };
+        message.data.retain(|name, _| !is_replaced(name));
+        (later.turn, later.board) = (later.turn || has_turn, later.board || has_board);
     }
 }
 
@@ -401,6 +426,33 @@ mod tests {
             (&messages["messages"][0]["seconds_left"], &messages["messages"][1]["seconds_left"]),
             (&Value::Null, &json!(2))
         );
+    }
+
+    #[test]
+    fn turns_and_boards_that_are_over_are_short() {
+        let turn = |bot: &str, slot: &str, more: &Value| {
+            let mut body = json!({ "turn": [slot], "actions": ["a", "b"], "other_actions": ["resign"], "board": { "kind": "grid" } });
+            body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            message(bot, "x", "control", &body)
+        };
+        let (bot, other) = ("bot:bot_ChessBot_0", "bot:bot_GuessBot_1");
+        let mut private = turn(bot, "s1", &json!({}));
+        private["to_slot"] = json!("s1");
+        let messages = [
+            turn(bot, "s1", &json!({ "turn_id": 1 })),
+            private,
+            turn(other, "s1", &json!({})),
+            turn(bot, "s2", &json!({ "turn_id": 2 })),
+            message(bot, "x", "bot", &json!({ "type": "moved" })),
+        ];
+        let fields = |form: Form| {
+            let text = compact(reply(&json!({ "messages": messages, "cursor": 7 })), form);
+            let messages: Value = serde_json::from_str(&text).unwrap();
+            let count = |message: &Value| message["data"].as_object().unwrap().len();
+            messages["messages"].as_array().unwrap().iter().map(count).collect::<Vec<_>>()
+        };
+        assert_eq!(fields(Form::default()), [2, 4, 4, 5, 1]);
+        assert_eq!(fields(Form::Verifier), [5, 4, 4, 5, 1]);
     }
 
     #[test]

@@ -128,8 +128,9 @@ const NOT_REPLAYED: &str = "Whether this source of";
 impl Report {
     /// Notes that the log alone does not show what a bot's source does.
     pub(super) fn needs_replay(&mut self, bot_id: &BotId) {
-        self.unknown
-            .push(format!("{NOT_REPLAYED} {bot_id} had exactly these effects: 'mcp-multiplayer verify --replay' shows it."));
+        self.unknown.push(format!(
+            "{NOT_REPLAYED} {bot_id} had exactly these effects: 'mcp-multiplayer verify --replay' shows it."
+        ));
     }
 
     /// Removes that note, because the bot was run again.
