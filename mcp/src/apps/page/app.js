@@ -156,7 +156,7 @@ function render() {
   view.drawChoices(...choices(offered));
   // With a grid, the post says no more than the status; with a table, it may be the question.
   const isShown = cells().length && turn?.length;
-  view.drawLast(last.filter(({ id }) => !isShown || id !== board_id).slice(-2));
+  view.drawLast(last.filter(({ id }) => !isShown || id !== board_id).slice(-2), turn?.length === 0);
   view.say(statusText());
   tick();
   layOut();

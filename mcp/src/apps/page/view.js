@@ -80,7 +80,9 @@ const view = {
     }));
   },
 
-  drawLast(posts) {
+  drawLast(posts, isOver) {
+    // A grid needs the height; beside a table, and after the game, there is enough for the whole texts.
+    byId('last').classList.toggle('whole', isOver || !view.size?.columns);
     byId('last').replaceChildren(...posts.map(({ sender, label, text }) => element('li', {}, `${label || sender}: ${text}`)));
   },
 
@@ -133,8 +135,6 @@ const view = {
 
   // Uses the whole width for the board, as far as the height allows.
   layOut(fullscreen) {
-    // A grid needs the height; beside a table, there is enough for the whole texts.
-    byId('last').classList.toggle('whole', !view.size?.columns);
     if (view.size) {
       const { width, height, margin, columns, rows } = view.size;
       const others = [...document.querySelector('main').children].filter(part => part.id !== 'board' && part.offsetHeight);
