@@ -40,7 +40,7 @@ def main():
             continue
         name = f"{package['name']} {package['version']} ({package['license'] or 'see its text'})"
         folder = Path(package["manifest_path"]).parent
-        # Folders contain the sources of C libraries.
+        # A C library in a folder has a licence of its own.
         files = sorted(path for pattern in ("*", "*/*") for path in folder.glob(pattern)
                        if path.is_file() and path.name.upper().startswith(NAMES))
         if not files:

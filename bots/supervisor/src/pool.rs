@@ -18,8 +18,8 @@ use crate::worker::Worker;
 /// Maximum number of workers that have inspected a source and wait to become its bot.
 const MAX_INSPECTED: usize = 4;
 
-/// Time without a demand for spares after which missing ones are started, or else one is warmed up. The hook that has taken
-/// the last one runs faster meanwhile.
+/// Time without a demand for spares after which a missing one is started, or else one is warmed up, unless none is left. The
+/// hook of the bot that took a spare would be slowed down by that.
 const QUIET: Duration = Duration::from_millis(5);
 
 /// The modules of spares. Bots for the network are rare, and their hooks take long anyway.

@@ -35,7 +35,7 @@ pub(crate) struct ClientStream<P> {
 /// The wait for the first bytes, from which hyper tells the HTTP version.
 #[derive(Debug)]
 struct Preface {
-    /// `false` until it was looked whether the client speaks HTTP/1.
+    /// `true` once the first bytes were looked at, to tell the HTTP version.
     seen: bool,
     missing_bytes: usize,
     deadline: Pin<Box<Sleep>>,

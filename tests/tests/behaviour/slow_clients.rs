@@ -52,6 +52,27 @@ async fn clients_that_do_not_finish_a_request_are_disconnected() {
     assert!(response.contains("stalled"), "{response}");
 }
 
+/// The relay tells the HTTP version by the first bytes. `P` alone can be the first one of either.
+#[tokio::test]
+async fn the_first_bytes_of_a_request_may_come_alone() {
+    let relay = RelayProcess::start().await.unwrap();
+    let token = relay.local_token().unwrap();
+    let get = "GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n".to_owned();
+    let head = "Host: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: 2\r\nConnection: close\r\n";
+    let post = format!("POST /health_check HTTP/1.1\r\n{head}Authorization: Bearer {token}\r\n\r\n{{}}");
+    for (request, first) in [(&get, 1), (&get, 30), (&post, 1), (&post, 2)] {
+        let mut stream = TcpStream::connect(relay.address()).await.unwrap();
+        stream.set_nodelay(true).unwrap();
+        stream.write_all(&request.as_bytes()[..first]).await.unwrap();
+        // By the time that another request is answered, the relay has most likely seen these bytes.
+        relay.http().await.unwrap().call_tool("health_check", json!({})).await.unwrap();
+        stream.write_all(&request.as_bytes()[first..]).await.unwrap();
+        let mut response = String::new();
+        in_time("the response", stream.read_to_string(&mut response)).await.unwrap();
+        assert!(response.starts_with("HTTP/1.1 200 OK"), "{first} bytes of {request}: {response}");
+    }
+}
+
 #[tokio::test]
 async fn clients_that_do_not_finish_a_tls_handshake_are_disconnected() {
     let files = CertificateFiles::new(&["localhost"]);
