@@ -1,5 +1,5 @@
-use mcp_multiplayer_protocol::operation::{JoinOutcome, RefusalFuture, ReplyFuture};
-use mcp_multiplayer_protocol::{Error, ErrorCode, Multiplayer, Reply, Request};
+use mcp_multiplayer_protocol::operation::{ChannelCreated, JoinOutcome, RefusalFuture, ReplyFuture};
+use mcp_multiplayer_protocol::{Error, ErrorCode, Multiplayer, Request};
 
 use super::Caller;
 use super::answer::reply;
@@ -22,7 +22,8 @@ impl Multiplayer for Caller {
             // The token was valid when the connection or the body of the request began, which may be long ago.
             self.check().await?;
             let pending = PendingCall::new(op, &self.principal);
-            // A future is as large as its largest branch, and thousands may wait: only the frequent operations are in this one.
+            // A future is as large as its largest branch, and thousands may wait for messages: the less frequent operations have
+            // futures of their own.
             let result = match request {
                 Request::HealthCheck(_) => reply(self.health_check().await),
                 Request::PostMessage(args) => {
@@ -33,7 +34,50 @@ impl Multiplayer for Caller {
                     let subject = Subject::seat(args.channel_id, args.slot_id);
                     self.signed_reply(self.sync_messages(args).await, |_| subject).await
                 }
-                other => Box::pin(self.perform_other(other)).await,
+                Request::CreateChannel(args) => {
+                    let subject = |created: &ChannelCreated| Subject::seat(created.channel_id, created.slot_id);
+                    Box::pin(async { self.signed_reply(self.create_channel(args).await, subject).await }).await
+                }
+                Request::JoinChannel(args) => {
+                    Box::pin(async { self.signed_reply(self.join_channel(args).await, subject_of_joined).await }).await
+                }
+                Request::LeaveChannel(args) => {
+                    let subject = Subject::seat(args.channel_id, args.slot_id);
+                    Box::pin(async { self.signed_reply(self.leave_channel(args).await, |_| subject).await }).await
+                }
+                Request::DmBot(args) => {
+                    let subject = Subject::seat(args.channel_id, args.slot_id);
+                    Box::pin(async { self.signed_reply(self.dm_bot(args).await, |_| subject).await }).await
+                }
+                Request::GetBoard(args) => {
+                    let subject = Subject::seat(args.channel_id, args.slot_id);
+                    Box::pin(async { self.reply_with_log(self.get_board(args).await, Some(subject)).await }).await
+                }
+                Request::GetChannelInfo(args) => {
+                    let subject = Subject::seat(args.channel_id, None);
+                    Box::pin(async { self.reply_with_log(self.get_channel_info(args).await, Some(subject)).await })
+                        .await
+                }
+                Request::GetBotCode(args) => {
+                    let subject = args.channel_id.map(|channel_id| Subject::seat(channel_id, None));
+                    Box::pin(async { self.reply_with_log(self.get_bot_code(args).await, subject).await }).await
+                }
+                Request::GetReceipt(args) => reply(Box::pin(self.get_receipt(args)).await),
+                Request::DeleteEntries(args) => {
+                    let subject = Subject::seat(args.channel_id, args.slot_id);
+                    Box::pin(async { self.signed_reply(self.delete_entries(args).await, |_| subject).await }).await
+                }
+                Request::GetProof(args) => reply(Box::pin(self.get_proof(args)).await),
+                Request::ReadLog(args) => reply(Box::pin(self.read_log(args)).await),
+                Request::ListChannels(_) => reply(Box::pin(self.list_channels()).await),
+                Request::UpdateChannel(args) => {
+                    let subject = Subject::seat(args.channel_id, args.slot_id);
+                    Box::pin(async { self.signed_reply(self.update_channel(args).await, |_| subject).await }).await
+                }
+                Request::AttachBot(args) => {
+                    let subject = Subject::seat(args.channel_id, args.slot_id);
+                    Box::pin(async { self.signed_reply(self.attach_bot(args).await, |_| subject).await }).await
+                }
             };
             failpoint::hit("reply");
             pending.answered();
@@ -47,58 +91,6 @@ impl Multiplayer for Caller {
 
     fn end_of_access(&self) -> RefusalFuture<'_> {
         Box::pin(self.wait_for_end_of_token())
-    }
-}
-
-impl Caller {
-    /// Performs one of the less frequent operations.
-    async fn perform_other(&self, request: Request) -> Result<Reply, Error> {
-        match request {
-            Request::HealthCheck(_) | Request::PostMessage(_) | Request::SyncMessages(_) => {
-                unreachable!("the caller performs these itself")
-            }
-            Request::CreateChannel(args) => {
-                let result = self.create_channel(args).await;
-                self.signed_reply(result, |created| Subject::seat(created.channel_id, created.slot_id)).await
-            }
-            Request::JoinChannel(args) => self.signed_reply(self.join_channel(args).await, subject_of_joined).await,
-            Request::LeaveChannel(args) => {
-                let subject = Subject::seat(args.channel_id, args.slot_id);
-                self.signed_reply(self.leave_channel(args).await, |_| subject).await
-            }
-            Request::DmBot(args) => {
-                let subject = Subject::seat(args.channel_id, args.slot_id);
-                self.signed_reply(self.dm_bot(args).await, |_| subject).await
-            }
-            Request::GetBoard(args) => {
-                let subject = Subject::seat(args.channel_id, args.slot_id);
-                self.reply_with_log(self.get_board(args).await, Some(subject)).await
-            }
-            Request::GetChannelInfo(args) => {
-                let subject = Subject::seat(args.channel_id, None);
-                self.reply_with_log(self.get_channel_info(args).await, Some(subject)).await
-            }
-            Request::GetBotCode(args) => {
-                let subject = args.channel_id.map(|channel_id| Subject::seat(channel_id, None));
-                self.reply_with_log(self.get_bot_code(args).await, subject).await
-            }
-            Request::GetReceipt(args) => reply(self.get_receipt(args).await),
-            Request::DeleteEntries(args) => {
-                let subject = Subject::seat(args.channel_id, args.slot_id);
-                self.signed_reply(self.delete_entries(args).await, |_| subject).await
-            }
-            Request::GetProof(args) => reply(self.get_proof(args).await),
-            Request::ReadLog(args) => reply(self.read_log(args).await),
-            Request::ListChannels(_) => reply(self.list_channels().await),
-            Request::UpdateChannel(args) => {
-                let subject = Subject::seat(args.channel_id, args.slot_id);
-                self.signed_reply(self.update_channel(args).await, |_| subject).await
-            }
-            Request::AttachBot(args) => {
-                let subject = Subject::seat(args.channel_id, args.slot_id);
-                self.signed_reply(self.attach_bot(args).await, |_| subject).await
-            }
-        }
     }
 }
 
