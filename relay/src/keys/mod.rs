@@ -4,6 +4,7 @@
 mod file;
 mod log;
 mod relay;
+mod seeds;
 
 pub(crate) use file::read_or_create;
 pub use log::LogKey;

@@ -28,6 +28,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use chacha20poly1305::ChaCha20Poly1305;
@@ -41,6 +42,7 @@ use sha2::Sha256;
 use subtle::ConstantTimeEq as _;
 
 use super::file::{create_secret, decode, encode, read_secret};
+use super::seeds::RecentSeeds;
 use crate::clock::Random;
 use crate::store::Store;
 
@@ -72,6 +74,7 @@ pub struct RelayKey {
     webhook_id: [u8; 32],
     webhook_secret: [u8; 32],
     fingerprint: Hash,
+    recent_seeds: Arc<RecentSeeds>,
 }
 
 impl fmt::Debug for RelayKey {
@@ -104,6 +107,7 @@ impl RelayKey {
             webhook_id: derive("mcp-multiplayer/webhook-id/v1"),
             webhook_secret: derive("mcp-multiplayer/webhook-secret/v1"),
             fingerprint: Hash::from_bytes(derive("mcp-multiplayer/fingerprint/v1")),
+            recent_seeds: Arc::default(),
         }
     }
 
@@ -260,7 +264,8 @@ impl RelayKey {
 
     /// Derives the secret seeds of a bot, from which its randomness and its salts come.
     pub(crate) fn bot_seeds(&self, channel_id: ChannelId, bot_id: &BotId) -> Seeds {
-        Seeds::new(mac(&self.bot, &[channel_id.as_bytes(), bot_id.as_str().as_bytes()]))
+        let derive = || Seeds::new(mac(&self.bot, &[channel_id.as_bytes(), bot_id.as_str().as_bytes()]));
+        self.recent_seeds.get(channel_id, bot_id, derive)
     }
 }
 
@@ -372,6 +377,12 @@ mod tests {
         assert_ne!(key.pseudonym(here, "alice"), key.pseudonym(here, "bob"));
         let bot = BotId::new("GuessBot", 0);
         assert_ne!(key.bot_seeds(here, &bot).commitment(0), key.bot_seeds(there, &bot).commitment(0));
+        assert_ne!(
+            key.bot_seeds(here, &bot).commitment(0),
+            key.bot_seeds(here, &BotId::new("GuessBot", 1)).commitment(0)
+        );
+        let later = RelayKey::new(&[1; 32]);
+        assert_eq!(key.bot_seeds(here, &bot).commitment(0), later.bot_seeds(here, &bot).commitment(0));
     }
 
     #[test]
