@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use mcp_multiplayer_bot_supervisor::referee::Memory;
-use mcp_multiplayer_protocol::channel::{BOT_API, BOT_POLICY, Composition, SlotKind};
+use mcp_multiplayer_protocol::channel::{BOT_API, BOT_POLICY, Composition, Slot, SlotKind};
 use mcp_multiplayer_protocol::{Actor, BotId, Error, Hash, SlotId, SystemEvent, limits};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -34,7 +34,7 @@ impl Caller {
         let composition = &proposal.state().composition;
         let slot_id = match slot_id {
             Some(slot_id) => slot_id,
-            None => slot_for(composition, bot)?,
+            None => slot_for(composition, bot, &[])?,
         };
         let slot_label = (slot_id.place() == composition.slots.len()).then(|| bot.name.clone());
         let channel_id = composition.channel_id;
@@ -90,18 +90,31 @@ impl Caller {
     }
 }
 
-/// The slot that a bot will take: the empty one that it asks for, else the first empty one, else a new one.
-fn slot_for(composition: &Composition, bot: &AttachableBot) -> Result<SlotId, Error> {
-    let mut empty = composition.slots().filter(|(_, slot)| slot.kind == SlotKind::Bot && slot.holder.is_none());
+/// The slots that these bots will take, if they are attached one after another.
+pub(super) fn slots_for(composition: &Composition, bots: &[AttachableBot]) -> Result<Vec<SlotId>, Error> {
+    bots.iter().try_fold(vec![], |mut taken, bot| {
+        taken.push(slot_for(composition, bot, &taken)?);
+        Ok(taken)
+    })
+}
+
+/// The slot that a bot will take when others will have taken `taken`: the empty one that it asks for, else the first empty
+/// one, else a new one.
+fn slot_for(composition: &Composition, bot: &AttachableBot, taken: &[SlotId]) -> Result<SlotId, Error> {
+    let is_empty =
+        |slot_id: &SlotId, slot: &Slot| slot.kind == SlotKind::Bot && slot.holder.is_none() && !taken.contains(slot_id);
+    let mut empty = composition.slots().filter(|(slot_id, slot)| is_empty(slot_id, slot));
     if let Some(wanted) = &bot.slot {
         let is_wanted =
             |slot_id: SlotId, label: &str| *wanted == slot_id.to_string() || *wanted == format!("bot:{label}");
         let found = empty.find(|(slot_id, slot)| is_wanted(*slot_id, &slot.label));
         return found.map(|(slot_id, _)| slot_id).ok_or_else(|| no_empty_slot(wanted));
     }
+    let existing = composition.slots.len();
+    let next = existing + taken.iter().filter(|slot_id| slot_id.place() >= existing).count();
     match empty.find(|(_, slot)| !slot.closed) {
         Some((slot_id, _)) => Ok(slot_id),
-        None if composition.slots.len() < limits::SLOTS => Ok(SlotId::at(composition.slots.len())),
+        None if next < limits::SLOTS => Ok(SlotId::at(next)),
         None => Err(Error::bad_op(
             "The channel has no slot left for a bot.",
             "Remove a bot first, with update_channel remove_bot.",

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Caller;
 use super::answer::json_bytes;
-use super::bot_attachment::AttachedBot;
+use super::bot_attachment::{AttachedBot, slots_for};
 use super::bot_source::{AttachableBot, unknown_preset};
 use super::idempotency::RequestKey;
 use super::join_channel::{HeldSeat, check_entropy};
@@ -133,7 +133,7 @@ impl Caller {
         proposal.push_event(&created, None)?;
         if !plan.bots.is_empty() {
             // The bots are announced with their slots before they are attached, so the slots have to be found first.
-            let slot_ids = self.bot_slots(proposal, &plan.bots)?;
+            let slot_ids = slots_for(&proposal.state().composition, &plan.bots)?;
             let bots = plan.bots.iter().zip(&slot_ids).map(|(bot, slot_id)| bot.announcement(*slot_id)).collect();
             proposal.push_event(&SystemEvent::BotsAnnounced { bots }, None)?;
             for (bot, slot_id) in plan.bots.iter().zip(slot_ids) {
@@ -157,12 +157,6 @@ impl Caller {
             }
         }
         Ok(())
-    }
-
-    /// The slots that the bots will take, found by attaching them to a copy of the proposal.
-    fn bot_slots(&self, proposal: &Proposal, bots: &[AttachableBot]) -> Result<Vec<SlotId>, Error> {
-        let mut trial = Proposal::new(proposal.state().clone(), proposal.state().head.ts, self.relay.random.clone());
-        bots.iter().map(|bot| Ok(self.propose_attach(&mut trial, bot, None, None)?.slot_id)).collect()
     }
 
     async fn answer_created(&self, channel: &Arc<LiveChannel>, outcome: Outcome) -> Result<ChannelCreated, Error> {
