@@ -228,12 +228,8 @@ impl WorkerPool {
         lock(&self.places).retain(|_, place| {
             if let Ok(mut place) = place.try_lock() {
                 place.take_if(|worker| is_idle(worker));
-                if place.is_some() {
-                    return true;
-                }
             }
-            // A hook that uses the place has its own reference to it, and got it through the map, which is locked.
-            Arc::strong_count(place) > 1
+            is_used(place)
         });
     }
 
@@ -244,7 +240,9 @@ impl WorkerPool {
             return;
         }
         drop(inspected);
-        let places = lock(&self.places);
+        let mut places = lock(&self.places);
+        // There is one for every bot that has run of late, and most may have no worker any more.
+        places.retain(|_, place| is_used(place));
         let idle = places.values().filter_map(|place| place.try_lock().ok()).filter(|place| place.is_some());
         if let Some(mut oldest) = idle.min_by_key(|place| place.as_ref().map(Worker::last_used)) {
             *oldest = None;
@@ -260,6 +258,12 @@ pub(crate) async fn end_idle_workers(pool: Weak<WorkerPool>, idle_after: Duratio
         let Some(pool) = pool.upgrade() else { return };
         pool.end_idle(idle_after);
     }
+}
+
+/// Returns whether a bot's place has a worker, or a hook uses it. Must be called with the map of places locked: a hook has
+/// its own reference to the place, which it got through the map.
+fn is_used(place: &WorkerPlace) -> bool {
+    Arc::strong_count(place) > 1 || place.try_lock().is_ok_and(|place| place.is_some())
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
