@@ -31,7 +31,7 @@ use rustix::net::{
 use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions, pidfd_open, set_parent_process_death_signal, wait};
 
 use crate::runtime::{Package, Runtime};
-use crate::sandbox::seccomp::Filter;
+use crate::sandbox::seccomp::WorkerFilter;
 use crate::sandbox::{self, Layers, SandboxConfig, Workspace};
 use crate::{interpreter, socket};
 
@@ -119,7 +119,7 @@ struct Template {
     /// Path at which a worker mounts its workspace; `None` if it uses a directory of the supervisor's.
     mount_point: Option<PathBuf>,
     readable: Vec<PathBuf>,
-    filter: Result<Filter>,
+    filter: Result<WorkerFilter>,
     package: Package,
 }
 
@@ -138,11 +138,12 @@ fn start(arguments: &Zygote) -> Result<Template> {
     let readable = interpreter::library_paths(&arguments.python);
     // Before Python starts: isolating the zygote forks, and goes on in the child.
     let (layers, mount_point) = sandbox::isolate_zygote(&config, &arguments.stage, &readable)?;
+    let readable = sandbox::outermost(&readable);
     interpreter::initialize(&arguments.python)?;
     ignore_fork_hooks()?;
     let package = Package::load(arguments.network, true)?;
-    let filter = Filter::compile(mount_point.is_some());
-    merge_free_memory();
+    let filter = sandbox::filter_zygote(&config, mount_point.is_some());
+    claim_free_memory();
     Ok(Template { config, layers, mount_point, readable, filter, package })
 }
 
@@ -155,15 +156,26 @@ fn ignore_fork_hooks() -> Result<()> {
     Ok(())
 }
 
-/// Merges what Python has freed while it started. Otherwise each worker would do that at its first larger allocation, and
-/// write to pages all over the memory that it shares with the zygote.
-fn merge_free_memory() {
+/// Takes all memory that Python has freed while it started, so that workers allocate theirs at the end of the heap, side by
+/// side. Otherwise they would write to pages all over the memory that they share with the zygote.
+fn claim_free_memory() {
     #[cfg(target_env = "gnu")]
-    // SAFETY: takes a number only.
+    // SAFETY: the memory that is allocated here is never used.
     unsafe {
+        // Merges neighbours, and leaves less than a page at the end of the heap.
         libc::malloc_trim(0);
-        // A large allocation sorts what was merged. `black_box`, or the compiler would leave the two calls out.
-        libc::free(std::hint::black_box(libc::malloc(100_000)));
+        let end = libc::sbrk(0) as usize - rustix::param::page_size();
+        // Large sizes first, then all sizes that each have a list of free memory of their own.
+        let sizes = (11..=20).rev().map(|power| 1 << power).chain((24..=1032).rev().step_by(16));
+        for size in sizes {
+            loop {
+                let claimed = std::hint::black_box(libc::malloc(size));
+                if claimed as usize >= end || claimed.is_null() {
+                    libc::free(claimed);
+                    break;
+                }
+            }
+        }
     }
 }
 

@@ -13,6 +13,12 @@ pub(crate) struct SandboxConfig {
     pub(crate) disabled_layers: Vec<String>,
 }
 
+impl SandboxConfig {
+    pub(crate) fn is_disabled(&self, layer: &str) -> bool {
+        self.disabled_layers.iter().any(|disabled| disabled == layer)
+    }
+}
+
 /// The one directory that a worker's bot may write to.
 #[derive(Debug, Clone)]
 pub(crate) enum Workspace {

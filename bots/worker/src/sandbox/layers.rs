@@ -18,8 +18,7 @@ impl Layers {
         config: &SandboxConfig,
         enable: impl FnOnce() -> anyhow::Result<()>,
     ) -> bool {
-        let disabled = config.disabled_layers.iter().any(|disabled| disabled == name);
-        let result = if disabled { Err(anyhow::anyhow!("switched off")) } else { enable() };
+        let result = if config.is_disabled(name) { Err(anyhow::anyhow!("switched off")) } else { enable() };
         let reason = result.err().map(|error| format!("{error:#}"));
         self.record(name, reason)
     }

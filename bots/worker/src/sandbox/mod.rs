@@ -32,9 +32,14 @@ pub(crate) use self::config::SandboxConfig;
 #[cfg(target_os = "linux")]
 pub(crate) use self::config::Workspace;
 pub(crate) use self::layers::Layers;
+#[cfg(target_os = "linux")]
+pub(crate) use self::root::outermost;
 
 /// Name of the layer that gives each worker a workspace in memory.
 const WORKSPACE_LAYER: &str = "workspace in memory";
+/// Name of the layer that filters system calls.
+#[cfg(target_os = "linux")]
+const FILTER_LAYER: &str = "seccomp";
 
 /// Returns whether the workspace is in memory and invisible to other processes.
 pub(crate) fn has_private_workspace(layers: &Layers) -> bool {
@@ -71,6 +76,7 @@ pub(crate) fn isolate_zygote(
         mount_point = Some(root::pivot(stage, visible)?);
         Ok(())
     });
+    capabilities::drop_bounding_set();
     Ok((layers, mount_point))
 }
 
@@ -81,7 +87,7 @@ pub(crate) fn confine_worker(
     config: &SandboxConfig,
     workspace: &Workspace,
     readable: &[PathBuf],
-    filter: &anyhow::Result<seccomp::Filter>,
+    filter: &anyhow::Result<seccomp::WorkerFilter>,
 ) -> anyhow::Result<()> {
     match workspace {
         Workspace::Memory(path) => {
@@ -97,11 +103,18 @@ pub(crate) fn confine_worker(
     rlimits::set(config)?;
     layers.enable("landlock", config, || landlock::restrict(readable, workspace.path()));
     // Last, because the filter forbids the system calls that set up the other layers.
-    layers.enable("seccomp", config, || match filter {
+    layers.enable(FILTER_LAYER, config, || match filter {
         Ok(filter) => filter.apply(),
         Err(error) => Err(anyhow::anyhow!("{error:#}")),
     });
     Ok(())
+}
+
+/// Leaves the zygote few system calls but those that set up workers. Returns what takes those away from a worker.
+#[cfg(target_os = "linux")]
+pub(crate) fn filter_zygote(config: &SandboxConfig, in_memory: bool) -> anyhow::Result<seccomp::WorkerFilter> {
+    anyhow::ensure!(!config.is_disabled(FILTER_LAYER), "switched off");
+    seccomp::restrict_zygote(in_memory)
 }
 
 /// Sets resource limits only, for platforms that have no other layer.

@@ -40,7 +40,7 @@ fn below(stage: &Path, path: &Path) -> PathBuf {
 }
 
 /// Resolves these paths, and leaves out those that are inside of another one.
-fn outermost(visible: &[PathBuf]) -> Vec<PathBuf> {
+pub(crate) fn outermost(visible: &[PathBuf]) -> Vec<PathBuf> {
     // A `BTreeSet` sorts each directory before its contents.
     let real: BTreeSet<PathBuf> = visible.iter().filter_map(|path| path.canonicalize().ok()).collect();
     let mut outermost: Vec<PathBuf> = Vec::new();
