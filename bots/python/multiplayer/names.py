@@ -28,13 +28,11 @@ IMPORTABLE = MODULES | frozenset(OWN_MODULES)
 
 # Modules that the allowed ones import late, or that error handling needs. They are loaded before the sandbox closes,
 # because inside it no native code can be loaded.
-BASIC_PREPARED = """
-    _strptime array calendar collections.abc encodings.latin_1 ipaddress locale numbers queue select selectors struct
-    threading
-""".split()
+BASIC_PREPARED = "_strptime calendar collections.abc encodings.latin_1 locale numbers struct threading".split()
 NETWORK_PREPARED = """
-    email.mime.multipart email.mime.text email.utils encodings.idna http.client http.cookiejar http.cookies mimetypes
-    stringprep tempfile urllib.error urllib.parse urllib.request urllib.response xml.etree.ElementTree zipfile zlib
+    array email.mime.multipart email.mime.text email.utils encodings.idna http.client http.cookiejar http.cookies
+    ipaddress mimetypes queue select selectors stringprep tempfile urllib.error urllib.parse urllib.request
+    urllib.response xml.etree.ElementTree zipfile zlib
 """.split()
 PREPARED = BASIC_PREPARED + NETWORK_PREPARED
 

@@ -8,6 +8,9 @@ import hmac
 import os
 import random
 import sys
+
+# The C library's UUIDs would contain the machine's MAC address and a clock sequence, which a replay cannot reproduce.
+sys.modules.setdefault("_uuid", None)
 import uuid
 
 _BLOCK = 32
@@ -170,7 +173,6 @@ def install():
         secrets._sysrand = random.SystemRandom()
         secrets.choice = secrets._sysrand.choice
         secrets.randbits = secrets._sysrand.getrandbits
-    # UUIDs would contain the machine's MAC address and clock sequence, which a replay cannot reproduce.
     uuid._generate_time_safe = uuid._UuidCreate = None
     uuid.getnode = lambda: int.from_bytes(urandom(6), "big") | (1 << 40)
     ssl = sys.modules.get("_ssl")

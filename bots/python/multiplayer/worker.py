@@ -20,7 +20,7 @@ from multiplayer import boards, clock, facades, isolation, modules, names, strea
 from multiplayer.context import Context, Effects
 from multiplayer.guards import bot_builtins
 from multiplayer.log import Log
-from multiplayer.policy import Rejected, compile_bot
+from multiplayer.policy import Rejected
 from multiplayer.program import Program, hooks_of, instantiate, summary_of
 
 _MESSAGE_CHARACTERS = 1000
@@ -51,6 +51,11 @@ _SAMPLE_CALL = {
     "stream": {"epoch": 0, "last": True, "open": False, "starting": False, "position": 0, "key": "00" * 32, "next_key": None},
 }
 
+_SAMPLE_LIMITS = {
+    "posts": 10, "body_bytes": 1000, "post_bytes": 1000, "state_bytes": 1000, "log_bytes": 1000, "kept_bytes": 1000,
+    "hook_ms": 1000, "reserved_types": [],
+}
+
 
 def prepare(has_network, imports):
     """Prepares this process for running bots, which can use the network or not; `imports` imports their modules now."""
@@ -72,8 +77,9 @@ def prepare(has_network, imports):
     # With SIGXFSZ ignored, exceeding the file size limit raises OSError instead of killing the process.
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     Worker.output = Output()
+    rehearsal = Worker("", None)
     for _ in range(WARM_UPS):
-        compile_bot(_SAMPLE, "<sample>")
+        rehearsal.answer(json.dumps({"id": 0, "request": {"warm_up": {"limits": _SAMPLE_LIMITS}}}))
     # The imports may have read the clock.
     clock.set_time(0, 0)
     gc.collect()
@@ -150,7 +156,8 @@ class Worker:
         """Compiles and runs the sample, so that the pages which this writes to are the worker's own when its bot comes."""
         self._set_limits(request["limits"])
         self._params = "{}"
-        self._program = Program("", _SAMPLE, self.output.builtins)
+        compiled = Program("", _SAMPLE, self.output.builtins)
+        self._program = Program("", "", self.output.builtins, compiled.dumped())
         facades.install(self._log, self._workspace, self._program.filename)
         self._hook(_SAMPLE_CALL)
         self._program = None
