@@ -164,13 +164,13 @@ fn claim_free_memory() {
     unsafe {
         // Merges neighbours, and leaves less than a page at the end of the heap.
         libc::malloc_trim(0);
-        let end = libc::sbrk(0) as usize - rustix::param::page_size();
+        let end = libc::sbrk(0) as isize - rustix::param::page_size().cast_signed();
         // Large sizes first, then all sizes that each have a list of free memory of their own.
-        let sizes = (11..=20).rev().map(|power| 1 << power).chain((24..=1032).rev().step_by(16));
+        let sizes = (11..=16).rev().map(|power| 1 << power).chain((24..=1032).rev().step_by(16));
         for size in sizes {
             loop {
                 let claimed = std::hint::black_box(libc::malloc(size));
-                if claimed as usize >= end || claimed.is_null() {
+                if claimed as isize >= end || claimed.is_null() {
                     libc::free(claimed);
                     break;
                 }

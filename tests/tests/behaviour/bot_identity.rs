@@ -260,6 +260,20 @@ async fn several_bots_in_a_channel_are_distinguished() {
 }
 
 #[tokio::test]
+async fn bots_of_a_new_channel_take_new_slots_when_none_is_left_and_never_the_same_one() {
+    let mut fixture = TwoPlayerChannel::create().await;
+    let reporter = |slot: Option<&str>| json!({ "name": "Reporter", "inline_code": REPORTER, "slot": slot });
+    let create = |bots: Vec<Value>| json!({ "name": "Few", "slots": ["bot:one", "invite:a"], "bots": bots });
+    let created = fixture.alice.call("create_channel", create(vec![reporter(None); 3])).await;
+    let slots: Vec<&Value> = created["bots"].as_array().unwrap().iter().map(|bot| &bot["slot_id"]).collect();
+    assert_eq!(slots, ["s0", "s2", "s3"]);
+    let same = create(vec![reporter(Some("bot:one")); 2]);
+    assert_eq!(fixture.alice.refusal("create_channel", same).await, "INVALID_REQUEST");
+    let too_many = create(vec![reporter(None); 32]);
+    assert_eq!(fixture.alice.refusal("create_channel", too_many).await, "BAD_OP");
+}
+
+#[tokio::test]
 async fn a_bot_that_replaces_another_is_a_new_bot() {
     let mut fixture = TwoPlayerChannel::create_with(&[], json!({ "bots_change": "owner", "bot_code": REPORTER })).await;
     fixture.bob_posts("who?").await;
