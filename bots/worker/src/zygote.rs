@@ -159,17 +159,19 @@ fn ignore_fork_hooks() -> Result<()> {
 
 /// Takes all memory that Python has freed while it started, so that workers allocate theirs at the end of the heap, side by
 /// side. Otherwise they would write to pages all over the memory that they share with the zygote.
+#[cfg(target_env = "gnu")]
 fn claim_free_memory() {
-    #[cfg(target_env = "gnu")]
+    /// More than is free.
+    const MAX_BYTES: usize = 16 << 20;
+    // Large sizes first, then all sizes that each have a list of free memory of their own.
+    let sizes = (11..=16).rev().map(|power| 1 << power).chain((24..=1032).rev().step_by(16));
     // SAFETY: the memory that is allocated here is never used.
     unsafe {
         // Merges neighbours, and leaves less than a page at the end of the heap.
         libc::malloc_trim(0);
         let end = libc::sbrk(0) as isize - rustix::param::page_size().cast_signed();
-        // Large sizes first, then all sizes that each have a list of free memory of their own.
-        let sizes = (11..=16).rev().map(|power| 1 << power).chain((24..=1032).rev().step_by(16));
         for size in sizes {
-            loop {
+            for _ in 0..MAX_BYTES / size {
                 let claimed = std::hint::black_box(libc::malloc(size));
                 if claimed as isize >= end || claimed.is_null() {
                     libc::free(claimed);
@@ -180,19 +182,22 @@ fn claim_free_memory() {
     }
 }
 
+/// Other C libraries do not keep free memory in the same way.
+#[cfg(not(target_env = "gnu"))]
+fn claim_free_memory() {}
+
 /// Takes the free blocks of Python's own allocator, for the same reason: workers get theirs from pools that are empty.
 fn claim_free_blocks() {
-    /// A pool begins at a multiple of this number of bytes, or of a larger power of two in later versions of Python.
-    const POOL_ALIGNMENT: usize = 4096;
-    const POOL_HEADER: usize = 48;
-    /// More than are free. There are no pools in a Python that was built without this allocator.
-    const MAX_BLOCKS: usize = 100_000;
+    const POOL_BYTES: usize = 16 << 10;
+    const POOL_HEADER_BYTES: usize = 48;
+    /// More than is free. In a Python that was built without this allocator, there are no pools.
+    const MAX_BYTES: usize = 1 << 20;
     Python::attach(|_| {
         for size in (16..=512).step_by(16) {
-            for _ in 0..MAX_BLOCKS {
+            for _ in 0..MAX_BYTES / size {
                 // SAFETY: the thread is attached, and the memory is never used.
                 let claimed = unsafe { std::hint::black_box(pyo3::ffi::PyObject_Malloc(size)) };
-                if claimed as usize % POOL_ALIGNMENT == POOL_HEADER {
+                if claimed as usize % POOL_BYTES == POOL_HEADER_BYTES {
                     // The first block of an empty pool.
                     break;
                 }

@@ -7,7 +7,7 @@ use mcp_multiplayer_protocol::{BotId, ChannelId};
 /// Number of bots whose seeds are kept.
 const KEPT: usize = 64;
 
-/// The seeds of the bots that were used last.
+/// The seeds that were derived last.
 ///
 /// The first seed of a bot is at the far end of a chain of 1,023 hashes. The commitment to it and the bot's first hook
 /// both need it, and both come when a bot is attached.
