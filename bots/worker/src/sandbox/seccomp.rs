@@ -76,6 +76,53 @@ mod tests {
     }
 
     #[test]
+    #[expect(unsafe_code, reason = "makes system calls as an attacker would")]
+    fn a_worker_can_make_none_of_the_calls_that_set_it_up() {
+        let calls = [
+            ("recvmsg", libc::SYS_recvmsg),
+            ("sendmsg", libc::SYS_sendmsg),
+            ("clone", libc::SYS_clone),
+            ("clone3", libc::SYS_clone3),
+            ("set_robust_list", libc::SYS_set_robust_list),
+            ("rseq", libc::SYS_rseq),
+            ("set_tid_address", libc::SYS_set_tid_address),
+            ("wait4", libc::SYS_wait4),
+            ("pidfd_open", libc::SYS_pidfd_open),
+            ("prctl", libc::SYS_prctl),
+            ("dup3", libc::SYS_dup3),
+            ("close_range", libc::SYS_close_range),
+            ("unshare", libc::SYS_unshare),
+            ("mount", libc::SYS_mount),
+            ("chdir", libc::SYS_chdir),
+            ("capset", libc::SYS_capset),
+            ("prlimit64", libc::SYS_prlimit64),
+            ("landlock_create_ruleset", libc::SYS_landlock_create_ruleset),
+            ("landlock_add_rule", libc::SYS_landlock_add_rule),
+            ("landlock_restrict_self", libc::SYS_landlock_restrict_self),
+            ("seccomp", libc::SYS_seccomp),
+        ];
+        let listed: Value = serde_json::from_str(SYSCALLS).unwrap();
+        let listed = listed["setup"].as_array().unwrap().iter().map(|rule| rule["syscall"].as_str().unwrap());
+        assert!(listed.eq(calls.map(|(name, _)| name)));
+        // Returns whether the kernel refuses a call before it looks at the arguments, which are invalid.
+        let is_refused = |number| {
+            // SAFETY: null pointers, and numbers that name nothing. A process that is forked ends with the one that forks.
+            let result = unsafe { libc::syscall(number, 0, 0, 0, 0, 0, 0) };
+            result == -1 && std::io::Error::last_os_error().raw_os_error() == Some(libc::EPERM)
+        };
+        super::super::trial::run(|| {
+            let worker = restrict_zygote(true)?;
+            let refused = calls.iter().find(|(_, number)| *number != libc::SYS_clone && is_refused(*number));
+            anyhow::ensure!(refused.is_none(), "the zygote cannot make {refused:?}");
+            worker.apply()?;
+            let allowed = calls.iter().find(|(_, number)| !is_refused(*number));
+            anyhow::ensure!(allowed.is_none(), "a worker can make {allowed:?}");
+            Ok(())
+        })
+        .unwrap();
+    }
+
+    #[test]
     fn no_call_that_sets_a_worker_up_is_one_that_a_worker_may_make() {
         let listed: Value = serde_json::from_str(SYSCALLS).unwrap();
         let (setup, worker): (Vec<_>, Vec<_>) =
