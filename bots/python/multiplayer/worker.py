@@ -1,7 +1,7 @@
 """Handles the relay's requests: each is a JSON text, answered by another.
 
     {"id": 1, "request": {"load": {name, source, code?, params, limits}}}    -> {"loaded": {code?}} | {"rejected": {message, line, hint}}
-    {"id": 1, "request": {"warm_up": {limits}}}                       -> {"warmed_up": {}}
+    {"id": 1, "request": {"warm_up": {}}}                             -> {"warmed_up": {}}
     {"id": 2, "request": {"inspect": {}}}                             -> {"inspected": {class_name, hooks, summary}} | {"rejected": ...}
     {"id": 1, "request": {"draw": {board, turned}}}                   -> {"drawn": {text, svg, svg_dark}} | {"rejected": ...}
     {"id": 3, "request": {"hook": {hook, channel_id, bot_id, now_ms, state, seats, may_hold_seats, may_unseal, kept, players, slots, stream, env, relay?, args}}}
@@ -79,7 +79,7 @@ def prepare(has_network, imports):
     Worker.output = Output()
     rehearsal = Worker("", None)
     for _ in range(WARM_UPS):
-        rehearsal.answer(json.dumps({"id": 0, "request": {"warm_up": {"limits": _SAMPLE_LIMITS}}}))
+        rehearsal.answer('{"id": 0, "request": {"warm_up": {}}}')
     # The imports may have read the clock.
     clock.set_time(0, 0)
     gc.collect()
@@ -152,9 +152,9 @@ class Worker:
     def _isolate(self):
         isolation.isolate(self._workspace)
 
-    def _warm_up(self, request):
+    def _warm_up(self, _request):
         """Compiles and runs the sample, so that the pages which this writes to are the worker's own when its bot comes."""
-        self._set_limits(request["limits"])
+        self._set_limits(_SAMPLE_LIMITS)
         self._params = "{}"
         compiled = Program("", _SAMPLE, self.output.builtins)
         self._program = Program("", "", self.output.builtins, compiled.dumped())

@@ -47,9 +47,7 @@ pub(crate) enum Request<'a> {
         turned: bool,
     },
     /// Runs a bot of the worker's own, so that the first hook of the real one need not wait for pages to be copied.
-    WarmUp {
-        limits: LoadLimits,
-    },
+    WarmUp {},
     SelfTest {
         canary: &'a Path,
     },

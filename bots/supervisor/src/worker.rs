@@ -219,7 +219,7 @@ impl Worker {
     /// Has a worker without a bot do once what a first hook does. Returns `false` if it cannot be used.
     pub(crate) async fn warm_up(&mut self, limits: &Limits) -> bool {
         self.last_id += 1;
-        let (id, request) = (self.last_id, Request::WarmUp { limits: LoadLimits::new(limits) });
+        let (id, request) = (self.last_id, Request::WarmUp {});
         let warm_up = async {
             frame::write(&mut self.socket, id, &request).await.ok()?;
             frame::read(&mut self.socket, id, limits.reply_bytes(), &mut self.buffer).await.ok()
