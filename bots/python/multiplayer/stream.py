@@ -9,7 +9,7 @@ import os
 import random
 import sys
 
-# The C library's UUIDs would contain the machine's MAC address and a clock sequence, which a replay cannot reproduce.
+# Without the C library's UUIDs: they contain the machine's MAC address and a clock sequence, which a replay cannot reproduce.
 sys.modules.setdefault("_uuid", None)
 import uuid
 
@@ -173,6 +173,7 @@ def install():
         secrets._sysrand = random.SystemRandom()
         secrets.choice = secrets._sysrand.choice
         secrets.randbits = secrets._sysrand.getrandbits
+    # In case it was imported before this module.
     uuid._generate_time_safe = uuid._UuidCreate = None
     uuid.getnode = lambda: int.from_bytes(urandom(6), "big") | (1 << 40)
     ssl = sys.modules.get("_ssl")

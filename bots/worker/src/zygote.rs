@@ -188,6 +188,8 @@ fn claim_free_memory() {}
 
 /// Takes the free blocks of Python's own allocator, for the same reason: workers get theirs from pools that are empty.
 fn claim_free_blocks() {
+    /// The size of a pool, to which it is aligned, and of what precedes its first block: Objects/obmalloc.c of CPython 3.10 and
+    /// later, on 64-bit machines.
     const POOL_BYTES: usize = 16 << 10;
     const POOL_HEADER_BYTES: usize = 48;
     /// More than is free. In a Python that was built without this allocator, there are no pools.

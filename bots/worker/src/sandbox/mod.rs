@@ -37,6 +37,9 @@ pub(crate) use self::root::outermost;
 
 /// Name of the layer that gives each worker a workspace in memory.
 const WORKSPACE_LAYER: &str = "workspace in memory";
+/// Name of the layer that drops privileges.
+#[cfg(target_os = "linux")]
+const CAPABILITIES_LAYER: &str = "capabilities";
 /// Name of the layer that filters system calls.
 #[cfg(target_os = "linux")]
 const FILTER_LAYER: &str = "seccomp";
@@ -76,7 +79,9 @@ pub(crate) fn isolate_zygote(
         mount_point = Some(root::pivot(stage, visible)?);
         Ok(())
     });
-    capabilities::drop_bounding_set();
+    if !config.is_disabled(CAPABILITIES_LAYER) {
+        capabilities::drop_bounding_set();
+    }
     Ok((layers, mount_point))
 }
 
@@ -99,7 +104,7 @@ pub(crate) fn confine_worker(
         }
     }
     std::env::set_current_dir(workspace.path())?;
-    layers.enable("capabilities", config, capabilities::drop_all);
+    layers.enable(CAPABILITIES_LAYER, config, capabilities::drop_all);
     rlimits::set(config)?;
     layers.enable("landlock", config, || landlock::restrict(readable, workspace.path()));
     // Last, because the filter forbids the system calls that set up the other layers.
