@@ -58,9 +58,13 @@ async fn first_hooks(spares: usize) -> Result<Timing> {
         let (key, program) = (BotKey::new("chn_1", &format!("bot_{number}")), program(number));
         // New bots do not arrive all at once in practice. The pause lets a spare worker be prepared.
         sleep(Duration::from_millis(30)).await;
-        let start = Instant::now();
-        run(&supervisor, &key, &program).await?;
-        latencies.push(micros(start));
+        // In a task, as in the relay. Awaited here, each reply would reach the main thread through another one.
+        let supervisor = supervisor.clone();
+        let latency = tokio::spawn(async move {
+            let start = Instant::now();
+            run(&supervisor, &key, &program).await.map(|()| micros(start))
+        });
+        latencies.push(latency.await??);
     }
     Ok(Timing::new(latencies))
 }
