@@ -143,8 +143,6 @@ fn start(arguments: &Zygote) -> Result<Template> {
     ignore_fork_hooks()?;
     let package = Package::load(arguments.network, true)?;
     let filter = sandbox::filter_zygote(&config, mount_point.is_some());
-    claim_free_blocks();
-    claim_free_memory();
     Ok(Template { config, layers, mount_point, readable, filter, package })
 }
 
@@ -157,7 +155,7 @@ fn ignore_fork_hooks() -> Result<()> {
     Ok(())
 }
 
-/// Takes all memory that Python has freed while it started, so that workers allocate theirs at the end of the heap, side by
+/// Takes all memory that was freed while the zygote started, so that workers allocate theirs at the end of the heap, side by
 /// side. Otherwise they would write to pages all over the memory that they share with the zygote.
 #[cfg(target_env = "gnu")]
 fn claim_free_memory() {
@@ -173,8 +171,8 @@ fn claim_free_memory() {
         for size in sizes {
             for _ in 0..MAX_BYTES / size {
                 let claimed = std::hint::black_box(libc::malloc(size));
+                // Not freed: the memory that is freed last is allocated first.
                 if claimed as isize >= end || claimed.is_null() {
-                    libc::free(claimed);
                     break;
                 }
             }
@@ -199,8 +197,10 @@ fn claim_free_blocks() {
             for _ in 0..MAX_BYTES / size {
                 // SAFETY: the thread is attached, and the memory is never used.
                 let claimed = unsafe { std::hint::black_box(pyo3::ffi::PyObject_Malloc(size)) };
-                if claimed as usize % POOL_BYTES == POOL_HEADER_BYTES {
-                    // The first block of an empty pool.
+                let is_first = claimed as usize % POOL_BYTES == POOL_HEADER_BYTES;
+                // SAFETY: the header is on the same page as the block. It begins with the number of allocated blocks.
+                if is_first && unsafe { claimed.byte_sub(POOL_HEADER_BYTES).cast::<u32>().read() } == 1 {
+                    // The pool was empty.
                     break;
                 }
             }
@@ -211,6 +211,8 @@ fn claim_free_blocks() {
 impl Template {
     /// Forks a worker for each request, until the supervisor closes its end.
     fn serve(self, control: &OwnedFd) -> Result<()> {
+        claim_free_blocks();
+        claim_free_memory();
         loop {
             // Between requests the kernel discards children that end, because nobody waits for them: the supervisor
             // watches their pidfds instead. While a worker is forked they are kept: a worker that ended before
