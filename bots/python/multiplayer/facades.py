@@ -19,10 +19,9 @@ from multiplayer.guards import Formatter, guarded_getattr
 from multiplayer.modules import public_names, replace
 
 
-def install(log, workspace, filename):
-    """Registers the facades: output goes to `log`, files to `workspace`, and tracebacks show only `filename`."""
+def install(log, filename):
+    """Registers the facades: output goes to `log`, and tracebacks show only `filename`."""
     replace("sys", lambda: _sys(log))
-    replace("io", lambda: _io(workspace))
     replace("traceback", lambda: _traceback(log, filename))
     replace("warnings", lambda: _warnings(log))
     replace("typing", lambda: _without(typing, "get_type_hints", "ForwardRef", "evaluate_forward_ref"))
@@ -33,6 +32,11 @@ def install(log, workspace, filename):
     # Left out: global_enum writes into other modules, and reset_tzpath makes zoneinfo read any directory.
     replace("enum", lambda: _without(enum, "global_enum"))
     replace("zoneinfo", lambda: _without(zoneinfo, "reset_tzpath"))
+
+
+def install_files(workspace):
+    """Registers the facade that opens files, under `workspace`."""
+    replace("io", lambda: _io(workspace))
 
 
 def _without(module, *excluded):

@@ -60,7 +60,7 @@ def _hook():
 
     def isolate(directory):
         nonlocal workspace
-        workspace = realpath(directory)
+        workspace = directory
 
     return hook, isolate
 
@@ -76,5 +76,8 @@ def prepare():
 
 
 def isolate(workspace):
-    """Restricts this process, from now on, to reading the Python library and the workspace, and to writing the workspace."""
+    """Restricts this process, from now on, to reading the Python library and the workspace, and to writing the workspace.
+
+    The path of the workspace must not contain symbolic links.
+    """
     _isolate(workspace)

@@ -20,9 +20,10 @@ MAX_SUMMARY = 300
 class Program:
     """A compiled bot. Without `builtins` it is plain Python, unrestricted by the policy."""
 
+    # The same for every bot: its name may come from the source, and so is not known yet when that is inspected.
+    filename = "<bot>"
+
     def __init__(self, name, source, builtins, dumped=None):
-        # The same for every bot: its name may come from the source, and so is not known yet when that is inspected.
-        self.filename = "<bot>"
         self._name = name
         self._builtins = builtins
         if dumped is None:

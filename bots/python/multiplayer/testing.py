@@ -27,6 +27,7 @@ from dataclasses import dataclass
 
 from multiplayer import clock, facades, modules, names, network, stream
 from multiplayer.policy import Rejected
+from multiplayer.program import Program
 from multiplayer.values import to_json
 from multiplayer.worker import Output, Worker
 
@@ -338,14 +339,11 @@ class _InProcessWorker(Worker):
     network = network
 
     def __init__(self, workspace, source):
-        self.output = Output()
         self._source = source
         self._error = None
         with _replacements:
-            super().__init__(workspace, self._refuse)
-
-    def _install(self):
-        self.network.install(self.ask, self._workspace)
+            super().__init__(Output(), self._refuse)
+            self.use_workspace(workspace)
 
     def _isolate(self):
         """Does nothing: the audit hook of a bot's process could never be removed from this one."""
@@ -384,9 +382,9 @@ class _InProcessWorker(Worker):
         # For tracebacks, which show the bot's lines only if they find its source.
         linecache.cache["<bot>"] = (len(self._source), None, self._source.splitlines(keepends=True), "<bot>")
         with _replacements:
-            if self._program is not None:
-                # Another channel's bot may have run in between.
-                facades.install(self._log, self._workspace, self._program.filename)
+            # Another channel's bot may have run in between.
+            facades.install(self._log, Program.filename)
+            facades.install_files(self._workspace)
             return json.loads(self.answer(json.dumps({"id": 1, "request": request})))["reply"]
 
     def _empty_workspace(self):

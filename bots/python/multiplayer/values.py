@@ -7,11 +7,13 @@ import math
 MAX_INTEGER = 2**53 - 1
 MAX_DEPTH = 32
 
+_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+
 
 def to_json(value, where):
     """Returns the value as compact JSON; raises TypeError or ValueError with the path of the invalid part."""
     _check(value, where, 0)
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return _encode(value)
 
 
 def _check(value, path, depth):

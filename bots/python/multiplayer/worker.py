@@ -16,7 +16,7 @@ import importlib
 import json
 import signal
 
-from multiplayer import boards, clock, facades, isolation, modules, names, stream
+from multiplayer import boards, clock, facades, identity, isolation, modules, names, stream
 from multiplayer.context import Context, Effects
 from multiplayer.guards import bot_builtins
 from multiplayer.log import Log
@@ -32,16 +32,31 @@ _FACTS = ("channel_id", "bot_id", "now_ms", "players", "slots", "env")
 # Python adapts code to the types that it meets when it has run it a few times.
 WARM_UPS = 20
 
+# Has one of most kinds of syntax, and calls what most bots call.
 _SAMPLE = """
 import random
+
+LIMIT = 2 * 3
+
 class Sample:
+    'A bot.'
+
     def on_message(self, msg):
         state = self.ctx.get_state() or {"n": 0}
+        text = msg["body"].get("text", "")
+        self.first, *_ = text[:1], None
+        try:
+            state["n"] += self.count(text, at_most=LIMIT - 1)
+        except ValueError as error:
+            raise TypeError(f"{error}")
         for key in ("a", "b"):
-            state[key] = [each for each in msg["body"].get("text", "") if each != key]
-        if not state["n"] and random.random() < 1:
+            state[key] = [each for each in text if each != key]
+        if not state["n"] or random.random() < 1 and "z" not in text:
             self.ctx.post("bot", {"text": f"{state['n']} is it"})
         self.ctx.set_state(state)
+
+    def count(self, text, at_most=1):
+        return min(sum(1 for each in text if each in "ab"), at_most) if text else -1
 """
 
 
@@ -51,14 +66,19 @@ _SAMPLE_CALL = {
     "stream": {"epoch": 0, "last": True, "open": False, "starting": False, "position": 0, "key": "00" * 32, "next_key": None},
 }
 
+_encode = json.JSONEncoder(ensure_ascii=False).encode
+
 _SAMPLE_LIMITS = {
     "posts": 10, "body_bytes": 1000, "post_bytes": 1000, "state_bytes": 1000, "log_bytes": 1000, "kept_bytes": 1000,
     "hook_ms": 1000, "reserved_types": [],
 }
 
 
-def prepare(has_network, imports):
-    """Prepares this process for running bots, which can use the network or not; `imports` imports their modules now."""
+def prepare(has_network, imports, exchange):
+    """Prepares this process for running bots, which can use the network or not; `imports` imports their modules now.
+
+    Returns the worker of the process.
+    """
     clock.install()
     stream.install()
     if has_network:
@@ -76,14 +96,16 @@ def prepare(has_network, imports):
     isolation.prepare()
     # With SIGXFSZ ignored, exceeding the file size limit raises OSError instead of killing the process.
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    Worker.output = Output()
-    rehearsal = Worker("", None)
+    output = Output()
+    facades.install(output.log, Program.filename)
+    worker = Worker(output, exchange)
     for _ in range(WARM_UPS):
-        rehearsal.answer('{"id": 0, "request": {"warm_up": {}}}')
+        worker.answer('{"id": 0, "request": {"warm_up": {}}}')
     # The imports may have read the clock.
     clock.set_time(0, 0)
     gc.collect()
     gc.freeze()
+    return worker
 
 
 class _NoNetwork:
@@ -107,19 +129,19 @@ class Worker:
     """Runs the one bot of this process; `exchange` sends the relay a frame and returns its answer."""
 
     network = _NoNetwork()
-    # Of the one bot of this process.
-    output = None
 
-    def __init__(self, workspace, exchange):
+    def __init__(self, output, exchange):
         self._exchange = exchange
         self._hook_id = None
-        self._workspace = workspace
+        self._workspace = None
         self._program = None
-        self._log = self.output.log
-        self._install()
+        self._log, self._builtins = output.log, output.builtins
 
-    def _install(self):
-        self.network.install(self.ask, self._workspace)
+    def use_workspace(self, workspace):
+        """Gives the worker a directory, whose path has no symbolic links."""
+        self._workspace = workspace
+        self.network.install(self.ask, workspace)
+        facades.install_files(workspace)
 
     def answer(self, frame):
         frame = json.loads(frame)
@@ -133,14 +155,13 @@ class Worker:
         self._set_limits(request["limits"])
         self._params = request["params"]
         # With the policy, the audit hook gives clear errors before the kernel refuses an operation.
-        builtins = self.output.builtins if request["policy"] else None
+        builtins = self._builtins if request["policy"] else None
         if builtins is not None:
             self._isolate()
         try:
             self._program = Program(request["name"], request["source"], builtins, request.get("code"))
         except Rejected as error:
             return _rejected(error.message, error.line, error.hint)
-        facades.install(self._log, self._workspace, self._program.filename)
         if "code" in request:
             return '{"loaded":{}}'
         return json.dumps({"loaded": {"code": self._program.dumped()}})
@@ -156,12 +177,13 @@ class Worker:
         """Compiles and runs the sample, so that the pages which this writes to are the worker's own when its bot comes."""
         self._set_limits(_SAMPLE_LIMITS)
         self._params = "{}"
-        compiled = Program("", _SAMPLE, self.output.builtins)
-        self._program = Program("", "", self.output.builtins, compiled.dumped())
-        facades.install(self._log, self._workspace, self._program.filename)
+        compiled = Program("", _SAMPLE, self._builtins)
+        self._program = Program("", "", self._builtins, compiled.dumped())
         self._hook(_SAMPLE_CALL)
         self._program = None
         # As in a worker that has run nothing.
+        modules.reset()
+        identity.reset()
         stream.use(None)
         clock.set_time(0, 0)
         return '{"warmed_up":{}}'
@@ -211,12 +233,8 @@ class Worker:
         state = None if effects.state == effects.state_before else effects.state
         seats = None if effects.seats == effects.seats_before else effects.seats
         commitments = None if effects.commitments == effects.commitments_before else effects.commitments
-        return (
-            f'{{"done":{{"effects":[{",".join(effects.texts)}],"state":{json.dumps(state, ensure_ascii=False)},'
-            f'"seats":{json.dumps(seats, ensure_ascii=False)},'
-            f'"kept":{json.dumps(commitments, ensure_ascii=False)},"drawn":{json.dumps(keystream.close())},'
-            f'"log":{json.dumps(self._log.take())}}}}}'
-        )
+        rest = {"state": state, "seats": seats, "kept": commitments, "drawn": keystream.close(), "log": self._log.take()}
+        return f'{{"done":{{"effects":[{",".join(effects.texts)}],{_encode(rest)[1:]}}}'
 
     def _failed(self, error):
         failed = {

@@ -31,7 +31,8 @@ class ReachableObjects(unittest.TestCase):
         # Reading a deprecated name warns.
         warnings.simplefilter("ignore", DeprecationWarning)
         log = Log(100)
-        facades.install(log, "/tmp", "<bot>")
+        facades.install(log, "<bot>")
+        facades.install_files("/tmp")
         self.addCleanup(modules.forget)  # another test replaces what this one has looked up
         queue = [(name, value, 0) for name, value in guards.bot_builtins(modules.bot_import, log).items()]
         for name in sorted(names.IMPORTABLE) + SUBMODULES:

@@ -5,18 +5,21 @@
 
 use std::ffi::CString;
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
 
 use anyhow::{Context, anyhow};
 use pyo3::exceptions::PyConnectionError;
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyCFunction, PyModule, PyString};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use crate::frame;
-use crate::sandbox::{self, Layers};
+#[cfg(target_os = "linux")]
+use crate::sandbox;
+use crate::sandbox::{Layers, Workspace};
 
 /// Modules of the package `multiplayer`, each after those that it imports.
 pub(crate) const MODULES: [(&str, &str); 16] = [
@@ -48,75 +51,54 @@ pub(crate) const NETWORK_MODULES: [(&str, &str); 3] = [
 /// The pinned versions of the environment's packages.
 const LOCK: &str = include_str!("../../python/requirements.txt");
 
-/// The loaded Python package, without a worker or a bot yet.
+/// The Python part of a worker, without a bot yet.
 #[derive(Debug)]
-pub(crate) struct Package {
+pub(crate) struct Runtime {
     worker: Py<PyAny>,
+    /// For egress requests, once this process serves the relay.
+    socket: Arc<OnceLock<UnixStream>>,
     python_version: String,
     lock_hash: String,
 }
 
-impl Package {
+impl Runtime {
     /// Checks the environment and loads the package. With `imports`, also imports every module that bots may import.
     pub(crate) fn load(has_network: bool, imports: bool) -> anyhow::Result<Self> {
+        let socket = Arc::new(OnceLock::new());
         Python::attach(|py| {
             py.import("RestrictedPython")
                 .map_err(|error| anyhow!("{error}"))
                 .context("the Python environment is incomplete: run bots/python/setup.sh")?;
-            let broken = |error| anyhow!("the worker's Python package failed to load: {error}");
-            load_package(py, has_network).map_err(broken)?;
-            let module = py.import("multiplayer.worker").map_err(broken)?;
-            module.getattr("prepare").and_then(|prepare| prepare.call1((has_network, imports))).map_err(broken)?;
+            let load = || {
+                load_package(py, has_network)?;
+                let prepare = py.import("multiplayer.worker")?.getattr("prepare")?;
+                prepare.call1((has_network, imports, exchange_function(py, &socket)?))
+            };
+            let worker = load().map_err(|error| anyhow!("the worker's Python package failed to load: {error}"))?;
             let version = py.version_info();
-            Ok(Self {
-                worker: module.getattr("Worker").map_err(broken)?.unbind(),
-                python_version: format!("{}.{}.{}", version.major, version.minor, version.patch),
-                lock_hash: lock_hash(),
-            })
+            let python_version = format!("{}.{}.{}", version.major, version.minor, version.patch);
+            Ok(Self { worker: worker.unbind(), socket, python_version, lock_hash: lock_hash() })
         })
     }
-}
 
-/// A worker that serves requests.
-#[derive(Debug)]
-pub(crate) struct Runtime {
-    answer: Py<PyAny>,
-    ready: String,
-    /// The workspace, if this process must empty it: one in memory is invisible to the supervisor.
-    private_workspace: Option<PathBuf>,
-}
-
-impl Runtime {
-    /// Creates a worker without a bot, which makes egress requests over `socket`.
-    pub(crate) fn start(
-        package: &Package,
-        workspace: &Path,
-        socket: &Arc<UnixStream>,
-        layers: &Layers,
-    ) -> anyhow::Result<Self> {
-        Python::attach(|py| {
-            let worker = package.worker.bind(py).call1((workspace.as_os_str(), exchange_function(py, socket)?));
-            let answer = worker
-                .and_then(|worker| worker.getattr("answer"))
-                .map_err(|error| anyhow!("the worker could not start: {error}"))?;
-            let ready = json!({"id": 0, "reply": {"ready": {
-                "worker": env!("CARGO_PKG_VERSION"),
-                "python": package.python_version,
-                "lock_hash": package.lock_hash,
-                "sandbox": layers.level(),
-                "layers": layers.as_slice(),
-            }}});
-            Ok(Self {
-                answer: answer.unbind(),
-                ready: ready.to_string(),
-                private_workspace: sandbox::has_private_workspace(layers).then(|| workspace.to_owned()),
-            })
-        })
+    /// Gives the worker its workspace. The path must have no symbolic links.
+    pub(crate) fn use_workspace(&self, workspace: &Path) -> anyhow::Result<()> {
+        Python::attach(|py| self.worker.call_method1(py, "use_workspace", (workspace.as_os_str(),)))
+            .map_err(|error| anyhow!("the worker could not start: {error}"))?;
+        Ok(())
     }
 
     /// Answers requests until the relay closes the socket.
-    pub(crate) fn serve(&self, mut socket: &UnixStream) -> anyhow::Result<()> {
-        frame::write(&mut socket, self.ready.as_bytes())?;
+    pub(crate) fn serve(&self, socket: UnixStream, layers: &Layers, workspace: &Workspace) -> anyhow::Result<()> {
+        let mut socket = self.socket.get_or_init(|| socket);
+        let ready = json!({"id": 0, "reply": {"ready": {
+            "worker": env!("CARGO_PKG_VERSION"),
+            "python": self.python_version,
+            "lock_hash": self.lock_hash,
+            "sandbox": layers.level(),
+            "layers": layers.as_slice(),
+        }}});
+        frame::write(&mut socket, ready.to_string().as_bytes())?;
         let mut request = Vec::new();
         while frame::read(&mut socket, &mut request)? {
             let text = std::str::from_utf8(&request)?;
@@ -126,13 +108,16 @@ impl Runtime {
                 continue;
             }
             Python::attach(|py| -> anyhow::Result<()> {
-                let reply = self.answer.call1(py, (text,)).map_err(|error| anyhow!("{error}"))?;
+                let reply =
+                    self.worker.call_method1(py, intern!(py, "answer"), (text,)).map_err(|error| anyhow!("{error}"))?;
                 let reply = reply.bind(py).cast::<PyString>().map_err(|error| anyhow!("{error}"))?;
                 frame::write(&mut socket, reply.to_str()?.as_bytes()).map_err(Into::into)
             })?;
             // Now, not before the next request: files in memory would take memory for as long as the worker is idle.
             // After the reply, because a failure here is not the hook's. It ends the worker, and the files with it.
-            self.private_workspace.as_deref().map_or(Ok(()), empty)?;
+            if let Workspace::Memory(path) = workspace {
+                empty(path)?;
+            }
         }
         Ok(())
     }
@@ -165,14 +150,16 @@ fn empty(workspace: &Path) -> std::io::Result<()> {
 
 /// The function through which Python makes an egress request while a hook runs. It sends a frame to the relay and
 /// returns the frame that comes back, both as text.
-fn exchange_function<'py>(py: Python<'py>, socket: &Arc<UnixStream>) -> PyResult<Bound<'py, PyCFunction>> {
+fn exchange_function<'py>(py: Python<'py>, socket: &Arc<OnceLock<UnixStream>>) -> PyResult<Bound<'py, PyCFunction>> {
     let socket = Arc::clone(socket);
     PyCFunction::new_closure(py, Some(c"exchange"), None, move |arguments, _| -> PyResult<String> {
         let (frame,): (String,) = arguments.extract()?;
+        let closed = || PyConnectionError::new_err("the connection to the relay is closed");
+        let mut socket = socket.get().ok_or_else(closed)?;
         let mut answer = Vec::new();
-        frame::write(&mut &*socket, frame.as_bytes())?;
-        if !frame::read(&mut &*socket, &mut answer)? {
-            return Err(PyConnectionError::new_err("the connection to the relay is closed"));
+        frame::write(&mut socket, frame.as_bytes())?;
+        if !frame::read(&mut socket, &mut answer)? {
+            return Err(closed());
         }
         String::from_utf8(answer).map_err(Into::into)
     })

@@ -7,12 +7,12 @@
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
 
+use anyhow::Context as _;
 use clap::Args;
 
-use crate::runtime::{Package, Runtime};
-use crate::sandbox::{self, SandboxConfig};
+use crate::runtime::Runtime;
+use crate::sandbox::{self, Layers, SandboxConfig, Workspace};
 use crate::{frame, interpreter, relay_watch, socket};
 
 /// Arguments that the supervisor passes.
@@ -37,14 +37,14 @@ pub(crate) struct Serve {
 
 pub(crate) fn run(arguments: &Serve) -> ExitCode {
     let socket = match socket::from_stdin() {
-        Ok(socket) => Arc::new(socket),
+        Ok(socket) => socket,
         Err(error) => {
             eprintln!("mcp-multiplayer-bot serve is started by mcp-multiplayer-relay: {error:#}");
             return ExitCode::from(2);
         }
     };
     match start(arguments, &socket) {
-        Ok(runtime) => match runtime.serve(&socket) {
+        Ok((runtime, layers, workspace)) => match runtime.serve(socket, &layers, &workspace) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
                 eprintln!("{error:#}");
@@ -54,19 +54,22 @@ pub(crate) fn run(arguments: &Serve) -> ExitCode {
         Err(error) => {
             let broken = serde_json::json!({"id": 0, "reply": {"broken": {"message": format!("{error:#}")}}});
             // Fails only if the relay has ended.
-            let _ = frame::write(&mut &*socket, broken.to_string().as_bytes());
+            let _ = frame::write(&mut &socket, broken.to_string().as_bytes());
             ExitCode::FAILURE
         }
     }
 }
 
-fn start(arguments: &Serve, socket: &Arc<UnixStream>) -> anyhow::Result<Runtime> {
+fn start(arguments: &Serve, socket: &UnixStream) -> anyhow::Result<(Runtime, Layers, Workspace)> {
     relay_watch::start(socket)?;
     #[cfg(target_os = "linux")]
     sandbox::oom::end_first();
     let (memory_bytes, file_bytes) = (arguments.memory_bytes, arguments.file_bytes);
     let config = SandboxConfig { memory_bytes, file_bytes, disabled_layers: Vec::new() };
-    let layers = sandbox::limit_resources(&config, &arguments.workspace)?;
+    let workspace = arguments.workspace.canonicalize().context("the workspace")?;
+    let layers = sandbox::limit_resources(&config, &workspace)?;
     interpreter::initialize(&arguments.python)?;
-    Runtime::start(&Package::load(true, false)?, &arguments.workspace, socket, &layers)
+    let runtime = Runtime::load(true, false)?;
+    runtime.use_workspace(&workspace)?;
+    Ok((runtime, layers, Workspace::Directory(workspace)))
 }

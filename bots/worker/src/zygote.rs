@@ -16,9 +16,8 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use anyhow::{Context as _, Result, ensure};
 use clap::Args;
@@ -30,7 +29,7 @@ use rustix::net::{
 };
 use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions, pidfd_open, set_parent_process_death_signal, wait};
 
-use crate::runtime::{Package, Runtime};
+use crate::runtime::Runtime;
 use crate::sandbox::seccomp::WorkerFilter;
 use crate::sandbox::{self, Layers, SandboxConfig, Workspace};
 use crate::{interpreter, socket};
@@ -120,7 +119,7 @@ struct Template {
     mount_point: Option<PathBuf>,
     readable: Vec<PathBuf>,
     filter: Result<WorkerFilter>,
-    package: Package,
+    runtime: Runtime,
 }
 
 fn start(arguments: &Zygote) -> Result<Template> {
@@ -141,9 +140,12 @@ fn start(arguments: &Zygote) -> Result<Template> {
     let readable = sandbox::outermost(&readable);
     interpreter::initialize(&arguments.python)?;
     ignore_fork_hooks()?;
-    let package = Package::load(arguments.network, true)?;
+    let runtime = Runtime::load(arguments.network, true)?;
+    if let Some(path) = &mount_point {
+        runtime.use_workspace(path)?;
+    }
     let filter = sandbox::filter_zygote(&config, mount_point.is_some());
-    Ok(Template { config, layers, mount_point, readable, filter, package })
+    Ok(Template { config, layers, mount_point, readable, filter, runtime })
 }
 
 /// Keeps the modules that are imported from now on from registering functions that run at each fork.
@@ -260,17 +262,17 @@ impl Template {
         // signal does.
         set_parent_process_death_signal(Some(Signal::KILL))?;
         let socket = close_all_except(socket)?;
-        let Self { config, mut layers, mount_point, readable, filter, package } = self;
+        let Self { config, mut layers, mount_point, readable, filter, runtime } = self;
         let workspace = if let Some(path) = mount_point {
             Workspace::Memory(path)
         } else {
             DirBuilder::new().mode(0o700).create(directory).with_context(|| directory.to_owned())?;
-            Workspace::Directory(PathBuf::from(directory))
+            let path = Path::new(directory).canonicalize().with_context(|| directory.to_owned())?;
+            runtime.use_workspace(&path)?;
+            Workspace::Directory(path)
         };
         sandbox::confine_worker(&mut layers, &config, &workspace, &readable, &filter)?;
-        let socket = Arc::new(socket);
-        let runtime = Runtime::start(&package, workspace.path(), &socket, &layers)?;
-        runtime.serve(&socket)
+        runtime.serve(socket, &layers, &workspace)
     }
 }
 

@@ -28,14 +28,13 @@ mod trial;
 #[cfg(target_os = "linux")]
 use std::path::PathBuf;
 
-pub(crate) use self::config::SandboxConfig;
-#[cfg(target_os = "linux")]
-pub(crate) use self::config::Workspace;
+pub(crate) use self::config::{SandboxConfig, Workspace};
 pub(crate) use self::layers::Layers;
 #[cfg(target_os = "linux")]
 pub(crate) use self::root::outermost;
 
 /// Name of the layer that gives each worker a workspace in memory.
+#[cfg(target_os = "linux")]
 const WORKSPACE_LAYER: &str = "workspace in memory";
 /// Name of the layer that drops privileges.
 #[cfg(target_os = "linux")]
@@ -43,11 +42,6 @@ const CAPABILITIES_LAYER: &str = "capabilities";
 /// Name of the layer that filters system calls.
 #[cfg(target_os = "linux")]
 const FILTER_LAYER: &str = "seccomp";
-
-/// Returns whether the workspace is in memory and invisible to other processes.
-pub(crate) fn has_private_workspace(layers: &Layers) -> bool {
-    layers.is_active(WORKSPACE_LAYER)
-}
 
 /// Isolates the zygote: namespaces, then its own root file system. Must be called once, by a process with one thread.
 ///
