@@ -133,7 +133,7 @@ async fn leaving_kicking_returning_and_closing_are_believed() {
 
 #[tokio::test]
 async fn concurrent_readers_of_one_person_are_not_confused_also_over_crashes() {
-    let channel = TwoPlayerChannel::create().await;
+    let channel = TwoPlayerChannel::create_with(&["--posts-burst", "1000"], json!({})).await;
     let data_dir = tempfile::tempdir().unwrap();
     let (mut running, mut relay) = (JoinSet::new(), channel.relay);
     for process in 0..3 {
