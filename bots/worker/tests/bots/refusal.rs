@@ -33,6 +33,7 @@ async fn a_rejection_names_the_rule_and_the_line() {
         ("def _write_(a, b): pass", "\"_write_\" is a reserved name"),
         ("class A(metaclass=type): pass", "The keyword argument \"metaclass\" is not allowed"),
         ("async def f(): pass", "async code is not allowed"),
+        ("(await f).x = 1", "async code is not allowed"),
         ("def __getattr__(name): pass", "\"__getattr__\" is an invalid variable name because it starts with \"__\""),
         ("x = = 1", "SyntaxError: invalid syntax"),
         ("undefined_name", "NameError: name 'undefined_name' is not defined"),
