@@ -60,7 +60,7 @@ def _hook():
 
     def isolate(directory):
         nonlocal workspace
-        workspace = directory
+        workspace = os.fspath(directory)  # not None, which would turn the hook off
 
     return hook, isolate
 

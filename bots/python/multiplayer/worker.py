@@ -32,7 +32,7 @@ _FACTS = ("channel_id", "bot_id", "now_ms", "players", "slots", "env")
 # Python adapts code to the types that it meets when it has run it a few times.
 WARM_UPS = 20
 
-# Has one of most kinds of syntax, and calls what most bots call.
+# Uses the syntax and makes the calls that most bots do.
 _SAMPLE = """
 import random
 

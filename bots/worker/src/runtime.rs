@@ -51,7 +51,7 @@ pub(crate) const NETWORK_MODULES: [(&str, &str); 3] = [
 /// The pinned versions of the environment's packages.
 const LOCK: &str = include_str!("../../python/requirements.txt");
 
-/// The Python part of a worker, without a bot yet.
+/// The Python part of a worker. It is loaded without a bot, and gets one by a request.
 #[derive(Debug)]
 pub(crate) struct Runtime {
     worker: Py<PyAny>,
@@ -154,7 +154,7 @@ fn exchange_function<'py>(py: Python<'py>, socket: &Arc<OnceLock<UnixStream>>) -
     let socket = Arc::clone(socket);
     PyCFunction::new_closure(py, Some(c"exchange"), None, move |arguments, _| -> PyResult<String> {
         let (frame,): (String,) = arguments.extract()?;
-        let closed = || PyConnectionError::new_err("the connection to the relay is closed");
+        let closed = || PyConnectionError::new_err("there is no connection to the relay");
         let mut socket = socket.get().ok_or_else(closed)?;
         let mut answer = Vec::new();
         frame::write(&mut socket, frame.as_bytes())?;

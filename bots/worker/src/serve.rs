@@ -8,7 +8,6 @@ use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Context as _;
 use clap::Args;
 
 use crate::runtime::Runtime;
@@ -18,7 +17,7 @@ use crate::{frame, interpreter, relay_watch, socket};
 /// Arguments that the supervisor passes.
 #[derive(Debug, Args)]
 pub(crate) struct Serve {
-    /// The bot's working directory, the only one that it may write to.
+    /// The bot's working directory, the only one that it may write to. The path must have no symbolic links.
     #[arg(long)]
     workspace: PathBuf,
 
@@ -66,10 +65,9 @@ fn start(arguments: &Serve, socket: &UnixStream) -> anyhow::Result<(Runtime, Lay
     sandbox::oom::end_first();
     let (memory_bytes, file_bytes) = (arguments.memory_bytes, arguments.file_bytes);
     let config = SandboxConfig { memory_bytes, file_bytes, disabled_layers: Vec::new() };
-    let workspace = arguments.workspace.canonicalize().context("the workspace")?;
-    let layers = sandbox::limit_resources(&config, &workspace)?;
+    let layers = sandbox::limit_resources(&config, &arguments.workspace)?;
     interpreter::initialize(&arguments.python)?;
     let runtime = Runtime::load(true, false)?;
-    runtime.use_workspace(&workspace)?;
-    Ok((runtime, layers, Workspace::Directory(workspace)))
+    runtime.use_workspace(&arguments.workspace)?;
+    Ok((runtime, layers, Workspace::Directory(arguments.workspace.clone())))
 }

@@ -16,7 +16,7 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, ensure};
@@ -267,7 +267,7 @@ impl Template {
             Workspace::Memory(path)
         } else {
             DirBuilder::new().mode(0o700).create(directory).with_context(|| directory.to_owned())?;
-            let path = Path::new(directory).canonicalize().with_context(|| directory.to_owned())?;
+            let path = PathBuf::from(directory);
             runtime.use_workspace(&path)?;
             Workspace::Directory(path)
         };

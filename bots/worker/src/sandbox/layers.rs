@@ -38,7 +38,7 @@ impl Layers {
         &self.0
     }
 
-    pub(crate) fn is_active(&self, name: &str) -> bool {
+    fn is_active(&self, name: &str) -> bool {
         self.0.iter().any(|layer| layer.name == name && layer.active)
     }
 
