@@ -93,6 +93,7 @@ class Policy(RestrictingNodeTransformer):
 
     @cached_property
     def _bound(self):
+        """The names that the source binds. Few sources need them, and finding them takes a walk of its own."""
         return frozenset(_bound_names(self._tree))
 
     def check_name(self, node, name, allow_magic_methods=False):

@@ -28,6 +28,7 @@ _MESSAGE_CHARACTERS = 1000
 # The fields of a hook request that `ctx` exposes.
 _FACTS = ("channel_id", "bot_id", "now_ms", "players", "slots", "env")
 
+_encode = json.JSONEncoder(ensure_ascii=False).encode
 
 # Python adapts code to the types that it meets when it has run it a few times.
 WARM_UPS = 20
@@ -65,8 +66,6 @@ _SAMPLE_CALL = {
     "kept": None, "players": [], "slots": [], "env": {}, "args": [{"sender": "s1", "kind": "user", "body": {"text": "ab"}}],
     "stream": {"epoch": 0, "last": True, "open": False, "starting": False, "position": 0, "key": "00" * 32, "next_key": None},
 }
-
-_encode = json.JSONEncoder(ensure_ascii=False).encode
 
 _SAMPLE_LIMITS = {
     "posts": 10, "body_bytes": 1000, "post_bytes": 1000, "state_bytes": 1000, "log_bytes": 1000, "kept_bytes": 1000,
